@@ -1,0 +1,1 @@
+//! The eBPF object: the only place that imports aya. Loads, attaches, reads counters.

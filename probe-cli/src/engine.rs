@@ -1,0 +1,1 @@
+//! Runs the sources and makes samples and inventories of them.

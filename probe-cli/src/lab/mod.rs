@@ -1,0 +1,1 @@
+//! A private multi-node data plane in network namespaces.

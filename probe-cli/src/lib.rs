@@ -1,0 +1,23 @@
+//! Overlay Probe: an eBPF and netlink data-plane diagnostic for Kubernetes nodes.
+//!
+//! Data flows one way: sources ([`netlink`], [`ebpf`], [`procfs`]) give facts at one instant ([`inventory`],
+//! [`sample`]), [`model`] gives them meaning, and people and machines see the model ([`tui`], [`report`]).
+//! `ARCHITECTURE.md` has the picture; `tests/src/bin` has none of this: a test in `tests/` holds the allowed edges.
+//!
+//! Here belongs the list of modules. No code.
+
+pub mod cli;
+pub mod ebpf;
+pub mod engine;
+pub mod inventory;
+pub mod lab;
+pub mod model;
+pub mod netlink;
+pub mod netns;
+pub mod observed;
+pub mod privilege;
+pub mod procfs;
+pub mod report;
+pub mod sample;
+pub mod text;
+pub mod tui;

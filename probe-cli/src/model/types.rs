@@ -1,0 +1,190 @@
+//! The model's data types: what screens and reports show. No logic beyond ratios of their own fields.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::{
+    inventory::{Peer, Pod, Tunnel},
+    sample::{Both, Counts, Kinds, OuterCounts},
+};
+
+/// The node between two samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// Wall clock of the newer sample, since the Unix epoch.
+    pub time: Duration,
+    /// Time between the samples; none for the first sample, which has no rates.
+    pub interval: Option<Duration>,
+    /// Tunnels in the inventory's order.
+    pub tunnels: Vec<TunnelRow>,
+    /// Peers, by tunnel, then key; a row for "other" last in each tunnel that has such traffic.
+    pub peers: Vec<PeerRow>,
+    /// Pods by namespace and name; a row for "other" last.
+    pub pods: Vec<PodRow>,
+    /// Messages about packets that were too big, since the previous sample.
+    pub pmtu_events: Vec<PmtuEventRow>,
+    /// What the observer costs.
+    pub observer: ObserverRow,
+    /// What could not be read or does not fit together.
+    pub notes: Vec<String>,
+}
+
+/// One direction: totals since counting began, and rates over the interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flow {
+    /// Totals.
+    pub total: Counts,
+    /// Rates; none when there is no earlier sample of the same thing.
+    pub rate: Option<Rates>,
+}
+
+/// Rates over one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Socket buffers per second.
+    pub skbs_per_s: f64,
+    /// Wire packets per second.
+    pub packets_per_s: f64,
+    /// Bits per second of the inner IP packets.
+    pub inner_bits_per_s: f64,
+    /// Bits per second of the outer IP packets.
+    pub outer_bits_per_s: f64,
+    /// Packets over the budget, per second.
+    pub oversize_per_s: f64,
+    /// Inner fragments per second.
+    pub fragments_per_s: f64,
+}
+
+/// A tunnel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TunnelRow {
+    /// What it is.
+    pub tunnel: Tunnel,
+    /// What it carried.
+    pub flow: Both<Flow>,
+    /// The same packets by kind and size, totals.
+    pub kinds: Both<Kinds>,
+    /// Outer packets measured on the underlay, totals; none when it is not watched.
+    pub outer: Option<Both<OuterCounts>>,
+    /// Size buckets with their bounds, both directions.
+    pub sizes: Vec<SizeBucket>,
+}
+
+/// One bucket of a tunnel's packet-size histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeBucket {
+    /// Smallest size in bytes of the inner IP packet.
+    pub from: u32,
+    /// Largest size; none for the open end.
+    pub to: Option<u32>,
+    /// What the bucket says about the MTU.
+    pub edge: Edge,
+    /// Packets, totals.
+    pub packets: Both<u64>,
+}
+
+/// Where a size bucket lies against the tunnel's budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// Well below.
+    Below,
+    /// Within 64 bytes below the budget, the budget included: full-size segments land here.
+    At,
+    /// Larger than the budget: these are fragmented or dropped.
+    Over,
+}
+
+/// A peer, or what no peer slot counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerRow {
+    /// Name of its tunnel.
+    pub tunnel_name: String,
+    /// Interface index of its tunnel.
+    pub tunnel: u32,
+    /// The peer; none for the row "other".
+    pub peer: Option<Peer>,
+    /// What it carried.
+    pub flow: Both<Flow>,
+    /// Outer packets measured on the underlay, totals; none when it is not watched.
+    pub outer: Option<Both<OuterCounts>>,
+}
+
+/// A pod, or what no pod slot counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodRow {
+    /// The pod; none for the row "other".
+    pub pod: Option<Pod>,
+    /// What it carried through tunnels.
+    pub flow: Both<Flow>,
+}
+
+/// An ICMP message about a packet that was too big.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PmtuEventRow {
+    /// Name of the tunnel.
+    pub tunnel_name: String,
+    /// How long before the model's time it arrived.
+    pub age: Duration,
+    /// Who sent it.
+    pub reporter: IpAddr,
+    /// The remote node that the packet was going to.
+    pub destination: IpAddr,
+    /// The MTU it asks for in bytes of the outer IP packet; none when an old router names none.
+    pub mtu: Option<u32>,
+}
+
+/// What the observer costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObserverRow {
+    /// Our programs.
+    pub programs: Vec<ProgramRow>,
+    /// Our CPU over the interval in percent of one core; none for the first sample.
+    pub cpu_percent: Option<f64>,
+    /// Our resident memory in bytes.
+    pub rss_bytes: u64,
+    /// Memory of our kernel maps in bytes.
+    pub map_bytes: u64,
+    /// Events lost so far, ring full and rate limit together.
+    pub events_lost: u64,
+    /// Later outer fragments that could not be assigned so far.
+    pub unknown_fragments: u64,
+    /// Pods that found no slot.
+    pub pods_without_slot: u64,
+    /// Peers that found no slot.
+    pub peers_without_slot: u64,
+}
+
+/// Cost of one of our programs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProgramRow {
+    /// Its name.
+    pub name: String,
+    /// Runs measured so far.
+    pub runs: u64,
+    /// Nanoseconds per run over the last measured window, or over all when there is no earlier one; none before
+    /// the first run.
+    pub ns_per_run: Option<f64>,
+}
+
+impl Flow {
+    /// Outer over inner bytes, of the totals; none while nothing was carried.
+    pub fn overhead_ratio(&self) -> Option<f64> {
+        overhead_ratio(self.total.inner_bytes, self.total.outer_bytes)
+    }
+
+    /// Mean encapsulation bytes per packet, of the totals; none while nothing was carried.
+    pub fn overhead_per_packet(&self) -> Option<f64> {
+        (self.total.packets > 0).then(|| {
+            self.total.outer_bytes.saturating_sub(self.total.inner_bytes) as f64 / self.total.packets as f64
+        })
+    }
+
+    /// Mean wire packets per socket buffer, of the totals: the GSO and GRO factor; none while nothing was carried.
+    pub fn packets_per_skb(&self) -> Option<f64> {
+        (self.total.skbs > 0).then(|| self.total.packets as f64 / self.total.skbs as f64)
+    }
+}
+
+/// Outer over inner bytes; none while nothing was carried.
+pub fn overhead_ratio(inner_bytes: u64, outer_bytes: u64) -> Option<f64> {
+    (inner_bytes > 0).then(|| outer_bytes as f64 / inner_bytes as f64)
+}

@@ -1,0 +1,1 @@
+//! Capabilities: what is needed, what is missing, giving up the rest.

@@ -1,0 +1,1 @@
+//! The model for machines and pipes: tables and JSON. No I/O but to the writer given.

@@ -1,0 +1,162 @@
+//! Counters at one instant, as plain data, named by what they count and not by kernel map slots.
+//!
+//! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::{PeerKey, PodKey};
+
+/// Everything that was counted, at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Wall clock, since the Unix epoch.
+    pub time: Duration,
+    /// Monotonic clock since boot; differences of samples are taken here.
+    pub monotonic: Duration,
+    /// By tunnel interface index.
+    pub tunnels: BTreeMap<u32, TunnelSample>,
+    /// By tunnel interface index and peer.
+    pub peers: BTreeMap<(u32, PeerKey), PeerSample>,
+    /// By tunnel interface index: what no peer slot counts.
+    pub other_peers: BTreeMap<u32, PeerSample>,
+    /// By pod.
+    pub pods: BTreeMap<PodKey, Both<Counts>>,
+    /// What no pod slot counts: host traffic, unknown addresses, pods beyond the slots.
+    pub other_pods: Both<Counts>,
+    /// Messages about packets that were too big, since the previous sample.
+    pub pmtu_events: Vec<PmtuEvent>,
+    /// What the observer itself cost and lost.
+    pub observer: Observer,
+}
+
+/// A value per direction; transmit is what leaves the node through the tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Both<T> {
+    /// Leaving the node.
+    pub tx: T,
+    /// Arriving.
+    pub rx: T,
+}
+
+/// One direction of a tunnel, peer or pod; meanings as in `probe_common::counters::Counters`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Socket buffers handled.
+    pub skbs: u64,
+    /// Packets on the wire.
+    pub packets: u64,
+    /// Bytes of the inner IP packets.
+    pub inner_bytes: u64,
+    /// Bytes of the outer IP packets.
+    pub outer_bytes: u64,
+    /// Packets larger than the tunnel's budget.
+    pub oversize: u64,
+    /// Inner IP fragments.
+    pub fragments: u64,
+}
+
+/// What kinds of packets one direction of a tunnel carried.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kinds {
+    /// IPv4 packets.
+    pub ipv4: u64,
+    /// IPv6 packets.
+    pub ipv6: u64,
+    /// Packets that are neither.
+    pub not_ip: u64,
+    /// TCP packets.
+    pub tcp: u64,
+    /// UDP packets.
+    pub udp: u64,
+    /// IP packets of other protocols.
+    pub other_protocol: u64,
+    /// Group frames the device had no destination for, and dropped.
+    pub unsent: u64,
+    /// Packets by size bucket, see `probe_common::sizes`.
+    pub sizes: Vec<u64>,
+}
+
+/// Outer packets as the underlay device carried them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OuterCounts {
+    /// Outer IP packets, each fragment one.
+    pub packets: u64,
+    /// Their bytes, IP headers included.
+    pub bytes: u64,
+    /// Those of them that are fragments.
+    pub fragments: u64,
+}
+
+/// Counters of one tunnel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelSample {
+    /// Totals, measured on the tunnel device.
+    pub counts: Both<Counts>,
+    /// The same packets by kind and size.
+    pub kinds: Both<Kinds>,
+    /// Outer packets, measured on the underlay device; none when it is not watched.
+    pub outer: Option<Both<OuterCounts>>,
+}
+
+/// Counters of one peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerSample {
+    /// Totals, measured on the tunnel device.
+    pub counts: Both<Counts>,
+    /// Outer packets, measured on the underlay device; none when it is not watched.
+    pub outer: Option<Both<OuterCounts>>,
+}
+
+/// An ICMP "fragmentation needed" or "packet too big" that quoted a packet of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PmtuEvent {
+    /// Monotonic clock at reception.
+    pub at: Duration,
+    /// Interface index of the tunnel.
+    pub tunnel: u32,
+    /// Who sent the message.
+    pub reporter: IpAddr,
+    /// The remote node that the packet was going to.
+    pub destination: IpAddr,
+    /// The MTU it asks for, in bytes of the outer IP packet; none when an old router names none.
+    pub mtu: Option<u32>,
+    /// Length of the quoted outer packet in bytes.
+    pub quoted_bytes: u32,
+}
+
+/// What the observer itself cost and lost so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observer {
+    /// Our eBPF programs.
+    pub programs: Vec<ProgramCost>,
+    /// CPU time of our process, user and system.
+    pub cpu: Duration,
+    /// Resident memory of our process in bytes.
+    pub rss_bytes: u64,
+    /// Memory of our kernel maps in bytes, as the kernel accounts it.
+    pub map_bytes: u64,
+    /// Events that found the ring buffer full.
+    pub events_ring_full: u64,
+    /// Events over the rate limit.
+    pub events_rate_limited: u64,
+    /// Later fragments whose first fragment was not seen.
+    pub unknown_fragments: u64,
+    /// Pods that exist but found no slot.
+    pub pods_without_slot: u64,
+    /// Peers that exist but found no slot.
+    pub peers_without_slot: u64,
+}
+
+/// Cost of one of our programs, as `BPF_ENABLE_STATS` measures it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramCost {
+    /// The program's name.
+    pub name: String,
+    /// How often it ran while run-time statistics were on. They cost every program on the machine some
+    /// nanoseconds, so they are on for a part of the time only.
+    pub runs: u64,
+    /// The nanoseconds those runs took.
+    pub run_time_ns: u64,
+}

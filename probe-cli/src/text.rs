@@ -1,0 +1,116 @@
+//! How names and numbers become text: escaping, units, widths. Shared by reports and screens, and pure.
+//!
+//! Here belongs what makes a value safe and readable on a terminal; not layout, not colour.
+
+use std::fmt::Write as _;
+
+/// A name that came from outside, safe to print: control characters, bidirectional overrides and everything else
+/// that could move a cursor or hide text become `\u{..}` escapes, and a backslash is doubled, so that two different
+/// names never look the same.
+pub fn escape(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() || is_format(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters of Unicode category Cf and the line and paragraph separators: invisible, and able to reorder a line.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+}
+
+/// A number with an SI prefix and three significant digits, at most 5 columns wide: `0`, `12.3k`, `1.23M`, `999G`.
+pub fn si(value: f64) -> String {
+    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let mut scaled = value.max(0.0);
+    let mut prefix = 0;
+    // 999.5 would print as "1000".
+    while scaled >= 999.5 && prefix + 1 < PREFIXES.len() {
+        scaled /= 1000.0;
+        prefix += 1;
+    }
+    let digits = match (prefix, scaled) {
+        (0, v) if (v - v.round()).abs() < 0.05 => 0,
+        (_, v) if v < 9.995 => 2,
+        (_, v) if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{scaled:.digits$}{}", PREFIXES.get(prefix).copied().unwrap_or(""))
+}
+
+/// Bits per second: `12.3 kbit/s`.
+pub fn bits_per_s(value: f64) -> String {
+    let text = si(value);
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, prefix) = text.split_at(split);
+    format!("{number} {prefix}bit/s")
+}
+
+/// Bytes with a binary prefix: `12.3 KiB`.
+pub fn bytes(value: u64) -> String {
+    const PREFIXES: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut scaled = value as f64;
+    let mut prefix = 0;
+    while scaled >= 1023.5 && prefix + 1 < PREFIXES.len() {
+        scaled /= 1024.0;
+        prefix += 1;
+    }
+    let digits = usize::from(prefix > 0 && scaled < 99.95);
+    format!("{scaled:.digits$} {}", PREFIXES.get(prefix).copied().unwrap_or("B"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_leaves_nothing_that_moves_a_cursor() {
+        for (name, shown) in [
+            ("flannel.1", "flannel.1"),
+            ("a\x1b[2Jb", "a\\u{1b}[2Jb"),
+            ("tab\tnl\n", "tab\\u{9}nl\\u{a}"),
+            ("back\\slash", "back\\\\slash"),
+            ("\u{202e}gnp", "\\u{202e}gnp"),
+            ("c1\u{9b}31m", "c1\\u{9b}31m"),
+            ("Überlauf", "Überlauf"),
+        ] {
+            assert_eq!(escape(name), shown);
+        }
+    }
+
+    #[test]
+    fn si_has_three_digits_and_stays_narrow() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (1.25, "1.25"),
+            (12.34, "12.3"),
+            (999.4, "999"),
+            (999.6, "1.00k"),
+            (12_345.0, "12.3k"),
+            (999_499.0, "999k"),
+            (999_500.0, "1.00M"),
+            (1.234e9, "1.23G"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(si(value), shown, "{value}");
+        }
+        assert_eq!(bits_per_s(1_234_567.0), "1.23 Mbit/s");
+        assert_eq!(bits_per_s(0.0), "0 bit/s");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1_500_000), "1.4 MiB");
+    }
+}

@@ -1,0 +1,107 @@
+//! Values of the per-CPU counter maps. All counters only grow; all are of one CPU and are summed by user space.
+
+use crate::sizes::BUCKETS;
+
+/// What one direction of a tunnel, a peer or a pod carried, measured on the tunnel device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Counters {
+    /// Socket buffers: what the kernel handled at once. With GSO and GRO one holds many packets.
+    pub skbs: u64,
+    /// Packets as the wire carries them: a GSO buffer counts its segments.
+    pub packets: u64,
+    /// Bytes of the inner IP packets, every segment with its own headers. Link headers are not included.
+    pub inner_bytes: u64,
+    /// Bytes of the outer IP packets that carry them. Link headers are not included.
+    pub outer_bytes: u64,
+    /// Packets larger than the tunnel's budget.
+    pub oversize: u64,
+    /// Inner packets that are IP fragments.
+    pub fragments: u64,
+}
+
+/// What one direction of a tunnel device carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct TunnelCounters {
+    /// The totals.
+    pub all: Counters,
+    /// IPv4 packets.
+    pub ipv4: u64,
+    /// IPv6 packets.
+    pub ipv6: u64,
+    /// Packets that are neither, or whose IP header is broken.
+    pub not_ip: u64,
+    /// TCP packets.
+    pub tcp: u64,
+    /// UDP packets.
+    pub udp: u64,
+    /// IP packets of any other protocol, later fragments and packets whose protocol cannot be read.
+    pub other_protocol: u64,
+    /// Frames to a group address that the device has no destination for and drops: not sent, in no other counter.
+    pub unsent: u64,
+    /// Packets by size, see [`crate::sizes`].
+    pub sizes: [u64; BUCKETS],
+}
+
+/// What one direction of an underlay device carried for a tunnel or for one remote node, measured there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct OuterCounters {
+    /// Outer IP packets on the wire; each fragment is one.
+    pub packets: u64,
+    /// Their bytes, IP headers included, link headers not.
+    pub bytes: u64,
+    /// Those of them that are fragments.
+    pub fragments: u64,
+}
+
+/// What the programs could not tell the user side otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Losses {
+    /// Events that found the ring buffer full.
+    pub ring_full: u64,
+    /// Events over [`crate::limits::EVENTS_PER_SECOND`].
+    pub rate_limited: u64,
+    /// Later fragments of UDP datagrams whose first fragment was not seen.
+    pub unknown_fragments: u64,
+}
+
+/// State of the event rate limiter of one CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct RateLimit {
+    /// Start of the running second, `bpf_ktime_get_ns`.
+    pub since: u64,
+    /// Events sent in it.
+    pub sent: u64,
+}
+
+/// Implements `aya::Pod` for the types of this crate.
+#[cfg(feature = "user")]
+mod user {
+    use super::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters};
+    use crate::{event::PmtuEvent, keys};
+
+    macro_rules! pod {
+        ($($t:ty),*) => { $(
+            // SAFETY: repr(C), made of integers and arrays of them, no padding (asserted below), any bit pattern valid.
+            unsafe impl aya::Pod for $t {}
+        )* };
+    }
+    pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent);
+    pod!(keys::IfaceConfig, keys::PeerMac, keys::Address, keys::PeerOuter, keys::OuterKey);
+    pod!(keys::FragmentKey, keys::FragmentOwner);
+}
+
+// No padding: the size is the sum of the fields.
+const _: () = assert!(size_of::<Counters>() == 6 * 8);
+const _: () = assert!(size_of::<TunnelCounters>() == (6 + 7 + BUCKETS) * 8);
+const _: () = assert!(size_of::<OuterCounters>() == 3 * 8);
+const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 24);
+const _: () = assert!(size_of::<crate::keys::PeerMac>() == 8);
+const _: () = assert!(size_of::<crate::keys::PeerOuter>() == 20);
+const _: () = assert!(size_of::<crate::keys::OuterKey>() == 8);
+const _: () = assert!(size_of::<crate::keys::FragmentKey>() == 36);
+const _: () = assert!(size_of::<crate::event::PmtuEvent>() == 64);

@@ -1,0 +1,93 @@
+//! Keys of the lookup maps and the per-interface configuration that user space writes.
+
+/// What an interface is to the probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct IfaceConfig {
+    /// Interface index; 0 marks a free entry.
+    pub ifindex: u32,
+    /// Tunnel slot, below [`crate::limits::TUNNELS`]; unused for an underlay device.
+    pub tunnel: u32,
+    /// Bytes that the outer IP packet adds to the inner IP packet, inner Ethernet header included where the tunnel
+    /// carries frames: 50 for VXLAN over IPv4, 70 over IPv6.
+    pub overhead: u32,
+    /// Largest inner IP packet in bytes that fits the tunnel and, encapsulated, its underlay device.
+    pub budget: u32,
+    /// 1 when the device carries bare IP packets (`ARPHRD_NONE`), 0 when it carries Ethernet frames.
+    pub l3: u32,
+    /// How many copies of a frame to a group or unknown address leave the node: the FDB's entries for the all-zero
+    /// address (`vxlan_xmit` in `drivers/net/vxlan/vxlan_core.c` sends one per destination, and drops the frame
+    /// when there is none).
+    pub flood: u32,
+}
+
+/// Inner MAC address of a remote VTEP on one tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct PeerMac {
+    /// The address as it stands in the frame.
+    pub mac: [u8; 6],
+    /// Tunnel slot.
+    pub tunnel: u16,
+}
+
+/// An IP address, IPv4 as `::ffff:a.b.c.d`, in network byte order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C, align(4))]
+pub struct Address {
+    /// The 16 bytes.
+    pub octets: [u8; 16],
+}
+
+/// Outer address of a remote node on one tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct PeerOuter {
+    /// The remote node's underlay address.
+    pub address: Address,
+    /// Tunnel slot.
+    pub tunnel: u32,
+}
+
+/// What of an outer datagram names its tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct OuterKey {
+    /// UDP destination port, host byte order.
+    pub port: u16,
+    /// IP version of the outer packet: 4 or 6.
+    pub family: u16,
+    /// VXLAN network identifier, or [`VNI_ANY`].
+    pub vni: u32,
+}
+
+/// Stands for every VNI in an [`OuterKey`]: a collect-metadata device, or a packet that shows no VXLAN header.
+/// A VNI has 24 bits, so no real one equals it.
+pub const VNI_ANY: u32 = u32::MAX;
+
+/// A fragmented outer datagram, by what all its fragments share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct FragmentKey {
+    /// Outer source address.
+    pub source: Address,
+    /// Outer destination address.
+    pub destination: Address,
+    /// IPv4 identification or IPv6 fragment identification, as it stands in the packet.
+    pub id: u32,
+}
+
+/// Whose fragments a [`FragmentKey`] stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct FragmentOwner {
+    /// Tunnel slot.
+    pub tunnel: u32,
+    /// Peer slot.
+    pub peer: u32,
+}
+
+/// Tells the two halves of a slot's counters apart; the index of a counter is `slot * 2 + direction`.
+pub const TX: u32 = 0;
+/// See [`TX`].
+pub const RX: u32 = 1;

@@ -1,0 +1,27 @@
+//! How many of everything the kernel maps hold. What has no slot is counted as "other", never dropped.
+
+/// Tunnel devices watched at once. A dual-stack node that is half-way through a backend switch has four.
+pub const TUNNELS: u32 = 16;
+
+/// Interfaces (tunnels and underlay devices) the programs can be attached to at once. A power of two: the table is
+/// indexed by the low bits of the interface index.
+pub const IFACES: u32 = 64;
+
+/// How far from its home index an interface may sit in the interface table when indices collide.
+pub const IFACE_PROBES: u32 = 4;
+
+/// Default number of pod slots. The kubelet's default limit is 110 pods a node, large nodes run 250.
+pub const POD_SLOTS: u32 = 256;
+
+/// Default number of peer slots, over all tunnels: 500 nodes in dual stack, 1,000 in one family.
+pub const PEER_SLOTS: u32 = 1024;
+
+/// Bytes of the event ring buffer: a power of two and a multiple of the page size, as the kernel asks.
+pub const EVENT_RING_BYTES: u32 = 64 * 1024;
+
+/// Events each CPU may send in one second; the others are counted as limited.
+pub const EVENTS_PER_SECOND: u32 = 32;
+
+/// Outer datagrams whose later fragments can be told apart at once (a first fragment names the ports, the later
+/// ones do not).
+pub const FRAGMENT_TRACKS: u32 = 1024;

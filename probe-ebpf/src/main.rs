@@ -1,0 +1,2 @@
+//! The object.
+fn main() {}

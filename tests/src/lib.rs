@@ -1,0 +1,1 @@
+//! What the integration tests share: namespaces, traffic, outside judges. No tests here.

@@ -1,0 +1,3 @@
+//! Every chore of the project. One file per verb; no logic here.
+
+fn main() {}
