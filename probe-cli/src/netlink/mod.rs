@@ -3,4 +3,16 @@
 //! Here belong requests and decoding into our own plain types ([`facts`]). What the facts mean is in
 //! [`crate::inventory`].
 
+mod changes;
+mod decode;
+mod error;
 pub mod facts;
+mod relevance;
+mod socket;
+mod source;
+#[cfg(test)]
+pub(crate) mod testdata;
+
+pub use changes::{ChangeKind, Changes};
+pub use error::NetlinkError;
+pub use source::Source;

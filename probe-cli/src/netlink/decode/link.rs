@@ -1,0 +1,92 @@
+//! `RTM_NEWLINK`: `struct ifinfomsg` and `IFLA_*`, as `rtnl_fill_ifinfo` writes them. Nothing about other messages.
+
+use super::{Attribute, Message};
+use crate::netlink::{
+    error::DecodeError,
+    facts::{LinkFact, VxlanFact},
+};
+
+// linux/if_link.h; libc has no IFLA_VXLAN_*.
+const IFLA_VXLAN_ID: u16 = 1;
+const IFLA_VXLAN_GROUP: u16 = 2;
+const IFLA_VXLAN_LINK: u16 = 3;
+const IFLA_VXLAN_LOCAL: u16 = 4;
+const IFLA_VXLAN_LEARNING: u16 = 7;
+const IFLA_VXLAN_PORT: u16 = 15;
+const IFLA_VXLAN_GROUP6: u16 = 16;
+const IFLA_VXLAN_LOCAL6: u16 = 17;
+const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
+
+/// The link that `payload` describes. None for a message about something else: a bridge's view of its port
+/// (`AF_BRIDGE`), or a wireless event, which comes as a link message with almost nothing in it.
+pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, DecodeError> {
+    let message = Message::new("RTM_NEWLINK", payload, 16)?;
+    if i32::from(message.u8(0)) != libc::AF_UNSPEC {
+        return Ok(None);
+    }
+    let mut link = LinkFact {
+        ifindex: message.u32(4),
+        hardware_type: message.u16(2),
+        up: message.u32(8) & libc::IFF_UP.cast_unsigned() != 0,
+        ..LinkFact::default()
+    };
+    let (mut mtu, mut name) = (None, None);
+    let mut info = None;
+    for attribute in message.attributes() {
+        let attribute = attribute?;
+        match attribute.kind {
+            libc::IFLA_IFNAME => name = Some(attribute.text()),
+            libc::IFLA_MTU => mtu = Some(attribute.u32()?),
+            libc::IFLA_ADDRESS => link.mac = attribute.mac(),
+            // 0 on a device that has nothing below it, as a veth's end whose other end is gone.
+            libc::IFLA_LINK => link.link = Some(attribute.u32()?).filter(|&index| index != 0),
+            libc::IFLA_LINK_NETNSID => link.link_netns = Some(attribute.i32()?),
+            libc::IFLA_MASTER => link.master = Some(attribute.u32()?),
+            libc::IFLA_LINKINFO => info = Some(attribute),
+            libc::IFLA_WIRELESS => return Ok(None),
+            _ => {}
+        }
+    }
+    link.mtu = mtu.ok_or_else(|| message.missing("IFLA_MTU"))?;
+    link.name = name.ok_or_else(|| message.missing("IFLA_IFNAME"))?;
+    if let Some(info) = info {
+        (link.kind, link.vxlan) = link_info(&info)?;
+    }
+    Ok(Some(link))
+}
+
+fn link_info(info: &Attribute<'_>) -> Result<(Option<String>, Option<VxlanFact>), DecodeError> {
+    let (mut kind, mut data) = (None, None);
+    for attribute in info.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            libc::IFLA_INFO_KIND => kind = Some(attribute.text()),
+            libc::IFLA_INFO_DATA => data = Some(attribute),
+            _ => {}
+        }
+    }
+    let vxlan = match (kind.as_deref(), data) {
+        (Some("vxlan"), Some(data)) => Some(vxlan(&data)?),
+        _ => None,
+    };
+    Ok((kind, vxlan))
+}
+
+/// As `vxlan_fill_info` writes it: addresses only when they are set.
+fn vxlan(data: &Attribute<'_>) -> Result<VxlanFact, DecodeError> {
+    let mut vxlan = VxlanFact::default();
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            IFLA_VXLAN_ID => vxlan.vni = attribute.u32()?,
+            IFLA_VXLAN_PORT => vxlan.port = attribute.u16_be()?,
+            IFLA_VXLAN_LINK => vxlan.link = Some(attribute.u32()?).filter(|&index| index != 0),
+            IFLA_VXLAN_LOCAL | IFLA_VXLAN_LOCAL6 => vxlan.local = Some(attribute.ip()?),
+            IFLA_VXLAN_GROUP | IFLA_VXLAN_GROUP6 => vxlan.group = Some(attribute.ip()?),
+            IFLA_VXLAN_COLLECT_METADATA => vxlan.collect_metadata = attribute.u8()? != 0,
+            IFLA_VXLAN_LEARNING => vxlan.learning = attribute.u8()? != 0,
+            _ => {}
+        }
+    }
+    Ok(vxlan)
+}

@@ -1,0 +1,155 @@
+//! A blocking rtnetlink socket that dumps one table at a time. What the messages mean is in `decode`.
+//!
+//! The kernel makes a dump's answer inside the system calls of whoever reads it (`netlink_dump` from `sendto` and
+//! `recvmsg`), so reading never waits for anything but locks: there is nothing for an async runtime to wait for. The
+//! receive timeout is for a kernel that breaks this.
+
+use std::{io, time::Duration};
+
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::{
+    decode::{FRAME_HEADER, Frame, frames},
+    error::NetlinkError,
+};
+
+/// The kernel's datagrams of a dump have at most 32 KiB (`netlink_dump`).
+pub(super) const DATAGRAM: usize = 64 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a dump asks for: `nlmsg_type`, the bytes after the header, and its name for errors.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// Name of the table, as an operator would say it.
+    pub(super) table: &'static str,
+    /// `RTM_GET*`.
+    pub(super) kind: u16,
+    /// The message's fixed part and attributes.
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    /// A request with the zeroed fixed part that strict checking wants.
+    pub(super) fn new(table: &'static str, kind: u16, fixed: usize) -> Self {
+        Self { table, kind, body: vec![0; fixed] }
+    }
+
+    /// Sets the byte at `at` of the fixed part.
+    pub(super) fn byte(mut self, at: usize, value: u8) -> Self {
+        if let Some(byte) = self.body.get_mut(at) {
+            *byte = value;
+        }
+        self
+    }
+
+    /// Adds an attribute of four bytes.
+    pub(super) fn attribute(mut self, kind: u16, value: u32) -> Self {
+        self.body.extend_from_slice(&8_u16.to_ne_bytes());
+        self.body.extend_from_slice(&kind.to_ne_bytes());
+        self.body.extend_from_slice(&value.to_ne_bytes());
+        self
+    }
+
+    fn encode(&self, sequence: u32) -> Vec<u8> {
+        let len = FRAME_HEADER + self.body.len();
+        let flags = libc::NLM_F_REQUEST | libc::NLM_F_DUMP;
+        let mut bytes = Vec::with_capacity(len);
+        bytes.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_ne_bytes());
+        bytes.extend_from_slice(&self.kind.to_ne_bytes());
+        bytes.extend_from_slice(&u16::try_from(flags).unwrap_or(0).to_ne_bytes());
+        bytes.extend_from_slice(&sequence.to_ne_bytes());
+        bytes.extend_from_slice(&0_u32.to_ne_bytes());
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}
+
+/// Whether a dump is one consistent picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dump {
+    /// Nothing changed while it was read.
+    Whole,
+    /// The table changed while it was read (`NLM_F_DUMP_INTR`): entries may be missing or doubled.
+    Torn,
+}
+
+/// A socket for dumps, bound to the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub(super) struct DumpSocket {
+    socket: Socket,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl DumpSocket {
+    /// Opens it in the calling thread's network namespace.
+    pub(super) fn open() -> Result<Self, NetlinkError> {
+        let open = |step| move |source| NetlinkError::Open { step, source };
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(open("socket"))?;
+        socket.bind_auto().map_err(open("bind"))?;
+        // Filters in requests are only honoured with strict checking (since Linux 4.20).
+        socket.set_netlink_get_strict_chk(true).map_err(open("NETLINK_GET_STRICT_CHK"))?;
+        socket2::SockRef::from(&socket).set_read_timeout(Some(TIMEOUT)).map_err(open("SO_RCVTIMEO"))?;
+        Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
+    }
+
+    /// Sends `request` and hands every message of the answer to `each`.
+    pub(super) fn dump(
+        &mut self,
+        request: &Request,
+        mut each: impl FnMut(Frame<'_>),
+    ) -> Result<Dump, NetlinkError> {
+        let table = request.table;
+        self.sequence = self.sequence.wrapping_add(1);
+        let bytes = request.encode(self.sequence);
+        self.socket
+            .send_to(&bytes, &SocketAddr::new(0, 0), 0)
+            .map_err(|source| NetlinkError::Send { table, source })?;
+        let mut dump = Dump::Whole;
+        loop {
+            if self.receive(table)? {
+                for frame in frames(&self.buffer) {
+                    let Ok(frame) = frame else {
+                        return Err(NetlinkError::Datagram { table, len: self.buffer.len() });
+                    };
+                    // Left over from a dump that failed half way.
+                    if frame.sequence != self.sequence {
+                        continue;
+                    }
+                    if i32::from(frame.flags) & libc::NLM_F_DUMP_INTR != 0 {
+                        dump = Dump::Torn;
+                    }
+                    match i32::from(frame.kind) {
+                        libc::NLMSG_DONE | libc::NLMSG_ERROR => {
+                            return refusal(&frame)
+                                .map_or(Ok(dump), |source| Err(NetlinkError::Refused { table, source }));
+                        }
+                        libc::NLMSG_NOOP => {}
+                        _ => each(frame),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads one datagram into the buffer. False when it did not come from the kernel, and must not be believed.
+    fn receive(&mut self, table: &'static str) -> Result<bool, NetlinkError> {
+        loop {
+            self.buffer.clear();
+            match self.socket.recv_from(&mut self.buffer, libc::MSG_TRUNC) {
+                Ok((len, _)) if len > self.buffer.len() => {
+                    return Err(NetlinkError::Datagram { table, len });
+                }
+                Ok((_, from)) => return Ok(from.port_number() == 0),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(NetlinkError::Receive { table, source }),
+            }
+        }
+    }
+}
+
+/// The error in an `NLMSG_DONE` or `NLMSG_ERROR`: a negative errno in front; zero and an empty payload are none.
+fn refusal(frame: &Frame<'_>) -> Option<io::Error> {
+    let code = i32::from_ne_bytes(frame.payload.first_chunk().copied()?);
+    (code < 0).then(|| io::Error::from_raw_os_error(code.saturating_neg()))
+}

@@ -1,0 +1,207 @@
+//! Reads every table that the inventory needs, once. What changes in between is noticed by [`super::changes`].
+
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    decode::{self, Frame, Neighbour, Problems},
+    error::{DecodeError, NetlinkError},
+    facts::{AddressFact, Facts, LinkFact, RouteFact},
+    socket::{Dump, DumpSocket, Request},
+};
+
+/// How often a torn dump is read again before it is taken as it is.
+const RETRIES: usize = 3;
+
+/// The kernel's tables of one network namespace.
+#[derive(Debug)]
+pub struct Source {
+    socket: Mutex<DumpSocket>,
+}
+
+impl Source {
+    /// Opens a socket in the calling thread's network namespace, and stays there wherever the thread goes later.
+    pub fn connect() -> Result<Self, NetlinkError> {
+        Ok(Self { socket: Mutex::new(DumpSocket::open()?) })
+    }
+
+    /// Reads everything. Fails when the links cannot be read; what else cannot is named in [`Facts::problems`].
+    ///
+    /// Routes are read before neighbours and neighbours before FDB entries: a CNI agent writes them in the opposite
+    /// order, so a peer that is being added never looks like one with a hole.
+    pub async fn facts(&self) -> Result<Facts, NetlinkError> {
+        let mut reading = Reading { socket: &self.socket, problems: Problems::default(), notes: Vec::new() };
+        let mut facts = Facts { links: reading.table(&links_request(), Table::link)?, ..Facts::default() };
+        tokio::task::yield_now().await;
+
+        facts.addresses = reading.or_note(&Request::new("addresses", libc::RTM_GETADDR, 8), Table::address);
+        for (table, family) in [("IPv4 routes", libc::AF_INET), ("IPv6 routes", libc::AF_INET6)] {
+            tokio::task::yield_now().await;
+            facts.routes.extend(reading.or_note(&routes_request(table, family), Table::route));
+        }
+        for link in facts.links.iter().filter(|link| link.vxlan.is_some()) {
+            tokio::task::yield_now().await;
+            let requests = [
+                Request::new("neighbours", libc::RTM_GETNEIGH, 12),
+                Request::new("FDB entries", libc::RTM_GETNEIGH, 12).byte(0, AF_BRIDGE),
+            ];
+            for request in requests {
+                // Only this device: an ordinary node has a thousand multicast filters on its pods' veths.
+                let request = request.attribute(NDA_IFINDEX, link.ifindex);
+                for entry in reading.or_note(&request, Table::neighbour) {
+                    match entry {
+                        Neighbour::Ip(fact) if fact.ifindex == link.ifindex => facts.neighbours.push(fact),
+                        Neighbour::Fdb(fact) if fact.ifindex == link.ifindex => facts.fdb.push(fact),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        facts.problems = reading.notes;
+        facts.problems.extend(reading.problems.lines());
+        Ok(facts)
+    }
+}
+
+const AF_BRIDGE: u8 = 7;
+/// linux/neighbour.h; filters a dump by device, for neighbours since Linux 4.4 and with strict checking for the FDB.
+const NDA_IFINDEX: u16 = 8;
+
+/// Links without statistics, which nobody here reads, and without virtual functions, which may cost the driver a
+/// round trip to its firmware each.
+pub(super) fn links_request() -> Request {
+    Request::new("links", libc::RTM_GETLINK, 16)
+        .attribute(libc::IFLA_EXT_MASK, libc::RTEXT_FILTER_SKIP_STATS.cast_unsigned())
+}
+
+/// Routes of the main table: strict checking makes the kernel honour `rtm_table`.
+fn routes_request(table: &'static str, family: i32) -> Request {
+    let family = u8::try_from(family).unwrap_or(0);
+    Request::new(table, libc::RTM_GETROUTE, 12).byte(0, family).byte(4, libc::RT_TABLE_MAIN)
+}
+
+/// How each table's messages are decoded.
+struct Table;
+
+impl Table {
+    fn link(_: &Request, frame: &Frame<'_>) -> Result<Vec<LinkFact>, DecodeError> {
+        Ok(wanted(frame, libc::RTM_NEWLINK).map(decode::link).transpose()?.flatten().into_iter().collect())
+    }
+
+    fn address(_: &Request, frame: &Frame<'_>) -> Result<Vec<AddressFact>, DecodeError> {
+        Ok(wanted(frame, libc::RTM_NEWADDR).map(decode::address).transpose()?.flatten().into_iter().collect())
+    }
+
+    fn route(request: &Request, frame: &Frame<'_>) -> Result<Vec<RouteFact>, DecodeError> {
+        // Without IPv6 in the kernel, a request for its routes is answered with those of every family.
+        let family = request.body.first();
+        let payload = wanted(frame, libc::RTM_NEWROUTE).filter(|payload| payload.first() == family);
+        Ok(payload.map(decode::routes).transpose()?.unwrap_or_default())
+    }
+
+    fn neighbour(_: &Request, frame: &Frame<'_>) -> Result<Vec<Neighbour>, DecodeError> {
+        let payload = wanted(frame, libc::RTM_NEWNEIGH);
+        Ok(payload.map(decode::neighbour).transpose()?.flatten().into_iter().collect())
+    }
+}
+
+fn wanted<'a>(frame: &Frame<'a>, kind: u16) -> Option<&'a [u8]> {
+    (frame.kind == kind).then_some(frame.payload)
+}
+
+/// One round of reading, and what went wrong in it.
+struct Reading<'a> {
+    socket: &'a Mutex<DumpSocket>,
+    problems: Problems,
+    notes: Vec<String>,
+}
+
+impl Reading<'_> {
+    fn table<T>(
+        &mut self,
+        request: &Request,
+        decode: impl Fn(&Request, &Frame<'_>) -> Result<Vec<T>, DecodeError>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempt = || {
+            let (mut rows, mut problems) = (Vec::new(), Vec::new());
+            let dump = socket.dump(request, |frame| match decode(request, &frame) {
+                Ok(found) => rows.extend(found),
+                Err(problem) => problems.push(problem),
+            })?;
+            Ok((dump, rows, problems))
+        };
+        let (dump, rows, problems) = whole(&mut attempt)?;
+        if dump == Dump::Torn {
+            self.notes.push(format!(
+                "{} kept changing while they were read ({} attempts): some may be missing or listed twice",
+                request.table,
+                RETRIES + 1
+            ));
+        }
+        for problem in problems {
+            self.problems.add(problem);
+        }
+        Ok(rows)
+    }
+
+    /// As [`Self::table`]; a failure becomes a note and no rows.
+    fn or_note<T>(
+        &mut self,
+        request: &Request,
+        decode: impl Fn(&Request, &Frame<'_>) -> Result<Vec<T>, DecodeError>,
+    ) -> Vec<T> {
+        match self.table(request, decode) {
+            Ok(rows) => rows,
+            Err(error) => {
+                if !is_empty_table(&error) {
+                    self.notes.push(error.to_string());
+                }
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Calls `attempt` until its dump is whole, at most [`RETRIES`] times more.
+fn whole<T>(
+    attempt: &mut impl FnMut() -> Result<(Dump, Vec<T>, Vec<DecodeError>), NetlinkError>,
+) -> Result<(Dump, Vec<T>, Vec<DecodeError>), NetlinkError> {
+    let mut last = attempt()?;
+    for _ in 0..RETRIES {
+        if last.0 == Dump::Whole {
+            break;
+        }
+        last = attempt()?;
+    }
+    Ok(last)
+}
+
+/// The kernel makes a routing table with its first route; before that, listing it is `ENOENT` (`inet_dump_fib`).
+fn is_empty_table(error: &NetlinkError) -> bool {
+    let NetlinkError::Refused { source, .. } = error else { return false };
+    source.kind() == io::ErrorKind::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_dump_is_read_again_and_then_taken_as_it_is() {
+        for (torn, calls, outcome) in
+            [(0, 1, Dump::Whole), (1, 2, Dump::Whole), (3, 4, Dump::Whole), (9, 4, Dump::Torn)]
+        {
+            let mut count = 0;
+            let mut attempt = || {
+                count += 1;
+                let dump = if count <= torn { Dump::Torn } else { Dump::Whole };
+                Ok((dump, vec![count], Vec::new()))
+            };
+            let (dump, rows, _) = whole(&mut attempt).unwrap();
+            assert_eq!((dump, rows, count), (outcome, vec![calls], calls), "torn {torn} times");
+        }
+    }
+}
