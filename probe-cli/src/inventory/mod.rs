@@ -3,6 +3,14 @@
 //! Here belong the types and the pure joins that make them from what the sources read. No I/O, no counters, no
 //! rates.
 
+mod index;
+mod join;
+mod notes;
+mod peers;
+mod pods;
+mod tunnels;
 mod types;
 
+pub use join::inventory;
+pub use pods::NamedPod;
 pub use types::*;

@@ -1,0 +1,116 @@
+//! Facts by what the joins look them up by. No meaning here.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use super::Mac;
+use crate::netlink::facts::{AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType};
+
+/// The facts, indexed once.
+pub(super) struct Index<'a> {
+    pub(super) facts: &'a Facts,
+    links: HashMap<u32, &'a LinkFact>,
+    names: HashMap<&'a str, &'a LinkFact>,
+    owners: HashMap<IpAddr, Vec<u32>>,
+    addresses: HashMap<u32, Vec<&'a AddressFact>>,
+    routes: HashMap<u32, Vec<&'a RouteFact>>,
+    fdb: HashMap<u32, Vec<&'a FdbFact>>,
+    neighbours: HashMap<u32, Vec<&'a NeighbourFact>>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(facts: &'a Facts) -> Self {
+        let mut owners: HashMap<IpAddr, Vec<u32>> = HashMap::new();
+        for fact in &facts.addresses {
+            owners.entry(fact.address.addr()).or_default().push(fact.ifindex);
+        }
+        Self {
+            facts,
+            links: facts.links.iter().map(|link| (link.ifindex, link)).collect(),
+            names: facts.links.iter().map(|link| (link.name.as_str(), link)).collect(),
+            owners,
+            addresses: grouped(&facts.addresses, |fact| Some(fact.ifindex)),
+            routes: grouped(&facts.routes, |fact| fact.ifindex),
+            fdb: grouped(&facts.fdb, |fact| Some(fact.ifindex)),
+            neighbours: grouped(&facts.neighbours, |fact| Some(fact.ifindex)),
+        }
+    }
+
+    pub(super) fn link(&self, ifindex: u32) -> Option<&'a LinkFact> {
+        self.links.get(&ifindex).copied()
+    }
+
+    pub(super) fn link_named(&self, name: &str) -> Option<&'a LinkFact> {
+        self.names.get(name).copied()
+    }
+
+    /// The devices that have `address`.
+    pub(super) fn owners(&self, address: IpAddr) -> &[u32] {
+        self.owners.get(&address).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn addresses(&self, ifindex: u32) -> &[&'a AddressFact] {
+        self.addresses.get(&ifindex).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn routes(&self, ifindex: u32) -> &[&'a RouteFact] {
+        self.routes.get(&ifindex).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn fdb(&self, ifindex: u32) -> &[&'a FdbFact] {
+        self.fdb.get(&ifindex).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn neighbours(&self, ifindex: u32) -> &[&'a NeighbourFact] {
+        self.neighbours.get(&ifindex).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The route that a packet to `address` takes by the main table, tunnel devices left aside: the longest prefix,
+    /// among those the smallest metric.
+    pub(super) fn best_route(&self, address: IpAddr) -> Option<&'a RouteFact> {
+        self.facts
+            .routes
+            .iter()
+            .filter(|route| route.destination.contains(&address))
+            .filter(|route| {
+                let device = route.ifindex.and_then(|ifindex| self.link(ifindex));
+                device.is_none_or(|link| link.vxlan.is_none())
+            })
+            .min_by_key(|route| (u8::MAX - route.destination.prefix_len(), route.metric))
+            .filter(|route| route.kind == RouteType::Unicast)
+    }
+
+    /// The default route of a family.
+    pub(super) fn default_route(&self, family: u8) -> Option<&'a RouteFact> {
+        let unspecified: IpAddr =
+            if family == 6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        self.facts
+            .routes
+            .iter()
+            .filter(|route| route.destination.prefix_len() == 0 && route.destination.addr() == unspecified)
+            .filter(|route| route.kind == RouteType::Unicast)
+            .min_by_key(|route| route.metric)
+    }
+}
+
+fn grouped<T>(facts: &[T], key: impl Fn(&T) -> Option<u32>) -> HashMap<u32, Vec<&T>> {
+    let mut groups: HashMap<u32, Vec<&T>> = HashMap::new();
+    for fact in facts {
+        if let Some(key) = key(fact) {
+            groups.entry(key).or_default().push(fact);
+        }
+    }
+    groups
+}
+
+/// 4 or 6.
+pub(super) fn family(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 4 } else { 6 }
+}
+
+/// An address of one station, not of a group and not the all-zero default of an FDB.
+pub(super) fn is_unicast(mac: Mac) -> bool {
+    mac != Mac::default() && mac.0.first().is_some_and(|octet| octet & 1 == 0)
+}

@@ -1,0 +1,26 @@
+//! The whole join: facts and named pods in, inventory out. Each part has its own file.
+
+use super::{Inventory, NamedPod, index::Index, notes::Notes, peers::peers, pods::pods, tunnels::tunnel};
+use crate::netlink::facts::Facts;
+
+/// Makes the inventory of what netlink said and of the pods that another source knows by name.
+///
+/// Tunnels come by interface index, peers by tunnel and key, pods by key: the same facts give the same inventory.
+pub fn inventory(facts: &Facts, named: &[NamedPod]) -> Inventory {
+    let index = Index::new(facts);
+    let mut notes = Notes::default();
+    let mut inventory = Inventory::default();
+    for link in &facts.links {
+        let Some(vxlan) = &link.vxlan else { continue };
+        inventory.tunnels.push(tunnel(&index, link, vxlan, &mut notes));
+        inventory.peers.extend(peers(&index, link, vxlan, &mut notes));
+    }
+    inventory.tunnels.sort_by_key(|tunnel| tunnel.ifindex);
+    inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
+    inventory.pods = pods(&index, named, &mut notes);
+    inventory.notes.extend(facts.problems.iter().cloned().chain(notes.lines()));
+    inventory
+}
+
+#[cfg(test)]
+mod tests;

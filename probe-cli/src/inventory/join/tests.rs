@@ -1,0 +1,506 @@
+//! The join as tables: data planes as CNIs and hands make them, with their holes.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::*;
+use crate::{
+    inventory::{Mac, Peer, PeerKey, PodSource, Tunnel},
+    netlink::facts::{AddressFact, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, VxlanFact},
+};
+
+const ETH0: u32 = 2;
+const FLANNEL: u32 = 3;
+const FLANNEL6: u32 = 4;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn mac(last: u8) -> Mac {
+    Mac([0x0a, 0, 0, 0, 0, last])
+}
+
+fn ethernet(ifindex: u32, name: &str) -> LinkFact {
+    LinkFact { ifindex, name: name.to_owned(), hardware_type: 1, mtu: 1500, up: true, ..LinkFact::default() }
+}
+
+fn vxlan(ifindex: u32, name: &str, vxlan: VxlanFact) -> LinkFact {
+    let kind = Some("vxlan".to_owned());
+    LinkFact { kind, mtu: 1450, mac: Some(mac(1)), vxlan: Some(vxlan), ..ethernet(ifindex, name) }
+}
+
+fn pod_veth(ifindex: u32, name: &str) -> LinkFact {
+    LinkFact { kind: Some("veth".to_owned()), link: Some(2), link_netns: Some(0), ..ethernet(ifindex, name) }
+}
+
+fn address(ifindex: u32, text: &str) -> AddressFact {
+    AddressFact { ifindex, address: net(text), global: true }
+}
+
+fn route(destination: &str, gateway: Option<&str>, ifindex: u32) -> RouteFact {
+    RouteFact {
+        destination: net(destination),
+        gateway: gateway.map(ip),
+        ifindex: Some(ifindex),
+        kind: RouteType::Unicast,
+        metric: 0,
+        mtu: None,
+        source: None,
+        protocol: 3,
+    }
+}
+
+fn neighbour(ifindex: u32, address: &str, mac: Mac) -> NeighbourFact {
+    NeighbourFact { ifindex, address: ip(address), mac: Some(mac), permanent: true, failed: false }
+}
+
+fn fdb(ifindex: u32, mac: Mac, destination: &str) -> FdbFact {
+    FdbFact { ifindex, mac, destination: Some(ip(destination)), used_s: Some(1) }
+}
+
+/// A node with one NIC of both families and nothing else.
+fn node() -> Facts {
+    Facts {
+        links: vec![ethernet(1, "lo"), ethernet(ETH0, "eth0")],
+        addresses: vec![address(ETH0, "192.0.2.1/24"), address(ETH0, "2001:db8::1/64")],
+        routes: vec![
+            route("0.0.0.0/0", Some("192.0.2.254"), ETH0),
+            route("192.0.2.0/24", None, ETH0),
+            route("::/0", Some("2001:db8::fe"), ETH0),
+        ],
+        ..Facts::default()
+    }
+}
+
+fn flannel4(mut facts: Facts, peers: u8) -> Facts {
+    let data = VxlanFact {
+        vni: 1,
+        port: 8472,
+        link: Some(ETH0),
+        local: Some(ip("192.0.2.1")),
+        ..VxlanFact::default()
+    };
+    facts.links.push(vxlan(FLANNEL, "flannel.1", data));
+    facts.addresses.push(address(FLANNEL, "10.42.0.0/32"));
+    for n in 2..2 + peers {
+        let gateway = format!("10.42.{n}.0");
+        facts.routes.push(route(&format!("{gateway}/24"), Some(&gateway), FLANNEL));
+        facts.neighbours.push(neighbour(FLANNEL, &gateway, mac(n)));
+        facts.fdb.push(fdb(FLANNEL, mac(n), &format!("192.0.2.{n}")));
+    }
+    facts
+}
+
+fn flannel6(mut facts: Facts, peers: u8) -> Facts {
+    let data = VxlanFact {
+        vni: 1,
+        port: 8472,
+        link: Some(ETH0),
+        local: Some(ip("2001:db8::1")),
+        ..VxlanFact::default()
+    };
+    facts.links.push(LinkFact { mtu: 1430, ..vxlan(FLANNEL6, "flannel-v6.1", data) });
+    for n in 2..2 + peers {
+        let gateway = format!("fd42:0:0:{n}::");
+        facts.routes.push(route(&format!("{gateway}/64"), Some(&gateway), FLANNEL6));
+        facts.neighbours.push(neighbour(FLANNEL6, &gateway, mac(0x60 + n)));
+        facts.fdb.push(fdb(FLANNEL6, mac(0x60 + n), &format!("2001:db8::{n}")));
+    }
+    facts
+}
+
+fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
+    Peer {
+        tunnel,
+        key: PeerKey::Mac(mac(last)),
+        node_address: Some(ip(node)),
+        pod_cidrs: cidrs.iter().map(|cidr| net(cidr)).collect(),
+    }
+}
+
+fn only_tunnel(inventory: &Inventory) -> &Tunnel {
+    let [tunnel] = inventory.tunnels.as_slice() else { panic!("{:?}", inventory.tunnels) };
+    tunnel
+}
+
+#[test]
+fn flannel_v4() {
+    let inventory = inventory(&flannel4(node(), 2), &[]);
+    let tunnel = only_tunnel(&inventory);
+    assert_eq!((tunnel.vni, tunnel.port, tunnel.outer_family), (Some(1), Some(8472), Some(4)));
+    assert_eq!((tunnel.overhead(), tunnel.budget(), tunnel.flood), (50, 1450, 0));
+    assert_eq!(tunnel.underlay.as_ref().map(|underlay| underlay.ifindex), Some(ETH0));
+    assert_eq!(tunnel.addresses, [net("10.42.0.0/32")]);
+    assert_eq!(
+        inventory.peers,
+        [peer(FLANNEL, 2, "192.0.2.2", &["10.42.2.0/24"]), peer(FLANNEL, 3, "192.0.2.3", &["10.42.3.0/24"]),]
+    );
+    assert_eq!((inventory.pods.len(), inventory.notes), (0, Vec::<String>::new()));
+}
+
+#[test]
+fn flannel_v6() {
+    let inventory = inventory(&flannel6(node(), 1), &[]);
+    let tunnel = only_tunnel(&inventory);
+    assert_eq!((tunnel.outer_family, tunnel.overhead(), tunnel.budget()), (Some(6), 70, 1430));
+    assert_eq!(tunnel.local, Some(ip("2001:db8::1")));
+    assert_eq!(inventory.peers, [peer(FLANNEL6, 0x62, "2001:db8::2", &["fd42:0:0:2::/64"])]);
+    assert_eq!(inventory.notes, Vec::<String>::new());
+}
+
+#[test]
+fn dual_stack_has_a_tunnel_per_family_and_order_does_not_matter() {
+    let mut facts = flannel6(flannel4(node(), 3), 3);
+    let whole = inventory(&facts, &[]);
+    assert_eq!(
+        whole.tunnels.iter().map(|tunnel| tunnel.outer_family).collect::<Vec<_>>(),
+        [Some(4), Some(6)]
+    );
+    assert_eq!(whole.peers.len(), 6);
+    assert_eq!(whole.notes, Vec::<String>::new());
+    facts.links.reverse();
+    facts.routes.reverse();
+    facts.neighbours.reverse();
+    facts.fdb.reverse();
+    assert_eq!(inventory(&facts, &[]), whole);
+}
+
+#[test]
+fn several_networks_of_one_peer_are_sorted() {
+    let mut facts = flannel4(node(), 1);
+    facts.routes.push(route("10.42.1.64/26", Some("10.42.2.0"), FLANNEL));
+    facts.routes.push(RouteFact { metric: 5, ..route("10.42.1.64/26", Some("10.42.2.0"), FLANNEL) });
+    facts.routes.push(route("10.42.2.0/26", None, FLANNEL));
+    let inventory = inventory(&facts, &[]);
+    assert_eq!(inventory.peers, [peer(FLANNEL, 2, "192.0.2.2", &["10.42.1.64/26", "10.42.2.0/24"])]);
+}
+
+/// A device made by hand with `remote`: the kernel lists the remote as its all-zero entry.
+fn point_to_point(remote: &str, learned: bool) -> Facts {
+    let mut facts = node();
+    let group = Some(ip(remote));
+    let data = VxlanFact { vni: 77, port: 4789, group, learning: true, ..VxlanFact::default() };
+    facts.links.push(vxlan(9, "p2p", data));
+    facts.fdb.push(fdb(9, Mac::default(), remote));
+    if learned {
+        facts.fdb.push(fdb(9, mac(9), remote));
+    }
+    facts
+}
+
+#[test]
+fn a_hand_made_tunnel_has_the_peers_it_learned() {
+    for (remote, family, local) in [("192.0.2.9", 4, "192.0.2.1"), ("2001:db8::9", 6, "2001:db8::1")] {
+        let inventory = inventory(&point_to_point(remote, true), &[]);
+        let tunnel = only_tunnel(&inventory);
+        assert_eq!((tunnel.outer_family, tunnel.flood), (Some(family), 1), "{remote}");
+        assert_eq!(tunnel.local, Some(ip(local)), "the underlay's only address");
+        assert_eq!(tunnel.underlay.as_ref().map(|underlay| underlay.ifindex), Some(ETH0), "by route");
+        assert_eq!(inventory.peers, [peer(9, 9, remote, &[])]);
+        assert_eq!(inventory.notes, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn behind_the_only_remote_every_neighbour_is_a_peer() {
+    let mut facts = point_to_point("192.0.2.9", false);
+    facts.neighbours.push(neighbour(9, "172.16.0.2", mac(9)));
+    facts.routes.push(route("10.99.0.0/16", Some("172.16.0.2"), 9));
+    facts.routes.push(route("10.98.0.0/16", Some("172.16.0.3"), 9));
+    let joined = inventory(&facts, &[]);
+    assert_eq!(joined.peers, [peer(9, 9, "192.0.2.9", &["10.99.0.0/16"])]);
+    assert_eq!(joined.notes, Vec::<String>::new(), "it can ask for 172.16.0.3");
+
+    facts.fdb.push(fdb(9, Mac::default(), "192.0.2.10"));
+    let inventory = inventory(&facts, &[]);
+    assert_eq!(only_tunnel(&inventory).flood, 2);
+    assert_eq!(inventory.peers, [], "with two remotes nobody knows which");
+}
+
+#[test]
+fn a_collect_metadata_device_has_no_vni_and_no_family() {
+    let mut facts = node();
+    let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+    facts.links.push(vxlan(9, "cilium_vxlan", data));
+    facts.routes.push(route("10.0.1.0/24", Some("10.0.0.1"), 9));
+    let inventory = inventory(&facts, &[]);
+    let tunnel = only_tunnel(&inventory);
+    assert!(tunnel.external);
+    assert_eq!((tunnel.vni, tunnel.outer_family, tunnel.local), (None, None, None));
+    assert_eq!(tunnel.underlay.as_ref().map(|underlay| underlay.name.as_str()), Some("eth0"));
+    assert_eq!((inventory.peers.len(), inventory.notes.len()), (0, 0));
+}
+
+#[test]
+fn tunnels_are_known_by_kind_and_never_by_name() {
+    let mut facts = flannel4(node(), 0);
+    facts.links.push(LinkFact { kind: Some("wireguard".to_owned()), ..ethernet(8, "flannel-wg") });
+    facts.links.push(LinkFact { kind: Some("bridge".to_owned()), ..ethernet(9, "vxlan.calico") });
+    facts.links[2].name = "uplink".to_owned();
+    assert_eq!(only_tunnel(&inventory(&facts, &[])).name, "uplink");
+}
+
+#[test]
+fn the_underlay_follows_from_what_is_configured() {
+    let lo = LinkFact { hardware_type: 772, ..ethernet(1, "lo") };
+    let nic = |ifindex, name: &str| ethernet(ifindex, name);
+    let facts = |data: VxlanFact, more: fn(&mut Facts)| {
+        let mut facts = Facts {
+            links: vec![lo.clone(), nic(2, "eth0"), nic(3, "eth1"), vxlan(9, "vx", data)],
+            addresses: vec![
+                address(1, "198.51.100.1/32"),
+                address(2, "192.0.2.1/24"),
+                address(3, "203.0.113.1/24"),
+            ],
+            routes: vec![
+                route("0.0.0.0/0", Some("192.0.2.254"), 2),
+                route("203.0.113.0/24", None, 3),
+                // Never by the tunnel itself.
+                route("203.0.113.7/32", None, 9),
+            ],
+            ..Facts::default()
+        };
+        more(&mut facts);
+        facts
+    };
+    let of = |data: VxlanFact, more: fn(&mut Facts)| {
+        let inventory = inventory(&facts(data, more), &[]);
+        let tunnel = only_tunnel(&inventory).clone();
+        (tunnel.underlay.map(|underlay| underlay.name), inventory.notes)
+    };
+    let none = VxlanFact::default();
+    let local = |address: &str| VxlanFact { local: Some(ip(address)), ..VxlanFact::default() };
+    let by_peer: fn(&mut Facts) = |facts| facts.fdb.push(fdb(9, mac(2), "203.0.113.7"));
+    let nothing: fn(&mut Facts) = |_| {};
+
+    let link = VxlanFact { link: Some(3), ..local("192.0.2.1") };
+    assert_eq!(of(link, by_peer).0.as_deref(), Some("eth1"), "the configured device");
+    assert_eq!(
+        of(local("203.0.113.1"), nothing).0.as_deref(),
+        Some("eth1"),
+        "the owner of the local address"
+    );
+    assert_eq!(of(local("198.51.100.1"), by_peer).0.as_deref(), Some("eth1"), "an address on lo: by route");
+    assert_eq!(of(none.clone(), by_peer).0.as_deref(), Some("eth1"), "the route to a peer");
+    assert_eq!(of(none.clone(), nothing).0.as_deref(), Some("eth0"), "the default route");
+    assert_eq!(of(none.clone(), |facts| facts.routes.clear()).0, None);
+
+    let (underlay, notes) = of(VxlanFact { link: Some(77), ..VxlanFact::default() }, nothing);
+    assert_eq!(
+        (underlay, notes.as_slice()),
+        (None, ["vx: its underlay device (interface index 77) is not there".to_owned()].as_slice())
+    );
+    let (underlay, notes) = of(none, |facts| facts.links[3].link_netns = Some(4));
+    assert_eq!(underlay, None);
+    assert!(notes[0].contains("another network namespace"), "{notes:?}");
+}
+
+#[test]
+fn an_underlay_without_link_headers_is_l3() {
+    let mut facts = flannel4(node(), 0);
+    facts.links[1].hardware_type = libc::ARPHRD_NONE;
+    let joined = inventory(&facts, &[]);
+    let tunnel = only_tunnel(&joined);
+    assert_eq!((tunnel.l3, tunnel.underlay.as_ref().map(|underlay| underlay.l3)), (false, Some(true)));
+}
+
+#[test]
+fn holes_become_notes() {
+    let mut facts = flannel4(node(), 3);
+    facts.neighbours.retain(|neighbour| neighbour.address != ip("10.42.2.0"));
+    facts.fdb.retain(|entry| entry.mac != mac(3));
+    facts.neighbours[1].failed = true;
+    let inventory = inventory(&facts, &[]);
+    assert_eq!(
+        inventory.peers,
+        [peer(FLANNEL, 2, "192.0.2.2", &[]), peer(FLANNEL, 4, "192.0.2.4", &[])],
+        "what is in the FDB stays a peer; without an entry there is no node to send to"
+    );
+    let starts: Vec<_> = inventory.notes.iter().map(|note| note.split(';').next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "flannel.1: route 10.42.2.0/24 via 10.42.2.0 has no neighbour entry for its gateway, so packets to it \
+             are dropped",
+            "flannel.1: route 10.42.4.0/24 via 10.42.4.0 has no neighbour entry for its gateway, so packets to it \
+             are dropped",
+            "flannel.1: neighbour 10.42.3.0 (0a:00:00:00:00:03) has no FDB entry, so packets to it are dropped",
+        ]
+    );
+}
+
+#[test]
+fn many_holes_are_counted() {
+    let mut facts = flannel4(node(), 100);
+    facts.neighbours.clear();
+    let inventory = inventory(&facts, &[]);
+    assert_eq!(inventory.notes.len(), 9);
+    assert_eq!(inventory.notes[8], "and 92 more routes whose gateway has no neighbour entry");
+}
+
+#[test]
+fn one_vtep_mac_on_two_nodes_gives_a_note() {
+    let mut facts = flannel4(node(), 2);
+    facts.fdb.push(fdb(FLANNEL, mac(2), "192.0.2.77"));
+    let joined = inventory(&facts, &[]);
+    assert_eq!(joined.peers[0], peer(FLANNEL, 2, "192.0.2.2", &["10.42.2.0/24"]));
+    let [note] = joined.notes.as_slice() else { panic!("{:?}", joined.notes) };
+    let start = "flannel.1: VTEP MAC 0a:00:00:00:00:02 has several destinations (192.0.2.2, 192.0.2.77); ";
+    assert!(note.starts_with(start), "{note}");
+
+    // Seen from a third node the kernel keeps one FDB entry, the last that was written.
+    let mut facts = flannel4(node(), 2);
+    facts.neighbours[1].mac = Some(mac(2));
+    facts.fdb.pop();
+    let joined = inventory(&facts, &[]);
+    assert_eq!(joined.peers, [peer(FLANNEL, 2, "192.0.2.2", &["10.42.2.0/24", "10.42.3.0/24"])]);
+    let [note] = joined.notes.as_slice() else { panic!("{:?}", joined.notes) };
+    assert!(note.contains("is the gateway of several peers (10.42.2.0, 10.42.3.0)"), "{note}");
+}
+
+#[test]
+fn problems_of_the_source_come_first() {
+    let facts = Facts { problems: vec!["links kept changing".to_owned()], ..Facts::default() };
+    assert_eq!(inventory(&facts, &[]).notes, ["links kept changing"]);
+}
+
+fn named(name: &str, address: &str, host_ifname: Option<&str>) -> NamedPod {
+    NamedPod {
+        namespace: "default".to_owned(),
+        name: name.to_owned(),
+        addresses: vec![ip(address)],
+        host_ifname: host_ifname.map(str::to_owned),
+    }
+}
+
+fn pods_node() -> Facts {
+    let mut facts = flannel4(node(), 1);
+    for n in 0_u8..3 {
+        let ifindex = 20 + u32::from(n);
+        facts.links.push(pod_veth(ifindex, &format!("cali{n}")));
+        facts.routes.push(route(&format!("10.42.0.{}/32", 5 + n), None, ifindex));
+    }
+    facts.routes.push(route("fd42::5/128", None, 20));
+    facts
+}
+
+#[test]
+fn pods_with_and_without_names() {
+    let pods = [
+        named("by-name", "10.42.0.5", Some("cali0")),
+        named("by-route", "10.42.0.6", None),
+        named("host-network", "192.0.2.1", None),
+        named("gone", "10.42.0.99", Some("cali99")),
+        named("second", "10.42.0.55", Some("cali0")),
+    ];
+    let inventory = inventory(&pods_node(), &pods);
+    let rows: Vec<_> = inventory
+        .pods
+        .iter()
+        .map(|pod| {
+            let addresses: Vec<_> = pod.addresses.iter().map(IpAddr::to_string).collect();
+            (pod.label(), addresses.join(" "), pod.host_ifindex, pod.source)
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("(cali2)".to_owned(), "10.42.0.7".to_owned(), Some(22), PodSource::Route),
+            ("default/by-name".to_owned(), "10.42.0.5 fd42::5".to_owned(), Some(20), PodSource::Lab),
+            ("default/by-route".to_owned(), "10.42.0.6".to_owned(), Some(21), PodSource::Lab),
+            ("default/host-network".to_owned(), "192.0.2.1".to_owned(), None, PodSource::Lab),
+        ]
+    );
+    assert_eq!(
+        inventory.notes,
+        [
+            "pod default/gone: neither its interface cali99 nor a route to it is there",
+            "pod default/second is left out: its interface cali0 is already that of pod default/by-name",
+        ]
+    );
+}
+
+#[test]
+fn only_veths_into_other_namespaces_with_single_addresses_are_pods() {
+    let mut facts = node();
+    // The other end is in this namespace.
+    facts.links.push(LinkFact { link_netns: None, ..pod_veth(20, "veth0") });
+    facts.routes.push(route("10.0.0.1/32", None, 20));
+    // A network, and a single address behind a gateway.
+    facts.links.push(pod_veth(21, "veth1"));
+    facts.routes.push(route("10.0.1.0/24", None, 21));
+    facts.routes.push(route("10.0.2.1/32", Some("10.0.1.1"), 21));
+    // The host's own address, which the kernel routes to itself.
+    facts.links.push(pod_veth(22, "veth2"));
+    facts.addresses.push(address(22, "fd00::22/128"));
+    facts.routes.push(route("fd00::22/128", None, 22));
+    // No veth at all.
+    facts.routes.push(route("192.0.2.77/32", None, ETH0));
+    assert_eq!(inventory(&facts, &[]).pods, []);
+}
+
+#[test]
+fn hostile_names_are_bounded_and_escaped_in_notes() {
+    let mut facts = flannel4(node(), 1);
+    facts.links[2].name = "fl\x1b[2J\u{202e}".to_owned();
+    facts.neighbours.clear();
+    let long = "x".repeat(100_000);
+    let inventory = inventory(&facts, &[named(&format!("\n{long}"), "10.9.9.9", Some("\x07"))]);
+    assert_eq!(only_tunnel(&inventory).name, "fl\x1b[2J\u{202e}", "data stays as it is");
+    assert_eq!(inventory.notes.len(), 2);
+    for note in &inventory.notes {
+        assert!(note.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{note:?}");
+        assert!(note.len() < 1000, "{} bytes", note.len());
+    }
+}
+
+#[test]
+fn the_captured_node_joins() {
+    let inventory = inventory(&crate::netlink::testdata::facts(), &[]);
+    let tunnels: Vec<_> = inventory
+        .tunnels
+        .iter()
+        .map(|t| {
+            let below = t.underlay.as_ref().map_or("-", |underlay| underlay.name.as_str());
+            (t.name.as_str(), t.vni, t.outer_family, below, t.flood)
+        })
+        .collect();
+    assert_eq!(
+        tunnels,
+        [
+            ("flannel.1", Some(1), Some(4), "eth0", 0),
+            ("flannel-v6.1", Some(1), Some(6), "eth0", 0),
+            ("p2p", Some(77), Some(4), "eth0", 2),
+            ("p2p6", Some(78), Some(6), "eth0", 1),
+            ("grp", Some(79), Some(4), "eth0", 1),
+            ("grp6", Some(80), Some(6), "eth0", 1),
+            ("ext0", None, None, "eth0", 0),
+        ]
+    );
+    let p2p = Peer {
+        tunnel: 5,
+        key: PeerKey::Mac(Mac([2, 0, 0, 0, 0x77, 9])),
+        node_address: Some(ip("192.0.2.9")),
+        pod_cidrs: Vec::new(),
+    };
+    let v6 = PeerKey::Mac(Mac([0x0a, 0, 0, 0, 6, 2]));
+    assert_eq!(
+        inventory.peers,
+        [
+            peer(3, 2, "192.0.2.2", &["10.42.2.0/24"]),
+            peer(3, 3, "192.0.2.3", &["10.42.3.0/24"]),
+            Peer { key: v6, ..peer(4, 0, "2001:db8::2", &["fd42:0:0:2::/64"]) },
+            p2p,
+        ]
+    );
+    let [pod] = inventory.pods.as_slice() else { panic!("{:?}", inventory.pods) };
+    assert_eq!(pod.label(), "(cali0a1b2c3d4e5)");
+    assert_eq!(pod.addresses, [ip("10.42.0.5"), ip("fd42::5")]);
+    assert_eq!(inventory.notes, Vec::<String>::new());
+}

@@ -1,0 +1,67 @@
+//! Notes of the joins: bounded, so that a thousand holes do not make a thousand lines. No judgement of severity.
+
+use std::collections::BTreeMap;
+
+use crate::text::escape;
+
+/// Notes shown of one kind; the rest is a number.
+const SHOWN: usize = 8;
+/// Characters shown of a name from outside: Kubernetes allows 253, the kernel 15 bytes for an interface.
+const NAME: usize = 256;
+
+/// What a note is about. The order is that of the inventory's notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NoteKind {
+    UnderlayElsewhere,
+    TwoDestinations,
+    SharedMac,
+    RouteWithoutNeighbour,
+    NeighbourWithoutFdb,
+    PodWithoutInterface,
+    PodsOnOneInterface,
+}
+
+impl NoteKind {
+    fn plural(self) -> &'static str {
+        match self {
+            Self::UnderlayElsewhere => "tunnels whose underlay device is not in this network namespace",
+            Self::TwoDestinations => "VTEP MAC addresses with two destinations",
+            Self::SharedMac => "VTEP MAC addresses that belong to several peers",
+            Self::RouteWithoutNeighbour => "routes whose gateway has no neighbour entry",
+            Self::NeighbourWithoutFdb => "neighbours without an FDB entry",
+            Self::PodWithoutInterface => "named pods without an interface here",
+            Self::PodsOnOneInterface => "named pods on an interface of another pod",
+        }
+    }
+}
+
+/// Notes by kind.
+#[derive(Debug, Default)]
+pub(super) struct Notes(BTreeMap<NoteKind, (Vec<String>, usize)>);
+
+impl Notes {
+    /// Adds one; `text` is only made while there is room for it.
+    pub(super) fn add(&mut self, kind: NoteKind, text: impl FnOnce() -> String) {
+        let (shown, further) = self.0.entry(kind).or_default();
+        if shown.len() < SHOWN {
+            shown.push(text());
+        } else {
+            *further += 1;
+        }
+    }
+
+    pub(super) fn lines(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().flat_map(|(kind, (shown, further))| {
+            let more = (further > 0).then(|| format!("and {further} more {}", kind.plural()));
+            shown.into_iter().chain(more)
+        })
+    }
+}
+
+/// A name from outside, bounded and safe to print.
+pub(super) fn shown(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => escape(name.get(..end).unwrap_or_default()) + "...",
+        None => escape(name),
+    }
+}

@@ -1,0 +1,133 @@
+//! Peers of one tunnel: FDB entries joined with neighbours and routes. What does not join becomes a note.
+//!
+//! A CNI agent writes three tables per remote node: a route by a gateway, the gateway's link-layer address, and where
+//! that address is. A hole in any of them loses packets; but only on a device that cannot ask around, for one with
+//! flood destinations resolves and learns what is missing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+
+use super::{
+    Mac, Peer, PeerKey,
+    index::{Index, family, is_unicast},
+    notes::{NoteKind, Notes, shown},
+    tunnels::flood,
+};
+use crate::netlink::facts::{LinkFact, RouteType, VxlanFact};
+
+const AGENT: &str =
+    "restart the CNI's agent on this node (canal, flannel, calico-node), which writes these entries";
+
+/// What is known of one peer while joining.
+#[derive(Default)]
+struct Found {
+    destinations: BTreeSet<IpAddr>,
+    /// Gateways of routes, which name the remote node.
+    gateways: BTreeSet<IpAddr>,
+    pod_cidrs: BTreeSet<IpNet>,
+}
+
+/// The peers of `link`, in no particular order.
+pub(super) fn peers(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes: &mut Notes) -> Vec<Peer> {
+    let mut found: BTreeMap<Mac, Found> = BTreeMap::new();
+    for entry in index.fdb(link.ifindex).iter().filter(|entry| is_unicast(entry.mac)) {
+        found.entry(entry.mac).or_default().destinations.extend(entry.destination);
+    }
+    let flood: Vec<_> = flood(index, link.ifindex).collect();
+    let asks_around = vxlan.collect_metadata || !flood.is_empty();
+    // Frames to an unknown address go to every flood destination: with one, that is where the station is.
+    let only_remote = match flood.as_slice() {
+        [only] => only.destination.filter(|destination| !destination.is_multicast()),
+        _ => None,
+    };
+
+    let mut macs: HashMap<IpAddr, Mac> = HashMap::new();
+    for neighbour in index.neighbours(link.ifindex).iter().filter(|neighbour| !neighbour.failed) {
+        let Some(mac) = neighbour.mac.filter(|mac| is_unicast(*mac)) else { continue };
+        macs.insert(neighbour.address, mac);
+        if found.contains_key(&mac) {
+            continue;
+        }
+        if let Some(remote) = only_remote {
+            found.entry(mac).or_default().destinations.insert(remote);
+        } else if !asks_around {
+            notes.add(NoteKind::NeighbourWithoutFdb, || {
+                format!(
+                    "{}: neighbour {} ({mac}) has no FDB entry, so packets to it are dropped; {AGENT}",
+                    shown(&link.name),
+                    neighbour.address,
+                )
+            });
+        }
+    }
+
+    for route in index.routes(link.ifindex).iter().filter(|route| route.kind == RouteType::Unicast) {
+        let Some(gateway) = route.gateway else { continue };
+        match macs.get(&gateway) {
+            Some(mac) => {
+                if let Some(peer) = found.get_mut(mac) {
+                    peer.gateways.insert(gateway);
+                    peer.pod_cidrs.insert(route.destination);
+                }
+            }
+            None if !asks_around => notes.add(NoteKind::RouteWithoutNeighbour, || {
+                format!(
+                    "{}: route {} via {gateway} has no neighbour entry for its gateway, so packets to it are \
+                     dropped; {AGENT}",
+                    shown(&link.name),
+                    route.destination
+                )
+            }),
+            None => {}
+        }
+    }
+    found.into_iter().map(|(mac, peer)| judged(link, mac, peer, asks_around, notes)).collect()
+}
+
+/// The peer, with a note when its MAC address is not one node's alone: a cloned machine.
+fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mut Notes) -> Peer {
+    const CLONED: &str = "two nodes with one VTEP MAC are cloned machines: give one a new machine-id, delete its \
+        tunnel device and restart its CNI agent";
+    if found.destinations.len() > 1 {
+        notes.add(NoteKind::TwoDestinations, || {
+            let destinations = list(found.destinations.iter());
+            format!(
+                "{}: VTEP MAC {mac} has several destinations ({destinations}); {CLONED}",
+                shown(&link.name)
+            )
+        });
+    }
+    for version in [4, 6] {
+        let gateways: Vec<_> = found.gateways.iter().filter(|&&gateway| family(gateway) == version).collect();
+        // Where stations are learned, a router with several addresses is nothing unusual.
+        if gateways.len() > 1 && !asks_around {
+            notes.add(NoteKind::SharedMac, || {
+                format!(
+                    "{}: VTEP MAC {mac} is the gateway of several peers ({}), but frames to it go to one node only; \
+                     {CLONED}",
+                    shown(&link.name),
+                    list(gateways.into_iter())
+                )
+            });
+        }
+    }
+    Peer {
+        tunnel: link.ifindex,
+        key: PeerKey::Mac(mac),
+        node_address: found.destinations.first().copied(),
+        pod_cidrs: found.pod_cidrs.into_iter().collect(),
+    }
+}
+
+/// At most four, then an ellipsis.
+fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
+    let mut shown: Vec<String> = addresses.take(5).map(IpAddr::to_string).collect();
+    if let Some(fifth) = shown.get_mut(4) {
+        "...".clone_into(fifth);
+    }
+    shown.join(", ")
+}
