@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io};
 
-use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, TokioSocket, protocols::NETLINK_ROUTE};
+use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
 
 pub use super::relevance::ChangeKind;
 use super::{
@@ -28,6 +28,8 @@ const GROUPS: [u32; 6] = [
 const RECEIVE_BUFFER: i32 = 2 * 1024 * 1024;
 /// Datagrams handled before other tasks of the runtime get a turn.
 const BATCH: usize = 64;
+/// Datagrams thrown away before they do: more than the receive buffer holds.
+const MAX_DRAIN: usize = 16_384;
 
 /// A subscription to the changes of one network namespace.
 pub struct Changes {
@@ -69,33 +71,58 @@ impl Changes {
     ///
     /// A burst is reported as few changes, not as one; the caller waits for it to settle before it reads the facts.
     pub async fn next(&mut self) -> Result<ChangeKind, NetlinkError> {
-        let mut handled = 0;
         loop {
-            if self.stale {
+            if self.stale && self.drained() {
                 self.relevance = Relevance::new(links(&mut self.dumps)?);
                 self.stale = false;
                 self.pending.clear();
                 return Ok(ChangeKind::Everything);
             }
-            if let Some(kind) = self.pending.pop_first() {
+            if let Some(kind) = self.pending.pop_first().filter(|_| !self.stale) {
                 return Ok(kind);
             }
-            if handled >= BATCH {
-                handled = 0;
+            if !self.stale {
+                self.buffer.clear();
+                let received = self.socket.recv_from(&mut self.buffer).await;
+                self.received(received)?;
+            }
+            // What is there already joins it.
+            for _ in 0..BATCH {
+                self.buffer.clear();
+                match self.socket.socket_ref().recv_from(&mut self.buffer, libc::MSG_DONTWAIT) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    received => self.received(received.map(|(_, from)| from))?,
+                }
+            }
+            // However many notifications do not matter, other tasks get their turn.
+            if self.stale || self.pending.is_empty() {
                 tokio::task::yield_now().await;
             }
-            self.buffer.clear();
-            match self.socket.recv_from(&mut self.buffer).await {
-                Ok(from) if from.port_number() != 0 => {}
-                // A full buffer may hold a cut datagram.
-                Ok(_) if self.buffer.len() >= DATAGRAM => self.stale = true,
-                Ok(_) => self.datagram(),
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.stale = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(NetlinkError::Receive { table: "notifications", source }),
-            }
-            handled += 1;
         }
+    }
+
+    fn received(&mut self, received: io::Result<SocketAddr>) -> Result<(), NetlinkError> {
+        match received {
+            // Anybody with the capability may send here; only the kernel is believed.
+            Ok(from) if from.port_number() != 0 => {}
+            // A full buffer may hold a cut datagram.
+            Ok(_) if self.buffer.len() >= DATAGRAM => self.stale = true,
+            Ok(_) => self.datagram(),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.stale = true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(NetlinkError::Receive { table: "notifications", source }),
+        }
+        Ok(())
+    }
+
+    /// Throws away what is queued; true when nothing is left. After an overrun the kernel reports no further one until
+    /// the queue was empty (`NETLINK_S_CONGESTED`), so whatever is read before that may miss more.
+    fn drained(&mut self) -> bool {
+        (0..MAX_DRAIN).any(|_| {
+            self.buffer.clear();
+            let received = self.socket.socket_ref().recv_from(&mut self.buffer, libc::MSG_DONTWAIT);
+            received.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        })
     }
 
     fn datagram(&mut self) {

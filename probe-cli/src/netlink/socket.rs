@@ -105,29 +105,10 @@ impl DumpSocket {
         self.socket
             .send_to(&bytes, &SocketAddr::new(0, 0), 0)
             .map_err(|source| NetlinkError::Send { table, source })?;
-        let mut dump = Dump::Whole;
+        let mut answer = Answer { table, sequence: self.sequence, dump: Dump::Whole };
         loop {
-            if self.receive(table)? {
-                for frame in frames(&self.buffer) {
-                    let Ok(frame) = frame else {
-                        return Err(NetlinkError::Datagram { table, len: self.buffer.len() });
-                    };
-                    // Left over from a dump that failed half way.
-                    if frame.sequence != self.sequence {
-                        continue;
-                    }
-                    if i32::from(frame.flags) & libc::NLM_F_DUMP_INTR != 0 {
-                        dump = Dump::Torn;
-                    }
-                    match i32::from(frame.kind) {
-                        libc::NLMSG_DONE | libc::NLMSG_ERROR => {
-                            return refusal(&frame)
-                                .map_or(Ok(dump), |source| Err(NetlinkError::Refused { table, source }));
-                        }
-                        libc::NLMSG_NOOP => {}
-                        _ => each(frame),
-                    }
-                }
+            if self.receive(table)? && answer.take(&self.buffer, &mut each)? {
+                return Ok(answer.dump);
             }
         }
     }
@@ -148,8 +129,106 @@ impl DumpSocket {
     }
 }
 
+/// What has been read of one dump.
+struct Answer {
+    table: &'static str,
+    sequence: u32,
+    dump: Dump,
+}
+
+impl Answer {
+    /// Takes the next datagram. True when the dump is complete.
+    fn take(&mut self, datagram: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<bool, NetlinkError> {
+        let table = self.table;
+        for frame in frames(datagram) {
+            let Ok(frame) = frame else {
+                return Err(NetlinkError::Datagram { table, len: datagram.len() });
+            };
+            // Left over from a dump that failed half way.
+            if frame.sequence != self.sequence {
+                continue;
+            }
+            if i32::from(frame.flags) & libc::NLM_F_DUMP_INTR != 0 {
+                self.dump = Dump::Torn;
+            }
+            match i32::from(frame.kind) {
+                libc::NLMSG_DONE | libc::NLMSG_ERROR => {
+                    let refused = |source| Err(NetlinkError::Refused { table, source });
+                    return refusal(&frame).map_or(Ok(true), refused);
+                }
+                libc::NLMSG_NOOP => {}
+                _ => each(frame),
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// The error in an `NLMSG_DONE` or `NLMSG_ERROR`: a negative errno in front; zero and an empty payload are none.
 fn refusal(frame: &Frame<'_>) -> Option<io::Error> {
     let code = i32::from_ne_bytes(frame.payload.first_chunk().copied()?);
     (code < 0).then(|| io::Error::from_raw_os_error(code.saturating_neg()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::testdata::DUMPS;
+
+    /// The captured dump of the routes, which was the third request of its socket.
+    fn routes() -> Vec<u8> {
+        let (_, bytes) = DUMPS.into_iter().find(|(table, _)| *table == "routes4").unwrap();
+        bytes.to_vec()
+    }
+
+    fn take(sequence: u32, datagram: &[u8]) -> (Result<bool, NetlinkError>, Dump, usize) {
+        let mut answer = Answer { table: "routes", sequence, dump: Dump::Whole };
+        let mut count = 0;
+        let done = answer.take(datagram, &mut |_| count += 1);
+        (done, answer.dump, count)
+    }
+
+    /// Offset of the closing NLMSG_DONE: its header and an errno.
+    fn closing(datagram: &[u8]) -> usize {
+        datagram.len() - FRAME_HEADER - 4
+    }
+
+    #[test]
+    fn a_dump_ends_with_done_and_not_before() {
+        let bytes = routes();
+        assert!(matches!(take(3, &bytes), (Ok(true), Dump::Whole, 9)), "{:?}", take(3, &bytes));
+        assert!(matches!(take(3, &bytes[..closing(&bytes)]), (Ok(false), Dump::Whole, 9)));
+        assert!(matches!(take(4, &bytes), (Ok(false), Dump::Whole, 0)), "another request's answer");
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_torn_wherever_the_kernel_says_so() {
+        for at in [0, closing(&routes())] {
+            let mut bytes = routes();
+            bytes[at + 6] |= 0x10; // nlmsg_flags, NLM_F_DUMP_INTR
+            assert!(matches!(take(3, &bytes), (Ok(true), Dump::Torn, 9)), "flag at {at}");
+        }
+    }
+
+    #[test]
+    fn an_errno_is_passed_on() {
+        for kind in [libc::NLMSG_DONE, libc::NLMSG_ERROR] {
+            let mut bytes = routes();
+            let at = closing(&bytes);
+            bytes[at + 4] = u8::try_from(kind).unwrap();
+            bytes[at + FRAME_HEADER..].copy_from_slice(&(-libc::EPERM).to_ne_bytes());
+            let (Err(error), _, _) = take(3, &bytes) else { panic!("no error for {kind}") };
+            assert_eq!(
+                error.to_string(),
+                "the kernel refused to list routes: Operation not permitted (os error 1)"
+            );
+        }
+    }
+
+    #[test]
+    fn a_datagram_cut_in_a_message_is_an_error() {
+        let bytes = routes();
+        let (result, _, _) = take(3, &bytes[..bytes.len() - 1]);
+        assert!(matches!(result, Err(NetlinkError::Datagram { len: 567, .. })), "{result:?}");
+    }
 }
