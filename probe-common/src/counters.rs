@@ -91,8 +91,7 @@ mod user {
         )* };
     }
     pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent);
-    pod!(keys::IfaceConfig, keys::PeerMac, keys::Address, keys::PeerOuter, keys::OuterKey);
-    pod!(keys::FragmentKey, keys::FragmentOwner);
+    pod!(keys::IfaceConfig, keys::FragmentKey, keys::FragmentOwner, crate::table::Entry);
 }
 
 // No padding: the size is the sum of the fields.
@@ -100,8 +99,5 @@ const _: () = assert!(size_of::<Counters>() == 6 * 8);
 const _: () = assert!(size_of::<TunnelCounters>() == (6 + 7 + BUCKETS) * 8);
 const _: () = assert!(size_of::<OuterCounters>() == 3 * 8);
 const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 24);
-const _: () = assert!(size_of::<crate::keys::PeerMac>() == 8);
-const _: () = assert!(size_of::<crate::keys::PeerOuter>() == 20);
-const _: () = assert!(size_of::<crate::keys::OuterKey>() == 8);
-const _: () = assert!(size_of::<crate::keys::FragmentKey>() == 36);
+const _: () = assert!(size_of::<crate::keys::FragmentKey>() == 40);
 const _: () = assert!(size_of::<crate::event::PmtuEvent>() == 64);

@@ -1,4 +1,4 @@
-//! Keys of the lookup maps and the per-interface configuration that user space writes.
+//! Per-interface configuration, addresses, and the keys of fragment tracking.
 
 /// What an interface is to the probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,47 +21,28 @@ pub struct IfaceConfig {
     pub flood: u32,
 }
 
-/// Inner MAC address of a remote VTEP on one tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(C)]
-pub struct PeerMac {
-    /// The address as it stands in the frame.
-    pub mac: [u8; 6],
-    /// Tunnel slot.
-    pub tunnel: u16,
-}
-
 /// An IP address, IPv4 as `::ffff:a.b.c.d`, in network byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(C, align(4))]
+#[repr(C, align(8))]
 pub struct Address {
     /// The 16 bytes.
     pub octets: [u8; 16],
 }
 
-/// Outer address of a remote node on one tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(C)]
-pub struct PeerOuter {
-    /// The remote node's underlay address.
-    pub address: Address,
-    /// Tunnel slot.
-    pub tunnel: u32,
+impl Address {
+    /// As two words of this machine, the form that the lookup table has it in.
+    #[inline]
+    pub const fn words(&self) -> [u64; 2] {
+        let (first, second) = self.octets.split_at(8);
+        match (first.first_chunk(), second.first_chunk()) {
+            (Some(first), Some(second)) => [u64::from_ne_bytes(*first), u64::from_ne_bytes(*second)],
+            // Not reached: both halves have eight bytes.
+            _ => [0, 0],
+        }
+    }
 }
 
-/// What of an outer datagram names its tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(C)]
-pub struct OuterKey {
-    /// UDP destination port, host byte order.
-    pub port: u16,
-    /// IP version of the outer packet: 4 or 6.
-    pub family: u16,
-    /// VXLAN network identifier, or [`VNI_ANY`].
-    pub vni: u32,
-}
-
-/// Stands for every VNI in an [`OuterKey`]: a collect-metadata device, or a packet that shows no VXLAN header.
+/// Stands for every VNI in a [`crate::table::Key::outer`]: a collect-metadata device, or a packet that shows no VXLAN header.
 /// A VNI has 24 bits, so no real one equals it.
 pub const VNI_ANY: u32 = u32::MAX;
 
@@ -75,6 +56,8 @@ pub struct FragmentKey {
     pub destination: Address,
     /// IPv4 identification or IPv6 fragment identification, as it stands in the packet.
     pub id: u32,
+    /// Makes the size a multiple of the addresses' alignment without padding.
+    pub reserved: u32,
 }
 
 /// Whose fragments a [`FragmentKey`] stands for.

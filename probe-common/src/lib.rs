@@ -10,3 +10,4 @@ pub mod event;
 pub mod keys;
 pub mod limits;
 pub mod sizes;
+pub mod table;

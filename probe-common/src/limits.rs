@@ -16,6 +16,12 @@ pub const POD_SLOTS: u32 = 256;
 /// Default number of peer slots, over all tunnels: 500 nodes in dual stack, 1,000 in one family.
 pub const PEER_SLOTS: u32 = 1024;
 
+/// Keys in the lookup table for so many pods and peers: a pod has a veth and up to two addresses, a peer a MAC and an
+/// outer address, and every tunnel up to four names.
+pub const fn table_keys(pods: u32, peers: u32) -> u32 {
+    pods.saturating_mul(3).saturating_add(peers.saturating_mul(2)).saturating_add(TUNNELS * 4)
+}
+
 /// Bytes of the event ring buffer: a power of two and a multiple of the page size, as the kernel asks.
 pub const EVENT_RING_BYTES: u32 = 64 * 1024;
 

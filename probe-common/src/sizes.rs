@@ -18,20 +18,50 @@ pub const EDGE_BYTES: u32 = 64;
 /// The bucket of an inner IP packet of `bytes` on a tunnel whose largest carried packet is `budget` bytes.
 ///
 /// The two relative buckets win over the absolute ones. Always below [`BUCKETS`].
-#[inline(always)]
+#[inline]
 pub const fn bucket(bytes: u32, budget: u32) -> usize {
     if bytes > budget {
         return OVER;
     }
-    if bytes.saturating_add(EDGE_BYTES) > budget {
+    if budget - bytes < EDGE_BYTES {
         return EDGE;
     }
-    // A chain of sums, not a loop: the compiler makes it branch-free, and the verifier sees a bound.
-    let mut index = 0;
     let mut i = 0;
     while i < BOUNDS.len() {
-        index += (bytes > BOUNDS[i]) as usize;
+        if bytes <= BOUNDS[i] {
+            return i;
+        }
         i += 1;
     }
-    index
+    REST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_meet_without_gap_or_overlap() {
+        for (bytes, budget, expected) in [
+            (0, 1450, 0),
+            (64, 1450, 0),
+            (65, 1450, 1),
+            (1280, 1450, 6),
+            (1281, 1450, 7),
+            (1386, 1450, 7),
+            (1387, 1450, EDGE),
+            (1450, 1450, EDGE),
+            (1451, 1450, OVER),
+            (1537, 8950, 8),
+            (4097, 8950, REST),
+            (8886, 8950, REST),
+            (8887, 8950, EDGE),
+            (8950, 8950, EDGE),
+            (65_535, 8950, OVER),
+            (1, 0, OVER),
+            (u32::MAX, u32::MAX, EDGE),
+        ] {
+            assert_eq!(bucket(bytes, budget), expected, "{bytes} of {budget}");
+        }
+    }
 }

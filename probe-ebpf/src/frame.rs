@@ -1,0 +1,141 @@
+//! The parsing of a packet on a tunnel device, apart from the counting.
+//!
+//! A function of its own that passes its result through a map value. The verifier follows every known value through
+//! every branch that it decides; it knows nothing of what comes out of a map. So it looks at the counting once, and not
+//! once for each kind of packet: that is a tenth of the work.
+
+use aya_ebpf::bindings::__sk_buff;
+use probe_common::keys::{Address, TX};
+use probe_ebpf::{
+    inner::{self, End, Inner, Meta},
+    packet::{Packet, Short},
+    segments::Segments,
+};
+
+use crate::{maps::FRAME, skb::Skb};
+
+/// An inner packet with the remote end's link-layer address. Integers only, no padding: it lives in a map.
+#[repr(C)]
+pub(crate) struct Frame {
+    packets: u64,
+    bytes: u64,
+    address: Address,
+    /// The remote end's MAC address, the first byte in the highest bits of 48.
+    pub(crate) mac: u64,
+    full: u32,
+    last: u32,
+    link: u32,
+    trailer: u32,
+    fragment: u32,
+    /// IP version, 0 for none.
+    pub(crate) version: u32,
+    /// IP protocol number of TCP or UDP, else 0.
+    pub(crate) transport: u32,
+    reserved: u32,
+}
+
+/// Reads the packet into [`FRAME`]. False when that is not possible, which does not happen.
+#[inline(always)]
+pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: bool) -> Option<&'static Frame> {
+    let end = match end {
+        End::Source => 1,
+        End::Destination => 2,
+        End::Neither => 0,
+    };
+    let frame = FRAME.get_ptr_mut(0)?;
+    if parse_into_map(skb.0, frame, direction, end, u32::from(l3)) == 0 {
+        return None;
+    }
+    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
+    Some(unsafe { &*frame })
+}
+
+#[inline(never)]
+fn parse_into_map(skb: *mut __sk_buff, frame: *mut Frame, direction: u32, end: u32, l3: u32) -> u32 {
+    // SAFETY: see the caller.
+    let frame = unsafe { &mut *frame };
+    let skb = Skb(skb);
+    let end = match end {
+        1 => End::Source,
+        2 => End::Destination,
+        _ => End::Neither,
+    };
+    let meta = Meta {
+        len: skb.len(),
+        vlan: skb.vlan_present() != 0,
+        gso_size: skb.gso_size(),
+        gso_segs: skb.gso_segs(),
+        l3: l3 != 0,
+    };
+    let read = match read(&skb.linear(), &meta, end, direction, frame) {
+        Err(Short) => read(&skb.whole(), &meta, end, direction, frame),
+        read => read,
+    };
+    read.is_ok().into()
+}
+
+#[inline(always)]
+fn read<P: Packet>(
+    packet: &P,
+    meta: &Meta,
+    end: End,
+    direction: u32,
+    frame: &mut Frame,
+) -> Result<(), Short> {
+    let inner = inner::read(packet, meta, end)?;
+    let mut mac = 0;
+    if !meta.l3 && meta.len >= 14 {
+        let at = if direction == TX { 0 } else { 6 };
+        let high = u32::from_be(packet.u32_raw(at)?);
+        mac = (u64::from(high) << 16) | u64::from(packet.u16(at + 4)?);
+    }
+    frame.set(&inner, mac);
+    Ok(())
+}
+
+impl Frame {
+    #[inline(always)]
+    fn set(&mut self, inner: &Inner, mac: u64) {
+        self.packets = inner.segments.packets;
+        self.bytes = inner.segments.bytes;
+        self.full = inner.segments.full;
+        self.last = inner.segments.last;
+        self.link = inner.link;
+        self.trailer = inner.trailer;
+        self.fragment = inner.fragment.into();
+        self.version = inner.version.into();
+        self.transport = u32::from(inner.transport.number());
+        self.address = inner.address;
+        self.mac = mac;
+    }
+
+    /// The inner packets.
+    #[inline(always)]
+    pub(crate) fn segments(&self) -> Segments {
+        Segments { packets: self.packets, bytes: self.bytes, full: self.full, last: self.last }
+    }
+
+    /// It is a fragment.
+    #[inline(always)]
+    pub(crate) fn is_fragment(&self) -> bool {
+        self.fragment != 0
+    }
+
+    /// The destination is a group address: multicast or broadcast.
+    #[inline(always)]
+    pub(crate) fn to_group(&self) -> bool {
+        self.mac >> 40 & 1 != 0
+    }
+
+    /// The pod's address.
+    #[inline(always)]
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Bytes of the outer IP packets, see [`Inner::outer_bytes`].
+    #[inline(always)]
+    pub(crate) fn outer_bytes(&self, overhead: u32, l3: bool) -> u64 {
+        inner::outer_bytes(&self.segments(), self.link, self.trailer, overhead, l3)
+    }
+}

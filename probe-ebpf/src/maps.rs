@@ -1,0 +1,127 @@
+//! The maps. User space writes the lookups and reads the counters; the programs do the opposite.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, LruHashMap, PerCpuArray, RingBuf},
+};
+use probe_common::{
+    counters::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters},
+    keys::{FragmentKey, FragmentOwner, IfaceConfig},
+    limits::{
+        EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS, table_keys,
+    },
+    table::{self, Entry, Key},
+};
+
+use crate::frame::Frame;
+
+/// Tunnel devices, at their interface index modulo the size, or the next free place.
+#[map(name = "TUNNEL_IFACES")]
+pub(crate) static TUNNEL_IFACES: Array<IfaceConfig> = Array::with_max_entries(IFACES, 0);
+
+/// Underlay devices, likewise.
+#[map(name = "UNDER_IFACES")]
+pub(crate) static UNDER_IFACES: Array<IfaceConfig> = Array::with_max_entries(IFACES, 0);
+
+/// Slots of pods, peers and tunnels by what names them in a packet, see [`probe_common::table`].
+#[map(name = "LOOKUP")]
+pub(crate) static LOOKUP: Array<Entry> =
+    Array::with_max_entries(table::size(table_keys(POD_SLOTS, PEER_SLOTS)), 0);
+
+/// Entries of [`LOOKUP`] minus one; user space sets it with the map's size.
+#[unsafe(no_mangle)]
+static LOOKUP_MASK: u32 = table::size(table_keys(POD_SLOTS, PEER_SLOTS)) - 1;
+
+/// One bit per UDP port that some tunnel uses: spares all other UDP traffic the lookups below.
+#[map(name = "OUTER_PORTS")]
+pub(crate) static OUTER_PORTS: Array<u64> = Array::with_max_entries(65_536 / 64, 0);
+
+/// Counters by tunnel slot and direction.
+#[map(name = "TUNNEL_COUNTS")]
+pub(crate) static TUNNEL_COUNTS: PerCpuArray<TunnelCounters> = PerCpuArray::with_max_entries(TUNNELS * 2, 0);
+
+/// Counters by peer slot and direction. The first [`TUNNELS`] slots are each tunnel's "other".
+#[map(name = "PEER_COUNTS")]
+pub(crate) static PEER_COUNTS: PerCpuArray<Counters> =
+    PerCpuArray::with_max_entries((TUNNELS + PEER_SLOTS) * 2, 0);
+
+/// Counters by pod slot and direction. The first slot is "other".
+#[map(name = "POD_COUNTS")]
+pub(crate) static POD_COUNTS: PerCpuArray<Counters> = PerCpuArray::with_max_entries((1 + POD_SLOTS) * 2, 0);
+
+/// Underlay counters by tunnel slot and direction.
+#[map(name = "OUTER_COUNTS")]
+pub(crate) static OUTER_COUNTS: PerCpuArray<OuterCounters> = PerCpuArray::with_max_entries(TUNNELS * 2, 0);
+
+/// Underlay counters by peer slot and direction, slots as in [`PEER_COUNTS`].
+#[map(name = "OUTER_PEERS")]
+pub(crate) static OUTER_PEERS: PerCpuArray<OuterCounters> =
+    PerCpuArray::with_max_entries((TUNNELS + PEER_SLOTS) * 2, 0);
+
+/// Whose the later fragments of a datagram are.
+#[map(name = "FRAGMENTS")]
+pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, FragmentOwner> =
+    LruHashMap::with_max_entries(FRAGMENT_TRACKS, 0);
+
+/// Rare events.
+#[map(name = "EVENTS")]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0);
+
+/// What was lost.
+#[map(name = "LOSSES")]
+pub(crate) static LOSSES: PerCpuArray<Losses> = PerCpuArray::with_max_entries(1, 0);
+
+/// State of the event rate limiter.
+#[map(name = "RATE_LIMIT")]
+pub(crate) static RATE_LIMIT: PerCpuArray<RateLimit> = PerCpuArray::with_max_entries(1, 0);
+
+/// What the parsing of one packet passes on, see [`crate::frame`].
+#[map(name = "FRAME")]
+pub(crate) static FRAME: PerCpuArray<Frame> = PerCpuArray::with_max_entries(1, 0);
+
+/// One word for a function to pass a result through, see [`crate::skb`].
+#[map(name = "SCRATCH")]
+pub(crate) static SCRATCH: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// The counter of [`crate::reference`].
+#[map(name = "REF_COUNT")]
+pub(crate) static REFERENCE_COUNT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// The configuration of an interface; none when it is not, or no longer, ours.
+#[inline(always)]
+pub(crate) fn iface(table: &Array<IfaceConfig>, ifindex: u32) -> Option<&IfaceConfig> {
+    for probe in 0..IFACE_PROBES {
+        let config = table.get((ifindex + probe) & (IFACES - 1))?;
+        if config.ifindex == ifindex {
+            return Some(config);
+        }
+    }
+    None
+}
+
+/// The slot of a key.
+#[inline(always)]
+pub(crate) fn slot(key: &Key) -> Option<u32> {
+    // SAFETY: a constant of the loaded object; volatile, so that the compiler does not take the value built in.
+    let mask = unsafe { (&raw const LOOKUP_MASK).read_volatile() };
+    let home = key.hash();
+    for probe in 0..table::PROBES {
+        let entry = LOOKUP.get(home.wrapping_add(probe) & mask)?;
+        if key.is(entry) {
+            return entry.slot_plus_one.checked_sub(1);
+        }
+        if entry.kind == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// Adds to a counter of this CPU. Plain arithmetic: programs do not interrupt each other on a CPU here, egress runs
+/// with bottom halves off (`__dev_queue_xmit` in net/core/dev.c) and ingress in softirq.
+macro_rules! add {
+    ($($counter:expr => $value:expr),* $(,)?) => {{ $(
+        $counter = $counter.wrapping_add($value);
+    )* }};
+}
+pub(crate) use add;

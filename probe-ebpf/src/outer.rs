@@ -1,0 +1,41 @@
+//! The outer datagram of a tunnel on the underlay: ports, VNI, and the headers that each of its segments repeats.
+
+use crate::{
+    ip::{self, Ip, NotIp},
+    link,
+    packet::{Packet, Short},
+};
+
+/// Bytes of a UDP header.
+pub const UDP_BYTES: u32 = 8;
+/// Bytes of a VXLAN header, RFC 7348 section 5.
+pub const VXLAN_BYTES: u32 = 8;
+
+/// UDP destination port of the datagram, host byte order.
+#[inline(always)]
+pub fn destination_port<P: Packet + ?Sized>(packet: &P, ip: &Ip) -> Result<u16, Short> {
+    packet.u16(ip.start + ip.header + 2)
+}
+
+/// The VXLAN network identifier; none when the flag that makes it valid is not set.
+#[inline(always)]
+pub fn vni<P: Packet + ?Sized>(packet: &P, ip: &Ip) -> Result<Option<u32>, Short> {
+    let at = ip.start + ip.header + UDP_BYTES;
+    let flags = packet.u8(at)?;
+    let word = u32::from_be(packet.u32_raw(at + 4)?);
+    Ok((flags & 0x08 != 0).then_some(word >> 8))
+}
+
+/// Bytes from the outer IP header to the inner payload, which every segment of a GSO buffer repeats
+/// (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
+#[inline(always)]
+pub fn segment_header_bytes<P: Packet + ?Sized>(packet: &P, outer: &Ip) -> Result<u32, NotIp> {
+    let frame = outer.start + outer.header + UDP_BYTES + VXLAN_BYTES;
+    let link = link::ethernet(packet, frame)?;
+    let inner = ip::parse(packet, frame + link.bytes, link.version)?;
+    let transport = inner.transport_bytes(packet)?;
+    if transport == 0 {
+        return Err(NotIp::Broken);
+    }
+    Ok(inner.start + inner.header + transport - outer.start)
+}

@@ -1,0 +1,158 @@
+//! The programs on a tunnel device: inner packets, by tunnel, peer and pod.
+
+use aya_ebpf::{macros::classifier, programs::TcContext};
+use probe_common::{
+    counters::{Counters, TunnelCounters},
+    keys::{IfaceConfig, RX, TX},
+    limits::TUNNELS,
+    sizes,
+    table::{Key, POD_ADDRESS, POD_IFINDEX},
+};
+use probe_ebpf::{inner::End, ip};
+
+use crate::{
+    NEXT,
+    frame::{self, Frame},
+    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, iface, slot},
+    skb::Skb,
+};
+
+/// Before encapsulation.
+#[classifier]
+pub(crate) fn ovp_tunnel_tx(ctx: TcContext) -> i32 {
+    count::<TX>(Skb(ctx.skb.skb));
+    NEXT
+}
+
+/// After decapsulation.
+#[classifier]
+pub(crate) fn ovp_tunnel_rx(ctx: TcContext) -> i32 {
+    count::<RX>(Skb(ctx.skb.skb));
+    NEXT
+}
+
+/// Slot of everything that belongs to no known pod.
+const OTHER_POD: u32 = 0;
+
+#[inline(always)]
+fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
+    let config = iface(&TUNNEL_IFACES, skb.ifindex())?;
+    let tunnel_slot = config.tunnel;
+    if tunnel_slot >= TUNNELS {
+        return None;
+    }
+    let end = if DIRECTION == TX { End::Source } else { End::Destination };
+    let frame = frame::parse(skb, DIRECTION, end, config.l3 != 0)?;
+    let tunnel = TUNNEL_COUNTS.get_ptr_mut(tunnel_slot * 2 + DIRECTION)?;
+    // SAFETY: a live per-CPU map value, only this CPU writes it.
+    let tunnel = unsafe { &mut *tunnel };
+    let mut copies = 1;
+    if DIRECTION == TX && frame.to_group() {
+        copies = u64::from(config.flood);
+        if copies == 0 {
+            add!(tunnel.unsent => 1);
+            return Some(());
+        }
+    }
+    let pod = pod::<DIRECTION>(skb, frame);
+    let peer = slot(&Key::mac(tunnel_slot, frame.mac)).unwrap_or(tunnel_slot);
+    let amount = Amount::of(frame, config, copies);
+    // SAFETY: as above.
+    unsafe {
+        amount.add_to(&mut *PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?);
+        amount.add_to(&mut *POD_COUNTS.get_ptr_mut(pod * 2 + DIRECTION)?);
+    }
+    amount.add_to(&mut tunnel.all);
+    add_kinds(tunnel, frame, amount.packets);
+    add_sizes(tunnel, frame, config.budget, copies);
+    Some(())
+}
+
+/// On transmit the interface that a packet came in by names the pod exactly (`skb_iif`); a bridge in between or the
+/// node's own traffic does not, and the address decides, as it does on receive.
+#[inline(always)]
+fn pod<const DIRECTION: u32>(skb: Skb, frame: &Frame) -> u32 {
+    if DIRECTION == TX {
+        let ifindex = skb.ingress_ifindex();
+        if ifindex != 0
+            && let Some(slot) = slot(&Key::number(POD_IFINDEX, u64::from(ifindex)))
+        {
+            return slot;
+        }
+    }
+    slot(&Key::address(POD_ADDRESS, frame.address().words())).unwrap_or(OTHER_POD)
+}
+
+/// What one socket buffer adds to the counters.
+struct Amount {
+    packets: u64,
+    inner: u64,
+    outer: u64,
+    oversize: u64,
+    fragments: u64,
+}
+
+impl Amount {
+    #[inline(always)]
+    fn of(frame: &Frame, config: &IfaceConfig, copies: u64) -> Self {
+        let segments = frame.segments();
+        let mut oversize = 0;
+        if segments.full > config.budget {
+            oversize = segments.packets - 1;
+        }
+        if segments.last > config.budget {
+            oversize += 1;
+        }
+        Self {
+            packets: segments.packets * copies,
+            inner: segments.bytes * copies,
+            outer: frame.outer_bytes(config.overhead, config.l3 != 0) * copies,
+            oversize: oversize * copies,
+            fragments: if frame.is_fragment() { copies } else { 0 },
+        }
+    }
+
+    #[inline(always)]
+    fn add_to(&self, counters: &mut Counters) {
+        add!(
+            counters.skbs => 1,
+            counters.packets => self.packets,
+            counters.inner_bytes => self.inner,
+            counters.outer_bytes => self.outer,
+            counters.oversize => self.oversize,
+            counters.fragments => self.fragments,
+        );
+    }
+}
+
+#[inline(always)]
+fn add_kinds(tunnel: &mut TunnelCounters, frame: &Frame, packets: u64) {
+    match frame.version {
+        4 => add!(tunnel.ipv4 => packets),
+        6 => add!(tunnel.ipv6 => packets),
+        _ => {
+            add!(tunnel.not_ip => packets);
+            return;
+        }
+    }
+    if frame.transport == u32::from(ip::TCP) {
+        add!(tunnel.tcp => packets);
+    } else if frame.transport == u32::from(ip::UDP) {
+        add!(tunnel.udp => packets);
+    } else {
+        add!(tunnel.other_protocol => packets);
+    }
+}
+
+#[inline(always)]
+fn add_sizes(tunnel: &mut TunnelCounters, frame: &Frame, budget: u32, copies: u64) {
+    let segments = frame.segments();
+    if let Some(count) = tunnel.sizes.get_mut(sizes::bucket(segments.last, budget)) {
+        add!(*count => copies);
+    }
+    if segments.packets > 1
+        && let Some(count) = tunnel.sizes.get_mut(sizes::bucket(segments.full, budget))
+    {
+        add!(*count => (segments.packets - 1) * copies);
+    }
+}
