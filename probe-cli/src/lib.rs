@@ -11,6 +11,7 @@ pub mod ebpf;
 pub mod engine;
 pub mod inventory;
 pub mod lab;
+pub mod leftovers;
 pub mod model;
 pub mod netlink;
 pub mod netns;

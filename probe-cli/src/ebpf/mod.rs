@@ -1,1 +1,24 @@
-//! The eBPF object: the only place that imports aya. Loads, attaches, reads counters.
+//! The eBPF object: the only place that imports aya. Loads, attaches, keeps the lookup maps in step with the
+//! inventory, reads the counters.
+//!
+//! Here belongs everything that needs a map, a program or a link. What exists is decided by [`crate::inventory`],
+//! what the numbers mean by [`crate::model`].
+
+mod attach;
+mod counters;
+mod error;
+mod events;
+mod lookup;
+mod object;
+mod percpu;
+mod plan;
+mod probe;
+mod slots;
+mod stats;
+mod table;
+pub mod test_run;
+
+pub use attach::{AttachMode, Hook, LinkPlace};
+pub use error::EbpfError;
+pub use object::{Limits, OBJECT, verified_instructions};
+pub use probe::{Probe, ProbeOptions};

@@ -1,1 +1,21 @@
-//! A private multi-node data plane in network namespaces.
+//! A private multi-node data plane in network namespaces: nodes, pods and tunnels wired as Canal wires them.
+//!
+//! [`plan`] says what is where, and is pure. [`up`] and [`down`] do it and undo it; [`load`] sends traffic through it;
+//! [`registry`] remembers it, and is also how the probe learns the names of the lab's pods. Nothing outside the
+//! lab's own namespaces is touched.
+
+mod down;
+mod error;
+pub mod live;
+pub mod load;
+pub mod plan;
+pub mod registry;
+pub mod send;
+mod status;
+mod up;
+
+pub use down::down;
+pub use error::LabError;
+pub use plan::{DEFAULT_PREFIX, Family, LabOptions};
+pub use status::{NodeStatus, Status, status};
+pub use up::{Progress, up};

@@ -1,9 +1,218 @@
 //! Inventory and two samples to a [`Model`].
 
-use super::Model;
-use crate::{inventory::Inventory, sample::Sample};
+use std::time::Duration;
+
+use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
+
+use super::{
+    Edge, Flow, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket, TunnelRow,
+};
+use crate::{
+    inventory::{Inventory, Tunnel},
+    sample::{Both, Counts, Kinds, PeerSample, ProgramCost, Sample},
+};
 
 /// What `now` means, with rates against `before`.
-pub fn build(_inventory: &Inventory, _now: &Sample, _before: Option<&Sample>) -> Model {
-    Model::default()
+///
+/// Something that has no counters in `now` (it appeared a moment ago) is shown with zero totals and no rates; a
+/// counter that is smaller than before belongs to a new thing of the same name and has no rates either.
+pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Model {
+    let interval = before
+        .and_then(|before| now.monotonic.checked_sub(before.monotonic))
+        .filter(|interval| !interval.is_zero());
+    let flows = |now: Option<Both<Counts>>, before: Option<Both<Counts>>| {
+        let now = now.unwrap_or_default();
+        Both {
+            tx: flow(now.tx, before.map(|b| b.tx), interval),
+            rx: flow(now.rx, before.map(|b| b.rx), interval),
+        }
+    };
+    Model {
+        time: now.time,
+        interval,
+        tunnels: inventory
+            .tunnels
+            .iter()
+            .map(|tunnel| {
+                let sample = now.tunnels.get(&tunnel.ifindex);
+                let earlier = before.and_then(|before| before.tunnels.get(&tunnel.ifindex));
+                let kinds = sample.map(|sample| sample.kinds.clone()).unwrap_or_default();
+                TunnelRow {
+                    tunnel: tunnel.clone(),
+                    flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
+                    sizes: sizes(tunnel, &kinds),
+                    kinds,
+                    outer: sample.and_then(|sample| sample.outer),
+                }
+            })
+            .collect(),
+        peers: peers(inventory, now, before, flows),
+        pods: pods(inventory, now, before, flows),
+        pmtu_events: pmtu_events(inventory, now),
+        observer: observer(now, before, interval),
+        notes: inventory.notes.clone(),
+    }
+}
+
+fn peers(
+    inventory: &Inventory,
+    now: &Sample,
+    before: Option<&Sample>,
+    flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
+) -> Vec<PeerRow> {
+    let mut rows = Vec::new();
+    for tunnel in &inventory.tunnels {
+        let row = |peer, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
+            tunnel_name: tunnel.name.clone(),
+            tunnel: tunnel.ifindex,
+            peer,
+            flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
+            outer: sample.and_then(|sample| sample.outer),
+        };
+        let mut of_tunnel: Vec<_> =
+            inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex).collect();
+        of_tunnel.sort_by_key(|peer| (peer.node_address, peer.key));
+        rows.extend(of_tunnel.into_iter().map(|peer| {
+            let key = (peer.tunnel, peer.key);
+            row(Some(peer.clone()), now.peers.get(&key), before.and_then(|before| before.peers.get(&key)))
+        }));
+        let other = &tunnel.ifindex;
+        rows.push(row(
+            None,
+            now.other_peers.get(other),
+            before.and_then(|before| before.other_peers.get(other)),
+        ));
+    }
+    rows
+}
+
+fn pods(
+    inventory: &Inventory,
+    now: &Sample,
+    before: Option<&Sample>,
+    flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
+) -> Vec<PodRow> {
+    let mut sorted: Vec<_> = inventory.pods.iter().map(|pod| (pod.key(), pod)).collect();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut rows: Vec<_> = sorted
+        .into_iter()
+        .map(|(key, pod)| PodRow {
+            pod: Some(pod.clone()),
+            flow: flows(
+                now.pods.get(&key).copied(),
+                before.and_then(|before| before.pods.get(&key)).copied(),
+            ),
+        })
+        .collect();
+    rows.push(PodRow {
+        pod: None,
+        flow: flows(Some(now.other_pods), before.map(|before| before.other_pods)),
+    });
+    rows
+}
+
+fn flow(now: Counts, before: Option<Counts>, interval: Option<Duration>) -> Flow {
+    let rate = before.zip(interval).and_then(|(before, interval)| rates(&now, &before, interval));
+    Flow { total: now, rate }
+}
+
+fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
+    let seconds = interval.as_secs_f64();
+    let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
+    Some(Rates {
+        skbs_per_s: rate(now.skbs, before.skbs)?,
+        packets_per_s: rate(now.packets, before.packets)?,
+        inner_bits_per_s: rate(now.inner_bytes, before.inner_bytes)? * 8.0,
+        outer_bits_per_s: rate(now.outer_bytes, before.outer_bytes)? * 8.0,
+        oversize_per_s: rate(now.oversize, before.oversize)?,
+        fragments_per_s: rate(now.fragments, before.fragments)?,
+    })
+}
+
+/// The buckets of `probe_common::sizes` with the bounds that this tunnel's budget gives them. Buckets that the
+/// budget leaves no room for are left out.
+fn sizes(tunnel: &Tunnel, kinds: &Both<Kinds>) -> Vec<SizeBucket> {
+    let budget = tunnel.budget();
+    let edge = (budget + 1).saturating_sub(EDGE_BYTES);
+    let count = |kinds: &Kinds, index: usize| kinds.sizes.get(index).copied().unwrap_or(0);
+    let mut from = 0;
+    let mut buckets = Vec::new();
+    for index in 0..BUCKETS {
+        let packets = Both { tx: count(&kinds.tx, index), rx: count(&kinds.rx, index) };
+        let (start, to, place) = match index {
+            OVER => (budget.saturating_add(1), None, Edge::Over),
+            EDGE => (edge, Some(budget), Edge::At),
+            _ => {
+                let below = edge.saturating_sub(1);
+                let to = BOUNDS.get(index).map_or(below, |bound| below.min(*bound));
+                let start = from;
+                from = to.saturating_add(1);
+                (start, Some(to), Edge::Below)
+            }
+        };
+        // A bucket that grew while the budget was another one stays visible.
+        let empty = to.is_some_and(|to| to < start) || (index < EDGE && start >= edge);
+        if !empty || packets.tx + packets.rx > 0 {
+            buckets.push(SizeBucket { from: start, to, edge: place, packets });
+        }
+    }
+    buckets
+}
+
+fn pmtu_events(inventory: &Inventory, now: &Sample) -> Vec<PmtuEventRow> {
+    now.pmtu_events
+        .iter()
+        .map(|event| PmtuEventRow {
+            tunnel_name: inventory
+                .tunnels
+                .iter()
+                .find(|tunnel| tunnel.ifindex == event.tunnel)
+                .map(|tunnel| tunnel.name.clone())
+                .unwrap_or_default(),
+            age: now.monotonic.saturating_sub(event.at),
+            reporter: event.reporter,
+            destination: event.destination,
+            mtu: event.mtu,
+        })
+        .collect()
+}
+
+fn observer(now: &Sample, before: Option<&Sample>, interval: Option<Duration>) -> ObserverRow {
+    let cpu_percent = before.zip(interval).and_then(|(before, interval)| {
+        let spent = now.observer.cpu.checked_sub(before.observer.cpu)?;
+        Some(spent.as_secs_f64() / interval.as_secs_f64() * 100.0)
+    });
+    ObserverRow {
+        programs: now
+            .observer
+            .programs
+            .iter()
+            .map(|program| {
+                let earlier = before
+                    .and_then(|before| before.observer.programs.iter().find(|p| p.name == program.name));
+                ProgramRow {
+                    name: program.name.clone(),
+                    runs: program.runs,
+                    ns_per_run: ns_per_run(program, earlier),
+                }
+            })
+            .collect(),
+        cpu_percent,
+        rss_bytes: now.observer.rss_bytes,
+        map_bytes: now.observer.map_bytes,
+        events_lost: now.observer.events_ring_full + now.observer.events_rate_limited,
+        unknown_fragments: now.observer.unknown_fragments,
+        pods_without_slot: now.observer.pods_without_slot,
+        peers_without_slot: now.observer.peers_without_slot,
+    }
+}
+
+/// Over the interval when it had measured runs, else over all of them.
+fn ns_per_run(now: &ProgramCost, before: Option<&ProgramCost>) -> Option<f64> {
+    let since = before.and_then(|before| {
+        let runs = now.runs.checked_sub(before.runs).filter(|runs| *runs > 0)?;
+        Some((runs, now.run_time_ns.checked_sub(before.run_time_ns)?))
+    });
+    let (runs, time) = since.or((now.runs > 0).then_some((now.runs, now.run_time_ns)))?;
+    Some(time as f64 / runs as f64)
 }

@@ -46,6 +46,14 @@ pub enum NetlinkError {
         /// Length of the datagram in bytes.
         len: usize,
     },
+    /// Traffic control could not be read or changed.
+    #[error("cannot {operation}: {source}")]
+    TrafficControl {
+        /// What was tried.
+        operation: &'static str,
+        /// The cause.
+        source: rtnetlink::Error,
+    },
 }
 
 /// One message that cannot be understood. It is left out; the others stand.

@@ -4,12 +4,14 @@
 //! [`crate::inventory`].
 
 mod changes;
+pub mod configure;
 mod decode;
 mod error;
 pub mod facts;
 mod relevance;
 mod socket;
 mod source;
+pub mod tc;
 #[cfg(test)]
 pub(crate) mod testdata;
 

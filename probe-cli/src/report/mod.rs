@@ -1,1 +1,4 @@
-//! The model for machines and pipes: tables and JSON. No I/O but to the writer given.
+//! The model for machines and pipes: tables and JSON. Pure: text out of data, written by the caller.
+
+pub mod jsonl;
+pub mod table;

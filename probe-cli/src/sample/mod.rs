@@ -2,7 +2,7 @@
 //!
 //! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,8 @@ pub struct Observer {
     pub pods_without_slot: u64,
     /// Peers that exist but found no slot.
     pub peers_without_slot: u64,
+    /// Addresses of pods and peers that found no place in the lookup table; what they name counts as "other".
+    pub keys_without_place: u64,
 }
 
 /// Cost of one of our programs, as `BPF_ENABLE_STATS` measures it.
@@ -159,4 +161,39 @@ pub struct ProgramCost {
     pub runs: u64,
     /// The nanoseconds those runs took.
     pub run_time_ns: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.skbs += other.skbs;
+        self.packets += other.packets;
+        self.inner_bytes += other.inner_bytes;
+        self.outer_bytes += other.outer_bytes;
+        self.oversize += other.oversize;
+        self.fragments += other.fragments;
+    }
+}
+
+impl AddAssign for OuterCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.fragments += other.fragments;
+    }
+}
+
+impl<T: AddAssign> AddAssign for Both<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.tx += other.tx;
+        self.rx += other.rx;
+    }
+}
+
+impl AddAssign for PeerSample {
+    fn add_assign(&mut self, other: Self) {
+        self.counts += other.counts;
+        if let Some(other) = other.outer {
+            *self.outer.get_or_insert_default() += other;
+        }
+    }
 }

@@ -1,0 +1,158 @@
+//! The counter maps: sums over CPUs, as the sample has them.
+
+use aya::{Ebpf, maps::Map};
+use probe_common::{
+    counters::{Counters, Losses, OuterCounters, TunnelCounters},
+    keys::{RX, TX},
+};
+
+use super::{error::EbpfError, percpu::PerCpu};
+use crate::sample::{Both, Counts, Kinds, OuterCounts};
+
+/// All counter maps.
+pub(super) struct CounterMaps {
+    tunnels: PerCpu<TunnelCounters>,
+    peers: PerCpu<Counters>,
+    pods: PerCpu<Counters>,
+    outer: PerCpu<OuterCounters>,
+    outer_peers: PerCpu<OuterCounters>,
+    losses: PerCpu<Losses>,
+}
+
+impl CounterMaps {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, EbpfError> {
+        Ok(Self {
+            tunnels: take(ebpf, "TUNNEL_COUNTS")?,
+            peers: take(ebpf, "PEER_COUNTS")?,
+            pods: take(ebpf, "POD_COUNTS")?,
+            outer: take(ebpf, "OUTER_COUNTS")?,
+            outer_peers: take(ebpf, "OUTER_PEERS")?,
+            losses: take(ebpf, "LOSSES")?,
+        })
+    }
+
+    pub(super) fn tunnel(&mut self, slot: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
+        let tx = self.tunnels.sum(slot * 2 + TX, add_tunnel)?;
+        let rx = self.tunnels.sum(slot * 2 + RX, add_tunnel)?;
+        Ok((Both { tx: counts(&tx.all), rx: counts(&rx.all) }, Both { tx: kinds(&tx), rx: kinds(&rx) }))
+    }
+
+    pub(super) fn peer(&mut self, slot: u32) -> Result<Both<Counts>, EbpfError> {
+        both(&mut self.peers, slot, add, counts)
+    }
+
+    pub(super) fn pod(&mut self, slot: u32) -> Result<Both<Counts>, EbpfError> {
+        both(&mut self.pods, slot, add, counts)
+    }
+
+    pub(super) fn outer(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+        both(&mut self.outer, slot, add_outer, outer_counts)
+    }
+
+    pub(super) fn outer_peer(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+        both(&mut self.outer_peers, slot, add_outer, outer_counts)
+    }
+
+    pub(super) fn losses(&mut self) -> Result<Losses, EbpfError> {
+        self.losses.sum(0, |sum, value| {
+            sum.ring_full += value.ring_full;
+            sum.rate_limited += value.rate_limited;
+            sum.unknown_fragments += value.unknown_fragments;
+        })
+    }
+
+    /// Makes the slot a new tunnel's: its totals, its "other" peers.
+    pub(super) fn clear_tunnel(&mut self, slot: u32) -> Result<(), EbpfError> {
+        for index in [slot * 2 + TX, slot * 2 + RX] {
+            self.tunnels.clear(index)?;
+            self.outer.clear(index)?;
+        }
+        self.clear_peer(slot)
+    }
+
+    pub(super) fn clear_peer(&mut self, slot: u32) -> Result<(), EbpfError> {
+        for index in [slot * 2 + TX, slot * 2 + RX] {
+            self.peers.clear(index)?;
+            self.outer_peers.clear(index)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn clear_pod(&mut self, slot: u32) -> Result<(), EbpfError> {
+        self.pods.clear(slot * 2 + TX)?;
+        self.pods.clear(slot * 2 + RX)
+    }
+}
+
+fn take<T: aya::Pod + Default>(ebpf: &mut Ebpf, name: &'static str) -> Result<PerCpu<T>, EbpfError> {
+    match ebpf.take_map(name) {
+        Some(Map::PerCpuArray(map)) => PerCpu::new(map, name),
+        _ => Err(EbpfError::Missing { what: format!("per-CPU array {name}") }),
+    }
+}
+
+fn both<T: aya::Pod + Default, U>(
+    map: &mut PerCpu<T>,
+    slot: u32,
+    add: impl Fn(&mut T, &T) + Copy,
+    convert: impl Fn(&T) -> U,
+) -> Result<Both<U>, EbpfError> {
+    Ok(Both { tx: convert(&map.sum(slot * 2 + TX, add)?), rx: convert(&map.sum(slot * 2 + RX, add)?) })
+}
+
+fn add(sum: &mut Counters, value: &Counters) {
+    sum.skbs += value.skbs;
+    sum.packets += value.packets;
+    sum.inner_bytes += value.inner_bytes;
+    sum.outer_bytes += value.outer_bytes;
+    sum.oversize += value.oversize;
+    sum.fragments += value.fragments;
+}
+
+fn add_tunnel(sum: &mut TunnelCounters, value: &TunnelCounters) {
+    add(&mut sum.all, &value.all);
+    sum.ipv4 += value.ipv4;
+    sum.ipv6 += value.ipv6;
+    sum.not_ip += value.not_ip;
+    sum.tcp += value.tcp;
+    sum.udp += value.udp;
+    sum.other_protocol += value.other_protocol;
+    sum.unsent += value.unsent;
+    for (sum, value) in sum.sizes.iter_mut().zip(value.sizes) {
+        *sum += value;
+    }
+}
+
+fn add_outer(sum: &mut OuterCounters, value: &OuterCounters) {
+    sum.packets += value.packets;
+    sum.bytes += value.bytes;
+    sum.fragments += value.fragments;
+}
+
+fn counts(value: &Counters) -> Counts {
+    Counts {
+        skbs: value.skbs,
+        packets: value.packets,
+        inner_bytes: value.inner_bytes,
+        outer_bytes: value.outer_bytes,
+        oversize: value.oversize,
+        fragments: value.fragments,
+    }
+}
+
+fn outer_counts(value: &OuterCounters) -> OuterCounts {
+    OuterCounts { packets: value.packets, bytes: value.bytes, fragments: value.fragments }
+}
+
+fn kinds(value: &TunnelCounters) -> Kinds {
+    Kinds {
+        ipv4: value.ipv4,
+        ipv6: value.ipv6,
+        not_ip: value.not_ip,
+        tcp: value.tcp,
+        udp: value.udp,
+        other_protocol: value.other_protocol,
+        unsent: value.unsent,
+        sizes: value.sizes.to_vec(),
+    }
+}

@@ -1,0 +1,125 @@
+//! The lookup maps: kept equal to the planned tables by writing what differs.
+
+use std::{collections::BTreeMap, io};
+
+use aya::{
+    Ebpf, Pod,
+    maps::{Array, Map, MapData, MapError},
+};
+use probe_common::{keys::IfaceConfig, table::Entry};
+
+use super::{
+    error::EbpfError,
+    plan::Tables,
+    table::{Table, Write},
+};
+
+/// All lookup maps and what they hold.
+pub(super) struct LookupMaps {
+    tunnel_ifaces: Named<Array<MapData, IfaceConfig>>,
+    under_ifaces: Named<Array<MapData, IfaceConfig>>,
+    outer_ports: Named<Array<MapData, u64>>,
+    lookup: Named<Array<MapData, Entry>>,
+    table: Table,
+    current: Tables,
+}
+
+struct Named<M> {
+    name: &'static str,
+    map: M,
+}
+
+impl LookupMaps {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, EbpfError> {
+        let lookup: Named<Array<MapData, Entry>> = take(ebpf, "LOOKUP")?;
+        Ok(Self {
+            tunnel_ifaces: take(ebpf, "TUNNEL_IFACES")?,
+            under_ifaces: take(ebpf, "UNDER_IFACES")?,
+            outer_ports: take(ebpf, "OUTER_PORTS")?,
+            table: Table::new(lookup.map.len()),
+            lookup,
+            current: Tables::default(),
+        })
+    }
+
+    /// Removes what `next` does not hold. Then nothing counts for slots that are free.
+    pub(super) fn remove_stale(&mut self, next: &Tables) -> Result<(), EbpfError> {
+        self.tunnel_ifaces.zero_stale(&mut self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
+        self.under_ifaces.zero_stale(&mut self.current.under_ifaces, &next.under_ifaces)?;
+        self.outer_ports.zero_stale(&mut self.current.outer_ports, &next.outer_ports)?;
+        self.lookup.write(self.table.remove_stale(&next.slots))
+    }
+
+    /// Writes what `next` has new. The interfaces come last: counting begins with them.
+    pub(super) fn insert(&mut self, next: Tables) -> Result<(), EbpfError> {
+        self.lookup.write(self.table.insert_new(&next.slots))?;
+        self.outer_ports.set_new(&self.current.outer_ports, &next.outer_ports)?;
+        self.under_ifaces.set_new(&self.current.under_ifaces, &next.under_ifaces)?;
+        self.tunnel_ifaces.set_new(&self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
+        self.current = next;
+        Ok(())
+    }
+
+    /// Keys that found no place in the table: what they name counts as "other".
+    pub(super) fn unplaced(&self) -> u64 {
+        self.table.unplaced()
+    }
+}
+
+impl Named<Array<MapData, Entry>> {
+    fn write(&mut self, writes: Vec<Write>) -> Result<(), EbpfError> {
+        for (index, entry) in writes {
+            self.map.set(index, entry, 0).map_err(|source| self.error("write", source))?;
+        }
+        Ok(())
+    }
+}
+
+impl<V: Pod + Default + PartialEq> Named<Array<MapData, V>> {
+    fn zero_stale(
+        &mut self,
+        current: &mut BTreeMap<u32, V>,
+        next: &BTreeMap<u32, V>,
+    ) -> Result<(), EbpfError> {
+        for index in stale(current, next) {
+            self.map.set(index, V::default(), 0).map_err(|source| self.error("write", source))?;
+            current.remove(&index);
+        }
+        Ok(())
+    }
+
+    fn set_new(&mut self, current: &BTreeMap<u32, V>, next: &BTreeMap<u32, V>) -> Result<(), EbpfError> {
+        for (index, value) in fresh(current, next) {
+            self.map.set(index, value, 0).map_err(|source| self.error("write", source))?;
+        }
+        Ok(())
+    }
+}
+
+fn stale<K: Ord + Copy, V>(current: &BTreeMap<K, V>, next: &BTreeMap<K, V>) -> Vec<K> {
+    current.keys().filter(|key| !next.contains_key(key)).copied().collect()
+}
+
+fn fresh<K: Ord + Copy, V: Copy + PartialEq>(current: &BTreeMap<K, V>, next: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    next.iter()
+        .filter(|(key, value)| current.get(key) != Some(value))
+        .map(|(key, value)| (*key, *value))
+        .collect()
+}
+
+impl<M> Named<M> {
+    fn error(&self, operation: &'static str, source: MapError) -> EbpfError {
+        let source = match source {
+            MapError::SyscallError(error) => error.io_error,
+            other => io::Error::other(other.to_string()),
+        };
+        EbpfError::Map { operation, map: self.name, source }
+    }
+}
+
+fn take<M: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<Named<M>, EbpfError> {
+    ebpf.take_map(name)
+        .and_then(|map| M::try_from(map).ok())
+        .map(|map| Named { name, map })
+        .ok_or_else(|| EbpfError::Missing { what: format!("map {name}") })
+}

@@ -1,0 +1,95 @@
+//! The embedded object and how it is loaded.
+
+use aya::{Ebpf, EbpfLoader, programs::SchedClassifier};
+use probe_common::{limits, table};
+
+use super::error::EbpfError;
+
+/// Aligns the embedded bytes: the ELF reader casts headers out of them.
+#[repr(C, align(32))]
+struct Aligned<T: ?Sized>(T);
+
+static ALIGNED: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/probe.o")));
+
+/// The compiled object, as it lies in `probe-ebpf/prebuilt/`.
+pub static OBJECT: &[u8] = &ALIGNED.0;
+
+/// The programs of the object.
+pub(super) const PROGRAMS: [&str; 4] =
+    ["ovp_tunnel_tx", "ovp_tunnel_rx", "ovp_underlay_tx", "ovp_underlay_rx"];
+
+/// Programs that are never attached: what the benchmark compares with.
+pub(super) const REFERENCES: [&str; 2] = ["ovp_ref_empty", "ovp_ref_counter"];
+
+/// Sizes of the maps; memory grows with them and with the number of CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pods counted one by one.
+    pub pods: u32,
+    /// Peers counted one by one, over all tunnels.
+    pub peers: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pods: limits::POD_SLOTS, peers: limits::PEER_SLOTS }
+    }
+}
+
+/// Creates the maps and loads the programs.
+pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
+    let mut loader = EbpfLoader::new();
+    // No struct layout of the kernel is used, so its BTF is not needed: parsing it would cost megabytes.
+    loader.btf(None);
+    let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
+    let entries = table::size(limits::table_keys(pods, peers));
+    let mask = entries - 1;
+    for (map, entries) in [
+        ("LOOKUP", entries),
+        ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
+        ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+        ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+    ] {
+        loader.map_max_entries(map, entries);
+    }
+    loader.override_global("LOOKUP_MASK", &mask, true);
+    let mut ebpf = loader.load(object).map_err(|source| EbpfError::Load { source: Box::new(source) })?;
+    for name in PROGRAMS {
+        load_program(&mut ebpf, name)?;
+    }
+    Ok(ebpf)
+}
+
+/// Has the kernel verify and compile one program.
+pub(super) fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), EbpfError> {
+    program(ebpf, name)?
+        .load()
+        .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })
+}
+
+/// One of [`PROGRAMS`].
+pub(super) fn program<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut SchedClassifier, EbpfError> {
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| EbpfError::Missing { what: format!("program {name}") })
+}
+
+/// Loads `object` and says how many instructions the verifier went through for each program (`verified_insns` of
+/// `struct bpf_prog_info`, Linux 5.16). Programs of a kernel that does not tell are left out.
+pub fn verified_instructions(object: &[u8]) -> Result<Vec<(String, u32)>, EbpfError> {
+    let mut ebpf = load(object, Limits { pods: 1, peers: 1 })?;
+    let mut counts = Vec::new();
+    for name in PROGRAMS {
+        let info = program(&mut ebpf, name)?
+            .info()
+            .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;
+        if let Some(count) = info.verified_instruction_count() {
+            counts.push((name.to_owned(), count));
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,229 @@
+//! What the lookup maps and hooks must be for an inventory. Pure.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use probe_common::{
+    keys::{Address, IfaceConfig, VNI_ANY},
+    limits::{IFACE_PROBES, IFACES},
+    table::{Key, PEER_OUTER, POD_ADDRESS, POD_IFINDEX},
+};
+
+use super::{attach::Hook, slots::Slots};
+use crate::inventory::{Inventory, Mac, PeerKey, PodKey, Tunnel};
+
+/// Slots of everything that is counted.
+pub(super) struct AllSlots {
+    pub(super) tunnels: Slots<u32>,
+    pub(super) peers: Slots<(u32, PeerKey)>,
+    pub(super) pods: Slots<PodKey>,
+}
+
+/// Contents of the lookup maps.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tables {
+    /// By place in the array.
+    pub(super) tunnel_ifaces: BTreeMap<u32, IfaceConfig>,
+    /// By place in the array.
+    pub(super) under_ifaces: BTreeMap<u32, IfaceConfig>,
+    /// By word of the bitmap.
+    pub(super) outer_ports: BTreeMap<u32, u64>,
+    /// Slots by key of the lookup table.
+    pub(super) slots: BTreeMap<Key, u32>,
+}
+
+/// The tables for `inventory`, for what has a slot.
+pub(super) fn tables(inventory: &Inventory, slots: &AllSlots) -> Tables {
+    let mut tables = Tables::default();
+    for tunnel in &inventory.tunnels {
+        if let Some(slot) = slots.tunnels.get(&tunnel.ifindex) {
+            add_tunnel(&mut tables, tunnel, slot);
+        }
+    }
+    for peer in &inventory.peers {
+        let (Some(tunnel), Some(slot)) =
+            (slots.tunnels.get(&peer.tunnel), slots.peers.get(&(peer.tunnel, peer.key)))
+        else {
+            continue;
+        };
+        match peer.key {
+            PeerKey::Mac(mac) => tables.slots.insert(Key::mac(tunnel, number(mac)), slot),
+        };
+        if let Some(node) = peer.node_address {
+            // Two VTEPs behind one address: the first keeps the outer packets, the inventory notes the fault.
+            tables.slots.entry(Key::address(PEER_OUTER | tunnel, address(node).words())).or_insert(slot);
+        }
+    }
+    for pod in &inventory.pods {
+        let Some(slot) = slots.pods.get(&pod.key()) else { continue };
+        if let Some(ifindex) = pod.host_ifindex {
+            tables.slots.insert(Key::number(POD_IFINDEX, u64::from(ifindex)), slot);
+        }
+        for pod_address in &pod.addresses {
+            tables.slots.entry(Key::address(POD_ADDRESS, address(*pod_address).words())).or_insert(slot);
+        }
+    }
+    tables
+}
+
+fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32) {
+    place(
+        &mut tables.tunnel_ifaces,
+        IfaceConfig {
+            ifindex: tunnel.ifindex,
+            tunnel: slot,
+            overhead: tunnel.overhead(),
+            budget: tunnel.budget(),
+            l3: u32::from(tunnel.l3),
+            flood: tunnel.flood,
+        },
+    );
+    if let Some(underlay) = &tunnel.underlay {
+        place(
+            &mut tables.under_ifaces,
+            IfaceConfig { ifindex: underlay.ifindex, l3: u32::from(underlay.l3), ..IfaceConfig::default() },
+        );
+    }
+    let Some(port) = tunnel.port else { return };
+    *tables.outer_ports.entry(u32::from(port) >> 6).or_default() |= 1 << (port & 63);
+    let families: &[u8] = match tunnel.outer_family {
+        Some(4) => &[4],
+        Some(6) => &[6],
+        _ => &[4, 6],
+    };
+    for &family in families {
+        let vni = tunnel.vni.unwrap_or(VNI_ANY);
+        tables.slots.insert(Key::outer(port, family, vni), slot);
+        // An ICMP message may quote too little to show the VNI: the first tunnel of the port answers for it.
+        tables.slots.entry(Key::outer(port, family, VNI_ANY)).or_insert(slot);
+    }
+}
+
+/// Puts an interface where the programs look for it: at its index modulo the table's size, or a few places on.
+fn place(table: &mut BTreeMap<u32, IfaceConfig>, config: IfaceConfig) {
+    for probe in 0..IFACE_PROBES {
+        let index = config.ifindex.wrapping_add(probe) & (IFACES - 1);
+        let entry = table.entry(index).or_insert(config);
+        if entry.ifindex == config.ifindex {
+            return;
+        }
+    }
+}
+
+/// Which programs belong on which interface, with the interface's name.
+pub(super) fn hooks(inventory: &Inventory, tables: &Tables) -> BTreeMap<(u32, Hook), String> {
+    let placed = |table: &BTreeMap<u32, IfaceConfig>, ifindex| table.values().any(|c| c.ifindex == ifindex);
+    let mut hooks = BTreeMap::new();
+    for tunnel in &inventory.tunnels {
+        if !placed(&tables.tunnel_ifaces, tunnel.ifindex) {
+            continue;
+        }
+        hooks.insert((tunnel.ifindex, Hook::Tunnel), tunnel.name.clone());
+        if let Some(underlay) = &tunnel.underlay
+            && placed(&tables.under_ifaces, underlay.ifindex)
+        {
+            hooks.insert((underlay.ifindex, Hook::Underlay), underlay.name.clone());
+        }
+    }
+    hooks
+}
+
+/// A MAC address as the programs have it.
+fn number(mac: Mac) -> u64 {
+    mac.0.iter().fold(0, |number, octet| (number << 8) | u64::from(*octet))
+}
+
+/// An address as the maps have it.
+fn address(address: IpAddr) -> Address {
+    let octets = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    Address { octets: Ipv6Addr::octets(&octets) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{Mac, Peer, Pod, PodSource, TunnelKind, Underlay};
+
+    fn tunnel(ifindex: u32, family: u8, vni: Option<u32>) -> Tunnel {
+        Tunnel {
+            name: format!("t{ifindex}"),
+            ifindex,
+            kind: TunnelKind::Vxlan,
+            vni,
+            port: Some(8472),
+            local: None,
+            outer_family: Some(family),
+            underlay: Some(Underlay { name: "eth0".to_owned(), ifindex: 2, mtu: 1500, l3: false }),
+            mtu: 1450,
+            mac: None,
+            addresses: vec![],
+            external: vni.is_none(),
+            l3: false,
+            flood: 0,
+            up: true,
+        }
+    }
+
+    fn slots(inventory: &Inventory) -> AllSlots {
+        let mut slots =
+            AllSlots { tunnels: Slots::new(0, 16), peers: Slots::new(16, 4), pods: Slots::new(1, 4) };
+        slots.tunnels.assign(inventory.tunnels.iter().map(|t| t.ifindex));
+        slots.peers.assign(inventory.peers.iter().map(|p| (p.tunnel, p.key)));
+        slots.pods.assign(inventory.pods.iter().map(Pod::key));
+        slots
+    }
+
+    #[test]
+    fn dual_stack_tunnels_share_a_port_and_are_told_apart_by_family() {
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let inventory = Inventory {
+            tunnels: vec![tunnel(5, 4, Some(1)), tunnel(6, 6, Some(1))],
+            peers: vec![Peer {
+                tunnel: 6,
+                key: PeerKey::Mac(mac),
+                node_address: "fd00::2".parse().ok(),
+                pod_cidrs: vec![],
+            }],
+            pods: vec![Pod {
+                namespace: None,
+                name: None,
+                addresses: vec!["10.42.1.2".parse().unwrap()],
+                host_ifindex: Some(9),
+                host_ifname: Some("cali1".to_owned()),
+                source: PodSource::Route,
+            }],
+            notes: vec![],
+        };
+        let tables = tables(&inventory, &slots(&inventory));
+        let outer = |family, vni| tables.slots.get(&Key::outer(8472, family, vni)).copied();
+        assert_eq!(
+            (outer(4, 1), outer(6, 1), outer(4, VNI_ANY), outer(4, 2)),
+            (Some(0), Some(1), Some(0), None)
+        );
+        assert_eq!(tables.outer_ports, BTreeMap::from([(8472 / 64, 1 << (8472 % 64))]));
+        assert_eq!(tables.slots.get(&Key::mac(1, 0x0200_0000_0001)), Some(&16));
+        assert_eq!(tables.slots.get(&Key::number(POD_IFINDEX, 9)), Some(&1));
+        let mapped = Address { octets: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 42, 1, 2] };
+        assert_eq!(tables.slots.get(&Key::address(POD_ADDRESS, mapped.words())), Some(&1));
+        assert_eq!(tables.tunnel_ifaces.get(&6).map(|c| (c.overhead, c.budget)), Some((70, 1430)));
+        assert_eq!(hooks(&inventory, &tables).len(), 3, "two tunnels and one shared underlay");
+    }
+
+    #[test]
+    fn interfaces_whose_places_collide_move_on_and_the_fifth_is_left_out() {
+        let indices = [7, 7 + 64, 7 + 128, 7 + 192, 7 + 256];
+        let inventory = Inventory {
+            tunnels: indices.iter().map(|&i| Tunnel { underlay: None, ..tunnel(i, 4, Some(i)) }).collect(),
+            ..Inventory::default()
+        };
+        let tables = tables(&inventory, &slots(&inventory));
+        let places: Vec<_> = tables.tunnel_ifaces.iter().map(|(place, c)| (*place, c.ifindex)).collect();
+        assert_eq!(places, [(7, 7), (8, 71), (9, 135), (10, 199)]);
+        assert_eq!(hooks(&inventory, &tables).len(), 4);
+    }
+}

@@ -1,0 +1,243 @@
+//! The running probe: one loaded object, attached where the inventory says, read when asked.
+
+use std::collections::BTreeMap;
+
+use aya::Ebpf;
+use probe_common::limits::TUNNELS;
+
+use super::{
+    attach::{self, AttachMode, Attachment, Hook, LinkPlace},
+    counters::CounterMaps,
+    error::EbpfError,
+    events::Events,
+    lookup::LookupMaps,
+    object::{self, Limits},
+    plan::{self, AllSlots},
+    slots::Slots,
+    stats::{self, Timing},
+};
+use crate::{
+    inventory::{Inventory, Pod},
+    sample::{Both, Counts, Observer, PeerSample, PmtuEvent, Sample, TunnelSample},
+};
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProbeOptions {
+    /// Sizes of the maps.
+    pub limits: Limits,
+    /// Attach this way instead of the best way that the kernel has.
+    pub mode: Option<AttachMode>,
+}
+
+/// See the module. Dropping it detaches everything.
+pub struct Probe {
+    // Attachments go before the programs they refer to.
+    attached: BTreeMap<(u32, Hook), Attachment>,
+    mode: AttachMode,
+    lookups: LookupMaps,
+    counters: CounterMaps,
+    events: Events,
+    slots: AllSlots,
+    /// Counts of pods and peers that are gone: they stay in "other", so that the parts keep adding up.
+    gone_pods: Both<Counts>,
+    gone_peers: BTreeMap<u32, PeerSample>,
+    /// Underlay device of each tunnel, by interface index.
+    underlays: BTreeMap<u32, u32>,
+    map_bytes: u64,
+    timing: Option<Timing>,
+    ebpf: Ebpf,
+}
+
+impl Probe {
+    /// Loads the embedded object. Nothing is attached yet.
+    pub fn load(options: ProbeOptions) -> Result<Self, EbpfError> {
+        let mode = options.mode.map_or_else(attach::detect, Ok)?;
+        let mut ebpf = object::load(object::OBJECT, options.limits)?;
+        let map_bytes = stats::map_bytes(&ebpf);
+        Ok(Self {
+            attached: BTreeMap::new(),
+            mode,
+            lookups: LookupMaps::take(&mut ebpf)?,
+            counters: CounterMaps::take(&mut ebpf)?,
+            events: Events::take(&mut ebpf)?,
+            slots: AllSlots {
+                tunnels: Slots::new(0, TUNNELS),
+                peers: Slots::new(TUNNELS, options.limits.peers),
+                pods: Slots::new(1, options.limits.pods),
+            },
+            gone_pods: Both::default(),
+            gone_peers: BTreeMap::new(),
+            underlays: BTreeMap::new(),
+            map_bytes,
+            timing: None,
+            ebpf,
+        })
+    }
+
+    /// How programs are attached.
+    pub fn mode(&self) -> AttachMode {
+        self.mode
+    }
+
+    /// Makes maps and attachments follow the inventory. What could not be attached is returned, one error each; a
+    /// map that could not be written is the error of the whole.
+    pub fn follow(&mut self, inventory: &Inventory) -> Result<Vec<EbpfError>, EbpfError> {
+        let tunnels = self.slots.tunnels.assign(inventory.tunnels.iter().map(|tunnel| tunnel.ifindex));
+        let peers = self.slots.peers.assign(
+            inventory
+                .peers
+                .iter()
+                .filter(|peer| self.slots.tunnels.get(&peer.tunnel).is_some())
+                .map(|peer| (peer.tunnel, peer.key)),
+        );
+        let pods = self.slots.pods.assign(inventory.pods.iter().map(Pod::key));
+        let tables = plan::tables(inventory, &self.slots);
+        let hooks = plan::hooks(inventory, &tables);
+
+        self.lookups.remove_stale(&tables)?;
+        for ((tunnel, _), slot) in &peers.removed {
+            let gone = PeerSample {
+                counts: self.counters.peer(*slot)?,
+                outer: Some(self.counters.outer_peer(*slot)?),
+            };
+            *self.gone_peers.entry(*tunnel).or_default() += gone;
+        }
+        for (_, slot) in &pods.removed {
+            self.gone_pods += self.counters.pod(*slot)?;
+        }
+        for (tunnel, _) in &tunnels.removed {
+            self.gone_peers.remove(tunnel);
+        }
+        for (_, slot) in &tunnels.added {
+            self.counters.clear_tunnel(*slot)?;
+        }
+        for (_, slot) in &peers.added {
+            self.counters.clear_peer(*slot)?;
+        }
+        for (_, slot) in &pods.added {
+            self.counters.clear_pod(*slot)?;
+        }
+        self.lookups.insert(tables)?;
+        self.underlays = inventory
+            .tunnels
+            .iter()
+            .filter_map(|tunnel| tunnel.underlay.as_ref().map(|underlay| (tunnel.ifindex, underlay.ifindex)))
+            .collect();
+        Ok(self.attach(&hooks))
+    }
+
+    fn attach(&mut self, hooks: &BTreeMap<(u32, Hook), String>) -> Vec<EbpfError> {
+        let gone: Vec<_> = self.attached.keys().filter(|key| !hooks.contains_key(key)).copied().collect();
+        for key in gone {
+            if let Some(attachment) = self.attached.remove(&key) {
+                attachment.detach();
+            }
+        }
+        let mut errors = Vec::new();
+        for (&(ifindex, hook), name) in hooks {
+            if self.attached.contains_key(&(ifindex, hook)) {
+                continue;
+            }
+            match attach::attach(&mut self.ebpf, self.mode, hook, name, ifindex) {
+                Ok(attachment) => {
+                    self.attached.insert((ifindex, hook), attachment);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        errors
+    }
+
+    /// Where our clsact filters are; empty with TCX.
+    pub fn places(&self) -> Vec<LinkPlace> {
+        self.attached.values().flat_map(|attachment| attachment.places().iter().copied()).collect()
+    }
+
+    /// Interfaces that the programs are on now.
+    pub fn attached(&self) -> impl Iterator<Item = (u32, Hook)> {
+        self.attached.keys().copied()
+    }
+
+    /// Turns run-time statistics on or off. They cost every eBPF program on the machine two clock readings a run.
+    pub fn measure(&mut self, on: bool) -> Result<(), EbpfError> {
+        self.timing = match (on, self.timing.take()) {
+            (false, _) => None,
+            (true, Some(timing)) => Some(timing),
+            (true, None) => Some(stats::measure()?),
+        };
+        Ok(())
+    }
+
+    /// Reads everything. Clocks and the process's own cost are the caller's to fill in.
+    pub fn read(&mut self) -> Result<Sample, EbpfError> {
+        let mut sample = Sample::default();
+        let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
+        for &(ifindex, slot) in &tunnels {
+            let watched = self
+                .underlays
+                .get(&ifindex)
+                .is_some_and(|underlay| self.attached.contains_key(&(*underlay, Hook::Underlay)));
+            let (counts, kinds) = self.counters.tunnel(slot)?;
+            let outer = if watched { Some(self.counters.outer(slot)?) } else { None };
+            sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });
+            let mut other = self.peer(slot, watched)?;
+            if let Some(gone) = self.gone_peers.get(&ifindex) {
+                other += *gone;
+            }
+            sample.other_peers.insert(ifindex, other);
+        }
+        let peers: Vec<_> = self.slots.peers.iter().map(|(key, slot)| (*key, slot)).collect();
+        for (key, slot) in peers {
+            let watched = sample.tunnels.get(&key.0).is_some_and(|tunnel| tunnel.outer.is_some());
+            let peer = self.peer(slot, watched)?;
+            sample.peers.insert(key, peer);
+        }
+        for (key, slot) in self.slots.pods.iter() {
+            sample.pods.insert(key.clone(), self.counters.pod(slot)?);
+        }
+        sample.other_pods = self.counters.pod(0)?;
+        sample.other_pods += self.gone_pods;
+        sample.pmtu_events = self.events(&tunnels);
+        sample.observer = self.observer()?;
+        Ok(sample)
+    }
+
+    fn peer(&mut self, slot: u32, watched: bool) -> Result<PeerSample, EbpfError> {
+        let counts = self.counters.peer(slot)?;
+        let outer = if watched { Some(self.counters.outer_peer(slot)?) } else { None };
+        Ok(PeerSample { counts, outer })
+    }
+
+    fn events(&mut self, tunnels: &[(u32, u32)]) -> Vec<PmtuEvent> {
+        let events = self.events.drain().into_iter();
+        events
+            .filter_map(|event| {
+                let (tunnel, _) = tunnels.iter().find(|(_, slot)| *slot == event.slot)?;
+                Some(PmtuEvent {
+                    at: event.at,
+                    tunnel: *tunnel,
+                    reporter: event.reporter,
+                    destination: event.destination,
+                    mtu: event.mtu,
+                    quoted_bytes: event.quoted_bytes,
+                })
+            })
+            .collect()
+    }
+
+    fn observer(&mut self) -> Result<Observer, EbpfError> {
+        let losses = self.counters.losses()?;
+        Ok(Observer {
+            programs: stats::costs(&mut self.ebpf)?,
+            map_bytes: self.map_bytes,
+            events_ring_full: losses.ring_full,
+            events_rate_limited: losses.rate_limited,
+            unknown_fragments: losses.unknown_fragments,
+            pods_without_slot: self.slots.pods.without(),
+            peers_without_slot: self.slots.peers.without(),
+            keys_without_place: self.lookups.unplaced(),
+            ..Observer::default()
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! What our programs cost, as the kernel measures it.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+};
+
+use aya::{
+    Ebpf,
+    sys::{Stats, enable_stats},
+};
+
+use super::{error::EbpfError, object};
+use crate::{procfs, sample::ProgramCost};
+
+/// While this lives, the kernel takes the time of every program's runs (`BPF_ENABLE_STATS`, Linux 5.8).
+pub(super) struct Timing(#[expect(dead_code, reason = "closing it turns the measurement off")] OwnedFd);
+
+/// Turns measuring on.
+pub(super) fn measure() -> Result<Timing, EbpfError> {
+    enable_stats(Stats::RunTime).map(Timing).map_err(|error| EbpfError::System {
+        operation: "turn on BPF run-time statistics (needs CAP_SYS_ADMIN)",
+        source: io::Error::from_raw_os_error(error.io_error.raw_os_error().unwrap_or(libc::EPERM)),
+    })
+}
+
+/// What every program cost so far, while it was measured.
+pub(super) fn costs(ebpf: &mut Ebpf) -> Result<Vec<ProgramCost>, EbpfError> {
+    object::PROGRAMS
+        .into_iter()
+        .map(|name| {
+            let info = object::program(ebpf, name)?
+                .info()
+                .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;
+            Ok(ProgramCost {
+                name: name.to_owned(),
+                runs: info.run_count(),
+                run_time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
+            })
+        })
+        .collect()
+}
+
+/// Memory of all maps in bytes, as the kernel accounts it.
+pub(super) fn map_bytes(ebpf: &Ebpf) -> u64 {
+    use aya::maps::Map;
+    ebpf.maps()
+        .filter_map(|(_, map)| match map {
+            Map::Array(map)
+            | Map::HashMap(map)
+            | Map::LruHashMap(map)
+            | Map::PerCpuArray(map)
+            | Map::RingBuf(map) => procfs::fd_locked_bytes(map.fd().as_fd().as_raw_fd()),
+            _ => None,
+        })
+        .sum()
+}

@@ -1,1 +1,0 @@
-//! Runs the sources and makes samples and inventories of them.

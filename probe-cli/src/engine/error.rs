@@ -1,0 +1,22 @@
+//! Why the engine cannot start or go on.
+
+use thiserror::Error;
+
+use crate::{ebpf::EbpfError, netlink::NetlinkError};
+
+/// See the module.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// There is nothing to look at.
+    #[error(
+        "no overlay found: this network namespace has no VXLAN device\n\
+         look at the node with --netns NAME, or try `overlay-probe demo` for one of our own"
+    )]
+    NoOverlay,
+    /// rtnetlink failed.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The BPF side failed.
+    #[error(transparent)]
+    Ebpf(#[from] EbpfError),
+}

@@ -1,0 +1,11 @@
+//! Runs the sources: reads the inventory, keeps it current, attaches, takes a sample every interval, makes the model.
+//!
+//! Here belongs the order of things in time. No decoding, no meaning, no output.
+
+mod error;
+mod inventory;
+mod refresh;
+mod run;
+
+pub use error::EngineError;
+pub use run::{Engine, EngineOptions};

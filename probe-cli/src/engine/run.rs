@@ -1,0 +1,239 @@
+//! The running engine.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{error::EngineError, inventory::InventorySource, refresh::Refresh};
+use crate::{
+    ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
+    inventory::Inventory,
+    leftovers::{self, Placed, RunRecord},
+    model::{self, Model},
+    netlink::Changes,
+    netns, privilege, procfs,
+    sample::Sample,
+};
+
+/// Run-time statistics are measured in one interval of this many: they cost every eBPF program on the machine.
+const MEASURE_EVERY: u64 = 10;
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Time between samples.
+    pub interval: Duration,
+    /// How to load and attach.
+    pub probe: ProbeOptions,
+}
+
+/// Sources, probe and the last sample. Lives on one thread, in one network namespace.
+pub struct Engine {
+    source: InventorySource,
+    changes: Changes,
+    refresh: Refresh,
+    probe: Probe,
+    inventory: Inventory,
+    before: Sample,
+    next: Instant,
+    interval: Duration,
+    ticks: u64,
+    /// The kernel let us measure our programs; no more tries after a refusal.
+    measurable: bool,
+    /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
+    record: Option<RunRecord>,
+    /// What could not be attached, in words.
+    problems: Vec<String>,
+}
+
+impl Engine {
+    /// Reads the inventory, loads the programs and attaches them. When this returns, counting has begun.
+    ///
+    /// Must be called inside a current-thread runtime, on a thread that stays in the node's network namespace.
+    pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        // Subscribe first: what changes while we read is then not missed.
+        let changes = Changes::connect()?;
+        let source = InventorySource::open()?;
+        let inventory = source.read().await?;
+        if inventory.tunnels.is_empty() {
+            return Err(EngineError::NoOverlay);
+        }
+        let mut probe = Probe::load(options.probe)?;
+        let errors = probe.follow(&inventory)?;
+        let mut engine = Self {
+            source,
+            changes,
+            refresh: Refresh::new(procfs::monotonic()),
+            probe,
+            inventory,
+            before: Sample::default(),
+            next: Instant::now() + options.interval,
+            interval: options.interval,
+            ticks: 0,
+            measurable: true,
+            record: None,
+            problems: Vec::new(),
+        };
+        engine.note();
+        // At the start every refusal is final: better no picture than half a one.
+        for error in errors {
+            if !error.interface_is_gone() {
+                return Err(error.into());
+            }
+        }
+        engine.measure();
+        engine.before = engine.sample()?;
+        Ok(engine)
+    }
+
+    /// The model before the first interval has passed: totals, no rates.
+    pub fn first(&self) -> Model {
+        self.model(&self.before, None)
+    }
+
+    /// How programs are attached.
+    pub fn mode(&self) -> AttachMode {
+        self.probe.mode()
+    }
+
+    /// Interfaces that the programs are on, with their names where the inventory has them.
+    pub fn attached(&self) -> Vec<(String, Hook)> {
+        let name = |ifindex: u32| {
+            self.inventory
+                .tunnels
+                .iter()
+                .find_map(|tunnel| {
+                    let underlay = tunnel.underlay.as_ref().filter(|u| u.ifindex == ifindex);
+                    if tunnel.ifindex == ifindex {
+                        Some(tunnel.name.clone())
+                    } else {
+                        underlay.map(|underlay| underlay.name.clone())
+                    }
+                })
+                .unwrap_or_else(|| ifindex.to_string())
+        };
+        self.probe.attached().map(|(ifindex, hook)| (name(ifindex), hook)).collect()
+    }
+
+    /// Waits for the end of the interval, following changes meanwhile, and gives the model of it. Cancelling loses
+    /// nothing: the next call waits on.
+    pub async fn tick(&mut self) -> Result<Model, EngineError> {
+        loop {
+            let wait = self.refresh.due().saturating_sub(procfs::monotonic());
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(self.next) => break,
+                change = self.changes.next() => {
+                    change?;
+                    self.refresh.change(procfs::monotonic());
+                }
+                () = tokio::time::sleep(wait) => self.follow().await?,
+            }
+        }
+        self.schedule();
+        if self.source.names_changed() {
+            self.follow().await?;
+        }
+        let now = self.sample()?;
+        let model = self.model(&now, Some(&self.before));
+        self.before = now;
+        self.ticks += 1;
+        self.measure();
+        Ok(model)
+    }
+
+    /// The next sample is one interval after the last was due, or after now when that has passed already.
+    fn schedule(&mut self) {
+        self.next = (self.next + self.interval).max(Instant::now());
+    }
+
+    /// Reads the inventory and makes the probe follow it.
+    async fn follow(&mut self) -> Result<(), EngineError> {
+        self.source.names_changed();
+        let inventory = self.source.read().await?;
+        self.refresh.done(procfs::monotonic());
+        if inventory == self.inventory && self.problems.is_empty() {
+            return Ok(());
+        }
+        let errors = self.probe.follow(&inventory)?;
+        // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
+        self.problems =
+            errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
+        self.inventory = inventory;
+        self.note();
+        Ok(())
+    }
+
+    /// Notes where our clsact filters are.
+    fn note(&mut self) {
+        let places: Vec<_> = self
+            .probe
+            .places()
+            .into_iter()
+            .map(|place| Placed {
+                ifindex: place.ifindex,
+                egress: place.egress,
+                priority: place.priority,
+                handle: place.handle,
+                made_qdisc: place.made_qdisc,
+            })
+            .collect();
+        if places.is_empty() && self.record.is_none() {
+            return;
+        }
+        let written = match &mut self.record {
+            Some(record) => record.update(places),
+            None => netns::current_identity()
+                .and_then(|here| RunRecord::create(Path::new(leftovers::DIRECTORY), here))
+                .and_then(|mut record| {
+                    record.update(places)?;
+                    self.record = Some(record);
+                    Ok(())
+                }),
+        };
+        if let Err(error) = written {
+            tracing::warn!(
+                "cannot note our filters in {}: {error}; after a kill, `overlay-probe cleanup` finds them by name                  but leaves the clsact qdisc",
+                leftovers::DIRECTORY
+            );
+        }
+    }
+
+    /// Takes everything off. Dropping the engine does the same, but for a clsact qdisc of our own.
+    pub async fn stop(self) {
+        let Self { probe, record, .. } = self;
+        drop(probe);
+        if let Some(record) = record
+            && let Err(error) = leftovers::finish(record.record()).await
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
+    fn sample(&mut self) -> Result<Sample, EbpfError> {
+        let mut sample = self.probe.read()?;
+        sample.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        sample.monotonic = procfs::monotonic();
+        sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
+        sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
+        Ok(sample)
+    }
+
+    fn model(&self, now: &Sample, before: Option<&Sample>) -> Model {
+        let mut model = model::build(&self.inventory, now, before);
+        model.notes.extend(self.problems.iter().cloned());
+        model
+    }
+
+    /// Turns measuring on for the interval that begins, or off.
+    fn measure(&mut self) {
+        let on = self.ticks.is_multiple_of(MEASURE_EVERY);
+        if self.measurable && privilege::with_admin(|| self.probe.measure(on)).is_err() {
+            // Needs CAP_SYS_ADMIN; without it the cost is unknown, and shown so.
+            self.measurable = false;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong with the lab.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::{netlink::configure::ConfigureError, netns::NetnsError};
+
+/// See the module.
+#[derive(Debug, Error)]
+pub enum LabError {
+    /// A prefix that cannot be part of a namespace's name.
+    #[error("{prefix:?} is no prefix for a lab: use 1 to 24 letters, digits and '-', starting with a letter")]
+    Prefix {
+        /// What was asked for.
+        prefix: String,
+    },
+    /// There is one already.
+    #[error(
+        "a lab with prefix {prefix} exists already; remove it with `overlay-probe lab down --prefix {prefix}`"
+    )]
+    Exists {
+        /// Its prefix.
+        prefix: String,
+    },
+    /// There is none.
+    #[error("there is no lab with prefix {prefix}; build it with `overlay-probe lab up --prefix {prefix}`")]
+    NoLab {
+        /// The prefix.
+        prefix: String,
+    },
+    /// It has no such part.
+    #[error("the lab has no {what}")]
+    NoPart {
+        /// What was asked for.
+        what: String,
+    },
+    /// A namespace.
+    #[error(transparent)]
+    Netns(#[from] NetnsError),
+    /// A configuration step.
+    #[error(transparent)]
+    Configure(#[from] ConfigureError),
+    /// The registry.
+    #[error("cannot write {path}: {source}")]
+    Registry {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A socket.
+    #[error("cannot {operation} between {from} and {to}: {source}")]
+    Send {
+        /// What was tried.
+        operation: &'static str,
+        /// Sending namespace.
+        from: String,
+        /// Receiving namespace.
+        to: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,502 @@
+//! What is where in a lab: names, addresses, MTUs, and the steps that make it. Pure.
+//!
+//! Facts of flannel and Calico that it follows are cited where they are used; the addresses are those of an RKE2
+//! cluster's defaults (cluster-cidr 10.42.0.0/16).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
+use sha1::{Digest as _, Sha1};
+
+use super::error::LabError;
+use crate::{
+    inventory::Mac,
+    netlink::configure::{Route, Step, Vxlan},
+};
+
+/// What namespaces of a lab start with by default.
+pub const DEFAULT_PREFIX: &str = "ovp";
+
+/// VXLAN network identifier of flannel's default configuration.
+pub const VNI: u32 = 1;
+/// UDP port of flannel's default configuration: the kernel's own default.
+pub const PORT: u16 = 8472;
+/// Canal's pod MTU, a constant of its chart (`calico.vethuMTU`).
+const CANAL_POD_MTU: u32 = 1450;
+/// MAC address of the host end of every pod's veth, as Calico sets it.
+const HOST_MAC: Mac = Mac([0xee; 6]);
+
+/// Address families.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// Both.
+    #[default]
+    Dual,
+}
+
+impl Family {
+    /// Has IPv4.
+    pub fn v4(self) -> bool {
+        self != Self::V6
+    }
+
+    /// Has IPv6.
+    pub fn v6(self) -> bool {
+        self != Self::V4
+    }
+}
+
+/// What a lab looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabOptions {
+    /// What its namespaces start with.
+    pub prefix: String,
+    /// Nodes.
+    pub nodes: u16,
+    /// Pods on each node.
+    pub pods: u16,
+    /// Families of pods and tunnels.
+    pub family: Family,
+    /// MTU of the nodes' NICs in bytes.
+    pub underlay_mtu: u32,
+}
+
+impl Default for LabOptions {
+    fn default() -> Self {
+        Self {
+            prefix: DEFAULT_PREFIX.to_owned(),
+            nodes: 3,
+            pods: 2,
+            family: Family::Dual,
+            underlay_mtu: 1500,
+        }
+    }
+}
+
+impl LabOptions {
+    /// Checks what becomes part of names.
+    pub fn validate(&self) -> Result<(), LabError> {
+        check_prefix(&self.prefix)
+    }
+
+    /// Name of the namespace that holds the underlay's bridge.
+    pub fn underlay(&self) -> String {
+        format!("{}-underlay", self.prefix)
+    }
+
+    /// Name of a node's namespace; nodes count from 1.
+    pub fn node(&self, node: u16) -> String {
+        format!("{}-node{node}", self.prefix)
+    }
+
+    /// Name of a pod's namespace; pods count from 1.
+    pub fn pod(&self, node: u16, pod: u16) -> String {
+        format!("{}-node{node}-pod{pod}", self.prefix)
+    }
+
+    /// MTU of `flannel.1`: the NIC's less IPv4, UDP, VXLAN and Ethernet headers (flannel pkg/backend/vxlan/device.go).
+    pub fn v4_tunnel_mtu(&self) -> u32 {
+        self.underlay_mtu.saturating_sub(50)
+    }
+
+    /// MTU of `flannel-v6.1`: flannel asks for the same as above and the kernel clamps it (`vxlan_config_apply`).
+    pub fn v6_tunnel_mtu(&self) -> u32 {
+        self.underlay_mtu.saturating_sub(70)
+    }
+
+    /// MTU of pods: Canal's constant, but never above a tunnel's, since this lab is a healthy one.
+    pub fn pod_mtu(&self) -> u32 {
+        let tunnel = if self.family.v6() { self.v6_tunnel_mtu() } else { self.v4_tunnel_mtu() };
+        CANAL_POD_MTU.min(tunnel)
+    }
+}
+
+/// Checks that a prefix can be the start of a namespace's name and of a file's.
+pub fn check_prefix(prefix: &str) -> Result<(), LabError> {
+    let good = prefix.starts_with(|c: char| c.is_ascii_alphabetic())
+        && prefix.len() <= 24
+        && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if good { Ok(()) } else { Err(LabError::Prefix { prefix: prefix.to_owned() }) }
+}
+
+/// True for the name of a namespace that a lab with this prefix makes.
+pub fn is_lab_name(prefix: &str, name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')) else { return false };
+    let number = |text: &str| !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
+    rest == "underlay"
+        || rest.strip_prefix("node").is_some_and(|rest| match rest.split_once("-pod") {
+            None => number(rest),
+            Some((node, pod)) => number(node) && number(pod),
+        })
+}
+
+/// Addresses of a node's NIC.
+pub fn node_addresses(family: Family, node: u16) -> Vec<IpNet> {
+    let mut addresses = Vec::new();
+    if family.v4() {
+        addresses.push(v4(node_v4(node), 24));
+    }
+    if family.v6() {
+        addresses.push(v6(node_v6(node), 64));
+    }
+    addresses
+}
+
+/// IPv4 address of a node's NIC.
+pub fn node_v4(node: u16) -> Ipv4Addr {
+    Ipv4Addr::new(172, 31, 77, low(node))
+}
+
+/// IPv6 address of a node's NIC.
+pub fn node_v6(node: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, node)
+}
+
+/// Base of a node's IPv4 pod network: also the tunnel device's address.
+pub fn pod_base_v4(node: u16) -> Ipv4Addr {
+    Ipv4Addr::new(10, 42, low(node), 0)
+}
+
+/// Base of a node's IPv6 pod network.
+pub fn pod_base_v6(node: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0x42, 0, node, 0, 0, 0, 0)
+}
+
+/// Addresses of a pod. The IPv4 pod network is a /24 but 300 pods are allowed: those beyond 253 live in 10.43.
+pub fn pod_addresses(family: Family, node: u16, pod: u16) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    if family.v4() && pod <= 253 {
+        addresses.push(IpAddr::V4(Ipv4Addr::new(10, 42, low(node), low(pod + 1))));
+    } else if family.v4() {
+        addresses.push(IpAddr::V4(Ipv4Addr::new(10, 43, low(node), low(pod - 253))));
+    }
+    if family.v6() {
+        addresses.push(IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, node, 0, 0, 0, pod + 1)));
+    }
+    addresses
+}
+
+/// MAC address of a node's tunnel device: locally administered, the same at every start.
+pub fn vtep_mac(node: u16, is_v6: bool) -> Mac {
+    let [high, low] = node.to_be_bytes();
+    Mac([0x02, 0x42, if is_v6 { 0x06 } else { 0x04 }, 0, high, low])
+}
+
+/// Kubernetes namespace and name of a pod, as a Deployment would name it.
+pub fn pod_name(node: u16, pod: u16) -> (String, String) {
+    const APPS: [(&str, &str); 8] = [
+        ("shop", "cart"),
+        ("shop", "frontend"),
+        ("billing", "ledger"),
+        ("billing", "invoice"),
+        ("monitoring", "prometheus"),
+        ("shop", "search"),
+        ("ingress", "gateway"),
+        ("data", "kafka"),
+    ];
+    let index = usize::from(pod.saturating_sub(1)) % APPS.len();
+    let (namespace, app) = APPS.get(index).copied().unwrap_or(("shop", "cart"));
+    let hash = hex(&Sha1::digest(format!("{namespace}.{app}")));
+    let unique = hex(&Sha1::digest(format!("{node}.{pod}")));
+    let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
+    // The number makes it unique; the digits around it make it look like one of Kubernetes' own.
+    (namespace.to_owned(), format!("{app}-{}-{}{pod:03x}", cut(&hash, 9), cut(&unique, 2)))
+}
+
+/// Name of the host end of a pod's veth: `cali` and the first 11 hex digits of the SHA-1 of `namespace.name`
+/// (Calico `VethNameForWorkload`).
+pub fn veth_name(namespace: &str, name: &str) -> String {
+    let digest = hex(&Sha1::digest(format!("{namespace}.{name}")));
+    format!("cali{}", digest.chars().take(11).collect::<String>())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Steps inside a node's namespace, after its NIC `eth0` was put there.
+pub fn node_steps(options: &LabOptions, node: u16) -> Vec<Step> {
+    let mut steps = vec![up("lo")];
+    for (path, value) in [
+        ("ipv4/ip_forward", "1"),
+        ("ipv6/conf/all/forwarding", "1"),
+        ("ipv6/conf/all/accept_ra", "0"),
+        ("ipv6/conf/default/accept_ra", "0"),
+        ("ipv4/conf/all/rp_filter", "0"),
+        ("ipv4/conf/default/rp_filter", "0"),
+        // No autoconfigured addresses: their MLD and neighbour messages would be noise on every count.
+        ("ipv6/conf/default/addr_gen_mode", "1"),
+        ("ipv6/conf/eth0/addr_gen_mode", "1"),
+    ] {
+        steps.push(sysctl(path, value));
+    }
+    steps.push(up("eth0"));
+    for address in node_addresses(options.family, node) {
+        steps.push(Step::Address { name: "eth0".to_owned(), address });
+    }
+    // Proxy ARP for 169.254.1.1 answers only when the node has a route to it: the default route.
+    if options.family.v4() {
+        steps.push(route(v4(Ipv4Addr::UNSPECIFIED, 0), Some(node_v4(254).into()), "eth0", false));
+    }
+    if options.family.v6() {
+        steps.push(route(v6(Ipv6Addr::UNSPECIFIED, 0), Some(node_v6(254).into()), "eth0", false));
+    }
+    for tunnel in tunnels(options, node) {
+        steps.extend(tunnel_steps(&tunnel, node));
+        for peer in (1..=options.nodes).filter(|peer| *peer != node) {
+            steps.extend(peer_steps(tunnel.local.is_ipv6(), peer));
+        }
+    }
+    steps
+}
+
+/// The tunnel devices of a node.
+pub fn tunnels(options: &LabOptions, node: u16) -> Vec<Vxlan> {
+    let tunnel = |name: &str, local: IpAddr, mtu| Vxlan {
+        name: name.to_owned(),
+        vni: VNI,
+        port: PORT,
+        local,
+        link: "eth0".to_owned(),
+        mtu,
+        mac: vtep_mac(node, local.is_ipv6()),
+    };
+    let mut tunnels = Vec::new();
+    if options.family.v4() {
+        tunnels.push(tunnel("flannel.1", node_v4(node).into(), options.v4_tunnel_mtu()));
+    }
+    if options.family.v6() {
+        tunnels.push(tunnel("flannel-v6.1", node_v6(node).into(), options.v6_tunnel_mtu()));
+    }
+    tunnels
+}
+
+/// Steps that make a tunnel device with the node's own pod network, but no peers.
+pub fn tunnel_steps(tunnel: &Vxlan, node: u16) -> Vec<Step> {
+    let name = &tunnel.name;
+    let (address, own) = if tunnel.local.is_ipv4() {
+        (v4(pod_base_v4(node), 32), v4(pod_base_v4(node), 24))
+    } else {
+        (v6(pod_base_v6(node), 128), v6(pod_base_v6(node), 64))
+    };
+    vec![
+        Step::Vxlan(tunnel.clone()),
+        sysctl(&format!("ipv6/conf/{name}/addr_gen_mode"), "1"),
+        Step::Address { name: name.clone(), address },
+        up(name),
+        Step::Blackhole { destination: own },
+    ]
+}
+
+/// What a node has for one peer on one tunnel: neighbour, FDB entry, route (flannel pkg/backend/vxlan/vxlan_network.go).
+pub fn peer_steps(is_v6: bool, peer: u16) -> Vec<Step> {
+    let (name, gateway, mac, node, route) = peer_parts(is_v6, peer);
+    vec![
+        Step::Neighbour { name: name.to_owned(), address: gateway, mac },
+        Step::Fdb { name: name.to_owned(), mac, destination: node },
+        Step::Route(route),
+    ]
+}
+
+/// The opposite of [`peer_steps`].
+pub fn forget_peer_steps(is_v6: bool, peer: u16) -> Vec<Step> {
+    let (name, address, mac, destination, route) = peer_parts(is_v6, peer);
+    vec![Step::DeleteRoute(route), Step::Forget { name: name.to_owned(), address, mac, destination }]
+}
+
+fn peer_parts(is_v6: bool, peer: u16) -> (&'static str, IpAddr, Mac, IpAddr, Route) {
+    let (name, gateway, node, destination): (_, IpAddr, IpAddr, _) = if is_v6 {
+        ("flannel-v6.1", pod_base_v6(peer).into(), node_v6(peer).into(), v6(pod_base_v6(peer), 64))
+    } else {
+        ("flannel.1", pod_base_v4(peer).into(), node_v4(peer).into(), v4(pod_base_v4(peer), 24))
+    };
+    let route = Route { destination, via: Some(gateway), name: name.to_owned(), onlink: true };
+    (name, gateway, vtep_mac(peer, is_v6), node, route)
+}
+
+/// Steps in the node's namespace for the host end of a pod's veth, which exists already.
+pub fn host_veth_steps(name: &str, addresses: &[IpAddr]) -> Vec<Step> {
+    let mut steps = vec![
+        sysctl(&format!("ipv4/conf/{name}/proxy_arp"), "1"),
+        sysctl(&format!("ipv4/conf/{name}/forwarding"), "1"),
+        sysctl(&format!("ipv6/conf/{name}/forwarding"), "1"),
+        sysctl(&format!("ipv6/conf/{name}/accept_ra"), "0"),
+        Step::Address { name: name.to_owned(), address: v6(HOST_LINK_LOCAL, 64) },
+        up(name),
+    ];
+    steps.extend(addresses.iter().map(|address| route(single(*address), None, name, false)));
+    steps
+}
+
+/// Link-local address of the host end of every pod's veth: EUI-64 of [`HOST_MAC`]. The pods' IPv6 gateway.
+const HOST_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0xecee, 0xeeff, 0xfeee, 0xeeee);
+/// The pods' IPv4 gateway, which no interface has: proxy ARP answers for it.
+const POD_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+
+/// Ends of a pod's veth pair: the host's, the pod's.
+pub fn veth_ends(host: &str, mtu: u32) -> (crate::netlink::configure::End, crate::netlink::configure::End) {
+    let end = |name: &str, mac| crate::netlink::configure::End { name: name.to_owned(), mtu, mac };
+    (end(host, Some(HOST_MAC)), end("eth0", None))
+}
+
+/// Steps in a pod's namespace, after its `eth0` was put there.
+pub fn pod_steps(addresses: &[IpAddr]) -> Vec<Step> {
+    let mut steps = vec![
+        up("lo"),
+        sysctl("ipv6/conf/all/accept_ra", "0"),
+        sysctl("ipv6/conf/eth0/accept_ra", "0"),
+        up("eth0"),
+    ];
+    for address in addresses {
+        steps.push(Step::Address { name: "eth0".to_owned(), address: single(*address) });
+    }
+    if addresses.iter().any(IpAddr::is_ipv4) {
+        steps.push(route(v4(POD_GATEWAY, 32), None, "eth0", false));
+        steps.push(route(v4(Ipv4Addr::UNSPECIFIED, 0), Some(POD_GATEWAY.into()), "eth0", false));
+        // Resolved once and for all: ARP in the middle of a measurement is noise.
+        steps.push(Step::Neighbour { name: "eth0".to_owned(), address: POD_GATEWAY.into(), mac: HOST_MAC });
+    }
+    if addresses.iter().any(IpAddr::is_ipv6) {
+        steps.push(route(v6(Ipv6Addr::UNSPECIFIED, 0), Some(HOST_LINK_LOCAL.into()), "eth0", false));
+        steps.push(Step::Neighbour {
+            name: "eth0".to_owned(),
+            address: HOST_LINK_LOCAL.into(),
+            mac: HOST_MAC,
+        });
+    }
+    steps
+}
+
+/// Steps in the underlay's namespace, after the nodes' ports were put there.
+pub fn underlay_steps(options: &LabOptions) -> Vec<Step> {
+    let mut steps = vec![up("lo"), sysctl("ipv6/conf/default/addr_gen_mode", "1")];
+    steps.push(Step::Bridge { name: "br0".to_owned() });
+    steps.push(Step::Mtu { name: "br0".to_owned(), mtu: options.underlay_mtu });
+    for address in node_addresses(options.family, 254) {
+        steps.push(Step::Address { name: "br0".to_owned(), address });
+    }
+    steps.push(up("br0"));
+    steps
+}
+
+/// Steps in the underlay's namespace for one node's port, which exists already.
+pub fn port_steps(node: u16) -> Vec<Step> {
+    let name = port_name(node);
+    vec![Step::Port { name: name.clone(), bridge: "br0".to_owned() }, up(&name)]
+}
+
+/// Name of a node's port on the underlay's bridge.
+pub fn port_name(node: u16) -> String {
+    format!("node{node}")
+}
+
+fn up(name: &str) -> Step {
+    Step::Up { name: name.to_owned() }
+}
+
+fn sysctl(path: &str, value: &str) -> Step {
+    Step::Sysctl { path: path.to_owned(), value: value.to_owned() }
+}
+
+fn route(destination: IpNet, via: Option<IpAddr>, name: &str, onlink: bool) -> Step {
+    Step::Route(Route { destination, via, name: name.to_owned(), onlink })
+}
+
+fn single(address: IpAddr) -> IpNet {
+    IpNet::from(address)
+}
+
+fn v4(address: Ipv4Addr, prefix: u8) -> IpNet {
+    Ipv4Net::new(address, prefix).unwrap_or_default().into()
+}
+
+fn v6(address: Ipv6Addr, prefix: u8) -> IpNet {
+    Ipv6Net::new(address, prefix).unwrap_or_default().into()
+}
+
+/// The lower half of a number that is below 256.
+fn low(number: u16) -> u8 {
+    let [_, low] = number.to_be_bytes();
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn veth_names_follow_calicos_rule() {
+        // `printf default.nginx | sha1sum`
+        assert_eq!(veth_name("default", "nginx"), "calic440f455693");
+        assert_eq!(veth_name("default", "nginx").len(), 15, "the longest interface name there is");
+    }
+
+    #[test]
+    fn mtus_follow_flannels_rules() {
+        let lab = |underlay_mtu, family| LabOptions { family, underlay_mtu, ..LabOptions::default() };
+        for (options, v4, v6, pod) in [
+            (lab(1500, Family::V4), 1450, 1430, 1450),
+            (lab(1500, Family::Dual), 1450, 1430, 1430),
+            (lab(9000, Family::Dual), 8950, 8930, 1450),
+            (lab(1400, Family::V4), 1350, 1330, 1350),
+        ] {
+            assert_eq!((options.v4_tunnel_mtu(), options.v6_tunnel_mtu(), options.pod_mtu()), (v4, v6, pod));
+        }
+    }
+
+    #[test]
+    fn only_the_labs_own_names_are_its_own() {
+        for (name, own) in [
+            ("ovp-underlay", true),
+            ("ovp-node1", true),
+            ("ovp-node12-pod3", true),
+            ("ovp-node", false),
+            ("ovp-node1x", false),
+            ("ovp-node1-pod", false),
+            ("ovp-nodepool", false),
+            ("ovp2-node1", false),
+            ("cni-1234", false),
+            ("ovp", false),
+        ] {
+            assert_eq!(is_lab_name("ovp", name), own, "{name}");
+        }
+    }
+
+    #[test]
+    fn prefixes_cannot_leave_their_directory() {
+        for (prefix, good) in [
+            ("ovp", true),
+            ("a-1", true),
+            ("", false),
+            ("../x", false),
+            ("1a", false),
+            ("a b", false),
+            ("a/b", false),
+        ] {
+            assert_eq!(check_prefix(prefix).is_ok(), good, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn three_hundred_pods_have_three_hundred_addresses() {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut names = std::collections::BTreeSet::new();
+        for pod in 1..=300 {
+            assert!(names.insert(pod_name(3, pod)), "pod {pod} has another's name");
+            for address in pod_addresses(Family::Dual, 3, pod) {
+                assert!(seen.insert(address), "{address} twice");
+            }
+        }
+        assert_eq!(seen.iter().filter(|a| a.is_ipv6()).count(), 300);
+    }
+}

@@ -1,0 +1,367 @@
+//! Building a data plane: links, addresses, routes, neighbours and FDB entries, from a list of steps.
+//!
+//! Only for the lab, in namespaces of its own. Each step is plain data, so that what is built can be tested without
+//! building it.
+
+use std::{fs, io, net::IpAddr, os::fd::RawFd, path::PathBuf};
+
+use futures::TryStreamExt as _;
+use ipnet::IpNet;
+use netlink_packet_route::{
+    AddressFamily,
+    link::{InfoData, InfoVeth, LinkAttribute},
+    neighbour::{NeighbourFlags, NeighbourState},
+    route::{RouteScope, RouteType},
+};
+use rtnetlink::{
+    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, RouteMessageBuilder,
+};
+use thiserror::Error;
+
+use crate::{
+    inventory::Mac,
+    netns::{self, Namespace, NetnsError},
+};
+
+/// One step, in the network namespace that the list is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A veth pair: this end here, the other end in another namespace.
+    Veth {
+        /// This end.
+        here: End,
+        /// The other end.
+        there: End,
+        /// File descriptor of the other end's namespace.
+        there_netns: RawFd,
+    },
+    /// A bridge.
+    Bridge {
+        /// Its name.
+        name: String,
+    },
+    /// A device becomes a port of a bridge.
+    Port {
+        /// The device.
+        name: String,
+        /// The bridge.
+        bridge: String,
+    },
+    /// A VXLAN device as flannel makes it: no learning.
+    Vxlan(Vxlan),
+    /// A device goes up.
+    Up {
+        /// Its name.
+        name: String,
+    },
+    /// A device's MTU in bytes.
+    Mtu {
+        /// Its name.
+        name: String,
+        /// The MTU.
+        mtu: u32,
+    },
+    /// A device goes away, its peer with it.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// An address, without duplicate address detection.
+    Address {
+        /// The device.
+        name: String,
+        /// Address and prefix length.
+        address: IpNet,
+    },
+    /// A route.
+    Route(Route),
+    /// A route that drops: flannel's `--ip-blackhole-route`.
+    Blackhole {
+        /// What it drops.
+        destination: IpNet,
+    },
+    /// A permanent neighbour.
+    Neighbour {
+        /// The device.
+        name: String,
+        /// Its address.
+        address: IpAddr,
+        /// Its link-layer address.
+        mac: Mac,
+    },
+    /// A permanent FDB entry of a VXLAN device.
+    Fdb {
+        /// The device.
+        name: String,
+        /// The inner MAC address.
+        mac: Mac,
+        /// Where frames to it go.
+        destination: IpAddr,
+    },
+    /// A neighbour and its FDB entry go away.
+    Forget {
+        /// The device.
+        name: String,
+        /// The neighbour's address.
+        address: IpAddr,
+        /// Its link-layer address.
+        mac: Mac,
+        /// Where frames to it go.
+        destination: IpAddr,
+    },
+    /// A route goes away.
+    DeleteRoute(Route),
+    /// A sysctl below `/proc/sys/net`.
+    Sysctl {
+        /// Path below it.
+        path: String,
+        /// Value.
+        value: String,
+    },
+}
+
+/// One end of a veth pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its name.
+    pub name: String,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Its link-layer address; the kernel chooses one when absent.
+    pub mac: Option<Mac>,
+}
+
+/// A VXLAN device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vxlan {
+    /// Its name.
+    pub name: String,
+    /// VXLAN network identifier.
+    pub vni: u32,
+    /// UDP port.
+    pub port: u16,
+    /// Outer source address.
+    pub local: IpAddr,
+    /// Underlay device.
+    pub link: String,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Its link-layer address.
+    pub mac: Mac,
+}
+
+/// A unicast route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Destination.
+    pub destination: IpNet,
+    /// Next hop.
+    pub via: Option<IpAddr>,
+    /// Device.
+    pub name: String,
+    /// The next hop needs no route of its own.
+    pub onlink: bool,
+}
+
+/// A step that failed.
+#[derive(Debug, Error)]
+pub enum ConfigureError {
+    /// The namespace could not be entered.
+    #[error(transparent)]
+    Netns(#[from] NetnsError),
+    /// No socket or runtime.
+    #[error("cannot open rtnetlink in {netns}: {source}")]
+    Open {
+        /// The namespace.
+        netns: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel refused a step.
+    #[error("cannot {step} in {netns}: {source}")]
+    Refused {
+        /// What was tried.
+        step: String,
+        /// The namespace.
+        netns: String,
+        /// The cause.
+        #[source]
+        source: rtnetlink::Error,
+    },
+    /// A sysctl could not be written.
+    #[error("cannot write {path} in {netns}: {source}")]
+    Sysctl {
+        /// Its path.
+        path: PathBuf,
+        /// The namespace.
+        netns: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Does all steps, in order, in `namespace`.
+pub fn configure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureError> {
+    netns::run_in(namespace, || {
+        let open = |source| ConfigureError::Open { netns: namespace.name().to_owned(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(open)?;
+        runtime.block_on(async {
+            let (connection, handle, _) = rtnetlink::new_connection().map_err(open)?;
+            let connection = tokio::spawn(connection);
+            for step in steps {
+                run(&handle, step, namespace.name()).await?;
+            }
+            connection.abort();
+            Ok(())
+        })
+    })?
+}
+
+async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureError> {
+    if let Step::Sysctl { path, value } = step {
+        let path = PathBuf::from("/proc/sys/net").join(path);
+        return fs::write(&path, value).map_err(|source| ConfigureError::Sysctl {
+            path,
+            netns: netns.to_owned(),
+            source,
+        });
+    }
+    request(handle, step).await.map_err(|source| ConfigureError::Refused {
+        step: format!("{step:?}"),
+        netns: netns.to_owned(),
+        source,
+    })
+}
+
+async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
+    match step {
+        Step::Veth { here, there, there_netns } => {
+            let peer = end(there).setns_by_fd(*there_netns).build();
+            let mut link = LinkMessageBuilder::<LinkVeth>::new(&here.name, &there.name)
+                .mtu(here.mtu)
+                .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+            if let Some(mac) = here.mac {
+                link = link.address(mac.0.to_vec());
+            }
+            handle.link().add(link.build()).execute().await
+        }
+        Step::Bridge { name } => handle.link().add(LinkBridge::new(name).build()).execute().await,
+        Step::Port { name, bridge } => {
+            let (port, bridge) = (index(handle, name).await?, index(handle, bridge).await?);
+            let change = LinkUnspec::new_with_index(port).controller(bridge).build();
+            handle.link().change(change).execute().await
+        }
+        Step::Vxlan(vxlan) => {
+            let link = LinkVxlan::new(&vxlan.name, vxlan.vni)
+                .port(vxlan.port)
+                .dev(index(handle, &vxlan.link).await?)
+                .learning(false)
+                .mtu(vxlan.mtu)
+                .address(vxlan.mac.0.to_vec());
+            let link = match vxlan.local {
+                IpAddr::V4(local) => link.local(local),
+                IpAddr::V6(local) => link.local6(local),
+            };
+            handle.link().add(link.build()).execute().await
+        }
+        Step::Up { name } => {
+            let change = LinkUnspec::new_with_index(index(handle, name).await?).up().build();
+            handle.link().change(change).execute().await
+        }
+        Step::Mtu { name, mtu } => {
+            let change = LinkUnspec::new_with_index(index(handle, name).await?).mtu(*mtu).build();
+            handle.link().change(change).execute().await
+        }
+        Step::Delete { name } => handle.link().del(index(handle, name).await?).execute().await,
+        Step::Address { name, address } => {
+            use netlink_packet_route::address::AddressHeaderFlags;
+            let index = index(handle, name).await?;
+            let mut add = handle.address().add(index, address.addr(), address.prefix_len());
+            add.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+            add.execute().await
+        }
+        Step::Route(wanted) => handle.route().add(route(handle, wanted).await?).execute().await,
+        Step::DeleteRoute(wanted) => handle.route().del(route(handle, wanted).await?).execute().await,
+        Step::Blackhole { destination } => {
+            let message = RouteMessageBuilder::<IpAddr>::new()
+                .destination_prefix(destination.addr(), destination.prefix_len())
+                .map_err(|error| rtnetlink::Error::InvalidNla(error.to_string()))?
+                .kind(RouteType::BlackHole)
+                .build();
+            handle.route().add(message).execute().await
+        }
+        Step::Neighbour { name, address, mac } => {
+            let add = handle.neighbours().add(index(handle, name).await?, *address);
+            add.link_layer_address(&mac.0).state(NeighbourState::Permanent).replace().execute().await
+        }
+        Step::Fdb { name, mac, destination } => {
+            let add = handle.neighbours().add_bridge(index(handle, name).await?, &mac.0);
+            add.destination(*destination).flags(NeighbourFlags::Own).replace().execute().await
+        }
+        Step::Forget { name, address, mac, destination } => {
+            forget(handle, index(handle, name).await?, *address, *mac, *destination).await
+        }
+        Step::Sysctl { .. } => Ok(()),
+    }
+}
+
+fn end(end: &End) -> LinkMessageBuilder<LinkUnspec> {
+    let builder = LinkUnspec::new_with_name(&end.name).mtu(end.mtu);
+    match end.mac {
+        Some(mac) => builder.address(mac.0.to_vec()),
+        None => builder,
+    }
+}
+
+async fn route(
+    handle: &Handle,
+    route: &Route,
+) -> Result<netlink_packet_route::route::RouteMessage, rtnetlink::Error> {
+    let invalid = |error: String| rtnetlink::Error::InvalidNla(error);
+    let mut builder = RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(route.destination.addr(), route.destination.prefix_len())
+        .map_err(|error| invalid(error.to_string()))?
+        .output_interface(index(handle, &route.name).await?);
+    builder = match route.via {
+        Some(via) => builder.gateway(via).map_err(|error| invalid(error.to_string()))?,
+        None if route.destination.addr().is_ipv4() => builder.scope(RouteScope::Link),
+        None => builder,
+    };
+    if route.onlink {
+        builder = builder.onlink();
+    }
+    Ok(builder.build())
+}
+
+async fn forget(
+    handle: &Handle,
+    index: u32,
+    address: IpAddr,
+    mac: Mac,
+    destination: IpAddr,
+) -> Result<(), rtnetlink::Error> {
+    use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage};
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let mut neighbour = NeighbourMessage::default();
+    neighbour.header.family = family;
+    neighbour.header.ifindex = index;
+    neighbour.attributes.push(NeighbourAttribute::Destination(address.into()));
+    handle.neighbours().del(neighbour).execute().await?;
+    let mut fdb = NeighbourMessage::default();
+    fdb.header.family = AddressFamily::Bridge;
+    fdb.header.ifindex = index;
+    fdb.header.flags = NeighbourFlags::Own;
+    fdb.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
+    fdb.attributes.push(NeighbourAttribute::Destination(destination.into()));
+    handle.neighbours().del(fdb).execute().await
+}
+
+/// Interface index of a name.
+async fn index(handle: &Handle, name: &str) -> Result<u32, rtnetlink::Error> {
+    let link = handle.link().get().match_name(name.to_owned()).execute().try_next().await?;
+    let link = link.ok_or_else(|| rtnetlink::Error::InvalidNla(format!("no device {name}")))?;
+    debug_assert!(link.attributes.iter().any(|a| matches!(a, LinkAttribute::IfName(n) if n == name)));
+    Ok(link.header.index)
+}

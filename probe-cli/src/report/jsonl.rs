@@ -1,0 +1,328 @@
+//! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
+
+use std::{net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    inventory::TunnelKind,
+    model::{self, Edge, Flow, Model},
+    sample::{Both, OuterCounts},
+};
+
+/// Version of the document; grows when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The document as one line without its line end.
+pub fn line(model: &Model) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Document::from(model))
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema_version: u32,
+    /// RFC 3339, UTC.
+    time: String,
+    interval_s: Option<f64>,
+    tunnels: Vec<Tunnel>,
+    peers: Vec<Peer>,
+    pods: Vec<Pod>,
+    pmtu_events: Vec<PmtuEvent>,
+    #[serde(rename = "self")]
+    observer: Observer,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Direction {
+    skbs: u64,
+    packets: u64,
+    inner_bytes: u64,
+    outer_bytes: u64,
+    oversize: u64,
+    fragments: u64,
+    packets_per_s: Option<f64>,
+    inner_bits_per_s: Option<f64>,
+    outer_bits_per_s: Option<f64>,
+    overhead_ratio: Option<f64>,
+}
+
+/// Outer packets as the underlay device carried them; fragments count one by one.
+#[derive(Serialize)]
+struct Outer {
+    packets: u64,
+    bytes: u64,
+    fragments: u64,
+}
+
+#[derive(Serialize)]
+struct Tunnel {
+    name: String,
+    ifindex: u32,
+    kind: TunnelKind,
+    vni: Option<u32>,
+    port: Option<u16>,
+    underlay: Option<Underlay>,
+    mtu: u32,
+    /// Largest inner packet that is carried in one piece.
+    budget: u32,
+    tx: TunnelDirection,
+    rx: TunnelDirection,
+    overhead_ratio: Option<f64>,
+    sizes: Vec<Size>,
+}
+
+#[derive(Serialize)]
+struct TunnelDirection {
+    #[serde(flatten)]
+    flow: Direction,
+    ipv4: u64,
+    ipv6: u64,
+    not_ip: u64,
+    tcp: u64,
+    udp: u64,
+    other_protocol: u64,
+    unsent: u64,
+    underlay: Option<Outer>,
+}
+
+#[derive(Serialize)]
+struct Underlay {
+    name: String,
+    ifindex: u32,
+    mtu: u32,
+    address: Option<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct Size {
+    from: u32,
+    to: Option<u32>,
+    edge: &'static str,
+    tx: u64,
+    rx: u64,
+}
+
+#[derive(Serialize)]
+struct Peer {
+    tunnel: String,
+    /// "other" for what no peer's counters hold.
+    key: String,
+    other: bool,
+    node_address: Option<IpAddr>,
+    pod_cidrs: Vec<IpNet>,
+    tx: PeerDirection,
+    rx: PeerDirection,
+    overhead_ratio: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct PeerDirection {
+    #[serde(flatten)]
+    flow: Direction,
+    underlay: Option<Outer>,
+}
+
+#[derive(Serialize)]
+struct Pod {
+    namespace: Option<String>,
+    /// "other" with `other` set for what no pod's counters hold.
+    name: Option<String>,
+    other: bool,
+    addresses: Vec<IpAddr>,
+    interface: Option<String>,
+    tx: Direction,
+    rx: Direction,
+    overhead_ratio: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct PmtuEvent {
+    tunnel: String,
+    age_s: f64,
+    reporter: IpAddr,
+    destination: IpAddr,
+    mtu: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Observer {
+    programs: Vec<Program>,
+    cpu_percent: Option<f64>,
+    rss_bytes: u64,
+    map_bytes: u64,
+    events_lost: u64,
+    unknown_fragments: u64,
+    pods_without_slot: u64,
+    peers_without_slot: u64,
+}
+
+#[derive(Serialize)]
+struct Program {
+    name: String,
+    runs: u64,
+    ns_per_run: Option<f64>,
+}
+
+impl From<&Model> for Document {
+    fn from(model: &Model) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            time: rfc3339(model.time),
+            interval_s: model.interval.map(|interval| interval.as_secs_f64()),
+            tunnels: model.tunnels.iter().map(tunnel).collect(),
+            peers: model.peers.iter().map(peer).collect(),
+            pods: model.pods.iter().map(pod).collect(),
+            pmtu_events: model
+                .pmtu_events
+                .iter()
+                .map(|event| PmtuEvent {
+                    tunnel: event.tunnel_name.clone(),
+                    age_s: event.age.as_secs_f64(),
+                    reporter: event.reporter,
+                    destination: event.destination,
+                    mtu: event.mtu,
+                })
+                .collect(),
+            observer: observer(&model.observer),
+            notes: model.notes.clone(),
+        }
+    }
+}
+
+fn direction(flow: &Flow) -> Direction {
+    Direction {
+        skbs: flow.total.skbs,
+        packets: flow.total.packets,
+        inner_bytes: flow.total.inner_bytes,
+        outer_bytes: flow.total.outer_bytes,
+        oversize: flow.total.oversize,
+        fragments: flow.total.fragments,
+        packets_per_s: flow.rate.map(|rate| rate.packets_per_s),
+        inner_bits_per_s: flow.rate.map(|rate| rate.inner_bits_per_s),
+        outer_bits_per_s: flow.rate.map(|rate| rate.outer_bits_per_s),
+        overhead_ratio: flow.overhead_ratio(),
+    }
+}
+
+/// Outer over inner bytes of both directions together.
+fn ratio(flow: &Both<Flow>) -> Option<f64> {
+    model::overhead_ratio(
+        flow.tx.total.inner_bytes + flow.rx.total.inner_bytes,
+        flow.tx.total.outer_bytes + flow.rx.total.outer_bytes,
+    )
+}
+
+fn outer(counts: OuterCounts) -> Outer {
+    Outer { packets: counts.packets, bytes: counts.bytes, fragments: counts.fragments }
+}
+
+fn tunnel(row: &model::TunnelRow) -> Tunnel {
+    let direction =
+        |flow: &Flow, kinds: &crate::sample::Kinds, measured: Option<OuterCounts>| TunnelDirection {
+            flow: direction(flow),
+            ipv4: kinds.ipv4,
+            ipv6: kinds.ipv6,
+            not_ip: kinds.not_ip,
+            tcp: kinds.tcp,
+            udp: kinds.udp,
+            other_protocol: kinds.other_protocol,
+            unsent: kinds.unsent,
+            underlay: measured.map(outer),
+        };
+    Tunnel {
+        name: row.tunnel.name.clone(),
+        ifindex: row.tunnel.ifindex,
+        kind: row.tunnel.kind,
+        vni: row.tunnel.vni,
+        port: row.tunnel.port,
+        underlay: row.tunnel.underlay.as_ref().map(|underlay| Underlay {
+            name: underlay.name.clone(),
+            ifindex: underlay.ifindex,
+            mtu: underlay.mtu,
+            address: row.tunnel.local,
+        }),
+        mtu: row.tunnel.mtu,
+        budget: row.tunnel.budget(),
+        tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
+        rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
+        overhead_ratio: ratio(&row.flow),
+        sizes: row
+            .sizes
+            .iter()
+            .map(|size| Size {
+                from: size.from,
+                to: size.to,
+                edge: match size.edge {
+                    Edge::Below => "below",
+                    Edge::At => "at",
+                    Edge::Over => "over",
+                },
+                tx: size.packets.tx,
+                rx: size.packets.rx,
+            })
+            .collect(),
+    }
+}
+
+fn peer(row: &model::PeerRow) -> Peer {
+    let direction = |flow: &Flow, measured: Option<OuterCounts>| PeerDirection {
+        flow: direction(flow),
+        underlay: measured.map(outer),
+    };
+    Peer {
+        tunnel: row.tunnel_name.clone(),
+        key: row.peer.as_ref().map_or_else(|| "other".to_owned(), |peer| peer.key.to_string()),
+        other: row.peer.is_none(),
+        node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
+        pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
+        tx: direction(&row.flow.tx, row.outer.map(|outer| outer.tx)),
+        rx: direction(&row.flow.rx, row.outer.map(|outer| outer.rx)),
+        overhead_ratio: ratio(&row.flow),
+    }
+}
+
+fn pod(row: &model::PodRow) -> Pod {
+    let pod = row.pod.as_ref();
+    Pod {
+        namespace: pod.and_then(|pod| pod.namespace.clone()),
+        name: pod.map_or_else(|| Some("other".to_owned()), |pod| pod.name.clone()),
+        other: pod.is_none(),
+        addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
+        interface: pod.and_then(|pod| pod.host_ifname.clone()),
+        tx: direction(&row.flow.tx),
+        rx: direction(&row.flow.rx),
+        overhead_ratio: ratio(&row.flow),
+    }
+}
+
+fn observer(row: &model::ObserverRow) -> Observer {
+    Observer {
+        programs: row
+            .programs
+            .iter()
+            .map(|program| Program {
+                name: program.name.clone(),
+                runs: program.runs,
+                ns_per_run: program.ns_per_run,
+            })
+            .collect(),
+        cpu_percent: row.cpu_percent,
+        rss_bytes: row.rss_bytes,
+        map_bytes: row.map_bytes,
+        events_lost: row.events_lost,
+        unknown_fragments: row.unknown_fragments,
+        pods_without_slot: row.pods_without_slot,
+        peers_without_slot: row.peers_without_slot,
+    }
+}
+
+fn rfc3339(since_epoch: Duration) -> String {
+    i128::try_from(since_epoch.as_nanos())
+        .ok()
+        .and_then(|nanoseconds| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok())
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}

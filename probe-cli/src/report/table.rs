@@ -1,0 +1,148 @@
+//! The model as aligned text, 80 columns wide where names allow it: `watch --format table`.
+
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::{
+    model::{Flow, Model, Rates},
+    sample::Both,
+    text,
+};
+
+/// Widest name shown; longer ones lose their middle.
+const NAME: usize = 34;
+
+/// The whole table of one interval, with a line end after every line.
+pub fn table(model: &Model) -> String {
+    let mut out = String::new();
+    let interval = model.interval.map_or(0.0, |interval| interval.as_secs_f64());
+    let cost = cost(model);
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{} over {interval:.1} s{cost}", clock(model));
+    section(&mut out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)), |_, _| true);
+    section(&mut out, "PEER", model.peers.iter().map(|row| (peer_name(row), row.flow)), shown);
+    section(
+        &mut out,
+        "POD",
+        model.pods.iter().map(|row| {
+            (row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label())), row.flow)
+        }),
+        shown,
+    );
+    for event in &model.pmtu_events {
+        let mtu = event.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
+        let _ = writeln!(
+            out,
+            "! {} asks for packets of at most {mtu} bytes from {} to {}",
+            event.reporter,
+            text::escape(&event.tunnel_name),
+            event.destination,
+        );
+    }
+    for note in &model.notes {
+        let _ = writeln!(out, "! {}", text::escape(note));
+    }
+    out
+}
+
+fn clock(model: &Model) -> String {
+    let seconds = model.time.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+fn cost(model: &Model) -> String {
+    let mut cost = String::new();
+    if let Some(cpu) = model.observer.cpu_percent {
+        let _ = write!(cost, ", probe {cpu:.1} % CPU, {}", text::bytes(model.observer.rss_bytes));
+    }
+    if model.observer.events_lost > 0 {
+        let _ = write!(cost, ", {} events lost", model.observer.events_lost);
+    }
+    cost
+}
+
+/// "Other" is worth a line when it carried something.
+fn shown(name: &str, flow: &Both<Flow>) -> bool {
+    !name.ends_with("other") || flow.tx.total.skbs + flow.rx.total.skbs > 0
+}
+
+fn tunnel_name(row: &crate::model::TunnelRow) -> String {
+    let tunnel = &row.tunnel;
+    let vni = tunnel.vni.map_or_else(|| "any".to_owned(), |vni| vni.to_string());
+    format!("{} ({} {vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
+}
+
+fn peer_name(row: &crate::model::PeerRow) -> String {
+    let tunnel = text::escape(&row.tunnel_name);
+    let Some(peer) = &row.peer else { return format!("{tunnel} other") };
+    let node = peer.node_address.map_or_else(|| peer.key.to_string(), |address| address.to_string());
+    format!("{tunnel} {node}")
+}
+
+fn section(
+    out: &mut String,
+    title: &str,
+    rows: impl Iterator<Item = (String, Both<Flow>)>,
+    shown: impl Fn(&str, &Both<Flow>) -> bool,
+) {
+    let _ = writeln!(
+        out,
+        "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
+        "TX b/s", "TX p/s", "RX b/s", "RX p/s", "COST", "OVER"
+    );
+    for (name, flow) in rows {
+        if !shown(&name, &flow) {
+            continue;
+        }
+        let rate = |flow: &Flow, field: fn(&Rates) -> f64| {
+            flow.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(field(rate)))
+        };
+        let name = shorten(&name, NAME);
+        let pad = NAME.saturating_sub(name.width());
+        let _ = writeln!(
+            out,
+            "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
+            "",
+            rate(&flow.tx, |rate| rate.outer_bits_per_s),
+            rate(&flow.tx, |rate| rate.packets_per_s),
+            rate(&flow.rx, |rate| rate.outer_bits_per_s),
+            rate(&flow.rx, |rate| rate.packets_per_s),
+            percent(&flow),
+            text::si((flow.tx.total.oversize + flow.rx.total.oversize) as f64),
+        );
+    }
+}
+
+/// Encapsulation bytes as a share of the outer bytes, both directions.
+fn percent(flow: &Both<Flow>) -> String {
+    let inner = flow.tx.total.inner_bytes + flow.rx.total.inner_bytes;
+    let outer = flow.tx.total.outer_bytes + flow.rx.total.outer_bytes;
+    if outer == 0 {
+        return "-".to_owned();
+    }
+    format!("{:.1}%", outer.saturating_sub(inner) as f64 / outer as f64 * 100.0)
+}
+
+/// At most `width` columns: what is cut is replaced by "…" in the middle.
+fn shorten(name: &str, width: usize) -> String {
+    if name.width() <= width {
+        return name.to_owned();
+    }
+    let half = width.saturating_sub(1) / 2;
+    let head: String = take_columns(name.chars(), width.saturating_sub(1) - half);
+    let tail: String = take_columns(name.chars().rev(), half).chars().rev().collect();
+    format!("{head}…{tail}")
+}
+
+fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut out = String::new();
+    for c in chars {
+        out.push(c);
+        if out.width() > width {
+            out.pop();
+            break;
+        }
+    }
+    out
+}
