@@ -1,1 +1,51 @@
-//! What the integration tests share: namespaces, traffic, outside judges. No tests here.
+//! What the integration tests share: labs, the running tool, outside judges. No tests here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test states what must hold by panicking, its helpers too"
+)]
+
+pub mod judge;
+pub mod lab;
+pub mod tool;
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Longer than anything takes, also on a busy machine: waiting ends as soon as what is waited for is there.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a command that must succeed; returns what it printed.
+pub fn sh(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    assert!(
+        output.status.success(),
+        "{program} {args:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command inside a network namespace, words separated by blanks.
+pub fn ns(netns: &str, command: &str) -> String {
+    let words: Vec<&str> = ["netns", "exec", netns].into_iter().chain(command.split(' ')).collect();
+    sh("ip", &words)
+}
+
+/// Waits until `found` gives something.
+pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = found() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,8 +1,42 @@
-//! The command line: the only place that imports clap.
+//! The command line: the only place that imports clap. From arguments to a command, from its result to an exit code.
+
+mod args;
+mod cleanup;
+mod demo;
+mod exit;
+mod lab;
+mod live;
+mod logging;
+mod top;
+mod watch;
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
+
+use self::args::{Args, Command};
+
 /// Runs the tool.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
+    logging::start(args.verbose);
+    exit::code(run(args))
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    let context = live::Context { netns: args.netns, no_color: args.no_color };
+    match args.command {
+        None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
+            top::run(&context, &args::TopArgs::default())
+        }
+        None => watch::run(&context, &args::WatchArgs::default()),
+        Some(Command::Top(args)) => top::run(&context, &args),
+        Some(Command::Watch(args)) => watch::run(&context, &args),
+        Some(Command::Lab(command)) => lab::run(command),
+        Some(Command::Demo(args)) => demo::run(&context, &args),
+        Some(Command::Cleanup) => cleanup::run(&context),
+    }
 }

@@ -1,0 +1,80 @@
+//! Exit codes, as monitoring plugins have them: 0 good, 1 warning, 2 failure, 3 could not judge.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use crate::{engine::EngineError, netns::NetnsError, privilege::PrivilegeError};
+
+/// Could not judge: usage errors, missing privilege, nothing to look at.
+const UNKNOWN: u8 = 3;
+/// It failed.
+const FAILURE: u8 = 2;
+
+/// Shows what clap says. `--help` and `--version` are no errors.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody to tell when the terminal is gone.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(UNKNOWN) } else { ExitCode::SUCCESS }
+}
+
+/// The code for a command's result; an error goes to stderr with its causes.
+pub(super) fn code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if is_closed_pipe(&error) {
+        // Whoever read us has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "overlay-probe: {}", words(&error));
+    ExitCode::from(if is_unknown(&error) { UNKNOWN } else { FAILURE })
+}
+
+/// The error with the causes that it does not already name.
+fn words(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn is_unknown(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<PrivilegeError>()
+            || cause.is::<NetnsError>()
+            || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_no_error_and_nothing_to_look_at_is_unknown() {
+        let pipe = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
+        assert!(is_closed_pipe(&pipe));
+        assert!(is_unknown(&EngineError::NoOverlay.into()));
+        assert!(!is_unknown(&anyhow::anyhow!("other")));
+    }
+
+    #[test]
+    fn causes_are_named_once() {
+        let error = anyhow::Error::from(io::Error::other("inner")).context("outer");
+        assert_eq!(words(&error), "outer: inner");
+        let error = anyhow::Error::from(io::Error::other("inner")).context("outer: inner");
+        assert_eq!(words(&error), "outer: inner");
+    }
+}

@@ -1,0 +1,143 @@
+//! `lab`: builds, shows, loads and removes the lab.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+use super::{
+    args::{Family, LabArgs, LabCommand, LabLoadArgs, LabShapeArgs},
+    live,
+};
+use crate::{
+    lab::{
+        self, LabOptions, Progress,
+        load::{FlowSummary, Load, LoadOptions},
+        registry::Lab,
+    },
+    text,
+};
+
+/// Flows of a load at most: each has two threads.
+const FLOWS: usize = 24;
+
+pub(super) fn run(command: LabCommand) -> anyhow::Result<()> {
+    match command {
+        LabCommand::Up(args) => up(&options(&args.lab.prefix, &args.shape)),
+        LabCommand::Down(args) => down(&args),
+        LabCommand::Status(args) => status(&args),
+        LabCommand::Load(args) => load(&args),
+    }
+}
+
+/// What the arguments mean.
+pub(super) fn options(prefix: &str, shape: &LabShapeArgs) -> LabOptions {
+    LabOptions {
+        prefix: prefix.to_owned(),
+        nodes: shape.nodes,
+        pods: shape.pods,
+        family: match shape.family {
+            Family::V4 => lab::Family::V4,
+            Family::V6 => lab::Family::V6,
+            Family::Dual => lab::Family::Dual,
+        },
+        underlay_mtu: shape.underlay_mtu,
+    }
+}
+
+/// How a load is to be.
+pub(super) fn load_options(prefix: &str, tcp_mbit: u32, udp_pps: u32) -> LoadOptions {
+    LoadOptions { prefix: prefix.to_owned(), tcp_mbit, udp_pps, flows: FLOWS }
+}
+
+/// Builds a lab with its progress on stderr.
+pub(super) fn build(options: &LabOptions) -> anyhow::Result<Lab> {
+    let terminal = io::stderr().is_terminal();
+    let mut show = |progress: Progress| {
+        if terminal {
+            // Nobody to tell when the terminal is gone.
+            let _ =
+                write!(io::stderr(), "\rbuilding the lab: {}/{} namespaces", progress.done, progress.total);
+        }
+    };
+    let lab = lab::up(options, &mut show);
+    if terminal {
+        let _ = write!(io::stderr(), "\r\x1b[K");
+    }
+    lab.context("cannot build the lab")
+}
+
+fn up(options: &LabOptions) -> anyhow::Result<()> {
+    let lab = build(options)?;
+    let mut out = io::stdout().lock();
+    for node in &lab.nodes {
+        let addresses: Vec<_> = node.addresses.iter().map(ToString::to_string).collect();
+        writeln!(out, "{}  {}  {} pods", node.netns, addresses.join(" "), node.pods.len())?;
+    }
+    if let Some(node) = lab.nodes.first() {
+        let prefix = &options.prefix;
+        let _ = writeln!(
+            io::stderr(),
+            "\nlook at a node:  overlay-probe --netns {} watch\nsend traffic:    overlay-probe lab load --prefix \
+             {prefix}\nremove it:       overlay-probe lab down --prefix {prefix}",
+            node.netns
+        );
+    }
+    Ok(())
+}
+
+fn down(args: &LabArgs) -> anyhow::Result<()> {
+    let removed = lab::down(&args.prefix).context("cannot remove the lab")?;
+    writeln!(io::stdout(), "removed {removed} namespaces")?;
+    Ok(())
+}
+
+fn status(args: &LabArgs) -> anyhow::Result<()> {
+    let status = lab::status(&args.prefix)?;
+    let mut out = io::stdout().lock();
+    let presence = |present: bool| if present { "present" } else { "MISSING" };
+    for node in &status.nodes {
+        let addresses: Vec<_> = node.addresses.iter().map(ToString::to_string).collect();
+        writeln!(out, "{:<24} {:<8} {}", node.netns, presence(node.present), addresses.join(" "))?;
+        for (name, addresses, present) in &node.pods {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            let name = text::escape(name);
+            writeln!(out, "  {name:<40} {:<8} {}", presence(*present), addresses.join(" "))?;
+        }
+    }
+    Ok(())
+}
+
+fn load(args: &LabLoadArgs) -> anyhow::Result<()> {
+    let load = Load::start(&load_options(&args.lab.prefix, args.tcp_mbit, args.udp_pps))?;
+    for flow in load.flows() {
+        let _ = writeln!(io::stderr(), "{}", text::escape(flow));
+    }
+    live::block_on(async {
+        let end = async {
+            match args.duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending::<()>().await,
+            }
+        };
+        tokio::select! {
+            () = end => Ok(()),
+            result = live::stopped() => result,
+        }
+    })?;
+    report(&load.stop())
+}
+
+fn report(flows: &[FlowSummary]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    for flow in flows {
+        let error = flow.error.as_ref().map_or_else(String::new, |error| format!("  ended early: {error}"));
+        writeln!(out, "{:>10}  {}{error}", text::bytes(flow.received), text::escape(&flow.name))?;
+    }
+    Ok(())
+}
+
+/// How long `demo` prints when stdout is no terminal.
+pub(super) const DEMO_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,81 @@
+//! What every live command does: enter the namespace, check privileges, start the engine, give privileges up, stop
+//! on a signal.
+
+use std::{future::Future, path::Path};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    engine::{Engine, EngineOptions},
+    leftovers, netns, privilege,
+};
+
+/// What the global options say.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    /// `--netns`.
+    pub(super) netns: Option<String>,
+    /// `--no-color`.
+    pub(super) no_color: bool,
+}
+
+impl Context {
+    /// Puts the process into the asked network namespace. The process has one thread here.
+    pub(super) fn enter(&self) -> anyhow::Result<()> {
+        if let Some(name) = &self.netns {
+            netns::enter(&netns::open(name)?)?;
+        }
+        Ok(())
+    }
+
+    /// True when colour is unwanted, see <https://no-color.org>.
+    pub(super) fn plain(&self) -> bool {
+        self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    }
+
+    /// What is looked at, for a title.
+    pub(super) fn node(&self) -> String {
+        self.netns.clone().unwrap_or_else(|| {
+            nix::unistd::gethostname()
+                .ok()
+                .and_then(|name| name.into_string().ok())
+                .unwrap_or_else(|| "this node".to_owned())
+        })
+    }
+}
+
+/// Runs `work` on this thread, in this thread's network namespace.
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?
+        .block_on(work)
+}
+
+/// Checks privileges, sweeps what a killed run left, attaches, and gives up what is not needed from here on.
+pub(super) async fn start(options: EngineOptions) -> anyhow::Result<Engine> {
+    privilege::check_attach()?;
+    let removed =
+        leftovers::sweep(Path::new(leftovers::DIRECTORY)).await.context("cannot look for leftovers")?;
+    if removed > 0 {
+        tracing::warn!("removed {removed} filters and qdiscs that a killed run had left");
+    }
+    let engine = Engine::start(options).await?;
+    privilege::give_up()?;
+    Ok(engine)
+}
+
+/// Resolves when the user or the system asks us to stop.
+pub(super) async fn stopped() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}

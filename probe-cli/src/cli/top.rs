@@ -1,0 +1,67 @@
+//! `top`: the terminal UI on live data.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+
+use super::{
+    args::TopArgs,
+    live::{self, Context},
+};
+use crate::{
+    engine::{Engine, EngineError},
+    model::Model,
+    tui::{self, TuiOptions},
+};
+
+pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
+    context.enter()?;
+    live::block_on(async {
+        let engine = live::start(args.probe.engine()).await?;
+        show(engine, context, &context.node()).await
+    })
+}
+
+/// Shows the engine's models until the user or a signal ends it.
+pub(super) async fn show(mut engine: Engine, context: &Context, title: &str) -> anyhow::Result<()> {
+    let (sender, receiver) = watch::channel(Some(Arc::new(engine.first())));
+    let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
+    // The engine ends only with an error; the screen then says so and stays until it is left.
+    let mut failure = None;
+    {
+        let screen = tui::run(receiver, options);
+        tokio::pin!(screen);
+        let feed = feed(&mut engine, sender);
+        tokio::pin!(feed);
+        let mut feeding = true;
+        loop {
+            tokio::select! {
+                result = &mut screen => {
+                    result.context("cannot show the terminal UI")?;
+                    break;
+                }
+                error = &mut feed, if feeding => {
+                    feeding = false;
+                    failure = Some(error);
+                }
+                result = live::stopped() => {
+                    result?;
+                    break;
+                }
+            }
+        }
+    }
+    engine.stop().await;
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+async fn feed(engine: &mut Engine, models: watch::Sender<Option<Arc<Model>>>) -> EngineError {
+    loop {
+        match engine.tick().await {
+            // Nobody looks any more: the screen ends in a moment.
+            Ok(model) => drop(models.send(Some(Arc::new(model)))),
+            Err(error) => return error,
+        }
+    }
+}

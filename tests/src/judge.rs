@@ -1,0 +1,124 @@
+//! Who decides what was on the wire: interface counters with offloads off, and tcpdump.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::{ns, wait_for};
+
+/// Bytes of an Ethernet header, which interface counters include.
+const ETHERNET: u64 = 14;
+
+/// Packets and bytes of IP packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes from the IP header on.
+    pub bytes: u64,
+}
+
+/// Counters of an interface, of one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Counters {
+    rx: Carried,
+    tx: Carried,
+}
+
+impl Counters {
+    /// Reads them.
+    pub fn read(netns: &str, interface: &str) -> Self {
+        let text = ns(netns, &format!("ip -j -s link show dev {interface}"));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let stats = &value[0]["stats64"];
+        let read = |direction: &str| {
+            let packets = stats[direction]["packets"].as_u64().unwrap();
+            let bytes = stats[direction]["bytes"].as_u64().unwrap();
+            Carried { packets, bytes: bytes - packets * ETHERNET }
+        };
+        Self { rx: read("rx"), tx: read("tx") }
+    }
+
+    /// What was received since `before`.
+    pub fn received_since(&self, before: &Self) -> Carried {
+        Carried { packets: self.rx.packets - before.rx.packets, bytes: self.rx.bytes - before.rx.bytes }
+    }
+
+    /// What was sent since `before`.
+    pub fn sent_since(&self, before: &Self) -> Carried {
+        Carried { packets: self.tx.packets - before.tx.packets, bytes: self.tx.bytes - before.tx.bytes }
+    }
+}
+
+/// A running tcpdump.
+pub struct Tcpdump {
+    child: Child,
+    directory: TempDir,
+}
+
+impl Tcpdump {
+    /// Starts it on an interface, one direction, and waits until it listens.
+    pub fn start(netns: &str, interface: &str, direction: &str, filter: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        let child = Command::new("ip")
+            .args([
+                "netns", "exec", netns, "tcpdump", "-i", interface, "-Q", direction, "-s", "96", "-B",
+                "65536",
+            ])
+            .args(["-U", "--immediate-mode", "-Z", "root", "-w"])
+            .arg(directory.path().join("pcap"))
+            .args(filter.split(' '))
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(directory.path().join("stderr")).unwrap())
+            .spawn()
+            .unwrap();
+        let this = Self { child, directory };
+        wait_for("tcpdump to listen", || this.stderr().contains("listening on").then_some(()));
+        this
+    }
+
+    fn stderr(&self) -> String {
+        fs::read_to_string(self.directory.path().join("stderr")).unwrap_or_default()
+    }
+
+    /// Ends it: the IP packets that it saw, by the lengths in their headers. It must have missed none.
+    pub fn stop(mut self) -> Carried {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+        self.child.wait().unwrap();
+        let words = self.stderr();
+        assert!(words.contains("\n0 packets dropped by kernel"), "the judge itself lost packets: {words}");
+        ip_packets(&fs::read(self.directory.path().join("pcap")).unwrap())
+    }
+}
+
+/// IP packets in a capture file of Ethernet frames (the classic format, little endian).
+fn ip_packets(pcap: &[u8]) -> Carried {
+    const FILE_HEADER: usize = 24;
+    const RECORD_HEADER: usize = 16;
+    let mut carried = Carried::default();
+    let mut at = FILE_HEADER;
+    while let Some(header) = pcap.get(at..at + RECORD_HEADER) {
+        let captured = u32::from_le_bytes(header[8..12].try_into().unwrap());
+        let start = at + RECORD_HEADER;
+        let end = start + usize::try_from(captured).unwrap();
+        let Some(frame) = pcap.get(start..end) else { break };
+        let word =
+            |offset: usize| u64::from(u16::from_be_bytes(frame[offset..offset + 2].try_into().unwrap()));
+        let bytes = match word(12) {
+            0x0800 => word(16),
+            0x86dd => word(18) + 40,
+            other => panic!("an ethertype that was not asked for: {other:#x}"),
+        };
+        carried.packets += 1;
+        carried.bytes += bytes;
+        at = end;
+    }
+    carried
+}

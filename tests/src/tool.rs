@@ -1,0 +1,167 @@
+//! The built binary, run as a user runs it.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{PATIENCE, wait_for};
+
+/// The binary under test: from `OVERLAY_PROBE_BIN`, else where `cargo build --release` puts it.
+pub fn binary() -> PathBuf {
+    env::var_os("OVERLAY_PROBE_BIN").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/overlay-probe"),
+        PathBuf::from,
+    )
+}
+
+/// Runs the tool to its end.
+pub fn run(args: &[&str]) -> Output {
+    Command::new(binary()).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A running `watch --format jsonl`.
+pub struct Watch {
+    child: Child,
+    lines: Receiver<Value>,
+    directory: TempDir,
+}
+
+impl Watch {
+    /// Starts it on a node and waits until it counts.
+    pub fn start(netns: &str) -> Self {
+        Self::start_with(netns, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(netns: &str, more: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let ready = directory.path().join("ready");
+        let mut child = Command::new(binary())
+            .args(["--netns", netns, "watch", "--format", "jsonl", "--interval", "200ms", "--ready-file"])
+            .arg(&ready)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { return };
+                let value = serde_json::from_str(&line).expect("every line is a JSON object");
+                if sender.send(value).is_err() {
+                    return;
+                }
+            }
+        });
+        let watch = Self { child, lines, directory };
+        wait_for("the ready file", || watch.ready());
+        watch
+    }
+
+    /// What the ready file says.
+    pub fn ready(&self) -> Option<Value> {
+        let text = std::fs::read(self.directory.path().join("ready")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next object.
+    pub fn next(&self) -> Value {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(value) => value,
+            Err(RecvTimeoutError::Timeout) => panic!("watch printed nothing"),
+            Err(RecvTimeoutError::Disconnected) => panic!("watch ended"),
+        }
+    }
+
+    /// The first object that `found` likes.
+    pub fn until<T>(&self, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
+        wait_for(what, || found(&self.next()))
+    }
+
+    /// The state after all traffic has ended: the second of two objects with the same totals, both made after now.
+    pub fn settled(&self) -> Value {
+        while self.lines.try_recv().is_ok() {}
+        // This one may have been under way.
+        let mut before = self.next();
+        self.until("the counters to settle", |now| {
+            let same = totals(now) == totals(&before);
+            before = now.clone();
+            same.then(|| now.clone())
+        })
+    }
+
+    /// Ends it with a signal and returns its exit code, if it got to give one.
+    pub fn end(mut self, signal: Signal) -> Option<i32> {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        let status = wait_for("watch to end", || self.child.try_wait().unwrap());
+        status.code()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // The test's own failure is the one to show.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn totals(value: &Value) -> Vec<u64> {
+    let mut totals = Vec::new();
+    for tunnel in value["tunnels"].as_array().unwrap() {
+        for direction in ["tx", "rx"] {
+            totals.push(tunnel[direction]["skbs"].as_u64().unwrap());
+            totals.push(tunnel[direction]["underlay"]["packets"].as_u64().unwrap_or(0));
+        }
+    }
+    totals
+}
+
+/// The entry of `list` whose fields have these values.
+pub fn entry<'a>(value: &'a Value, list: &str, fields: &[(&str, &str)]) -> Option<&'a Value> {
+    value[list].as_array().unwrap().iter().find(|entry| {
+        fields.iter().all(|(name, wanted)| entry[*name].as_str().is_some_and(|text| text == *wanted))
+    })
+}
+
+/// A number of an entry.
+pub fn number(entry: &Value, direction: &str, field: &str) -> u64 {
+    entry[direction][field].as_u64().unwrap_or_else(|| panic!("no number {direction}.{field} in {entry}"))
+}
+
+/// The sum of a number over a list, for the entries that `belongs` takes.
+pub fn sum(value: &Value, list: &str, direction: &str, field: &str, belongs: impl Fn(&Value) -> bool) -> u64 {
+    let entries = value[list].as_array().unwrap().iter();
+    entries.filter(|entry| belongs(entry)).map(|entry| number(entry, direction, field)).sum()
+}
+
+/// Reads what a child printed so far, to its end.
+pub fn output(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+/// One sampling interval of a [`Watch`].
+pub const INTERVAL: Duration = Duration::from_millis(200);

@@ -1,0 +1,157 @@
+//! Right numbers: what the tool counts equals what the wire carried, to the packet and to the byte.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::net::IpAddr;
+
+use overlay_probe::{
+    lab::{Family, send},
+    netns::Namespace,
+};
+use probe_tests::{
+    judge::{Carried, Counters, Tcpdump},
+    lab::TestLab,
+    tool::{Watch, entry, number, sum},
+};
+use serde_json::Value;
+
+const OVER: u64 = 50;
+const OVER_V6: u64 = 70;
+
+/// What the tool says of one direction of a tunnel.
+fn outer(tunnel: &Value, direction: &str) -> Carried {
+    Carried { packets: number(tunnel, direction, "packets"), bytes: number(tunnel, direction, "outer_bytes") }
+}
+
+/// The same, measured on the underlay.
+fn measured(tunnel: &Value, direction: &str) -> Carried {
+    let underlay = &tunnel[direction]["underlay"];
+    Carried { packets: underlay["packets"].as_u64().unwrap(), bytes: underlay["bytes"].as_u64().unwrap() }
+}
+
+/// Sends from a pod of node 1 to a pod of node 2 and holds both nodes' counts against the wire between them.
+fn compare(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) {
+    let lab = TestLab::up(2, 2, Family::Dual);
+    lab.offloads_off();
+    if gro {
+        // Packets travel one by one; the receiver puts them together again before the tunnel device sees them.
+        probe_tests::ns(&lab.node(2), "ethtool -K eth0 gro on");
+    }
+    let (sender, receiver) = (lab.node(1), lab.node(2));
+    let (tunnel, overhead, filter) = if ipv6 {
+        ("flannel-v6.1", OVER_V6, "ip6 and udp port 8472")
+    } else {
+        ("flannel.1", OVER, "udp port 8472")
+    };
+    let watch_sender = Watch::start(&sender);
+    let watch_receiver = Watch::start(&receiver);
+    let forth = Tcpdump::start(&sender, "eth0", "out", "udp port 8472");
+    let back = Tcpdump::start(&sender, "eth0", "in", filter);
+    let before = Counters::read(&lab.lab.options.underlay(), "node1");
+
+    send(&lab.pod(1, 1), &lab.pod(2, 1), lab.address(2, 1, ipv6));
+
+    let at_sender = watch_sender.settled();
+    let at_receiver = watch_receiver.settled();
+    let after = Counters::read(&lab.lab.options.underlay(), "node1");
+    let (forth, back) = (forth.stop(), back.stop());
+
+    // The port of the underlay's bridge is the far end of the node's NIC: what it received is what the node sent.
+    assert_eq!(after.received_since(&before), forth, "the judges disagree, forth");
+    assert_eq!(after.sent_since(&before), back, "the judges disagree, back");
+    assert!(forth.packets > 0, "nothing was sent");
+
+    let of = |value: &Value| entry(value, "tunnels", &[("name", tunnel)]).unwrap().clone();
+    let (at_sender_tunnel, at_receiver_tunnel) = (of(&at_sender), of(&at_receiver));
+    assert_eq!(outer(&at_sender_tunnel, "tx"), forth, "the sender's tx");
+    assert_eq!(outer(&at_sender_tunnel, "rx"), back, "the sender's rx");
+    assert_eq!(outer(&at_receiver_tunnel, "rx"), forth, "the receiver's rx");
+    assert_eq!(outer(&at_receiver_tunnel, "tx"), back, "the receiver's tx");
+    for (value, direction, wire) in [
+        (&at_sender_tunnel, "tx", forth),
+        (&at_sender_tunnel, "rx", back),
+        (&at_receiver_tunnel, "rx", forth),
+        (&at_receiver_tunnel, "tx", back),
+    ] {
+        assert_eq!(measured(value, direction), wire, "measured on the underlay, {direction}");
+        let per_packet = number(value, direction, "outer_bytes") - number(value, direction, "inner_bytes");
+        assert_eq!(per_packet, overhead * wire.packets, "{direction}: overhead per packet");
+        let family = if ipv6 { "ipv6" } else { "ipv4" };
+        assert_eq!(number(value, direction, family), wire.packets);
+        assert_eq!(number(value, direction, "oversize"), 0);
+        let sizes: u64 =
+            value["sizes"].as_array().unwrap().iter().map(|size| size[direction].as_u64().unwrap()).sum();
+        assert_eq!(sizes, wire.packets, "every packet is in one size bucket");
+    }
+    for value in [&at_sender, &at_receiver] {
+        adds_up(value);
+    }
+    // The pod and the peer that did it, and nobody else.
+    let pod = &lab.lab.nodes[0].pods[0];
+    let pod = entry(&at_sender, "pods", &[("namespace", &pod.namespace), ("name", &pod.name)]).unwrap();
+    assert_eq!(number(pod, "tx", "packets"), forth.packets);
+    assert_eq!(number(pod, "rx", "packets"), back.packets);
+    let node = if ipv6 { "fd77::2" } else { "172.31.77.2" };
+    let peer = entry(&at_sender, "peers", &[("tunnel", tunnel), ("node_address", node)]).unwrap();
+    assert_eq!(outer(peer, "tx"), forth);
+    assert_eq!(measured(peer, "tx"), forth);
+    assert_eq!(outer(peer, "rx"), back);
+    assert_eq!(sum(&at_sender, "pods", "tx", "skbs", |pod| pod["other"] == true), 0);
+}
+
+/// Pods and "other", and peers and "other", are all there is.
+fn adds_up(value: &Value) {
+    for direction in ["tx", "rx"] {
+        for field in ["skbs", "packets", "inner_bytes", "outer_bytes", "oversize", "fragments"] {
+            let total = sum(value, "tunnels", direction, field, |_| true);
+            assert_eq!(sum(value, "pods", direction, field, |_| true), total, "pods {direction}.{field}");
+            assert_eq!(sum(value, "peers", direction, field, |_| true), total, "peers {direction}.{field}");
+        }
+    }
+}
+
+fn tcp(from: &Namespace, to: &Namespace, address: IpAddr) {
+    assert_eq!(send::send_tcp(from, to, address, 3_000_001).unwrap(), 3_000_001);
+}
+
+fn udp(from: &Namespace, to: &Namespace, address: IpAddr) {
+    assert_eq!(send::send_udp(from, to, address, 777, 64).unwrap(), 777);
+}
+
+fn udp_gso(from: &Namespace, to: &Namespace, address: IpAddr) {
+    // 10 full datagrams and one of 321 bytes each.
+    assert_eq!(send::send_udp_gso(from, to, address, 50, 12_321, 1200).unwrap(), 50 * 11);
+}
+
+#[test]
+fn tcp_with_gso_over_ipv4() {
+    compare(false, false, tcp);
+}
+
+#[test]
+fn tcp_with_gso_over_ipv6() {
+    compare(true, false, tcp);
+}
+
+#[test]
+fn tcp_that_the_receiver_aggregates() {
+    compare(false, true, tcp);
+    compare(true, true, tcp);
+}
+
+#[test]
+fn small_udp() {
+    compare(false, false, udp);
+    compare(true, false, udp);
+}
+
+#[test]
+fn udp_with_segmentation() {
+    compare(false, false, udp_gso);
+    compare(true, false, udp_gso);
+}
+
+#[test]
+fn udp_with_segmentation_that_the_receiver_may_aggregate() {
+    compare(false, true, udp_gso);
+    compare(true, true, udp_gso);
+}
