@@ -2,7 +2,9 @@
 //!
 //! Here belongs what makes a value safe and readable on a terminal; not layout, not colour.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
+
+use unicode_width::UnicodeWidthStr as _;
 
 /// A name that came from outside, safe to print: control characters, bidirectional overrides and everything else
 /// that could move a cursor or hide text become `\u{..}` escapes, and a backslash is doubled, so that two different
@@ -72,6 +74,35 @@ pub fn bytes(value: u64) -> String {
     format!("{scaled:.digits$} {}", PREFIXES.get(prefix).copied().unwrap_or("B"))
 }
 
+/// Time of day in UTC of a time since the Unix epoch.
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// At most `width` columns: what is cut is replaced by "…" in the middle, where names differ least.
+pub fn fit(name: &str, width: usize) -> String {
+    if name.width() <= width {
+        return name.to_owned();
+    }
+    let half = width.saturating_sub(1) / 2;
+    let head = take_columns(name.chars(), width.saturating_sub(1) - half);
+    let tail: String = take_columns(name.chars().rev(), half).chars().rev().collect();
+    if width == 0 { String::new() } else { format!("{head}…{tail}") }
+}
+
+fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut out = String::new();
+    for c in chars {
+        out.push(c);
+        if out.width() > width {
+            out.pop();
+            break;
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +143,24 @@ mod tests {
         assert_eq!(bits_per_s(0.0), "0 bit/s");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1_500_000), "1.4 MiB");
+    }
+
+    #[test]
+    fn what_does_not_fit_loses_its_middle() {
+        for (name, width, shown) in [
+            ("flannel.1", 9, "flannel.1"),
+            ("shop/frontend-abc-12345", 12, "shop/f…12345"),
+            ("abc", 1, "…"),
+            ("abc", 0, ""),
+            ("世界世界", 5, "世…界"),
+        ] {
+            assert_eq!(fit(name, width), shown);
+            assert!(fit(name, width).width() <= width);
+        }
+    }
+
+    #[test]
+    fn the_clock_is_utc() {
+        assert_eq!(clock(Duration::from_secs(86_400 + 3_661)), "01:01:01 UTC");
     }
 }

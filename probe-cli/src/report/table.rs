@@ -19,7 +19,7 @@ pub fn table(model: &Model) -> String {
     let interval = model.interval.map_or(0.0, |interval| interval.as_secs_f64());
     let cost = cost(model);
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{} over {interval:.1} s{cost}", clock(model));
+    let _ = writeln!(out, "{} over {interval:.1} s{cost}", text::clock(model.time));
     section(&mut out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)), |_, _| true);
     section(&mut out, "PEER", model.peers.iter().map(|row| (peer_name(row), row.flow)), shown);
     section(
@@ -44,11 +44,6 @@ pub fn table(model: &Model) -> String {
         let _ = writeln!(out, "! {}", text::escape(note));
     }
     out
-}
-
-fn clock(model: &Model) -> String {
-    let seconds = model.time.as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 fn cost(model: &Model) -> String {
@@ -89,7 +84,7 @@ fn section(
     let _ = writeln!(
         out,
         "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
-        "TX b/s", "TX p/s", "RX b/s", "RX p/s", "COST", "OVER"
+        "TX b/s", "TX p/s", "RX b/s", "RX p/s", "OVHEAD", "BIG"
     );
     for (name, flow) in rows {
         if !shown(&name, &flow) {
@@ -98,7 +93,7 @@ fn section(
         let rate = |flow: &Flow, field: fn(&Rates) -> f64| {
             flow.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(field(rate)))
         };
-        let name = shorten(&name, NAME);
+        let name = text::fit(&name, NAME);
         let pad = NAME.saturating_sub(name.width());
         let _ = writeln!(
             out,
@@ -122,27 +117,4 @@ fn percent(flow: &Both<Flow>) -> String {
         return "-".to_owned();
     }
     format!("{:.1}%", outer.saturating_sub(inner) as f64 / outer as f64 * 100.0)
-}
-
-/// At most `width` columns: what is cut is replaced by "…" in the middle.
-fn shorten(name: &str, width: usize) -> String {
-    if name.width() <= width {
-        return name.to_owned();
-    }
-    let half = width.saturating_sub(1) / 2;
-    let head: String = take_columns(name.chars(), width.saturating_sub(1) - half);
-    let tail: String = take_columns(name.chars().rev(), half).chars().rev().collect();
-    format!("{head}…{tail}")
-}
-
-fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
-    let mut out = String::new();
-    for c in chars {
-        out.push(c);
-        if out.width() > width {
-            out.pop();
-            break;
-        }
-    }
-    out
 }

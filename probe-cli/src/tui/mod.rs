@@ -1,16 +1,31 @@
 //! The terminal UI: the only place that imports ratatui and crossterm.
-#![allow(missing_docs, reason = "x")]
-use std::sync::Arc;
-pub struct TuiOptions {
-    pub no_color: bool,
-    pub title: String,
-}
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct TuiError;
-pub async fn run(
-    _m: tokio::sync::watch::Receiver<Option<Arc<crate::model::Model>>>,
-    _o: TuiOptions,
-) -> Result<(), TuiError> {
-    Ok(())
-}
+//!
+//! ```text
+//!  events ──> keymap ──> Action ──> update(state, action) ──> Effect
+//!  models ──────────────────^            │
+//!                                        v
+//!                                 view(state, frame)
+//! ```
+//! `update` and `view` are pure: they know the model and nothing else of the world, so every screen is tested from
+//! data. Here belong screens and what a key does. Not rates, not joins: those are the model's.
+//!
+//! A new key is a row in `keymap`, a new column a variant in `columns`, a new tab a variant in `state::Tab` with a
+//! file in `view`.
+
+mod action;
+mod columns;
+mod history;
+mod keymap;
+mod list;
+mod run;
+mod state;
+mod subject;
+mod terminal;
+#[cfg(test)]
+mod testdata;
+#[cfg(test)]
+mod tests;
+mod update;
+mod view;
+
+pub use run::{TuiError, TuiOptions, run};

@@ -1,0 +1,64 @@
+//! What can happen to the screen. No behaviour: that is `update`.
+
+use std::sync::Arc;
+
+use super::state::Tab;
+use crate::model::Model;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Action {
+    /// Leave.
+    Quit,
+    /// Show or hide the keys.
+    Help,
+    /// Close what is open, else clear the filter, else the selection.
+    Back,
+    /// Go to a tab.
+    Tab(Tab),
+    /// The tab to the right, round.
+    NextTab,
+    /// The tab to the left, round.
+    PreviousTab,
+    /// Move the selection by rows; negative is up.
+    Move(isize),
+    /// Select the first row.
+    First,
+    /// Select the last row.
+    Last,
+    /// Show or hide the details of the selected row; on the overview, go to its tab.
+    Open,
+    /// Sort by the next column.
+    SortNext,
+    /// Sort the other way round.
+    SortReverse,
+    /// Begin to type a filter.
+    FilterStart,
+    /// A character of the filter.
+    FilterType(char),
+    /// Remove the filter's last character.
+    FilterErase,
+    /// Keep the filter.
+    FilterKeep,
+    /// Stop or resume the picture; counting goes on.
+    Pause,
+    /// Show another measure in graphs and tables.
+    NextMeasure,
+    /// Draw everything anew.
+    Redraw,
+    /// A new model.
+    Model(Arc<Model>),
+    /// No model will come any more.
+    FeedEnded,
+}
+
+/// What the world has to do after an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    None,
+    /// End the UI.
+    Quit,
+    /// Clear the terminal before the next frame.
+    Clear,
+}

@@ -1,0 +1,121 @@
+//! Which key means what, and the words that the help screen shows for it: one table.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::{
+    action::Action,
+    state::{Mode, Tab},
+};
+
+/// A line of the help screen.
+pub(super) struct Binding {
+    /// Keys as people read them.
+    pub(super) keys: &'static str,
+    /// What they do.
+    pub(super) words: &'static str,
+}
+
+/// Rows that a page key moves.
+const PAGE: isize = 10;
+
+/// What the help screen lists. A test holds it against [`action`].
+pub(super) const BINDINGS: [Binding; 13] = [
+    Binding { keys: "1-6", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
+    Binding { keys: "j k", words: "select a row; also arrows, PgUp, PgDn, g, G" },
+    Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
+    Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
+    Binding { keys: "/", words: "filter rows by text, in every tab" },
+    Binding { keys: "s", words: "sort by the next column" },
+    Binding { keys: "S", words: "reverse the order" },
+    Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
+    Binding { keys: "p", words: "pause the picture; counting goes on" },
+    Binding { keys: "?", words: "this help" },
+    Binding { keys: "Ctrl-L", words: "draw the screen anew" },
+    Binding { keys: "q", words: "quit" },
+    Binding { keys: "Ctrl-C", words: "quit, from anywhere" },
+];
+
+/// The action of a key press; none when the key means nothing here.
+pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return match key.code {
+            KeyCode::Char('c') => Some(Action::Quit),
+            KeyCode::Char('l') => Some(Action::Redraw),
+            KeyCode::Char('d' | 'f') => Some(Action::Move(PAGE)),
+            KeyCode::Char('u' | 'b') => Some(Action::Move(-PAGE)),
+            _ => None,
+        };
+    }
+    if mode == Mode::Filter {
+        return match key.code {
+            KeyCode::Enter => Some(Action::FilterKeep),
+            KeyCode::Esc => Some(Action::Back),
+            KeyCode::Backspace => Some(Action::FilterErase),
+            KeyCode::Up => Some(Action::Move(-1)),
+            KeyCode::Down => Some(Action::Move(1)),
+            KeyCode::Char(c) => Some(Action::FilterType(c)),
+            _ => None,
+        };
+    }
+    Some(match key.code {
+        KeyCode::Char('q') => Action::Quit,
+        KeyCode::Char('?' | 'h') | KeyCode::F(1) => Action::Help,
+        KeyCode::Esc => Action::Back,
+        KeyCode::Char(digit @ '1'..='9') => {
+            let index = usize::try_from(u32::from(digit) - u32::from('1')).ok()?;
+            Action::Tab(*Tab::ALL.get(index)?)
+        }
+        KeyCode::Tab | KeyCode::Char(']') | KeyCode::Right => Action::NextTab,
+        KeyCode::BackTab | KeyCode::Char('[') | KeyCode::Left => Action::PreviousTab,
+        KeyCode::Char('j') | KeyCode::Down => Action::Move(1),
+        KeyCode::Char('k') | KeyCode::Up => Action::Move(-1),
+        KeyCode::PageDown => Action::Move(PAGE),
+        KeyCode::PageUp => Action::Move(-PAGE),
+        KeyCode::Char('g') | KeyCode::Home => Action::First,
+        KeyCode::Char('G') | KeyCode::End => Action::Last,
+        KeyCode::Enter => Action::Open,
+        KeyCode::Char('s') => Action::SortNext,
+        KeyCode::Char('S') => Action::SortReverse,
+        KeyCode::Char('/') => Action::FilterStart,
+        KeyCode::Char('u') => Action::NextMeasure,
+        KeyCode::Char('p' | ' ') => Action::Pause,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(code: KeyCode) -> KeyEvent {
+        KeyEvent::new(code, KeyModifiers::NONE)
+    }
+
+    #[test]
+    fn every_key_that_the_help_names_does_something() {
+        for binding in BINDINGS {
+            let key = match binding.keys {
+                "Enter" => press(KeyCode::Enter),
+                "Esc" => press(KeyCode::Esc),
+                "Ctrl-L" => KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL),
+                "Ctrl-C" => KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+                keys => press(KeyCode::Char(keys.chars().next().unwrap())),
+            };
+            assert!(action(Mode::Normal, key).is_some(), "{}", binding.keys);
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_letters_that_are_keys_elsewhere() {
+        assert_eq!(action(Mode::Filter, press(KeyCode::Char('q'))), Some(Action::FilterType('q')));
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('q'))), Some(Action::Quit));
+        let quit = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(action(Mode::Filter, quit), Some(Action::Quit));
+    }
+
+    #[test]
+    fn digits_beyond_the_tabs_mean_nothing() {
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('9'))), None);
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('2'))), Some(Action::Tab(Tab::Tunnels)));
+    }
+}

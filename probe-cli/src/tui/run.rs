@@ -1,0 +1,79 @@
+//! The loop: keys and models in, frames out.
+
+use std::{io, sync::Arc};
+
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use futures::StreamExt as _;
+use tokio::sync::watch;
+
+use super::{
+    action::{Action, Effect},
+    keymap,
+    state::State,
+    terminal::Screen,
+    update::update,
+    view::view,
+};
+use crate::model::Model;
+
+/// How to show it.
+#[derive(Clone, Debug)]
+pub struct TuiOptions {
+    /// No colour.
+    pub no_color: bool,
+    /// What is looked at; any text.
+    pub title: String,
+}
+
+/// Why the UI cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// The terminal cannot be drawn on.
+    #[error(
+        "cannot {operation} the terminal: {source}; use `overlay-probe watch` where there is no terminal"
+    )]
+    Terminal {
+        /// What was tried.
+        operation: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Shows models until the user quits. When the sender is gone, the last model stays on screen and says so.
+pub async fn run(
+    mut models: watch::Receiver<Option<Arc<Model>>>,
+    options: TuiOptions,
+) -> Result<(), TuiError> {
+    let failed = |operation| move |source| TuiError::Terminal { operation, source };
+    let mut screen = Screen::take().map_err(failed("take over"))?;
+    let mut keys = EventStream::new();
+    let mut state = State::new(options.title, options.no_color);
+    let first = models.borrow_and_update().clone();
+    if let Some(model) = first {
+        update(&mut state, Action::Model(model));
+    }
+    loop {
+        screen.terminal().draw(|frame| view(&state, frame)).map_err(failed("draw on"))?;
+        let action = tokio::select! {
+            changed = models.changed(), if !state.ended => match changed {
+                Ok(()) => models.borrow_and_update().clone().map(Action::Model),
+                Err(_gone) => Some(Action::FeedEnded),
+            },
+            event = keys.next() => match event {
+                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => keymap::action(state.mode, key),
+                // A resize only needs a new frame.
+                Some(Ok(_)) => None,
+                Some(Err(source)) => return Err(failed("read from")(source)),
+                // The terminal has gone away.
+                None => Some(Action::Quit),
+            },
+        };
+        let Some(action) = action else { continue };
+        match update(&mut state, action) {
+            Effect::None => {}
+            Effect::Quit => return Ok(()),
+            Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Screens as snapshots at three sizes, and what keys do to them.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+use ratatui::{Terminal, backend::TestBackend};
+
+use super::{
+    action::{Action, Effect},
+    keymap,
+    state::{Measure, Mode, State, Tab},
+    subject::RowKey,
+    testdata,
+    update::update,
+    view::view,
+};
+use crate::model::Model;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn draw(state: &State, size: (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    terminal.draw(|frame| view(state, frame)).unwrap();
+    terminal.backend().to_string()
+}
+
+fn snapshots(name: &str, state: &State) {
+    for size in SIZES {
+        insta::assert_snapshot!(format!("{name}-{}x{}", size.0, size.1), draw(state, size));
+    }
+}
+
+fn press(state: &mut State, keys: &[KeyCode]) -> Effect {
+    let mut effect = Effect::None;
+    for code in keys {
+        let key = KeyEvent::new(*code, KeyModifiers::NONE);
+        if let Some(action) = keymap::action(state.mode, key) {
+            effect = update(state, action);
+        }
+    }
+    effect
+}
+
+fn keys(state: &mut State, text: &str) -> Effect {
+    press(state, &text.chars().map(KeyCode::Char).collect::<Vec<_>>())
+}
+
+#[test]
+fn every_tab_at_every_size() {
+    let mut state = testdata::state(2);
+    for tab in Tab::ALL {
+        update(&mut state, Action::Tab(tab));
+        snapshots(&tab.title().to_lowercase(), &state);
+    }
+}
+
+#[test]
+fn trouble_is_in_sight() {
+    let mut state = testdata::state(2);
+    testdata::trouble(&mut state);
+    snapshots("trouble-overview", &state);
+    keys(&mut state, "2");
+    snapshots("trouble-tunnels", &state);
+    keys(&mut state, "5");
+    snapshots("trouble-messages", &state);
+}
+
+#[test]
+fn many_pods_scroll_and_filter() {
+    let mut state = testdata::state(90);
+    keys(&mut state, "4G");
+    insta::assert_snapshot!("pods-last", draw(&state, (80, 24)));
+    keys(&mut state, "/WORKER-01");
+    assert_eq!(state.mode, Mode::Filter);
+    insta::assert_snapshot!("pods-filter-typing", draw(&state, (80, 24)));
+    press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("pods-filter", draw(&state, (80, 24)));
+    press(&mut state, &[KeyCode::Esc]);
+    assert_eq!(state.filter, "");
+}
+
+#[test]
+fn help_is_whole_at_every_size() {
+    let mut state = testdata::state(2);
+    keys(&mut state, "?");
+    snapshots("help", &state);
+    for size in SIZES {
+        let screen = draw(&state, size);
+        for binding in keymap::BINDINGS {
+            assert!(screen.contains(binding.words), "{size:?}: {}", binding.words);
+        }
+        assert!(screen.contains("beyond the slots"), "{size:?}");
+    }
+}
+
+#[test]
+fn before_the_first_model_and_after_the_last() {
+    let mut state = State::new("node1".to_owned(), true);
+    insta::assert_snapshot!("waiting", draw(&state, (80, 24)));
+    update(&mut state, Action::Model(Arc::new(testdata::model())));
+    update(&mut state, Action::FeedEnded);
+    let screen = draw(&state, (80, 24));
+    assert!(screen.contains("No longer counting"), "{screen}");
+}
+
+#[test]
+fn a_pause_holds_the_picture_and_counting_goes_on() {
+    let mut state = testdata::state(2);
+    keys(&mut state, "p");
+    let before = draw(&state, (80, 24));
+    assert!(before.contains("PAUSED"));
+    testdata::trouble(&mut state);
+    let tables = |screen: &str| screen.lines().skip(2).map(str::to_owned).collect::<Vec<_>>().join("\n");
+    // The newest trouble is told also then; the figures stay.
+    assert!(tables(&draw(&state, (80, 24))).contains("asks flannel.1"));
+    assert_eq!(state.shown().unwrap().time.as_secs(), 1_790_000_060);
+    keys(&mut state, "p");
+    assert_eq!(state.shown().unwrap().time.as_secs(), 1_790_000_061);
+}
+
+#[test]
+fn the_selection_stays_on_its_row_when_the_order_changes() {
+    let mut state = testdata::state(20);
+    keys(&mut state, "4jj");
+    let selected = state.look(Tab::Pods).selected.clone();
+    assert!(matches!(selected, Some(RowKey::Pod(Some(_)))), "{selected:?}");
+    keys(&mut state, "S");
+    assert_eq!(state.look(Tab::Pods).selected, selected);
+    let screen = draw(&state, (120, 40));
+    insta::assert_snapshot!("pods-reversed", screen);
+}
+
+#[test]
+fn the_overview_leads_to_the_row() {
+    let mut state = testdata::state(2);
+    keys(&mut state, "jjj");
+    assert!(matches!(state.look(Tab::Overview).selected, Some(RowKey::Peer(..))));
+    insta::assert_snapshot!("overview-peer", draw(&state, (80, 24)));
+    press(&mut state, &[KeyCode::Enter]);
+    assert_eq!(state.tab, Tab::Peers);
+    assert_eq!(state.look(Tab::Peers).selected, state.look(Tab::Overview).selected);
+}
+
+#[test]
+fn measures_go_round() {
+    let mut state = testdata::state(2);
+    for expected in [Measure::InnerBits, Measure::Packets, Measure::OuterBits] {
+        keys(&mut state, "u");
+        assert_eq!(state.measure, expected);
+    }
+}
+
+#[test]
+fn other_is_last_in_both_orders() {
+    let mut state = testdata::state(3);
+    keys(&mut state, "4");
+    for _ in 0..2 {
+        let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Pods);
+        assert!(rows.last().unwrap().is_other());
+        assert_eq!(rows.len(), 4);
+        keys(&mut state, "S");
+    }
+}
+
+#[test]
+fn a_hostile_name_cannot_reach_the_terminal() {
+    let mut state = testdata::state(2);
+    keys(&mut state, "4");
+    for size in SIZES {
+        let screen = draw(&state, size);
+        assert!(!screen.contains('\u{1b}'));
+    }
+    let screen = draw(&state, (200, 60));
+    assert!(screen.contains("evil\\u{1b}[2Jname"), "{screen}");
+}
+
+#[test]
+fn no_colour_leaves_no_colour() {
+    let mut state = testdata::state(2);
+    testdata::trouble(&mut state);
+    state.no_color = true;
+    for tab in Tab::ALL {
+        state.tab = tab;
+        let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+        terminal.draw(|frame| view(&state, frame)).unwrap();
+        for cell in terminal.backend().buffer().content() {
+            assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset));
+        }
+    }
+}
+
+fn any_key() -> impl Strategy<Value = KeyCode> {
+    prop_oneof![
+        any::<char>().prop_map(KeyCode::Char),
+        prop::sample::select("123456789jkgGsSup/?q[] ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        prop::sample::select(vec![
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::Backspace,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+        ]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_keys_and_no_size_can_break_it(
+        pressed in prop::collection::vec(any_key(), 0..40),
+        width in 1_u16..220,
+        height in 1_u16..70,
+        pods in 0_u8..30,
+    ) {
+        let mut state = testdata::state(pods);
+        press(&mut state, &pressed);
+        draw(&state, (width, height));
+        update(&mut state, Action::Model(Arc::new(Model::default())));
+        press(&mut state, &pressed);
+        draw(&state, (width, height));
+    }
+}

@@ -1,0 +1,62 @@
+//! What the observer costs, and what it could not see.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
+
+use super::{paint, theme::Theme};
+use crate::{
+    model::{Model, ObserverRow},
+    text,
+};
+
+/// Draws it.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+    let observer = &model.observer;
+    let mut lines: Vec<Vec<Span<'static>>> = vec![heading(theme)];
+    for program in &observer.programs {
+        let ns = program.ns_per_run.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}"));
+        lines.push(vec![Span::raw(format!(
+            " {:<20} {:>12} {:>10}",
+            text::escape(&program.name),
+            text::si(program.runs as f64),
+            ns
+        ))]);
+    }
+    lines.push(Vec::new());
+    lines.extend(costs(observer).into_iter().map(|(name, words)| fact(name, words, theme.normal(), theme)));
+    lines.push(Vec::new());
+    for (name, value) in [
+        ("pods without slot", observer.pods_without_slot),
+        ("peers without slot", observer.peers_without_slot),
+        ("messages lost", observer.events_lost),
+        ("fragments of unknown start", observer.unknown_fragments),
+    ] {
+        let style = if value > 0 { theme.alarm() } else { theme.normal() };
+        lines.push(fact(name, text::si(value as f64), style, theme));
+    }
+    lines.push(Vec::new());
+    for words in [
+        "Programs are timed in one interval of ten: timing costs every eBPF program on the machine.",
+        "A run is one socket buffer, which may be many packets on the wire.",
+    ] {
+        for line in paint::wrap(words, area.width.saturating_sub(2)) {
+            lines.push(vec![Span::styled(format!(" {line}"), theme.dim())]);
+        }
+    }
+    paint::lines(buf, area, lines);
+}
+
+fn heading(theme: Theme) -> Vec<Span<'static>> {
+    vec![Span::styled(format!(" {:<20} {:>12} {:>10}", "PROGRAM", "RUNS TIMED", "NS/RUN"), theme.heading())]
+}
+
+fn costs(observer: &ObserverRow) -> [(&'static str, String); 3] {
+    [
+        ("CPU", observer.cpu_percent.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1} % of one core"))),
+        ("memory", text::bytes(observer.rss_bytes)),
+        ("kernel maps", text::bytes(observer.map_bytes)),
+    ]
+}
+
+fn fact(name: &'static str, words: String, style: Style, theme: Theme) -> Vec<Span<'static>> {
+    vec![Span::styled(format!(" {name:<28} "), theme.dim()), Span::styled(words, style)]
+}

@@ -1,0 +1,191 @@
+//! What is known of one tunnel, peer or pod, in words.
+
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
+
+use super::{paint, theme::Theme};
+use crate::{
+    inventory::{PodSource, Tunnel},
+    model::{Flow, Model, PeerRow, PodRow, TunnelRow},
+    sample::{Both, OuterCounts},
+    text,
+    tui::subject::Subject,
+};
+
+/// Columns of the names.
+const NAMES: usize = 11;
+
+/// A name, what it says, and whether it is something to look at.
+type Fact = (&'static str, String, bool);
+
+/// Draws them.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, subject: Subject<'_>, theme: Theme) {
+    let facts = match subject {
+        Subject::Tunnel(row) => of_tunnel(row),
+        Subject::Peer(row) => of_peer(row),
+        Subject::Pod(row) => of_pod(row, model),
+    };
+    let columns = area.width.saturating_sub(2 + u16::try_from(NAMES).unwrap_or(0));
+    let lines = facts.into_iter().flat_map(|(name, words, alarm)| {
+        let style = if alarm { theme.alarm() } else { theme.normal() };
+        paint::wrap(&words, columns).into_iter().enumerate().map(move |(index, words)| {
+            let name = if index == 0 { name } else { "" };
+            vec![Span::styled(format!(" {name:<NAMES$} "), theme.dim()), Span::styled(words, style)]
+        })
+    });
+    paint::lines(buf, area, lines);
+}
+
+fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
+    let tunnel = &row.tunnel;
+    let vni = tunnel.vni.map_or_else(|| "any VNI".to_owned(), |vni| format!("VNI {vni}"));
+    let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
+    let state = if tunnel.up { "" } else { ", DOWN" };
+    let mut facts: Vec<Fact> = vec![("kind", format!("{} {vni}{port}{state}", tunnel.kind), !tunnel.up)];
+    facts.push(underlay(tunnel));
+    facts.push(budget(tunnel));
+    facts.extend(carried(&row.flow));
+    facts.extend(outer(row.outer.as_ref()));
+    let kinds = &row.kinds;
+    let share = |a: u64, b: u64| text::si((a + b) as f64);
+    facts.push((
+        "packets",
+        format!(
+            "{} IPv4, {} IPv6; {} TCP, {} UDP",
+            share(kinds.tx.ipv4, kinds.rx.ipv4),
+            share(kinds.tx.ipv6, kinds.rx.ipv6),
+            share(kinds.tx.tcp, kinds.rx.tcp),
+            share(kinds.tx.udp, kinds.rx.udp)
+        ),
+        false,
+    ));
+    let unsent = kinds.tx.unsent + kinds.rx.unsent;
+    if unsent > 0 {
+        facts.push(("no peer", format!("{} group frames had nowhere to go", text::si(unsent as f64)), false));
+    }
+    facts
+}
+
+fn underlay(tunnel: &Tunnel) -> Fact {
+    let local = tunnel.local.map_or_else(String::new, |local| format!(" from {local}"));
+    match &tunnel.underlay {
+        Some(underlay) => {
+            ("underlay", format!("{} (MTU {}){local}", text::escape(&underlay.name), underlay.mtu), false)
+        }
+        None => ("underlay", format!("unknown{local}: outer packets are not measured"), true),
+    }
+}
+
+fn budget(tunnel: &Tunnel) -> Fact {
+    let overhead = tunnel.overhead();
+    let Some(underlay) = &tunnel.underlay else {
+        return ("MTU", format!("{}; {overhead} bytes of encapsulation", tunnel.mtu), false);
+    };
+    let fits = underlay.mtu.saturating_sub(overhead);
+    let (words, alarm) = match tunnel.mtu.cmp(&fits) {
+        std::cmp::Ordering::Greater => {
+            (format!("{} is {} too big: {fits} fit", tunnel.mtu, tunnel.mtu - fits), true)
+        }
+        std::cmp::Ordering::Equal => {
+            (format!("{} + {overhead} = {}, all used", tunnel.mtu, underlay.mtu), false)
+        }
+        std::cmp::Ordering::Less => (format!("{} of {fits} possible", tunnel.mtu), false),
+    };
+    ("MTU", words, alarm)
+}
+
+fn of_peer(row: &PeerRow) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = vec![("tunnel", text::escape(&row.tunnel_name), false)];
+    match &row.peer {
+        None => facts.push((
+            "other",
+            "traffic to group or unknown addresses, and peers beyond the slots".to_owned(),
+            false,
+        )),
+        Some(peer) => {
+            facts.push(("VTEP", peer.key.to_string(), false));
+            facts.push(match peer.node_address {
+                Some(address) => ("node", address.to_string(), false),
+                None => ("node", "unknown: the FDB has no destination for this VTEP".to_owned(), true),
+            });
+            let cidrs: Vec<_> = peer.pod_cidrs.iter().map(ToString::to_string).collect();
+            let none = cidrs.is_empty();
+            facts.push((
+                "pod CIDRs",
+                if none { "no route leads to this VTEP".to_owned() } else { cidrs.join(" ") },
+                none,
+            ));
+        }
+    }
+    facts.extend(carried(&row.flow));
+    facts.extend(outer(row.outer.as_ref()));
+    facts
+}
+
+fn of_pod(row: &PodRow, model: &Model) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    match &row.pod {
+        None => {
+            facts.push((
+                "other",
+                "the host's own traffic, unknown addresses, pods beyond the slots".to_owned(),
+                false,
+            ));
+            if model.observer.pods_without_slot > 0 {
+                facts.push(("no slot", format!("{} pods", model.observer.pods_without_slot), true));
+            }
+        }
+        Some(pod) => {
+            let addresses: Vec<_> = pod.addresses.iter().map(ToString::to_string).collect();
+            facts.push(("addresses", addresses.join(" "), false));
+            let veth = pod.host_ifname.as_ref().map_or_else(|| "-".to_owned(), |name| text::escape(name));
+            facts.push(("host veth", veth, false));
+            let source = match pod.source {
+                PodSource::Lab => "the lab's registry",
+                PodSource::Route => "routes to its addresses; nobody knows its name",
+            };
+            facts.push(("known from", source.to_owned(), false));
+        }
+    }
+    facts.extend(carried(&row.flow));
+    facts
+}
+
+fn carried(flow: &Both<Flow>) -> Vec<Fact> {
+    let direction = |flow: &Flow| {
+        format!("{} packets, {}", text::si(flow.total.packets as f64), text::bytes(flow.total.outer_bytes))
+    };
+    let mut facts = vec![("TX total", direction(&flow.tx), false), ("RX total", direction(&flow.rx), false)];
+    let per_packet =
+        |flow: &Flow| flow.overhead_per_packet().map_or_else(|| "-".to_owned(), |b| format!("{b:.0}"));
+    facts.push((
+        "overhead",
+        format!("TX {}, RX {} bytes a packet", per_packet(&flow.tx), per_packet(&flow.rx)),
+        false,
+    ));
+    let segments = |flow: &Flow| flow.packets_per_skb().map_or_else(|| "-".to_owned(), |n| format!("{n:.1}"));
+    facts.push((
+        "GSO, GRO",
+        format!("TX {}, RX {} packets/skb", segments(&flow.tx), segments(&flow.rx)),
+        false,
+    ));
+    let oversize = flow.tx.total.oversize + flow.rx.total.oversize;
+    if oversize > 0 {
+        facts.push(("too big", format!("{} packets over the budget", text::si(oversize as f64)), true));
+    }
+    facts
+}
+
+fn outer(outer: Option<&Both<OuterCounts>>) -> Vec<Fact> {
+    let Some(outer) = outer else {
+        return vec![("wire", "not measured".to_owned(), false)];
+    };
+    let direction = |counts: &OuterCounts| {
+        format!("{} packets, {}", text::si(counts.packets as f64), text::bytes(counts.bytes))
+    };
+    let mut facts = vec![("TX wire", direction(&outer.tx), false), ("RX wire", direction(&outer.rx), false)];
+    let fragments = outer.tx.fragments + outer.rx.fragments;
+    if fragments > 0 {
+        facts.push(("fragments", format!("{} outer fragments", text::si(fragments as f64)), true));
+    }
+    facts
+}

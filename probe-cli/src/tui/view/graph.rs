@@ -1,0 +1,194 @@
+//! The mirrored graph: transmit grows up from the axis, receive down, both on one scale.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
+
+use super::{paint, theme::Theme};
+use crate::{
+    sample::Both,
+    text,
+    tui::{columns::rate_words, state::Measure},
+};
+
+/// Columns for the scale's labels.
+const SCALE: u16 = 6;
+
+/// Dots of a braille cell, from U+2800 (Unicode chapter 21.1): by column, from the top row down.
+const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
+
+/// What a graph shows.
+pub(super) struct Graph<'a> {
+    /// Of what.
+    pub(super) title: &'a str,
+    /// Oldest first.
+    pub(super) values: &'a [Both<Option<f64>>],
+    /// Their unit.
+    pub(super) measure: Measure,
+    /// Seconds from one value to the next; none when unknown.
+    pub(super) step: Option<f64>,
+}
+
+/// Draws it: a line with the newest values, then the picture.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme) {
+    let (line, picture) = paint::split_top(area, 1);
+    let now = graph.values.last().copied().unwrap_or_default();
+    paint::spans(
+        buf,
+        line,
+        vec![
+            Span::styled(format!(" {} ", graph.title), theme.title()),
+            Span::styled(format!(" ▲ TX {} ", rate_words(now.tx, graph.measure)), theme.tx()),
+            Span::styled(format!(" ▼ RX {} ", rate_words(now.rx, graph.measure)), theme.rx()),
+        ],
+    );
+    if picture.height < 3 || picture.width <= SCALE + 4 {
+        return;
+    }
+    let (labels, plot) = paint::split_left(picture, SCALE);
+    let rows = (picture.height - 1) / 2;
+    let up = rows + (picture.height - 1) % 2;
+    let shown = usize::from(plot.width) * 2;
+    let values = graph.values.get(graph.values.len().saturating_sub(shown)..).unwrap_or_default();
+    let top = scale(values);
+    let label = |buf: &mut Buffer, y: u16, words: &str| {
+        let words = format!("{words:>width$} ", width = usize::from(SCALE) - 1);
+        paint::words(buf, Rect { y, height: 1, ..labels }, &words, theme.dim());
+    };
+    let axis = plot.y + up;
+    label(buf, plot.y, &text::si(top));
+    label(buf, axis, "0");
+    label(buf, axis + rows, &text::si(top));
+    half(buf, Rect { height: up, ..plot }, values, top, Direction::Up, theme.tx());
+    half(buf, Rect { y: axis + 1, height: rows, ..plot }, values, top, Direction::Down, theme.rx());
+    draw_axis(buf, Rect { y: axis, height: 1, ..plot }, values.len(), graph.step, theme);
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Up,
+    Down,
+}
+
+fn half(
+    buf: &mut Buffer,
+    area: Rect,
+    values: &[Both<Option<f64>>],
+    top: f64,
+    direction: Direction,
+    style: Style,
+) {
+    let dots = u32::from(area.height) * 4;
+    let start = usize::from(area.width) * 2 - values.len().min(usize::from(area.width) * 2);
+    for (column, x) in (area.x..area.right()).enumerate() {
+        let heights = [0, 1].map(|side| {
+            let value = (column * 2 + side).checked_sub(start).and_then(|at| values.get(at))?;
+            let value = match direction {
+                Direction::Up => value.tx,
+                Direction::Down => value.rx,
+            }?;
+            Some(height(value, top, dots))
+        });
+        for row in 0..area.height {
+            let mut cell = 0_u8;
+            for (side, height) in DOTS.iter().zip(heights) {
+                for (dot, step) in side.iter().zip(0_u32..) {
+                    // Distance of this dot from the axis.
+                    let far = match direction {
+                        Direction::Up => dots - (u32::from(row) * 4 + step),
+                        Direction::Down => u32::from(row) * 4 + step + 1,
+                    };
+                    if height.is_some_and(|height| height >= far) {
+                        cell |= dot;
+                    }
+                }
+            }
+            if cell != 0
+                && let Some(c) = char::from_u32(0x2800 + u32::from(cell))
+            {
+                buf[(x, area.y + row)].set_char(c).set_style(style);
+            }
+        }
+    }
+}
+
+/// Dots that a value is high: at least one when it is not zero.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the number of dots")]
+fn height(value: f64, top: f64, dots: u32) -> u32 {
+    if value <= 0.0 || top <= 0.0 {
+        return 0;
+    }
+    (value / top * f64::from(dots)).round().clamp(1.0, f64::from(dots)) as u32
+}
+
+/// The axis: a line where there are values, dots where there are none, and how far back the left end is.
+fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, step: Option<f64>, theme: Theme) {
+    let filled = u16::try_from(values.div_ceil(2)).unwrap_or(u16::MAX).min(area.width);
+    for x in area.x..area.right() {
+        let known = area.right() - x <= filled;
+        buf[(x, area.y)].set_char(if known { '─' } else { '·' }).set_style(theme.dim());
+    }
+    let Some(step) = step else { return };
+    let words = format!(" -{} ", span(step * f64::from(area.width) * 2.0));
+    paint::words(buf, area, &words, theme.dim());
+    let now = " now";
+    let (_, right) = paint::split_left(area, area.width.saturating_sub(paint::width(now)));
+    paint::words(buf, right, now, theme.dim());
+}
+
+/// A time span: `45 s`, `2 min 30 s`.
+fn span(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).floor();
+    let rest = seconds - minutes * 60.0;
+    if minutes < 1.0 {
+        format!("{seconds:.0} s")
+    } else if rest < 0.5 {
+        format!("{minutes:.0} min")
+    } else {
+        format!("{minutes:.0} min {rest:.0} s")
+    }
+}
+
+/// The top of the scale: the next of 1, 2, 5 times a power of ten above every value; 10 when all are zero.
+fn scale(values: &[Both<Option<f64>>]) -> f64 {
+    let largest = values.iter().flat_map(|value| [value.tx, value.rx]).flatten().fold(0.0, f64::max);
+    if largest <= 10.0 {
+        return 10.0;
+    }
+    let power = 10_f64.powf(largest.log10().floor());
+    [1.0, 2.0, 5.0].into_iter().map(|step| step * power).find(|top| *top >= largest).unwrap_or(power * 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_holds_every_value_and_wastes_less_than_three_fifths() {
+        for (largest, top) in [
+            (0.0, 10.0),
+            (3.0, 10.0),
+            (10.0, 10.0),
+            (11.0, 20.0),
+            (99.0, 100.0),
+            (100.0, 100.0),
+            (2.1e9, 5e9),
+        ] {
+            let values = [Both { tx: Some(1.0), rx: Some(largest) }, Both { tx: None, rx: None }];
+            assert!((scale(&values) - top).abs() < 1e-6, "{largest}: {}", scale(&values));
+        }
+    }
+
+    #[test]
+    fn small_is_not_zero_and_nothing_leaves_the_plot() {
+        assert_eq!(height(0.0, 100.0, 16), 0);
+        assert_eq!(height(0.001, 100.0, 16), 1);
+        assert_eq!(height(100.0, 100.0, 16), 16);
+        assert_eq!(height(1e9, 100.0, 16), 16);
+    }
+
+    #[test]
+    fn spans_are_short() {
+        assert_eq!(span(45.0), "45 s");
+        assert_eq!(span(120.0), "2 min");
+        assert_eq!(span(151.0), "2 min 31 s");
+    }
+}

@@ -1,0 +1,93 @@
+//! What the state looks like. Pure: a frame is a function of the state.
+//!
+//! ```text
+//!  Overlay Probe  node1            CPU 0.4 %  12.3 MiB  12:34:56 UTC   header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 Messages  6 Cost          header
+//!  ...                                                                 one file for each tab
+//!  q quit  ? help  / filter  s sort  u outer bits  p pause             footer
+//! ```
+
+mod cost;
+mod details;
+mod facts;
+mod footer;
+mod graph;
+mod header;
+mod help;
+mod messages;
+mod overview;
+mod paint;
+mod sizes;
+mod table;
+mod theme;
+
+use ratatui::{Frame, buffer::Buffer, layout::Rect};
+
+use self::theme::Theme;
+use super::{
+    list::rows,
+    state::{Mode, State, Tab},
+    subject::Subject,
+    update::selected,
+};
+
+/// The smallest terminal with room for a table and a graph.
+const SMALLEST: (u16, u16) = (60, 15);
+
+/// Details get room only beside this many rows of body.
+const ROOM_FOR_DETAILS: u16 = 14;
+
+/// Draws everything.
+pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    draw(state, area, frame.buffer_mut());
+}
+
+fn draw(state: &State, area: Rect, buf: &mut Buffer) {
+    let theme = Theme { plain: state.no_color };
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let words = format!("Make the terminal at least {} x {} (q quits)", SMALLEST.0, SMALLEST.1);
+        paint::words(buf, area, &words, theme.normal());
+        return;
+    }
+    let (top, rest) = paint::split_top(area, 2);
+    let (body, bottom) = paint::split_top(rest, rest.height - 1);
+    header::draw(buf, top, state, theme);
+    footer::draw(buf, bottom, state, theme);
+    let body = state.message_of_the_feed().map_or(body, |words| {
+        let (line, rest) = paint::split_top(body, 1);
+        paint::words(buf, line, words, theme.alarm());
+        rest
+    });
+    match state.shown() {
+        None => paint::words(buf, body, " Waiting for the first sample.", theme.dim()),
+        Some(model) => match state.tab {
+            Tab::Overview => overview::draw(buf, body, state, model, theme),
+            Tab::Tunnels | Tab::Peers | Tab::Pods => list(buf, body, state, model, theme),
+            Tab::Messages => messages::draw(buf, body, state, model, theme),
+            Tab::Cost => cost::draw(buf, body, model, theme),
+        },
+    }
+    if state.mode == Mode::Help {
+        help::draw(buf, body, theme);
+    }
+}
+
+/// A tab with a table, and the selected row's details below it.
+fn list(buf: &mut Buffer, area: Rect, state: &State, model: &crate::model::Model, theme: Theme) {
+    let rows = rows(state, model, state.tab);
+    let chosen = selected(state, &rows, state.tab);
+    let details = state.look(state.tab).details && area.height >= ROOM_FOR_DETAILS;
+    let table_height = if details { (area.height * 2 / 5).max(5) } else { area.height };
+    let (top, rest) = paint::split_top(area, table_height);
+    table::draw(
+        buf,
+        top,
+        &table::Table { tab: state.tab, rows: &rows, selected: chosen.map(Subject::key) },
+        state,
+        theme,
+    );
+    if let (true, Some(subject)) = (details, chosen) {
+        details::draw(buf, rest, state, model, subject, theme);
+    }
+}

@@ -1,0 +1,87 @@
+//! The packet-size histogram of a tunnel, with the MTU's edge in it.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
+
+use super::{paint, theme::Theme};
+use crate::{
+    model::{Edge, SizeBucket, TunnelRow},
+    text,
+};
+
+/// Columns before and after the bars.
+const LABEL: u16 = 13;
+const COUNT: u16 = 14;
+
+/// Draws it: a line for each bucket, transmit and receive together, their counts beside.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, row: &TunnelRow, theme: Theme) {
+    let (line, body) = paint::split_top(area, 1);
+    let bars = area.width.saturating_sub(LABEL + COUNT + 1);
+    let heading = format!(
+        "{:<label$}{:bars$}{:>7}{:>7}",
+        " inner bytes",
+        "",
+        "TX",
+        "RX",
+        label = usize::from(LABEL),
+        bars = usize::from(bars)
+    );
+    paint::words(buf, line, &heading, theme.heading());
+    let largest = row.sizes.iter().map(total).max().unwrap_or(0);
+    paint::lines(buf, body, row.sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme)));
+}
+
+fn total(bucket: &SizeBucket) -> u64 {
+    bucket.packets.tx + bucket.packets.rx
+}
+
+fn bucket_line(bucket: &SizeBucket, largest: u64, bars: u16, theme: Theme) -> Vec<Span<'static>> {
+    let label = match (bucket.edge, bucket.to) {
+        (Edge::Over, _) | (_, None) => format!(" over {}", bucket.from.saturating_sub(1)),
+        (_, Some(to)) => format!(" {}-{to}", bucket.from),
+    };
+    let style: Style = match bucket.edge {
+        Edge::Over if total(bucket) > 0 => theme.alarm(),
+        Edge::At => theme.title(),
+        Edge::Below | Edge::Over => theme.normal(),
+    };
+    let width = usize::from(LABEL);
+    vec![
+        Span::styled(format!("{label:<width$}"), style),
+        Span::styled(bar(total(bucket), largest, bars), theme.tx()),
+        Span::styled(
+            format!("{:>7}{:>7}", text::si(bucket.packets.tx as f64), text::si(bucket.packets.rx as f64)),
+            style,
+        ),
+    ]
+}
+
+/// A bar of eighths of columns; what is not zero has at least one eighth.
+fn bar(value: u64, largest: u64, columns: u16) -> String {
+    const EIGHTHS: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+    let most = u64::from(columns) * 8;
+    let eighths = match u128::from(value) * u128::from(most) {
+        0 => 0,
+        product => u64::try_from(product / u128::from(largest.max(1))).unwrap_or(most).clamp(1, most),
+    };
+    (0..u64::from(columns))
+        .map(|column| {
+            let here = eighths.saturating_sub(column * 8).min(8);
+            usize::try_from(here).ok().and_then(|here| EIGHTHS.get(here)).copied().unwrap_or(' ')
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_keep_their_width_and_show_what_is_small() {
+        assert_eq!(bar(0, 100, 4), "    ");
+        assert_eq!(bar(1, 1_000_000, 4), "▏   ");
+        assert_eq!(bar(50, 100, 4), "██  ");
+        assert_eq!(bar(100, 100, 4), "████");
+        assert_eq!(bar(u64::MAX, u64::MAX, 2), "██");
+        assert_eq!(bar(5, 5, 0), "");
+    }
+}
