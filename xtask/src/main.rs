@@ -1,3 +1,38 @@
-//! Every chore of the project. One file per verb; no logic here.
+//! Every chore of the project. One file per verb, each with its arguments and how it runs; no logic here.
 
-fn main() {}
+mod ci;
+mod command;
+mod ebpf;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Every chore of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Ci(ci::Args),
+    Ebpf(ebpf::Args),
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().verb {
+        Verb::Ci(args) => Ok(ci::run(&args)),
+        Verb::Ebpf(args) => ebpf::run(&args),
+        Verb::Test(args) => test::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        ui::error(&error);
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,87 @@
+//! How the steps ended.
+
+use std::time::Duration;
+
+use crate::{
+    test::tally::Tally,
+    ui::{self, Align},
+};
+
+/// How one step ended.
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    Skipped(String),
+    /// It counted tests.
+    Tests(Tally),
+}
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Passed
+    }
+}
+
+impl Outcome {
+    fn words(&self) -> String {
+        match self {
+            Self::Passed => "passed".to_owned(),
+            Self::Failed => "FAILED".to_owned(),
+            Self::Skipped(why) => format!("skipped: {why}"),
+            Self::Tests(tally) if tally.failed == 0 => format!("passed: {tally}"),
+            Self::Tests(tally) => format!("FAILED: {tally}"),
+        }
+    }
+
+    /// What it adds to the last line: tests one by one, of other steps what did not pass.
+    fn tally(&self) -> Tally {
+        match self {
+            Self::Passed => Tally::default(),
+            Self::Failed => Tally::FAILED,
+            Self::Skipped(_) => Tally::SKIPPED,
+            Self::Tests(tally) => *tally,
+        }
+    }
+}
+
+/// All steps so far.
+#[derive(Default)]
+pub(super) struct Report(Vec<(&'static str, Outcome, Duration)>);
+
+impl Report {
+    pub(super) fn add(&mut self, name: &'static str, outcome: Outcome, took: Duration) {
+        self.0.push((name, outcome, took));
+    }
+
+    pub(super) fn print(&self) {
+        let heading = ["step", "seconds", "result"].map(str::to_owned).to_vec();
+        let rows = self.0.iter().map(|(name, outcome, took)| {
+            vec![(*name).to_owned(), format!("{:.0}", took.as_secs_f64()), outcome.words()]
+        });
+        let rows: Vec<Vec<String>> = [heading].into_iter().chain(rows).collect();
+        ui::table(&[Align::Left, Align::Right, Align::Left], &rows);
+    }
+
+    /// Tests, and the steps that did not pass.
+    pub(super) fn tally(&self) -> Tally {
+        self.0.iter().fold(Tally::default(), |mut sum, (_, outcome, _)| {
+            sum += outcome.tally();
+            sum
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_in_the_last_line() {
+        let mut report = Report::default();
+        report.add("format", Outcome::Failed, Duration::ZERO);
+        report.add("clippy", Outcome::Passed, Duration::ZERO);
+        report.add("advisories", Outcome::Skipped("no network".to_owned()), Duration::ZERO);
+        report.add("tests", Outcome::Tests(Tally { passed: 5, failed: 0, skipped: 2 }), Duration::ZERO);
+        assert_eq!(report.tally(), Tally { passed: 5, failed: 1, skipped: 3 });
+    }
+}

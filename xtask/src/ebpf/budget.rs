@@ -1,0 +1,108 @@
+//! `probe-ebpf/prebuilt/budget.toml`: what the object may cost, and what it costs.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use overlay_probe::ebpf;
+use serde::Deserialize;
+
+use crate::{
+    command,
+    ui::{self, Align},
+};
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Budget {
+    /// Bytes of the object.
+    object_size: u64,
+    /// Instructions that the kernel's verifier goes through, of each program.
+    verified_instructions: BTreeMap<String, u64>,
+}
+
+/// One cost beside its limit.
+struct Cost {
+    what: String,
+    now: u64,
+    limit: Option<u64>,
+}
+
+impl Cost {
+    fn within(&self) -> bool {
+        self.limit.is_some_and(|limit| self.now <= limit)
+    }
+
+    fn row(&self) -> Vec<String> {
+        let limit = self.limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+        let share =
+            self.limit.filter(|&limit| limit > 0).map(|limit| format!("{} %", self.now * 100 / limit));
+        let verdict = if self.within() { "" } else { "over budget" };
+        vec![self.what.clone(), self.now.to_string(), limit, share.unwrap_or_default(), verdict.to_owned()]
+    }
+}
+
+/// Prints what the object costs; fails when something costs more than it may.
+pub(super) fn hold(object: &[u8], path: &Path) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let budget: Budget = toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
+    let costs = budget.costs(object.len() as u64, &verified(object)?);
+    let heading = ["cost", "now", "limit", "used", ""].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = [heading].into_iter().chain(costs.iter().map(Cost::row)).collect();
+    ui::table(&[Align::Left, Align::Right, Align::Right, Align::Right, Align::Left], &rows);
+    if costs.iter().all(Cost::within) {
+        return Ok(());
+    }
+    bail!(
+        "the kernel object costs more than {} allows: make it cheaper, or raise the limit and say why",
+        path.display()
+    )
+}
+
+impl Budget {
+    fn costs(&self, size: u64, verified: &[(String, u32)]) -> Vec<Cost> {
+        let size = Cost { what: "object, bytes".to_owned(), now: size, limit: Some(self.object_size) };
+        let programs = verified.iter().map(|(program, count)| Cost {
+            what: format!("{program}, verified instructions"),
+            now: u64::from(*count),
+            limit: self.verified_instructions.get(program).copied(),
+        });
+        [size].into_iter().chain(programs).collect()
+    }
+}
+
+/// What the verifier of the running kernel says.
+fn verified(object: &[u8]) -> Result<Vec<(String, u32)>> {
+    if !command::is_root() {
+        ui::note("verified instructions are not counted: loading programs needs root");
+        return Ok(Vec::new());
+    }
+    let counts = ebpf::verified_instructions(object).context("the kernel does not take the object")?;
+    if counts.is_empty() {
+        ui::note("verified instructions are not counted: kernels before 5.16 do not tell");
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(size: u64, program: &str, count: u32) -> bool {
+        let budget: Budget =
+            toml::from_str("object-size = 100\n[verified-instructions]\novp_tunnel_tx = 1000").unwrap();
+        !budget.costs(size, &[(program.to_owned(), count)]).iter().all(Cost::within)
+    }
+
+    #[test]
+    fn what_costs_too_much_is_over() {
+        assert!(!over(100, "ovp_tunnel_tx", 1000));
+        assert!(over(101, "ovp_tunnel_tx", 1000));
+        assert!(over(100, "ovp_tunnel_tx", 1001));
+    }
+
+    #[test]
+    fn a_program_without_a_limit_is_over() {
+        assert!(over(100, "ovp_new", 1));
+    }
+}

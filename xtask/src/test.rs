@@ -1,0 +1,99 @@
+//! `cargo xtask test`: every test, and one line at the end that counts them.
+
+mod skips;
+mod suite;
+pub(crate) mod tally;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use self::{skips::Skips, suite::Suite, tally::Tally};
+use crate::{command, ui};
+
+/// Run the unit tests and the tests in network namespaces (those need root).
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only one of the two.
+    #[arg(long)]
+    only: Option<Part>,
+    /// What the test binaries are told, such as a part of a test's name.
+    #[arg(last = true)]
+    filter: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Of every crate, with the examples in its documentation.
+    Unit,
+    /// In network namespaces, with the built tool.
+    Netns,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let tally = all(args)?;
+    ui::line(&tally.to_string());
+    Ok(tally.exit_code())
+}
+
+/// Every test of every crate.
+pub(crate) fn everything() -> Result<Tally> {
+    all(&Args { only: None, filter: Vec::new() })
+}
+
+fn all(args: &Args) -> Result<Tally> {
+    let wanted = |part: Part| args.only.is_none_or(|only| only == part);
+    let skips = Skips::open()?;
+    let mut tally = Tally::default();
+    if wanted(Part::Unit) {
+        let suite = Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips);
+        tally += suite.run("unit tests", &args.filter)?;
+    }
+    if wanted(Part::Netns) {
+        tally += namespaces(args, &skips)?;
+    }
+    skips.move_from_passed(tally)
+}
+
+fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
+    if !command::is_root() {
+        ui::note(
+            "the tests in network namespaces need root, so they count as failed; --only unit leaves them out",
+        );
+        return Ok(Tally::FAILED);
+    }
+    let binary = match build() {
+        Ok(binary) => binary,
+        Err(error) => {
+            ui::error(&error);
+            return Ok(Tally::FAILED);
+        }
+    };
+    let mut suite = Suite::new(&["-p", "probe-tests"], skips);
+    suite.env("OVERLAY_PROBE_BIN", &binary);
+    // Tests share the kernel's programs and the machine's processors.
+    let arguments: Vec<String> =
+        ["--test-threads=1".to_owned()].into_iter().chain(args.filter.clone()).collect();
+    suite.run("tests in network namespaces", &arguments)
+}
+
+/// Builds the tool as users get it: the tests that count packets send as fast as they can.
+fn build() -> Result<PathBuf> {
+    ui::note("building the tool");
+    // With this program in the same build, what it shares with the tool is not compiled a second time.
+    let mut cargo = command::cargo("build");
+    cargo.args(["--release", "--locked", "-p", "overlay-probe", "-p", "xtask"]);
+    cargo.arg("--message-format=json-render-diagnostics").stderr(std::process::Stdio::inherit());
+    let messages = command::capture(&mut cargo)?;
+    let binary = messages.lines().filter_map(executable).next_back();
+    binary.context("cargo built no binary overlay-probe")
+}
+
+/// The tool's binary, if this is cargo's message about it.
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let ours = message["target"]["name"] == "overlay-probe";
+    message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
+}
