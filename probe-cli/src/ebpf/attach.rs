@@ -169,7 +169,7 @@ fn filter(
 fn ensure_clsact(interface: &str) -> Result<bool, EbpfError> {
     match qdisc_add_clsact(interface) {
         Ok(()) => Ok(true),
-        Err(TcError::AlreadyAttached) => Ok(false),
+        Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
         Err(source) => Err(EbpfError::Clsact { interface: interface.to_owned(), source: Box::new(source) }),
     }
 }
