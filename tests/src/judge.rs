@@ -35,13 +35,22 @@ pub struct Counters {
 impl Counters {
     /// Reads them.
     pub fn read(netns: &str, interface: &str) -> Self {
+        Self::without(netns, interface, ETHERNET)
+    }
+
+    /// Reads those of a VXLAN device, which counts from the inner IP header on (`iptunnel_xmit`, `vxlan_rcv`).
+    pub fn read_vxlan(netns: &str, interface: &str) -> Self {
+        Self::without(netns, interface, 0)
+    }
+
+    fn without(netns: &str, interface: &str, link: u64) -> Self {
         let text = ns(netns, &format!("ip -j -s link show dev {interface}"));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         let stats = &value[0]["stats64"];
         let read = |direction: &str| {
             let packets = stats[direction]["packets"].as_u64().unwrap();
             let bytes = stats[direction]["bytes"].as_u64().unwrap();
-            Carried { packets, bytes: bytes - packets * ETHERNET }
+            Carried { packets, bytes: bytes - packets * link }
         };
         Self { rx: read("rx"), tx: read("tx") }
     }

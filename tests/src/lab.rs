@@ -18,15 +18,16 @@ pub struct TestLab {
 impl TestLab {
     /// Builds one under a prefix that no other test has.
     pub fn up(nodes: u16, pods: u16, family: Family) -> Self {
-        Self::with(LabOptions { nodes, pods, family, ..LabOptions::default() })
+        Self::with(&LabOptions { nodes, pods, family, ..LabOptions::default() })
     }
 
     /// Builds one; the prefix is chosen here.
-    pub fn with(options: LabOptions) -> Self {
+    pub fn with(options: &LabOptions) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("t{}x{number}", std::process::id());
-        let lab = lab::up(&LabOptions { prefix, ..options }, &mut |_| {}).expect("these tests need root");
+        let lab =
+            lab::up(&LabOptions { prefix, ..options.clone() }, &mut |_| {}).expect("these tests need root");
         Self { lab }
     }
 

@@ -7,7 +7,9 @@
     reason = "a test states what must hold by panicking, its helpers too"
 )]
 
+pub mod hand;
 pub mod judge;
+pub mod kernel;
 pub mod lab;
 pub mod tool;
 

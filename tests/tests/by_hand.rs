@@ -1,0 +1,93 @@
+//! A data plane that nobody but `ip` and `bridge` made: no lab, no CNI, names of nobody's choosing.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use overlay_probe::lab::send;
+use probe_tests::{
+    hand::{OVERHEAD, Pair, TUNNEL},
+    judge::{Carried, Counters, Tcpdump},
+    tool::{Watch, entry, number},
+};
+use serde_json::Value;
+
+fn inner(tunnel: &Value, direction: &str) -> Carried {
+    Carried { packets: number(tunnel, direction, "packets"), bytes: number(tunnel, direction, "inner_bytes") }
+}
+
+fn outer(of: &Value, direction: &str) -> Carried {
+    Carried { packets: number(of, direction, "packets"), bytes: number(of, direction, "outer_bytes") }
+}
+
+fn measured(of: &Value, direction: &str) -> Carried {
+    let underlay = &of[direction]["underlay"];
+    Carried { packets: underlay["packets"].as_u64().unwrap(), bytes: underlay["bytes"].as_u64().unwrap() }
+}
+
+/// Three sources agree to the byte: the tool, the VXLAN device's own counters, and tcpdump below it.
+fn agrees(send: impl Fn(&Pair)) {
+    let pair = Pair::new("hand");
+    pair.offloads_off();
+    let watches = [1, 2].map(|node| Watch::start(pair.node(node)));
+    let before = [1, 2].map(|node| Counters::read_vxlan(pair.node(node), TUNNEL));
+    let forth = Tcpdump::start(pair.node(1), "u0", "out", "udp port 8472");
+    let back = Tcpdump::start(pair.node(1), "u0", "in", "udp port 8472");
+
+    send(&pair);
+
+    let seen = watches.map(|watch| watch.settled());
+    let after = [1, 2].map(|node| Counters::read_vxlan(pair.node(node), TUNNEL));
+    let wire = [forth.stop(), back.stop()];
+    assert!(wire[0].packets > 0, "nothing was sent");
+
+    for (index, (value, directions)) in seen.iter().zip([["tx", "rx"], ["rx", "tx"]]).enumerate() {
+        let tunnel = entry(value, "tunnels", &[("name", TUNNEL)]).unwrap();
+        assert_eq!(inner(tunnel, "tx"), after[index].sent_since(&before[index]), "the device sent");
+        assert_eq!(inner(tunnel, "rx"), after[index].received_since(&before[index]), "the device received");
+        let node = format!("192.0.2.{}", 2 - index);
+        let peer = entry(value, "peers", &[("tunnel", TUNNEL), ("node_address", &node)]).unwrap();
+        for (direction, wire) in directions.into_iter().zip(wire) {
+            assert_eq!(outer(tunnel, direction), wire, "{direction} of node {}", index + 1);
+            assert_eq!(measured(tunnel, direction), wire);
+            assert_eq!(outer(peer, direction), wire, "one peer has all of it");
+            assert_eq!(measured(peer, direction), wire);
+            assert_eq!(wire.bytes - inner(tunnel, direction).bytes, OVERHEAD * wire.packets);
+        }
+    }
+}
+
+#[test]
+fn udp_agrees_with_the_device_and_the_wire() {
+    agrees(|pair| {
+        let sent = send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 555, 321);
+        assert_eq!(sent.unwrap(), 555);
+    });
+}
+
+#[test]
+fn tcp_both_ways_agrees_with_the_wire() {
+    // The device counts a GSO buffer as one packet: only here, with offloads off, is it a judge for TCP too.
+    agrees(|pair| {
+        for node in [1, 2] {
+            probe_tests::ns(pair.node(node), &format!("ethtool -K {TUNNEL} tso off gso off gro off"));
+        }
+        let sent = send::send_tcp(&pair.open(1), &pair.open(2), pair.address(2), 500_001);
+        assert_eq!(sent.unwrap(), 500_001);
+        let sent = send::send_tcp(&pair.open(2), &pair.open(1), pair.address(1), 70_001);
+        assert_eq!(sent.unwrap(), 70_001);
+    });
+}
+
+#[test]
+fn the_device_is_described_as_ip_made_it() {
+    let pair = Pair::new("desc");
+    let watch = Watch::start(pair.node(1));
+    let value = watch.next();
+    let tunnel = entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap();
+    assert_eq!(
+        (&tunnel["kind"], &tunnel["vni"], &tunnel["port"], &tunnel["mtu"], &tunnel["budget"]),
+        (&"vxlan".into(), &7.into(), &8472.into(), &1450.into(), &1450.into())
+    );
+    assert_eq!(tunnel["underlay"]["name"], "u0");
+    assert_eq!(tunnel["underlay"]["address"], "192.0.2.1");
+    let peer = entry(&value, "peers", &[("node_address", "192.0.2.2")]).unwrap();
+    assert_eq!((&peer["key"], &peer["pod_cidrs"][0]), (&"0a:00:00:00:00:02".into(), &"10.7.2.0/24".into()));
+}

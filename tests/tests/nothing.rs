@@ -1,0 +1,124 @@
+//! Nothing to look at, nobody who reads, and the demo, which brings its own.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use probe_tests::{
+    hand::Pair,
+    lab::TestNetns,
+    sh,
+    tool::{binary, run},
+    wait_for,
+};
+
+#[test]
+fn a_namespace_without_an_overlay_points_to_the_demo() {
+    let empty = TestNetns::new("bare");
+    for command in [&["watch"][..], &["watch", "--attach", "clsact"], &["top"], &[]] {
+        let arguments: Vec<&str> = ["--netns", empty.name()].iter().chain(command).copied().collect();
+        let output = run(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {said}");
+        assert!(said.starts_with("overlay-probe: no overlay found"), "{command:?}: {said}");
+        assert!(said.contains("overlay-probe demo") && said.contains("--netns"), "{command:?}: {said}");
+        assert_eq!(output.stdout, b"");
+    }
+}
+
+#[test]
+fn an_unknown_namespace_is_named_with_those_that_exist() {
+    let known = TestNetns::new("known");
+    for command in [&["watch"][..], &["cleanup"], &["top"]] {
+        let arguments: Vec<&str> = ["--netns", "no-such-node"].iter().chain(command).copied().collect();
+        let output = run(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {said}");
+        assert!(said.contains("no network namespace no-such-node"), "{said}");
+        assert!(said.contains(known.name()), "{said}");
+    }
+    // A file that is there but is no namespace.
+    let output = run(&["--netns", "/etc/passwd", "watch"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("cannot enter network namespace /etc/passwd"), "{said}");
+}
+
+#[test]
+fn usage_errors_cannot_be_judged_either() {
+    for arguments in [
+        &["watch", "--interval", "1ms"][..],
+        &["watch", "--count", "0"],
+        &["watch", "--peer-slots", "0"],
+        &["watch", "--pod-slots", "65537"],
+        &["watch", "--attach", "xdp"],
+        &["no-such-command"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}");
+        assert_ne!(output.stderr, b"", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let pair = Pair::new("pipe");
+    for format in ["jsonl", "table"] {
+        let mut child = Command::new(binary())
+            .args(["--netns", pair.node(1), "watch", "--format", format, "--interval", "100ms"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // As `head -1` does: one line, then the pipe is closed.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n') && line.len() > 1, "{line:?}");
+        let status = wait_for("watch to end", || child.try_wait().unwrap());
+        let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""), "{format}");
+    }
+}
+
+/// Names of links and of network namespaces, as everybody sees them.
+fn visible() -> BTreeSet<String> {
+    let links: serde_json::Value = serde_json::from_str(&sh("ip", &["-j", "link", "show"])).unwrap();
+    let links = links.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap().to_owned());
+    links.chain(overlay_probe::netns::list()).collect()
+}
+
+#[test]
+fn the_demo_prints_a_table_and_leaves_nothing() {
+    let before = visible();
+    let mut child = Command::new(binary())
+        .arg("demo")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains(" over "), "{first}");
+    let during = visible();
+    let printed: Vec<String> = lines.map(Result::unwrap).collect();
+    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+
+    for heading in ["TUNNEL ", "PEER ", "POD "] {
+        assert!(printed.iter().any(|line| line.starts_with(heading)), "{heading} in {printed:?}");
+    }
+    // It shows traffic, not only names: the pods talk over both tunnels.
+    for tunnel in ["flannel.1 (vxlan", "flannel-v6.1 (vxlan"] {
+        let rates = printed.iter().rev().find(|line| line.starts_with(tunnel)).unwrap();
+        let sent = rates.split_whitespace().nth(5).unwrap();
+        assert!(sent != "0" && sent != "-", "{rates}");
+    }
+    assert_eq!(during, before, "nobody else sees the demo's namespaces while it runs");
+    assert_eq!(visible(), before, "and nothing is left");
+}
