@@ -1,5 +1,6 @@
 //! Every chore of the project. One file per verb, each with its arguments and how it runs; no logic here.
 
+mod bench;
 mod ci;
 mod command;
 mod ebpf;
@@ -20,6 +21,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
+    Bench(bench::Args),
     Ci(ci::Args),
     Ebpf(ebpf::Args),
     Test(test::Args),
@@ -27,6 +29,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let result = match Args::parse().verb {
+        Verb::Bench(args) => bench::run(&args),
         Verb::Ci(args) => Ok(ci::run(&args)),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Test(args) => test::run(&args),

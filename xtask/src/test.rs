@@ -80,7 +80,7 @@ fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
 }
 
 /// Builds the tool as users get it: the tests that count packets send as fast as they can.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     ui::note("building the tool");
     // With this program in the same build, what it shares with the tool is not compiled a second time.
     let mut cargo = command::cargo("build");

@@ -1,0 +1,86 @@
+//! `cargo xtask bench`: what the probe costs, as ratios within one interleaved run. It holds no limits and is no test:
+//! machines differ, so it prints targets beside what it found.
+
+mod packets;
+mod programs;
+mod rate;
+mod spread;
+mod watch;
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::{
+    command, test,
+    ui::{self, Align},
+};
+
+/// Measure what the probe costs: the programs, the traffic beside them, the tool itself.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Rounds; each measures everything once, in turn, and then once in reverse.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..))]
+    rounds: u32,
+    /// Only one of the three.
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Nanoseconds per packet of each program beside an empty one and one that bumps a counter.
+    Programs,
+    /// Rate of small packets with and without the probe.
+    Rate,
+    /// CPU and memory of `watch` with 250 pods and 1,000 peers.
+    Watch,
+}
+
+/// One line of the result.
+struct Row {
+    what: String,
+    /// Median, spread.
+    found: spread::Spread,
+    unit: &'static str,
+    target: &'static str,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if !command::is_root() {
+        bail!("the benchmark loads programs and makes namespaces: run it as root");
+    }
+    let binary = test::build()?;
+    let wanted = |part: Part| args.only.is_none_or(|only| only == part);
+    world::own_mounts()?;
+    let mut rows = Vec::new();
+    if wanted(Part::Programs) {
+        rows.extend(programs::measure(args.rounds)?);
+    }
+    if wanted(Part::Rate) {
+        rows.extend(rate::measure(args.rounds, &binary)?);
+    }
+    if wanted(Part::Watch) {
+        rows.extend(watch::measure(args.rounds, &binary)?);
+    }
+    print(&rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(rows: &[Row]) {
+    let heading = ["what", "median", "p10", "p90", "unit", "target"].map(str::to_owned).to_vec();
+    let number = |value: f64| format!("{value:.3}");
+    let lines = rows.iter().map(|row| {
+        vec![
+            row.what.clone(),
+            number(row.found.median),
+            number(row.found.low),
+            number(row.found.high),
+            row.unit.to_owned(),
+            row.target.to_owned(),
+        ]
+    });
+    let lines: Vec<Vec<String>> = [heading].into_iter().chain(lines).collect();
+    ui::table(&[Align::Left, Align::Right, Align::Right, Align::Right, Align::Left, Align::Left], &lines);
+}
