@@ -133,7 +133,7 @@ fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
 /// budget leaves no room for are left out.
 fn sizes(tunnel: &Tunnel, kinds: &Both<Kinds>) -> Vec<SizeBucket> {
     let budget = tunnel.budget();
-    let edge = (budget + 1).saturating_sub(EDGE_BYTES);
+    let edge = budget.saturating_add(1).saturating_sub(EDGE_BYTES);
     let count = |kinds: &Kinds, index: usize| kinds.sizes.get(index).copied().unwrap_or(0);
     let mut from = 0;
     let mut buckets = Vec::new();
@@ -216,3 +216,6 @@ fn ns_per_run(now: &ProgramCost, before: Option<&ProgramCost>) -> Option<f64> {
     let (runs, time) = since.or((now.runs > 0).then_some((now.runs, now.run_time_ns)))?;
     Some(time as f64 / runs as f64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! Rates exist nowhere else. Every screen, report and verdict is made from a [`Model`] and nothing else.
 
 mod build;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod types;
 
 pub use build::build;

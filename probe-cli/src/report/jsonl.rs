@@ -326,3 +326,49 @@ fn rfc3339(since_epoch: Duration) -> String {
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testdata;
+
+    #[test]
+    fn the_document_of_a_node() {
+        let line = line(&testdata::troubled()).unwrap();
+        assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+    }
+
+    #[test]
+    fn what_is_unknown_is_null() {
+        let model = Model::default();
+        let value: serde_json::Value = serde_json::from_str(&line(&model).unwrap()).unwrap();
+        assert!(value["interval_s"].is_null());
+        assert!(value["self"]["cpu_percent"].is_null());
+        assert_eq!(value["schema_version"], SCHEMA_VERSION);
+    }
+
+    #[test]
+    fn the_documentation_names_every_field() {
+        fn names(value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for (name, value) in fields {
+                        into.insert(name.clone());
+                        names(value, into);
+                    }
+                }
+                serde_json::Value::Array(entries) => entries.iter().for_each(|entry| names(entry, into)),
+                _ => {}
+            }
+        }
+        let value = serde_json::from_str(&line(&testdata::troubled()).unwrap()).unwrap();
+        let mut found = std::collections::BTreeSet::new();
+        names(&value, &mut found);
+        let words = include_str!("../../../docs/json.md");
+        for name in found {
+            assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
+        }
+    }
+}

@@ -20,15 +20,16 @@ pub fn table(model: &Model) -> String {
     let cost = cost(model);
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{} over {interval:.1} s{cost}", text::clock(model.time));
-    section(&mut out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)), |_, _| true);
-    section(&mut out, "PEER", model.peers.iter().map(|row| (peer_name(row), row.flow)), shown);
+    section(&mut out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)));
+    let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
+    section(&mut out, "PEER", peers.map(|row| (peer_name(row), row.flow)));
+    let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
     section(
         &mut out,
         "POD",
-        model.pods.iter().map(|row| {
+        pods.map(|row| {
             (row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label())), row.flow)
         }),
-        shown,
     );
     for event in &model.pmtu_events {
         let mtu = event.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
@@ -57,9 +58,9 @@ fn cost(model: &Model) -> String {
     cost
 }
 
-/// "Other" is worth a line when it carried something.
-fn shown(name: &str, flow: &Both<Flow>) -> bool {
-    !name.ends_with("other") || flow.tx.total.skbs + flow.rx.total.skbs > 0
+/// The row "other" is worth a line when it carried something.
+fn carried(flow: &Both<Flow>) -> bool {
+    flow.tx.total.skbs + flow.rx.total.skbs > 0
 }
 
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
@@ -75,21 +76,13 @@ fn peer_name(row: &crate::model::PeerRow) -> String {
     format!("{tunnel} {node}")
 }
 
-fn section(
-    out: &mut String,
-    title: &str,
-    rows: impl Iterator<Item = (String, Both<Flow>)>,
-    shown: impl Fn(&str, &Both<Flow>) -> bool,
-) {
+fn section(out: &mut String, title: &str, rows: impl Iterator<Item = (String, Both<Flow>)>) {
     let _ = writeln!(
         out,
         "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
         "TX b/s", "TX p/s", "RX b/s", "RX p/s", "OVHEAD", "BIG"
     );
     for (name, flow) in rows {
-        if !shown(&name, &flow) {
-            continue;
-        }
         let rate = |flow: &Flow, field: fn(&Rates) -> f64| {
             flow.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(field(rate)))
         };
@@ -117,4 +110,25 @@ fn percent(flow: &Both<Flow>) -> String {
         return "-".to_owned();
     }
     format!("{:.1}%", outer.saturating_sub(inner) as f64 / outer as f64 * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testdata;
+
+    #[test]
+    fn the_table_of_a_node() {
+        insta::assert_snapshot!(table(&testdata::model()));
+        insta::assert_snapshot!(table(&testdata::troubled()));
+    }
+
+    #[test]
+    fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
+        let text = table(&testdata::model());
+        for line in text.lines() {
+            assert!(line.width() <= 80, "{line}");
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
+    }
 }

@@ -95,11 +95,11 @@ fn add(one: Option<Triple>, other: Option<Triple>) -> Option<Triple> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::testdata;
+    use crate::model;
 
     #[test]
     fn what_is_gone_is_forgotten_and_nothing_grows_without_end() {
-        let model = testdata::model();
+        let model = model::testdata::model();
         let mut history = History::default();
         for _ in 0..LENGTH + 5 {
             history.push(&model);
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_total_is_the_sum_of_the_tunnels() {
-        let model = testdata::model();
+        let model = model::testdata::model();
         let mut history = History::default();
         history.push(&model);
         let sum: f64 = model.tunnels.iter().map(|row| row.flow.tx.rate.unwrap().packets_per_s).sum();

@@ -1,144 +1,12 @@
-//! Models for the tests of screens: a node of a dual-stack cluster, with awkward names in it.
+//! States for the tests of screens.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{action::Action, state::State, update::update};
-use crate::{
-    inventory::{Inventory, Mac, Peer, PeerKey, Pod, PodKey, PodSource, Tunnel, TunnelKind, Underlay},
-    model::{self, Model},
-    sample::{
-        Both, Counts, Kinds, Observer, OuterCounts, PeerSample, PmtuEvent, ProgramCost, Sample, TunnelSample,
-    },
+use crate::model::{
+    self,
+    testdata::{inventory, sample},
 };
-
-fn address(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn tunnel(name: &str, ifindex: u32, v6: bool) -> Tunnel {
-    Tunnel {
-        name: name.to_owned(),
-        ifindex,
-        kind: TunnelKind::Vxlan,
-        vni: Some(1),
-        port: Some(8472),
-        local: Some(address(if v6 { "fd77::1" } else { "172.31.77.1" })),
-        outer_family: Some(if v6 { 6 } else { 4 }),
-        underlay: Some(Underlay { name: "eth0".to_owned(), ifindex: 2, mtu: 1500, l3: false }),
-        mtu: if v6 { 1430 } else { 1450 },
-        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
-        addresses: Vec::new(),
-        external: false,
-        l3: false,
-        flood: 0,
-        up: true,
-    }
-}
-
-fn peer(tunnel: u32, node: u8, v6: bool) -> Peer {
-    let (address, cidr) = if v6 {
-        (format!("fd77::{node}"), format!("fd00:42:{node}::/64"))
-    } else {
-        (format!("172.31.77.{node}"), format!("10.42.{node}.0/24"))
-    };
-    Peer {
-        tunnel,
-        key: PeerKey::Mac(Mac([2, 0, 0, 0, u8::from(v6), node])),
-        node_address: Some(address.parse().unwrap()),
-        pod_cidrs: vec![cidr.parse().unwrap()],
-    }
-}
-
-fn pod(name: &str, number: u8) -> Pod {
-    Pod {
-        namespace: Some("shop".to_owned()),
-        name: Some(name.to_owned()),
-        addresses: vec![address(&format!("10.42.1.{number}")), address(&format!("fd00:42:1::{number}"))],
-        host_ifindex: Some(10 + u32::from(number)),
-        host_ifname: Some(format!("veth{number}")),
-        source: PodSource::Lab,
-    }
-}
-
-/// What exists: two tunnels, four peers and `pods` pods, one with a hostile name.
-pub(super) fn inventory(pods: u8) -> Inventory {
-    let mut list = vec![pod("cart-e45f23531-44001", 1), pod("evil\u{1b}[2Jname", 2)];
-    list.extend((3..=pods).map(|number| pod(&format!("worker-{number:03}"), number)));
-    list.truncate(usize::from(pods));
-    Inventory {
-        tunnels: vec![tunnel("flannel.1", 3, false), tunnel("flannel-v6.1", 4, true)],
-        peers: vec![peer(3, 2, false), peer(3, 3, false), peer(4, 2, true), peer(4, 3, true)],
-        pods: list,
-        notes: Vec::new(),
-    }
-}
-
-fn counts(packets: u64, bytes: u64, overhead: u64) -> Counts {
-    Counts {
-        skbs: packets / 4,
-        packets,
-        inner_bytes: bytes,
-        outer_bytes: bytes + packets * overhead,
-        oversize: 0,
-        fragments: 0,
-    }
-}
-
-fn outer(counts: &Counts) -> OuterCounts {
-    OuterCounts { packets: counts.packets, bytes: counts.outer_bytes, fragments: 0 }
-}
-
-/// Counters after `seconds`: rates that rise and fall over a minute.
-pub(super) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
-    let wave: u64 = (0..seconds).map(|second| 600 + 40 * (second % 20)).sum();
-    let both = |scale: u64, overhead: u64| Both {
-        tx: counts(wave * scale, wave * scale * 1400, overhead),
-        rx: counts(wave * scale / 3, wave * scale / 3 * 900, overhead),
-    };
-    let outers = |counts: &Both<Counts>| Some(Both { tx: outer(&counts.tx), rx: outer(&counts.rx) });
-    let mut sample = Sample {
-        time: Duration::from_secs(1_790_000_000 + seconds),
-        monotonic: Duration::from_secs(seconds),
-        observer: Observer {
-            programs: ["ovp_tunnel_tx", "ovp_tunnel_rx"]
-                .map(|name| ProgramCost {
-                    name: name.to_owned(),
-                    runs: 1000 * seconds,
-                    run_time_ns: 310_000 * seconds,
-                })
-                .to_vec(),
-            cpu: Duration::from_millis(4 * seconds),
-            rss_bytes: 12_900_000,
-            map_bytes: 5_300_000,
-            ..Observer::default()
-        },
-        ..Sample::default()
-    };
-    for (tunnel, overhead) in inventory.tunnels.iter().zip([50, 70]) {
-        let counts = both(12 / (overhead / 25), overhead);
-        let mut kinds = Both { tx: Kinds::default(), rx: Kinds::default() };
-        kinds.tx.sizes = vec![10 * seconds, 20, 30, 0, 0, 0, 5, 0, 0, 0, counts.tx.packets, 0];
-        kinds.rx.sizes = vec![40 * seconds, 2, 3, 0, 0, 0, 5, 0, 0, 0, counts.rx.packets, 0];
-        kinds.tx.ipv4 = counts.tx.packets;
-        kinds.tx.tcp = counts.tx.packets;
-        sample.tunnels.insert(tunnel.ifindex, TunnelSample { counts, kinds, outer: outers(&counts) });
-    }
-    for (peer, scale) in inventory.peers.iter().zip([4, 2, 1, 1]) {
-        let counts = both(scale, if peer.tunnel == 3 { 50 } else { 70 });
-        sample.peers.insert((peer.tunnel, peer.key), PeerSample { counts, outer: outers(&counts) });
-    }
-    for (pod, scale) in inventory.pods.iter().zip((1..=9).rev().cycle()) {
-        sample.pods.insert(PodKey::clone(&pod.key()), both(scale, 50));
-    }
-    sample.other_pods = both(1, 50);
-    sample
-}
-
-/// A model with rates.
-pub(super) fn model() -> Model {
-    let inventory = inventory(2);
-    model::build(&inventory, &sample(&inventory, 40), Some(&sample(&inventory, 39)))
-}
 
 /// A state after a minute of models.
 pub(super) fn state(pods: u8) -> State {
@@ -152,29 +20,7 @@ pub(super) fn state(pods: u8) -> State {
     state
 }
 
-/// The same node a second later, with trouble: a router that asks for less, packets too big, a note.
+/// The same node a second later, with trouble.
 pub(super) fn trouble(state: &mut State) {
-    let mut inventory = inventory(2);
-    inventory.notes.push("flannel.1: no FDB entry leads to 02:00:00:00:00:09, a peer with routes".to_owned());
-    let mut now = sample(&inventory, 61);
-    now.pmtu_events.push(PmtuEvent {
-        at: Duration::from_millis(60_500),
-        tunnel: 3,
-        reporter: address("192.0.2.1"),
-        destination: address("172.31.77.2"),
-        mtu: Some(1400),
-        quoted_bytes: 1500,
-    });
-    now.observer.events_rate_limited = 3;
-    if let Some(tunnel) = now.tunnels.get_mut(&3) {
-        tunnel.counts.tx.oversize = 42;
-        if let Some(over) = tunnel.kinds.tx.sizes.last_mut() {
-            *over = 42;
-        }
-        if let Some(outer) = &mut tunnel.outer {
-            outer.tx.fragments = 84;
-        }
-    }
-    let model = model::build(&inventory, &now, Some(&sample(&inventory, 60)));
-    update(state, Action::Model(Arc::new(model)));
+    update(state, Action::Model(Arc::new(model::testdata::troubled())));
 }

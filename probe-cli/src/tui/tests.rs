@@ -15,7 +15,7 @@ use super::{
     update::update,
     view::view,
 };
-use crate::model::Model;
+use crate::model::{self, Model};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -98,7 +98,7 @@ fn help_is_whole_at_every_size() {
 fn before_the_first_model_and_after_the_last() {
     let mut state = State::new("node1".to_owned(), true);
     insta::assert_snapshot!("waiting", draw(&state, (80, 24)));
-    update(&mut state, Action::Model(Arc::new(testdata::model())));
+    update(&mut state, Action::Model(Arc::new(model::testdata::model())));
     update(&mut state, Action::FeedEnded);
     let screen = draw(&state, (80, 24));
     assert!(screen.contains("No longer counting"), "{screen}");
