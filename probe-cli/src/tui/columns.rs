@@ -117,7 +117,7 @@ impl ColumnId {
             Self::Kind => text("KIND", 5, 6, 0),
             Self::Vni => number("VNI", 5, 7),
             Self::Tunnel => text("TUNNEL", 12, 2, 1),
-            Self::Addresses => text("", 34, 5, 3),
+            Self::Addresses => text("", 30, 7, 3),
             Self::Mtu => number("MTU", 5, 2),
             Self::Underlay => text("UNDERLAY", 10, 7, 0),
             Self::Tx => number("TX", 6, 0),

@@ -1,0 +1,74 @@
+//! The terminal UI in a real terminal: it draws, obeys keys, and gives the terminal back on every way out.
+
+use std::process::Command;
+
+use overlay_probe::lab::Family;
+use probe_tests::{lab::TestLab, terminal::Terminal, tool::binary, wait_for};
+
+#[test]
+fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let command = format!("{} --netns {} top", binary().display(), lab.node(1));
+    let terminal = Terminal::run("tabs", (80, 24), &command);
+    terminal.wait_for("flannel.1");
+    for (key, words) in [
+        ("2", "VNI 1, port 8472"),
+        ("3", "POD CIDRS"),
+        ("4", "ADDRESSES"),
+        ("5", "Nothing to report"),
+        ("6", "ovp_tunnel_tx"),
+        ("?", "this help"),
+    ] {
+        terminal.keys(&[key]);
+        if key == "3" || key == "4" {
+            // Titles of wide columns show in the details at this size.
+            let words = words.to_lowercase();
+            wait_for(&words, || terminal.screen().to_lowercase().contains(&words).then_some(()));
+        } else {
+            terminal.wait_for(words);
+        }
+    }
+    terminal.keys(&["Escape"]);
+    terminal.keys(&["1"]);
+    terminal.wait_for("all tunnels");
+    terminal.keys(&["q"]);
+    terminal.assert_given_back(0);
+}
+
+#[test]
+fn a_resize_redraws_and_signals_give_the_terminal_back() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    for (signal, name) in [("INT", "int"), ("TERM", "term"), ("HUP", "hup")] {
+        let command = format!("{} --netns {} top", binary().display(), lab.node(1));
+        let terminal = Terminal::run(name, (80, 24), &command);
+        terminal.wait_for("flannel.1");
+        terminal.tmux(&["resize-window", "-x", "130", "-y", "40"]);
+        // The column that is there only when there is room.
+        terminal.wait_for("UNDERLAY");
+        let pattern = format!("overlay-probe --netns {} top", lab.node(1));
+        let pids = Command::new("pgrep").args(["-f", "-x", &format!(".*{pattern}")]).output().unwrap();
+        let pids = String::from_utf8(pids.stdout).unwrap();
+        let pid = pids.lines().last().unwrap();
+        assert!(Command::new("kill").args(["-s", signal, pid]).status().unwrap().success());
+        terminal.assert_given_back(0);
+    }
+}
+
+#[test]
+fn a_pause_a_filter_and_ctrl_c() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let command = format!("{} --netns {} top", binary().display(), lab.node(1));
+    let terminal = Terminal::run("pause", (80, 24), &command);
+    terminal.wait_for("flannel.1");
+    terminal.keys(&["p"]);
+    terminal.wait_for("PAUSED");
+    terminal.keys(&["p"]);
+    wait_for("the pause to end", || (!terminal.screen().contains("PAUSED")).then_some(()));
+    // Typing a filter takes keys that mean something elsewhere.
+    terminal.keys(&["/", "q", "u", "i", "t", "Enter"]);
+    terminal.wait_for("none that the filter lets through");
+    terminal.keys(&["Escape"]);
+    terminal.wait_for("flannel.1");
+    terminal.keys(&["C-c"]);
+    terminal.assert_given_back(0);
+}
