@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: sources ([`netlink`], [`ebpf`], [`procfs`]) give facts at one instant ([`inventory`],
 //! [`sample`]), [`model`] gives them meaning, and people and machines see the model ([`tui`], [`report`]).
-//! `ARCHITECTURE.md` has the picture; `tests/src/bin` has none of this: a test in `tests/` holds the allowed edges.
+//! `ARCHITECTURE.md` has the picture, and a test in `tests/` holds every import against it.
 //!
 //! Here belongs the list of modules. No code.
 

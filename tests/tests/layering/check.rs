@@ -1,0 +1,177 @@
+//! Holds the imports of source files against the tables.
+
+use std::path::Path;
+
+use crate::{
+    imports::paths,
+    rules::{DEBTS, DOORS, IMPURE, MODULES, Module},
+};
+
+/// One source file.
+pub(crate) struct Source {
+    /// Where it is, for people.
+    name: String,
+    /// Its module: `["netlink", "decode", "link"]`.
+    module: Vec<String>,
+    /// The paths it uses; those of the tool itself begin with `crate`.
+    paths: Vec<Vec<String>>,
+}
+
+impl Source {
+    /// Reads a file by its path below `src`.
+    pub(crate) fn new(path: &Path, text: &str) -> Self {
+        let parts = path.with_extension("");
+        let mut module: Vec<String> = parts.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let test_code = module.last().is_some_and(|name| name == "tests" || name == "testdata");
+        if module.last().is_some_and(|name| ["mod", "lib", "main"].contains(&name.as_str())) {
+            module.pop();
+        }
+        let found = if test_code { Vec::new() } else { paths(text) };
+        let paths = found.into_iter().map(|path| absolute(&module, path)).collect();
+        Self { name: path.display().to_string(), module, paths }
+    }
+
+    /// The module below the root; none for the root itself.
+    pub(crate) fn top_module(&self) -> Option<&str> {
+        self.module.first().map(String::as_str)
+    }
+
+    /// The entry of the table that the file falls under.
+    fn entry(&self) -> Option<&'static Module> {
+        entry(&self.module)
+    }
+}
+
+/// `self::` and `super::` as seen from the root. A module inside a file is not told apart from the file, so `super`
+/// there leads one level too high: to a module of the same part, or to the root, which imports nothing.
+fn absolute(module: &[String], path: Vec<String>) -> Vec<String> {
+    let ups = path.iter().take_while(|name| *name == "super").count();
+    let here = usize::from(path.first().is_some_and(|name| name == "self"));
+    if ups == 0 && here == 0 {
+        return path;
+    }
+    let base = &module[..module.len().saturating_sub(ups)];
+    let rest = path.into_iter().skip(ups.max(here));
+    ["crate".to_owned()].into_iter().chain(base.iter().cloned()).chain(rest).collect()
+}
+
+/// The longest entry of the table that a path begins with.
+fn entry(path: &[String]) -> Option<&'static Module> {
+    let fits = |module: &&Module| {
+        let mut parts = path.iter();
+        module.name.split("::").all(|name| parts.next().is_some_and(|part| part == name))
+    };
+    MODULES.iter().filter(fits).max_by_key(|module| module.name.len())
+}
+
+/// What a file imports of the tool, as entries of the table: from, to.
+pub(crate) fn imports_of(source: &Source) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let from = source.entry();
+    source.paths.iter().filter_map(move |path| {
+        let (root, rest) = path.split_first()?;
+        let to = entry(rest).filter(|_| root == "crate")?;
+        from.filter(|from| from.name != to.name).map(|from| (from.name, to.name))
+    })
+}
+
+/// Everything that breaks a rule, one sentence each.
+pub(crate) fn violations(sources: &[Source]) -> Vec<String> {
+    let mut found: Vec<String> = sources.iter().flat_map(of_one).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn of_one(source: &Source) -> Vec<String> {
+    let Some(module) = source.entry() else { return Vec::new() };
+    let file = &source.name;
+    let backwards = imports_of(source)
+        .filter(|(from, to)| {
+            !module.may.contains(to) && !DEBTS.iter().any(|debt| (debt.0, debt.1) == (*from, *to))
+        })
+        .map(|(from, to)| format!("{file}: {from} must not import {to}"));
+    let top = source.top_module().unwrap_or_default();
+    let through_the_wall = source.paths.iter().filter_map(|path| {
+        let (name, doors) = DOORS.iter().find(|(name, _)| path.first().is_some_and(|first| first == name))?;
+        let open = doors.iter().any(|door| *door == "*" || *door == top);
+        (!open).then(|| format!("{file}: {name} is for {} only", doors.join(", ")))
+    });
+    let impure = source.paths.iter().filter(|_| module.pure).filter_map(|path| {
+        let used = path.join("::");
+        let rule = IMPURE.iter().find(|rule| used == **rule || used.starts_with(&format!("{rule}::")))?;
+        Some(format!("{file}: {} is pure and must not use {rule}", module.name))
+    });
+    backwards.chain(through_the_wall).chain(impure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, text: &str) -> Vec<String> {
+        violations(&[Source::new(Path::new(path), text)])
+    }
+
+    #[test]
+    fn a_backward_import_is_found_however_it_is_written() {
+        let wrong = ["model/build.rs: model must not import tui"];
+        for text in [
+            "use crate::tui::Action;",
+            "use crate::{sample::Sample, tui};",
+            "use super::super::tui::Action;",
+            "fn f() { crate::tui::run() }",
+            "pub use crate::{\n    inventory::Mac,\n    tui::{self, Action},\n};",
+        ] {
+            assert_eq!(check("model/build.rs", text), wrong, "{text}");
+        }
+        assert_eq!(check("model/mod.rs", "use super::tui;"), ["model/mod.rs: model must not import tui"]);
+    }
+
+    #[test]
+    fn an_allowed_import_is_none() {
+        assert!(check("model/build.rs", "use crate::sample::Sample; use super::types::Model;").is_empty());
+        assert!(check("cli/top.rs", "use crate::tui; use clap::Parser; use super::args::Args;").is_empty());
+        assert!(check("inventory/join.rs", "use crate::netlink::facts::Facts;").is_empty());
+        assert!(check("inventory/join/tests.rs", "use crate::{model, netlink::Source, tui};").is_empty());
+        assert!(check("lib.rs", "pub mod cli;").is_empty());
+    }
+
+    #[test]
+    fn a_part_has_rules_of_its_own() {
+        assert_eq!(
+            check("inventory/join.rs", "use crate::netlink::{Source, facts::Facts};"),
+            ["inventory/join.rs: inventory must not import netlink"]
+        );
+        assert_eq!(
+            check("netlink/facts.rs", "use super::source::Source; use std::fs;"),
+            [
+                "netlink/facts.rs: netlink::facts is pure and must not use std::fs",
+                "netlink/facts.rs: netlink::facts must not import netlink",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_crate_comes_through_its_door() {
+        assert_eq!(check("engine/run.rs", "use aya::Ebpf;"), ["engine/run.rs: aya is for ebpf only"]);
+        assert_eq!(check("report/table.rs", "fn f() { ratatui::init(); }").len(), 1);
+        assert!(check("ebpf/probe.rs", "use aya::Ebpf;").is_empty());
+        // A module or a group that is called like a crate is not the crate.
+        assert!(check("engine/run.rs", "use std::{fs, time::Duration}; use super::time::x;").is_empty());
+    }
+
+    #[test]
+    fn a_pure_module_touches_nothing() {
+        for text in [
+            "use std::{fs, time::Duration};",
+            "use std::time::Instant;",
+            "fn f() { let _ = std::time::SystemTime::now(); }",
+            "use std::net::{IpAddr, UdpSocket};",
+            "async fn f() { tokio::time::sleep(x).await }",
+        ] {
+            assert_ne!(check("sample/mod.rs", text), Vec::<String>::new(), "{text}");
+        }
+        assert!(check("sample/mod.rs", "use std::{net::IpAddr, time::Duration};").is_empty());
+        assert!(check("procfs.rs", "use std::{fs, time::Instant};").is_empty());
+    }
+}

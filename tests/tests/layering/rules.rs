@@ -1,0 +1,144 @@
+//! The tables. Sources (netlink, ebpf, procfs, netns) give facts and counters (inventory, sample), the model gives them
+//! meaning, people and machines see the model (tui, report); the engine and the command line are on top.
+
+/// One module and what it may import of the tool.
+pub(crate) struct Module {
+    pub(crate) name: &'static str,
+    pub(crate) may: &'static [&'static str],
+    /// No files, no sockets, no clock, no async: everything it says can be tested from data.
+    pub(crate) pure: bool,
+}
+
+const fn pure(name: &'static str, may: &'static [&'static str]) -> Module {
+    Module { name, may, pure: true }
+}
+
+const fn outside(name: &'static str, may: &'static [&'static str]) -> Module {
+    Module { name, may, pure: false }
+}
+
+/// Every module, from the bottom to the top. `a::b` is a part of `a` with rules of its own.
+pub(crate) const MODULES: &[Module] = &[
+    pure("text", &[]),
+    pure("observed", &[]),
+    // Sources.
+    outside("privilege", &[]),
+    outside("procfs", &[]),
+    outside("netns", &["text"]),
+    pure("netlink::facts", &[]),
+    outside("netlink", &["netlink::facts", "netns", "observed", "text"]),
+    // Facts and counters of one instant. The inventory joins what netlink found out.
+    pure("inventory", &["netlink::facts", "observed", "text"]),
+    pure("sample", &["inventory", "observed"]),
+    // A source of samples; what it counts is said by the inventory.
+    outside("ebpf", &["inventory", "observed", "procfs", "sample", "text"]),
+    // Meaning.
+    pure("model", &["inventory", "observed", "sample", "text"]),
+    // People and machines.
+    outside("report", &["inventory", "model", "observed", "sample", "text"]),
+    outside("tui", &["inventory", "model", "observed", "sample", "text"]),
+    // What a killed run leaves behind; a data plane to try things on.
+    outside("leftovers", &["netlink", "netns", "text"]),
+    outside("lab", &["inventory", "netlink", "netns", "text"]),
+    // The loop that runs it all, and the commands.
+    outside(
+        "engine",
+        &[
+            "ebpf",
+            "inventory",
+            "leftovers",
+            "model",
+            "netlink",
+            "netns",
+            "observed",
+            "privilege",
+            "procfs",
+            "sample",
+        ],
+    ),
+    outside(
+        "cli",
+        &[
+            "ebpf",
+            "engine",
+            "inventory",
+            "lab",
+            "leftovers",
+            "model",
+            "netns",
+            "observed",
+            "privilege",
+            "report",
+            "sample",
+            "text",
+            "tui",
+        ],
+    ),
+];
+
+/// Imports that contradict the picture, and what would end each. Nothing is added here to make a test pass.
+pub(crate) const DEBTS: [(&str, &str, &str); 3] = [
+    ("netlink", "inventory", "only `Mac`, which belongs in a module below both"),
+    ("netlink::facts", "inventory", "only `Mac`, which belongs in a module below both"),
+    (
+        "engine",
+        "lab",
+        "the names of a lab's pods are a source like any other: reading them belongs in a source",
+    ),
+];
+
+/// Where an outside crate may be used, by top-level module. `*` is everywhere.
+pub(crate) const DOORS: &[(&str, &[&str])] = &[
+    // Interfaces to the kernel and to the terminal: one module each, since they break with every release.
+    ("aya", &["ebpf"]),
+    ("caps", &["privilege"]),
+    ("clap", &["cli"]),
+    ("crossterm", &["tui"]),
+    ("futures", &["netlink", "tui"]),
+    ("netlink_packet_core", &["netlink"]),
+    ("netlink_packet_route", &["netlink"]),
+    ("netlink_proto", &["netlink"]),
+    ("netlink_sys", &["netlink"]),
+    ("ratatui", &["tui"]),
+    ("rtnetlink", &["netlink"]),
+    ("socket2", &["lab", "netlink"]),
+    // Errors without a type are for those who only pass them on to people.
+    ("anyhow", &["cli"]),
+    ("thiserror", &["*"]),
+    // What happened, for those who ask for it; the command line decides where it goes.
+    ("tracing", &["cli", "ebpf", "engine", "lab", "leftovers", "netlink"]),
+    ("tracing_subscriber", &["cli"]),
+    // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
+    ("probe_common", &["ebpf", "model", "sample"]),
+    ("libc", &["ebpf", "inventory", "lab", "netlink", "netns", "privilege", "procfs"]),
+    ("nix", &["cli", "ebpf", "engine", "lab", "leftovers", "netlink", "netns", "privilege", "procfs"]),
+    ("tokio", &["cli", "engine", "netlink", "tui"]),
+    // Plain data.
+    ("ipnet", &["*"]),
+    ("serde", &["*"]),
+    ("serde_json", &["cli", "lab", "leftovers", "report"]),
+    ("sha1", &["lab"]),
+    // Calendar dates: what people and machines read.
+    ("time", &["report", "tui"]),
+    ("unicode_width", &["report", "tui"]),
+];
+
+/// What a pure module must not use.
+pub(crate) const IMPURE: [&str; 16] = [
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "std::os",
+    "std::process",
+    "std::sync::mpsc",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "nix",
+    "socket2",
+    "tokio",
+    "tracing",
+];
