@@ -4,11 +4,15 @@ mod skips;
 mod suite;
 pub(crate) mod tally;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde_json::Value;
+use xtask::tree;
 
 use self::{skips::Skips, suite::Suite, tally::Tally};
 use crate::{command, ui};
@@ -32,6 +36,9 @@ enum Part {
     Netns,
 }
 
+/// Integration tests that read the repository and nothing else: they need neither root nor the built tool.
+const ABOUT_SOURCES: [&str; 2] = ["layering", "tidy"];
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let tally = all(args)?;
     ui::line(&tally.to_string());
@@ -50,6 +57,8 @@ fn all(args: &Args) -> Result<Tally> {
     if wanted(Part::Unit) {
         let suite = Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips);
         tally += suite.run("unit tests", &args.filter)?;
+        let suite = Suite::new(&targets(|target| ABOUT_SOURCES.contains(&target))?, &skips);
+        tally += suite.run("tests of the repository", &args.filter)?;
     }
     if wanted(Part::Netns) {
         tally += namespaces(args, &skips)?;
@@ -71,12 +80,25 @@ fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
             return Ok(Tally::FAILED);
         }
     };
-    let mut suite = Suite::new(&["-p", "probe-tests"], skips);
+    let mut suite = Suite::new(&targets(|target| !ABOUT_SOURCES.contains(&target))?, skips);
     suite.env("OVERLAY_PROBE_BIN", &binary);
     // Tests share the kernel's programs and the machine's processors.
     let arguments: Vec<String> =
         ["--test-threads=1".to_owned()].into_iter().chain(args.filter.clone()).collect();
     suite.run("tests in network namespaces", &arguments)
+}
+
+/// Arguments that choose some of the integration tests: each file in their folder is one, and each folder with a
+/// `main.rs`.
+fn targets(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let files = tree::files(&tree::root().join("tests/tests"))?;
+    let names = files.iter().filter_map(|file| match file.parent().and_then(Path::to_str) {
+        Some("") => file.file_stem()?.to_str().filter(|_| file.extension().is_some_and(|end| end == "rs")),
+        Some(folder) => Some(folder).filter(|_| file.ends_with(Path::new(folder).join("main.rs"))),
+        None => None,
+    });
+    let chosen = names.filter(|name| wanted(name)).flat_map(|name| ["--test".to_owned(), name.to_owned()]);
+    Ok(["-p".to_owned(), "probe-tests".to_owned()].into_iter().chain(chosen).collect())
 }
 
 /// Builds the tool as users get it: the tests that count packets send as fast as they can.
@@ -85,7 +107,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     // With this program in the same build, what it shares with the tool is not compiled a second time.
     let mut cargo = command::cargo("build");
     cargo.args(["--release", "--locked", "-p", "overlay-probe", "-p", "xtask"]);
-    cargo.arg("--message-format=json-render-diagnostics").stderr(std::process::Stdio::inherit());
+    cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let messages = command::capture(&mut cargo)?;
     let binary = messages.lines().filter_map(executable).next_back();
     binary.context("cargo built no binary overlay-probe")

@@ -3,7 +3,10 @@
 use anyhow::Result;
 
 use super::report::Outcome;
-use crate::command::{self, cargo};
+use crate::{
+    command::{self, cargo},
+    ui,
+};
 
 /// What needs no network.
 pub(super) fn offline() -> Result<()> {
@@ -12,7 +15,10 @@ pub(super) fn offline() -> Result<()> {
 
 /// Known holes in the crates. Without the database nothing can be said, and that is not the project's fault.
 pub(super) fn advisories() -> Result<Outcome> {
-    if !command::succeeds(cargo("deny").args(["--locked", "fetch", "db"])) {
+    // A network that swallows everything must not hold up the rest.
+    let mut fetch = command::program("timeout");
+    if let Err(error) = command::capture(fetch.args(["120", "cargo", "deny", "fetch", "db"])) {
+        ui::error(&error);
         return Ok(Outcome::Skipped("the advisory database cannot be reached".to_owned()));
     }
     command::run(cargo("deny").args([

@@ -21,7 +21,7 @@ pub(super) struct Suite {
 
 impl Suite {
     /// The tests of some packages. All of their binaries run, whatever the first one says.
-    pub(super) fn new(packages: &[&str], skips: &Skips) -> Self {
+    pub(super) fn new(packages: &[impl AsRef<OsStr>], skips: &Skips) -> Self {
         let mut cargo = command::cargo("test");
         cargo.args(["--locked", "--no-fail-fast"]).args(packages).arg("--");
         cargo.env(skips::VARIABLE, skips.path()).stdout(Stdio::piped());
