@@ -1,6 +1,8 @@
 //! The running engine.
 
 use std::{
+    collections::BTreeSet,
+    mem,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -13,7 +15,7 @@ use crate::{
     inventory::Inventory,
     leftovers::{self, Placed, RunRecord},
     model::{self, Model},
-    netlink::Changes,
+    netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
     sample::Sample,
 };
@@ -37,6 +39,8 @@ pub struct Engine {
     refresh: Refresh,
     probe: Probe,
     inventory: Inventory,
+    /// Interface indices of links that went since the inventory was read.
+    gone: BTreeSet<u32>,
     before: Sample,
     next: Instant,
     interval: Duration,
@@ -69,6 +73,7 @@ impl Engine {
             refresh: Refresh::new(procfs::monotonic()),
             probe,
             inventory,
+            gone: BTreeSet::new(),
             before: Sample::default(),
             next: Instant::now() + options.interval,
             interval: options.interval,
@@ -127,7 +132,9 @@ impl Engine {
                 biased;
                 () = tokio::time::sleep_until(self.next) => break,
                 change = self.changes.next() => {
-                    change?;
+                    if let ChangeKind::LinkGone(ifindex) = change? {
+                        self.gone.insert(ifindex);
+                    }
                     self.refresh.change(procfs::monotonic());
                 }
                 () = tokio::time::sleep(wait) => self.follow().await?,
@@ -153,9 +160,15 @@ impl Engine {
     /// Reads the inventory and makes the probe follow it.
     async fn follow(&mut self) -> Result<(), EngineError> {
         self.source.names_changed();
+        // Before the read: what goes while it is under way may be in it.
+        let gone = mem::take(&mut self.gone);
         let inventory = self.source.read().await?;
         self.refresh.done(procfs::monotonic());
-        if inventory == self.inventory && self.problems.is_empty() {
+        let left = without(&inventory, &gone);
+        if left != inventory {
+            // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
+            self.probe.follow(&left)?;
+        } else if inventory == self.inventory && self.problems.is_empty() {
             return Ok(());
         }
         let errors = self.probe.follow(&inventory)?;
@@ -236,4 +249,15 @@ impl Engine {
             self.measurable = false;
         }
     }
+}
+
+/// The inventory without the devices of these interface indices.
+fn without(inventory: &Inventory, gone: &BTreeSet<u32>) -> Inventory {
+    let mut left = inventory.clone();
+    left.tunnels.retain(|tunnel| !gone.contains(&tunnel.ifindex));
+    left.peers.retain(|peer| !gone.contains(&peer.tunnel));
+    for tunnel in &mut left.tunnels {
+        tunnel.underlay.take_if(|underlay| gone.contains(&underlay.ifindex));
+    }
+    left
 }

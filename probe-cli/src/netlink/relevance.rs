@@ -22,7 +22,9 @@ use crate::inventory::Mac;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// A link came, went, or changed its name, MTU, flags, address or configuration.
+    /// The link of this interface index went. One that is there with its index is another.
+    LinkGone(u32),
+    /// A link came, or changed its name, MTU, flags, address or configuration.
     Links,
     /// An address came or went.
     Addresses,
@@ -71,7 +73,7 @@ impl Relevance {
                 self.links.remove(&link.ifindex);
                 self.neighbours.retain(|(ifindex, _), _| *ifindex != link.ifindex);
                 self.addresses.retain(|(ifindex, _)| *ifindex != link.ifindex);
-                Some(ChangeKind::Links)
+                Some(ChangeKind::LinkGone(link.ifindex))
             }
             libc::RTM_NEWADDR => {
                 let Some(fact) = decode::address(payload)? else { return Ok(None) };

@@ -39,7 +39,8 @@ fn links_are_reported_when_they_differ() {
     assert_eq!(relevance.apply(libc::RTM_NEWLINK, &message), None, "known by now");
     message[8] &= 0xfe; // IFF_UP
     assert_eq!(relevance.apply(libc::RTM_NEWLINK, &message), Some(ChangeKind::Links));
-    assert_eq!(relevance.apply(libc::RTM_DELLINK, &message), Some(ChangeKind::Links));
+    let ifindex = u32::from_ne_bytes([message[4], message[5], message[6], message[7]]);
+    assert_eq!(relevance.apply(libc::RTM_DELLINK, &message), Some(ChangeKind::LinkGone(ifindex)));
     message[0] = 7; // AF_BRIDGE: a bridge's view of its port
     assert_eq!(relevance.apply(libc::RTM_NEWLINK, &message), None);
 }
