@@ -99,6 +99,11 @@ pub(super) fn attach(
     interface: &str,
     ifindex: u32,
 ) -> Result<Attachment, EbpfError> {
+    // aya finds the interface by its name and takes UTF-8 only. The name that the inventory has for such an interface
+    // is nobody's: the attempt would look like an interface that is gone, and its zeros like silence.
+    if nix::net::if_::if_indextoname(ifindex).is_ok_and(|name| name.to_str().is_err()) {
+        return Err(EbpfError::Name { interface: interface.to_owned(), ifindex });
+    }
     let made_qdisc = mode == AttachMode::Clsact && ensure_clsact(interface)?;
     let programs = match hook {
         Hook::Tunnel => [("ovp_tunnel_tx", TcAttachType::Egress), ("ovp_tunnel_rx", TcAttachType::Ingress)],

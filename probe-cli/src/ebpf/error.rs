@@ -67,6 +67,18 @@ pub enum EbpfError {
         #[source]
         source: Box<aya::programs::tc::TcError>,
     },
+    /// The interface cannot be named to the library that attaches.
+    #[error(
+        "cannot attach to {interface} (interface index {ifindex}): its name is not valid UTF-8; give it another with \
+         `ip link set`",
+        interface = crate::text::escape(interface)
+    )]
+    Name {
+        /// The interface's name as far as it can be shown.
+        interface: String,
+        /// Its index.
+        ifindex: u32,
+    },
     /// A system call failed that has nothing to do with one map.
     #[error("{operation}: {source}")]
     System {
