@@ -17,6 +17,8 @@ use nix::{
 };
 use thiserror::Error;
 
+use crate::text::escape;
+
 /// Where named namespaces are, as `ip netns` has them.
 pub const DIRECTORY: &str = "/run/netns";
 
@@ -24,7 +26,7 @@ pub const DIRECTORY: &str = "/run/netns";
 #[derive(Debug, Error)]
 pub enum NetnsError {
     /// There is none of that name.
-    #[error("no network namespace {name}: {source}; those that exist: {known}")]
+    #[error("no network namespace {name}: {source}; those that exist: {known}", name = escape(name))]
     Open {
         /// Name or path asked for.
         name: String,
@@ -35,7 +37,7 @@ pub enum NetnsError {
         source: io::Error,
     },
     /// It could not be entered.
-    #[error("cannot enter network namespace {name}: {source}; needs CAP_SYS_ADMIN: run with sudo")]
+    #[error("cannot enter network namespace {name}: {source}{hint}", name = escape(name), hint = hint(source))]
     Enter {
         /// Its name.
         name: String,
@@ -44,7 +46,7 @@ pub enum NetnsError {
         source: io::Error,
     },
     /// It could not be made.
-    #[error("cannot make network namespace {name} ({step}): {source}")]
+    #[error("cannot make network namespace {name} ({step}): {source}", name = escape(name))]
     Create {
         /// Its name.
         name: String,
@@ -55,7 +57,7 @@ pub enum NetnsError {
         source: io::Error,
     },
     /// It could not be removed.
-    #[error("cannot remove network namespace {name}: {source}")]
+    #[error("cannot remove network namespace {name}: {source}", name = escape(name))]
     Remove {
         /// Its name.
         name: String,
@@ -63,6 +65,15 @@ pub enum NetnsError {
         #[source]
         source: io::Error,
     },
+}
+
+/// The way out, where there is one: a file that is no namespace is `EINVAL`, and no privilege helps.
+fn hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => "; needs CAP_SYS_ADMIN: run with sudo",
+        Some(libc::EINVAL) => "; it is no network namespace",
+        _ => "",
+    }
 }
 
 /// An open network namespace. It lives while this does, whatever happens to its name.
@@ -94,8 +105,8 @@ pub fn open(name: &str) -> Result<Namespace, NetnsError> {
     let path = if name.contains('/') { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
     let file = File::open(path).map_err(|source| {
         let names = list();
-        let known = if names.is_empty() { "none".to_owned() } else { crate::text::escape(&names.join(", ")) };
-        NetnsError::Open { name: crate::text::escape(name), known, source }
+        let known = if names.is_empty() { "none".to_owned() } else { escape(&names.join(", ")) };
+        NetnsError::Open { name: name.to_owned(), known, source }
     })?;
     Ok(Namespace { name: name.to_owned(), file })
 }

@@ -24,6 +24,23 @@ pub fn escape(name: &str) -> String {
     out
 }
 
+/// JSON text without a character that a terminal acts on. serde_json escapes what JSON asks for, the first 32; beyond
+/// those such characters are inside strings only, where `\u` escapes mean the same.
+pub fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || is_format(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Characters of Unicode category Cf and the line and paragraph separators: invisible, and able to reorder a line.
 fn is_format(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
@@ -120,6 +137,15 @@ mod tests {
         ] {
             assert_eq!(escape(name), shown);
         }
+    }
+
+    #[test]
+    fn escaped_json_means_the_same() {
+        let name = "a\x1b[2J\x7f\u{9b}31m\u{202e}\u{e0001}\\\"ü";
+        let plain = serde_json::to_string(name).unwrap();
+        let escaped = escape_json(&plain);
+        assert_eq!(escaped, r#""a\u001b[2J\u007f\u009b31m\u202e\udb40\udc01\\\"ü""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), name);
     }
 
     #[test]

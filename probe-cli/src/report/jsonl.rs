@@ -10,6 +10,7 @@ use crate::{
     inventory::TunnelKind,
     model::{self, Edge, Flow, Model},
     sample::{Both, OuterCounts},
+    text,
 };
 
 /// Version of the document; grows when a field changes its meaning or goes away.
@@ -17,7 +18,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// The document as one line without its line end.
 pub fn line(model: &Model) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Document::from(model))
+    serde_json::to_string(&Document::from(model)).map(|json| text::escape_json(&json))
 }
 
 #[derive(Serialize)]
