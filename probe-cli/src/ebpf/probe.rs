@@ -127,6 +127,11 @@ impl Probe {
         Ok(self.attach(&hooks))
     }
 
+    /// True when following the same inventory once more would count something one by one that is in "other" now.
+    pub fn can_improve(&self) -> bool {
+        self.slots.tunnels.are_wanted() || self.slots.peers.are_wanted() || self.slots.pods.are_wanted()
+    }
+
     fn attach(&mut self, hooks: &BTreeMap<(u32, Hook), String>) -> Vec<EbpfError> {
         let gone: Vec<_> = self.attached.keys().filter(|key| !hooks.contains_key(key)).copied().collect();
         for key in gone {

@@ -57,6 +57,11 @@ impl<K: Ord + Clone> Slots<K> {
         self.taken.iter().map(|(key, slot)| (key, *slot))
     }
 
+    /// True when a key found no slot and a slot has become free since: the next call hands it out.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.without > 0 && !self.free.is_empty()
+    }
+
     /// Keys of the last call that found no slot.
     pub(super) fn without(&self) -> u64 {
         self.without
@@ -76,8 +81,10 @@ mod tests {
         let change = slots.assign(["b", "c", "d"]);
         assert_eq!((change.removed, change.added), (vec![("a", 16)], vec![]));
         assert_eq!(slots.without(), 1, "the slot of a is free from the next call on");
+        assert!(slots.are_wanted());
         let change = slots.assign(["b", "c", "d"]);
         assert_eq!(change.added, [("d", 16)]);
+        assert!(!slots.are_wanted());
         assert_eq!((slots.get(&"b"), slots.get(&"a"), slots.without()), (Some(17), None, 0));
     }
 }

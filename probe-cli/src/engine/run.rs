@@ -168,7 +168,7 @@ impl Engine {
         if left != inventory {
             // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
             self.probe.follow(&left)?;
-        } else if inventory == self.inventory && self.problems.is_empty() {
+        } else if inventory == self.inventory && self.problems.is_empty() && !self.probe.can_improve() {
             return Ok(());
         }
         let errors = self.probe.follow(&inventory)?;
@@ -177,6 +177,9 @@ impl Engine {
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
         self.inventory = inventory;
         self.note();
+        if self.probe.can_improve() {
+            self.refresh.change(procfs::monotonic());
+        }
         Ok(())
     }
 
