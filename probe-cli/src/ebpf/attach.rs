@@ -49,6 +49,16 @@ pub struct LinkPlace {
     pub made_qdisc: bool,
 }
 
+impl LinkPlace {
+    /// False when filters of another kind hold the lowest priority: whatever they decide on, ours does not see.
+    pub fn is_first(&self) -> bool {
+        self.priority == FIRST_PRIORITY
+    }
+}
+
+/// The lowest there is; 0 asks the kernel to choose.
+const FIRST_PRIORITY: u16 = 1;
+
 /// Both directions of one hook on one interface.
 pub(super) struct Attachment {
     interface: String,
@@ -159,7 +169,7 @@ fn filter(
     direction: TcAttachType,
 ) -> Result<SchedClassifierLink, ProgramError> {
     const TRIES: u16 = 16;
-    let mut priority = 1;
+    let mut priority = FIRST_PRIORITY;
     loop {
         let options = TcAttachOptions::Netlink(NlOptions { priority, ..NlOptions::default() });
         match program.attach_with_options(interface, direction, options) {

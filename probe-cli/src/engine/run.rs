@@ -18,6 +18,7 @@ use crate::{
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
     sample::Sample,
+    text,
 };
 
 /// Run-time statistics are measured in one interval of this many: they cost every eBPF program on the machine.
@@ -106,21 +107,22 @@ impl Engine {
 
     /// Interfaces that the programs are on, with their names where the inventory has them.
     pub fn attached(&self) -> Vec<(String, Hook)> {
-        let name = |ifindex: u32| {
-            self.inventory
-                .tunnels
-                .iter()
-                .find_map(|tunnel| {
-                    let underlay = tunnel.underlay.as_ref().filter(|u| u.ifindex == ifindex);
-                    if tunnel.ifindex == ifindex {
-                        Some(tunnel.name.clone())
-                    } else {
-                        underlay.map(|underlay| underlay.name.clone())
-                    }
-                })
-                .unwrap_or_else(|| ifindex.to_string())
-        };
-        self.probe.attached().map(|(ifindex, hook)| (name(ifindex), hook)).collect()
+        self.probe.attached().map(|(ifindex, hook)| (self.name(ifindex), hook)).collect()
+    }
+
+    fn name(&self, ifindex: u32) -> String {
+        self.inventory
+            .tunnels
+            .iter()
+            .find_map(|tunnel| {
+                let underlay = tunnel.underlay.as_ref().filter(|u| u.ifindex == ifindex);
+                if tunnel.ifindex == ifindex {
+                    Some(tunnel.name.clone())
+                } else {
+                    underlay.map(|underlay| underlay.name.clone())
+                }
+            })
+            .unwrap_or_else(|| ifindex.to_string())
     }
 
     /// Waits for the end of the interval, following changes meanwhile, and gives the model of it. Cancelling loses
@@ -241,7 +243,20 @@ impl Engine {
     fn model(&self, now: &Sample, before: Option<&Sample>) -> Model {
         let mut model = model::build(&self.inventory, now, before);
         model.notes.extend(self.problems.iter().cloned());
+        model.notes.extend(self.behind_others());
         model
+    }
+
+    /// Where a foreign filter may decide on packets before ours sees them.
+    fn behind_others(&self) -> impl Iterator<Item = String> {
+        self.probe.places().into_iter().filter(|place| !place.is_first()).map(|place| {
+            format!(
+                "{} ({}): a filter of somebody else runs before ours, and packets that it decides on are not \
+                 counted; use --attach tcx where the kernel has it (Linux 6.6)",
+                text::escape(&self.name(place.ifindex)),
+                if place.egress { "egress" } else { "ingress" },
+            )
+        })
     }
 
     /// Turns measuring on for the interval that begins, or off.
