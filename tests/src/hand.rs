@@ -60,9 +60,19 @@ impl Pair {
 
     /// Makes a node's tunnel device with what it needs to reach the other.
     pub fn add_tunnel(&self, node: usize) {
+        self.make_tunnel(node, "");
+    }
+
+    /// Deletes a node's tunnel device and makes it again with the interface index that is asked for.
+    pub fn replace_tunnel(&self, node: usize, ifindex: u64) {
+        self.at(node).ip(&format!("link del {TUNNEL}"));
+        self.make_tunnel(node, &format!("index {ifindex} "));
+    }
+
+    fn make_tunnel(&self, node: usize, options: &str) {
         let peer = 3 - node;
         self.at(node).ip(&format!(
-            "link add name {TUNNEL} type vxlan id 7 dev u0 local 192.0.2.{node} dstport 8472 nolearning
+            "link add name {TUNNEL} {options}type vxlan id 7 dev u0 local 192.0.2.{node} dstport 8472 nolearning
              link set {TUNNEL} address {}
              addr add 10.7.{node}.0/32 dev {TUNNEL}
              link set {TUNNEL} up

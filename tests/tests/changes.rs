@@ -1,0 +1,207 @@
+//! A node that changes while it is watched: devices, pods, peers and namespaces that come and go.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use nix::sys::signal::Signal;
+use overlay_probe::lab::{Family, live, send};
+use probe_tests::{
+    hand::{Pair, TUNNEL},
+    lab::TestLab,
+    ns,
+    tool::{Watch, entry, number, sum},
+};
+use serde_json::Value;
+
+fn tunnel<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    entry(value, "tunnels", &[("name", name)])
+}
+
+/// The tunnel of this index is there, with its one peer and the peer's network.
+fn is_whole(value: &Value, ifindex: u64) -> Option<()> {
+    let tunnel = tunnel(value, TUNNEL)?;
+    let peer = entry(value, "peers", &[("tunnel", TUNNEL), ("node_address", "192.0.2.2")])?;
+    (tunnel["ifindex"] == ifindex && peer["pod_cidrs"][0] == "10.7.2.0/24").then_some(())
+}
+
+fn ifindex(netns: &str, interface: &str) -> u64 {
+    let link: Value = serde_json::from_str(&ns(netns, &format!("ip -j link show dev {interface}"))).unwrap();
+    link[0]["ifindex"].as_u64().unwrap()
+}
+
+fn send_from_1(pair: &Pair, count: usize) {
+    assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), count, 100).unwrap(), count);
+}
+
+fn a_recreated_tunnel_counts_again(attach: &str, is_seen_gone: bool) {
+    let pair = Pair::new("again");
+    let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
+    send_from_1(&pair, 10);
+    assert_eq!(number(tunnel(&watch.settled(), TUNNEL).unwrap(), "tx", "packets"), 10);
+
+    pair.at(1).ip(&format!("link del {TUNNEL}"));
+    if is_seen_gone {
+        watch.until("the tunnel to go", |value| tunnel(value, TUNNEL).is_none().then_some(()));
+    }
+    pair.add_tunnel(1);
+    let now = ifindex(pair.node(1), TUNNEL);
+    watch.until("the new tunnel", |value| is_whole(value, now));
+    send_from_1(&pair, 33);
+
+    let value = watch.settled();
+    let seen = tunnel(&value, TUNNEL).unwrap();
+    assert_eq!(number(seen, "tx", "packets"), 33, "a new device begins at zero: {attach}");
+    assert_eq!(seen["tx"]["underlay"]["packets"], 33);
+    let peer = entry(&value, "peers", &[("tunnel", TUNNEL), ("node_address", "192.0.2.2")]).unwrap();
+    assert_eq!(number(peer, "tx", "packets"), 33);
+    assert_eq!(sum(&value, "peers", "tx", "packets", |_| true), 33);
+    assert_eq!(value["notes"].as_array().unwrap().len(), 0, "{}", value["notes"]);
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn a_tunnel_that_goes_and_comes_again_with_the_same_name() {
+    a_recreated_tunnel_counts_again("tcx", true);
+    a_recreated_tunnel_counts_again("clsact", true);
+}
+
+#[test]
+fn a_tunnel_that_is_replaced_at_once() {
+    a_recreated_tunnel_counts_again("tcx", false);
+    a_recreated_tunnel_counts_again("clsact", false);
+}
+
+/// The kernel gives a device the number that its maker asks for: the new one looks exactly like the old.
+#[test]
+fn a_tunnel_that_is_replaced_by_one_with_the_same_number() {
+    for attach in ["tcx", "clsact"] {
+        let pair = Pair::new("same");
+        let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
+        send_from_1(&pair, 10);
+        assert_eq!(number(tunnel(&watch.settled(), TUNNEL).unwrap(), "tx", "packets"), 10);
+        let before = ifindex(pair.node(1), TUNNEL);
+        pair.replace_tunnel(1, before);
+        // Nothing that is shown tells when the new one is followed: what it carries does.
+        let mut rounds = 0;
+        let counted = watch.until("the new tunnel to count", |value| {
+            send_from_1(&pair, 1);
+            rounds += 1;
+            let now = number(tunnel(value, TUNNEL)?, "tx", "packets");
+            (now != 10 && now > 0).then_some(now)
+        });
+        assert!(counted < 10 + rounds, "{attach}");
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    }
+}
+
+#[test]
+fn a_second_tunnel_that_appears_later() {
+    for attach in ["tcx", "clsact"] {
+        let pair = Pair::new("later");
+        let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
+        for (node, peer) in [(1, 2), (2, 1)] {
+            pair.at(node).ip(&format!(
+                "link add name late type vxlan id 8 dev u0 local 192.0.2.{node} dstport 8473 remote 192.0.2.{peer}
+                 addr add 10.8.0.{node}/24 dev late
+                 link set late up"
+            ));
+        }
+        watch.until("the second tunnel", |value| tunnel(value, "late").map(drop));
+        let to = "10.8.0.2".parse().unwrap();
+        assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), to, 40, 100).unwrap(), 40);
+        let value = watch.settled();
+        let late = tunnel(&value, "late").unwrap();
+        // 40 datagrams, and the ARP that this tunnel is free to flood.
+        assert_eq!((number(late, "tx", "udp"), number(late, "tx", "ipv4")), (40, 40), "{attach}");
+        assert_eq!(late["tx"]["underlay"]["packets"], number(late, "tx", "packets"));
+        assert_eq!(number(tunnel(&value, TUNNEL).unwrap(), "tx", "packets"), 0);
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    }
+}
+
+/// A name is not the namespace: the watch lives in it and keeps it.
+#[test]
+fn a_namespace_whose_name_is_deleted_is_watched_on() {
+    let pair = Pair::new("name");
+    let (from, to) = (pair.open(1), pair.open(2));
+    let watch = Watch::start(pair.node(1));
+    probe_tests::sh("ip", &["netns", "del", pair.node(1)]);
+    assert_eq!(send::send_udp(&from, &to, pair.address(2), 15, 100).unwrap(), 15);
+    assert_eq!(number(tunnel(&watch.settled(), TUNNEL).unwrap(), "tx", "packets"), 15);
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+}
+
+/// With the other node's namespace its end of the veth goes, with that ours, and with that the tunnel on it.
+#[test]
+fn a_node_that_loses_its_underlay_is_watched_on() {
+    for attach in ["tcx", "clsact"] {
+        let pair = Pair::new("under");
+        let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
+        probe_tests::sh("ip", &["netns", "del", pair.node(2)]);
+        watch.until("nothing to be left", |value| {
+            value["tunnels"].as_array().unwrap().is_empty().then_some(())
+        });
+        let value = watch.next();
+        assert_eq!(value["peers"].as_array().unwrap().len(), 0);
+        // A node that is repaired is followed again.
+        pair.at(1).ip("link add name u0 type veth peer name far
+             link set u0 up
+             link set far up
+             addr add 192.0.2.1/24 dev u0");
+        pair.add_tunnel(1);
+        let now = ifindex(pair.node(1), TUNNEL);
+        watch.until("the tunnel to come back", |value| is_whole(value, now));
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0), "{attach}");
+    }
+}
+
+#[test]
+fn pods_that_come_and_go() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let watch = Watch::start(&lab.node(1));
+    let named = |value: &Value| entry(value, "pods", &[("namespace", "shop"), ("name", "late-0")]).cloned();
+    let address: std::net::IpAddr = "10.42.1.77".parse().unwrap();
+    let pod = live::add_pod(lab.prefix(), 1, 7, "shop", "late-0", vec![address]).unwrap();
+    let seen = watch.until("the new pod", named);
+    assert_eq!(seen["addresses"][0], "10.42.1.77");
+    assert_eq!(seen["interface"], pod.host_ifname.as_str());
+
+    // Both ways: by the interface it came in by, and by the address it goes to.
+    let (from, to) = (lab.pod(1, 7), lab.pod(2, 1));
+    assert_eq!(send::send_udp(&from, &to, lab.address(2, 1, false), 25, 100).unwrap(), 25);
+    assert_eq!(send::send_udp(&to, &from, address, 12, 100).unwrap(), 12);
+    let seen = named(&watch.settled()).unwrap();
+    assert_eq!((number(&seen, "tx", "packets"), number(&seen, "rx", "packets")), (25, 12));
+
+    drop(from);
+    live::remove_pod(lab.prefix(), 1, "shop", "late-0").unwrap();
+    watch.until("the pod to go", |value| named(value).is_none().then_some(()));
+    let value = watch.settled();
+    let other = |direction| sum(&value, "pods", direction, "packets", |pod| pod["other"] == true);
+    assert_eq!((other("tx"), other("rx")), (25, 12), "what it carried stays in the sum");
+    let total = |list| sum(&value, list, "tx", "outer_bytes", |_| true);
+    assert_eq!(total("pods"), total("tunnels"));
+}
+
+#[test]
+fn peers_that_come_and_go() {
+    let lab = TestLab::up(3, 1, Family::V4);
+    let watch = Watch::start(&lab.node(1));
+    let third = |value: &Value| entry(value, "peers", &[("node_address", "172.31.77.3")]).cloned();
+    let (from, to, address) = (lab.pod(1, 1), lab.pod(3, 1), lab.address(3, 1, false));
+    assert_eq!(send::send_udp(&from, &to, address, 9, 100).unwrap(), 9);
+    assert_eq!(number(&third(&watch.settled()).unwrap(), "tx", "packets"), 9);
+
+    live::remove_peer(lab.prefix(), 1, 3, false).unwrap();
+    watch.until("the peer to go", |value| third(value).is_none().then_some(()));
+    let value = watch.settled();
+    assert_eq!(sum(&value, "peers", "tx", "packets", |peer| peer["other"] == true), 9);
+    assert_eq!(sum(&value, "tunnels", "tx", "packets", |_| true), 9);
+
+    live::add_peer(lab.prefix(), 1, 3, false).unwrap();
+    watch.until("the peer to come back", |value| {
+        third(value).filter(|peer| peer["pod_cidrs"][0] == "10.42.3.0/24")
+    });
+    assert_eq!(send::send_udp(&from, &to, address, 4, 100).unwrap(), 4);
+    let value = watch.settled();
+    assert_eq!(number(&third(&value).unwrap(), "tx", "packets"), 4, "it begins at zero");
+    assert_eq!(sum(&value, "peers", "tx", "packets", |_| true), 13);
+}
