@@ -214,7 +214,8 @@ impl Engine {
         };
         if let Err(error) = written {
             tracing::warn!(
-                "cannot note our filters in {}: {error}; after a kill, `overlay-probe cleanup` finds them by name                  but leaves the clsact qdisc",
+                "cannot note our filters in {}: {error}; after a kill, `overlay-probe cleanup` finds them by name but \
+                 leaves the clsact qdisc",
                 leftovers::DIRECTORY
             );
         }
