@@ -12,6 +12,7 @@ pub mod engine;
 pub mod inventory;
 pub mod lab;
 pub mod leftovers;
+pub mod mac;
 pub mod model;
 pub mod netlink;
 pub mod netns;

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 600;
 const WRITTEN: [&str; 7] = ["rs", "toml", "md", "sh", "yml", "yaml", "service"];
 
 /// Hosts that may be named: places to read. Nobody's package mirror, nobody's internal machine.
-const HOSTS: [&str; 17] = [
+const HOSTS: [&str; 18] = [
     "crates.io",
     "docs.kernel.org",
     "docs.rke2.io",
@@ -34,6 +34,7 @@ const HOSTS: [&str; 17] = [
     "no-color.org",
     "prometheus.io",
     "rustup.rs",
+    "www.apache.org",
     "www.rfc-editor.org",
     "www.kernel.org",
 ];

@@ -14,3 +14,5 @@ mod types;
 pub use join::inventory;
 pub use pods::NamedPod;
 pub use types::*;
+
+pub use crate::mac::Mac;

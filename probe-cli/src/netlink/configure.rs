@@ -19,7 +19,7 @@ use rtnetlink::{
 use thiserror::Error;
 
 use crate::{
-    inventory::Mac,
+    mac::Mac,
     netns::{self, Namespace, NetnsError},
 };
 

@@ -16,7 +16,7 @@ use super::{
     error::DecodeError,
     facts::{LinkFact, NeighbourFact},
 };
-use crate::inventory::Mac;
+use crate::mac::Mac;
 
 /// What changed, as far as the inventory is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

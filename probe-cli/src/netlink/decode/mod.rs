@@ -19,7 +19,7 @@ pub(super) use self::{
     route::routes,
 };
 use super::error::DecodeError;
-use crate::inventory::Mac;
+use crate::mac::Mac;
 
 /// Kinds of problems that are told apart; a kernel that sends more is described well enough by these.
 const MAX_PROBLEMS: usize = 16;

@@ -2,7 +2,7 @@
 
 use super::{Message, u32_at};
 use crate::{
-    inventory::Mac,
+    mac::Mac,
     netlink::{
         error::DecodeError,
         facts::{FdbFact, NeighbourFact},
