@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: everything that must hold, on a bare machine too. What it does is a list; each step goes on the
-//! same way a person would run it, and a step that fails does not hide the later ones.
+//! `cargo xtask ci`: everything that must hold, on a bare machine too. What it does is a list, and a step that fails
+//! does not hide the later ones.
 
 mod deny;
 mod install;

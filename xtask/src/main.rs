@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci(args) => Ok(ci::run(&args)),
         Verb::Ebpf(args) => ebpf::run(&args),
-        Verb::Test(args) => test::run(&args),
+        Verb::Test(args) => Ok(test::run(&args)),
     };
     result.unwrap_or_else(|error| {
         ui::error(&error);

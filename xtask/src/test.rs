@@ -39,10 +39,13 @@ enum Part {
 /// Integration tests that read the repository and nothing else: they need neither root nor the built tool.
 const ABOUT_SOURCES: [&str; 2] = ["layering", "tidy"];
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let tally = all(args)?;
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let tally = all(args).unwrap_or_else(|error| {
+        ui::error(&error);
+        Tally::FAILED
+    });
     ui::line(&tally.to_string());
-    Ok(tally.exit_code())
+    tally.exit_code()
 }
 
 /// Every test of every crate.
