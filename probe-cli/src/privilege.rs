@@ -65,7 +65,7 @@ fn missing(has: &CapsHashSet) -> Missing {
     )
 }
 
-/// Gives up everything that following a node does not need: only [`ATTACH`] stays in effect, to attach to tunnels
+/// Gives up everything that following a node does not need: only `ATTACH` stays in effect, to attach to tunnels
 /// that appear later. `CAP_SYS_ADMIN` stays permitted, not effective, and is raised for the moment that turns
 /// run-time statistics on ([`with_admin`]). What is started from here on can gain nothing.
 pub fn give_up() -> Result<(), PrivilegeError> {
