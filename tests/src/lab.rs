@@ -92,9 +92,11 @@ impl Drop for TestLab {
 pub struct TestNetns(String);
 
 impl TestNetns {
-    /// Makes one.
+    /// Makes one under a name that no other test has.
     pub fn new(name: &str) -> Self {
-        let name = format!("t{}{name}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}{name}x{number}", std::process::id());
         sh("ip", &["netns", "add", &name]);
         Self(name)
     }

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use overlay_probe::lab::DEFAULT_PREFIX;
 use probe_tests::{
     hand::Pair,
     lab::TestNetns,
@@ -84,11 +85,12 @@ fn a_reader_that_goes_away_is_no_failure() {
     }
 }
 
-/// Names of links and of network namespaces, as everybody sees them.
+/// Names of links and of a lab's network namespaces, as everybody sees them.
 fn visible() -> BTreeSet<String> {
     let links: serde_json::Value = serde_json::from_str(&sh("ip", &["-j", "link", "show"])).unwrap();
     let links = links.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap().to_owned());
-    links.chain(overlay_probe::netns::list()).collect()
+    let is_of_lab = |name: &String| name.starts_with(DEFAULT_PREFIX);
+    links.chain(overlay_probe::netns::list().into_iter().filter(is_of_lab)).collect()
 }
 
 #[test]
