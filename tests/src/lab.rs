@@ -1,13 +1,16 @@
 //! Labs of a test's own, removed when the test ends, however it ends.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use overlay_probe::{
     lab::{self, Family, LabOptions, registry::Lab},
     netns::{self, Namespace},
 };
 
-use crate::{ns, sh};
+use crate::{ns, sh, wait_for};
 
 /// A lab that lives as long as this.
 pub struct TestLab {
@@ -64,6 +67,22 @@ impl TestLab {
             ns(&self.lab.options.underlay(), &format!("ethtool -K node{} gro off", node.number));
         }
         self.neighbours();
+        self.quiet();
+    }
+
+    /// Waits until nobody reports multicast groups any more: a new address is reported twice, each after up to a second
+    /// (RFC 3810 sections 9.11 and 9.1, RFC 3376 alike), and would be on every count.
+    fn quiet(&self) {
+        const SILENCE: Duration = Duration::from_millis(1200);
+        let counters = || ns(&self.lab.options.underlay(), "ip -j -s link show");
+        let (mut before, mut since) = (counters(), Instant::now());
+        wait_for("the underlay to be quiet", || {
+            let now = counters();
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            (since.elapsed() >= SILENCE).then_some(())
+        });
     }
 
     /// Nodes know each other for good: no ARP and no neighbour discovery on the wire to count.

@@ -29,7 +29,16 @@ fn measured(tunnel: &Value, direction: &str) -> Carried {
 }
 
 /// Sends from a pod of node 1 to a pod of node 2 and holds both nodes' counts against the wire between them.
+///
+/// The interface counters also see what is no tunnel packet: router solicitations and reports of multicast groups, which
+/// come when they like. Then the judges disagree, nothing can be said, and it is measured again.
 fn compare(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) {
+    const TRIES: usize = 4;
+    assert!((0..TRIES).any(|_| agreed(ipv6, gro, &send)), "the judges disagreed {TRIES} times");
+}
+
+/// One measurement; false when the judges disagree.
+fn agreed(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) -> bool {
     let lab = TestLab::up(2, 2, Family::Dual);
     lab.offloads_off();
     if gro {
@@ -56,8 +65,9 @@ fn compare(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr))
     let (forth, back) = (forth.stop(), back.stop());
 
     // The port of the underlay's bridge is the far end of the node's NIC: what it received is what the node sent.
-    assert_eq!(after.received_since(&before), forth, "the judges disagree, forth");
-    assert_eq!(after.sent_since(&before), back, "the judges disagree, back");
+    if (after.received_since(&before), after.sent_since(&before)) != (forth, back) {
+        return false;
+    }
     assert!(forth.packets > 0, "nothing was sent");
 
     let of = |value: &Value| entry(value, "tunnels", &[("name", tunnel)]).unwrap().clone();
@@ -96,6 +106,7 @@ fn compare(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr))
     assert_eq!(measured(peer, "tx"), forth);
     assert_eq!(outer(peer, "rx"), back);
     assert_eq!(sum(&at_sender, "pods", "tx", "skbs", |pod| pod["other"] == true), 0);
+    true
 }
 
 /// Pods and "other", and peers and "other", are all there is.

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 600;
 const WRITTEN: [&str; 7] = ["rs", "toml", "md", "sh", "yml", "yaml", "service"];
 
 /// Hosts that may be named: places to read. Nobody's package mirror, nobody's internal machine.
-const HOSTS: [&str; 18] = [
+const HOSTS: [&str; 19] = [
     "crates.io",
     "docs.kernel.org",
     "docs.rke2.io",
@@ -35,6 +35,7 @@ const HOSTS: [&str; 18] = [
     "prometheus.io",
     "rustup.rs",
     "www.apache.org",
+    "www.w3.org",
     "www.rfc-editor.org",
     "www.kernel.org",
 ];
