@@ -42,9 +42,12 @@ impl Address {
     }
 }
 
-/// Stands for every VNI in a [`crate::table::Key::outer`]: a collect-metadata device, or a packet that shows no VXLAN header.
-/// A VNI has 24 bits, so no real one equals it.
+/// Stands for every VNI in a [`crate::table::Key::outer`]: a collect-metadata device. A VNI has 24 bits, so no real one
+/// equals it.
 pub const VNI_ANY: u32 = u32::MAX;
+
+/// Stands in a [`crate::table::Key::outer`] for the VNI of a quoted packet that is too short to show it. No real VNI either.
+pub const VNI_UNKNOWN: u32 = u32::MAX - 1;
 
 /// A fragmented outer datagram, by what all its fragments share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::classifier, program
 use probe_common::{
     counters::{Losses, OuterCounters},
     event::PmtuEvent,
-    keys::{FragmentKey, FragmentOwner, RX, TX, VNI_ANY},
+    keys::{FragmentKey, FragmentOwner, RX, TX, VNI_ANY, VNI_UNKNOWN},
     limits::{EVENTS_PER_SECOND, TUNNELS},
     table::{Key, PEER_OUTER},
 };
@@ -172,7 +172,7 @@ fn complaint<P: Packet>(packet: &P, skb: Skb, ip: &Ip) -> Result<(), NotIp> {
     let vni = match outer::vni(packet, quoted) {
         Ok(Some(vni)) => vni,
         Err(_) if !P::COMPLETE => return Err(NotIp::Short),
-        _ => VNI_ANY,
+        _ => VNI_UNKNOWN,
     };
     let Some(tunnel) = tunnel(port, quoted.version, vni) else { return Ok(()) };
     let event = PmtuEvent {

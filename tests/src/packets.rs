@@ -169,6 +169,12 @@ pub fn outer_packets() -> Vec<(&'static str, Packet, Option<usize>, u64)> {
         // The one before named the tunnel: addresses and identification are enough for this one.
         ("v4 later fragment", v4().ipv4(17, 40, 0x2001, 0).zeros(40), Some(14 + 20), 1),
         ("v4 of an unknown datagram", unknown, None, 0),
+        (
+            "another VNI",
+            v4().ipv4(17, 24, 0, 0).udp(PORT, 16).bytes(&[8, 0, 0, 0, 0, 0, 99, 0]).zeros(8),
+            None,
+            0,
+        ),
         ("v6", datagram(v6().ipv6(17, udp)), Some(14 + 40 + 16), 0),
         (
             "v6 with hop-by-hop options",

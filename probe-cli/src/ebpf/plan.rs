@@ -6,7 +6,7 @@ use std::{
 };
 
 use probe_common::{
-    keys::{Address, IfaceConfig, VNI_ANY},
+    keys::{Address, IfaceConfig, VNI_ANY, VNI_UNKNOWN},
     limits::{IFACE_PROBES, IFACES},
     table::{Key, PEER_OUTER, POD_ADDRESS, POD_IFINDEX},
 };
@@ -97,7 +97,7 @@ fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32) {
         let vni = tunnel.vni.unwrap_or(VNI_ANY);
         tables.slots.insert(Key::outer(port, family, vni), slot);
         // An ICMP message may quote too little to show the VNI: the first tunnel of the port answers for it.
-        tables.slots.entry(Key::outer(port, family, VNI_ANY)).or_insert(slot);
+        tables.slots.entry(Key::outer(port, family, VNI_UNKNOWN)).or_insert(slot);
     }
 }
 
@@ -202,8 +202,8 @@ mod tests {
         let tables = tables(&inventory, &slots(&inventory));
         let outer = |family, vni| tables.slots.get(&Key::outer(8472, family, vni)).copied();
         assert_eq!(
-            (outer(4, 1), outer(6, 1), outer(4, VNI_ANY), outer(4, 2)),
-            (Some(0), Some(1), Some(0), None)
+            (outer(4, 1), outer(6, 1), outer(4, VNI_UNKNOWN), outer(4, VNI_ANY), outer(4, 2)),
+            (Some(0), Some(1), Some(0), None, None)
         );
         assert_eq!(tables.outer_ports, BTreeMap::from([(8472 / 64, 1 << (8472 % 64))]));
         assert_eq!(tables.slots.get(&Key::mac(1, 0x0200_0000_0001)), Some(&16));
