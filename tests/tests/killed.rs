@@ -146,3 +146,18 @@ fn the_filters_of_a_living_run_are_not_leftovers() {
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     assert_eq!(cleanup(pair.node(1)), "removed 6 filters and qdiscs\n");
 }
+
+#[test]
+fn of_two_runs_the_last_removes_the_qdisc_that_the_first_made() {
+    let pair = Pair::new("klast");
+    let first = Watch::start_with(pair.node(1), &CLSACT);
+    let second = Watch::start_with(pair.node(1), &CLSACT);
+    assert_eq!(first.end(Signal::SIGTERM), Some(0));
+    for interface in [TUNNEL, "u0"] {
+        assert_eq!(filters(pair.node(1), interface).len(), 2, "the second still counts on {interface}");
+    }
+    assert_eq!(second.end(Signal::SIGTERM), Some(0));
+    for interface in [TUNNEL, "u0"] {
+        assert!(!has_clsact(pair.node(1), interface), "{interface}");
+    }
+}

@@ -18,7 +18,7 @@ use crate::{
     name = "overlay-probe",
     version,
     after_help = "Examples:\n  \
-        overlay-probe demo                          see it work on a private three-node network\n  \
+        sudo overlay-probe demo                     see it work on a private three-node network\n  \
         sudo overlay-probe                          watch this node in the terminal\n  \
         sudo overlay-probe watch --format jsonl     one JSON object a second, for scripts\n  \
         sudo overlay-probe --netns ovp-node1 watch  look at a lab node\n\n\

@@ -187,30 +187,30 @@ impl Engine {
 
     /// Notes where our clsact filters are.
     fn note(&mut self) {
-        let places: Vec<_> = self
-            .probe
-            .places()
+        let places = self.probe.places();
+        if places.is_empty() && self.record.is_none() {
+            return;
+        }
+        let directory = Path::new(leftovers::DIRECTORY);
+        let here = netns::current_identity();
+        let made = here.as_ref().map(|here| leftovers::made_qdiscs(directory, *here)).unwrap_or_default();
+        let places: Vec<_> = places
             .into_iter()
             .map(|place| Placed {
                 ifindex: place.ifindex,
                 egress: place.egress,
                 priority: place.priority,
                 handle: place.handle,
-                made_qdisc: place.made_qdisc,
+                made_qdisc: place.made_qdisc || made.contains(&place.ifindex),
             })
             .collect();
-        if places.is_empty() && self.record.is_none() {
-            return;
-        }
         let written = match &mut self.record {
             Some(record) => record.update(places),
-            None => netns::current_identity()
-                .and_then(|here| RunRecord::create(Path::new(leftovers::DIRECTORY), here))
-                .and_then(|mut record| {
-                    record.update(places)?;
-                    self.record = Some(record);
-                    Ok(())
-                }),
+            None => here.and_then(|here| RunRecord::create(directory, here)).and_then(|mut record| {
+                record.update(places)?;
+                self.record = Some(record);
+                Ok(())
+            }),
         };
         if let Err(error) = written {
             tracing::warn!(

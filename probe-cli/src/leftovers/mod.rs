@@ -6,5 +6,5 @@
 mod record;
 mod sweep;
 
-pub use record::{DIRECTORY, Dead, Placed, Record, RunRecord, live_and_dead};
+pub use record::{DIRECTORY, Dead, Placed, Record, RunRecord, live_and_dead, made_qdiscs};
 pub use sweep::{finish, sweep};

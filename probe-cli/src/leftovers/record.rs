@@ -1,6 +1,7 @@
 //! The note that a run with clsact filters keeps in `/run/overlay-probe/run`, locked while it lives.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ pub struct Placed {
     pub priority: u16,
     /// Handle.
     pub handle: u32,
-    /// The run created the qdisc.
+    /// A run of ours created the qdisc.
     pub made_qdisc: bool,
 }
 
@@ -116,6 +117,19 @@ pub fn live_and_dead(directory: &Path) -> io::Result<(Vec<Record>, Vec<Dead>)> {
         }
     }
     Ok((live, dead))
+}
+
+/// Interfaces of a network namespace whose clsact qdisc was made by a run of ours, this one included. Runs share it, and
+/// whoever ends last removes it.
+pub fn made_qdiscs(directory: &Path, netns: (u64, u64)) -> BTreeSet<u32> {
+    let (live, dead) = live_and_dead(directory).unwrap_or_default();
+    let records = live.into_iter().chain(dead.into_iter().map(|(_, record)| record));
+    records
+        .filter(|record| record.netns == netns)
+        .flat_map(|record| record.places)
+        .filter(|place| place.made_qdisc)
+        .map(|place| place.ifindex)
+        .collect()
 }
 
 fn read(file: &File) -> Record {
