@@ -16,7 +16,6 @@ pub mod mac;
 pub mod model;
 pub mod netlink;
 pub mod netns;
-pub mod observed;
 pub mod privilege;
 pub mod procfs;
 pub mod report;

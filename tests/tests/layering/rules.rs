@@ -20,24 +20,23 @@ const fn outside(name: &'static str, may: &'static [&'static str]) -> Module {
 /// Every module, from the bottom to the top. `a::b` is a part of `a` with rules of its own.
 pub(crate) const MODULES: &[Module] = &[
     pure("text", &[]),
-    pure("observed", &[]),
     pure("mac", &[]),
     // Sources.
     outside("privilege", &[]),
     outside("procfs", &[]),
     outside("netns", &["text"]),
     pure("netlink::facts", &["mac"]),
-    outside("netlink", &["mac", "netlink::facts", "netns", "observed", "text"]),
+    outside("netlink", &["mac", "netlink::facts", "netns", "text"]),
     // Facts and counters of one instant. The inventory joins what netlink found out.
-    pure("inventory", &["mac", "netlink::facts", "observed", "text"]),
-    pure("sample", &["inventory", "observed"]),
+    pure("inventory", &["mac", "netlink::facts", "text"]),
+    pure("sample", &["inventory"]),
     // A source of samples; what it counts is said by the inventory.
-    outside("ebpf", &["inventory", "observed", "procfs", "sample", "text"]),
+    outside("ebpf", &["inventory", "procfs", "sample", "text"]),
     // Meaning.
-    pure("model", &["inventory", "observed", "sample", "text"]),
+    pure("model", &["inventory", "sample", "text"]),
     // People and machines.
-    outside("report", &["inventory", "model", "observed", "sample", "text"]),
-    outside("tui", &["inventory", "model", "observed", "sample", "text"]),
+    outside("report", &["inventory", "model", "sample", "text"]),
+    outside("tui", &["inventory", "model", "sample", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["netlink", "netns", "text"]),
     outside("lab", &["inventory", "netlink", "netns", "text"]),
@@ -51,7 +50,6 @@ pub(crate) const MODULES: &[Module] = &[
             "model",
             "netlink",
             "netns",
-            "observed",
             "privilege",
             "procfs",
             "sample",
@@ -68,7 +66,6 @@ pub(crate) const MODULES: &[Module] = &[
             "leftovers",
             "model",
             "netns",
-            "observed",
             "privilege",
             "report",
             "sample",
@@ -95,7 +92,6 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("futures", &["netlink", "tui"]),
     ("netlink_packet_core", &["netlink"]),
     ("netlink_packet_route", &["netlink"]),
-    ("netlink_proto", &["netlink"]),
     ("netlink_sys", &["netlink"]),
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
