@@ -165,3 +165,14 @@ pub fn output(child: &mut Child) -> String {
 
 /// One sampling interval of a [`Watch`].
 pub const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Pods and "other", and peers and "other", are all there is.
+pub fn adds_up(value: &Value) {
+    for direction in ["tx", "rx"] {
+        for field in ["skbs", "packets", "inner_bytes", "outer_bytes", "oversize", "fragments"] {
+            let total = sum(value, "tunnels", direction, field, |_| true);
+            assert_eq!(sum(value, "pods", direction, field, |_| true), total, "pods {direction}.{field}");
+            assert_eq!(sum(value, "peers", direction, field, |_| true), total, "peers {direction}.{field}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use overlay_probe::{
 use probe_tests::{
     judge::{Carried, Counters, Tcpdump},
     lab::TestLab,
-    tool::{Watch, entry, number, sum},
+    tool::{Watch, adds_up, entry, number, sum},
 };
 use serde_json::Value;
 
@@ -107,17 +107,6 @@ fn agreed(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) 
     assert_eq!(outer(peer, "rx"), back);
     assert_eq!(sum(&at_sender, "pods", "tx", "skbs", |pod| pod["other"] == true), 0);
     true
-}
-
-/// Pods and "other", and peers and "other", are all there is.
-fn adds_up(value: &Value) {
-    for direction in ["tx", "rx"] {
-        for field in ["skbs", "packets", "inner_bytes", "outer_bytes", "oversize", "fragments"] {
-            let total = sum(value, "tunnels", direction, field, |_| true);
-            assert_eq!(sum(value, "pods", direction, field, |_| true), total, "pods {direction}.{field}");
-            assert_eq!(sum(value, "peers", direction, field, |_| true), total, "peers {direction}.{field}");
-        }
-    }
 }
 
 fn tcp(from: &Namespace, to: &Namespace, address: IpAddr) {

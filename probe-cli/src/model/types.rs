@@ -188,3 +188,23 @@ impl Flow {
 pub fn overhead_ratio(inner_bytes: u64, outer_bytes: u64) -> Option<f64> {
     (inner_bytes > 0).then(|| outer_bytes as f64 / inner_bytes as f64)
 }
+
+/// Encapsulation's share of the outer bytes in percent, both directions, totals; none while nothing was carried.
+pub fn overhead_share(flow: &Both<Flow>) -> Option<f64> {
+    let total = both(flow);
+    (total.outer_bytes > 0).then(|| {
+        total.outer_bytes.saturating_sub(total.inner_bytes) as f64 / total.outer_bytes as f64 * 100.0
+    })
+}
+
+/// Totals of both directions together.
+pub fn both(flow: &Both<Flow>) -> Counts {
+    let mut total = flow.tx.total;
+    total += flow.rx.total;
+    total
+}
+
+/// True when there was anything at all.
+pub fn carried(flow: &Both<Flow>) -> bool {
+    both(flow).skbs > 0
+}

@@ -210,10 +210,8 @@ fn direction(flow: &Flow) -> Direction {
 
 /// Outer over inner bytes of both directions together.
 fn ratio(flow: &Both<Flow>) -> Option<f64> {
-    model::overhead_ratio(
-        flow.tx.total.inner_bytes + flow.rx.total.inner_bytes,
-        flow.tx.total.outer_bytes + flow.rx.total.outer_bytes,
-    )
+    let total = model::both(flow);
+    model::overhead_ratio(total.inner_bytes, total.outer_bytes)
 }
 
 fn outer(counts: OuterCounts) -> Outer {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
-    model::{Flow, Model, Rates},
+    model::{Flow, Model, Rates, carried, overhead_share},
     sample::Both,
     text,
 };
@@ -58,11 +58,6 @@ fn cost(model: &Model) -> String {
     cost
 }
 
-/// The row "other" is worth a line when it carried something.
-fn carried(flow: &Both<Flow>) -> bool {
-    flow.tx.total.skbs + flow.rx.total.skbs > 0
-}
-
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = tunnel.vni.map_or_else(|| "any".to_owned(), |vni| vni.to_string());
@@ -96,20 +91,10 @@ fn section(out: &mut String, title: &str, rows: impl Iterator<Item = (String, Bo
             rate(&flow.tx, |rate| rate.packets_per_s),
             rate(&flow.rx, |rate| rate.outer_bits_per_s),
             rate(&flow.rx, |rate| rate.packets_per_s),
-            percent(&flow),
+            overhead_share(&flow).map_or_else(|| "-".to_owned(), |share| format!("{share:.1}%")),
             text::si((flow.tx.total.oversize + flow.rx.total.oversize) as f64),
         );
     }
-}
-
-/// Encapsulation bytes as a share of the outer bytes, both directions.
-fn percent(flow: &Both<Flow>) -> String {
-    let inner = flow.tx.total.inner_bytes + flow.rx.total.inner_bytes;
-    let outer = flow.tx.total.outer_bytes + flow.rx.total.outer_bytes;
-    if outer == 0 {
-        return "-".to_owned();
-    }
-    format!("{:.1}%", outer.saturating_sub(inner) as f64 / outer as f64 * 100.0)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    model::{Flow, Rates},
-    sample::{Both, Counts},
+    model::{Flow, Rates, both, overhead_share},
+    sample::Both,
     text,
 };
 
@@ -195,12 +195,12 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::TxPackets => per_second(packets(&flow.tx)),
         ColumnId::Rx => per_second(rate(&flow.rx, measure)),
         ColumnId::RxPackets => per_second(packets(&flow.rx)),
-        ColumnId::Overhead => or_dash(overhead(flow).map(|share| format!("{share:.1}%"))),
+        ColumnId::Overhead => or_dash(overhead_share(flow).map(|share| format!("{share:.1}%"))),
         ColumnId::MeanSize => or_dash(mean_size(flow).map(|bytes| format!("{bytes:.0}"))),
         ColumnId::Segments => or_dash(segments(flow).map(|segments| format!("{segments:.1}"))),
-        ColumnId::Oversize => count(total(flow).oversize),
-        ColumnId::Fragments => count(total(flow).fragments),
-        ColumnId::Total => plain(text::bytes(total(flow).outer_bytes)),
+        ColumnId::Oversize => count(both(flow).oversize),
+        ColumnId::Fragments => count(both(flow).fragments),
+        ColumnId::Total => plain(text::bytes(both(flow).outer_bytes)),
     }
 }
 
@@ -217,37 +217,22 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         ColumnId::Rx => SortValue::Rate(rate(&flow.rx, measure)),
         ColumnId::TxPackets => SortValue::Rate(rate(&flow.tx, Measure::Packets)),
         ColumnId::RxPackets => SortValue::Rate(rate(&flow.rx, Measure::Packets)),
-        ColumnId::Overhead => SortValue::Number(overhead(flow)),
+        ColumnId::Overhead => SortValue::Number(overhead_share(flow)),
         ColumnId::MeanSize => SortValue::Number(mean_size(flow)),
         ColumnId::Segments => SortValue::Number(segments(flow)),
-        ColumnId::Oversize => SortValue::Number(Some(total(flow).oversize as f64)),
-        ColumnId::Fragments => SortValue::Number(Some(total(flow).fragments as f64)),
-        ColumnId::Total => SortValue::Number(Some(total(flow).outer_bytes as f64)),
+        ColumnId::Oversize => SortValue::Number(Some(both(flow).oversize as f64)),
+        ColumnId::Fragments => SortValue::Number(Some(both(flow).fragments as f64)),
+        ColumnId::Total => SortValue::Number(Some(both(flow).outer_bytes as f64)),
     }
 }
 
-/// Encapsulation's share of the outer bytes in percent, both directions, totals; none while nothing was carried.
-pub(super) fn overhead(flow: &Both<Flow>) -> Option<f64> {
-    let total = total(flow);
-    (total.outer_bytes > 0).then(|| {
-        total.outer_bytes.saturating_sub(total.inner_bytes) as f64 / total.outer_bytes as f64 * 100.0
-    })
-}
-
-/// Both directions together.
-pub(super) fn total(flow: &Both<Flow>) -> Counts {
-    let mut total = flow.tx.total;
-    total += flow.rx.total;
-    total
-}
-
 fn mean_size(flow: &Both<Flow>) -> Option<f64> {
-    let total = total(flow);
+    let total = both(flow);
     (total.packets > 0).then(|| total.inner_bytes as f64 / total.packets as f64)
 }
 
 fn segments(flow: &Both<Flow>) -> Option<f64> {
-    Flow { total: total(flow), rate: None }.packets_per_skb()
+    Flow { total: both(flow), rate: None }.packets_per_skb()
 }
 
 /// A count of what should not happen.

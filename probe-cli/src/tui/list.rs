@@ -24,10 +24,26 @@ pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject
     }
 }
 
-fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) -> Vec<Subject<'a>> {
+/// How many rows a tab's table has, "other" not among them.
+pub(super) fn count(state: &State, model: &Model, tab: Tab) -> usize {
+    let named = |all: &mut dyn Iterator<Item = Subject<'_>>| {
+        filtered(state, all).filter(|subject| !subject.is_other()).count()
+    };
+    match tab {
+        Tab::Tunnels => named(&mut subject::tunnels(model)),
+        Tab::Peers => named(&mut subject::peers(model)),
+        Tab::Pods => named(&mut subject::pods(model)),
+        Tab::Overview | Tab::Messages | Tab::Cost => 0,
+    }
+}
+
+fn filtered<'a>(state: &State, all: impl Iterator<Item = Subject<'a>>) -> impl Iterator<Item = Subject<'a>> {
     let wanted = state.filter.to_lowercase();
-    let mut rows: Vec<_> = all
-        .filter(|subject| wanted.is_empty() || subject.words().to_lowercase().contains(&wanted))
+    all.filter(move |subject| wanted.is_empty() || subject.words().to_lowercase().contains(&wanted))
+}
+
+fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) -> Vec<Subject<'a>> {
+    let mut rows: Vec<_> = filtered(state, all)
         .map(|subject| (sort_value(state.look(tab).sort, state.measure, subject), subject.name(), subject))
         .collect();
     let sort = state.look(tab).sort;

@@ -27,7 +27,7 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    /// All, in the order of their numbers.
+    /// All, in the order of their numbers and of the variants.
     pub(super) const ALL: [Self; 6] =
         [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Messages, Self::Cost];
 
@@ -45,8 +45,7 @@ impl Tab {
 
     /// The tab `steps` to the right, round.
     pub(super) fn step(self, steps: usize) -> Self {
-        let at = Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0);
-        Self::ALL.get((at + steps) % Self::ALL.len()).copied().unwrap_or_default()
+        Self::ALL[(self as usize + steps) % Self::ALL.len()]
     }
 }
 
@@ -173,28 +172,12 @@ impl State {
 
     /// How a tab is looked at.
     pub(super) fn look(&self, tab: Tab) -> &Look {
-        let [overview, tunnels, peers, pods, messages, cost] = &self.looks;
-        match tab {
-            Tab::Overview => overview,
-            Tab::Tunnels => tunnels,
-            Tab::Peers => peers,
-            Tab::Pods => pods,
-            Tab::Messages => messages,
-            Tab::Cost => cost,
-        }
+        &self.looks[tab as usize]
     }
 
     /// The same, to change it.
     pub(super) fn look_mut(&mut self, tab: Tab) -> &mut Look {
-        let [overview, tunnels, peers, pods, messages, cost] = &mut self.looks;
-        match tab {
-            Tab::Overview => overview,
-            Tab::Tunnels => tunnels,
-            Tab::Peers => peers,
-            Tab::Pods => pods,
-            Tab::Messages => messages,
-            Tab::Cost => cost,
-        }
+        &mut self.looks[tab as usize]
     }
 
     /// The model on screen: the newest, or the one of the pause.

@@ -2,7 +2,7 @@
 
 use crate::{
     inventory::{PeerKey, PodKey},
-    model::{Flow, Model, PeerRow, PodRow, TunnelRow},
+    model::{Flow, Model, PeerRow, PodRow, TunnelRow, carried},
     sample::Both,
     text,
 };
@@ -47,10 +47,6 @@ pub(super) fn peers(model: &Model) -> impl Iterator<Item = Subject<'_>> {
 /// Pods, with the "other" row when it carried something.
 pub(super) fn pods(model: &Model) -> impl Iterator<Item = Subject<'_>> {
     model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow)).map(Subject::Pod)
-}
-
-fn carried(flow: &Both<Flow>) -> bool {
-    flow.tx.total.skbs + flow.rx.total.skbs > 0
 }
 
 impl<'a> Subject<'a> {

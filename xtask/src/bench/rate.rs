@@ -4,7 +4,6 @@ use std::{
     net::{SocketAddr, UdpSocket},
     path::Path,
     process::Stdio,
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -43,15 +42,12 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     sender.connect(SocketAddr::new(address, receiver.local_addr()?.port()))?;
     // Nothing reads while it is measured: a full socket buffer drops without waking anyone.
     let mut ratios = Vec::new();
-    let stop = AtomicBool::new(false);
-    burst(&sender, SLICE, &stop);
+    burst(&sender, SLICE);
     for round in 0..rounds {
         ui::note(&format!("rate of small packets, round {} of {rounds}", round + 1));
-        let a = burst(&sender, SLICE, &stop);
-        let (b, c) = with_probe(binary, &world.node(1), || {
-            (burst(&sender, SLICE, &stop), burst(&sender, SLICE, &stop))
-        })?;
-        let d = burst(&sender, SLICE, &stop);
+        let a = burst(&sender, SLICE);
+        let (b, c) = with_probe(binary, &world.node(1), || (burst(&sender, SLICE), burst(&sender, SLICE)))?;
+        let d = burst(&sender, SLICE);
         ratios.push((b + c) / (a + d));
     }
     Ok(vec![Row {
@@ -64,11 +60,11 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
 
 /// Packets per second over a slice; sending waits for nothing, so the sender's CPU is the limit and every nanosecond on
 /// the packet's way counts.
-fn burst(sender: &UdpSocket, slice: Duration, stop: &AtomicBool) -> f64 {
+fn burst(sender: &UdpSocket, slice: Duration) -> f64 {
     let payload = [0; PAYLOAD];
     let start = Instant::now();
     let mut sent = 0_u64;
-    while start.elapsed() < slice && !stop.load(Ordering::Relaxed) {
+    while start.elapsed() < slice {
         for _ in 0..BURST {
             // A refusal costs as much as a packet and is rare; it is not counted.
             sent += u64::from(sender.send(&payload).is_ok());

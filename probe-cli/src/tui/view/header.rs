@@ -7,7 +7,7 @@ use crate::{
     model::Model,
     text,
     tui::{
-        list::rows,
+        list,
         state::{State, Tab},
     },
 };
@@ -41,8 +41,7 @@ fn tabs(state: &State, theme: Theme) -> Vec<Span<'static>> {
     for (number, tab) in (1..).zip(Tab::ALL) {
         let count = match (tab, state.shown()) {
             (Tab::Tunnels | Tab::Peers | Tab::Pods, Some(model)) => {
-                let rows = rows(state, model, tab);
-                Some(rows.iter().filter(|row| !row.is_other()).count() as u64)
+                Some(list::count(state, model, tab) as u64)
             }
             (Tab::Messages, Some(model)) => {
                 Some(state.message_count + model.notes.len() as u64).filter(|n| *n > 0)

@@ -19,9 +19,9 @@ use crate::{
 
 /// Draws it.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
-    let all = rows(state, model, Tab::Overview);
+    let tables = [Tab::Tunnels, Tab::Peers, Tab::Pods].map(|tab| (tab, rows(state, model, tab)));
     let selected = state.look(Tab::Overview).selected.as_ref();
-    let chosen = position(&all, selected).and_then(|at| all.get(at)).copied();
+    let chosen = tables.iter().find_map(|(_, rows)| rows.get(position(rows, selected)?)).copied();
     let (top, rest) = paint::split_top(area, (area.height * 2 / 5).clamp(6, 18));
     let title = chosen.map_or_else(|| "all tunnels".to_owned(), Subject::name);
     let values = state.shown_history().values(chosen.map(Subject::key).as_ref(), state.measure);
@@ -33,7 +33,6 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
         paint::words(buf, line, &format!(" ! {words}"), theme.alarm());
         rest = below;
     }
-    let tables = [Tab::Tunnels, Tab::Peers, Tab::Pods].map(|tab| (tab, rows(state, model, tab)));
     let needs = tables.each_ref().map(|(_, rows)| u16::try_from(rows.len().max(1) + 2).unwrap_or(u16::MAX));
     for ((tab, rows), height) in tables.iter().zip(share(needs, rest.height)) {
         let (area, below) = paint::split_top(rest, height);
