@@ -13,7 +13,7 @@ use probe_common::{
     table::{self, Entry, Key},
 };
 
-use crate::frame::Frame;
+use crate::{frame::Frame, skb::Scratch};
 
 /// Tunnel devices, at their interface index modulo the size, or the next free place.
 #[map(name = "TUNNEL_IFACES")]
@@ -79,9 +79,9 @@ pub(crate) static RATE_LIMIT: PerCpuArray<RateLimit> = PerCpuArray::with_max_ent
 #[map(name = "FRAME")]
 pub(crate) static FRAME: PerCpuArray<Frame> = PerCpuArray::with_max_entries(1, 0);
 
-/// One word for a function to pass a result through, see [`crate::skb`].
+/// What a function keeps where the verifier does not follow it, see [`crate::skb`].
 #[map(name = "SCRATCH")]
-pub(crate) static SCRATCH: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// The counter of [`crate::reference`].
 #[map(name = "REF_COUNT")]

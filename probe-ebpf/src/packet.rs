@@ -1,6 +1,6 @@
 //! Access to a packet's bytes. Every read is checked; a read past the end is [`Short`], never a guess.
 
-use crate::extensions::{self, Extensions};
+use crate::extensions::{self, Extensions, Walk};
 
 /// The packet ends before the bytes asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub trait Packet {
     /// The chain of IPv6 extension headers at `start`.
     #[inline(always)]
     fn extensions(&self, start: u32, protocol: u8) -> Result<Extensions, Short> {
-        match extensions::walk(self, start, protocol) {
+        match extensions::walk(self, start, protocol, &mut Walk::default()) {
             extensions::SHORT => Err(Short),
             word => Ok(Extensions(word)),
         }

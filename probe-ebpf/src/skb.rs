@@ -2,11 +2,18 @@
 
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes};
 use probe_ebpf::{
-    extensions::{self, Extensions},
+    extensions::{self, Extensions, Walk},
     packet::{Packet, Short},
 };
 
 use crate::maps::SCRATCH;
+
+/// What a function keeps where the verifier does not follow it.
+#[repr(C)]
+pub(crate) struct Scratch {
+    word: u64,
+    walk: Walk,
+}
 
 /// A socket buffer.
 #[derive(Clone, Copy)]
@@ -142,17 +149,16 @@ impl Packet for Whole {
     }
 }
 
-/// The chain of extension headers, by way of a map value.
-///
-/// The verifier follows every known value through every branch that it decides. It knows nothing of what comes out
-/// of a map, so it looks at the rest of the program once and not once for each possible chain.
+/// The chain of extension headers. A function of its own, so that its code exists once.
 #[inline(never)]
 fn extensions_of(skb: *mut __sk_buff, start: u32, protocol: u32) -> u64 {
-    let word = extensions::walk(&Whole(Skb(skb)), start, protocol as u8);
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return extensions::SHORT };
-    // SAFETY: a live per-CPU map value, only this CPU writes it; volatile, so that it is really read back.
+    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the function ends.
+    let scratch = unsafe { &mut *scratch };
+    let word = extensions::walk(&Whole(Skb(skb)), start, protocol as u8, &mut scratch.walk);
+    // SAFETY: as above; volatile, so that it is really read back: the caller's verification starts afresh.
     unsafe {
-        scratch.write_volatile(word);
-        scratch.read_volatile()
+        (&raw mut scratch.word).write_volatile(word);
+        (&raw const scratch.word).read_volatile()
     }
 }
