@@ -11,6 +11,7 @@ pub mod hand;
 pub mod judge;
 pub mod kernel;
 pub mod lab;
+pub mod needs;
 pub mod packets;
 pub mod terminal;
 pub mod tool;

@@ -6,6 +6,7 @@ use overlay_probe::lab::{Family, live, send};
 use probe_tests::{
     hand::{Pair, TUNNEL},
     lab::TestLab,
+    needs::ways,
     ns,
     tool::{Watch, entry, number, sum},
 };
@@ -59,20 +60,22 @@ fn a_recreated_tunnel_counts_again(attach: &str, is_seen_gone: bool) {
 
 #[test]
 fn a_tunnel_that_goes_and_comes_again_with_the_same_name() {
-    a_recreated_tunnel_counts_again("tcx", true);
-    a_recreated_tunnel_counts_again("clsact", true);
+    for attach in ways() {
+        a_recreated_tunnel_counts_again(attach, true);
+    }
 }
 
 #[test]
 fn a_tunnel_that_is_replaced_at_once() {
-    a_recreated_tunnel_counts_again("tcx", false);
-    a_recreated_tunnel_counts_again("clsact", false);
+    for attach in ways() {
+        a_recreated_tunnel_counts_again(attach, false);
+    }
 }
 
 /// The kernel gives a device the number that its maker asks for: the new one looks exactly like the old.
 #[test]
 fn a_tunnel_that_is_replaced_by_one_with_the_same_number() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("same");
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
         send_from_1(&pair, 10);
@@ -94,7 +97,7 @@ fn a_tunnel_that_is_replaced_by_one_with_the_same_number() {
 
 #[test]
 fn a_second_tunnel_that_appears_later() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("later");
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
         for (node, peer) in [(1, 2), (2, 1)] {
@@ -132,7 +135,7 @@ fn a_namespace_whose_name_is_deleted_is_watched_on() {
 /// With the other node's namespace its end of the veth goes, with that ours, and with that the tunnel on it.
 #[test]
 fn a_node_that_loses_its_underlay_is_watched_on() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("under");
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
         probe_tests::sh("ip", &["netns", "del", pair.node(2)]);

@@ -5,6 +5,8 @@ use nix::sys::signal::Signal;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel::{Held, filters, has_clsact},
+    needs,
+    needs::ways,
     ns,
     tool::{Watch, run},
     wait_for,
@@ -41,7 +43,7 @@ fn killed(pair: &Pair) {
 #[test]
 fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
     let pair = Pair::new("asked");
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
             let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
             let held = Held::by(watch.pid());
@@ -59,6 +61,7 @@ fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
 
 #[test]
 fn killed_with_tcx_nothing_is_left() {
+    needs!(Tcx);
     let pair = Pair::new("ktcx");
     let watch = Watch::start_with(pair.node(1), &["--attach", "tcx"]);
     let held = Held::by(watch.pid());
@@ -86,18 +89,24 @@ fn killed_with_clsact_cleanup_removes_what_is_left() {
 fn killed_with_clsact_the_next_start_removes_what_is_left() {
     let pair = Pair::new("knext");
     killed(&pair);
+    // Each program is there once when that start attaches the same way again.
+    let watch = Watch::start_with(pair.node(1), &CLSACT);
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    assert!(!has_clsact(pair.node(1), TUNNEL));
+}
+
+#[test]
+fn killed_with_clsact_a_start_with_tcx_removes_what_is_left() {
+    needs!(Tcx);
+    let pair = Pair::new("kother");
+    killed(&pair);
     let watch = Watch::start_with(pair.node(1), &["--attach", "tcx"]);
     for interface in [TUNNEL, "u0"] {
         assert_eq!(filters(pair.node(1), interface), Vec::<String>::new());
         assert!(!has_clsact(pair.node(1), interface));
     }
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
-    // And when that start attaches the same way again, each program is there once.
-    killed(&pair);
-    let watch = Watch::start_with(pair.node(1), &CLSACT);
-    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
-    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
-    assert!(!has_clsact(pair.node(1), TUNNEL));
 }
 
 #[test]

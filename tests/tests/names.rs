@@ -12,6 +12,7 @@ use overlay_probe::lab::{Family, live, send};
 use probe_tests::{
     hand::{Pair, TUNNEL},
     lab::TestLab,
+    needs::ways,
     ns,
     tool::{Watch, binary, entry, number, run},
 };
@@ -90,7 +91,7 @@ fn json_holds_the_name_and_no_character_that_acts() {
 
 #[test]
 fn such_an_interface_is_attached_to_and_counts() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("count");
         cursed(&pair, CURSED[0]);
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);

@@ -6,6 +6,7 @@ use overlay_probe::lab::send;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel::{action_packets, filters},
+    needs::ways,
     ns,
     tool::{Watch, entry, number},
 };
@@ -71,7 +72,7 @@ fn seen_by_foreign(pair: &Pair) -> Vec<u64> {
 
 #[test]
 fn a_foreign_filter_goes_on_and_ours_counts_beside_it() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("filter");
         foreign(&pair, 100);
         let count = u64::try_from(COUNT).unwrap();
@@ -100,7 +101,7 @@ fn a_foreign_filter_goes_on_and_ours_counts_beside_it() {
 /// is not seen is then not shown as silence. TCX programs run before every filter.
 #[test]
 fn a_foreign_filter_before_ours_is_told() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("before");
         foreign(&pair, 1);
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
@@ -127,7 +128,7 @@ fn a_foreign_filter_before_ours_is_told() {
 
 #[test]
 fn a_foreign_filter_that_comes_later_stops_nobody() {
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let pair = Pair::new("latecomer");
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
         udp(&pair);
@@ -153,7 +154,8 @@ fn a_foreign_filter_that_comes_later_stops_nobody() {
 
 #[test]
 fn probes_beside_each_other_count_the_same() {
-    for ways in [["tcx", "tcx"], ["clsact", "clsact"], ["tcx", "clsact"], ["clsact", "tcx"]] {
+    let pairs = ways().into_iter().flat_map(|first| ways().into_iter().map(move |second| [first, second]));
+    for ways in pairs {
         let pair = Pair::new("beside");
         let [first, second] = ways.map(|way| Watch::start_with(pair.node(1), &["--attach", way]));
         udp(&pair);
@@ -169,7 +171,7 @@ fn probes_beside_each_other_count_the_same() {
 
 #[test]
 fn a_killed_neighbour_takes_nobody_with_it() {
-    for ways in [["tcx", "tcx"], ["clsact", "clsact"]] {
+    for ways in ways().into_iter().map(|way| [way, way]) {
         let pair = Pair::new("fallen");
         let [first, second] = ways.map(|way| Watch::start_with(pair.node(1), &["--attach", way]));
         assert_eq!(first.end(Signal::SIGKILL), None);

@@ -11,6 +11,7 @@ use overlay_probe::lab::DEFAULT_PREFIX;
 use probe_tests::{
     hand::Pair,
     lab::TestNetns,
+    needs::Feature,
     sh,
     tool::{binary, run},
     wait_for,
@@ -123,4 +124,18 @@ fn the_demo_prints_a_table_and_leaves_nothing() {
     }
     assert_eq!(during, before, "nobody else sees the demo's namespaces while it runs");
     assert_eq!(visible(), before, "and nothing is left");
+}
+
+/// Every kernel of the matrix runs this, and some of them have no TCX.
+#[test]
+fn a_kernel_without_tcx_says_so() {
+    let pair = Pair::new("way");
+    let output = run(&["--netns", pair.node(1), "watch", "--count", "1", "--attach", "tcx"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if Feature::Tcx.missing().is_none() {
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    } else {
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("this kernel has none") && said.contains("leave out --attach tcx"), "{said}");
+    }
 }

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
+    needs::ways,
     tool::{Watch, binary},
 };
 use tempfile::TempDir;
@@ -118,7 +119,7 @@ fn a_running_watch_keeps_only_what_following_needs() {
     const PERFMON: u32 = 38;
     const BPF: u32 = 39;
     let pair = Pair::new("kept");
-    for attach in ["tcx", "clsact"] {
+    for attach in ways() {
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
         // Every tenth interval CAP_SYS_ADMIN is raised for a moment before the line is printed, not after.
         watch.next();

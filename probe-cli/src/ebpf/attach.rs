@@ -83,9 +83,21 @@ impl Attachment {
     }
 }
 
+/// The way to attach: the wanted one if this kernel has it, the best without a wish.
+pub(super) fn choose(wanted: Option<AttachMode>) -> Result<AttachMode, EbpfError> {
+    match wanted {
+        Some(AttachMode::Clsact) => Ok(AttachMode::Clsact),
+        Some(AttachMode::Tcx) => match detect()? {
+            AttachMode::Tcx => Ok(AttachMode::Tcx),
+            AttachMode::Clsact => Err(EbpfError::NoTcx),
+        },
+        None => detect(),
+    }
+}
+
 /// Whether this kernel has TCX: asked by trying, since distributions backport it and builds leave it out
 /// (`CONFIG_NET_XGRESS`). The loopback device exists in every namespace.
-pub(super) fn detect() -> Result<AttachMode, EbpfError> {
+fn detect() -> Result<AttachMode, EbpfError> {
     match SchedClassifier::query_tcx("lo", TcAttachType::Ingress) {
         Ok(_) => Ok(AttachMode::Tcx),
         Err(error) => match program_io_kind(&error).and_then(std::io::Error::raw_os_error) {

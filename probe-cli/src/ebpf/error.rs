@@ -55,6 +55,9 @@ pub enum EbpfError {
         #[source]
         source: Box<aya::programs::ProgramError>,
     },
+    /// TCX was asked for.
+    #[error("cannot attach through TCX: this kernel has none (Linux 6.6 brought it); leave out --attach tcx")]
+    NoTcx,
     /// The clsact qdisc could not be added.
     #[error(
         "cannot add the clsact qdisc to {interface}: {source}",

@@ -52,7 +52,7 @@ pub struct Probe {
 impl Probe {
     /// Loads the embedded object. Nothing is attached yet.
     pub fn load(options: ProbeOptions) -> Result<Self, EbpfError> {
-        let mode = options.mode.map_or_else(attach::detect, Ok)?;
+        let mode = attach::choose(options.mode)?;
         let mut ebpf = object::load(object::OBJECT, options.limits)?;
         let map_bytes = stats::map_bytes(&ebpf);
         Ok(Self {
