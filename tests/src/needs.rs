@@ -8,8 +8,6 @@ use crate::lab::TestNetns;
 /// Something that not every kernel or machine has; named as in `kernels.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
-    /// The kernel's own type information in /sys/kernel/btf.
-    Btf,
     /// A NIC with virtual functions.
     Sriov,
     /// TCX links.
@@ -22,7 +20,6 @@ impl Feature {
     /// Its name in `kernels.toml`.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Btf => "btf",
             Self::Sriov => "sriov",
             Self::Tcx => "tcx",
             Self::Wireguard => "wireguard",
@@ -32,7 +29,6 @@ impl Feature {
     /// Why it is not here; none when it is.
     pub fn missing(self) -> Option<String> {
         match self {
-            Self::Btf => absent("/sys/kernel/btf/vmlinux"),
             Self::Sriov => {
                 let pfs = fs::read_dir("/sys/bus/pci/devices").ok()?.flatten().any(|device| {
                     let total = fs::read_to_string(device.path().join("sriov_totalvfs")).unwrap_or_default();
@@ -56,10 +52,6 @@ impl Feature {
             }
         }
     }
-}
-
-fn absent(path: &str) -> Option<String> {
-    (!fs::exists(path).unwrap()).then(|| format!("there is no {path}"))
 }
 
 /// True when it is here. Else the test is noted as skipped; `test` is its full name.

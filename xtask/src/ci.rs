@@ -11,7 +11,7 @@ use std::{process::ExitCode, time::Instant};
 use anyhow::Result;
 
 use self::report::{Outcome, Report};
-use crate::{ebpf, test, test::tally::Tally, ui};
+use crate::{ebpf, test, test::tally::Tally, ui, vm};
 
 /// Everything that must hold: format, lints, licences, the kernel object, tests, documentation.
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 type Step = (&'static str, fn() -> Result<Outcome>);
 
 /// What is done, in this order: what fails fast comes first, once there is what it needs.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("install", || install::run().map(Outcome::from)),
     ("format", || lint::format().map(Outcome::from)),
     ("clippy", || lint::clippy().map(Outcome::from)),
@@ -33,6 +33,7 @@ const STEPS: [Step; 8] = [
     ("advisories", deny::advisories),
     ("kernel object", kernel_object),
     ("tests", || test::everything().map(Outcome::Tests)),
+    ("kernels", || vm::everything().map(Outcome::Tests)),
     ("documentation", || lint::documentation().map(Outcome::from)),
 ];
 

@@ -6,6 +6,7 @@ mod command;
 mod ebpf;
 mod test;
 mod ui;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ enum Verb {
     Ci(ci::Args),
     Ebpf(ebpf::Args),
     Test(test::Args),
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Ci(args) => Ok(ci::run(&args)),
         Verb::Ebpf(args) => ebpf::run(&args),
         Verb::Test(args) => Ok(test::run(&args)),
+        Verb::Vm(args) => vm::run(&args),
     };
     result.unwrap_or_else(|error| {
         ui::error(&error);

@@ -60,7 +60,7 @@ fn all(args: &Args) -> Result<Tally> {
     if wanted(Part::Unit) {
         let suite = Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips);
         tally += suite.run("unit tests", &args.filter)?;
-        let suite = Suite::new(&targets(|target| ABOUT_SOURCES.contains(&target))?, &skips);
+        let suite = Suite::new(&targets(ABOUT_SOURCES.map(str::to_owned).to_vec()), &skips);
         tally += suite.run("tests of the repository", &args.filter)?;
     }
     if wanted(Part::Netns) {
@@ -83,7 +83,7 @@ fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
             return Ok(Tally::FAILED);
         }
     };
-    let mut suite = Suite::new(&targets(|target| !ABOUT_SOURCES.contains(&target))?, skips);
+    let mut suite = Suite::new(&targets(in_namespaces(|_| true)?), skips);
     suite.env("OVERLAY_PROBE_BIN", &binary);
     // Tests share the kernel's programs and the machine's processors.
     let arguments: Vec<String> =
@@ -91,17 +91,26 @@ fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
     suite.run("tests in network namespaces", &arguments)
 }
 
-/// Arguments that choose some of the integration tests: each file in their folder is one, and each folder with a
-/// `main.rs`.
-fn targets(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+/// Names of the integration tests that run in network namespaces, if they are wanted.
+pub(crate) fn in_namespaces(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    files(|name| !ABOUT_SOURCES.contains(&name) && wanted(name))
+}
+
+/// Names of integration tests: each file in their folder is one, and each folder with a `main.rs`.
+fn files(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let files = tree::files(&tree::root().join("tests/tests"))?;
     let names = files.iter().filter_map(|file| match file.parent().and_then(Path::to_str) {
         Some("") => file.file_stem()?.to_str().filter(|_| file.extension().is_some_and(|end| end == "rs")),
         Some(folder) => Some(folder).filter(|_| file.ends_with(Path::new(folder).join("main.rs"))),
         None => None,
     });
-    let chosen = names.filter(|name| wanted(name)).flat_map(|name| ["--test".to_owned(), name.to_owned()]);
-    Ok(["-p".to_owned(), "probe-tests".to_owned()].into_iter().chain(chosen).collect())
+    Ok(names.filter(|name| wanted(name)).map(str::to_owned).collect())
+}
+
+/// Arguments that choose some of the integration tests.
+fn targets(names: Vec<String>) -> Vec<String> {
+    let chosen = names.into_iter().flat_map(|name| ["--test".to_owned(), name]);
+    ["-p".to_owned(), "probe-tests".to_owned()].into_iter().chain(chosen).collect()
 }
 
 /// Builds the tool as users get it: the tests that count packets send as fast as they can.

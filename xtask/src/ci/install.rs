@@ -8,18 +8,35 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     command::{self, cargo, program},
     ebpf::toolchain,
-    ui,
+    ui, vm,
 };
 
-/// To build, and to run the tests.
-const PACKAGES: [&str; 10] =
-    ["gcc", "g++", "libc6-dev", "iproute2", "tcpdump", "ethtool", "bpftool", "util-linux", "procps", "tmux"];
+/// To build, to run the tests, and to boot other kernels.
+const PACKAGES: [&str; 16] = [
+    "gcc",
+    "g++",
+    "libc6-dev",
+    "iproute2",
+    "tcpdump",
+    "ethtool",
+    "bpftool",
+    "util-linux",
+    "procps",
+    "tmux",
+    "wireguard-tools",
+    "binutils",
+    "busybox-static",
+    "cpio",
+    "kmod",
+    "xz-utils",
+];
 
 /// Judges licences, duplicates and sources.
 const DENY_VERSION: &str = "0.20.2";
 
 pub(super) fn run() -> Result<()> {
     packages()?;
+    vm::install_qemu()?;
     component("rustfmt", "fmt")?;
     component("clippy", "clippy")?;
     let linker = toolchain::linker_version().ok();

@@ -1,0 +1,203 @@
+//! One machine: QEMU's command line, and its output until it ends or hangs.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+use xtask::tree;
+
+use super::{binaries::Binaries, cache::Image, initramfs, kernels::Kernel, verdict::Ending};
+use crate::{
+    command::{self, program},
+    ui,
+};
+
+/// Longer than any file of tests takes on an emulated processor beside another machine.
+const LIMIT_OF_A_FILE: Duration = Duration::from_secs(15 * 60);
+
+/// A machine that is silent for so long hangs: it would have stopped a hanging file of tests itself.
+const SILENCE: Duration = Duration::from_secs(16 * 60);
+
+/// Of two cores, so that programs of the kernel run on more than one at a time.
+const PROCESSORS: &str = "2";
+const MEMORY: &str = "2048";
+
+/// Reports of the kernel that it has failed, as its console shows them (kernel/panic.c, lib/bug.c, mm/kasan).
+const FAULTS: [&str; 5] = ["Kernel panic", "BUG: ", "Oops: ", "general protection fault", "WARNING: "];
+
+/// A machine that is not running yet.
+pub(super) struct Machine<'a> {
+    kernel: &'a Kernel,
+    image: &'a Image,
+    binaries: &'a Binaries,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(kernel: &'a Kernel, image: &'a Image, binaries: &'a Binaries) -> Self {
+        Self { kernel, image, binaries }
+    }
+
+    /// Where its logs are kept.
+    fn logs(&self) -> Result<PathBuf> {
+        let place = tree::root().join("target/vm").join(&self.kernel.version);
+        fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
+        Ok(place)
+    }
+
+    /// Runs the tests.
+    pub(super) fn test(&self) -> Result<Ending> {
+        let logs = self.logs()?;
+        let console = logs.join("console.log");
+        let output = logs.join("output.log");
+        let work = TempDir::new().context("making a directory for the machine")?;
+        let mut qemu = self.qemu(&work, &console, self.settings())?;
+        qemu.args(["-serial", "stdio"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let start = Instant::now();
+        let mut child = Running(qemu.spawn().context("cannot run qemu-system-x86_64")?);
+        let mut log = File::create(&output).with_context(|| format!("making {}", output.display()))?;
+        let mut ending = Ending::default();
+        let silent = stream(&mut child.0, |line| {
+            ending.line(line);
+            ui::line(&format!("{:>5} | {line}", self.kernel.version));
+            writeln!(log, "{line}").with_context(|| format!("writing {}", output.display()))
+        })?;
+        drop(child);
+        ending.took = start.elapsed();
+        if silent {
+            ending.fault(format!("hangs: nothing was heard for {} minutes", SILENCE.as_secs() / 60));
+        }
+        let console = fs::read(&console).with_context(|| format!("reading {}", console.display()))?;
+        for line in String::from_utf8_lossy(&console).lines().filter(|line| is_fault(line)) {
+            ending.fault(format!("the kernel reports: {}", line.trim()));
+        }
+        ending.logs = Some(logs);
+        Ok(ending)
+    }
+
+    /// Gives a shell on this terminal.
+    pub(super) fn shell(&self) -> Result<()> {
+        let work = TempDir::new().context("making a directory for the machine")?;
+        let (rows, columns) = terminal();
+        let mut settings = self.settings();
+        settings.insert("SHELL_WANTED", "yes".to_owned());
+        settings.insert("ROWS", rows);
+        settings.insert("COLUMNS", columns);
+        settings.insert("TERM", std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned()));
+        let mut qemu = self.qemu(&work, &self.logs()?.join("console.log"), settings)?;
+        // The keyboard's signals are for the shell in the machine.
+        qemu.args(["-chardev", "stdio,id=shell,signal=off", "-serial", "chardev:shell"]);
+        command::run(&mut qemu)
+    }
+
+    fn settings(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("KERNEL", self.image.root.display().to_string()),
+            ("LIMIT", LIMIT_OF_A_FILE.as_secs().to_string()),
+            ("RELEASE", self.image.release.clone()),
+            ("REPOSITORY", tree::root().display().to_string()),
+            ("SHELL_WANTED", String::new()),
+            ("STAGE", self.binaries.path().display().to_string()),
+        ])
+    }
+
+    /// Everything but the second serial line.
+    fn qemu(&self, work: &TempDir, console: &Path, settings: BTreeMap<&str, String>) -> Result<Command> {
+        let initramfs = work.path().join("initramfs");
+        initramfs::pack(self.image, settings, &initramfs)?;
+        let mut qemu = program("qemu-system-x86_64");
+        // Not KVM, even where it is: the same machine everywhere, and hosts of CI rarely have it.
+        qemu.args(["-machine", "q35,accel=tcg,kernel-irqchip=split", "-cpu", "max"]);
+        qemu.args(["-smp", PROCESSORS, "-m", MEMORY, "-display", "none", "-no-reboot", "-nodefaults"]);
+        qemu.arg("-kernel").arg(&self.image.vmlinuz).arg("-initrd").arg(&initramfs);
+        // A panic reboots at once, which ends the machine. Guarding against speculation costs an emulator time for nothing.
+        qemu.args(["-append", "console=ttyS0 quiet panic=-1 mitigations=off intel_iommu=on iommu=pt"]);
+        qemu.args(["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"]);
+        // A NIC with virtual functions (Intel 82576) behind a port of its own, for a group of its own in the IOMMU.
+        qemu.args(["-device", "intel-iommu,intremap=on", "-netdev", "user,id=net0,restrict=on"]);
+        qemu.args([
+            "-device",
+            "pcie-root-port,id=port1,chassis=1,slot=1",
+            "-device",
+            "igb,bus=port1,netdev=net0",
+        ]);
+        qemu.arg("-serial").arg(format!("file:{}", console.display()));
+        Ok(qemu)
+    }
+}
+
+/// Gives each line as it comes. True when the machine fell silent and was stopped.
+fn stream(child: &mut Child, mut line: impl FnMut(&str) -> Result<()>) -> Result<bool> {
+    let Some(mut stdout) = child.stdout.take() else { bail!("QEMU has no output") };
+    let (sender, receiver) = mpsc::channel::<Vec<u8>>();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+            if sender.send(buffer.get(..length).unwrap_or_default().to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    let mut rest: Vec<u8> = Vec::new();
+    let silent = loop {
+        match receiver.recv_timeout(SILENCE) {
+            Ok(bytes) => rest.extend(bytes),
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) => break true,
+        }
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            let whole: Vec<u8> = rest.drain(..=end).collect();
+            line(String::from_utf8_lossy(&whole).trim_end())?;
+        }
+    };
+    // What was begun names the test that hangs.
+    if !rest.is_empty() {
+        line(String::from_utf8_lossy(&rest).trim_end())?;
+    }
+    Ok(silent)
+}
+
+/// A process that does not outlive this one's interest in it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn is_fault(line: &str) -> bool {
+    FAULTS.iter().any(|fault| line.contains(fault))
+}
+
+/// Rows and columns, as words for stty.
+fn terminal() -> (String, String) {
+    let size = command::capture(program("stty").arg("size").stdin(Stdio::inherit())).unwrap_or_default();
+    let mut words = size.split_whitespace().map(str::to_owned);
+    (words.next().unwrap_or_else(|| "24".to_owned()), words.next().unwrap_or_else(|| "80".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_kernel_are_recognised() {
+        assert!(is_fault("[   12.1] BUG: kernel NULL pointer dereference, address: 0"));
+        assert!(is_fault("[   12.1] WARNING: CPU: 0 PID: 7 at net/core/dev.c:1 x+0x1"));
+        assert!(is_fault("Kernel panic - not syncing: Attempted to kill init!"));
+        // An emulated processor on a busy host.
+        assert!(!is_fault("rcu: INFO: rcu_preempt self-detected stall on CPU"));
+        assert!(!is_fault("igb 0000:01:00.0: added PHC on eth0"));
+    }
+}
