@@ -120,6 +120,17 @@ fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
     out
 }
 
+/// How long ago something was, in its largest unit: `12s`, `3m`, `5h`, `2d`; `never` when it was not.
+pub fn age(age: Option<Duration>) -> String {
+    match age.map(|age| age.as_secs()) {
+        None => "never".to_owned(),
+        Some(seconds @ 0..120) => format!("{seconds}s"),
+        Some(seconds @ 120..7_200) => format!("{}m", seconds / 60),
+        Some(seconds @ 7_200..172_800) => format!("{}h", seconds / 3_600),
+        Some(seconds) => format!("{}d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,7 +38,8 @@ pub struct TunnelCounters {
     pub udp: u64,
     /// IP packets of any other protocol, later fragments and packets whose protocol cannot be read.
     pub other_protocol: u64,
-    /// Frames to a group address that the device has no destination for and drops: not sent, in no other counter.
+    /// Packets that the device has no destination for and drops, in no other counter: frames to a group address on VXLAN,
+    /// packets that no peer's allowed IPs cover on WireGuard.
     pub unsent: u64,
     /// Packets by size, see [`crate::sizes`].
     pub sizes: [u64; BUCKETS],
@@ -54,6 +55,14 @@ pub struct OuterCounters {
     pub bytes: u64,
     /// Those of them that are fragments.
     pub fragments: u64,
+    /// Those of them that are WireGuard keepalives: data messages without data.
+    pub keepalives: u64,
+    /// The bytes of those.
+    pub keepalive_bytes: u64,
+    /// Those of them that are WireGuard handshake messages: initiation, response, cookie reply.
+    pub handshakes: u64,
+    /// The bytes of those.
+    pub handshake_bytes: u64,
 }
 
 /// What the programs could not tell the user side otherwise.
@@ -91,13 +100,22 @@ mod user {
         )* };
     }
     pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent);
-    pod!(keys::IfaceConfig, keys::FragmentKey, keys::FragmentOwner, crate::table::Entry);
+    pod!(
+        keys::AllowedIp,
+        keys::AllowedPeer,
+        keys::IfaceConfig,
+        keys::FragmentKey,
+        keys::FragmentOwner,
+        crate::table::Entry
+    );
 }
 
 // No padding: the size is the sum of the fields.
 const _: () = assert!(size_of::<Counters>() == 6 * 8);
 const _: () = assert!(size_of::<TunnelCounters>() == (6 + 7 + BUCKETS) * 8);
-const _: () = assert!(size_of::<OuterCounters>() == 3 * 8);
-const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 24);
+const _: () = assert!(size_of::<OuterCounters>() == 7 * 8);
+const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 32);
+const _: () = assert!(size_of::<crate::keys::AllowedIp>() == 20);
+const _: () = assert!(size_of::<crate::keys::AllowedPeer>() == 8);
 const _: () = assert!(size_of::<crate::keys::FragmentKey>() == 40);
 const _: () = assert!(size_of::<crate::event::PmtuEvent>() == 64);

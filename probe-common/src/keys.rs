@@ -19,6 +19,35 @@ pub struct IfaceConfig {
     /// address (`vxlan_xmit` in `drivers/net/vxlan/vxlan_core.c` sends one per destination, and drops the frame
     /// when there is none).
     pub flood: u32,
+    /// MTU of a WireGuard device, which its padding does not go beyond; 0 on every other device.
+    pub wireguard_mtu: u32,
+    /// 1 when all allowed IPs of a WireGuard device are in the trie, so that what matches none is dropped by the device
+    /// (`wg_xmit` in drivers/net/wireguard/device.c); 0 when some found no place.
+    pub allowed_complete: u32,
+}
+
+/// Key of the trie of allowed IPs behind the prefix length, which counts the bits of both fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct AllowedIp {
+    /// Tunnel slot; every bit of it always counts.
+    pub tunnel: u32,
+    /// Address, IPv4 as `::ffff:a.b.c.d`, in network byte order.
+    pub octets: [u8; 16],
+}
+
+/// Bits of [`AllowedIp`] before the address.
+pub const ALLOWED_TUNNEL_BITS: u32 = 32;
+
+/// Whose an allowed IP is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct AllowedPeer {
+    /// Peer slot.
+    pub peer: u32,
+    /// Bytes that the outer IP packet adds to the padded inner one, by the family of the peer's endpoint; 0 for a peer
+    /// without an endpoint, to whom the device sends nothing.
+    pub overhead: u32,
 }
 
 /// An IP address, IPv4 as `::ffff:a.b.c.d`, in network byte order.

@@ -16,6 +16,12 @@ pub const POD_SLOTS: u32 = 256;
 /// Default number of peer slots, over all tunnels: 500 nodes in dual stack, 1,000 in one family.
 pub const PEER_SLOTS: u32 = 1024;
 
+/// Allowed IPs of WireGuard peers in the trie, over all tunnels: flannel gives each peer one network a family, Calico
+/// a few, Cilium one address for each pod. The kernel allocates what is used only, about 100 bytes each.
+pub const fn allowed_ips(peers: u32) -> u32 {
+    peers.saturating_mul(16)
+}
+
 /// Keys in the lookup table for so many pods and peers: a pod has a veth and up to two addresses, a peer a MAC and an
 /// outer address, and every tunnel up to four names.
 pub const fn table_keys(pods: u32, peers: u32) -> u32 {

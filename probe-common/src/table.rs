@@ -28,6 +28,11 @@ pub const PEER_MAC: u32 = 3 << 16;
 pub const PEER_OUTER: u32 = 4 << 16;
 /// UDP port, family and VNI of an outer packet; gives a tunnel slot.
 pub const TUNNEL_OUTER: u32 = 5 << 16;
+/// UDP port that a WireGuard device listens on and sends from; gives a tunnel slot.
+pub const TUNNEL_LISTEN: u32 = 6 << 16;
+/// Endpoint of a WireGuard peer on a tunnel; gives a peer slot. The tunnel slot is above the port here, see
+/// [`Key::endpoint`].
+pub const PEER_ENDPOINT: u32 = 1 << 31;
 /// Not a kind: marks an entry that was removed. Entries behind it stay reachable.
 pub const REMOVED: u32 = u32::MAX;
 
@@ -44,6 +49,13 @@ pub struct Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() == 24);
+
+/// Words of the bitmap of destination ports, and of that of listen ports behind it.
+pub const PORT_WORDS: u32 = 65_536 / 64;
+/// The first half of the bitmap of ports: destination ports of VXLAN.
+pub const PORTS_VXLAN: u32 = 0;
+/// The second half: ports that WireGuard devices listen on.
+pub const PORTS_WIREGUARD: u32 = 1;
 
 /// How far from its home an entry may be. At a load of a quarter, longer runs do not happen in practice; an entry
 /// that finds no place is counted as "other", like one that finds no slot.
@@ -83,6 +95,12 @@ impl Key {
     #[inline]
     pub const fn address(kind: u32, words: [u64; 2]) -> Self {
         Self { words, kind }
+    }
+
+    /// A WireGuard peer's endpoint on a tunnel: peers behind one NAT share an address and differ in the port.
+    #[inline]
+    pub const fn endpoint(tunnel: u32, words: [u64; 2], port: u16) -> Self {
+        Self { words, kind: PEER_ENDPOINT | ((tunnel & 0xff) << 16) | port as u32 }
     }
 
     /// Where the search begins, before it is cut to the table's size. Multiplicative hashing: the upper bits of the

@@ -10,6 +10,7 @@ use probe_ebpf::{
     inner::{self, End, Inner, Meta},
     packet::{Packet, Short},
     segments::Segments,
+    wireguard,
 };
 
 use crate::{maps::FRAME, skb::Skb};
@@ -20,6 +21,7 @@ pub(crate) struct Frame {
     packets: u64,
     bytes: u64,
     address: Address,
+    remote: Address,
     /// The remote end's MAC address, the first byte in the highest bits of 48.
     pub(crate) mac: u64,
     full: u32,
@@ -106,6 +108,7 @@ impl Frame {
         self.version = inner.version.into();
         self.transport = u32::from(inner.transport.number());
         self.address = inner.address;
+        self.remote = inner.remote;
         self.mac = mac;
     }
 
@@ -131,6 +134,18 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The remote end's address, on a device of bare IP packets.
+    #[inline(always)]
+    pub(crate) fn remote(&self) -> &Address {
+        &self.remote
+    }
+
+    /// Bytes of the outer IP packets of WireGuard, see [`wireguard::outer_bytes`].
+    #[inline(always)]
+    pub(crate) fn wireguard_bytes(&self, overhead: u32, mtu: u32) -> u64 {
+        wireguard::outer_bytes(&self.segments(), self.trailer, overhead, mtu)
     }
 
     /// Bytes of the outer IP packets, see [`Inner::outer_bytes`].

@@ -63,6 +63,8 @@ pub struct Inner {
     pub trailer: u32,
     /// Address of the asked end; zero when there is none.
     pub address: Address,
+    /// Address of the other end, read on devices of bare IP packets only: there it names the peer.
+    pub remote: Address,
 }
 
 /// Reads the inner packets.
@@ -90,6 +92,7 @@ pub fn read<P: Packet + ?Sized>(packet: &P, meta: &Meta, end: End) -> Result<Inn
         link: on_wire,
         trailer: 0,
         address: Address { octets: [0; 16] },
+        remote: Address { octets: [0; 16] },
     };
     if link.version == 0 {
         return Ok(inner);
@@ -134,15 +137,23 @@ fn describe<P: Packet + ?Sized>(
         let header = if transport == 0 { 0 } else { ip.header + transport };
         inner.segments = Segments::split(ip_bytes, header, meta.gso_size, meta.gso_segs);
     }
-    let address = match end {
-        End::Source => ip.source(packet),
-        End::Destination => ip.destination(packet),
+    let is_source = match end {
+        End::Source => true,
+        End::Destination => false,
         End::Neither => return Ok(()),
     };
-    match address {
-        Ok(address) => inner.address = address,
-        Err(Short) if !P::COMPLETE => return Err(Short),
-        Err(Short) => {}
+    let ends = if meta.l3 {
+        (ip.address(packet, is_source), ip.address(packet, !is_source))
+    } else {
+        (ip.address(packet, is_source), Ok(inner.remote))
+    };
+    match ends {
+        (Ok(address), Ok(remote)) => {
+            inner.address = address;
+            inner.remote = remote;
+        }
+        _ if !P::COMPLETE => return Err(Short),
+        _ => {}
     }
     Ok(())
 }

@@ -158,6 +158,12 @@ impl Ip {
         }
     }
 
+    /// The source address, or the destination.
+    #[inline(always)]
+    pub fn address<P: Packet + ?Sized>(&self, packet: &P, is_source: bool) -> Result<Address, Short> {
+        if is_source { self.source(packet) } else { self.destination(packet) }
+    }
+
     /// The source address.
     #[inline(always)]
     pub fn source<P: Packet + ?Sized>(&self, packet: &P) -> Result<Address, Short> {

@@ -16,3 +16,4 @@ pub mod link;
 pub mod outer;
 pub mod packet;
 pub mod segments;
+pub mod wireguard;

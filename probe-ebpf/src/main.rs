@@ -4,6 +4,7 @@
 #![no_std]
 #![no_main]
 
+mod datagram;
 mod frame;
 mod maps;
 mod reference;

@@ -2,18 +2,19 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf, lpm_trie},
 };
 use probe_common::{
     counters::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters},
-    keys::{FragmentKey, FragmentOwner, IfaceConfig},
+    keys::{ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig},
     limits::{
-        EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS, table_keys,
+        EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS, allowed_ips,
+        table_keys,
     },
-    table::{self, Entry, Key},
+    table::{self, Entry, Key, PORT_WORDS},
 };
 
-use crate::{frame::Frame, skb::Scratch};
+use crate::{datagram::Datagram, frame::Frame, skb::Scratch};
 
 /// Tunnel devices, at their interface index modulo the size, or the next free place.
 #[map(name = "TUNNEL_IFACES")]
@@ -32,9 +33,15 @@ pub(crate) static LOOKUP: Array<Entry> =
 #[unsafe(no_mangle)]
 static LOOKUP_MASK: u32 = table::size(table_keys(POD_SLOTS, PEER_SLOTS)) - 1;
 
-/// One bit per UDP port that some tunnel uses: spares all other UDP traffic the lookups below.
+/// One bit per UDP port that some tunnel uses: spares all other UDP traffic the lookups below. First the destination
+/// ports of VXLAN, then the ports that WireGuard listens on and sends from.
 #[map(name = "OUTER_PORTS")]
-pub(crate) static OUTER_PORTS: Array<u64> = Array::with_max_entries(65_536 / 64, 0);
+pub(crate) static OUTER_PORTS: Array<u64> = Array::with_max_entries(2 * PORT_WORDS, 0);
+
+/// Allowed IPs of WireGuard peers by longest match.
+#[map(name = "ALLOWED_IPS")]
+pub(crate) static ALLOWED_IPS: LpmTrie<AllowedIp, AllowedPeer> =
+    LpmTrie::with_max_entries(allowed_ips(PEER_SLOTS), 0);
 
 /// Counters by tunnel slot and direction.
 #[map(name = "TUNNEL_COUNTS")]
@@ -79,6 +86,10 @@ pub(crate) static RATE_LIMIT: PerCpuArray<RateLimit> = PerCpuArray::with_max_ent
 #[map(name = "FRAME")]
 pub(crate) static FRAME: PerCpuArray<Frame> = PerCpuArray::with_max_entries(1, 0);
 
+/// The same on an underlay device, see [`crate::datagram`].
+#[map(name = "DATAGRAM")]
+pub(crate) static DATAGRAM: PerCpuArray<Datagram> = PerCpuArray::with_max_entries(1, 0);
+
 /// What a function keeps where the verifier does not follow it, see [`crate::skb`].
 #[map(name = "SCRATCH")]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
@@ -86,6 +97,23 @@ pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(
 /// The counter of [`crate::reference`].
 #[map(name = "REF_COUNT")]
 pub(crate) static REFERENCE_COUNT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// True when a bit of [`OUTER_PORTS`] is set.
+#[inline(always)]
+pub(crate) fn is_port(half: u32, port: u16) -> bool {
+    match OUTER_PORTS.get(half * PORT_WORDS + (u32::from(port) >> 6)) {
+        Some(bits) => bits >> (port & 63) & 1 != 0,
+        None => false,
+    }
+}
+
+/// The peer of a WireGuard tunnel that an address belongs to: the longest match, as `wg_allowedips_lookup_dst` and
+/// `_src` in drivers/net/wireguard/allowedips.c find it.
+#[inline(always)]
+pub(crate) fn allowed(tunnel: u32, address: &Address) -> Option<AllowedPeer> {
+    let ip = AllowedIp { tunnel, octets: address.octets };
+    ALLOWED_IPS.get(lpm_trie::Key::new(ALLOWED_TUNNEL_BITS + 128, ip)).copied()
+}
 
 /// The configuration of an interface; none when it is not, or no longer, ours.
 #[inline(always)]

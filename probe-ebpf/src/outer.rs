@@ -1,4 +1,5 @@
 //! The outer datagram of a tunnel on the underlay: ports, VNI, and the headers that each of its segments repeats.
+//! What is WireGuard's alone is in `wireguard`.
 
 use crate::{
     ip::{self, Ip, NotIp},
@@ -10,6 +11,12 @@ use crate::{
 pub const UDP_BYTES: u32 = 8;
 /// Bytes of a VXLAN header, RFC 7348 section 5.
 pub const VXLAN_BYTES: u32 = 8;
+
+/// UDP source port of the datagram, host byte order.
+#[inline(always)]
+pub fn source_port<P: Packet + ?Sized>(packet: &P, ip: &Ip) -> Result<u16, Short> {
+    packet.u16(ip.start + ip.header)
+}
 
 /// UDP destination port of the datagram, host byte order.
 #[inline(always)]
@@ -26,16 +33,15 @@ pub fn vni<P: Packet + ?Sized>(packet: &P, ip: &Ip) -> Result<Option<u32>, Short
     Ok((flags & 0x08 != 0).then_some(word >> 8))
 }
 
-/// Bytes from the outer IP header to the inner payload, which every segment of a GSO buffer repeats
-/// (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
+/// Bytes from the outer IP header at `start` to the inner payload of the VXLAN frame at `frame`, which every segment of a
+/// GSO buffer repeats (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
 #[inline(always)]
-pub fn segment_header_bytes<P: Packet + ?Sized>(packet: &P, outer: &Ip) -> Result<u32, NotIp> {
-    let frame = outer.start + outer.header + UDP_BYTES + VXLAN_BYTES;
+pub fn segment_header_bytes<P: Packet + ?Sized>(packet: &P, start: u32, frame: u32) -> Result<u32, NotIp> {
     let link = link::ethernet(packet, frame)?;
     let inner = ip::parse(packet, frame + link.bytes, link.version)?;
     let transport = inner.transport_bytes(packet)?;
     if transport == 0 {
         return Err(NotIp::Broken);
     }
-    Ok(inner.start + inner.header + transport - outer.start)
+    Ok(inner.start + inner.header + transport - start)
 }

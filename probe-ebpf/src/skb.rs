@@ -11,7 +11,8 @@ use crate::maps::SCRATCH;
 /// What a function keeps where the verifier does not follow it.
 #[repr(C)]
 pub(crate) struct Scratch {
-    word: u64,
+    /// A result on its way from a function to its caller.
+    pub(crate) word: u64,
     walk: Walk,
 }
 

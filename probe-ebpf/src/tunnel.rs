@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use probe_common::{
     counters::{Counters, TunnelCounters},
-    keys::{IfaceConfig, RX, TX},
+    keys::{AllowedPeer, IfaceConfig, RX, TX},
     limits::TUNNELS,
     sizes,
     table::{Key, POD_ADDRESS, POD_IFINDEX},
@@ -13,7 +13,7 @@ use probe_ebpf::{inner::End, ip};
 use crate::{
     NEXT,
     frame::{self, Frame},
-    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, iface, slot},
+    maps::{PEER_COUNTS, POD_COUNTS, SCRATCH, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
     skb::Skb,
 };
 
@@ -54,9 +54,18 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
             return Some(());
         }
     }
+    let (peer, outer) = if config.wireguard_mtu == 0 {
+        let peer = slot(&Key::mac(tunnel_slot, frame.mac)).unwrap_or(tunnel_slot);
+        (peer, frame.outer_bytes(config.overhead, config.l3 != 0) * copies)
+    } else {
+        let Some(peer) = wireguard_peer::<DIRECTION>(frame, config) else {
+            add!(tunnel.unsent => frame.segments().packets);
+            return Some(());
+        };
+        (peer.peer, frame.wireguard_bytes(peer.overhead, config.wireguard_mtu))
+    };
     let pod = pod::<DIRECTION>(skb, frame);
-    let peer = slot(&Key::mac(tunnel_slot, frame.mac)).unwrap_or(tunnel_slot);
-    let amount = Amount::of(frame, config, copies);
+    let amount = Amount::of(frame, config, outer, copies);
     // SAFETY: as above.
     unsafe {
         amount.add_to(&mut *PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?);
@@ -66,6 +75,53 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     add_kinds(tunnel, frame, amount.packets);
     add_sizes(tunnel, frame, config.budget, copies);
     Some(())
+}
+
+/// The peer that a packet goes to or comes from; none when the device drops it for want of one, which happens on
+/// transmit only: what arrives was let in for its source address.
+#[inline(always)]
+fn wireguard_peer<const DIRECTION: u32>(frame: &Frame, config: &IfaceConfig) -> Option<AllowedPeer> {
+    let word = find_peer(frame, config, u32::from(DIRECTION == TX));
+    if word == NO_PEER {
+        return None;
+    }
+    Some(AllowedPeer { peer: word as u32, overhead: (word >> 32) as u32 })
+}
+
+/// No real answer: there are fewer peer slots.
+const NO_PEER: u64 = u64::MAX;
+
+/// By way of a map value, so that the verifier does not follow each kind of answer through the counting.
+#[inline(never)]
+fn find_peer(frame: *const Frame, config: *const IfaceConfig, is_tx: u32) -> u64 {
+    // SAFETY: live map values.
+    let (frame, config) = unsafe { (&*frame, &*config) };
+    let found = allowed_peer(frame, config, is_tx != 0);
+    let word = found.map_or(NO_PEER, |found| u64::from(found.peer) | (u64::from(found.overhead) << 32));
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return NO_PEER };
+    // SAFETY: a live per-CPU map value, only this CPU uses it; volatile, so that it is really read back.
+    unsafe {
+        (&raw mut (*scratch).word).write_volatile(word);
+        (&raw const (*scratch).word).read_volatile()
+    }
+}
+
+#[inline(always)]
+fn allowed_peer(frame: &Frame, config: &IfaceConfig, is_tx: bool) -> Option<AllowedPeer> {
+    let other = AllowedPeer { peer: config.tunnel, overhead: config.overhead };
+    // What is not IP: `-EPROTONOSUPPORT` in `wg_xmit`.
+    if is_tx && frame.version == 0 {
+        return None;
+    }
+    match allowed(config.tunnel, frame.remote()) {
+        // Without an endpoint: `-EDESTADDRREQ`.
+        Some(peer) if is_tx && peer.overhead == 0 => None,
+        Some(peer) if peer.overhead == 0 => Some(AllowedPeer { overhead: config.overhead, ..peer }),
+        Some(peer) => Some(peer),
+        // Nobody's: `-ENOKEY`.
+        None if is_tx && config.allowed_complete != 0 => None,
+        None => Some(other),
+    }
 }
 
 /// On transmit the interface that a packet came in by names the pod exactly (`skb_iif`); a bridge in between or the
@@ -94,7 +150,7 @@ struct Amount {
 
 impl Amount {
     #[inline(always)]
-    fn of(frame: &Frame, config: &IfaceConfig, copies: u64) -> Self {
+    fn of(frame: &Frame, config: &IfaceConfig, outer: u64, copies: u64) -> Self {
         let segments = frame.segments();
         let mut oversize = 0;
         if segments.full > config.budget {
@@ -106,7 +162,7 @@ impl Amount {
         Self {
             packets: segments.packets * copies,
             inner: segments.bytes * copies,
-            outer: frame.outer_bytes(config.overhead, config.l3 != 0) * copies,
+            outer,
             oversize: oversize * copies,
             fragments: if frame.is_fragment() { copies } else { 0 },
         }

@@ -4,24 +4,17 @@ use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::classifier, program
 use probe_common::{
     counters::{Losses, OuterCounters},
     event::PmtuEvent,
-    keys::{FragmentKey, FragmentOwner, RX, TX, VNI_ANY, VNI_UNKNOWN},
+    keys::{FragmentKey, FragmentOwner, RX, TX, VNI_ANY},
     limits::{EVENTS_PER_SECOND, TUNNELS},
-    table::{Key, PEER_OUTER},
+    table::{Key, PEER_OUTER, TUNNEL_LISTEN},
 };
-use probe_ebpf::{
-    icmp,
-    ip::{self, Fragment, Ip, NotIp},
-    link::{self, Link},
-    outer,
-    packet::Packet,
-    segments::Segments,
-};
+use probe_ebpf::{segments::Segments, wireguard::Kind};
 
 use crate::{
     NEXT,
+    datagram::{self, Datagram},
     maps::{
-        EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, OUTER_PORTS, RATE_LIMIT, UNDER_IFACES, add,
-        iface, slot,
+        EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, RATE_LIMIT, UNDER_IFACES, add, iface, slot,
     },
     skb::Skb,
 };
@@ -41,100 +34,46 @@ pub(crate) fn ovp_underlay_rx(ctx: TcContext) -> i32 {
 }
 
 #[inline(always)]
-fn run<const DIRECTION: u32>(skb: Skb) {
-    let Some(config) = iface(&UNDER_IFACES, skb.ifindex()) else { return };
-    let l3 = config.l3 != 0;
-    if let Err(NotIp::Short) = packet::<_, DIRECTION>(&skb.linear(), skb, l3) {
-        // A packet that ends early even here is no whole datagram of ours.
-        let _ = packet::<_, DIRECTION>(&skb.whole(), skb, l3);
-    }
-}
-
-/// `Short` comes before anything is counted, so that looking again counts once.
-#[inline(always)]
-fn packet<P: Packet, const DIRECTION: u32>(packet: &P, skb: Skb, l3: bool) -> Result<(), NotIp> {
-    let link = if l3 { link::bare(packet, 0) } else { link::ethernet(packet, 0) }?;
-    if link.version == 0 {
-        return Ok(());
-    }
-    let ip = ip::parse(packet, link.bytes, link.version)?;
-    match (ip.protocol, ip.fragment) {
-        (ip::UDP, Fragment::Later) => later_fragment::<P, DIRECTION>(packet, skb, link, &ip),
-        (ip::UDP, _) => datagram::<P, DIRECTION>(packet, skb, link, &ip),
-        (ip::ICMP | ip::ICMPV6, Fragment::None) if DIRECTION == RX => complaint(packet, skb, &ip),
-        _ => Ok(()),
-    }
-}
-
-#[inline(always)]
-fn datagram<P: Packet, const DIRECTION: u32>(packet: &P, skb: Skb, link: Link, ip: &Ip) -> Result<(), NotIp> {
-    let port = outer::destination_port(packet, ip)?;
-    let known = match OUTER_PORTS.get(u32::from(port) >> 6) {
-        Some(bits) => bits >> (port & 63) & 1 != 0,
-        None => false,
-    };
-    if !known {
-        return Ok(());
-    }
-    let Some(vni) = outer::vni(packet, ip)? else { return Ok(()) };
-    let Some(tunnel) = tunnel(port, ip.version, vni) else { return Ok(()) };
-    let peer = peer::<P, DIRECTION>(packet, ip, tunnel)?;
-    let bytes = skb.len().saturating_sub(link.bytes);
-    let gso_size = skb.gso_size();
-    let segments = if gso_size == 0 {
-        Segments::one(bytes)
-    } else {
-        let header = match outer::segment_header_bytes(packet, ip) {
-            Ok(header) => header,
-            Err(NotIp::Short) if !P::COMPLETE => return Err(NotIp::Short),
-            Err(_) => 0,
-        };
-        Segments::split(bytes, header, gso_size, skb.gso_segs())
-    };
-    let mut fragments = 0;
-    if matches!(ip.fragment, Fragment::First) {
-        fragments = 1;
-        let key = fragment_key(packet, ip)?;
-        // A full table evicts the oldest datagram; its fragments are then counted as unknown.
-        let _ = FRAGMENTS.insert(&key, &FragmentOwner { tunnel, peer }, 0);
-    }
-    count::<DIRECTION>(tunnel, peer, segments.packets, segments.bytes, fragments);
-    Ok(())
-}
-
-#[inline(always)]
-fn later_fragment<P: Packet, const DIRECTION: u32>(
-    packet: &P,
-    skb: Skb,
-    link: Link,
-    ip: &Ip,
-) -> Result<(), NotIp> {
-    let key = fragment_key(packet, ip)?;
-    // SAFETY: the value is copied at once; entries are inserted whole.
-    match unsafe { FRAGMENTS.get(&key) }.copied() {
-        Some(owner) => {
-            let bytes = u64::from(skb.len().saturating_sub(link.bytes));
-            count::<DIRECTION>(owner.tunnel, owner.peer, 1, bytes, 1);
+fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
+    let config = iface(&UNDER_IFACES, skb.ifindex())?;
+    let datagram = datagram::parse(skb, DIRECTION, config.l3 != 0)?;
+    let mut kind = Kind::Data;
+    let (tunnel, peer) = match datagram.what {
+        datagram::VXLAN => {
+            let tunnel = vxlan(datagram)?;
+            (tunnel, vxlan_peer::<DIRECTION>(datagram, tunnel))
         }
-        None => lost(|losses| add!(losses.unknown_fragments => 1)),
+        datagram::WIREGUARD => {
+            kind = datagram.kind()?;
+            let own = if DIRECTION == TX { datagram.source_port } else { datagram.destination_port };
+            let tunnel = wireguard(own)?;
+            (tunnel, wireguard_peer::<DIRECTION>(datagram, tunnel))
+        }
+        datagram::LATER_FRAGMENT => {
+            later_fragment::<DIRECTION>(datagram);
+            return Some(());
+        }
+        _ => {
+            if DIRECTION == RX {
+                complaint(datagram, skb.ifindex());
+            }
+            return Some(());
+        }
+    };
+    if datagram.is_first_fragment != 0 {
+        // A full table evicts the oldest datagram; its fragments are then counted as unknown.
+        let _ = FRAGMENTS.insert(&fragment_key(datagram), &FragmentOwner { tunnel, peer }, 0);
     }
-    Ok(())
+    let is_fragment = datagram.is_first_fragment != 0;
+    count::<DIRECTION>(&datagram.segments(skb), FragmentOwner { tunnel, peer }, is_fragment, kind);
+    Some(())
 }
 
+/// Tunnel slot of a VXLAN packet; a collect-metadata device takes every VNI of its port.
 #[inline(always)]
-fn fragment_key<P: Packet>(packet: &P, ip: &Ip) -> Result<FragmentKey, NotIp> {
-    Ok(FragmentKey {
-        source: ip.source(packet)?,
-        destination: ip.destination(packet)?,
-        id: ip.id,
-        reserved: 0,
-    })
-}
-
-/// Tunnel slot of an outer packet; a collect-metadata device takes every VNI of its port.
-#[inline(always)]
-fn tunnel(port: u16, version: u8, vni: u32) -> Option<u32> {
-    let found = match slot(&Key::outer(port, version, vni)) {
+fn vxlan(datagram: &Datagram) -> Option<u32> {
+    let (port, version) = (datagram.destination_port as u16, datagram.version as u8);
+    let found = match slot(&Key::outer(port, version, datagram.vni)) {
         None => slot(&Key::outer(port, version, VNI_ANY)),
         found => found,
     };
@@ -142,52 +81,85 @@ fn tunnel(port: u16, version: u8, vni: u32) -> Option<u32> {
 }
 
 #[inline(always)]
-fn peer<P: Packet, const DIRECTION: u32>(packet: &P, ip: &Ip, tunnel: u32) -> Result<u32, NotIp> {
-    let address = if DIRECTION == TX { ip.destination(packet)? } else { ip.source(packet)? };
-    Ok(slot(&Key::address(PEER_OUTER | tunnel, address.words())).unwrap_or(tunnel))
+fn vxlan_peer<const DIRECTION: u32>(datagram: &Datagram, tunnel: u32) -> u32 {
+    let address = if DIRECTION == TX { &datagram.destination } else { &datagram.source };
+    slot(&Key::address(PEER_OUTER | tunnel, address.words())).unwrap_or(tunnel)
+}
+
+/// Tunnel slot of the WireGuard device that listens on a port.
+#[inline(always)]
+fn wireguard(port: u32) -> Option<u32> {
+    slot(&Key::number(TUNNEL_LISTEN, u64::from(port))).filter(|&slot| slot < TUNNELS)
+}
+
+/// Address and port name the peer: two may share an address behind a NAT.
+#[inline(always)]
+fn wireguard_peer<const DIRECTION: u32>(datagram: &Datagram, tunnel: u32) -> u32 {
+    let (address, port) = if DIRECTION == TX {
+        (&datagram.destination, datagram.destination_port)
+    } else {
+        (&datagram.source, datagram.source_port)
+    };
+    slot(&Key::endpoint(tunnel, address.words(), port as u16)).unwrap_or(tunnel)
 }
 
 #[inline(always)]
-fn count<const DIRECTION: u32>(tunnel: u32, peer: u32, packets: u64, bytes: u64, fragments: u64) {
-    for counters in
-        [OUTER_COUNTS.get_ptr_mut(tunnel * 2 + DIRECTION), OUTER_PEERS.get_ptr_mut(peer * 2 + DIRECTION)]
-    {
+fn later_fragment<const DIRECTION: u32>(datagram: &Datagram) {
+    // SAFETY: the value is copied at once; entries are inserted whole.
+    match unsafe { FRAGMENTS.get(&fragment_key(datagram)) }.copied() {
+        // Only data is long enough to be cut.
+        Some(owner) => count::<DIRECTION>(&Segments::one(datagram.bytes), owner, true, Kind::Data),
+        None => lost(|losses| add!(losses.unknown_fragments => 1)),
+    }
+}
+
+#[inline(always)]
+fn fragment_key(datagram: &Datagram) -> FragmentKey {
+    FragmentKey { source: datagram.source, destination: datagram.destination, id: datagram.id, reserved: 0 }
+}
+
+#[inline(always)]
+fn count<const DIRECTION: u32>(segments: &Segments, owner: FragmentOwner, is_fragment: bool, kind: Kind) {
+    let (packets, bytes) = (segments.packets, segments.bytes);
+    for counters in [
+        OUTER_COUNTS.get_ptr_mut(owner.tunnel * 2 + DIRECTION),
+        OUTER_PEERS.get_ptr_mut(owner.peer * 2 + DIRECTION),
+    ] {
         let Some(counters) = counters else { return };
         // SAFETY: a live per-CPU map value, only this CPU writes it.
         let counters: &mut OuterCounters = unsafe { &mut *counters };
-        add!(counters.packets => packets, counters.bytes => bytes, counters.fragments => fragments);
+        add!(counters.packets => packets, counters.bytes => bytes);
+        if is_fragment {
+            add!(counters.fragments => packets);
+        }
+        match kind {
+            Kind::Data => {}
+            Kind::Keepalive => add!(counters.keepalives => packets, counters.keepalive_bytes => bytes),
+            Kind::Handshake => add!(counters.handshakes => packets, counters.handshake_bytes => bytes),
+        }
     }
 }
 
 /// An ICMP message: an event when it is about the size of a packet that one of our tunnels sent.
 #[inline(always)]
-fn complaint<P: Packet>(packet: &P, skb: Skb, ip: &Ip) -> Result<(), NotIp> {
-    let Some(too_big) = icmp::too_big(packet, ip)? else { return Ok(()) };
-    let quoted = &too_big.quoted;
-    if quoted.protocol != ip::UDP || matches!(quoted.fragment, Fragment::Later) {
-        return Ok(());
-    }
-    let port = outer::destination_port(packet, quoted)?;
-    // RFC 792 asks for no more than the ports; where the quote goes on, the VNI tells tunnels apart.
-    let vni = match outer::vni(packet, quoted) {
-        Ok(Some(vni)) => vni,
-        Err(_) if !P::COMPLETE => return Err(NotIp::Short),
-        _ => VNI_UNKNOWN,
+fn complaint(datagram: &Datagram, ifindex: u32) {
+    let found = match vxlan(datagram) {
+        None => wireguard(datagram.source_port),
+        found => found,
     };
-    let Some(tunnel) = tunnel(port, quoted.version, vni) else { return Ok(()) };
+    let Some(tunnel) = found else { return };
     let event = PmtuEvent {
         // SAFETY: no arguments, no preconditions.
         at: unsafe { bpf_ktime_get_ns() },
-        reporter: ip.source(packet)?,
-        destination: quoted.destination(packet)?,
-        mtu: too_big.mtu,
-        quoted_bytes: quoted.total,
+        reporter: datagram.source,
+        destination: datagram.destination,
+        mtu: datagram.mtu,
+        quoted_bytes: datagram.quoted_bytes,
         tunnel,
-        ifindex: skb.ifindex(),
+        ifindex,
         reserved: 0,
     };
     send(&event);
-    Ok(())
 }
 
 #[inline(always)]

@@ -92,8 +92,8 @@ fn the_inventory_of_a_hand_made_data_plane() {
             .peers
             .iter()
             .map(|peer| {
-                let PeerKey::Mac(mac) = peer.key;
-                (mac.to_string(), peer.node_address.unwrap().to_string(), peer.pod_cidrs[0].to_string())
+                assert!(matches!(peer.key, PeerKey::Mac(_)), "{:?}", peer.key);
+                (peer.key.to_string(), peer.node_address.unwrap().to_string(), peer.pod_cidrs[0].to_string())
             })
             .collect();
         let row = |mac: &str, node: &str, cidr: &str| (mac.to_owned(), node.to_owned(), cidr.to_owned());

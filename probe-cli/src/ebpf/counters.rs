@@ -7,7 +7,7 @@ use probe_common::{
 };
 
 use super::{error::EbpfError, percpu::PerCpu};
-use crate::sample::{Both, Counts, Kinds, OuterCounts};
+use crate::sample::{Both, Counts, Kinds, OuterCounts, OuterPart};
 
 /// All counter maps.
 pub(super) struct CounterMaps {
@@ -127,6 +127,10 @@ fn add_outer(sum: &mut OuterCounters, value: &OuterCounters) {
     sum.packets += value.packets;
     sum.bytes += value.bytes;
     sum.fragments += value.fragments;
+    sum.keepalives += value.keepalives;
+    sum.keepalive_bytes += value.keepalive_bytes;
+    sum.handshakes += value.handshakes;
+    sum.handshake_bytes += value.handshake_bytes;
 }
 
 fn counts(value: &Counters) -> Counts {
@@ -141,7 +145,13 @@ fn counts(value: &Counters) -> Counts {
 }
 
 fn outer_counts(value: &OuterCounters) -> OuterCounts {
-    OuterCounts { packets: value.packets, bytes: value.bytes, fragments: value.fragments }
+    OuterCounts {
+        packets: value.packets,
+        bytes: value.bytes,
+        fragments: value.fragments,
+        keepalives: OuterPart { packets: value.keepalives, bytes: value.keepalive_bytes },
+        handshakes: OuterPart { packets: value.handshakes, bytes: value.handshake_bytes },
+    }
 }
 
 fn kinds(value: &TunnelCounters) -> Kinds {

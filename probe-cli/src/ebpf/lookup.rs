@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, io};
 
 use aya::{
     Ebpf, Pod,
-    maps::{Array, Map, MapData, MapError},
+    maps::{Array, LpmTrie, Map, MapData, MapError, lpm_trie},
 };
-use probe_common::{keys::IfaceConfig, table::Entry};
+use probe_common::{
+    keys::{AllowedIp, AllowedPeer, IfaceConfig},
+    table::Entry,
+};
 
 use super::{
     error::EbpfError,
-    plan::Tables,
+    plan::{Prefix, Tables},
     table::{Table, Write},
 };
 
@@ -20,6 +23,7 @@ pub(super) struct LookupMaps {
     under_ifaces: Named<Array<MapData, IfaceConfig>>,
     outer_ports: Named<Array<MapData, u64>>,
     lookup: Named<Array<MapData, Entry>>,
+    allowed: Named<LpmTrie<MapData, AllowedIp, AllowedPeer>>,
     table: Table,
     current: Tables,
 }
@@ -38,6 +42,7 @@ impl LookupMaps {
             outer_ports: take(ebpf, "OUTER_PORTS")?,
             table: Table::new(lookup.map.len()),
             lookup,
+            allowed: take(ebpf, "ALLOWED_IPS")?,
             current: Tables::default(),
         })
     }
@@ -47,12 +52,16 @@ impl LookupMaps {
         self.tunnel_ifaces.zero_stale(&mut self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
         self.under_ifaces.zero_stale(&mut self.current.under_ifaces, &next.under_ifaces)?;
         self.outer_ports.zero_stale(&mut self.current.outer_ports, &next.outer_ports)?;
+        self.allowed.remove_stale(&mut self.current.allowed, &next.allowed)?;
         self.lookup.write(self.table.remove_stale(&next.slots))
     }
 
     /// Writes what `next` has new. The interfaces come last: counting begins with them.
     pub(super) fn insert(&mut self, next: Tables) -> Result<(), EbpfError> {
         self.lookup.write(self.table.insert_new(&next.slots))?;
+        for (prefix, peer) in fresh(&self.current.allowed, &next.allowed) {
+            self.allowed.set(&prefix, peer)?;
+        }
         self.outer_ports.set_new(&self.current.outer_ports, &next.outer_ports)?;
         self.under_ifaces.set_new(&self.current.under_ifaces, &next.under_ifaces)?;
         self.tunnel_ifaces.set_new(&self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
@@ -60,9 +69,9 @@ impl LookupMaps {
         Ok(())
     }
 
-    /// Keys that found no place in the table: what they name counts as "other".
+    /// Keys that found no place in their table: what they name counts as "other".
     pub(super) fn unplaced(&self) -> u64 {
-        self.table.unplaced()
+        self.table.unplaced() + self.current.allowed_left_out
     }
 }
 
@@ -72,6 +81,35 @@ impl Named<Array<MapData, Entry>> {
             self.map.set(index, entry, 0).map_err(|source| self.error("write", source))?;
         }
         Ok(())
+    }
+}
+
+impl Named<LpmTrie<MapData, AllowedIp, AllowedPeer>> {
+    /// Takes out what `next` does not have. What it has for another peer leads to the tunnel's "other" until the new
+    /// peer's counters are ready: an entry is replaced in one step (`trie_update_elem` in kernel/bpf/lpm_trie.c), so no
+    /// packet finds it missing.
+    fn remove_stale(
+        &mut self,
+        current: &mut BTreeMap<Prefix, AllowedPeer>,
+        next: &BTreeMap<Prefix, AllowedPeer>,
+    ) -> Result<(), EbpfError> {
+        for prefix in stale(current, next) {
+            let key = lpm_trie::Key::new(prefix.bits, prefix.ip);
+            self.map.remove(&key).map_err(|source| self.error("delete from", source))?;
+            current.remove(&prefix);
+        }
+        for (prefix, peer) in current {
+            if let Some(wanted) = next.get(prefix).filter(|wanted| wanted.peer != peer.peer) {
+                *peer = AllowedPeer { peer: prefix.ip.tunnel, overhead: wanted.overhead };
+                self.set(prefix, *peer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, prefix: &Prefix, peer: AllowedPeer) -> Result<(), EbpfError> {
+        let key = lpm_trie::Key::new(prefix.bits, prefix.ip);
+        self.map.insert(&key, peer, 0).map_err(|source| self.error("write", source))
     }
 }
 

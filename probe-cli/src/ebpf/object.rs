@@ -47,6 +47,7 @@ pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
     let mask = entries - 1;
     for (map, entries) in [
         ("LOOKUP", entries),
+        ("ALLOWED_IPS", limits::allowed_ips(peers)),
         ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
         ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
         ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),

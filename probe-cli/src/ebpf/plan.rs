@@ -1,24 +1,38 @@
 //! What the lookup maps and hooks must be for an inventory. Pure.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
 };
 
+use ipnet::IpNet;
 use probe_common::{
-    keys::{Address, IfaceConfig, VNI_ANY, VNI_UNKNOWN},
+    keys::{ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, IfaceConfig, VNI_ANY, VNI_UNKNOWN},
     limits::{IFACE_PROBES, IFACES},
-    table::{Key, PEER_OUTER, POD_ADDRESS, POD_IFINDEX},
+    table::{
+        Key, PEER_OUTER, POD_ADDRESS, POD_IFINDEX, PORT_WORDS, PORTS_VXLAN, PORTS_WIREGUARD, TUNNEL_LISTEN,
+    },
 };
 
 use super::{attach::Hook, slots::Slots};
-use crate::inventory::{Inventory, Mac, PeerKey, PodKey, Tunnel};
+use crate::inventory::{Inventory, Mac, Peer, PeerKey, PodKey, Tunnel, TunnelKind, Underlay};
 
 /// Slots of everything that is counted.
 pub(super) struct AllSlots {
     pub(super) tunnels: Slots<u32>,
     pub(super) peers: Slots<(u32, PeerKey)>,
     pub(super) pods: Slots<PodKey>,
+    /// Places in the trie of allowed IPs.
+    pub(super) allowed_ips: u32,
+}
+
+/// A prefix in the trie of allowed IPs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Prefix {
+    /// Bits that count, those of the tunnel slot included.
+    pub(super) bits: u32,
+    /// Tunnel slot and address.
+    pub(super) ip: AllowedIp,
 }
 
 /// Contents of the lookup maps.
@@ -32,28 +46,26 @@ pub(super) struct Tables {
     pub(super) outer_ports: BTreeMap<u32, u64>,
     /// Slots by key of the lookup table.
     pub(super) slots: BTreeMap<Key, u32>,
+    /// Peers by allowed IP.
+    pub(super) allowed: BTreeMap<Prefix, AllowedPeer>,
+    /// Allowed IPs that found no place in the trie.
+    pub(super) allowed_left_out: u64,
 }
 
 /// The tables for `inventory`, for what has a slot.
 pub(super) fn tables(inventory: &Inventory, slots: &AllSlots) -> Tables {
     let mut tables = Tables::default();
+    let incomplete = add_allowed(&mut tables, inventory, slots);
     for tunnel in &inventory.tunnels {
         if let Some(slot) = slots.tunnels.get(&tunnel.ifindex) {
-            add_tunnel(&mut tables, tunnel, slot);
+            add_tunnel(&mut tables, tunnel, slot, !incomplete.contains(&slot));
         }
     }
     for peer in &inventory.peers {
-        let (Some(tunnel), Some(slot)) =
+        if let (Some(tunnel), Some(slot)) =
             (slots.tunnels.get(&peer.tunnel), slots.peers.get(&(peer.tunnel, peer.key)))
-        else {
-            continue;
-        };
-        match peer.key {
-            PeerKey::Mac(mac) => tables.slots.insert(Key::mac(tunnel, number(mac)), slot),
-        };
-        if let Some(node) = peer.node_address {
-            // Two VTEPs behind one address: the first keeps the outer packets, the inventory notes the fault.
-            tables.slots.entry(Key::address(PEER_OUTER | tunnel, address(node).words())).or_insert(slot);
+        {
+            add_peer(&mut tables, peer, tunnel, slot);
         }
     }
     for pod in &inventory.pods {
@@ -68,7 +80,70 @@ pub(super) fn tables(inventory: &Inventory, slots: &AllSlots) -> Tables {
     tables
 }
 
-fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32) {
+/// The allowed IPs of all WireGuard peers. Those of a peer without a slot lead to its tunnel's "other". When there are too
+/// many, the longest go first, so that what is there is right; gives the tunnels that are not complete.
+fn add_allowed(tables: &mut Tables, inventory: &Inventory, slots: &AllSlots) -> BTreeSet<u32> {
+    let mut wanted: BTreeMap<Prefix, AllowedPeer> = BTreeMap::new();
+    for peer in &inventory.peers {
+        let (Some(wireguard), Some(tunnel)) = (peer.wireguard, slots.tunnels.get(&peer.tunnel)) else {
+            continue;
+        };
+        let slot = slots.peers.get(&(peer.tunnel, peer.key)).unwrap_or(tunnel);
+        let value = AllowedPeer { peer: slot, overhead: wireguard.overhead().unwrap_or(0) };
+        for net in &peer.pod_cidrs {
+            wanted.entry(prefix(tunnel, *net)).or_insert(value);
+        }
+    }
+    let room = usize::try_from(slots.allowed_ips).unwrap_or(usize::MAX);
+    let mut incomplete = BTreeSet::new();
+    // By length: the bits come first in the order.
+    for (prefix, value) in wanted.into_iter().rev() {
+        if tables.allowed.len() < room {
+            tables.allowed.insert(prefix, value);
+        } else {
+            tables.allowed_left_out += 1;
+            incomplete.insert(prefix.ip.tunnel);
+        }
+    }
+    // Peers that could not be read have allowed IPs, too.
+    let unread = inventory
+        .tunnels
+        .iter()
+        .filter(|tunnel| tunnel.kind == TunnelKind::Wireguard && tunnel.port.is_none());
+    incomplete.extend(unread.filter_map(|tunnel| slots.tunnels.get(&tunnel.ifindex)));
+    incomplete
+}
+
+fn prefix(tunnel: u32, net: IpNet) -> Prefix {
+    let before = if net.addr().is_ipv4() { 96 } else { 0 };
+    Prefix {
+        bits: ALLOWED_TUNNEL_BITS + before + u32::from(net.prefix_len()),
+        ip: AllowedIp { tunnel, octets: address(net.network()).octets },
+    }
+}
+
+/// What names a peer in packets.
+fn add_peer(tables: &mut Tables, peer: &Peer, tunnel: u32, slot: u32) {
+    let words = |of| address(of).words();
+    match (peer.key, peer.wireguard) {
+        (PeerKey::Mac(mac), _) => {
+            tables.slots.insert(Key::mac(tunnel, number(mac)), slot);
+            if let Some(node) = peer.node_address {
+                // Two VTEPs behind one address: the first keeps the outer packets, the inventory notes the fault.
+                tables.slots.entry(Key::address(PEER_OUTER | tunnel, words(node))).or_insert(slot);
+            }
+        }
+        (PeerKey::PublicKey(_), wireguard) => {
+            if let Some(endpoint) = wireguard.and_then(|wireguard| wireguard.endpoint) {
+                let key = Key::endpoint(tunnel, words(endpoint.ip()), endpoint.port());
+                tables.slots.entry(key).or_insert(slot);
+            }
+        }
+    }
+}
+
+fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32, is_complete: bool) {
+    let is_wireguard = tunnel.kind == TunnelKind::Wireguard;
     place(
         &mut tables.tunnel_ifaces,
         IfaceConfig {
@@ -78,16 +153,23 @@ fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32) {
             budget: tunnel.budget(),
             l3: u32::from(tunnel.l3),
             flood: tunnel.flood,
+            wireguard_mtu: if is_wireguard { tunnel.mtu } else { 0 },
+            allowed_complete: u32::from(is_wireguard && is_complete),
         },
     );
-    if let Some(underlay) = &tunnel.underlay {
+    for Underlay { ifindex, l3, .. } in tunnel.underlays() {
         place(
             &mut tables.under_ifaces,
-            IfaceConfig { ifindex: underlay.ifindex, l3: u32::from(underlay.l3), ..IfaceConfig::default() },
+            IfaceConfig { ifindex: *ifindex, l3: u32::from(*l3), ..IfaceConfig::default() },
         );
     }
     let Some(port) = tunnel.port else { return };
-    *tables.outer_ports.entry(u32::from(port) >> 6).or_default() |= 1 << (port & 63);
+    let half = if is_wireguard { PORTS_WIREGUARD } else { PORTS_VXLAN };
+    *tables.outer_ports.entry(half * PORT_WORDS + (u32::from(port) >> 6)).or_default() |= 1 << (port & 63);
+    if is_wireguard {
+        tables.slots.insert(Key::number(TUNNEL_LISTEN, u64::from(port)), slot);
+        return;
+    }
     let families: &[u8] = match tunnel.outer_family {
         Some(4) => &[4],
         Some(6) => &[6],
@@ -121,9 +203,7 @@ pub(super) fn hooks(inventory: &Inventory, tables: &Tables) -> BTreeMap<(u32, Ho
             continue;
         }
         hooks.insert((tunnel.ifindex, Hook::Tunnel), tunnel.name.clone());
-        if let Some(underlay) = &tunnel.underlay
-            && placed(&tables.under_ifaces, underlay.ifindex)
-        {
+        for underlay in tunnel.underlays().filter(|u| placed(&tables.under_ifaces, u.ifindex)) {
             hooks.insert((underlay.ifindex, Hook::Underlay), underlay.name.clone());
         }
     }
@@ -160,7 +240,9 @@ mod tests {
             outer_family: Some(family),
             underlay: Some(Underlay { name: "eth0".to_owned(), ifindex: 2, mtu: 1500, l3: false }),
             mtu: 1450,
+            more_underlays: vec![],
             mac: None,
+            public_key: None,
             addresses: vec![],
             external: vni.is_none(),
             l3: false,
@@ -170,8 +252,12 @@ mod tests {
     }
 
     fn slots(inventory: &Inventory) -> AllSlots {
-        let mut slots =
-            AllSlots { tunnels: Slots::new(0, 16), peers: Slots::new(16, 4), pods: Slots::new(1, 4) };
+        let mut slots = AllSlots {
+            tunnels: Slots::new(0, 16),
+            peers: Slots::new(16, 4),
+            pods: Slots::new(1, 4),
+            allowed_ips: 5,
+        };
         slots.tunnels.assign(inventory.tunnels.iter().map(|t| t.ifindex));
         slots.peers.assign(inventory.peers.iter().map(|p| (p.tunnel, p.key)));
         slots.pods.assign(inventory.pods.iter().map(Pod::key));
@@ -188,6 +274,7 @@ mod tests {
                 key: PeerKey::Mac(mac),
                 node_address: "fd00::2".parse().ok(),
                 pod_cidrs: vec![],
+                wireguard: None,
             }],
             pods: vec![Pod {
                 namespace: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aya::Ebpf;
-use probe_common::limits::TUNNELS;
+use probe_common::limits::{self, TUNNELS};
 
 use super::{
     attach::{self, AttachMode, Attachment, Hook, LinkPlace},
@@ -42,8 +42,8 @@ pub struct Probe {
     /// Counts of pods and peers that are gone: they stay in "other", so that the parts keep adding up.
     gone_pods: Both<Counts>,
     gone_peers: BTreeMap<u32, PeerSample>,
-    /// Underlay device of each tunnel, by interface index.
-    underlays: BTreeMap<u32, u32>,
+    /// Underlay devices of each tunnel, by interface index.
+    underlays: BTreeMap<u32, Vec<u32>>,
     map_bytes: u64,
     timing: Option<Timing>,
     ebpf: Ebpf,
@@ -65,6 +65,7 @@ impl Probe {
                 tunnels: Slots::new(0, TUNNELS),
                 peers: Slots::new(TUNNELS, options.limits.peers),
                 pods: Slots::new(1, options.limits.pods),
+                allowed_ips: limits::allowed_ips(options.limits.peers),
             },
             gone_pods: Both::default(),
             gone_peers: BTreeMap::new(),
@@ -122,7 +123,7 @@ impl Probe {
         self.underlays = inventory
             .tunnels
             .iter()
-            .filter_map(|tunnel| tunnel.underlay.as_ref().map(|underlay| (tunnel.ifindex, underlay.ifindex)))
+            .map(|tunnel| (tunnel.ifindex, tunnel.underlays().map(|underlay| underlay.ifindex).collect()))
             .collect();
         Ok(self.attach(&hooks))
     }
@@ -179,10 +180,11 @@ impl Probe {
         let mut sample = Sample::default();
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
         for &(ifindex, slot) in &tunnels {
-            let watched = self
-                .underlays
-                .get(&ifindex)
-                .is_some_and(|underlay| self.attached.contains_key(&(*underlay, Hook::Underlay)));
+            // Half of what leaves by two devices would be no figure at all.
+            let watched = self.underlays.get(&ifindex).is_some_and(|below| {
+                let attached = |&device: &u32| self.attached.contains_key(&(device, Hook::Underlay));
+                !below.is_empty() && below.iter().all(attached)
+            });
             let (counts, kinds) = self.counters.tunnel(slot)?;
             let outer = if watched { Some(self.counters.outer(slot)?) } else { None };
             sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });

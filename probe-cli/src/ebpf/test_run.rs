@@ -76,6 +76,7 @@ impl Bench {
                 tunnels: Slots::new(0, probe_common::limits::TUNNELS),
                 peers: Slots::new(probe_common::limits::TUNNELS, limits.peers),
                 pods: Slots::new(1, limits.pods),
+                allowed_ips: probe_common::limits::allowed_ips(limits.peers),
             },
             ebpf,
         };

@@ -46,6 +46,8 @@ pub struct Engine {
     next: Instant,
     interval: Duration,
     ticks: u64,
+    /// A WireGuard device or peer is another than in the inventory.
+    wireguard_changed: bool,
     /// The kernel let us measure our programs; no more tries after a refusal.
     measurable: bool,
     /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
@@ -61,7 +63,7 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
-        let source = InventorySource::open()?;
+        let mut source = InventorySource::open()?;
         let inventory = source.read().await?;
         if inventory.tunnels.is_empty() {
             return Err(EngineError::NoOverlay);
@@ -79,6 +81,7 @@ impl Engine {
             next: Instant::now() + options.interval,
             interval: options.interval,
             ticks: 0,
+            wireguard_changed: false,
             measurable: true,
             record: None,
             problems: Vec::new(),
@@ -115,7 +118,7 @@ impl Engine {
             .tunnels
             .iter()
             .find_map(|tunnel| {
-                let underlay = tunnel.underlay.as_ref().filter(|u| u.ifindex == ifindex);
+                let underlay = tunnel.underlays().find(|u| u.ifindex == ifindex);
                 if tunnel.ifindex == ifindex {
                     Some(tunnel.name.clone())
                 } else {
@@ -147,6 +150,9 @@ impl Engine {
             self.follow().await?;
         }
         let now = self.sample()?;
+        if self.wireguard_changed {
+            self.refresh.change(procfs::monotonic());
+        }
         let model = self.model(&now, Some(&self.before));
         self.before = now;
         self.ticks += 1;
@@ -236,6 +242,7 @@ impl Engine {
         let mut sample = self.probe.read()?;
         sample.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         sample.monotonic = procfs::monotonic();
+        (sample.wireguard, self.wireguard_changed) = self.source.wireguard(&self.inventory.tunnels);
         sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
         sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
         Ok(sample)
@@ -277,6 +284,7 @@ fn without(inventory: &Inventory, gone: &BTreeSet<u32>) -> Inventory {
     left.peers.retain(|peer| !gone.contains(&peer.tunnel));
     for tunnel in &mut left.tunnels {
         tunnel.underlay.take_if(|underlay| gone.contains(&underlay.ifindex));
+        tunnel.more_underlays.retain(|underlay| !gone.contains(&underlay.ifindex));
     }
     left
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::Mac;
-use crate::netlink::facts::{AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType};
+use crate::netlink::facts::{
+    AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, WIREGUARD, WireguardFact,
+};
 
 /// The facts, indexed once.
 pub(super) struct Index<'a> {
@@ -18,6 +20,9 @@ pub(super) struct Index<'a> {
     routes: HashMap<u32, Vec<&'a RouteFact>>,
     fdb: HashMap<u32, Vec<&'a FdbFact>>,
     neighbours: HashMap<u32, Vec<&'a NeighbourFact>>,
+    wireguard: HashMap<u32, &'a WireguardFact>,
+    /// Routes by no tunnel device: those that outer packets can take.
+    below: Vec<&'a RouteFact>,
 }
 
 impl<'a> Index<'a> {
@@ -26,9 +31,15 @@ impl<'a> Index<'a> {
         for fact in &facts.addresses {
             owners.entry(fact.address.addr()).or_default().push(fact.ifindex);
         }
+        let links: HashMap<u32, &LinkFact> = facts.links.iter().map(|link| (link.ifindex, link)).collect();
+        let by_tunnel = |route: &&RouteFact| {
+            route.ifindex.and_then(|ifindex| links.get(&ifindex)).is_some_and(|link| is_tunnel(link))
+        };
         Self {
             facts,
-            links: facts.links.iter().map(|link| (link.ifindex, link)).collect(),
+            below: facts.routes.iter().filter(|route| !by_tunnel(route)).collect(),
+            wireguard: facts.wireguard.iter().map(|device| (device.ifindex, device)).collect(),
+            links,
             names: facts.links.iter().map(|link| (link.name.as_str(), link)).collect(),
             owners,
             addresses: grouped(&facts.addresses, |fact| Some(fact.ifindex)),
@@ -67,18 +78,24 @@ impl<'a> Index<'a> {
         self.neighbours.get(&ifindex).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// What the kernel told of a WireGuard device.
+    pub(super) fn wireguard(&self, ifindex: u32) -> Option<&'a WireguardFact> {
+        self.wireguard.get(&ifindex).copied()
+    }
+
     /// The route that a packet to `address` takes by the main table, tunnel devices left aside: the longest prefix,
     /// among those the smallest metric.
     pub(super) fn best_route(&self, address: IpAddr) -> Option<&'a RouteFact> {
-        self.facts
-            .routes
-            .iter()
-            .filter(|route| route.destination.contains(&address))
-            .filter(|route| {
-                let device = route.ifindex.and_then(|ifindex| self.link(ifindex));
-                device.is_none_or(|link| link.vxlan.is_none())
-            })
-            .min_by_key(|route| (u8::MAX - route.destination.prefix_len(), route.metric))
+        self.best_routes(address).next()
+    }
+
+    /// The same with every next hop of a multipath route.
+    pub(super) fn best_routes(&self, address: IpAddr) -> impl Iterator<Item = &'a RouteFact> {
+        let order = |route: &RouteFact| (u8::MAX - route.destination.prefix_len(), route.metric);
+        let candidates = || self.below.iter().copied().filter(move |r| r.destination.contains(&address));
+        let best = candidates().map(order).min();
+        candidates()
+            .filter(move |route| Some(order(route)) == best)
             .filter(|route| route.kind == RouteType::Unicast)
     }
 
@@ -93,6 +110,16 @@ impl<'a> Index<'a> {
             .filter(|route| route.kind == RouteType::Unicast)
             .min_by_key(|route| route.metric)
     }
+}
+
+/// A device of a kind that the inventory knows as a tunnel.
+pub(super) fn is_tunnel(link: &LinkFact) -> bool {
+    link.vxlan.is_some() || is_wireguard(link)
+}
+
+/// By its kind, never by its name.
+pub(super) fn is_wireguard(link: &LinkFact) -> bool {
+    link.kind.as_deref() == Some(WIREGUARD)
 }
 
 fn grouped<T>(facts: &[T], key: impl Fn(&T) -> Option<u32>) -> HashMap<u32, Vec<&T>> {

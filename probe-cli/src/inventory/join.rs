@@ -1,6 +1,14 @@
 //! The whole join: facts and named pods in, inventory out. Each part has its own file.
 
-use super::{Inventory, NamedPod, index::Index, notes::Notes, peers::peers, pods::pods, tunnels::tunnel};
+use super::{
+    Inventory, NamedPod,
+    index::{Index, is_wireguard},
+    notes::Notes,
+    peers::peers,
+    pods::pods,
+    tunnels::tunnel,
+    wireguard,
+};
 use crate::netlink::facts::Facts;
 
 /// Makes the inventory of what netlink said and of the pods that another source knows by name.
@@ -11,6 +19,10 @@ pub fn inventory(facts: &Facts, named: &[NamedPod]) -> Inventory {
     let mut notes = Notes::default();
     let mut inventory = Inventory::default();
     for link in &facts.links {
+        if is_wireguard(link) {
+            inventory.tunnels.push(wireguard::tunnel(&index, link, &mut notes));
+            inventory.peers.extend(wireguard::peers(&index, link, &mut notes));
+        }
         let Some(vxlan) = &link.vxlan else { continue };
         inventory.tunnels.push(tunnel(&index, link, vxlan, &mut notes));
         inventory.peers.extend(peers(&index, link, vxlan, &mut notes));

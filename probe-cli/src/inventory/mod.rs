@@ -10,6 +10,7 @@ mod peers;
 mod pods;
 mod tunnels;
 mod types;
+mod wireguard;
 
 pub use join::inventory;
 pub use pods::NamedPod;

@@ -13,6 +13,8 @@ const NAME: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NoteKind {
     UnderlayElsewhere,
+    WireguardUnread,
+    EndpointUnrouted,
     TwoDestinations,
     SharedMac,
     RouteWithoutNeighbour,
@@ -25,6 +27,8 @@ impl NoteKind {
     fn plural(self) -> &'static str {
         match self {
             Self::UnderlayElsewhere => "tunnels whose underlay device is not in this network namespace",
+            Self::WireguardUnread => "WireGuard devices whose peers could not be read",
+            Self::EndpointUnrouted => "WireGuard endpoints without a route",
             Self::TwoDestinations => "VTEP MAC addresses with two destinations",
             Self::SharedMac => "VTEP MAC addresses that belong to several peers",
             Self::RouteWithoutNeighbour => "routes whose gateway has no neighbour entry",

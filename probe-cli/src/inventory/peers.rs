@@ -1,4 +1,4 @@
-//! Peers of one tunnel: FDB entries joined with neighbours and routes. What does not join becomes a note.
+//! Peers of one VXLAN tunnel: FDB entries joined with neighbours and routes. What does not join becomes a note.
 //!
 //! A CNI agent writes three tables per remote node: a route by a gateway, the gateway's link-layer address, and where
 //! that address is. A hole in any of them loses packets; but only on a device that cannot ask around, for one with
@@ -120,6 +120,7 @@ fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mu
         key: PeerKey::Mac(mac),
         node_address: found.destinations.first().copied(),
         pod_cidrs: found.pod_cidrs.into_iter().collect(),
+        wireguard: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tunnel devices: which there are, by their kind and never by their name, and which device is below them. No peers.
+//! VXLAN devices, and what is below a tunnel of any kind. No peers.
 
 use std::net::IpAddr;
 
@@ -40,20 +40,22 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, note
         port: Some(vxlan.port),
         local,
         outer_family,
-        underlay: below.map(|link| Underlay {
-            name: link.name.clone(),
-            ifindex: link.ifindex,
-            mtu: link.mtu,
-            l3: is_bare_ip(link),
-        }),
+        underlay: below.map(underlay),
+        more_underlays: Vec::new(),
         mtu: link.mtu,
         mac: link.mac,
+        public_key: None,
         addresses: index.addresses(link.ifindex).iter().map(|fact| fact.address).collect(),
         external,
         l3: is_bare_ip(link),
         flood: u32::try_from(flood(index, link.ifindex).count()).unwrap_or(u32::MAX),
         up: link.up,
     }
+}
+
+/// A device below a tunnel.
+pub(super) fn underlay(link: &LinkFact) -> Underlay {
+    Underlay { name: link.name.clone(), ifindex: link.ifindex, mtu: link.mtu, l3: is_bare_ip(link) }
 }
 
 /// The entries for frames to group and unknown addresses. A device's `remote` or `group` is among them: the kernel
@@ -133,7 +135,7 @@ fn family_below(index: &Index<'_>, below: Option<&LinkFact>) -> u8 {
 }
 
 /// The outer source address where the device has none configured and the underlay leaves no choice.
-fn only_address(index: &Index<'_>, below: &LinkFact, outer: u8) -> Option<IpAddr> {
+pub(super) fn only_address(index: &Index<'_>, below: &LinkFact, outer: u8) -> Option<IpAddr> {
     let mut candidates = index
         .addresses(below.ifindex)
         .iter()
@@ -144,6 +146,6 @@ fn only_address(index: &Index<'_>, below: &LinkFact, outer: u8) -> Option<IpAddr
     candidates.next().is_none().then_some(only)
 }
 
-fn is_bare_ip(link: &LinkFact) -> bool {
+pub(super) fn is_bare_ip(link: &LinkFact) -> bool {
     BARE_IP.contains(&link.hardware_type)
 }

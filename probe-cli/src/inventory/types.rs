@@ -1,7 +1,11 @@
 //! The inventory's data types. No logic beyond naming.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +16,7 @@ use crate::mac::Mac;
 pub struct Inventory {
     /// Tunnel devices, by interface index.
     pub tunnels: Vec<Tunnel>,
-    /// Remote VTEPs, over all tunnels.
+    /// Remote VTEPs and WireGuard peers, over all tunnels.
     pub peers: Vec<Peer>,
     /// Pods of this node.
     pub pods: Vec<Pod>,
@@ -26,12 +30,15 @@ pub struct Inventory {
 pub enum TunnelKind {
     /// VXLAN, RFC 7348: carries Ethernet frames.
     Vxlan,
+    /// WireGuard: carries bare IP packets, encrypted.
+    Wireguard,
 }
 
 impl fmt::Display for TunnelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Vxlan => "vxlan",
+            Self::Wireguard => "wireguard",
         })
     }
 }
@@ -45,20 +52,26 @@ pub struct Tunnel {
     pub ifindex: u32,
     /// What it is.
     pub kind: TunnelKind,
-    /// VXLAN network identifier; absent on a collect-metadata device, which carries many.
+    /// VXLAN network identifier; absent on a collect-metadata device, which carries many, and on other kinds.
     pub vni: Option<u32>,
-    /// UDP destination port of the outer packets (`IFLA_VXLAN_PORT`).
+    /// UDP destination port of the outer packets (`IFLA_VXLAN_PORT`), or the port that a WireGuard device listens on
+    /// and sends from; absent while it has none.
     pub port: Option<u16>,
     /// Outer source address of this node, where it is configured or follows from the underlay's addresses.
     pub local: Option<IpAddr>,
-    /// Family of the outer packets: 4 or 6; none on a collect-metadata device, which carries both.
+    /// Family of the outer packets: 4 or 6; none on a collect-metadata device, which carries both, and on a WireGuard
+    /// device whose peers have endpoints of both families or none at all.
     pub outer_family: Option<u8>,
-    /// The device that the outer packets leave by.
+    /// The device that the outer packets leave by; of several, the one that most peers are reached by.
     pub underlay: Option<Underlay>,
+    /// Further devices that outer packets leave by: WireGuard routes to each peer's endpoint.
+    pub more_underlays: Vec<Underlay>,
     /// MTU of the tunnel device in bytes of the inner packet (`IFLA_MTU`).
     pub mtu: u32,
     /// The device's own link-layer address; absent on a device without one.
     pub mac: Option<Mac>,
+    /// The public key of a WireGuard device; absent before it was given one.
+    pub public_key: Option<PublicKey>,
     /// Addresses of the device.
     pub addresses: Vec<IpNet>,
     /// True when the tunnel destination comes with each packet (`IFLA_VXLAN_COLLECT_METADATA`).
@@ -73,19 +86,41 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// Bytes that the outer IP packet adds to the inner IP packet on the wire, where the kind and family decide it:
-    /// 50 for VXLAN over IPv4, 70 over IPv6 (outer IP 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14).
+    /// 50 for VXLAN over IPv4, 70 over IPv6 (outer IP 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14); 60 and 80 for
+    /// WireGuard (UDP 8, data header 16, authentication tag 16), and padding comes on top. Where peers differ, the most.
     pub fn overhead(&self) -> u32 {
-        let ip = if self.outer_family == Some(6) { 40 } else { 20 };
-        match self.kind {
-            TunnelKind::Vxlan => ip + 8 + 8 + 14,
+        match (self.kind, self.outer_family) {
+            (TunnelKind::Vxlan, Some(6)) => 40 + 8 + 8 + 14,
+            (TunnelKind::Vxlan, _) => 20 + 8 + 8 + 14,
+            (TunnelKind::Wireguard, Some(4)) => wireguard_overhead(false),
+            (TunnelKind::Wireguard, _) => wireguard_overhead(true),
         }
+    }
+
+    /// All devices that outer packets leave by.
+    pub fn underlays(&self) -> impl Iterator<Item = &Underlay> {
+        self.underlay.iter().chain(&self.more_underlays)
     }
 
     /// Largest inner IP packet in bytes that the tunnel takes and its underlay carries in one piece.
     pub fn budget(&self) -> u32 {
-        let below = self.underlay.as_ref().map_or(u32::MAX, |u| u.mtu.saturating_sub(self.overhead()));
-        self.mtu.min(below)
+        let below = self.underlays().map(|underlay| underlay.mtu).min();
+        let room = below.map_or(u32::MAX, |mtu| mtu.saturating_sub(self.overhead()));
+        match self.kind {
+            // A packet below the device's MTU is padded to a multiple of 16 bytes, but not beyond the MTU.
+            TunnelKind::Wireguard if room < self.mtu => room - room % WIREGUARD_PADDING,
+            _ => self.mtu.min(room),
+        }
     }
+}
+
+/// What WireGuard pads packets to, in bytes (`MESSAGE_PADDING_MULTIPLE` in drivers/net/wireguard/messages.h).
+const WIREGUARD_PADDING: u32 = 16;
+
+/// Bytes that an outer packet of WireGuard adds to the padded inner IP packet: IP, UDP, `struct message_data` and the
+/// tag behind it.
+fn wireguard_overhead(is_v6: bool) -> u32 {
+    if is_v6 { 40 + 8 + 16 + 16 } else { 20 + 8 + 16 + 16 }
 }
 
 /// The device below a tunnel.
@@ -107,12 +142,31 @@ pub struct Underlay {
 pub enum PeerKey {
     /// Inner MAC address of the remote VTEP.
     Mac(Mac),
+    /// Public key of a WireGuard peer.
+    PublicKey(PublicKey),
+}
+
+/// A WireGuard public key, shown as `wg` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&BASE64_STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({self})")
+    }
 }
 
 impl fmt::Display for PeerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mac(mac) => mac.fmt(f),
+            Self::PublicKey(key) => key.fmt(f),
         }
     }
 }
@@ -124,10 +178,39 @@ pub struct Peer {
     pub tunnel: u32,
     /// What names it there.
     pub key: PeerKey,
-    /// The remote node's underlay address, from the FDB.
+    /// The remote node's underlay address, from the FDB or a WireGuard peer's endpoint.
     pub node_address: Option<IpAddr>,
-    /// Pod networks routed to it.
+    /// Pod networks routed to it; the allowed IPs of a WireGuard peer.
     pub pod_cidrs: Vec<IpNet>,
+    /// What only a WireGuard peer has.
+    pub wireguard: Option<WireguardPeer>,
+}
+
+/// What only a WireGuard peer has, as far as it changes slowly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardPeer {
+    /// Where outer packets to it go; absent while neither configuration nor a packet from it told.
+    pub endpoint: Option<SocketAddr>,
+    /// Seconds between persistent keepalives; absent when they are off.
+    pub keepalive_s: Option<u16>,
+}
+
+impl WireguardPeer {
+    /// Bytes that an outer packet adds to the padded inner packet, by the endpoint's family; none without an endpoint,
+    /// when nothing is sent.
+    pub fn overhead(&self) -> Option<u32> {
+        self.endpoint.map(|endpoint| wireguard_overhead(endpoint.is_ipv6()))
+    }
+}
+
+impl PeerKey {
+    /// Short enough for a table: the key's first characters, a MAC address as it is.
+    pub fn short(&self) -> String {
+        match self {
+            Self::Mac(mac) => mac.to_string(),
+            Self::PublicKey(key) => format!("{key:.8}..."),
+        }
+    }
 }
 
 /// How a pod got its name.

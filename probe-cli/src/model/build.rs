@@ -5,11 +5,12 @@ use std::time::Duration;
 use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
 
 use super::{
-    Edge, Flow, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket, TunnelRow,
+    Edge, Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket,
+    TunnelRow, WireguardRow,
 };
 use crate::{
     inventory::{Inventory, Tunnel},
-    sample::{Both, Counts, Kinds, PeerSample, ProgramCost, Sample},
+    sample::{Both, Counts, Kinds, PeerSample, ProgramCost, Sample, WireguardSample},
 };
 
 /// What `now` means, with rates against `before`.
@@ -68,13 +69,21 @@ fn peers(
             peer,
             flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
             outer: sample.and_then(|sample| sample.outer),
+            wireguard: None,
         };
         let mut of_tunnel: Vec<_> =
             inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex).collect();
         of_tunnel.sort_by_key(|peer| (peer.node_address, peer.key));
         rows.extend(of_tunnel.into_iter().map(|peer| {
             let key = (peer.tunnel, peer.key);
-            row(Some(peer.clone()), now.peers.get(&key), before.and_then(|before| before.peers.get(&key)))
+            PeerRow {
+                wireguard: now.wireguard.get(&key).map(|sample| wireguard(sample, now.time)),
+                ..row(
+                    Some(peer.clone()),
+                    now.peers.get(&key),
+                    before.and_then(|before| before.peers.get(&key)),
+                )
+            }
         }));
         let other = &tunnel.ifindex;
         rows.push(row(
@@ -84,6 +93,12 @@ fn peers(
         ));
     }
     rows
+}
+
+fn wireguard(sample: &WireguardSample, now: Duration) -> WireguardRow {
+    let handshake =
+        sample.last_handshake.map_or(Handshake::Never, |last| Handshake::Ago(now.saturating_sub(last)));
+    WireguardRow { handshake, bytes: sample.bytes }
 }
 
 fn pods(

@@ -4,9 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use super::{Model, build};
 use crate::{
-    inventory::{Inventory, Mac, Peer, PeerKey, Pod, PodKey, PodSource, Tunnel, TunnelKind, Underlay},
+    inventory::{
+        Inventory, Mac, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay,
+        WireguardPeer,
+    },
     sample::{
-        Both, Counts, Kinds, Observer, OuterCounts, PeerSample, PmtuEvent, ProgramCost, Sample, TunnelSample,
+        Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, ProgramCost, Sample,
+        TunnelSample, WireguardSample,
     },
 };
 
@@ -25,7 +29,9 @@ fn tunnel(name: &str, ifindex: u32, v6: bool) -> Tunnel {
         outer_family: Some(if v6 { 6 } else { 4 }),
         underlay: Some(Underlay { name: "eth0".to_owned(), ifindex: 2, mtu: 1500, l3: false }),
         mtu: if v6 { 1430 } else { 1450 },
+        more_underlays: Vec::new(),
         mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        public_key: None,
         addresses: Vec::new(),
         external: false,
         l3: false,
@@ -45,6 +51,7 @@ fn peer(tunnel: u32, node: u8, v6: bool) -> Peer {
         key: PeerKey::Mac(Mac([2, 0, 0, 0, u8::from(v6), node])),
         node_address: Some(address.parse().unwrap()),
         pod_cidrs: vec![cidr.parse().unwrap()],
+        wireguard: None,
     }
 }
 
@@ -84,7 +91,7 @@ fn counts(packets: u64, bytes: u64, overhead: u64) -> Counts {
 }
 
 fn outer(counts: &Counts) -> OuterCounts {
-    OuterCounts { packets: counts.packets, bytes: counts.outer_bytes, fragments: 0 }
+    OuterCounts { packets: counts.packets, bytes: counts.outer_bytes, ..OuterCounts::default() }
 }
 
 /// Counters after `seconds`: rates that rise and fall over a minute.
@@ -113,7 +120,8 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
         },
         ..Sample::default()
     };
-    for (tunnel, overhead) in inventory.tunnels.iter().zip([50, 70]) {
+    for tunnel in &inventory.tunnels {
+        let overhead = u64::from(tunnel.overhead());
         let counts = both(12 / (overhead / 25), overhead);
         let mut kinds = Both { tx: Kinds::default(), rx: Kinds::default() };
         kinds.tx.sizes = vec![10 * seconds, 20, 30, 0, 0, 0, 5, 0, 0, 0, counts.tx.packets, 0];
@@ -123,7 +131,8 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
         sample.tunnels.insert(tunnel.ifindex, TunnelSample { counts, kinds, outer: outers(&counts) });
     }
     for (peer, scale) in inventory.peers.iter().zip([4, 2, 1, 1]) {
-        let counts = both(scale, if peer.tunnel == 3 { 50 } else { 70 });
+        let tunnel = inventory.tunnels.iter().find(|tunnel| tunnel.ifindex == peer.tunnel).unwrap();
+        let counts = both(scale, u64::from(tunnel.overhead()));
         sample.peers.insert((peer.tunnel, peer.key), PeerSample { counts, outer: outers(&counts) });
     }
     for (pod, scale) in inventory.pods.iter().zip((1..=9).rev().cycle()) {
@@ -163,4 +172,49 @@ pub(crate) fn troubled() -> Model {
         }
     }
     build(&inventory, &now, Some(&sample(&inventory, 60)))
+}
+
+/// A node with flannel's WireGuard backend: a peer that talks, and one that never did and has no endpoint.
+pub(crate) fn wireguard() -> Model {
+    let mut inventory = inventory(2);
+    inventory.tunnels = vec![Tunnel {
+        name: "flannel-wg".to_owned(),
+        kind: TunnelKind::Wireguard,
+        vni: None,
+        port: Some(51820),
+        mtu: 1420,
+        mac: None,
+        public_key: Some(PublicKey([1; 32])),
+        l3: true,
+        ..tunnel("", 3, false)
+    }];
+    let peer = |node: u8, endpoint: Option<&str>| Peer {
+        key: PeerKey::PublicKey(PublicKey([node; 32])),
+        node_address: endpoint.map(|endpoint| endpoint.parse::<std::net::SocketAddr>().unwrap().ip()),
+        wireguard: Some(WireguardPeer {
+            endpoint: endpoint.map(|endpoint| endpoint.parse().unwrap()),
+            keepalive_s: endpoint.map(|_| 25),
+        }),
+        ..peer(3, node, false)
+    };
+    inventory.peers = vec![peer(2, Some("172.31.77.2:51820")), peer(3, None)];
+    let sample = |seconds: u64| {
+        let mut sample = sample(&inventory, seconds);
+        let key = |node: u8| (3, PeerKey::PublicKey(PublicKey([node; 32])));
+        sample.peers.remove(&key(3));
+        let part = |packets: u64, each: u64| OuterPart { packets, bytes: packets * each };
+        for sample in sample.peers.values_mut() {
+            for outer in sample.outer.iter_mut().flat_map(|outer| [&mut outer.tx, &mut outer.rx]) {
+                outer.keepalives = part(seconds / 25, 60);
+                outer.handshakes = part(1, 176);
+            }
+        }
+        let told = WireguardSample {
+            last_handshake: Some(sample.time.saturating_sub(Duration::from_secs(95))),
+            bytes: Both { tx: 90_000 * seconds, rx: 30_000 * seconds },
+        };
+        sample.wireguard = [(key(2), told), (key(3), WireguardSample::default())].into();
+        sample
+    };
+    build(&inventory, &sample(40), Some(&sample(39)))
 }

@@ -106,6 +106,27 @@ pub struct PeerRow {
     pub flow: Both<Flow>,
     /// Outer packets measured on the underlay, totals; none when it is not watched.
     pub outer: Option<Both<OuterCounts>>,
+    /// What WireGuard itself tells of the peer; none on another kind of tunnel, and when it could not be read.
+    pub wireguard: Option<WireguardRow>,
+}
+
+/// What WireGuard itself tells of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireguardRow {
+    /// The last handshake.
+    pub handshake: Handshake,
+    /// UDP payload bytes since the peer was made: data, keepalives, handshake messages.
+    pub bytes: Both<u64>,
+}
+
+/// The last handshake of a WireGuard peer. WireGuard makes one only when there is something to send: an old one on an
+/// idle peer is nothing unusual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// There was none.
+    Never,
+    /// So long before the model's time. Zero also when the wall clock was set back since.
+    Ago(Duration),
 }
 
 /// A pod, or what no pod slot counts.
@@ -163,6 +184,16 @@ pub struct ProgramRow {
     /// Nanoseconds per run over the last measured window, or over all when there is no earlier one; none before
     /// the first run.
     pub ns_per_run: Option<f64>,
+}
+
+impl Handshake {
+    /// How long ago; none for never.
+    pub fn age(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Ago(age) => Some(age),
+        }
+    }
 }
 
 impl Flow {

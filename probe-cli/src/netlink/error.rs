@@ -1,4 +1,4 @@
-//! What can go wrong with rtnetlink on the read side. No recovery here.
+//! What can go wrong with netlink on the read side. No recovery here.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum NetlinkError {
     /// The socket could not be made.
-    #[error("cannot open an rtnetlink socket ({step}): {source}; a sandbox may forbid AF_NETLINK")]
+    #[error("cannot open a netlink socket ({step}): {source}; a sandbox may forbid AF_NETLINK")]
     Open {
         /// What was being done to it.
         step: &'static str,

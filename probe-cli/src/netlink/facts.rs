@@ -1,6 +1,9 @@
 //! What rtnetlink says, as our own plain types: nothing is joined or judged here.
 
-use std::net::IpAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,8 @@ pub struct Facts {
     pub neighbours: Vec<NeighbourFact>,
     /// Forwarding database entries of tunnel devices (`AF_BRIDGE`, `NTF_SELF`).
     pub fdb: Vec<FdbFact>,
+    /// WireGuard devices, as far as the kernel told.
+    pub wireguard: Vec<WireguardFact>,
     /// What could not be read, with the cause: a torn dump (`NLM_F_DUMP_INTR`), an unknown attribute size.
     pub problems: Vec<String>,
 }
@@ -138,4 +143,62 @@ pub struct FdbFact {
     pub destination: Option<IpAddr>,
     /// Seconds since the entry was last used for sending (`NDA_CACHEINFO`).
     pub used_s: Option<u64>,
+}
+
+/// `IFLA_INFO_KIND` of a WireGuard device.
+pub const WIREGUARD: &str = "wireguard";
+
+/// A WireGuard device, from `WG_CMD_GET_DEVICE`. Its private key and the preshared keys of its peers come in the same
+/// reply and have no place here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardFact {
+    /// Interface index.
+    pub ifindex: u32,
+    /// `WGDEVICE_A_PUBLIC_KEY`; absent on a device without a key.
+    pub public_key: Option<[u8; 32]>,
+    /// `WGDEVICE_A_LISTEN_PORT`, host byte order; 0 on a device that has no socket, being down.
+    pub listen_port: u16,
+    /// `WGDEVICE_A_FWMARK`: the mark of its outer packets; 0 for none.
+    pub fwmark: u32,
+    /// Its peers, each once.
+    pub peers: Vec<WireguardPeerFact>,
+}
+
+/// A peer of a WireGuard device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardPeerFact {
+    /// `WGPEER_A_PUBLIC_KEY`.
+    pub public_key: [u8; 32],
+    /// `WGPEER_A_ENDPOINT`: where outer packets go, or where the last came from; absent while nobody told.
+    pub endpoint: Option<SocketAddr>,
+    /// `WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL` in seconds; 0 when off.
+    pub keepalive_s: u16,
+    /// `WGPEER_A_ALLOWEDIPS`: what may come from it and what goes to it.
+    pub allowed_ips: Vec<IpNet>,
+    /// What the kernel counted for it.
+    pub counters: WireguardCounters,
+}
+
+/// What changes with every packet of a WireGuard peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardCounters {
+    /// `WGPEER_A_LAST_HANDSHAKE_TIME`, wall clock since the Unix epoch; none when there was none.
+    pub last_handshake: Option<Duration>,
+    /// `WGPEER_A_RX_BYTES`: UDP payload of data packets and keepalives received, and of handshake messages.
+    pub rx_bytes: u64,
+    /// `WGPEER_A_TX_BYTES`: the same, sent.
+    pub tx_bytes: u64,
+}
+
+impl WireguardFact {
+    /// The same device with its counters at zero: what is left changes only when somebody changes it, or when a peer
+    /// moves.
+    #[must_use]
+    pub fn without_counters(&self) -> Self {
+        let mut device = self.clone();
+        for peer in &mut device.peers {
+            peer.counters = WireguardCounters::default();
+        }
+        device
+    }
 }

@@ -1,4 +1,4 @@
-//! rtnetlink: the only place that imports the netlink crates. Reads facts, follows changes, configures the lab.
+//! rtnetlink and generic netlink: the only place that imports the netlink crates. Reads facts, follows changes, configures the lab.
 //!
 //! Here belong requests and decoding into our own plain types ([`facts`]). What the facts mean is in
 //! [`crate::inventory`].
@@ -14,6 +14,7 @@ mod source;
 pub mod tc;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod wireguard;
 
 pub use changes::{ChangeKind, Changes};
 pub use error::NetlinkError;

@@ -1,12 +1,16 @@
-//! A blocking rtnetlink socket that dumps one table at a time. What the messages mean is in `decode`.
+//! A blocking netlink socket that dumps one table at a time. What the messages mean is in `decode`.
 //!
 //! The kernel makes a dump's answer inside the system calls of whoever reads it (`netlink_dump` from `sendto` and
 //! `recvmsg`), so reading never waits for anything but locks: there is nothing for an async runtime to wait for. The
 //! receive timeout is for a kernel that breaks this.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{
+    Socket, SocketAddr,
+    protocols::{NETLINK_GENERIC, NETLINK_ROUTE},
+};
+use zeroize::Zeroize as _;
 
 use super::{
     decode::{FRAME_HEADER, Frame, frames},
@@ -22,8 +26,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Request {
     /// Name of the table, as an operator would say it.
     pub(super) table: &'static str,
-    /// `RTM_GET*`.
+    /// `RTM_GET*`, or the number of a generic netlink family.
     pub(super) kind: u16,
+    /// `NLM_F_*` beside `NLM_F_REQUEST`.
+    pub(super) flags: i32,
     /// The message's fixed part and attributes.
     pub(super) body: Vec<u8>,
 }
@@ -31,7 +37,13 @@ pub(super) struct Request {
 impl Request {
     /// A request with the zeroed fixed part that strict checking wants.
     pub(super) fn new(table: &'static str, kind: u16, fixed: usize) -> Self {
-        Self { table, kind, body: vec![0; fixed] }
+        Self { table, kind, flags: libc::NLM_F_DUMP, body: vec![0; fixed] }
+    }
+
+    /// Asks for one answer and the kernel's acknowledgement instead of a dump.
+    pub(super) fn single(mut self) -> Self {
+        self.flags = libc::NLM_F_ACK;
+        self
     }
 
     /// Sets the byte at `at` of the fixed part.
@@ -43,16 +55,23 @@ impl Request {
     }
 
     /// Adds an attribute of four bytes.
-    pub(super) fn attribute(mut self, kind: u16, value: u32) -> Self {
-        self.body.extend_from_slice(&8_u16.to_ne_bytes());
+    pub(super) fn attribute(self, kind: u16, value: u32) -> Self {
+        self.bytes(kind, &value.to_ne_bytes())
+    }
+
+    /// Adds an attribute; `value` is at most 64 KiB less the header.
+    pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+        let len = u16::try_from(value.len().saturating_add(4)).unwrap_or(u16::MAX);
+        self.body.extend_from_slice(&len.to_ne_bytes());
         self.body.extend_from_slice(&kind.to_ne_bytes());
-        self.body.extend_from_slice(&value.to_ne_bytes());
+        self.body.extend_from_slice(value);
+        self.body.resize(self.body.len().next_multiple_of(4), 0);
         self
     }
 
     fn encode(&self, sequence: u32) -> Vec<u8> {
         let len = FRAME_HEADER + self.body.len();
-        let flags = libc::NLM_F_REQUEST | libc::NLM_F_DUMP;
+        let flags = libc::NLM_F_REQUEST | self.flags;
         let mut bytes = Vec::with_capacity(len);
         bytes.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_ne_bytes());
         bytes.extend_from_slice(&self.kind.to_ne_bytes());
@@ -74,18 +93,33 @@ pub(super) enum Dump {
 }
 
 /// A socket for dumps, bound to the network namespace of the thread that opened it.
-#[derive(Debug)]
 pub(super) struct DumpSocket {
     socket: Socket,
     sequence: u32,
+    /// Wiped after each datagram: WireGuard's carry keys. So it is not shown either.
     buffer: Vec<u8>,
 }
 
+impl fmt::Debug for DumpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DumpSocket").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
 impl DumpSocket {
-    /// Opens it in the calling thread's network namespace.
+    /// Opens one for rtnetlink in the calling thread's network namespace.
     pub(super) fn open() -> Result<Self, NetlinkError> {
+        Self::of(NETLINK_ROUTE)
+    }
+
+    /// Opens one for generic netlink, likewise.
+    pub(super) fn open_generic() -> Result<Self, NetlinkError> {
+        Self::of(NETLINK_GENERIC)
+    }
+
+    fn of(protocol: isize) -> Result<Self, NetlinkError> {
         let open = |step| move |source| NetlinkError::Open { step, source };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(open("socket"))?;
+        let mut socket = Socket::new(protocol).map_err(open("socket"))?;
         socket.bind_auto().map_err(open("bind"))?;
         // Filters in requests are only honoured with strict checking (since Linux 4.20).
         socket.set_netlink_get_strict_chk(true).map_err(open("NETLINK_GET_STRICT_CHK"))?;
@@ -93,7 +127,8 @@ impl DumpSocket {
         Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
-    /// Sends `request` and hands every message of the answer to `each`.
+    /// Sends `request` and hands every message of the answer to `each`. Neither the request nor the answer stays in
+    /// memory: both may hold keys.
     pub(super) fn dump(
         &mut self,
         request: &Request,
@@ -101,13 +136,15 @@ impl DumpSocket {
     ) -> Result<Dump, NetlinkError> {
         let table = request.table;
         self.sequence = self.sequence.wrapping_add(1);
-        let bytes = request.encode(self.sequence);
-        self.socket
-            .send_to(&bytes, &SocketAddr::new(0, 0), 0)
-            .map_err(|source| NetlinkError::Send { table, source })?;
+        let mut bytes = request.encode(self.sequence);
+        let sent = self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0);
+        bytes.zeroize();
+        sent.map_err(|source| NetlinkError::Send { table, source })?;
         let mut answer = Answer { table, sequence: self.sequence, dump: Dump::Whole };
         loop {
-            if self.receive(table)? && answer.take(&self.buffer, &mut each)? {
+            let received = self.receive(table);
+            let taken = answer.take_and_wipe(received, &mut self.buffer, &mut each);
+            if taken? {
                 return Ok(answer.dump);
             }
         }
@@ -137,6 +174,23 @@ struct Answer {
 }
 
 impl Answer {
+    /// Takes what was received, if it is to be believed, and leaves nothing of it in any of the buffer's room: the
+    /// write is one that the compiler must not leave out.
+    fn take_and_wipe(
+        &mut self,
+        received: Result<bool, NetlinkError>,
+        buffer: &mut Vec<u8>,
+        each: &mut impl FnMut(Frame<'_>),
+    ) -> Result<bool, NetlinkError> {
+        let taken = match received {
+            Ok(true) => self.take(buffer, each),
+            Ok(false) => Ok(false),
+            Err(error) => Err(error),
+        };
+        buffer.zeroize();
+        taken
+    }
+
     /// Takes the next datagram. True when the dump is complete.
     fn take(&mut self, datagram: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<bool, NetlinkError> {
         let table = self.table;
@@ -173,7 +227,7 @@ fn refusal(frame: &Frame<'_>) -> Option<io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::testdata::DUMPS;
+    use crate::netlink::testdata::{DUMPS, WIREGUARD};
 
     /// The captured dump of the routes, which was the third request of its socket.
     fn routes() -> Vec<u8> {
@@ -222,6 +276,36 @@ mod tests {
                 error.to_string(),
                 "the kernel refused to list routes: Operation not permitted (os error 1)"
             );
+        }
+    }
+
+    /// The bytes of all the room that a vector has, used or not.
+    fn room(buffer: &Vec<u8>) -> &[u8] {
+        // SAFETY: the room was initialised when it was wiped, and is the vector's.
+        unsafe { std::slice::from_raw_parts(buffer.as_ptr(), buffer.capacity()) }
+    }
+
+    #[test]
+    fn nothing_of_an_answer_stays_in_memory() {
+        for cut in [0, 1, 2000] {
+            let mut buffer = Vec::with_capacity(DATAGRAM);
+            buffer.extend_from_slice(WIREGUARD);
+            // A longer datagram was there before.
+            buffer.truncate(WIREGUARD.len() - cut);
+            let mut answer = Answer { table: "peers", sequence: 7, dump: Dump::Whole };
+            let mut messages = 0;
+            let taken = answer.take_and_wipe(Ok(true), &mut buffer, &mut |_| messages += 1);
+            assert_eq!(taken.is_ok(), cut == 0, "{taken:?}");
+            assert!(messages > 0 && buffer.is_empty());
+            assert!(room(&buffer).iter().all(|&byte| byte == 0), "cut by {cut}");
+        }
+        // Not even of one that is not believed, or did not fit.
+        let lost = || NetlinkError::Datagram { table: "peers", len: 1 };
+        for received in [Ok(false), Err(lost())] {
+            let mut buffer = WIREGUARD.to_vec();
+            let mut answer = Answer { table: "peers", sequence: 7, dump: Dump::Whole };
+            let _ = answer.take_and_wipe(received, &mut buffer, &mut |_| panic!("not to be read"));
+            assert!(room(&buffer).iter().all(|&byte| byte == 0));
         }
     }
 

@@ -8,23 +8,25 @@ use std::{
 use super::{
     decode::{self, Frame, Neighbour, Problems},
     error::{DecodeError, NetlinkError},
-    facts::{AddressFact, Facts, LinkFact, RouteFact},
+    facts::{AddressFact, Facts, LinkFact, RouteFact, WIREGUARD, WireguardFact},
     socket::{Dump, DumpSocket, Request},
+    wireguard,
 };
 
 /// How often a torn dump is read again before it is taken as it is.
-const RETRIES: usize = 3;
+pub(super) const RETRIES: usize = 3;
 
 /// The kernel's tables of one network namespace.
 #[derive(Debug)]
 pub struct Source {
     socket: Mutex<DumpSocket>,
+    generic: Mutex<DumpSocket>,
 }
 
 impl Source {
-    /// Opens a socket in the calling thread's network namespace, and stays there wherever the thread goes later.
+    /// Opens its sockets in the calling thread's network namespace, and stay there wherever the thread goes later.
     pub fn connect() -> Result<Self, NetlinkError> {
-        Ok(Self { socket: Mutex::new(DumpSocket::open()?) })
+        Ok(Self { socket: Mutex::new(DumpSocket::open()?), generic: Mutex::new(DumpSocket::open_generic()?) })
     }
 
     /// Reads everything. Fails when the links cannot be read; what else cannot is named in [`Facts::problems`].
@@ -61,7 +63,21 @@ impl Source {
         }
         facts.problems = reading.notes;
         facts.problems.extend(reading.problems.lines());
+        tokio::task::yield_now().await;
+        let of_kind = |link: &&LinkFact| link.kind.as_deref() == Some(WIREGUARD);
+        let ifindices: Vec<u32> = facts.links.iter().filter(of_kind).map(|link| link.ifindex).collect();
+        let (devices, problems) = self.wireguard(&ifindices);
+        facts.wireguard = devices;
+        facts.problems.extend(problems);
         Ok(facts)
+    }
+
+    /// The WireGuard devices with these interface indices, and what could not be read. No notification comes when
+    /// their peers change, and their counters are nowhere else: this is asked for every sample.
+    pub fn wireguard(&self, ifindices: &[u32]) -> (Vec<WireguardFact>, Vec<String>) {
+        let mut socket = self.generic.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = wireguard::devices(&mut socket, ifindices);
+        (read.devices, read.problems)
     }
 }
 
@@ -135,11 +151,7 @@ impl Reading<'_> {
         };
         let (dump, rows, problems) = whole(&mut attempt)?;
         if dump == Dump::Torn {
-            self.notes.push(format!(
-                "{} kept changing while they were read ({} attempts): some may be missing or listed twice",
-                request.table,
-                RETRIES + 1
-            ));
+            self.notes.push(torn(request.table));
         }
         for problem in problems {
             self.problems.add(problem);
@@ -163,6 +175,14 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+/// What to say of a table that could not be read in one piece.
+pub(super) fn torn(table: &str) -> String {
+    format!(
+        "{table} kept changing while they were read ({} attempts): some may be missing or listed twice",
+        RETRIES + 1
+    )
 }
 
 /// Calls `attempt` until its dump is whole, at most [`RETRIES`] times more.

@@ -15,6 +15,11 @@ pub(super) const DUMPS: [(&str, &[u8]); 6] = [
     ("fdb", include_bytes!("testdata/fdb.bin")),
 ];
 
+/// The dump of a WireGuard device with four peers, and the answer with its family's number (`testdata/wireguard.sh`).
+pub(super) const WIREGUARD: &[u8] = include_bytes!("testdata/wireguard.bin");
+/// See [`WIREGUARD`].
+pub(super) const WIREGUARD_FAMILY: &[u8] = include_bytes!("testdata/wireguard_family.bin");
+
 /// The messages of one dump without the closing `NLMSG_DONE`.
 pub(super) fn messages(table: &str) -> Vec<Frame<'static>> {
     let (_, bytes) = DUMPS.into_iter().find(|(name, _)| *name == table).unwrap();

@@ -1,14 +1,17 @@
 //! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    inventory::TunnelKind,
-    model::{self, Edge, Flow, Model},
+    inventory::{TunnelKind, WireguardPeer},
+    model::{self, Edge, Flow, Handshake, Model},
     sample::{Both, OuterCounts},
     text,
 };
@@ -56,6 +59,15 @@ struct Outer {
     packets: u64,
     bytes: u64,
     fragments: u64,
+    keepalives: OuterPart,
+    handshakes: OuterPart,
+}
+
+/// Outer packets of one kind.
+#[derive(Serialize)]
+struct OuterPart {
+    packets: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -66,6 +78,9 @@ struct Tunnel {
     vni: Option<u32>,
     port: Option<u16>,
     underlay: Option<Underlay>,
+    /// Further devices below a WireGuard tunnel whose peers are routed by several.
+    more_underlays: Vec<Underlay>,
+    public_key: Option<String>,
     mtu: u32,
     /// Largest inner packet that is carried in one piece.
     budget: u32,
@@ -114,9 +129,22 @@ struct Peer {
     other: bool,
     node_address: Option<IpAddr>,
     pod_cidrs: Vec<IpNet>,
+    wireguard: Option<Wireguard>,
     tx: PeerDirection,
     rx: PeerDirection,
     overhead_ratio: Option<f64>,
+}
+
+/// What only a WireGuard peer has.
+#[derive(Serialize)]
+struct Wireguard {
+    endpoint: Option<SocketAddr>,
+    keepalive_s: Option<u16>,
+    /// "never" or "done"; null when the kernel did not tell.
+    handshake: Option<&'static str>,
+    handshake_age_s: Option<f64>,
+    tx_bytes: Option<u64>,
+    rx_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -215,7 +243,18 @@ fn ratio(flow: &Both<Flow>) -> Option<f64> {
 }
 
 fn outer(counts: OuterCounts) -> Outer {
-    Outer { packets: counts.packets, bytes: counts.bytes, fragments: counts.fragments }
+    let part = |part: crate::sample::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
+    Outer {
+        packets: counts.packets,
+        bytes: counts.bytes,
+        fragments: counts.fragments,
+        keepalives: part(counts.keepalives),
+        handshakes: part(counts.handshakes),
+    }
+}
+
+fn underlay(below: &crate::inventory::Underlay, address: Option<IpAddr>) -> Underlay {
+    Underlay { name: below.name.clone(), ifindex: below.ifindex, mtu: below.mtu, address }
 }
 
 fn tunnel(row: &model::TunnelRow) -> Tunnel {
@@ -237,12 +276,9 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         kind: row.tunnel.kind,
         vni: row.tunnel.vni,
         port: row.tunnel.port,
-        underlay: row.tunnel.underlay.as_ref().map(|underlay| Underlay {
-            name: underlay.name.clone(),
-            ifindex: underlay.ifindex,
-            mtu: underlay.mtu,
-            address: row.tunnel.local,
-        }),
+        underlay: row.tunnel.underlay.as_ref().map(|below| underlay(below, row.tunnel.local)),
+        more_underlays: row.tunnel.more_underlays.iter().map(|below| underlay(below, None)).collect(),
+        public_key: row.tunnel.public_key.map(|key| key.to_string()),
         mtu: row.tunnel.mtu,
         budget: row.tunnel.budget(),
         tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
@@ -277,9 +313,26 @@ fn peer(row: &model::PeerRow) -> Peer {
         other: row.peer.is_none(),
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
         pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
+        wireguard: row.peer.as_ref().and_then(|peer| Some(wireguard(&peer.wireguard?, row.wireguard))),
         tx: direction(&row.flow.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, row.outer.map(|outer| outer.rx)),
         overhead_ratio: ratio(&row.flow),
+    }
+}
+
+fn wireguard(peer: &WireguardPeer, told: Option<model::WireguardRow>) -> Wireguard {
+    let (handshake, age) = match told.map(|told| told.handshake) {
+        None => (None, None),
+        Some(Handshake::Never) => (Some("never"), None),
+        Some(Handshake::Ago(age)) => (Some("done"), Some(age.as_secs_f64())),
+    };
+    Wireguard {
+        endpoint: peer.endpoint,
+        keepalive_s: peer.keepalive_s,
+        handshake,
+        handshake_age_s: age,
+        tx_bytes: told.map(|told| told.bytes.tx),
+        rx_bytes: told.map(|told| told.bytes.rx),
     }
 }
 
@@ -340,6 +393,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wireguard_peer() {
+        let value: serde_json::Value = serde_json::from_str(&line(&testdata::wireguard()).unwrap()).unwrap();
+        let peers = value["peers"].as_array().unwrap();
+        let of =
+            |key: &str| peers.iter().find(|peer| peer["key"].as_str().unwrap().starts_with(key)).unwrap();
+        let (far, silent, other) = (of("AgIC"), of("AwMD"), of("other"));
+        insta::assert_snapshot!(serde_json::to_string_pretty(far).unwrap());
+        assert_eq!(silent["wireguard"]["handshake"], "never");
+        assert!(
+            silent["wireguard"]["endpoint"].is_null() && silent["wireguard"]["handshake_age_s"].is_null()
+        );
+        assert!(other["wireguard"].is_null());
+    }
+
+    #[test]
     fn what_is_unknown_is_null() {
         let model = Model::default();
         let value: serde_json::Value = serde_json::from_str(&line(&model).unwrap()).unwrap();
@@ -362,9 +430,10 @@ mod tests {
                 _ => {}
             }
         }
-        let value = serde_json::from_str(&line(&testdata::troubled()).unwrap()).unwrap();
         let mut found = std::collections::BTreeSet::new();
-        names(&value, &mut found);
+        for model in [testdata::troubled(), testdata::wireguard()] {
+            names(&serde_json::from_str(&line(&model).unwrap()).unwrap(), &mut found);
+        }
         let words = include_str!("../../../docs/json.md");
         for name in found {
             assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
+    inventory::TunnelKind,
     model::{Flow, Model, Rates, carried, overhead_share},
     sample::Both,
     text,
@@ -60,15 +61,20 @@ fn cost(model: &Model) -> String {
 
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
-    let vni = tunnel.vni.map_or_else(|| "any".to_owned(), |vni| vni.to_string());
-    format!("{} ({} {vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
+    let vni = match (tunnel.kind, tunnel.vni) {
+        (TunnelKind::Wireguard, _) => String::new(),
+        (TunnelKind::Vxlan, None) => " any".to_owned(),
+        (TunnelKind::Vxlan, Some(vni)) => format!(" {vni}"),
+    };
+    format!("{} ({}{vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
 }
 
 fn peer_name(row: &crate::model::PeerRow) -> String {
     let tunnel = text::escape(&row.tunnel_name);
     let Some(peer) = &row.peer else { return format!("{tunnel} other") };
-    let node = peer.node_address.map_or_else(|| peer.key.to_string(), |address| address.to_string());
-    format!("{tunnel} {node}")
+    let node = peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
+    let age = row.wireguard.map(|told| format!(" hs {}", text::age(told.handshake.age())));
+    format!("{tunnel} {node}{}", age.unwrap_or_default())
 }
 
 fn section(out: &mut String, title: &str, rows: impl Iterator<Item = (String, Both<Flow>)>) {
@@ -106,14 +112,16 @@ mod tests {
     fn the_table_of_a_node() {
         insta::assert_snapshot!(table(&testdata::model()));
         insta::assert_snapshot!(table(&testdata::troubled()));
+        insta::assert_snapshot!(table(&testdata::wireguard()));
     }
 
     #[test]
     fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
-        let text = table(&testdata::model());
-        for line in text.lines() {
-            assert!(line.width() <= 80, "{line}");
-            assert!(!line.contains(char::is_control), "{line:?}");
+        for model in [testdata::model(), testdata::wireguard()] {
+            for line in table(&model).lines() {
+                assert!(line.width() <= 80, "{line}");
+                assert!(!line.contains(char::is_control), "{line:?}");
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Sample {
     pub tunnels: BTreeMap<u32, TunnelSample>,
     /// By tunnel interface index and peer.
     pub peers: BTreeMap<(u32, PeerKey), PeerSample>,
+    /// By tunnel interface index and peer: what WireGuard itself counted.
+    pub wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
     /// By tunnel interface index: what no peer slot counts.
     pub other_peers: BTreeMap<u32, PeerSample>,
     /// By pod.
@@ -72,7 +74,7 @@ pub struct Kinds {
     pub udp: u64,
     /// IP packets of other protocols.
     pub other_protocol: u64,
-    /// Group frames the device had no destination for, and dropped.
+    /// Packets the device had no destination for, and dropped.
     pub unsent: u64,
     /// Packets by size bucket, see `probe_common::sizes`.
     pub sizes: Vec<u64>,
@@ -87,6 +89,28 @@ pub struct OuterCounts {
     pub bytes: u64,
     /// Those of them that are fragments.
     pub fragments: u64,
+    /// Those of them that are WireGuard keepalives.
+    pub keepalives: OuterPart,
+    /// Those of them that are WireGuard handshake messages.
+    pub handshakes: OuterPart,
+}
+
+/// Outer packets of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OuterPart {
+    /// How many.
+    pub packets: u64,
+    /// Their bytes, IP headers included.
+    pub bytes: u64,
+}
+
+/// What the kernel's WireGuard itself counted for a peer; all of it begins with the peer, not with us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardSample {
+    /// When the last handshake was completed, wall clock since the Unix epoch; none when there was none.
+    pub last_handshake: Option<Duration>,
+    /// UDP payload bytes: data, keepalives, handshake messages.
+    pub bytes: Both<u64>,
 }
 
 /// Counters of one tunnel.
@@ -179,6 +203,15 @@ impl AddAssign for OuterCounts {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.fragments += other.fragments;
+        self.keepalives += other.keepalives;
+        self.handshakes += other.handshakes;
+    }
+}
+
+impl AddAssign for OuterPart {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
     }
 }
 

@@ -5,7 +5,8 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    model::{Flow, Rates, both, overhead_share},
+    inventory::TunnelKind,
+    model::{Flow, Handshake, Rates, both, overhead_share},
     sample::Both,
     text,
 };
@@ -23,6 +24,8 @@ pub(super) enum ColumnId {
     Tunnel,
     /// Pod networks behind a peer, or addresses of a pod.
     Addresses,
+    /// Age of a WireGuard peer's last handshake.
+    Handshake,
     /// MTU of the tunnel device.
     Mtu,
     /// Device below the tunnel.
@@ -84,11 +87,16 @@ pub(super) struct Cell {
     pub(super) alarm: bool,
 }
 
-/// The columns of a tab's table, left to right.
-pub(super) fn of(tab: Tab) -> &'static [ColumnId] {
+/// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`.
+pub(super) fn of<'a>(tab: Tab, mut rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
+    let is_told = rows.any(|row| handshake(row).is_some());
+    all(tab).iter().copied().filter(|column| is_told || *column != ColumnId::Handshake).collect()
+}
+
+fn all(tab: Tab) -> &'static [ColumnId] {
     use ColumnId::{
-        Addresses, Fragments, Kind, MeanSize, Mtu, Name, Overhead, Oversize, Rx, RxPackets, Segments, Total,
-        Tunnel, Tx, TxPackets, Underlay, Vni,
+        Addresses, Fragments, Handshake, Kind, MeanSize, Mtu, Name, Overhead, Oversize, Rx, RxPackets,
+        Segments, Total, Tunnel, Tx, TxPackets, Underlay, Vni,
     };
     match tab {
         Tab::Tunnels => &[
@@ -96,8 +104,8 @@ pub(super) fn of(tab: Tab) -> &'static [ColumnId] {
             Oversize, Fragments, Total,
         ],
         Tab::Peers => &[
-            Name, Tunnel, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize,
-            Fragments, Total,
+            Name, Tunnel, Handshake, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments,
+            Oversize, Fragments, Total,
         ],
         Tab::Pods => &[
             Name, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize, Fragments,
@@ -114,10 +122,11 @@ impl ColumnId {
         let text = |title, width, rank, grow| Spec { title, width, number: false, rank, grow };
         match self {
             Self::Name => text("", 20, 0, 3),
-            Self::Kind => text("KIND", 5, 6, 0),
+            Self::Kind => text("KIND", 9, 6, 0),
             Self::Vni => number("VNI", 5, 7),
             Self::Tunnel => text("TUNNEL", 12, 2, 1),
             Self::Addresses => text("", 30, 7, 3),
+            Self::Handshake => number("HSHAKE", 6, 2),
             Self::Mtu => number("MTU", 5, 2),
             Self::Underlay => text("UNDERLAY", 10, 7, 0),
             Self::Tx => number("TX", 6, 0),
@@ -176,17 +185,18 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::Kind => or_dash(tunnel(subject).map(|row| row.tunnel.kind.to_string())),
         ColumnId::Vni => {
             // A collect-metadata device carries many.
-            plain(
-                tunnel(subject)
-                    .and_then(|row| row.tunnel.vni)
-                    .map_or_else(|| "any".to_owned(), |v| v.to_string()),
-            )
+            plain(match tunnel(subject).map(|row| (row.tunnel.kind, row.tunnel.vni)) {
+                Some((TunnelKind::Wireguard, _)) => "-".to_owned(),
+                Some((TunnelKind::Vxlan, Some(vni))) => vni.to_string(),
+                _ => "any".to_owned(),
+            })
         }
         ColumnId::Tunnel => match subject {
             Subject::Peer(row) => plain(text::escape(&row.tunnel_name)),
             Subject::Tunnel(_) | Subject::Pod(_) => or_dash(None),
         },
         ColumnId::Addresses => or_dash(addresses(subject)),
+        ColumnId::Handshake => or_dash(handshake(subject).map(|told| text::age(told.age()))),
         ColumnId::Mtu => or_dash(tunnel(subject).map(|row| row.tunnel.mtu.to_string())),
         ColumnId::Underlay => {
             or_dash(tunnel(subject).and_then(|row| Some(text::escape(&row.tunnel.underlay.as_ref()?.name))))
@@ -212,6 +222,12 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
             SortValue::Text(cell(column, subject, measure).text)
         }
         ColumnId::Vni => SortValue::Number(tunnel(subject).and_then(|row| row.tunnel.vni).map(f64::from)),
+        ColumnId::Handshake => {
+            // Never is the oldest.
+            SortValue::Number(
+                handshake(subject).map(|told| told.age().map_or(f64::MAX, |age| age.as_secs_f64())),
+            )
+        }
         ColumnId::Mtu => SortValue::Number(tunnel(subject).map(|row| f64::from(row.tunnel.mtu))),
         ColumnId::Tx => SortValue::Rate(rate(&flow.tx, measure)),
         ColumnId::Rx => SortValue::Rate(rate(&flow.rx, measure)),
@@ -238,6 +254,13 @@ fn segments(flow: &Both<Flow>) -> Option<f64> {
 /// A count of what should not happen.
 fn count(value: u64) -> Cell {
     Cell { text: text::si(value as f64), alarm: value > 0 }
+}
+
+fn handshake(subject: Subject<'_>) -> Option<Handshake> {
+    match subject {
+        Subject::Peer(row) => row.wireguard.map(|told| told.handshake),
+        Subject::Tunnel(_) | Subject::Pod(_) => None,
+    }
 }
 
 fn tunnel(subject: Subject<'_>) -> Option<&crate::model::TunnelRow> {

@@ -83,7 +83,7 @@ impl<'a> Subject<'a> {
             Self::Tunnel(row) => text::escape(&row.tunnel.name),
             Self::Peer(row) => row.peer.as_ref().map_or_else(
                 || "other".to_owned(),
-                |peer| peer.node_address.map_or_else(|| peer.key.to_string(), |address| address.to_string()),
+                |peer| peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string()),
             ),
             Self::Pod(row) => {
                 row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label()))

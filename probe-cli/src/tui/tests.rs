@@ -67,6 +67,17 @@ fn trouble_is_in_sight() {
 }
 
 #[test]
+fn wireguard_peers_tell_of_their_handshake() {
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model::testdata::wireguard())));
+    snapshots("wireguard-overview", &state);
+    keys(&mut state, "3");
+    insta::assert_snapshot!("wireguard-peers", draw(&state, (80, 24)));
+    press(&mut state, &[KeyCode::Down]);
+    insta::assert_snapshot!("wireguard-silent-peer", draw(&state, (120, 40)));
+}
+
+#[test]
 fn many_pods_scroll_and_filter() {
     let mut state = testdata::state(90);
     keys(&mut state, "4G");

@@ -117,7 +117,8 @@ fn sorted_tab(state: &State) -> Tab {
 
 fn sort_next(state: &mut State) {
     let tab = sorted_tab(state);
-    let columns = columns::of(tab);
+    let peers = state.model.iter().flat_map(|model| &model.peers);
+    let columns = columns::of(tab, peers.map(Subject::Peer));
     let sort = state.look(tab).sort;
     let at = columns.iter().position(|column| *column == sort.column);
     let next = at.map_or(0, |at| (at + 1) % columns.len().max(1));

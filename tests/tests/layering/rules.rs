@@ -49,6 +49,7 @@ pub(crate) const MODULES: &[Module] = &[
             "leftovers",
             "model",
             "netlink",
+            "netlink::facts",
             "netns",
             "privilege",
             "procfs",
@@ -96,6 +97,9 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "netlink"]),
+    // Public keys are shown as `wg` shows them; private ones are wiped from where they were received.
+    ("base64", &["inventory"]),
+    ("zeroize", &["netlink"]),
     // Errors without a type are for those who only pass them on to people.
     ("anyhow", &["cli"]),
     ("thiserror", &["*"]),

@@ -145,7 +145,9 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             outer_family: Some(4),
             underlay: Some(Underlay { name: "eth0".to_owned(), ifindex: underlay, mtu: 1500, l3: false }),
             mtu: 1450,
+            more_underlays: Vec::new(),
             mac: Some(tunnel_mac),
+            public_key: None,
             addresses: Vec::new(),
             external: false,
             l3: false,
@@ -157,6 +159,7 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             key: PeerKey::Mac(peer_mac),
             node_address: Some(node(2)),
             pod_cidrs: Vec::new(),
+            wireguard: None,
         }],
         pods: vec![Pod {
             namespace: None,

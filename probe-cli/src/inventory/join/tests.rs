@@ -121,6 +121,7 @@ fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
         key: PeerKey::Mac(mac(last)),
         node_address: Some(ip(node)),
         pod_cidrs: cidrs.iter().map(|cidr| net(cidr)).collect(),
+        wireguard: None,
     }
 }
 
@@ -240,7 +241,7 @@ fn a_collect_metadata_device_has_no_vni_and_no_family() {
 #[test]
 fn tunnels_are_known_by_kind_and_never_by_name() {
     let mut facts = flannel4(node(), 0);
-    facts.links.push(LinkFact { kind: Some("wireguard".to_owned()), ..ethernet(8, "flannel-wg") });
+    facts.links.push(LinkFact { kind: Some("dummy".to_owned()), ..ethernet(8, "flannel-wg") });
     facts.links.push(LinkFact { kind: Some("bridge".to_owned()), ..ethernet(9, "vxlan.calico") });
     facts.links[2].name = "uplink".to_owned();
     assert_eq!(only_tunnel(&inventory(&facts, &[])).name, "uplink");
@@ -488,6 +489,7 @@ fn the_captured_node_joins() {
         key: PeerKey::Mac(Mac([2, 0, 0, 0, 0x77, 9])),
         node_address: Some(ip("192.0.2.9")),
         pod_cidrs: Vec::new(),
+        wireguard: None,
     };
     let v6 = PeerKey::Mac(Mac([0x0a, 0, 0, 0, 6, 2]));
     assert_eq!(

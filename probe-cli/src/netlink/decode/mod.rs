@@ -6,17 +6,21 @@
 //! error. No sockets here.
 
 mod address;
+mod generic;
 mod link;
 mod neighbour;
 mod route;
+mod wireguard;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 pub(super) use self::{
     address::address,
+    generic::family,
     link::link,
     neighbour::{Neighbour, neighbour},
     route::routes,
+    wireguard::WireguardDevice,
 };
 use super::error::DecodeError;
 use crate::mac::Mac;
@@ -46,10 +50,10 @@ impl Problems {
     /// One line per cause.
     pub(super) fn lines(self) -> impl Iterator<Item = String> {
         let further = (self.further > 0)
-            .then(|| format!("{} more rtnetlink messages left out, for other causes", self.further));
+            .then(|| format!("{} more netlink messages left out, for other causes", self.further));
         self.causes
             .into_iter()
-            .map(|(cause, count)| format!("{count} rtnetlink message(s) left out: {cause}"))
+            .map(|(cause, count)| format!("{count} netlink message(s) left out: {cause}"))
             .chain(further)
     }
 }
@@ -177,12 +181,20 @@ impl<'a> Attribute<'a> {
         self.exactly::<1>().map(|[value]| value)
     }
 
+    fn u16(&self) -> Result<u16, DecodeError> {
+        self.exactly().map(u16::from_ne_bytes)
+    }
+
     fn u16_be(&self) -> Result<u16, DecodeError> {
         self.exactly().map(u16::from_be_bytes)
     }
 
     fn u32(&self) -> Result<u32, DecodeError> {
         self.exactly().map(u32::from_ne_bytes)
+    }
+
+    fn u64(&self) -> Result<u64, DecodeError> {
+        self.exactly().map(u64::from_ne_bytes)
     }
 
     fn i32(&self) -> Result<i32, DecodeError> {

@@ -187,8 +187,8 @@ fn a_wrong_size_leaves_the_message_out_and_says_so() {
     assert_eq!(
         lines,
         [
-            "1 rtnetlink message(s) left out: RTM_NEWLINK has 10 bytes, its fixed part alone takes 16",
-            "3 rtnetlink message(s) left out: RTM_NEWLINK: attribute 4 has 3 bytes, which is no size it can have",
+            "1 netlink message(s) left out: RTM_NEWLINK has 10 bytes, its fixed part alone takes 16",
+            "3 netlink message(s) left out: RTM_NEWLINK: attribute 4 has 3 bytes, which is no size it can have",
         ]
     );
 }
@@ -201,7 +201,7 @@ fn problems_are_bounded() {
     }
     let lines: Vec<_> = problems.lines().collect();
     assert_eq!(lines.len(), MAX_PROBLEMS + 1);
-    assert_eq!(lines[MAX_PROBLEMS], "984 more rtnetlink messages left out, for other causes");
+    assert_eq!(lines[MAX_PROBLEMS], "984 more netlink messages left out, for other causes");
 }
 
 /// Decodes like every table: any of them may be handed any bytes.

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    inventory::{PodSource, Tunnel},
+    inventory::{Peer, PodSource, Tunnel, TunnelKind, Underlay},
     model::{Flow, Model, PeerRow, PodRow, TunnelRow},
     sample::{Both, OuterCounts},
     text,
@@ -37,11 +37,16 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, subject: Subject
 
 fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let tunnel = &row.tunnel;
-    let vni = tunnel.vni.map_or_else(|| "any VNI".to_owned(), |vni| format!("VNI {vni}"));
+    let vni = match (tunnel.kind, tunnel.vni) {
+        (TunnelKind::Wireguard, _) => String::new(),
+        (TunnelKind::Vxlan, None) => " any VNI".to_owned(),
+        (TunnelKind::Vxlan, Some(vni)) => format!(" VNI {vni}"),
+    };
     let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
     let state = if tunnel.up { "" } else { ", DOWN" };
-    let mut facts: Vec<Fact> = vec![("kind", format!("{} {vni}{port}{state}", tunnel.kind), !tunnel.up)];
+    let mut facts: Vec<Fact> = vec![("kind", format!("{}{vni}{port}{state}", tunnel.kind), !tunnel.up)];
     facts.push(underlay(tunnel));
+    facts.extend(tunnel.public_key.map(|key| ("public key", key.to_string(), false)));
     facts.push(budget(tunnel));
     facts.extend(carried(&row.flow));
     facts.extend(outer(row.outer.as_ref()));
@@ -60,7 +65,11 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     ));
     let unsent = kinds.tx.unsent + kinds.rx.unsent;
     if unsent > 0 {
-        facts.push(("no peer", format!("{} group frames had nowhere to go", text::si(unsent as f64)), false));
+        let what = match tunnel.kind {
+            TunnelKind::Vxlan => "group frames",
+            TunnelKind::Wireguard => "packets",
+        };
+        facts.push(("no peer", format!("{} {what} had nowhere to go", text::si(unsent as f64)), false));
     }
     facts
 }
@@ -68,8 +77,10 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
 fn underlay(tunnel: &Tunnel) -> Fact {
     let local = tunnel.local.map_or_else(String::new, |local| format!(" from {local}"));
     match &tunnel.underlay {
-        Some(underlay) => {
-            ("underlay", format!("{} (MTU {}){local}", text::escape(&underlay.name), underlay.mtu), false)
+        Some(_) => {
+            let one = |below: &Underlay| format!("{} (MTU {})", text::escape(&below.name), below.mtu);
+            let below: Vec<_> = tunnel.underlays().map(one).collect();
+            ("underlay", format!("{}{local}", below.join(", ")), false)
         }
         None => ("underlay", format!("unknown{local}: outer packets are not measured"), true),
     }
@@ -77,17 +88,15 @@ fn underlay(tunnel: &Tunnel) -> Fact {
 
 fn budget(tunnel: &Tunnel) -> Fact {
     let overhead = tunnel.overhead();
-    let Some(underlay) = &tunnel.underlay else {
+    let Some(below) = tunnel.underlays().map(|below| below.mtu).min() else {
         return ("MTU", format!("{}; {overhead} bytes of encapsulation", tunnel.mtu), false);
     };
-    let fits = underlay.mtu.saturating_sub(overhead);
+    let fits = below.saturating_sub(overhead);
     let (words, alarm) = match tunnel.mtu.cmp(&fits) {
         std::cmp::Ordering::Greater => {
             (format!("{} is {} too big: {fits} fit", tunnel.mtu, tunnel.mtu - fits), true)
         }
-        std::cmp::Ordering::Equal => {
-            (format!("{} + {overhead} = {}, all used", tunnel.mtu, underlay.mtu), false)
-        }
+        std::cmp::Ordering::Equal => (format!("{} + {overhead} = {below}, all used", tunnel.mtu), false),
         std::cmp::Ordering::Less => (format!("{} of {fits} possible", tunnel.mtu), false),
     };
     ("MTU", words, alarm)
@@ -101,6 +110,7 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
             "traffic to group or unknown addresses, and peers beyond the slots".to_owned(),
             false,
         )),
+        Some(peer) if peer.wireguard.is_some() => facts.extend(of_wireguard(row, peer)),
         Some(peer) => {
             facts.push(("VTEP", peer.key.to_string(), false));
             facts.push(match peer.node_address {
@@ -118,6 +128,38 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
     }
     facts.extend(carried(&row.flow));
     facts.extend(outer(row.outer.as_ref()));
+    facts
+}
+
+/// A peer's key, endpoint and allowed IPs, and what WireGuard itself tells.
+fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
+    let wireguard = peer.wireguard.unwrap_or_default();
+    let cidrs: Vec<_> = peer.pod_cidrs.iter().map(ToString::to_string).collect();
+    let keepalive = wireguard.keepalive_s.map_or_else(String::new, |s| format!(", keepalive every {s} s"));
+    let mut facts: Vec<Fact> = vec![
+        ("public key", peer.key.to_string(), false),
+        match wireguard.endpoint {
+            Some(endpoint) => ("endpoint", format!("{endpoint}{keepalive}"), false),
+            None => ("endpoint", "none: nothing can be sent to it".to_owned(), true),
+        },
+        if cidrs.is_empty() {
+            ("allowed IPs", "none: no packet goes to it or comes from it".to_owned(), true)
+        } else {
+            ("allowed IPs", cidrs.join(" "), false)
+        },
+    ];
+    facts.push(match row.wireguard {
+        None => ("handshake", "unknown".to_owned(), false),
+        Some(told) => {
+            let age = told
+                .handshake
+                .age()
+                .map_or_else(|| "never".to_owned(), |age| format!("{} ago", text::age(Some(age))));
+            let transfer =
+                format!("TX {}, RX {} by wg", text::bytes(told.bytes.tx), text::bytes(told.bytes.rx));
+            ("handshake", format!("{age}; {transfer}"), false)
+        }
+    });
     facts
 }
 
@@ -183,6 +225,15 @@ fn outer(outer: Option<&Both<OuterCounts>>) -> Vec<Fact> {
         format!("{} packets, {}", text::si(counts.packets as f64), text::bytes(counts.bytes))
     };
     let mut facts = vec![("TX wire", direction(&outer.tx), false), ("RX wire", direction(&outer.rx), false)];
+    for (name, tx, rx) in [
+        ("keepalives", outer.tx.keepalives, outer.rx.keepalives),
+        ("handshakes", outer.tx.handshakes, outer.rx.handshakes),
+    ] {
+        if tx.packets + rx.packets > 0 {
+            let count = |packets: u64| text::si(packets as f64);
+            facts.push((name, format!("TX {}, RX {} packets", count(tx.packets), count(rx.packets)), false));
+        }
+    }
     let fragments = outer.tx.fragments + outer.rx.fragments;
     if fragments > 0 {
         facts.push(("fragments", format!("{} outer fragments", text::si(fragments as f64)), true));

@@ -28,7 +28,7 @@ pub(super) struct Table<'a> {
 /// Draws a heading and as many rows as fit; the selected one is among them, and the last line says how many are not.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, table: &Table<'_>, state: &State, theme: Theme) {
     let (heading, body) = paint::split_top(area, 1);
-    let columns = fit(columns::of(table.tab), area.width.saturating_sub(2));
+    let columns = fit(&columns::of(table.tab, table.rows.iter().copied()), area.width.saturating_sub(2));
     paint::spans(buf, heading, heading_spans(&columns, table.tab, state.look(table.tab).sort, theme));
     if table.rows.is_empty() {
         let words = if state.filter.is_empty() { " none" } else { " none that the filter lets through" };
@@ -123,12 +123,14 @@ fn pad(words: &str, width: u16, right: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testdata;
 
     #[test]
     fn columns_fit_at_every_width_and_the_rates_stay() {
+        let model = testdata::wireguard();
         for tab in [Tab::Tunnels, Tab::Peers, Tab::Pods] {
             for width in 58..=250 {
-                let columns = fit(columns::of(tab), width);
+                let columns = fit(&columns::of(tab, model.peers.iter().map(Subject::Peer)), width);
                 let total: u16 = columns.iter().map(|(_, width)| width + GAP).sum();
                 assert!(total <= width, "{tab:?} {width}: {total}");
                 for column in [ColumnId::Name, ColumnId::Tx, ColumnId::Rx] {
