@@ -23,7 +23,7 @@ use std::{
 };
 
 /// Longer than anything takes, also on a busy machine: waiting ends as soon as what is waited for is there.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs a command that must succeed; returns what it printed.
 pub fn sh(program: &str, args: &[&str]) -> String {

@@ -16,6 +16,7 @@ use nix::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{PATIENCE, wait_for};
 
@@ -101,9 +102,11 @@ impl Watch {
 
     /// The state after all traffic has ended: the second of two objects with the same totals, both made after now.
     pub fn settled(&self) -> Value {
-        while self.lines.try_recv().is_ok() {}
-        // This one may have been under way.
-        let mut before = self.next();
+        let asked = OffsetDateTime::now_utc();
+        let is_later =
+            |value: &Value| OffsetDateTime::parse(value["time"].as_str().unwrap(), &Rfc3339).unwrap() > asked;
+        // On a busy machine many lines may be on their way.
+        let mut before = self.until("a new sample", |value| is_later(value).then(|| value.clone()));
         self.until("the counters to settle", |now| {
             let same = totals(now) == totals(&before);
             before = now.clone();

@@ -11,7 +11,7 @@ use crate::{
 
 /// Shows what this node's overlay network carries and costs, live and correct.
 ///
-/// Attaches eBPF programs to VXLAN devices and their underlay, and counts packets as the wire carries them:
+/// Attaches eBPF programs to VXLAN and WireGuard devices and their underlay, and counts packets as the wire carries them:
 /// per tunnel, per peer node, per pod. Nothing is dropped, changed or delayed; everything is gone when it ends.
 #[derive(Debug, Parser)]
 #[command(
@@ -155,6 +155,7 @@ pub(super) enum LabCommand {
     /// Build it
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe lab up --nodes 3 --pods 2\n  \
+        sudo overlay-probe lab up --dataplane wireguard\n  \
         sudo overlay-probe --netns ovp-node1 watch")]
     Up(LabUpArgs),
     /// Remove all of it, also what a crash left
@@ -199,6 +200,22 @@ pub(super) struct LabShapeArgs {
     /// MTU of the nodes' NICs in bytes
     #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1370..=65_000))]
     pub(super) underlay_mtu: u32,
+
+    /// What carries packets between the nodes
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) dataplane: Dataplane,
+}
+
+/// What carries packets between the nodes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Dataplane {
+    /// flannel's VXLAN backend
+    #[default]
+    Vxlan,
+    /// flannel's WireGuard backend, with keys of the lab's own
+    Wireguard,
+    /// Halfway from one to the other: some pairs of nodes use WireGuard, others VXLAN
+    Both,
 }
 
 /// Address families.

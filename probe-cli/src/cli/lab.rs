@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
-    args::{Family, LabArgs, LabCommand, LabLoadArgs, LabShapeArgs},
+    args::{Dataplane, Family, LabArgs, LabCommand, LabLoadArgs, LabShapeArgs},
     live,
 };
 use crate::{
@@ -44,6 +44,11 @@ pub(super) fn options(prefix: &str, shape: &LabShapeArgs) -> LabOptions {
             Family::Dual => lab::Family::Dual,
         },
         underlay_mtu: shape.underlay_mtu,
+        dataplane: match shape.dataplane {
+            Dataplane::Vxlan => lab::Dataplane::Vxlan,
+            Dataplane::Wireguard => lab::Dataplane::Wireguard,
+            Dataplane::Both => lab::Dataplane::Both,
+        },
     }
 }
 

@@ -16,6 +16,6 @@ mod up;
 
 pub use down::down;
 pub use error::LabError;
-pub use plan::{DEFAULT_PREFIX, Family, LabOptions};
+pub use plan::{DEFAULT_PREFIX, Dataplane, Family, LabOptions};
 pub use status::{NodeStatus, Status, status};
 pub use up::{Progress, up};

@@ -3,6 +3,8 @@
 //! Facts of flannel and Calico that it follows are cited where they are used; the addresses are those of an RKE2
 //! cluster's defaults (cluster-cidr 10.42.0.0/16).
 
+mod wireguard;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -14,6 +16,7 @@ use crate::{
     inventory::Mac,
     netlink::configure::{Route, Step, Vxlan},
 };
+pub use wireguard::wireguard_peer_steps;
 
 /// What namespaces of a lab start with by default.
 pub const DEFAULT_PREFIX: &str = "ovp";
@@ -51,6 +54,40 @@ impl Family {
     }
 }
 
+/// What carries packets between nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dataplane {
+    /// flannel's VXLAN backend.
+    #[default]
+    Vxlan,
+    /// flannel's WireGuard backend.
+    Wireguard,
+    /// A cluster halfway from one to the other: nodes whose numbers are both even or both odd use WireGuard between
+    /// them, others VXLAN.
+    Both,
+}
+
+impl Dataplane {
+    /// There are VXLAN devices.
+    pub fn vxlan(self) -> bool {
+        self != Self::Wireguard
+    }
+
+    /// There are WireGuard devices.
+    pub fn wireguard(self) -> bool {
+        self != Self::Vxlan
+    }
+
+    /// Two nodes use WireGuard between them.
+    fn wireguard_between(self, node: u16, peer: u16) -> bool {
+        match self {
+            Self::Vxlan => false,
+            Self::Wireguard => true,
+            Self::Both => node % 2 == peer % 2,
+        }
+    }
+}
+
 /// What a lab looks like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabOptions {
@@ -64,6 +101,9 @@ pub struct LabOptions {
     pub family: Family,
     /// MTU of the nodes' NICs in bytes.
     pub underlay_mtu: u32,
+    /// What carries packets between nodes.
+    #[serde(default)]
+    pub dataplane: Dataplane,
 }
 
 impl Default for LabOptions {
@@ -74,6 +114,7 @@ impl Default for LabOptions {
             pods: 2,
             family: Family::Dual,
             underlay_mtu: 1500,
+            dataplane: Dataplane::Vxlan,
         }
     }
 }
@@ -111,7 +152,13 @@ impl LabOptions {
 
     /// MTU of pods: Canal's constant, but never above a tunnel's, since this lab is a healthy one.
     pub fn pod_mtu(&self) -> u32 {
-        let tunnel = if self.family.v6() { self.v6_tunnel_mtu() } else { self.v4_tunnel_mtu() };
+        let tunnel = if self.dataplane.wireguard() {
+            self.wireguard_mtu()
+        } else if self.family.v6() {
+            self.v6_tunnel_mtu()
+        } else {
+            self.v4_tunnel_mtu()
+        };
         CANAL_POD_MTU.min(tunnel)
     }
 }
@@ -253,14 +300,29 @@ pub fn node_steps(options: &LabOptions, node: u16) -> Vec<Step> {
     }
     for tunnel in tunnels(options, node) {
         steps.extend(tunnel_steps(&tunnel, node));
-        for peer in (1..=options.nodes).filter(|peer| *peer != node) {
-            steps.extend(peer_steps(tunnel.local.is_ipv6(), peer));
+        for peer in (1..=options.nodes).filter(|&peer| peer != node) {
+            if !options.dataplane.wireguard_between(node, peer) {
+                steps.extend(peer_steps(tunnel.local.is_ipv6(), peer));
+            }
         }
+    }
+    steps.extend(wireguard::device_steps(options, node));
+    // flannel's --ip-blackhole-route.
+    for (address, prefix) in pod_networks(options.family, node) {
+        let destination = IpNet::new(address, prefix).unwrap_or(IpNet::from(address));
+        steps.push(Step::Blackhole { destination });
     }
     steps
 }
 
-/// The tunnel devices of a node.
+/// Base and prefix length of a node's pod networks. The base is also its tunnel device's address.
+fn pod_networks(family: Family, node: u16) -> Vec<(IpAddr, u8)> {
+    let v4 = family.v4().then(|| (pod_base_v4(node).into(), 24));
+    let v6 = family.v6().then(|| (pod_base_v6(node).into(), 64));
+    v4.into_iter().chain(v6).collect()
+}
+
+/// The VXLAN devices of a node.
 pub fn tunnels(options: &LabOptions, node: u16) -> Vec<Vxlan> {
     let tunnel = |name: &str, local: IpAddr, mtu| Vxlan {
         name: name.to_owned(),
@@ -272,6 +334,9 @@ pub fn tunnels(options: &LabOptions, node: u16) -> Vec<Vxlan> {
         mac: vtep_mac(node, local.is_ipv6()),
     };
     let mut tunnels = Vec::new();
+    if !options.dataplane.vxlan() {
+        return tunnels;
+    }
     if options.family.v4() {
         tunnels.push(tunnel("flannel.1", node_v4(node).into(), options.v4_tunnel_mtu()));
     }
@@ -281,20 +346,15 @@ pub fn tunnels(options: &LabOptions, node: u16) -> Vec<Vxlan> {
     tunnels
 }
 
-/// Steps that make a tunnel device with the node's own pod network, but no peers.
+/// Steps that make a VXLAN device, but no peers.
 pub fn tunnel_steps(tunnel: &Vxlan, node: u16) -> Vec<Step> {
     let name = &tunnel.name;
-    let (address, own) = if tunnel.local.is_ipv4() {
-        (v4(pod_base_v4(node), 32), v4(pod_base_v4(node), 24))
-    } else {
-        (v6(pod_base_v6(node), 128), v6(pod_base_v6(node), 64))
-    };
+    let address = if tunnel.local.is_ipv4() { pod_base_v4(node).into() } else { pod_base_v6(node).into() };
     vec![
         Step::Vxlan(tunnel.clone()),
         sysctl(&format!("ipv6/conf/{name}/addr_gen_mode"), "1"),
-        Step::Address { name: name.clone(), address },
+        Step::Address { name: name.clone(), address: single(address) },
         up(name),
-        Step::Blackhole { destination: own },
     ]
 }
 
@@ -449,6 +509,7 @@ mod tests {
             (lab(1500, Family::Dual), 1450, 1430, 1430),
             (lab(9000, Family::Dual), 8950, 8930, 1450),
             (lab(1400, Family::V4), 1350, 1330, 1350),
+            (LabOptions { dataplane: Dataplane::Wireguard, ..lab(1500, Family::V4) }, 1450, 1430, 1420),
         ] {
             assert_eq!((options.v4_tunnel_mtu(), options.v6_tunnel_mtu(), options.pod_mtu()), (v4, v6, pod));
         }

@@ -9,7 +9,7 @@ use super::{
     registry::{self, Lab, Node, Pod},
 };
 use crate::{
-    netlink::configure::{Step, configure},
+    netlink::configure::{Step, configure, public_keys},
     netns::{self, Namespace},
 };
 
@@ -51,6 +51,9 @@ fn build(options: &LabOptions, progress: &mut dyn FnMut(Progress)) -> Result<Lab
         lab.nodes.push(node(options, &underlay, number)?);
         registry::write(&lab)?;
         step();
+    }
+    if options.dataplane.wireguard() {
+        wireguard_peers(&lab)?;
     }
     for node in &mut lab.nodes {
         let namespace = netns::open(&node.netns)?;
@@ -106,6 +109,23 @@ pub(super) fn pod(
     configure(node, &[vec![veth], plan::host_veth_steps(&host_ifname, &addresses)].concat())?;
     configure(&pod, &plan::pod_steps(&addresses))?;
     Ok(Pod { namespace, name, addresses, host_ifname, netns: netns.to_owned() })
+}
+
+/// Makes the nodes' WireGuard devices know each other's public keys, as flannel learns them from the cluster.
+fn wireguard_peers(lab: &Lab) -> Result<(), LabError> {
+    let mut nodes = Vec::new();
+    for node in &lab.nodes {
+        let namespace = netns::open(&node.netns)?;
+        let keys = public_keys(&namespace)?;
+        nodes.push((node.number, namespace, keys));
+    }
+    for (number, namespace, _) in &nodes {
+        for (peer, _, keys) in &nodes {
+            let key = |name: &str| keys.get(name).copied();
+            configure(namespace, &plan::wireguard_peer_steps(&lab.options, *number, *peer, key))?;
+        }
+    }
+    Ok(())
 }
 
 fn identity(namespace: &Namespace) -> Result<(u64, u64), LabError> {

@@ -3,7 +3,14 @@
 //! Only for the lab, in namespaces of its own. Each step is plain data, so that what is built can be tested without
 //! building it.
 
-use std::{fs, io, net::IpAddr, os::fd::RawFd, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read as _},
+    net::{IpAddr, SocketAddr},
+    os::fd::RawFd,
+    path::PathBuf,
+};
 
 use futures::TryStreamExt as _;
 use ipnet::IpNet;
@@ -14,10 +21,13 @@ use netlink_packet_route::{
     route::{RouteScope, RouteType},
 };
 use rtnetlink::{
-    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, RouteMessageBuilder,
+    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, LinkWireguard,
+    RouteMessageBuilder,
 };
 use thiserror::Error;
+use zeroize::Zeroizing;
 
+use super::{error::NetlinkError, socket::DumpSocket, source::Source, wireguard};
 use crate::{
     mac::Mac,
     netns::{self, Namespace, NetnsError},
@@ -49,6 +59,10 @@ pub enum Step {
     },
     /// A VXLAN device as flannel makes it: no learning.
     Vxlan(Vxlan),
+    /// A WireGuard device with a private key of its own, which nobody else gets to know.
+    Wireguard(Wireguard),
+    /// A peer of a WireGuard device.
+    WireguardPeer(WireguardPeer),
     /// A device goes up.
     Up {
         /// Its name.
@@ -150,6 +164,30 @@ pub struct Vxlan {
     pub mac: Mac,
 }
 
+/// A WireGuard device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wireguard {
+    /// Its name.
+    pub name: String,
+    /// UDP port that it listens on and sends from.
+    pub port: u16,
+    /// MTU in bytes.
+    pub mtu: u32,
+}
+
+/// A peer of a WireGuard device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireguardPeer {
+    /// The device.
+    pub name: String,
+    /// The peer's public key.
+    pub public_key: [u8; 32],
+    /// Where outer packets to it go.
+    pub endpoint: SocketAddr,
+    /// Inner addresses that are its.
+    pub allowed_ips: Vec<IpNet>,
+}
+
 /// A unicast route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -188,6 +226,17 @@ pub enum ConfigureError {
         /// The cause.
         #[source]
         source: rtnetlink::Error,
+    },
+    /// WireGuard refused a step.
+    #[error("cannot set up {name} in {netns}: {source}")]
+    Wireguard {
+        /// The device.
+        name: String,
+        /// The namespace.
+        netns: String,
+        /// The cause.
+        #[source]
+        source: Box<NetlinkError>,
     },
     /// A sysctl could not be written.
     #[error("cannot write {path} in {netns}: {source}")]
@@ -228,11 +277,64 @@ async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureE
             source,
         });
     }
-    request(handle, step).await.map_err(|source| ConfigureError::Refused {
-        step: format!("{step:?}"),
-        netns: netns.to_owned(),
-        source,
-    })
+    let refused =
+        |source| ConfigureError::Refused { step: format!("{step:?}"), netns: netns.to_owned(), source };
+    request(handle, step).await.map_err(refused)?;
+    match step {
+        Step::Wireguard(Wireguard { name, .. }) | Step::WireguardPeer(WireguardPeer { name, .. }) => {
+            let ifindex = index(handle, name).await.map_err(refused)?;
+            set_wireguard(step, ifindex).map_err(|source| ConfigureError::Wireguard {
+                name: name.clone(),
+                netns: netns.to_owned(),
+                source: Box::new(source),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keys and peers have a protocol of their own.
+fn set_wireguard(step: &Step, ifindex: u32) -> Result<(), NetlinkError> {
+    let mut socket = DumpSocket::open_generic()?;
+    match step {
+        Step::Wireguard(device) => wireguard::set_key(&mut socket, ifindex, &*private_key()?, device.port),
+        Step::WireguardPeer(peer) => {
+            wireguard::set_peer(&mut socket, ifindex, &peer.public_key, peer.endpoint, &peer.allowed_ips)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new private key: random bytes, of which the kernel makes a point on the curve (`curve25519_clamp_secret`).
+fn private_key() -> Result<Zeroizing<[u8; 32]>, NetlinkError> {
+    let mut key = Zeroizing::new([0; 32]);
+    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(key.as_mut_slice()));
+    read.map(|()| key).map_err(|source| NetlinkError::Open { step: "read /dev/urandom", source })
+}
+
+/// The public keys of WireGuard devices in `namespace`, by name; those that have none are left out.
+pub fn public_keys(namespace: &Namespace) -> Result<BTreeMap<String, [u8; 32]>, ConfigureError> {
+    let failed = |source| ConfigureError::Wireguard {
+        name: "WireGuard".to_owned(),
+        netns: namespace.name().to_owned(),
+        source: Box::new(source),
+    };
+    netns::run_in(namespace, || {
+        let (source, runtime) = (
+            Source::connect().map_err(failed)?,
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .map_err(|source| ConfigureError::Open { netns: namespace.name().to_owned(), source })?,
+        );
+        let facts = runtime.block_on(source.facts()).map_err(failed)?;
+        let name =
+            |ifindex| facts.links.iter().find(|link| link.ifindex == ifindex).map(|link| link.name.clone());
+        Ok(facts
+            .wireguard
+            .iter()
+            .filter_map(|device| Some((name(device.ifindex)?, device.public_key?)))
+            .collect())
+    })?
 }
 
 async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
@@ -303,7 +405,10 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
         Step::Forget { name, address, mac, destination } => {
             forget(handle, index(handle, name).await?, *address, *mac, *destination).await
         }
-        Step::Sysctl { .. } => Ok(()),
+        Step::Wireguard(device) => {
+            handle.link().add(LinkWireguard::new(&device.name).mtu(device.mtu).build()).execute().await
+        }
+        Step::Sysctl { .. } | Step::WireguardPeer(_) => Ok(()),
     }
 }
 

@@ -40,6 +40,16 @@ impl Request {
         Self { table, kind, flags: libc::NLM_F_DUMP, body: vec![0; fixed] }
     }
 
+    /// Attributes to be the value of another one.
+    pub(super) fn attributes() -> Self {
+        Self::new("", 0, 0)
+    }
+
+    /// Leaves nothing of it in memory: it may hold a key.
+    pub(super) fn wipe(mut self) {
+        self.body.zeroize();
+    }
+
     /// Asks for one answer and the kernel's acknowledgement instead of a dump.
     pub(super) fn single(mut self) -> Self {
         self.flags = libc::NLM_F_ACK;

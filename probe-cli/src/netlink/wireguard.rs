@@ -1,5 +1,9 @@
-//! Reads WireGuard devices by generic netlink (`WG_CMD_GET_DEVICE`). The kernel says nothing when a peer changes, so
-//! whoever wants to know asks again.
+//! WireGuard devices by generic netlink: reads them (`WG_CMD_GET_DEVICE`), and sets those of the lab (`WG_CMD_SET_DEVICE`).
+//! The kernel says nothing when a peer changes, so whoever wants to know asks again.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 
 use super::{
     decode::{self, WireguardDevice},
@@ -19,7 +23,19 @@ const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const WG_GENL_NAME: &[u8] = b"wireguard\0";
 const WG_GENL_VERSION: u8 = 1;
 const WG_CMD_GET_DEVICE: u8 = 0;
+const WG_CMD_SET_DEVICE: u8 = 1;
 const WGDEVICE_A_IFINDEX: u16 = 1;
+const WGDEVICE_A_PRIVATE_KEY: u16 = 3;
+const WGDEVICE_A_LISTEN_PORT: u16 = 6;
+const WGDEVICE_A_PEERS: u16 = 8;
+const WGPEER_A_PUBLIC_KEY: u16 = 1;
+const WGPEER_A_ENDPOINT: u16 = 4;
+const WGPEER_A_ALLOWEDIPS: u16 = 9;
+const WGALLOWEDIP_A_FAMILY: u16 = 1;
+const WGALLOWEDIP_A_IPADDR: u16 = 2;
+const WGALLOWEDIP_A_CIDR_MASK: u16 = 3;
+/// linux/netlink.h: what is inside are attributes again.
+const NLA_F_NESTED: u16 = 1 << 15;
 
 /// What reading the devices gave.
 #[derive(Debug, Default)]
@@ -108,4 +124,75 @@ fn device(
         problems.push(format!("{left_out} WireGuard peers and allowed IPs left out: there are too many"));
     }
     Ok(device)
+}
+
+/// Gives a device of the lab its private key and its port. The key does not stay in memory.
+pub(super) fn set_key(
+    socket: &mut DumpSocket,
+    ifindex: u32,
+    private_key: &[u8; 32],
+    port: u16,
+) -> Result<(), NetlinkError> {
+    let request = set(socket, ifindex)?
+        .bytes(WGDEVICE_A_PRIVATE_KEY, private_key)
+        .bytes(WGDEVICE_A_LISTEN_PORT, &port.to_ne_bytes());
+    let sent = socket.dump(&request, |_| {});
+    request.wipe();
+    sent.map(drop)
+}
+
+/// Gives a device of the lab a peer.
+pub(super) fn set_peer(
+    socket: &mut DumpSocket,
+    ifindex: u32,
+    public_key: &[u8; 32],
+    endpoint: SocketAddr,
+    allowed_ips: &[IpNet],
+) -> Result<(), NetlinkError> {
+    let allowed_ips = allowed_ips.iter().fold(Request::attributes(), |list, net| {
+        let octets = match net.network() {
+            std::net::IpAddr::V4(address) => address.octets().to_vec(),
+            std::net::IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        let family = if octets.len() == 4 { libc::AF_INET } else { libc::AF_INET6 };
+        let entry = Request::attributes()
+            .bytes(WGALLOWEDIP_A_FAMILY, &u16::try_from(family).unwrap_or(0).to_ne_bytes())
+            .bytes(WGALLOWEDIP_A_IPADDR, &octets)
+            .bytes(WGALLOWEDIP_A_CIDR_MASK, &[net.prefix_len()]);
+        list.bytes(NLA_F_NESTED, &entry.body)
+    });
+    let peer = Request::attributes()
+        .bytes(WGPEER_A_PUBLIC_KEY, public_key)
+        .bytes(WGPEER_A_ENDPOINT, &sockaddr(endpoint))
+        .bytes(WGPEER_A_ALLOWEDIPS | NLA_F_NESTED, &allowed_ips.body);
+    let peers = Request::attributes().bytes(NLA_F_NESTED, &peer.body);
+    let request = set(socket, ifindex)?.bytes(WGDEVICE_A_PEERS | NLA_F_NESTED, &peers.body);
+    socket.dump(&request, |_| {}).map(drop)
+}
+
+fn set(socket: &mut DumpSocket, ifindex: u32) -> Result<Request, NetlinkError> {
+    Ok(Request::new("a WireGuard device to set", family(socket)?, 4)
+        .single()
+        .byte(0, WG_CMD_SET_DEVICE)
+        .byte(1, WG_GENL_VERSION)
+        .attribute(WGDEVICE_A_IFINDEX, ifindex))
+}
+
+/// `struct sockaddr_in` or `sockaddr_in6`: family in host order, port and address in network order.
+fn sockaddr(address: SocketAddr) -> Vec<u8> {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let mut bytes = u16::try_from(family).unwrap_or(0).to_ne_bytes().to_vec();
+    bytes.extend(address.port().to_be_bytes());
+    match address {
+        SocketAddr::V4(address) => {
+            bytes.extend(address.ip().octets());
+            bytes.extend([0; 8]);
+        }
+        SocketAddr::V6(address) => {
+            bytes.extend(address.flowinfo().to_be_bytes());
+            bytes.extend(address.ip().octets());
+            bytes.extend(address.scope_id().to_ne_bytes());
+        }
+    }
+    bytes
 }
