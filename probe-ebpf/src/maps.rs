@@ -130,6 +130,23 @@ pub(crate) fn iface(table: &Array<IfaceConfig>, ifindex: u32) -> Option<&IfaceCo
 /// The slot of a key.
 #[inline(always)]
 pub(crate) fn slot(key: &Key) -> Option<u32> {
+    u32::try_from(find_slot(key)).ok()
+}
+
+/// A function of its own with one kind of answer, so that the verifier does not walk what follows once for each place
+/// in the table.
+#[inline(never)]
+fn find_slot(key: *const Key) -> u64 {
+    // SAFETY: the caller's, who waits.
+    let key = unsafe { &*key };
+    forget(probe(key).map_or(NO_SLOT, u64::from)).unwrap_or(NO_SLOT)
+}
+
+/// No slot is that large.
+const NO_SLOT: u64 = u64::MAX;
+
+#[inline(always)]
+fn probe(key: &Key) -> Option<u32> {
     // SAFETY: a constant of the loaded object; volatile, so that the compiler does not take the value built in.
     let mask = unsafe { (&raw const LOOKUP_MASK).read_volatile() };
     let home = key.hash();
@@ -143,6 +160,18 @@ pub(crate) fn slot(key: &Key) -> Option<u32> {
         }
     }
     None
+}
+
+/// The same number by way of a map value: the verifier forgets what it knew of it. Before Linux 6.4 it compares every known
+/// number exactly (`__mark_reg_unknown` with subprograms), and walks all that follows once for each.
+#[inline(always)]
+pub(crate) fn forget(number: u64) -> Option<u64> {
+    let scratch = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: a live per-CPU map value, only this CPU uses it; volatile, so that it is really read back.
+    Some(unsafe {
+        (&raw mut (*scratch).word).write_volatile(number);
+        (&raw const (*scratch).word).read_volatile()
+    })
 }
 
 /// Adds to a counter of this CPU. Plain arithmetic: programs do not interrupt each other on a CPU here, egress runs

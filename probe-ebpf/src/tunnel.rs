@@ -13,7 +13,7 @@ use probe_ebpf::{inner::End, ip};
 use crate::{
     NEXT,
     frame::{self, Frame},
-    maps::{PEER_COUNTS, POD_COUNTS, SCRATCH, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
+    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, forget, iface, slot},
     skb::Skb,
 };
 
@@ -46,6 +46,8 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let tunnel = TUNNEL_COUNTS.get_ptr_mut(tunnel_slot * 2 + DIRECTION)?;
     // SAFETY: a live per-CPU map value, only this CPU writes it.
     let tunnel = unsafe { &mut *tunnel };
+    // Lookups are what the verifier walks longest: this one before there is more than one way to have come here.
+    let pod = forget(u64::from(pod::<DIRECTION>(skb, frame)))? as u32;
     let mut copies = 1;
     if DIRECTION == TX && frame.to_group() {
         copies = u64::from(config.flood);
@@ -64,8 +66,8 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         };
         (peer.peer, frame.wireguard_bytes(peer.overhead, config.wireguard_mtu))
     };
-    let pod = pod::<DIRECTION>(skb, frame);
-    let amount = Amount::of(frame, config, outer, copies);
+    let (copies, peer) = (forget(copies)?, forget(u64::from(peer))? as u32);
+    let amount = Amount::of(frame, config, forget(outer)?, copies);
     // SAFETY: as above.
     unsafe {
         amount.add_to(&mut *PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?);
@@ -98,12 +100,7 @@ fn find_peer(frame: *const Frame, config: *const IfaceConfig, is_tx: u32) -> u64
     let (frame, config) = unsafe { (&*frame, &*config) };
     let found = allowed_peer(frame, config, is_tx != 0);
     let word = found.map_or(NO_PEER, |found| u64::from(found.peer) | (u64::from(found.overhead) << 32));
-    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return NO_PEER };
-    // SAFETY: a live per-CPU map value, only this CPU uses it; volatile, so that it is really read back.
-    unsafe {
-        (&raw mut (*scratch).word).write_volatile(word);
-        (&raw const (*scratch).word).read_volatile()
-    }
+    forget(word).unwrap_or(NO_PEER)
 }
 
 #[inline(always)]

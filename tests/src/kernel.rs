@@ -6,6 +6,13 @@ use serde_json::Value;
 
 use crate::{ns, sh};
 
+/// True on a kernel older than this one.
+pub fn is_before(major: u32, minor: u32) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse::<u32>().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap()) < (major, minor)
+}
+
 /// Programs and links that a process holds, by the kernel's numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Held {

@@ -53,6 +53,18 @@ fn underlay() {
         route add default via 192.0.2.254");
 }
 
+/// Waits until no address is being looked for on the link (RFC 4862): the end of that is a change, too.
+async fn settled() {
+    for _ in 0..100 {
+        let output = Command::new("ip").args(["-6", "addr", "show", "tentative"]).output().unwrap();
+        if output.stdout.is_empty() {
+            return;
+        }
+        tokio::time::sleep(SOON / 100).await;
+    }
+    panic!("addresses stay tentative");
+}
+
 fn tunnel(name: &str) {
     ip(&format!(
         "link add {name} type vxlan id 1 dev eth0 local 192.0.2.1 dstport 8472 nolearning
@@ -127,6 +139,7 @@ fn changes_that_matter_are_reported_and_chatter_is_not() {
     in_namespace(|| async {
         underlay();
         tunnel("flannel.1");
+        settled().await;
         let mut watch = Changes::connect().unwrap();
         // Each line gives what follows it; what an earlier one must not give would come first.
         ip("neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0

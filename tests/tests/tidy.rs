@@ -220,3 +220,17 @@ fn no_declared_crate_is_unused() {
     let unused: Vec<String> = declared().difference(&used).cloned().collect();
     none("in [workspace.dependencies] and in no member", &unused);
 }
+
+#[test]
+fn the_readme_says_of_kernels_what_their_table_does() {
+    let readme = fs::read_to_string(tree::root().join("README.md")).unwrap();
+    for kernel in manifest("kernels.toml")["kernel"].as_array().unwrap() {
+        let lacks = kernel.get("lacks").and_then(Value::as_table).into_iter().flatten();
+        let lacks: Vec<String> =
+            lacks.map(|(name, why)| format!("{name}: {}", why.as_str().unwrap())).collect();
+        let lacks = if lacks.is_empty() { "nothing".to_owned() } else { lacks.join("; ") };
+        let (version, suite) = (kernel["version"].as_str().unwrap(), kernel["suite"].as_str().unwrap());
+        let row = format!("| {version} | {suite} | {lacks} |");
+        assert!(readme.contains(&row), "README.md lacks the line\n{row}");
+    }
+}

@@ -116,7 +116,10 @@ fn is_gone(error: &io::Error) -> bool {
 
 fn hint(error: Option<&io::Error>) -> &'static str {
     match error.and_then(io::Error::raw_os_error) {
-        Some(libc::EPERM | libc::EACCES) => "; needs CAP_BPF and CAP_NET_ADMIN: run with sudo",
+        // Before 5.11 also when a map is more than RLIMIT_MEMLOCK allows (`bpf_charge_memlock`).
+        Some(libc::EPERM | libc::EACCES) => {
+            "; needs CAP_BPF and CAP_NET_ADMIN, before Linux 5.11 also CAP_SYS_RESOURCE: run with sudo"
+        }
         Some(libc::ENOMEM) => "; locked memory may be limited: raise `ulimit -l` on kernels before 5.11",
         _ => "",
     }
