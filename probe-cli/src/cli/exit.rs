@@ -54,6 +54,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<PrivilegeError>()
             || cause.is::<NetnsError>()
+            || cause.is::<super::show::NothingToShow>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
     })
 }

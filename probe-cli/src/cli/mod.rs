@@ -7,6 +7,7 @@ mod exit;
 mod lab;
 mod live;
 mod logging;
+mod show;
 mod top;
 mod watch;
 
@@ -35,6 +36,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         None => watch::run(&context, &args::WatchArgs::default()),
         Some(Command::Top(args)) => top::run(&context, &args),
         Some(Command::Watch(args)) => watch::run(&context, &args),
+        Some(Command::Show(what)) => show::run(&context, &what),
         Some(Command::Lab(command)) => lab::run(command),
         Some(Command::Demo(args)) => demo::run(&context, &args),
         Some(Command::Cleanup) => cleanup::run(&context),

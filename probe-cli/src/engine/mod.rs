@@ -6,6 +6,8 @@ mod error;
 mod inventory;
 mod refresh;
 mod run;
+mod vfs;
 
 pub use error::EngineError;
 pub use run::{Engine, EngineOptions};
+pub use vfs::vf_facts;

@@ -10,10 +10,12 @@ mod peers;
 mod pods;
 mod tunnels;
 mod types;
+mod vfs;
 mod wireguard;
 
 pub use join::inventory;
 pub use pods::NamedPod;
 pub use types::*;
+pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfTraffic, VirtualFunction, virtual_functions};
 
 pub use crate::mac::Mac;

@@ -1,5 +1,7 @@
 //! What rtnetlink says, as our own plain types: nothing is joined or judged here.
 
+mod sriov;
+
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -8,6 +10,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use self::sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan};
 use crate::mac::Mac;
 
 /// One dump of everything the inventory needs from one network namespace.
@@ -52,6 +55,8 @@ pub struct LinkFact {
     pub link_netns: Option<i32>,
     /// `IFLA_MASTER`.
     pub master: Option<u32>,
+    /// `IFLA_PARENT_DEV_NAME` (since Linux 5.14): the device behind it, such as a PCI address.
+    pub parent_device: Option<String>,
     /// `IFLA_INFO_DATA` of a VXLAN device.
     pub vxlan: Option<VxlanFact>,
 }

@@ -7,10 +7,12 @@ mod changes;
 pub mod configure;
 mod decode;
 mod error;
+mod ethtool;
 pub mod facts;
 mod relevance;
 mod socket;
 mod source;
+mod sriov;
 pub mod tc;
 #[cfg(test)]
 pub(crate) mod testdata;

@@ -17,8 +17,9 @@ use super::{
     error::NetlinkError,
 };
 
-/// The kernel's datagrams of a dump have at most 32 KiB (`netlink_dump`).
-pub(super) const DATAGRAM: usize = 64 * 1024;
+/// The kernel's datagrams of a dump have at most 32 KiB (`netlink_dump`), those of a single answer are as long as they
+/// must be: a link with 256 VFs takes some 80 KiB.
+pub(super) const DATAGRAM: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a dump asks for: `nlmsg_type`, the bytes after the header, and its name for errors.

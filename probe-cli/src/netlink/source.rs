@@ -19,7 +19,7 @@ pub(super) const RETRIES: usize = 3;
 /// The kernel's tables of one network namespace.
 #[derive(Debug)]
 pub struct Source {
-    socket: Mutex<DumpSocket>,
+    pub(super) socket: Mutex<DumpSocket>,
     generic: Mutex<DumpSocket>,
 }
 

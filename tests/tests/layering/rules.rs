@@ -1,4 +1,4 @@
-//! The tables. Sources (netlink, ebpf, procfs, netns) give facts and counters (inventory, sample), the model gives them
+//! The tables. Sources (netlink, ebpf, procfs, netns, sriov, pods) give facts and counters (inventory, sample), the model gives them
 //! meaning, people and machines see the model (tui, report); the engine and the command line are on top.
 
 /// One module and what it may import of the tool.
@@ -27,8 +27,12 @@ pub(crate) const MODULES: &[Module] = &[
     outside("netns", &["text"]),
     pure("netlink::facts", &["mac"]),
     outside("netlink", &["mac", "netlink::facts", "netns", "text"]),
-    // Facts and counters of one instant. The inventory joins what netlink found out.
-    pure("inventory", &["mac", "netlink::facts", "text"]),
+    pure("sriov::facts", &[]),
+    outside("sriov", &["sriov::facts"]),
+    pure("pods::facts", &[]),
+    outside("pods", &["pods::facts"]),
+    // Facts and counters of one instant. The inventory joins what the sources found out.
+    pure("inventory", &["mac", "netlink::facts", "pods::facts", "sriov::facts", "text"]),
     pure("sample", &["inventory"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "procfs", "sample", "text"]),
@@ -51,9 +55,11 @@ pub(crate) const MODULES: &[Module] = &[
             "netlink",
             "netlink::facts",
             "netns",
+            "pods",
             "privilege",
             "procfs",
             "sample",
+            "sriov",
             "text",
         ],
     ),
@@ -97,8 +103,9 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "netlink"]),
-    // Public keys are shown as `wg` shows them; private ones are wiped from where they were received.
-    ("base64", &["inventory"]),
+    // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
+    // where they were received.
+    ("base64", &["inventory", "pods"]),
     ("zeroize", &["netlink"]),
     // Errors without a type are for those who only pass them on to people.
     ("anyhow", &["cli"]),
@@ -108,13 +115,13 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
     ("probe_common", &["ebpf", "model", "sample"]),
-    ("libc", &["ebpf", "inventory", "lab", "netlink", "netns", "privilege", "procfs"]),
+    ("libc", &["ebpf", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),
     ("nix", &["cli", "ebpf", "engine", "lab", "leftovers", "netlink", "netns", "privilege", "procfs"]),
     ("tokio", &["cli", "engine", "netlink", "tui"]),
     // Plain data.
     ("ipnet", &["*"]),
     ("serde", &["*"]),
-    ("serde_json", &["cli", "lab", "leftovers", "report"]),
+    ("serde_json", &["cli", "lab", "leftovers", "pods", "report"]),
     ("sha1", &["lab"]),
     // Calendar dates: what people and machines read.
     ("time", &["report", "tui"]),

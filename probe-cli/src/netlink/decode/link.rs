@@ -7,6 +7,7 @@ use crate::netlink::{
 };
 
 // linux/if_link.h; libc has no IFLA_VXLAN_*.
+const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFLA_VXLAN_ID: u16 = 1;
 const IFLA_VXLAN_GROUP: u16 = 2;
 const IFLA_VXLAN_LINK: u16 = 3;
@@ -42,6 +43,7 @@ pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, Decod
             libc::IFLA_LINK => link.link = Some(attribute.u32()?).filter(|&index| index != 0),
             libc::IFLA_LINK_NETNSID => link.link_netns = Some(attribute.i32()?),
             libc::IFLA_MASTER => link.master = Some(attribute.u32()?),
+            IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
             libc::IFLA_LINKINFO => info = Some(attribute),
             libc::IFLA_WIRELESS => return Ok(None),
             _ => {}

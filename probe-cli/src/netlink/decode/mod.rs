@@ -10,6 +10,7 @@ mod generic;
 mod link;
 mod neighbour;
 mod route;
+mod vf;
 mod wireguard;
 
 use std::{collections::BTreeMap, net::IpAddr};
@@ -20,6 +21,7 @@ pub(super) use self::{
     link::link,
     neighbour::{Neighbour, neighbour},
     route::routes,
+    vf::{link_counters, vf_list},
     wireguard::WireguardDevice,
 };
 use super::error::DecodeError;
@@ -240,6 +242,10 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ fn links_with_their_vxlan_data() {
             link: None,
             link_netns: None,
             master: None,
+            parent_device: None,
             vxlan: Some(VxlanFact {
                 vni: 1,
                 port: 8472,

@@ -1,0 +1,386 @@
+//! Virtual functions: the PF's view of each, its interface wherever that is, and its pod. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::notes::shown;
+use crate::{
+    mac::{self, Mac},
+    netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
+    pods::facts::{Attachment, DeviceClaims},
+    sriov::facts::{PfFact, VfFact},
+};
+
+/// What was found out, of one moment.
+#[derive(Clone, Debug, Default)]
+pub struct VfFacts {
+    /// PFs with their VFs.
+    pub pfs: Vec<PfFact>,
+    /// What the drivers tell of VFs, by the PF's PCI address.
+    pub lists: BTreeMap<String, VfListFact>,
+    /// Interfaces of PCI functions, in every namespace that could be read.
+    pub interfaces: Vec<PciInterface>,
+    /// What files say of pods' devices.
+    pub claims: DeviceClaims,
+    /// Names of the network namespaces that there are.
+    pub netns: Vec<String>,
+    /// What could not be read, with the cause.
+    pub notes: Vec<String>,
+}
+
+/// A network interface of a PCI function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PciInterface {
+    /// PCI address of the function.
+    #[serde(skip)]
+    pub pci: String,
+    /// Its name.
+    pub name: String,
+    /// Name of the network namespace that it is in; none for the node's own.
+    pub netns: Option<String>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// The address that it uses.
+    #[serde(serialize_with = "mac::in_words")]
+    pub mac: Option<Mac>,
+    /// `IFF_UP`.
+    pub up: bool,
+    /// What it counted.
+    #[serde(skip)]
+    pub counters: Option<LinkCounters>,
+}
+
+/// A virtual function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VirtualFunction {
+    /// Its number below the PF.
+    pub index: u32,
+    /// PCI address.
+    pub pci_address: String,
+    /// PCI address of the PF.
+    pub pf_pci_address: String,
+    /// Name of the PF's interface; none when it is in no namespace that could be read.
+    pub pf: Option<String>,
+    /// Driver of the PF.
+    pub pf_driver: Option<String>,
+    /// Driver that has it; none without one.
+    pub driver: Option<String>,
+    /// IOMMU group.
+    pub iommu_group: Option<u32>,
+    /// Its interface; none with `vfio-pci`, whose user has all of it.
+    pub interface: Option<PciInterface>,
+    /// The pod that has it.
+    pub pod: Option<VfPod>,
+    /// Pods that other sources name.
+    pub disputed_by: Vec<VfPod>,
+    /// What the PF's driver has set; none when it does not tell.
+    pub settings: Option<VfInfoFact>,
+    /// What it carried.
+    pub traffic: VfTraffic,
+}
+
+/// A pod that has a VF.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VfPod {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// CNI network that the VF belongs to; none when the source does not tell.
+    pub network: Option<String>,
+    /// Who says so.
+    pub source: VfPodSource,
+}
+
+/// Who says which pod has a VF, from the strongest to the weakest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VfPodSource {
+    /// sriov-cni's allocation names the namespace, and libcni's cache the pod that lives in it.
+    SriovCni,
+    /// The configuration in libcni's cache names the PCI address.
+    LibcniDevice,
+    /// The interface is in the pod's network namespace.
+    Netns,
+}
+
+/// What a VF carried, and who counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "counted_by", rename_all = "kebab-case")]
+pub enum VfTraffic {
+    /// Its own interface.
+    Interface(LinkCounters),
+    /// The PF's driver.
+    PfDriver(LinkCounters),
+    /// Nobody: the PF's driver answers with zeros for all of its VFs, as igb does.
+    NotCountedByTheDriver,
+    /// Not known.
+    Unknown,
+}
+
+/// The VFs of a node, and what does not fit together.
+pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>) {
+    let mut notes = facts.notes.clone();
+    notes.extend(facts.claims.notes.iter().cloned());
+    let mut found = Vec::new();
+    for pf in &facts.pfs {
+        let list = facts.lists.get(&pf.pci);
+        let name = interface(facts, &pf.pci).map(|interface| interface.name.clone());
+        if list.is_some_and(|list| list.truncated) {
+            notes.push(format!(
+                "{}: the kernel's answer holds {} of its VFs, so settings and counters of the others are unknown",
+                shown(name.as_deref().unwrap_or(&pf.pci)),
+                list.map_or(0, |list| list.vfs.len()),
+            ));
+        }
+        for vf in &pf.vfs {
+            found.push(one(facts, pf, name.clone(), list, vf, &mut notes));
+        }
+    }
+    for allocation in &facts.claims.allocations {
+        if netns_name(&allocation.netns).is_some_and(|name| !facts.netns.iter().any(|there| there == name)) {
+            notes.push(format!(
+                "{} is allocated to {}, which does not exist: the next pod that gets it will fail; remove {}",
+                shown(&allocation.pci),
+                shown(&allocation.netns),
+                shown(&format!("/var/lib/cni/sriov/pci/{}", allocation.pci)),
+            ));
+        }
+    }
+    (found, notes)
+}
+
+fn one(
+    facts: &VfFacts,
+    pf: &PfFact,
+    pf_name: Option<String>,
+    list: Option<&VfListFact>,
+    vf: &VfFact,
+    notes: &mut Vec<String>,
+) -> VirtualFunction {
+    let interface = interface(facts, &vf.pci).cloned();
+    let told = list.and_then(|list| list.vfs.iter().find(|told| told.index == vf.index));
+    let mut pods = claims(facts, vf, interface.as_ref());
+    let disputed_by: Vec<VfPod> = pods
+        .iter()
+        .skip(1)
+        .filter(|other| {
+            pods.first()
+                .is_some_and(|first| (&first.namespace, &first.name) != (&other.namespace, &other.name))
+        })
+        .cloned()
+        .collect();
+    pods.truncate(1);
+    let pod = pods.pop();
+    if let (Some(pod), Some(other)) = (&pod, disputed_by.first()) {
+        notes.push(format!(
+            "VF {}: {} says it is of pod {}/{}, {} says {}/{}",
+            vf.pci,
+            pod.source.words(),
+            shown(&pod.namespace),
+            shown(&pod.name),
+            other.source.words(),
+            shown(&other.namespace),
+            shown(&other.name),
+        ));
+    }
+    VirtualFunction {
+        index: vf.index,
+        pci_address: vf.pci.clone(),
+        pf_pci_address: pf.pci.clone(),
+        pf: pf_name,
+        pf_driver: pf.driver.clone(),
+        driver: vf.driver.clone(),
+        iommu_group: vf.iommu_group,
+        traffic: traffic(interface.as_ref(), list, told),
+        interface,
+        pod,
+        disputed_by,
+        settings: told.map(|told| VfInfoFact { counters: None, ..told.clone() }),
+    }
+}
+
+fn interface<'a>(facts: &'a VfFacts, pci: &str) -> Option<&'a PciInterface> {
+    facts.interfaces.iter().find(|interface| interface.pci == pci)
+}
+
+fn traffic(
+    interface: Option<&PciInterface>,
+    list: Option<&VfListFact>,
+    told: Option<&VfInfoFact>,
+) -> VfTraffic {
+    if let Some(counters) = interface.and_then(|interface| interface.counters) {
+        return VfTraffic::Interface(counters);
+    }
+    let Some(counters) = told.and_then(|told| told.counters) else { return VfTraffic::Unknown };
+    let counts = list
+        .into_iter()
+        .flat_map(|list| &list.vfs)
+        .any(|vf| vf.counters.is_some_and(|c| c != LinkCounters::default()));
+    if counts { VfTraffic::PfDriver(counters) } else { VfTraffic::NotCountedByTheDriver }
+}
+
+/// The pods that sources name for a VF, strongest first.
+fn claims(facts: &VfFacts, vf: &VfFact, interface: Option<&PciInterface>) -> Vec<VfPod> {
+    let pod = |attachment: &Attachment, network: bool, source| VfPod {
+        namespace: attachment.namespace.clone(),
+        name: attachment.pod.clone(),
+        network: network.then(|| attachment.network.clone()).filter(|network| !network.is_empty()),
+        source,
+    };
+    let attachments = &facts.claims.attachments;
+    let in_netns = |name: &str, source| {
+        let of = |attachment: &&Attachment| attachment.netns.as_deref().and_then(netns_name) == Some(name);
+        // The one with the device names the network; any other of the namespace still names the pod.
+        let mine =
+            attachments.iter().filter(of).find(|attachment| attachment.device.as_deref() == Some(&vf.pci));
+        mine.map(|attachment| pod(attachment, true, source))
+            .or_else(|| attachments.iter().find(of).map(|attachment| pod(attachment, false, source)))
+    };
+    let allocation = facts.claims.allocations.iter().find(|allocation| allocation.pci == vf.pci);
+    let allocated = allocation.and_then(|allocation| netns_name(&allocation.netns));
+    let there = interface.and_then(|interface| interface.netns.as_deref());
+    let by_device = attachments.iter().filter(|attachment| attachment.device.as_deref() == Some(&vf.pci));
+    allocated
+        .and_then(|name| in_netns(name, VfPodSource::SriovCni))
+        .into_iter()
+        .chain(by_device.map(|attachment| pod(attachment, true, VfPodSource::LibcniDevice)))
+        .chain(there.and_then(|name| in_netns(name, VfPodSource::Netns)))
+        .collect()
+}
+
+/// The name of a namespace below `/run/netns` or `/var/run/netns`.
+fn netns_name(path: &str) -> Option<&str> {
+    let (directory, name) = path.rsplit_once('/')?;
+    (directory.ends_with("run/netns") && !name.is_empty()).then_some(name)
+}
+
+impl VfPodSource {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SriovCni => "sriov-cni",
+            Self::LibcniDevice => "the CNI cache",
+            Self::Netns => "its network namespace",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pods::facts::Allocation;
+
+    const VF0: &str = "0000:01:10.0";
+    const VF1: &str = "0000:01:10.2";
+
+    fn attachment(pod: &str, netns: &str, device: Option<&str>) -> Attachment {
+        Attachment {
+            namespace: "shop".to_owned(),
+            pod: pod.to_owned(),
+            network: "sriov-net".to_owned(),
+            ifname: "net1".to_owned(),
+            netns: Some(format!("/var/run/netns/{netns}")),
+            device: device.map(str::to_owned),
+        }
+    }
+
+    fn facts() -> VfFacts {
+        let vf = |index, pci: &str, driver: &str| VfFact {
+            index,
+            pci: pci.to_owned(),
+            driver: Some(driver.to_owned()),
+            iommu_group: Some(20 + index),
+        };
+        VfFacts {
+            pfs: vec![PfFact {
+                pci: "0000:01:00.0".to_owned(),
+                driver: Some("igb".to_owned()),
+                total_vfs: 7,
+                num_vfs: Some(2),
+                vfs: vec![vf(0, VF0, "igbvf"), vf(1, VF1, "vfio-pci")],
+            }],
+            interfaces: vec![
+                PciInterface {
+                    pci: "0000:01:00.0".to_owned(),
+                    name: "eth0".to_owned(),
+                    ..PciInterface::default()
+                },
+                PciInterface {
+                    pci: VF0.to_owned(),
+                    name: "net1".to_owned(),
+                    netns: Some("cni-1".to_owned()),
+                    counters: Some(LinkCounters { rx_packets: 3, ..LinkCounters::default() }),
+                    ..PciInterface::default()
+                },
+            ],
+            netns: vec!["cni-1".to_owned(), "cni-2".to_owned()],
+            ..VfFacts::default()
+        }
+    }
+
+    fn told(index: u32, rx_packets: u64) -> VfInfoFact {
+        let counters = LinkCounters { rx_packets, ..LinkCounters::default() };
+        VfInfoFact { index, trust: Some(true), counters: Some(counters), ..VfInfoFact::default() }
+    }
+
+    fn list(vfs: Vec<VfInfoFact>) -> BTreeMap<String, VfListFact> {
+        [("0000:01:00.0".to_owned(), VfListFact { count: Some(2), vfs, truncated: false })].into()
+    }
+
+    #[test]
+    fn a_driver_that_answers_zeros_does_not_count() {
+        let mut facts = facts();
+        facts.lists = list(vec![told(0, 0), told(1, 0)]);
+        let (vfs, notes) = virtual_functions(&facts);
+        assert_eq!(notes, Vec::<String>::new());
+        assert!(matches!(vfs[0].traffic, VfTraffic::Interface(counters) if counters.rx_packets == 3));
+        assert_eq!(vfs[1].traffic, VfTraffic::NotCountedByTheDriver);
+        assert_eq!((vfs[1].pf.as_deref(), vfs[1].interface.is_none()), (Some("eth0"), true));
+        // A driver that counts for one counts for all: here zero is a number.
+        facts.lists = list(vec![told(0, 9), told(1, 0)]);
+        let (vfs, _) = virtual_functions(&facts);
+        assert_eq!(vfs[1].traffic, VfTraffic::PfDriver(LinkCounters::default()));
+        facts.lists.clear();
+        assert_eq!(virtual_functions(&facts).0[1].traffic, VfTraffic::Unknown);
+    }
+
+    #[test]
+    fn the_strongest_source_names_the_pod_and_disagreement_is_told() {
+        let mut facts = facts();
+        let pod = |facts: &VfFacts, index: usize| {
+            let pod = virtual_functions(facts).0[index].pod.clone()?;
+            Some((pod.name, pod.network, pod.source))
+        };
+        assert_eq!(pod(&facts, 0), None);
+        facts.claims.attachments = vec![attachment("cart-0", "cni-1", None)];
+        assert_eq!(pod(&facts, 0), Some(("cart-0".to_owned(), None, VfPodSource::Netns)));
+        let network = Some("sriov-net".to_owned());
+        // A VF of vfio-pci has no interface anywhere.
+        facts.claims.attachments.push(attachment("dpdk-0", "cni-2", Some(VF1)));
+        assert_eq!(pod(&facts, 1), Some(("dpdk-0".to_owned(), network, VfPodSource::LibcniDevice)));
+        facts.claims.allocations =
+            vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-2".to_owned() }];
+        assert_eq!(pod(&facts, 0), Some(("dpdk-0".to_owned(), None, VfPodSource::SriovCni)));
+        let (vfs, notes) = virtual_functions(&facts);
+        assert_eq!(vfs[0].disputed_by[0].name, "cart-0");
+        assert!(notes[0].contains("sriov-cni says it is of pod shop/dpdk-0"), "{notes:?}");
+    }
+
+    #[test]
+    fn an_allocation_to_nowhere_and_a_list_cut_short() {
+        let mut facts = facts();
+        facts.claims.allocations =
+            vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-9".to_owned() }];
+        facts.lists = list(vec![told(0, 0)]);
+        facts.lists.values_mut().for_each(|list| list.truncated = true);
+        let (vfs, notes) = virtual_functions(&facts);
+        assert!(
+            notes.iter().any(|note| note.contains("remove /var/lib/cni/sriov/pci/0000:01:10.0")),
+            "{notes:?}"
+        );
+        assert!(notes.iter().any(|note| note.contains("holds 1 of its VFs")), "{notes:?}");
+        assert_eq!(vfs[1].settings, None);
+    }
+}

@@ -1,0 +1,21 @@
+//! Which pod has which device, from the files that CNI plugins leave on a node. All paths are below a root. Every file is
+//! hostile input: reading is bounded, and what does not parse is counted and named.
+//!
+//! Whose traffic is whose is decided in [`crate::inventory`].
+
+pub mod facts;
+mod files;
+mod libcni;
+mod sriov_cni;
+
+use std::path::Path;
+
+use self::facts::DeviceClaims;
+
+/// What the files below `root` say of pods' devices.
+pub fn device_claims(root: &Path) -> DeviceClaims {
+    let mut claims = DeviceClaims::default();
+    libcni::read(root, &mut claims);
+    sriov_cni::read(root, &mut claims);
+    claims
+}

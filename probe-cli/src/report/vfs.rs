@@ -1,0 +1,208 @@
+//! Virtual functions as text and JSON: `show vfs`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::{
+    inventory::{VfTraffic, VirtualFunction},
+    text,
+};
+
+/// Columns of a terminal that the tables fit into.
+const WIDTH: usize = 80;
+
+/// One document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    vfs: &'a [VirtualFunction],
+    notes: &'a [String],
+}
+
+/// The document, with a line end.
+pub fn json(vfs: &[VirtualFunction], notes: &[String]) -> Result<String, serde_json::Error> {
+    let document = Document { schema_version: 1, vfs, notes };
+    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+}
+
+/// Two tables, since one would be too wide: whose each VF is, and what is set and counted; then the notes.
+pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
+    let dash = || "-".to_owned();
+    let name = |vf: &VirtualFunction| {
+        format!("{} vf {}", text::escape(vf.pf.as_deref().unwrap_or(&vf.pf_pci_address)), vf.index)
+    };
+    let mut whose =
+        vec![["VF", "PCI ADDRESS", "DRIVER", "IOMMU", "INTERFACE", "MTU", "POD"].map(str::to_owned).to_vec()];
+    whose.extend(vfs.iter().map(|vf| {
+        let interface = vf.interface.as_ref();
+        let netns = interface.and_then(|interface| interface.netns.as_deref());
+        let pod = match (&vf.pod, netns) {
+            (Some(pod), _) => {
+                let network = pod.network.as_ref().map(|network| format!(" ({})", text::escape(network)));
+                format!(
+                    "{}/{}{}",
+                    text::escape(&pod.namespace),
+                    text::escape(&pod.name),
+                    network.unwrap_or_default()
+                )
+            }
+            (None, Some(netns)) => format!("in netns {}", text::escape(netns)),
+            (None, None) => dash(),
+        };
+        vec![
+            name(vf),
+            vf.pci_address.clone(),
+            vf.driver.as_deref().map_or_else(|| "none".to_owned(), text::escape),
+            vf.iommu_group.map_or_else(dash, |group| group.to_string()),
+            interface.map_or_else(dash, |interface| text::escape(&interface.name)),
+            interface.map_or_else(dash, |interface| interface.mtu.to_string()),
+            pod,
+        ]
+    }));
+    let heading = ["VF", "MAC", "VLAN", "SPOOF", "TRUST", "LINK", "RX", "TX", "COUNTED BY"];
+    let mut set = vec![heading.map(str::to_owned).to_vec()];
+    set.extend(vfs.iter().map(|vf| {
+        let settings = vf.settings.as_ref();
+        let on = |value: Option<bool>| value.map_or_else(dash, |on| if on { "on" } else { "off" }.to_owned());
+        let link = settings
+            .and_then(|settings| settings.link_state)
+            .map(|state| format!("{state:?}").to_lowercase());
+        let (rx, tx, by) = match vf.traffic {
+            VfTraffic::Interface(counters) => {
+                (text::bytes(counters.rx_bytes), text::bytes(counters.tx_bytes), "interface")
+            }
+            VfTraffic::PfDriver(counters) => {
+                (text::bytes(counters.rx_bytes), text::bytes(counters.tx_bytes), "PF driver")
+            }
+            VfTraffic::NotCountedByTheDriver => (dash(), dash(), "not by driver"),
+            VfTraffic::Unknown => (dash(), dash(), "unknown"),
+        };
+        let mac =
+            vf.interface.as_ref().and_then(|i| i.mac).or_else(|| settings.and_then(|settings| settings.mac));
+        vec![
+            name(vf),
+            mac.map_or_else(dash, |mac| mac.to_string()),
+            settings.and_then(|settings| settings.vlan).map_or_else(dash, |vlan| vlan.id.to_string()),
+            on(settings.and_then(|settings| settings.spoof_check)),
+            on(settings.and_then(|settings| settings.trust)),
+            link.unwrap_or_else(dash),
+            rx,
+            tx,
+            by.to_owned(),
+        ]
+    }));
+    let mut out = String::new();
+    aligned(&mut out, &whose);
+    out.push('\n');
+    aligned(&mut out, &set);
+    for note in notes {
+        let _ = writeln!(out, "! {}", text::escape(note));
+    }
+    out
+}
+
+/// Columns as wide as their longest cell; the last one takes what is left of the terminal's width.
+fn aligned(out: &mut String, rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let before: usize = widths.iter().take(columns.saturating_sub(1)).map(|width| width + 1).sum();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            if column + 1 == columns {
+                line.push_str(&text::fit(cell, WIDTH.saturating_sub(before).max(12)));
+            } else {
+                line.push_str(cell);
+                line.push_str(&" ".repeat((width + 1).saturating_sub(cell.width())));
+            }
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        inventory::{Mac, PciInterface, VfPod, VfPodSource},
+        netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
+    };
+
+    fn vfs() -> Vec<VirtualFunction> {
+        let counters = LinkCounters { rx_packets: 900, rx_bytes: 1_300_000, ..LinkCounters::default() };
+        let first = VirtualFunction {
+            index: 0,
+            pci_address: "0000:01:10.0".to_owned(),
+            pf_pci_address: "0000:01:00.0".to_owned(),
+            pf: Some("ens1f0".to_owned()),
+            pf_driver: Some("igb".to_owned()),
+            driver: Some("igbvf".to_owned()),
+            iommu_group: Some(21),
+            interface: Some(PciInterface {
+                pci: "0000:01:10.0".to_owned(),
+                name: "net1".to_owned(),
+                netns: Some("cni-7a".to_owned()),
+                mtu: 1500,
+                mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+                up: true,
+                counters: Some(counters),
+            }),
+            pod: Some(VfPod {
+                namespace: "shop".to_owned(),
+                name: "evil\u{1b}[2Jpod-with-a-long-name".to_owned(),
+                network: Some("sriov-net".to_owned()),
+                source: VfPodSource::SriovCni,
+            }),
+            disputed_by: Vec::new(),
+            settings: Some(VfInfoFact {
+                vlan: Some(VfVlan { id: 100, qos: 0, is_qinq: false }),
+                spoof_check: Some(true),
+                trust: Some(false),
+                link_state: Some(VfLinkState::Auto),
+                ..VfInfoFact::default()
+            }),
+            traffic: VfTraffic::Interface(counters),
+        };
+        let second = VirtualFunction {
+            index: 1,
+            pci_address: "0000:01:10.2".to_owned(),
+            driver: Some("vfio-pci".to_owned()),
+            interface: None,
+            pod: None,
+            settings: None,
+            traffic: VfTraffic::NotCountedByTheDriver,
+            ..first.clone()
+        };
+        vec![first, second]
+    }
+
+    #[test]
+    fn both_tables_fit_a_terminal() {
+        let text = table(&vfs(), &["something \u{1b} odd".to_owned()]);
+        insta::assert_snapshot!(text);
+        for line in text.lines() {
+            assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_document_is_documented() {
+        let document = json(&vfs(), &[]).unwrap();
+        assert!(!document.trim_end().contains(char::is_control), "{document:?}");
+        let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value["vfs"][0]).unwrap());
+        assert_eq!(value["vfs"][1]["traffic"]["counted_by"], "not-counted-by-the-driver");
+        assert!(value["vfs"][1]["settings"].is_null());
+        let words = include_str!("../../../docs/json.md");
+        for vf in value["vfs"].as_array().unwrap() {
+            for name in vf.as_object().unwrap().keys() {
+                assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
+            }
+        }
+    }
+}

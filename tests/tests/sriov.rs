@@ -1,0 +1,246 @@
+//! Real virtual functions: whose they are, what is set, what they carried. Needs a NIC with SR-IOV; the virtual machines
+//! have an Intel 82576 (igb), whose driver counts nothing for its VFs.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{fs, net::IpAddr, os::unix::fs::symlink, path::PathBuf};
+
+use overlay_probe::{lab::send, netns};
+use probe_tests::{lab::TestNetns, needs, ns, sh, tool::run, wait_for};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The machine's PF with two VFs, which go with this.
+struct Nic {
+    device: PathBuf,
+}
+
+impl Nic {
+    fn up() -> Self {
+        let devices = fs::read_dir("/sys/bus/pci/devices").unwrap().flatten().map(|entry| entry.path());
+        let device = devices.into_iter().find(|device| device.join("sriov_totalvfs").exists()).unwrap();
+        let nic = Self { device };
+        // A VF's driver asks the PF for its address, which answers only when it is up.
+        nic.set_count(0);
+        sh("modprobe", &["igbvf"]);
+        sh("ip", &["link", "set", &nic.pf(), "up"]);
+        wait_for("the PF's link", || {
+            sh("ip", &["link", "show", &nic.pf()]).contains("LOWER_UP").then_some(())
+        });
+        nic.set_count(2);
+        for index in 0..2 {
+            wait_for("a VF's interface", || nic.interface(index));
+        }
+        nic
+    }
+
+    fn set_count(&self, count: u32) {
+        fs::write(self.device.join("sriov_numvfs"), count.to_string()).unwrap();
+    }
+
+    /// Name of the PF's interface.
+    fn pf(&self) -> String {
+        wait_for("the PF's interface", || only_entry(&self.device.join("net")))
+    }
+
+    /// PCI address of a VF.
+    fn pci(&self, index: u32) -> String {
+        let link = fs::read_link(self.device.join(format!("virtfn{index}"))).unwrap();
+        link.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Name of a VF's interface, while it is in the node's namespace.
+    fn interface(&self, index: u32) -> Option<String> {
+        only_entry(&self.device.join(format!("virtfn{index}/net")))
+    }
+
+    /// Moves a VF into a namespace as `net1`, with an address.
+    fn give(&self, index: u32, to: &TestNetns, address: &str) {
+        let name = self.interface(index).unwrap();
+        sh("ip", &["link", "set", &name, "netns", to.name(), "name", "net1"]);
+        to.ip(&format!("addr add {address} dev net1 nodad\nlink set net1 up"));
+        wait_for("the VF's link", || ns(to.name(), "ip link show net1").contains("LOWER_UP").then_some(()));
+    }
+}
+
+impl Drop for Nic {
+    fn drop(&mut self) {
+        // The test's own failure is the one to show.
+        let _ = fs::write(self.device.join("sriov_numvfs"), "0");
+    }
+}
+
+fn only_entry(directory: &std::path::Path) -> Option<String> {
+    let name = fs::read_dir(directory).ok()?.flatten().next()?.file_name();
+    name.into_string().ok()
+}
+
+fn show(more: &[&str]) -> Value {
+    let output = run(&[&["show", "vfs", "--format", "json"], more].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn vf(value: &Value, index: usize) -> &Value {
+    &value["vfs"][index]
+}
+
+/// Files of CNI plugins below a root that has the machine's sysfs.
+fn host_files(files: &[(&str, String)]) -> TempDir {
+    let root = TempDir::new().unwrap();
+    symlink("/sys", root.path().join("sys")).unwrap();
+    for (path, text) in files {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
+}
+
+/// libcni's cache file for an interface of a pod. The configuration is the base64 of `{"deviceID":"<address>"}`.
+fn cached(pod: &str, netns: &str, device: Option<&str>) -> String {
+    let config = device.map(|device| format!("{{\"deviceID\":\"{device}\"}}")).unwrap_or_default();
+    let config = probe_tests::base64(config.as_bytes());
+    format!(
+        r#"{{"kind":"cniCacheV1","containerId":"c-{pod}","config":"{config}","ifName":"net1","networkName":"sriov-net",
+        "cniArgs":[["K8S_POD_NAMESPACE","shop"],["K8S_POD_NAME","{pod}"]],
+        "result":{{"interfaces":[{{"name":"net1","sandbox":"/var/run/netns/{netns}"}}]}}}}"#
+    )
+}
+
+#[test]
+fn vfs_in_pods_with_what_they_carried() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pods = [TestNetns::new("vfa"), TestNetns::new("vfb")];
+    nic.give(0, &pods[0], "192.0.2.1/24");
+    nic.give(1, &pods[1], "192.0.2.2/24");
+    let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
+    let to: IpAddr = "192.0.2.2".parse().unwrap();
+    assert_eq!(send::send_udp(&a, &b, to, 200, 700).unwrap(), 200);
+
+    let host = host_files(&[(
+        "var/lib/cni/results/sriov-net-c1-net1",
+        cached("cart-0", pods[0].name(), Some(&nic.pci(0))),
+    )]);
+    let value = show(&["--host-root", host.path().to_str().unwrap()]);
+    assert_eq!(value["vfs"].as_array().unwrap().len(), 2);
+    for (index, pod) in pods.iter().enumerate() {
+        let vf = vf(&value, index);
+        let number = u32::try_from(index).unwrap();
+        assert_eq!((&vf["index"], &vf["pci_address"]), (&number.into(), &nic.pci(number).into()));
+        assert_eq!(
+            (&vf["pf"], &vf["pf_driver"], &vf["driver"]),
+            (&nic.pf().into(), &"igb".into(), &"igbvf".into())
+        );
+        assert_eq!(
+            (&vf["interface"]["name"], &vf["interface"]["netns"]),
+            (&"net1".into(), &pod.name().into())
+        );
+        // The judge; nothing is sent any more, but a VF's driver updates its counters when it likes.
+        let traffic = wait_for("the counters to settle", || {
+            let before = counters(pod);
+            let value = show(&[]);
+            let shown = self::vf(&value, index)["traffic"].clone();
+            (before == counters(pod)).then_some((shown, before))
+        });
+        assert_eq!(traffic.0["counted_by"], "interface");
+        for field in ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes"] {
+            let (direction, counter) = field.split_once('_').unwrap();
+            assert_eq!(traffic.0[field], traffic.1[direction][counter], "{field} of VF {index}");
+        }
+    }
+    assert!(vf(&value, 0)["traffic"]["tx_packets"].as_u64().unwrap() >= 200, "{value}");
+    assert!(vf(&value, 1)["traffic"]["rx_packets"].as_u64().unwrap() >= 200, "{value}");
+    assert_eq!(vf(&value, 0)["pod"]["name"], "cart-0");
+    assert_eq!(
+        (&vf(&value, 0)["pod"]["network"], &vf(&value, 0)["pod"]["source"]),
+        (&"sriov-net".into(), &"libcni-device".into())
+    );
+    assert!(vf(&value, 1)["pod"].is_null(), "nobody knows the other pod's name");
+
+    // It moves to the other pod.
+    pods[0].ip(&format!("link set net1 netns {} name net2", pods[1].name()));
+    let value = show(&[]);
+    assert_eq!(vf(&value, 0)["interface"]["name"], "net2");
+    assert_eq!(vf(&value, 0)["interface"]["netns"], pods[1].name());
+}
+
+fn counters(pod: &TestNetns) -> Value {
+    let text = ns(pod.name(), "ip -j -s link show dev net1");
+    serde_json::from_str::<Value>(&text).unwrap()[0]["stats64"].clone()
+}
+
+#[test]
+fn what_the_pf_sets_is_shown_and_zeros_of_its_driver_are_not() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pod = TestNetns::new("vfs");
+    let pf = nic.pf();
+    for setting in ["mac 02:00:00:00:00:77", "vlan 100 qos 3", "spoofchk off", "trust on"] {
+        let words: Vec<&str> =
+            ["link", "set", &pf, "vf", "1"].into_iter().chain(setting.split(' ')).collect();
+        sh("ip", &words);
+    }
+    nic.give(0, &pod, "192.0.2.1/24");
+    let value = show(&[]);
+    let settings = &vf(&value, 1)["settings"];
+    assert_eq!(settings["mac"], "02:00:00:00:00:77");
+    assert_eq!((&settings["vlan"]["id"], &settings["vlan"]["qos"]), (&100.into(), &3.into()));
+    assert_eq!((&settings["spoof_check"], &settings["trust"]), (&false.into(), &true.into()));
+    sh("ip", &["link", "set", &pf, "vf", "1", "vlan", "0"]);
+    sh("ip", &["link", "set", &pf, "vf", "1", "spoofchk", "on"]);
+    let value = show(&[]);
+    let settings = &vf(&value, 1)["settings"];
+    assert!(settings["vlan"].is_null());
+    assert_eq!(settings["spoof_check"], true);
+}
+
+#[test]
+fn a_vf_of_vfio_has_the_pfs_view_and_its_pod() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    sh("modprobe", &["vfio-pci"]);
+    let pci = nic.pci(1);
+    let device = PathBuf::from("/sys/bus/pci/devices").join(&pci);
+    fs::write(device.join("driver_override"), "vfio-pci").unwrap();
+    fs::write(device.join("driver/unbind"), &pci).unwrap();
+    fs::write("/sys/bus/pci/drivers_probe", &pci).unwrap();
+    let pod = TestNetns::new("dpdk");
+    let host =
+        host_files(&[("var/lib/cni/results/sriov-net-c2-net1", cached("dpdk-0", pod.name(), Some(&pci)))]);
+    let root = host.path().to_str().unwrap();
+    let value = show(&["--host-root", root]);
+    let seen = vf(&value, 1);
+    assert_eq!((&seen["driver"], &seen["pod"]["name"]), (&"vfio-pci".into(), &"dpdk-0".into()));
+    assert!(seen["interface"].is_null() && seen["iommu_group"].is_u64(), "{seen}");
+    assert_eq!(seen["traffic"]["counted_by"], "not-counted-by-the-driver");
+    let table = String::from_utf8(run(&["show", "vfs", "--host-root", root]).stdout).unwrap();
+    assert!(
+        table.contains("vfio-pci") && table.contains("shop/dpdk-0") && table.contains("not by driver"),
+        "{table}"
+    );
+    assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+}
+
+#[test]
+fn vfs_that_vanish_and_a_driver_that_is_loaded_again() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    assert_eq!(show(&[])["vfs"].as_array().unwrap().len(), 2);
+    nic.set_count(0);
+    let output = run(&["show", "vfs"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sriov_numvfs is 0"));
+    sh("modprobe", &["-r", "igb"]);
+    assert_eq!(run(&["show", "vfs"]).status.code(), Some(3));
+    sh("modprobe", &["igb"]);
+    let pf = nic.pf();
+    sh("ip", &["link", "set", &pf, "up"]);
+    nic.set_count(1);
+    let value = wait_for("the VF again", || {
+        let value = show(&[]);
+        vf(&value, 0)["interface"]["name"].is_string().then_some(value)
+    });
+    assert_eq!((&vf(&value, 0)["pf"], &vf(&value, 0)["pf_driver"]), (&pf.into(), &"igb".into()));
+}
