@@ -5,7 +5,12 @@
 use std::{fs, net::IpAddr, os::unix::fs::symlink, path::PathBuf};
 
 use overlay_probe::{lab::send, netns};
-use probe_tests::{lab::TestNetns, needs, ns, sh, tool::run, wait_for};
+use probe_tests::{
+    lab::TestNetns,
+    needs, ns, sh,
+    tool::{Watch, run},
+    wait_for,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -243,4 +248,28 @@ fn vfs_that_vanish_and_a_driver_that_is_loaded_again() {
         vf(&value, 0)["interface"]["name"].is_string().then_some(value)
     });
     assert_eq!((&vf(&value, 0)["pf"], &vf(&value, 0)["pf_driver"]), (&pf.into(), &"igb".into()));
+}
+
+#[test]
+fn a_watch_without_tunnels_follows_vfs() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pods = [TestNetns::new("wfa"), TestNetns::new("wfb")];
+    nic.give(0, &pods[0], "192.0.2.1/24");
+    nic.give(1, &pods[1], "192.0.2.2/24");
+    let watch = Watch::start("/proc/self/ns/net");
+    assert_eq!(watch.next()["tunnels"].as_array().unwrap().len(), 0);
+    let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
+    watch.until("traffic", |value| {
+        send::send_udp(&a, &b, "192.0.2.2".parse().unwrap(), 20, 700).unwrap();
+        let rate = |index, direction: &str| vf(value, index)[direction]["packets_per_s"].as_f64();
+        (rate(0, "tx")? > 0.0 && rate(1, "rx")? > 0.0).then_some(())
+    });
+    pods[0].ip(&format!("link set net1 netns {} name net2", pods[1].name()));
+    watch.until("the VF in the other pod", |value| {
+        let interface = &vf(value, 0)["interface"];
+        (interface["name"] == "net2" && interface["netns"] == pods[1].name()).then_some(())
+    });
+    nic.set_count(0);
+    watch.until("no VF any more", |value| value["vfs"].as_array().unwrap().is_empty().then_some(()));
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{error::EngineError, inventory::InventorySource, refresh::Refresh};
+use super::{error::EngineError, inventory::InventorySource, refresh::Refresh, vfs::VfSource};
 use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     inventory::Inventory,
@@ -36,6 +36,7 @@ pub struct EngineOptions {
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
 pub struct Engine {
     source: InventorySource,
+    vfs: Box<VfSource>,
     changes: Changes,
     refresh: Refresh,
     probe: Probe,
@@ -65,13 +66,15 @@ impl Engine {
         let changes = Changes::connect()?;
         let mut source = InventorySource::open()?;
         let inventory = source.read().await?;
-        if inventory.tunnels.is_empty() {
+        let mut vfs = Box::new(VfSource::new(Path::new("/")));
+        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic()).0.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
         let errors = probe.follow(&inventory)?;
         let mut engine = Self {
             source,
+            vfs,
             changes,
             refresh: Refresh::new(procfs::monotonic()),
             probe,
@@ -243,6 +246,7 @@ impl Engine {
         sample.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         sample.monotonic = procfs::monotonic();
         (sample.wireguard, self.wireguard_changed) = self.source.wireguard(&self.inventory.tunnels);
+        (sample.vfs, sample.vf_notes) = self.vfs.read(sample.monotonic);
         sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
         sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
         Ok(sample)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::notes::shown;
 use crate::{
-    mac::{self, Mac},
+    mac::Mac,
     netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
     pods::facts::{Attachment, DeviceClaims},
     sriov::facts::{PfFact, VfFact},
@@ -30,11 +30,14 @@ pub struct VfFacts {
 }
 
 /// A network interface of a PCI function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PciInterface {
     /// PCI address of the function.
     #[serde(skip)]
     pub pci: String,
+    /// Its index in its namespace.
+    #[serde(skip)]
+    pub ifindex: u32,
     /// Its name.
     pub name: String,
     /// Name of the network namespace that it is in; none for the node's own.
@@ -42,7 +45,6 @@ pub struct PciInterface {
     /// MTU in bytes.
     pub mtu: u32,
     /// The address that it uses.
-    #[serde(serialize_with = "mac::in_words")]
     pub mac: Option<Mac>,
     /// `IFF_UP`.
     pub up: bool,
@@ -52,7 +54,7 @@ pub struct PciInterface {
 }
 
 /// A virtual function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualFunction {
     /// Its number below the PF.
     pub index: u32,
@@ -81,7 +83,7 @@ pub struct VirtualFunction {
 }
 
 /// A pod that has a VF.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VfPod {
     /// Kubernetes namespace.
     pub namespace: String,
@@ -94,7 +96,7 @@ pub struct VfPod {
 }
 
 /// Who says which pod has a VF, from the strongest to the weakest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VfPodSource {
     /// sriov-cni's allocation names the namespace, and libcni's cache the pod that lives in it.
@@ -106,7 +108,7 @@ pub enum VfPodSource {
 }
 
 /// What a VF carried, and who counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "counted_by", rename_all = "kebab-case")]
 pub enum VfTraffic {
     /// Its own interface.
@@ -116,6 +118,7 @@ pub enum VfTraffic {
     /// Nobody: the PF's driver answers with zeros for all of its VFs, as igb does.
     NotCountedByTheDriver,
     /// Not known.
+    #[default]
     Unknown,
 }
 
@@ -254,6 +257,16 @@ fn claims(facts: &VfFacts, vf: &VfFact, interface: Option<&PciInterface>) -> Vec
 fn netns_name(path: &str) -> Option<&str> {
     let (directory, name) = path.rsplit_once('/')?;
     (directory.ends_with("run/netns") && !name.is_empty()).then_some(name)
+}
+
+impl VfTraffic {
+    /// The counters, where somebody counts.
+    pub fn counters(self) -> Option<LinkCounters> {
+        match self {
+            Self::Interface(counters) | Self::PfDriver(counters) => Some(counters),
+            Self::NotCountedByTheDriver | Self::Unknown => None,
+        }
+    }
 }
 
 impl VfPodSource {

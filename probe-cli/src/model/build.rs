@@ -6,7 +6,7 @@ use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
 
 use super::{
     Edge, Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket,
-    TunnelRow, WireguardRow,
+    TunnelRow, WireguardRow, vfs,
 };
 use crate::{
     inventory::{Inventory, Tunnel},
@@ -51,7 +51,8 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
         pods: pods(inventory, now, before, flows),
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
-        notes: inventory.notes.clone(),
+        vfs: vfs::rows(now, before, interval),
+        notes: inventory.notes.iter().chain(&now.vf_notes).cloned().collect(),
     }
 }
 

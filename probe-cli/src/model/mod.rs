@@ -6,6 +6,7 @@ mod build;
 #[cfg(test)]
 pub(crate) mod testdata;
 mod types;
+mod vfs;
 
 pub use build::build;
 pub use types::*;

@@ -5,9 +5,10 @@ use std::{net::IpAddr, time::Duration};
 use super::{Model, build};
 use crate::{
     inventory::{
-        Inventory, Mac, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay,
-        WireguardPeer,
+        Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel, TunnelKind,
+        Underlay, VfPod, VfPodSource, VfTraffic, VirtualFunction, WireguardPeer,
     },
+    netlink::facts::{LinkCounters, VfInfoFact},
     sample::{
         Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, ProgramCost, Sample,
         TunnelSample, WireguardSample,
@@ -217,4 +218,45 @@ pub(crate) fn wireguard() -> Model {
         sample
     };
     build(&inventory, &sample(40), Some(&sample(39)))
+}
+
+/// A node with two virtual functions and no tunnel: one in a pod, one of vfio-pci, which nobody counts.
+pub(crate) fn vfs() -> Model {
+    let sample = |seconds: u64| {
+        let counters = LinkCounters {
+            rx_packets: 900 * seconds,
+            tx_packets: 300 * seconds,
+            rx_bytes: 1_300_000 * seconds,
+            tx_bytes: 20_000 * seconds,
+            ..LinkCounters::default()
+        };
+        let pod = |name: &str| VfPod {
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+            network: Some("sriov-net".to_owned()),
+            source: VfPodSource::SriovCni,
+        };
+        let first = VirtualFunction {
+            pci_address: "0000:01:10.0".to_owned(),
+            pf_pci_address: "0000:01:00.0".to_owned(),
+            pf: Some("ens1f0".to_owned()),
+            driver: Some("igbvf".to_owned()),
+            interface: Some(PciInterface { name: "net1".to_owned(), mtu: 1500, ..PciInterface::default() }),
+            pod: Some(pod("evil\u{1b}[2Jpod")),
+            settings: Some(VfInfoFact { trust: Some(true), ..VfInfoFact::default() }),
+            traffic: VfTraffic::Interface(counters),
+            ..VirtualFunction::default()
+        };
+        let second = VirtualFunction {
+            index: 1,
+            pci_address: "0000:01:10.2".to_owned(),
+            driver: Some("vfio-pci".to_owned()),
+            interface: None,
+            pod: Some(pod("dpdk-0")),
+            traffic: VfTraffic::NotCountedByTheDriver,
+            ..first.clone()
+        };
+        Sample { vfs: vec![first, second], ..sample(&Inventory::default(), seconds) }
+    };
+    build(&Inventory::default(), &sample(40), Some(&sample(39)))
 }

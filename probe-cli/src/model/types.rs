@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use crate::{
-    inventory::{Peer, Pod, Tunnel},
+    inventory::{Peer, Pod, Tunnel, VirtualFunction},
     sample::{Both, Counts, Kinds, OuterCounts},
 };
 
@@ -20,12 +20,35 @@ pub struct Model {
     pub peers: Vec<PeerRow>,
     /// Pods by namespace and name; a row for "other" last.
     pub pods: Vec<PodRow>,
+    /// Virtual functions by PF and number.
+    pub vfs: Vec<VfRow>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
     /// What the observer costs.
     pub observer: ObserverRow,
     /// What could not be read or does not fit together.
     pub notes: Vec<String>,
+}
+
+/// A virtual function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VfRow {
+    /// What it is, with its counters since it was made.
+    pub vf: VirtualFunction,
+    /// Rates over the interval; none when nobody counts, or when it was not the same who counted before.
+    pub rate: Option<Both<VfRates>>,
+}
+
+/// What a VF carries in one direction, seen from its pod. As its interface or its NIC counts: GSO buffers are split by the
+/// NIC below the counter, so that packets may be fewer than on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct VfRates {
+    /// Packets per second.
+    pub packets_per_s: f64,
+    /// Bits per second, link headers included.
+    pub bits_per_s: f64,
+    /// Packets dropped per second.
+    pub drops_per_s: f64,
 }
 
 /// One direction: totals since counting began, and rates over the interval.

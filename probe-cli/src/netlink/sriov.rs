@@ -23,6 +23,12 @@ impl Source {
         self.one(&request, decode::vf_list)
     }
 
+    /// The counters of the interface with this index; none when the kernel sends none.
+    pub fn link_counters(&self, ifindex: u32) -> Result<Option<LinkCounters>, NetlinkError> {
+        let found = self.one(&link("interface counters", ifindex), decode::link_counters)?;
+        Ok(found.filter(|(index, _)| *index == ifindex).map(|(_, counters)| counters))
+    }
+
     /// Interfaces of hardware with the bus address of what is behind them, and their counters. To be called in the network
     /// namespace that this was opened in.
     pub fn hardware(&self) -> Result<Vec<(LinkFact, Option<LinkCounters>)>, NetlinkError> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    inventory::{TunnelKind, WireguardPeer},
+    inventory::{TunnelKind, VirtualFunction, WireguardPeer},
     model::{self, Edge, Flow, Handshake, Model},
     sample::{Both, OuterCounts},
     text,
@@ -33,6 +33,7 @@ struct Document {
     tunnels: Vec<Tunnel>,
     peers: Vec<Peer>,
     pods: Vec<Pod>,
+    vfs: Vec<Vf>,
     pmtu_events: Vec<PmtuEvent>,
     #[serde(rename = "self")]
     observer: Observer,
@@ -51,6 +52,23 @@ struct Direction {
     inner_bits_per_s: Option<f64>,
     outer_bits_per_s: Option<f64>,
     overhead_ratio: Option<f64>,
+}
+
+/// As `show vfs` has it, with rates.
+#[derive(Serialize)]
+struct Vf {
+    #[serde(flatten)]
+    function: VirtualFunction,
+    tx: Option<VfDirection>,
+    rx: Option<VfDirection>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the document's own names")]
+struct VfDirection {
+    packets_per_s: f64,
+    bits_per_s: f64,
+    drops_per_s: f64,
 }
 
 /// Outer packets as the underlay device carried them; fragments count one by one.
@@ -204,6 +222,7 @@ impl From<&Model> for Document {
             tunnels: model.tunnels.iter().map(tunnel).collect(),
             peers: model.peers.iter().map(peer).collect(),
             pods: model.pods.iter().map(pod).collect(),
+            vfs: model.vfs.iter().map(vf).collect(),
             pmtu_events: model
                 .pmtu_events
                 .iter()
@@ -218,6 +237,19 @@ impl From<&Model> for Document {
             observer: observer(&model.observer),
             notes: model.notes.clone(),
         }
+    }
+}
+
+fn vf(row: &model::VfRow) -> Vf {
+    let direction = |rates: model::VfRates| VfDirection {
+        packets_per_s: rates.packets_per_s,
+        bits_per_s: rates.bits_per_s,
+        drops_per_s: rates.drops_per_s,
+    };
+    Vf {
+        function: row.vf.clone(),
+        tx: row.rate.map(|rate| direction(rate.tx)),
+        rx: row.rate.map(|rate| direction(rate.rx)),
     }
 }
 
@@ -431,7 +463,7 @@ mod tests {
             }
         }
         let mut found = std::collections::BTreeSet::new();
-        for model in [testdata::troubled(), testdata::wireguard()] {
+        for model in [testdata::troubled(), testdata::wireguard(), testdata::vfs()] {
             names(&serde_json::from_str(&line(&model).unwrap()).unwrap(), &mut found);
         }
         let words = include_str!("../../../docs/json.md");

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     inventory::TunnelKind,
-    model::{Flow, Model, Rates, carried, overhead_share},
+    model::{Flow, Model, Rates, VfRates, VfRow, carried, overhead_share},
     sample::Both,
     text,
 };
@@ -21,17 +21,10 @@ pub fn table(model: &Model) -> String {
     let cost = cost(model);
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{} over {interval:.1} s{cost}", text::clock(model.time));
-    section(&mut out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)));
-    let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
-    section(&mut out, "PEER", peers.map(|row| (peer_name(row), row.flow)));
-    let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
-    section(
-        &mut out,
-        "POD",
-        pods.map(|row| {
-            (row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label())), row.flow)
-        }),
-    );
+    if !model.tunnels.is_empty() || model.vfs.is_empty() {
+        tunnels(&mut out, model);
+    }
+    vfs(&mut out, model);
     for event in &model.pmtu_events {
         let mtu = event.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
         let _ = writeln!(
@@ -46,6 +39,63 @@ pub fn table(model: &Model) -> String {
         let _ = writeln!(out, "! {}", text::escape(note));
     }
     out
+}
+
+/// Tunnels, their peers and pods.
+fn tunnels(out: &mut String, model: &Model) {
+    section(out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)));
+    let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
+    section(out, "PEER", peers.map(|row| (peer_name(row), row.flow)));
+    let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
+    section(
+        out,
+        "POD",
+        pods.map(|row| {
+            (row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label())), row.flow)
+        }),
+    );
+}
+
+/// Virtual functions, where there are some. What nobody counts is said to be that.
+fn vfs(out: &mut String, model: &Model) {
+    if model.vfs.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<NAME$} {:>7} {:>7} {:>7} {:>7} COUNTED BY",
+        "VF", "TX b/s", "TX p/s", "RX b/s", "RX p/s"
+    );
+    for row in &model.vfs {
+        let name = text::fit(&vf_name(row), NAME);
+        let pad = NAME.saturating_sub(name.width());
+        let rate = |of: fn(&Both<VfRates>) -> f64| {
+            row.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)))
+        };
+        let _ = writeln!(
+            out,
+            "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {}",
+            "",
+            rate(|rate| rate.tx.bits_per_s),
+            rate(|rate| rate.tx.packets_per_s),
+            rate(|rate| rate.rx.bits_per_s),
+            rate(|rate| rate.rx.packets_per_s),
+            super::vfs::counted_by(row.vf.traffic),
+        );
+    }
+}
+
+fn vf_name(row: &VfRow) -> String {
+    let vf = &row.vf;
+    let pf = text::escape(vf.pf.as_deref().unwrap_or(&vf.pf_pci_address));
+    let netns = vf.interface.as_ref().and_then(|interface| interface.netns.as_ref());
+    match (&vf.pod, netns) {
+        (Some(pod), _) => {
+            format!("{pf} vf {} {}/{}", vf.index, text::escape(&pod.namespace), text::escape(&pod.name))
+        }
+        (None, Some(netns)) => format!("{pf} vf {} in {}", vf.index, text::escape(netns)),
+        (None, None) => format!("{pf} vf {}", vf.index),
+    }
 }
 
 fn cost(model: &Model) -> String {
@@ -113,11 +163,12 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::model()));
         insta::assert_snapshot!(table(&testdata::troubled()));
         insta::assert_snapshot!(table(&testdata::wireguard()));
+        insta::assert_snapshot!(table(&testdata::vfs()));
     }
 
     #[test]
     fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
-        for model in [testdata::model(), testdata::wireguard()] {
+        for model in [testdata::model(), testdata::wireguard(), testdata::vfs()] {
             for line in table(&model).lines() {
                 assert!(line.width() <= 80, "{line}");
                 assert!(!line.contains(char::is_control), "{line:?}");

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     inventory::{VfTraffic, VirtualFunction},
+    netlink::facts::LinkCounters,
     text,
 };
 
@@ -69,16 +70,9 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
         let link = settings
             .and_then(|settings| settings.link_state)
             .map(|state| format!("{state:?}").to_lowercase());
-        let (rx, tx, by) = match vf.traffic {
-            VfTraffic::Interface(counters) => {
-                (text::bytes(counters.rx_bytes), text::bytes(counters.tx_bytes), "interface")
-            }
-            VfTraffic::PfDriver(counters) => {
-                (text::bytes(counters.rx_bytes), text::bytes(counters.tx_bytes), "PF driver")
-            }
-            VfTraffic::NotCountedByTheDriver => (dash(), dash(), "not by driver"),
-            VfTraffic::Unknown => (dash(), dash(), "unknown"),
-        };
+        let bytes =
+            |of: fn(&LinkCounters) -> u64| vf.traffic.counters().map_or_else(dash, |c| text::bytes(of(&c)));
+        let (rx, tx) = (bytes(|counters| counters.rx_bytes), bytes(|counters| counters.tx_bytes));
         let mac =
             vf.interface.as_ref().and_then(|i| i.mac).or_else(|| settings.and_then(|settings| settings.mac));
         vec![
@@ -90,7 +84,7 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
             link.unwrap_or_else(dash),
             rx,
             tx,
-            by.to_owned(),
+            counted_by(vf.traffic).to_owned(),
         ]
     }));
     let mut out = String::new();
@@ -101,6 +95,16 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
         let _ = writeln!(out, "! {}", text::escape(note));
     }
     out
+}
+
+/// Who counted, in a few words.
+pub(super) fn counted_by(traffic: VfTraffic) -> &'static str {
+    match traffic {
+        VfTraffic::Interface(_) => "interface",
+        VfTraffic::PfDriver(_) => "PF driver",
+        VfTraffic::NotCountedByTheDriver => "not by driver",
+        VfTraffic::Unknown => "unknown",
+    }
 }
 
 /// Columns as wide as their longest cell; the last one takes what is left of the terminal's width.
@@ -145,6 +149,7 @@ mod tests {
             iommu_group: Some(21),
             interface: Some(PciInterface {
                 pci: "0000:01:10.0".to_owned(),
+                ifindex: 3,
                 name: "net1".to_owned(),
                 netns: Some("cni-7a".to_owned()),
                 mtu: 1500,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{PeerKey, PodKey};
+use crate::inventory::{PeerKey, PodKey, VirtualFunction};
 
 /// Everything that was counted, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Sample {
     pub peers: BTreeMap<(u32, PeerKey), PeerSample>,
     /// By tunnel interface index and peer: what WireGuard itself counted.
     pub wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
+    /// Virtual functions with what they carried.
+    pub vfs: Vec<VirtualFunction>,
+    /// What does not fit together about them, or could not be read.
+    pub vf_notes: Vec<String>,
     /// By tunnel interface index: what no peer slot counts.
     pub other_peers: BTreeMap<u32, PeerSample>,
     /// By pod.

@@ -39,7 +39,7 @@ pub(crate) const MODULES: &[Module] = &[
     // Meaning.
     pure("model", &["inventory", "sample", "text"]),
     // People and machines.
-    outside("report", &["inventory", "model", "sample", "text"]),
+    outside("report", &["inventory", "model", "netlink::facts", "sample", "text"]),
     outside("tui", &["inventory", "model", "sample", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["netlink", "netns", "text"]),

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mac::{self, Mac};
+use crate::mac::Mac;
 
 /// What a PF's driver says of its VFs, from `RTM_GETLINK` with `RTEXT_FILTER_VF`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VfListFact {
     /// `IFLA_NUM_VF`; absent when the driver tells nothing of VFs.
     pub count: Option<u32>,
@@ -16,13 +16,12 @@ pub struct VfListFact {
 }
 
 /// `IFLA_VF_INFO`: what the PF's driver has set for one VF, and counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VfInfoFact {
     /// Its number below the PF.
     pub index: u32,
     /// `IFLA_VF_MAC`: the address that the PF's administrator gave it; none when it is all zero, so that the VF may
     /// choose.
-    #[serde(serialize_with = "mac::in_words")]
     pub mac: Option<Mac>,
     /// `IFLA_VF_VLAN_LIST` or `IFLA_VF_VLAN`; none without one.
     pub vlan: Option<VfVlan>,
@@ -37,7 +36,7 @@ pub struct VfInfoFact {
     /// `IFLA_VF_LINK_STATE`.
     pub link_state: Option<VfLinkState>,
     /// `IFLA_VF_STATS`; all zero also when the driver does not count.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<LinkCounters>,
 }
 
