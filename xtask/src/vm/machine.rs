@@ -62,7 +62,7 @@ impl<'a> Machine<'a> {
         let mut qemu = self.qemu(&work, &console, self.settings())?;
         qemu.args(["-serial", "stdio"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let start = Instant::now();
-        let mut child = Running(qemu.spawn().context("cannot run qemu-system-x86_64")?);
+        let mut child = Running(qemu.spawn().context("cannot run setpriv of util-linux, which starts QEMU")?);
         let mut log = File::create(&output).with_context(|| format!("making {}", output.display()))?;
         let mut ending = Ending::default();
         let silent = stream(&mut child.0, |line| {
@@ -113,7 +113,9 @@ impl<'a> Machine<'a> {
     fn qemu(&self, work: &TempDir, console: &Path, settings: BTreeMap<&str, String>) -> Result<Command> {
         let initramfs = work.path().join("initramfs");
         initramfs::pack(self.image, settings, &initramfs)?;
-        let mut qemu = program("qemu-system-x86_64");
+        // A machine does not outlive this program, however that ends.
+        let mut qemu = program("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
         // Not KVM, even where it is: the same machine everywhere, and hosts of CI rarely have it.
         qemu.args(["-machine", "q35,accel=tcg,kernel-irqchip=split", "-cpu", "max"]);
         qemu.args(["-smp", PROCESSORS, "-m", MEMORY, "-display", "none", "-no-reboot", "-nodefaults"]);
