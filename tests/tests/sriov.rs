@@ -156,8 +156,12 @@ fn vfs_in_pods_with_what_they_carried() {
             assert_eq!(traffic.0[field], traffic.1[direction][counter], "{field} of VF {index}");
         }
     }
-    assert!(vf(&value, 0)["traffic"]["tx_packets"].as_u64().unwrap() >= 200, "{value}");
-    assert!(vf(&value, 1)["traffic"]["rx_packets"].as_u64().unwrap() >= received, "{value}");
+    // igbvf reads its counters every two seconds.
+    wait_for("all packets to be counted", || {
+        let value = show(&[]);
+        let count = |index, field: &str| vf(&value, index)["traffic"][field].as_u64();
+        (count(0, "tx_packets")? >= 200 && count(1, "rx_packets")? >= received).then_some(())
+    });
     assert_eq!(vf(&value, 0)["pod"]["name"], "cart-0");
     assert_eq!(
         (&vf(&value, 0)["pod"]["network"], &vf(&value, 0)["pod"]["source"]),
