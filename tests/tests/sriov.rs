@@ -4,6 +4,10 @@
 
 use std::{fs, net::IpAddr, os::unix::fs::symlink, path::PathBuf};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use overlay_probe::{lab::send, netns};
 use probe_tests::{
     lab::TestNetns,
@@ -278,4 +282,42 @@ fn a_watch_without_tunnels_follows_vfs() {
     });
     nic.set_count(0);
     watch.until("no VF any more", |value| value["vfs"].as_array().unwrap().is_empty().then_some(()));
+}
+
+/// A namespace lives as long as anybody has a socket in it, and the VF of a pod comes back to the node only when its
+/// namespace goes. So a probe that does nothing at all must not be in the way.
+#[test]
+fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pod = TestNetns::new("ends");
+    nic.give(0, &pod, "192.0.2.1/24");
+    let watch = Watch::start("/proc/self/ns/net");
+    watch.until("the VF in the pod", |value| {
+        (vf(value, 0)["interface"]["netns"] == pod.name()
+            && vf(value, 0)["traffic"]["counted_by"] == "interface")
+            .then_some(())
+    });
+    let pid = Pid::from_raw(i32::try_from(watch.pid()).unwrap());
+    // Between two looks into the namespace, which take a thread and a file of the namespace each.
+    wait_for("the probe at rest", || {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let entries = |directory: &str| fs::read_dir(format!("/proc/{pid}/{directory}")).unwrap().flatten();
+        let is_netns =
+            |path: PathBuf| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with("net:"));
+        let stopped = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ");
+        let rests =
+            stopped && entries("task").count() == 1 && !entries("fd").any(|entry| is_netns(entry.path()));
+        if !rests {
+            kill(pid, Signal::SIGCONT).unwrap();
+        }
+        rests.then_some(())
+    });
+    drop(pod);
+    wait_for("the VF at the node", || nic.interface(0));
+    kill(pid, Signal::SIGCONT).unwrap();
+    watch.until("the VF shown at the node", |value| {
+        let interface = &vf(value, 0)["interface"];
+        (interface["name"].is_string() && interface["netns"].is_null()).then_some(())
+    });
 }

@@ -1,6 +1,7 @@
 //! Reads what there is of virtual functions: sysfs, the PFs' drivers, the interfaces in every named network namespace, files.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -9,7 +10,8 @@ use std::{
 use crate::{
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
-    netns, pods, privilege, sriov,
+    netns::{self, Namespace, NetnsError},
+    pods, privilege, sriov,
 };
 
 /// Everything is read anew this often: a driver may have to ask its firmware, and a node may have hundreds of
@@ -40,27 +42,41 @@ impl VfSource {
                 }
             }
         } else {
-            self.found.count();
+            // Entering other namespaces needs CAP_SYS_ADMIN.
+            privilege::with_admin(|| self.found.count());
         }
         inventory::virtual_functions(&self.found.facts)
     }
 }
 
-/// Facts, and the sockets of the namespaces that interfaces of VFs are in.
+/// Facts, and a socket in the node's own namespace. There is none in another: a socket keeps its namespace (`get_net` in
+/// `sk_alloc`), so a pod's would outlive the pod, and the pod's VF would not come back to the node.
 #[derive(Default)]
 struct Found {
     facts: VfFacts,
-    sockets: Vec<(Option<String>, Source)>,
+    own: Option<Source>,
 }
 
 impl Found {
-    /// Reads the counters of interfaces again. One that moved since has none until everything is read.
+    /// Reads the counters of the VFs' interfaces again. One that moved since has none until everything is read.
     fn count(&mut self) {
-        let vfs: Vec<&str> = self.facts.pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
-        for interface in self.facts.interfaces.iter_mut().filter(|i| vfs.contains(&i.pci.as_str())) {
-            let socket = self.sockets.iter().find(|(netns, _)| *netns == interface.netns);
-            interface.counters =
-                socket.and_then(|(_, source)| source.link_counters(interface.ifindex).ok().flatten());
+        let Self { facts: VfFacts { pfs, interfaces, .. }, own } = self;
+        let vfs: BTreeSet<&str> = pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
+        let mut there: BTreeMap<String, Vec<PciInterface>> = BTreeMap::new();
+        for interface in interfaces.iter_mut().filter(|interface| vfs.contains(interface.pci.as_str())) {
+            interface.counters = match &interface.netns {
+                None => own.as_ref().and_then(|own| own.link_counters(interface.ifindex).ok().flatten()),
+                Some(name) => there
+                    .entry(name.clone())
+                    // What cannot be read is said when everything is read.
+                    .or_insert_with(|| {
+                        let read = netns::open(name).and_then(|namespace| interfaces_of(&namespace, name));
+                        read.ok().and_then(Result::ok).unwrap_or_default()
+                    })
+                    .iter()
+                    .find(|now| now.pci == interface.pci && now.ifindex == interface.ifindex)
+                    .and_then(|now| now.counters),
+            };
         }
     }
 }
@@ -72,7 +88,7 @@ pub fn vf_facts(root: &Path) -> io::Result<VfFacts> {
 
 fn read(root: &Path) -> io::Result<Found> {
     let pfs = sriov::physical_functions(root)?;
-    let mut found = Found { facts: VfFacts { pfs, ..VfFacts::default() }, sockets: Vec::new() };
+    let mut found = Found { facts: VfFacts { pfs, ..VfFacts::default() }, own: None };
     // Without VFs there is nothing to look for in files and other namespaces.
     if found.facts.pfs.iter().all(|pf| pf.vfs.is_empty()) {
         return Ok(found);
@@ -98,7 +114,8 @@ impl Found {
                         Err(error) => self.facts.notes.push(format!("{}: {error}", pf.name)),
                     }
                 }
-                self.keep(None, source, here);
+                self.facts.interfaces.extend(here);
+                self.own = Some(source);
             }
             Err(error) => self.facts.notes.push(error.to_string()),
         }
@@ -108,25 +125,26 @@ impl Found {
                 if namespace.identity().ok() == own {
                     return Ok(None);
                 }
-                netns::run_in(&namespace, || interfaces(Some(&name))).map(Some)
+                interfaces_of(&namespace, &name).map(Some)
             });
             match there {
                 Ok(None) => {}
-                Ok(Some(Ok((source, interfaces)))) => self.keep(Some(name), source, interfaces),
+                Ok(Some(Ok(interfaces))) => self.facts.interfaces.extend(interfaces),
                 Ok(Some(Err(error))) => self.facts.notes.push(format!("network namespace {name}: {error}")),
                 // A pod that ended meanwhile.
-                Err(netns::NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.facts.notes.push(error.to_string()),
             }
         }
     }
+}
 
-    fn keep(&mut self, netns: Option<String>, source: Source, interfaces: Vec<PciInterface>) {
-        if !interfaces.is_empty() {
-            self.sockets.push((netns, source));
-        }
-        self.facts.interfaces.extend(interfaces);
-    }
+/// The interfaces of hardware in another namespace, which nothing of ours stays in.
+fn interfaces_of(
+    namespace: &Namespace,
+    name: &str,
+) -> Result<Result<Vec<PciInterface>, NetlinkError>, NetnsError> {
+    netns::run_in(namespace, || interfaces(Some(name)).map(|(_, found)| found))
 }
 
 /// The interfaces of hardware in the calling thread's namespace, and a socket that stays in it.
