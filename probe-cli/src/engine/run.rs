@@ -247,6 +247,7 @@ impl Engine {
         sample.monotonic = procfs::monotonic();
         (sample.wireguard, self.wireguard_changed) = self.source.wireguard(&self.inventory.tunnels);
         (sample.vfs, sample.vf_notes) = self.vfs.read(sample.monotonic);
+        sample.vf_drivers = self.vfs.drivers();
         sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
         sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
         Ok(sample)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    io, mem,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +11,9 @@ use crate::{
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
-    pods, privilege, sriov,
+    pods, privilege,
+    sample::VfDriverTimes,
+    sriov,
 };
 
 /// Everything is read anew this often: a driver may have to ask its firmware, and a node may have hundreds of
@@ -22,13 +24,19 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(super) struct VfSource {
     root: PathBuf,
     due: Duration,
+    drivers: VfDriverTimes,
     found: Found,
 }
 
 impl VfSource {
     /// Reads nothing yet.
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), due: Duration::ZERO, found: Found::default() }
+        Self {
+            root: root.to_owned(),
+            due: Duration::ZERO,
+            drivers: VfDriverTimes::default(),
+            found: Found::default(),
+        }
     }
 
     /// The VFs at `now`, a time of the monotonic clock, and what does not fit together.
@@ -36,7 +44,13 @@ impl VfSource {
         if now >= self.due {
             self.due = now + EVERY;
             match read(&self.root) {
-                Ok(found) => self.found = found,
+                Ok(found) => {
+                    let (vfs, _) = inventory::virtual_functions(&self.found.facts);
+                    let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
+                    let at = mem::replace(&mut self.drivers.at, now);
+                    self.drivers.before = (!at.is_zero()).then_some((at, before));
+                    self.found = found;
+                }
                 Err(error) => {
                     return (Vec::new(), vec![format!("virtual functions cannot be read: {error}")]);
                 }
@@ -46,6 +60,11 @@ impl VfSource {
             privilege::with_admin(|| self.found.count());
         }
         inventory::virtual_functions(&self.found.facts)
+    }
+
+    /// When the PFs' drivers were asked.
+    pub(super) fn drivers(&self) -> VfDriverTimes {
+        self.drivers.clone()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::types::{VfRates, VfRow};
 use crate::{
     inventory::{VfTraffic, VirtualFunction},
-    sample::{Both, Sample},
+    sample::{Both, Sample, VfDriverTimes},
 };
 
 /// The rows of `now`'s VFs.
@@ -14,33 +14,53 @@ pub(super) fn rows(now: &Sample, before: Option<&Sample>, interval: Option<Durat
         |vf: &VirtualFunction| before?.vfs.iter().find(|before| before.pci_address == vf.pci_address);
     now.vfs
         .iter()
-        .map(|vf| VfRow { vf: vf.clone(), rate: earlier(vf).and_then(|before| rates(vf, before, interval?)) })
+        .map(|vf| VfRow {
+            vf: vf.clone(),
+            rate: match vf.traffic {
+                VfTraffic::PfDriver(_) => by_driver(vf, &now.vf_drivers),
+                _ => earlier(vf).and_then(|before| by_interface(vf, before, interval?)),
+            },
+        })
         .collect()
 }
 
-/// None when somebody else counted before, or the counters were reset: a VF that was taken away and given again is
-/// another one.
-fn rates(now: &VirtualFunction, before: &VirtualFunction, interval: Duration) -> Option<Both<VfRates>> {
-    let same = matches!(
-        (now.traffic, before.traffic),
-        (VfTraffic::Interface(_), VfTraffic::Interface(_)) | (VfTraffic::PfDriver(_), VfTraffic::PfDriver(_))
-    );
+/// Rates of an interface's counters. None when it had none before, or they were reset: a VF that was taken away and given
+/// again is another one.
+fn by_interface(
+    now: &VirtualFunction,
+    before: &VirtualFunction,
+    interval: Duration,
+) -> Option<Both<VfRates>> {
     let place = |vf: &VirtualFunction| vf.interface.as_ref().map(|i| (i.netns.clone(), i.ifindex));
-    let (now_c, before_c) = (now.traffic.counters()?, before.traffic.counters()?);
+    let same = matches!((now.traffic, before.traffic), (VfTraffic::Interface(_), VfTraffic::Interface(_)));
     if !same || place(now) != place(before) {
         return None;
     }
+    rates(now.traffic, before.traffic, interval)
+}
+
+/// Rates of what the PF's driver counted, over the time between its last two answers: samples between them have the same
+/// counters, which does not mean that nothing was carried.
+fn by_driver(now: &VirtualFunction, times: &VfDriverTimes) -> Option<Both<VfRates>> {
+    let (at, counted) = times.before.as_ref()?;
+    let before = counted.get(&now.pci_address).filter(|traffic| matches!(traffic, VfTraffic::PfDriver(_)))?;
+    let interval = times.at.checked_sub(*at).filter(|interval| !interval.is_zero())?;
+    rates(now.traffic, *before, interval)
+}
+
+fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<Both<VfRates>> {
+    let (now, before) = (now.counters()?, before.counters()?);
     let per_second = |now: u64, before: u64| Some(now.checked_sub(before)? as f64 / interval.as_secs_f64());
     Some(Both {
         tx: VfRates {
-            packets_per_s: per_second(now_c.tx_packets, before_c.tx_packets)?,
-            bits_per_s: per_second(now_c.tx_bytes, before_c.tx_bytes)? * 8.0,
-            drops_per_s: per_second(now_c.tx_dropped, before_c.tx_dropped)?,
+            packets_per_s: per_second(now.tx_packets, before.tx_packets)?,
+            bits_per_s: per_second(now.tx_bytes, before.tx_bytes)? * 8.0,
+            drops_per_s: per_second(now.tx_dropped, before.tx_dropped)?,
         },
         rx: VfRates {
-            packets_per_s: per_second(now_c.rx_packets, before_c.rx_packets)?,
-            bits_per_s: per_second(now_c.rx_bytes, before_c.rx_bytes)? * 8.0,
-            drops_per_s: per_second(now_c.rx_dropped, before_c.rx_dropped)?,
+            packets_per_s: per_second(now.rx_packets, before.rx_packets)?,
+            bits_per_s: per_second(now.rx_bytes, before.rx_bytes)? * 8.0,
+            drops_per_s: per_second(now.rx_dropped, before.rx_dropped)?,
         },
     })
 }
@@ -84,5 +104,40 @@ mod tests {
             assert_eq!(rate(&now, &before), None, "{before:?}");
         }
         assert_eq!(rows(&now, None, None)[0].rate, None);
+    }
+
+    #[test]
+    fn a_drivers_rates_are_over_the_time_between_its_answers() {
+        let seconds = Duration::from_secs;
+        let driver = |packets: u64| {
+            VfTraffic::PfDriver(LinkCounters {
+                tx_packets: packets,
+                tx_bytes: packets * 100,
+                ..LinkCounters::default()
+            })
+        };
+        let asked = |now: u64, before: Option<(u64, VfTraffic)>| {
+            let before = before.map(|(at, traffic)| (seconds(at), [(String::new(), traffic)].into()));
+            Sample { vf_drivers: VfDriverTimes { at: seconds(now), before }, ..sample(3, driver(70)) }
+        };
+        let rate = |now: &Sample| {
+            // One second ago the counters were the same: the driver was not asked since.
+            rows(now, Some(now), Some(seconds(1)))[0].rate
+        };
+        let found = rate(&asked(15, Some((10, driver(20))))).unwrap();
+        assert_eq!(
+            (found.tx.packets_per_s, found.tx.bits_per_s, found.rx.packets_per_s),
+            (10.0, 8000.0, 0.0)
+        );
+        for unknown in [
+            asked(15, None),
+            asked(15, Some((10, driver(71)))),
+            asked(15, Some((15, driver(20)))),
+            asked(15, Some((16, driver(20)))),
+            asked(15, Some((10, counted(20)))),
+            asked(15, Some((10, VfTraffic::NotCountedByTheDriver))),
+        ] {
+            assert_eq!(rate(&unknown), None, "{unknown:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{PeerKey, PodKey, VirtualFunction};
+use crate::inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction};
 
 /// Everything that was counted, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Sample {
     pub wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
     /// Virtual functions with what they carried.
     pub vfs: Vec<VirtualFunction>,
+    /// When the PFs' drivers were asked what they counted, which is not for every sample.
+    pub vf_drivers: VfDriverTimes,
     /// What does not fit together about them, or could not be read.
     pub vf_notes: Vec<String>,
     /// By tunnel interface index: what no peer slot counts.
@@ -35,6 +37,15 @@ pub struct Sample {
     pub pmtu_events: Vec<PmtuEvent>,
     /// What the observer itself cost and lost.
     pub observer: Observer,
+}
+
+/// The last two times that the PFs' drivers were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfDriverTimes {
+    /// The last: what a VF of [`Sample::vfs`] carried according to its PF's driver is of this time of the monotonic clock.
+    pub at: Duration,
+    /// The time before, and what VFs had carried then, by PCI address; none when there was none.
+    pub before: Option<(Duration, BTreeMap<String, VfTraffic>)>,
 }
 
 /// A value per direction; transmit is what leaves the node through the tunnel.
