@@ -155,6 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::netlink::decode::frames;
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
         // The length wraps as the kernel's does.
@@ -227,6 +228,47 @@ mod tests {
             }),
         };
         assert_eq!(list.vfs[6], expected);
+    }
+
+    /// The answer about an igb PF with three VFs, as `testdata/vfs.sh` sets them.
+    const CAPTURED: &[u8] = include_bytes!("../testdata/vfs.bin");
+
+    fn captured() -> &'static [u8] {
+        frames(CAPTURED).next().unwrap().unwrap().payload
+    }
+
+    #[test]
+    fn what_a_real_driver_says() {
+        let list = vf_list(captured()).unwrap();
+        assert_eq!((list.count, list.vfs.len(), list.truncated), (Some(3), 3, false));
+        let untouched = VfInfoFact {
+            index: 2,
+            mac: None,
+            vlan: None,
+            spoof_check: Some(true),
+            trust: Some(false),
+            min_tx_mbit: None,
+            max_tx_mbit: None,
+            link_state: Some(VfLinkState::Auto),
+            // igb has no `ndo_get_vf_stats`.
+            counters: Some(LinkCounters::default()),
+        };
+        let first = VfInfoFact {
+            index: 0,
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            vlan: Some(VfVlan { id: 100, qos: 3, is_qinq: false }),
+            spoof_check: Some(false),
+            trust: Some(true),
+            ..untouched
+        };
+        let second =
+            VfInfoFact { index: 1, mac: Some(Mac([2, 0, 0, 0, 0, 2])), max_tx_mbit: Some(100), ..untouched };
+        assert_eq!(list.vfs, [first, second, untouched]);
+        assert!(link_counters(captured()).unwrap().is_some(), "they come before and after the list");
+        for cut in 0..captured().len() {
+            let Ok(cut) = vf_list(&captured()[..cut]) else { continue };
+            assert!(cut.vfs.len() <= 3 && (cut.truncated || cut.count.is_none() || cut.vfs.len() == 3));
+        }
     }
 
     #[test]
