@@ -261,6 +261,24 @@ fn vfs_that_vanish_and_a_driver_that_is_loaded_again() {
 }
 
 #[test]
+fn a_nic_is_of_the_node_that_has_its_interface() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let other = TestNetns::new("other");
+    for command in [&["show", "vfs"][..], &["watch", "--count", "1"]] {
+        let output = run(&[&["--netns", other.name()], command].concat());
+        assert_eq!(output.status.code(), Some(3), "{command:?}");
+        assert_eq!(output.stdout, b"");
+    }
+    assert_eq!(show(&[])["vfs"].as_array().unwrap().len(), 2);
+    // As the host-device plugin does with a whole NIC; its VFs stay where they are.
+    let pf = nic.pf();
+    sh("ip", &["link", "set", &pf, "netns", other.name()]);
+    assert_eq!(vf(&show(&[]), 0)["pf"], pf.as_str());
+    other.ip(&format!("link set {pf} netns 1"));
+}
+
+#[test]
 fn a_watch_without_tunnels_follows_vfs() {
     needs!(Sriov);
     let nic = Nic::up();

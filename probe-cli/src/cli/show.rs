@@ -36,7 +36,8 @@ fn vfs(args: &ShowArgs) -> anyhow::Result<()> {
     }
     if vfs.is_empty() {
         let words = if facts.pfs.is_empty() {
-            "this node has no virtual functions: no PCI device offers SR-IOV; enable it in the firmware"
+            "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at \
+             the node that has the NIC with --netns"
         } else {
             "this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0"
         };

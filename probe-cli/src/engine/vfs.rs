@@ -116,6 +116,10 @@ fn read(root: &Path) -> io::Result<Found> {
     found.facts.netns = netns::list();
     // Entering other namespaces needs CAP_SYS_ADMIN.
     privilege::with_admin(|| found.look());
+    // Who could not look cannot tell.
+    if found.own.is_some() {
+        found.facts.leave_out_others();
+    }
     Ok(found)
 }
 

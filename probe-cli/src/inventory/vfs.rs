@@ -29,6 +29,19 @@ pub struct VfFacts {
     pub notes: Vec<String>,
 }
 
+impl VfFacts {
+    /// Leaves out what is not this node's: sysfs shows every PCI device of the machine in every network namespace, and
+    /// other classes than NICs have VFs, too. A PF is of this node when its interface could be found; one that has no
+    /// driver, or whose driver gives it to a user whole, has none anywhere.
+    pub fn leave_out_others(&mut self) {
+        let Self { pfs, interfaces, .. } = self;
+        pfs.retain(|pf| {
+            matches!(pf.driver.as_deref(), None | Some("vfio-pci"))
+                || interfaces.iter().any(|interface| interface.pci == pf.pci)
+        });
+    }
+}
+
 /// A network interface of a PCI function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PciInterface {
@@ -395,5 +408,27 @@ mod tests {
         );
         assert!(notes.iter().any(|note| note.contains("holds 1 of its VFs")), "{notes:?}");
         assert_eq!(vfs[1].settings, None);
+    }
+
+    #[test]
+    fn a_pf_of_another_node_is_left_out() {
+        let kept = |driver: Option<&str>, there: bool| {
+            let mut facts = facts();
+            facts.pfs[0].driver = driver.map(str::to_owned);
+            if !there {
+                facts.interfaces.retain(|interface| interface.name != "eth0");
+            }
+            facts.leave_out_others();
+            !facts.pfs.is_empty()
+        };
+        for (driver, there, is_kept) in [
+            (Some("igb"), true, true),
+            (Some("igb"), false, false),
+            (Some("nvme"), false, false),
+            (Some("vfio-pci"), false, true),
+            (None, false, true),
+        ] {
+            assert_eq!(kept(driver, there), is_kept, "{driver:?} {there}");
+        }
     }
 }
