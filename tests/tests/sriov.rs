@@ -126,8 +126,15 @@ fn vfs_in_pods_with_what_they_carried() {
     let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
     let to: IpAddr = "192.0.2.2".parse().unwrap();
     // A VF's ring may overflow, as on any NIC: then the interface has not received it either.
-    let received = u64::try_from(send::send_udp(&a, &b, to, 200, 700).unwrap()).unwrap();
-    assert!(received > 0);
+    assert!(send::send_udp(&a, &b, to, 200, 700).unwrap() > 0);
+
+    // igbvf reads its counters every two seconds, and forgets what it had not read when its link is reset: how much it
+    // counts is its affair, that the same is shown is ours.
+    wait_for("packets to be counted", || {
+        let value = show(&[]);
+        let count = |index, field: &str| vf(&value, index)["traffic"][field].as_u64();
+        (count(0, "tx_packets")? > 0 && count(1, "rx_packets")? > 0).then_some(())
+    });
 
     let host = host_files(&[(
         "var/lib/cni/results/sriov-net-c1-net1",
@@ -160,12 +167,6 @@ fn vfs_in_pods_with_what_they_carried() {
             assert_eq!(traffic.0[field], traffic.1[direction][counter], "{field} of VF {index}");
         }
     }
-    // igbvf reads its counters every two seconds.
-    wait_for("all packets to be counted", || {
-        let value = show(&[]);
-        let count = |index, field: &str| vf(&value, index)["traffic"][field].as_u64();
-        (count(0, "tx_packets")? >= 200 && count(1, "rx_packets")? >= received).then_some(())
-    });
     assert_eq!(vf(&value, 0)["pod"]["name"], "cart-0");
     assert_eq!(
         (&vf(&value, 0)["pod"]["network"], &vf(&value, 0)["pod"]["source"]),
