@@ -16,6 +16,7 @@ pub mod mac;
 pub mod model;
 pub mod netlink;
 pub mod netns;
+pub mod observed;
 pub mod pods;
 pub mod privilege;
 pub mod procfs;

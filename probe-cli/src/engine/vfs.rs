@@ -112,7 +112,7 @@ fn read(root: &Path) -> io::Result<Found> {
     if found.facts.pfs.iter().all(|pf| pf.vfs.is_empty()) {
         return Ok(found);
     }
-    found.facts.claims = pods::device_claims(root);
+    found.facts.claims = pods::read_files(root);
     found.facts.netns = netns::list();
     // Entering other namespaces needs CAP_SYS_ADMIN.
     privilege::with_admin(|| found.look());

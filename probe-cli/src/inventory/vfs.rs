@@ -8,7 +8,7 @@ use super::notes::shown;
 use crate::{
     mac::Mac,
     netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
-    pods::facts::{Attachment, DeviceClaims},
+    pods::facts::{Attachment, PodFacts},
     sriov::facts::{PfFact, VfFact},
 };
 
@@ -22,7 +22,7 @@ pub struct VfFacts {
     /// Interfaces of PCI functions, in every namespace that could be read.
     pub interfaces: Vec<PciInterface>,
     /// What files say of pods' devices.
-    pub claims: DeviceClaims,
+    pub claims: PodFacts,
     /// Names of the network namespaces that there are.
     pub netns: Vec<String>,
     /// What could not be read, with the cause.
@@ -309,6 +309,7 @@ mod tests {
             ifname: "net1".to_owned(),
             netns: Some(format!("/var/run/netns/{netns}")),
             device: device.map(str::to_owned),
+            ..Attachment::default()
         }
     }
 

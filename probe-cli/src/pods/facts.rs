@@ -1,10 +1,16 @@
-//! What files say of pods' devices, as plain types.
+//! What the runtime and files say of pods and their devices, as plain types. Every text in them is hostile input.
+
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::observed::Observed;
+
 /// Everything that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceClaims {
+pub struct PodFacts {
+    /// Pod sandboxes, from the container runtime.
+    pub sandboxes: Observed<Vec<Sandbox>>,
     /// Interfaces of pods, from libcni's cache.
     pub attachments: Vec<Attachment>,
     /// Network namespaces by PCI address, from sriov-cni.
@@ -13,21 +19,59 @@ pub struct DeviceClaims {
     pub notes: Vec<String>,
 }
 
+/// A pod sandbox, from `RuntimeService.ListPodSandbox` and `PodSandboxStatus` of CRI v1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// Its identifier: the container ID that CNI plugins are called with.
+    pub id: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Pod name.
+    pub name: String,
+    /// Pod UID.
+    pub uid: String,
+    /// `SANDBOX_READY`.
+    pub ready: bool,
+    /// When it was made, nanoseconds since the Unix epoch.
+    pub created_at: i64,
+    /// The runtime's `network.ip` and `additional_ips`; none on the host's network.
+    pub addresses: Vec<IpAddr>,
+    /// Path of its network namespace, from the verbose status' `runtimeSpec`; none when the runtime does not tell.
+    pub netns: Option<String>,
+    /// It is on the host's network (`namespaces.options.network` is `NODE`).
+    pub host_network: bool,
+    /// The pod's annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
 /// One interface of one pod, from libcni's cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
+    /// `containerId`: the sandbox.
+    pub container_id: String,
     /// `K8S_POD_NAMESPACE`.
     pub namespace: String,
     /// `K8S_POD_NAME`.
     pub pod: String,
+    /// `K8S_POD_UID`, where the runtime gave it.
+    pub uid: Option<String>,
     /// The CNI network's name.
     pub network: String,
+    /// Type of the network's plugin, of the first one in a list: `bridge`, `macvlan`, `calico`, `multus`.
+    pub plugin: Option<String>,
     /// Name of the interface in the pod.
     pub ifname: String,
+    /// Names of interfaces that the plugin made on the node's side.
+    pub host_ifnames: Vec<String>,
+    /// Addresses of the interface in the pod.
+    pub addresses: Vec<IpAddr>,
     /// Path of the pod's network namespace; none when the result does not name one.
     pub netns: Option<String>,
     /// `deviceID` of the network's configuration: a PCI address.
     pub device: Option<String>,
+    /// The pod's annotation `k8s.v1.cni.cncf.io/networks`, as containerd passes it on
+    /// (`io.kubernetes.cri.pod-annotations` in `capabilityArgs`).
+    pub requested_networks: Option<String>,
 }
 
 /// A VF that sriov-cni has given to a network namespace.

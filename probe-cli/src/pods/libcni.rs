@@ -1,15 +1,21 @@
 //! libcni's cache (containernetworking/cni libcni/api.go, `cachedInfo`): one file for each interface of each pod, with the
 //! network's configuration and the plugin's result.
 
-use std::path::Path;
+use std::{collections::BTreeMap, net::IpAddr, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{
-    facts::{Attachment, DeviceClaims},
+    facts::{Attachment, PodFacts},
     files,
 };
+
+/// Key of `capabilityArgs` that containerd passes all annotations of a pod under (internal/cri/server/sandbox_run.go).
+const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
+/// The annotation that asks Multus for secondary networks.
+const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
 
 /// Where runtimes and Multus have it.
 const DIRECTORIES: [&str; 2] = ["var/lib/cni/results", "var/lib/cni/multus/results"];
@@ -17,6 +23,8 @@ const DIRECTORIES: [&str; 2] = ["var/lib/cni/results", "var/lib/cni/multus/resul
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Cached {
+    #[serde(default)]
+    container_id: String,
     #[serde(default)]
     if_name: String,
     #[serde(default)]
@@ -27,6 +35,8 @@ struct Cached {
     #[serde(default)]
     cni_args: Option<Vec<(String, String)>>,
     #[serde(default)]
+    capability_args: Option<BTreeMap<String, serde_json::Value>>,
+    #[serde(default)]
     result: Option<CniResult>,
 }
 
@@ -34,6 +44,16 @@ struct Cached {
 struct CniResult {
     #[serde(default)]
     interfaces: Option<Vec<Interface>>,
+    #[serde(default)]
+    ips: Option<Vec<Ip>>,
+}
+
+#[derive(Deserialize)]
+struct Ip {
+    address: IpNet,
+    /// Index into the interfaces; absent where there is one only.
+    #[serde(default)]
+    interface: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -48,11 +68,23 @@ struct Interface {
 struct Config {
     #[serde(default, rename = "deviceID")]
     device_id: Option<String>,
+    /// Of a single plugin.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    /// Of a list of plugins.
+    #[serde(default)]
+    plugins: Vec<Plugin>,
 }
 
-pub(super) fn read(root: &Path, claims: &mut DeviceClaims) {
+#[derive(Deserialize)]
+struct Plugin {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+pub(super) fn read(root: &Path, claims: &mut PodFacts) {
     for directory in DIRECTORIES {
-        let DeviceClaims { attachments, notes, .. } = claims;
+        let PodFacts { attachments, notes, .. } = claims;
         files::each(&root.join(directory), notes, |_, bytes| {
             attachments.extend(parse(bytes)?);
             Ok(())
@@ -71,23 +103,44 @@ fn parse(bytes: &[u8]) -> Result<Option<Attachment>, String> {
     let (Some(namespace), Some(pod)) = (argument("K8S_POD_NAMESPACE"), argument("K8S_POD_NAME")) else {
         return Ok(None);
     };
-    let interfaces = cached.result.unwrap_or_default().interfaces.unwrap_or_default();
+    let result = cached.result.unwrap_or_default();
+    let interfaces = result.interfaces.unwrap_or_default();
     let inside = interfaces.iter().filter(|interface| !interface.sandbox.is_empty());
     let netns = inside
         .clone()
         .find(|interface| interface.name == cached.if_name)
         .or_else(|| inside.clone().next())
         .map(|interface| interface.sandbox.clone());
+    let is_ours = |ip: &Ip| match ip.interface {
+        Some(index) => interfaces.get(index).is_some_and(|interface| interface.name == cached.if_name),
+        None => true,
+    };
+    let addresses: Vec<IpAddr> =
+        result.ips.iter().flatten().filter(|ip| is_ours(ip)).map(|ip| ip.address.addr()).collect();
+    let host_ifnames = interfaces
+        .iter()
+        .filter(|interface| interface.sandbox.is_empty() && !interface.name.is_empty())
+        .map(|interface| interface.name.clone())
+        .collect();
+    let annotations = cached.capability_args.as_ref().and_then(|arguments| arguments.get(ANNOTATIONS));
+    let requested_networks = annotations.and_then(|all| all.get(NETWORKS)?.as_str()).map(str::to_owned);
     // A configuration that is no JSON takes nothing from the rest.
     let config = BASE64_STANDARD.decode(&cached.config).ok();
     let config: Config = config.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let plugin = config.kind.or_else(|| config.plugins.into_iter().next().map(|plugin| plugin.kind));
     Ok(Some(Attachment {
+        uid: argument("K8S_POD_UID"),
+        container_id: cached.container_id,
         namespace,
         pod,
         network: cached.network_name,
+        plugin,
         ifname: cached.if_name,
+        host_ifnames,
+        addresses,
         netns,
         device: config.device_id,
+        requested_networks,
     }))
 }
 
@@ -102,15 +155,24 @@ mod tests {
             .encode(r#"{"cniVersion":"0.3.1","name":"sriov-net","type":"sriov","deviceID":"0000:01:10.0"}"#);
         format!(
             r#"{{"kind":"cniCacheV1","containerId":"0a1b","config":"{config}","ifName":"net1","networkName":"sriov-net",
-            "cniArgs":[["IgnoreUnknown","1"],["K8S_POD_NAMESPACE","shop"],["K8S_POD_NAME","cart-0"]],
+            "cniArgs":[["IgnoreUnknown","1"],["K8S_POD_NAMESPACE","shop"],["K8S_POD_NAME","cart-0"],["K8S_POD_UID","u-1"]],
+            "capabilityArgs":{{"io.kubernetes.cri.pod-annotations":{{"k8s.v1.cni.cncf.io/networks":"sriov-net@net1"}}}},
             "result":{{"cniVersion":"0.3.1","interfaces":[{{"name":"eth1","mac":"02:00:00:00:00:01"}},
-            {{"name":"net1","sandbox":"/var/run/netns/cni-1"}}],"dns":{{}}}}}}"#
+            {{"name":"net1","sandbox":"/var/run/netns/cni-1"}}],
+            "ips":[{{"version":"4","address":"192.0.2.7/24","interface":1}},{{"address":"192.0.2.8/24","interface":0}}],
+            "dns":{{}}}}}}"#
         )
     }
 
     #[test]
     fn an_interface_of_a_pod_with_its_device() {
         let expected = Attachment {
+            container_id: "0a1b".to_owned(),
+            uid: Some("u-1".to_owned()),
+            plugin: Some("sriov".to_owned()),
+            host_ifnames: vec!["eth1".to_owned()],
+            addresses: vec!["192.0.2.7".parse().unwrap()],
+            requested_networks: Some("sriov-net@net1".to_owned()),
             namespace: "shop".to_owned(),
             pod: "cart-0".to_owned(),
             network: "sriov-net".to_owned(),

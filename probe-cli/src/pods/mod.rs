@@ -10,11 +10,11 @@ mod sriov_cni;
 
 use std::path::Path;
 
-use self::facts::DeviceClaims;
+use self::facts::PodFacts;
 
-/// What the files below `root` say of pods' devices.
-pub fn device_claims(root: &Path) -> DeviceClaims {
-    let mut claims = DeviceClaims::default();
+/// What the files below `root` say of pods.
+pub fn read_files(root: &Path) -> PodFacts {
+    let mut claims = PodFacts::default();
     libcni::read(root, &mut claims);
     sriov_cni::read(root, &mut claims);
     claims

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use super::{
-    facts::{Allocation, DeviceClaims},
+    facts::{Allocation, PodFacts},
     files,
 };
 
 const DIRECTORY: &str = "var/lib/cni/sriov/pci";
 
-pub(super) fn read(root: &Path, claims: &mut DeviceClaims) {
-    let DeviceClaims { allocations, notes, .. } = claims;
+pub(super) fn read(root: &Path, claims: &mut PodFacts) {
+    let PodFacts { allocations, notes, .. } = claims;
     files::each(&root.join(DIRECTORY), notes, |name, bytes| {
         let text = std::str::from_utf8(bytes).map_err(|error| format!("not text ({error})"))?;
         let netns = text.trim();
@@ -27,7 +27,7 @@ pub(super) fn read(root: &Path, claims: &mut DeviceClaims) {
 mod tests {
     use std::fs;
 
-    use super::super::device_claims;
+    use super::super::read_files;
 
     #[test]
     fn allocations_and_what_is_none() {
@@ -38,7 +38,7 @@ mod tests {
         fs::write(directory.join("0000:01:10.2"), "").unwrap();
         fs::write(directory.join("0000:01:10.4"), vec![b'x'; 2 << 20]).unwrap();
         nix::unistd::mkfifo(&directory.join("0000:01:10.6"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let claims = device_claims(root.path());
+        let claims = read_files(root.path());
         assert_eq!(claims.allocations.len(), 1);
         assert_eq!(claims.allocations[0].netns, "/var/run/netns/cni-1");
         let [note] = claims.notes.as_slice() else { panic!("{:?}", claims.notes) };

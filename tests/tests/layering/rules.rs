@@ -21,6 +21,7 @@ const fn outside(name: &'static str, may: &'static [&'static str]) -> Module {
 pub(crate) const MODULES: &[Module] = &[
     pure("text", &[]),
     pure("mac", &[]),
+    pure("observed", &[]),
     // Sources.
     outside("privilege", &[]),
     outside("procfs", &[]),
@@ -29,10 +30,10 @@ pub(crate) const MODULES: &[Module] = &[
     outside("netlink", &["mac", "netlink::facts", "netns", "text"]),
     pure("sriov::facts", &[]),
     outside("sriov", &["sriov::facts"]),
-    pure("pods::facts", &[]),
-    outside("pods", &["pods::facts"]),
+    pure("pods::facts", &["observed"]),
+    outside("pods", &["observed", "pods::facts"]),
     // Facts and counters of one instant. The inventory joins what the sources found out.
-    pure("inventory", &["mac", "netlink::facts", "pods::facts", "sriov::facts", "text"]),
+    pure("inventory", &["mac", "netlink::facts", "observed", "pods::facts", "sriov::facts", "text"]),
     pure("sample", &["inventory"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "procfs", "sample", "text"]),
