@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use overlay_probe::{
     inventory::{Inventory, PeerKey, inventory},
     netlink::{ChangeKind, Changes, Source},
+    pods::facts::PodFacts,
 };
 
 /// Longer than any notification takes, also on a busy machine.
@@ -82,7 +83,7 @@ fn peer(tunnel: &str, n: u8) {
 async fn look(source: &Source) -> Inventory {
     let facts = source.facts().await.unwrap();
     assert_eq!(facts.problems, Vec::<String>::new());
-    inventory(&facts, &[])
+    inventory(&facts, &PodFacts::default(), &[])
 }
 
 #[test]

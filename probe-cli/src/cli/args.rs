@@ -29,6 +29,10 @@ pub(super) struct Args {
     #[arg(long, global = true, value_name = "NAME|PATH")]
     pub(super) netns: Option<String>,
 
+    /// Where the node's files are: in a container, where the node's root directory is mounted
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) host_root: Option<PathBuf>,
+
     /// No colour; the environment variable NO_COLOR does the same
     #[arg(long, global = true)]
     pub(super) no_color: bool,
@@ -96,8 +100,10 @@ impl Default for ProbeArgs {
 
 impl ProbeArgs {
     /// What these arguments mean to the engine.
-    pub(super) fn engine(&self) -> crate::engine::EngineOptions {
+    pub(super) fn engine(&self, host_root: Option<&std::path::Path>) -> crate::engine::EngineOptions {
         crate::engine::EngineOptions {
+            host_root: host_root.unwrap_or(std::path::Path::new("/")).to_owned(),
+            insists_on_files: host_root.is_some(),
             interval: self.interval,
             probe: ebpf::ProbeOptions {
                 limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },
@@ -161,6 +167,12 @@ pub(super) enum ShowCommand {
         sudo overlay-probe show vfs --format json | jq '.vfs[] | [.pci_address, .pod.name]'\n\n\
         Exit code 3: this node has no virtual functions")]
     Vfs(ShowArgs),
+    /// Pods of this node: name, addresses, interfaces, and how each was found
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show pods\n  \
+        sudo overlay-probe show pods --format json | jq '.pods[] | [.namespace, .name, .host_ifname]'\n\n\
+        Exit code 3: this node has no pods")]
+    Pods(ShowArgs),
 }
 
 /// How to show it.
@@ -169,10 +181,6 @@ pub(super) struct ShowArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: ShowFormat,
-
-    /// Where the node's files are: in a container, where its root directory is mounted
-    #[arg(long, default_value = "/", value_name = "DIR")]
-    pub(super) host_root: PathBuf,
 }
 
 /// What `show` prints.

@@ -1,7 +1,10 @@
 //! What every live command does: enter the namespace, check privileges, start the engine, give privileges up, stop
 //! on a signal.
 
-use std::{future::Future, path::Path};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,17 +19,31 @@ use crate::{
 pub(super) struct Context {
     /// `--netns`.
     pub(super) netns: Option<String>,
+    /// `--host-root`.
+    pub(super) host_root: Option<PathBuf>,
     /// `--no-color`.
     pub(super) no_color: bool,
 }
 
 impl Context {
-    /// Puts the process into the asked network namespace. The process has one thread here.
+    /// Puts the process into the asked network namespace: the one that is named, else the one of the node whose files were
+    /// given. The process has one thread here.
     pub(super) fn enter(&self) -> anyhow::Result<()> {
         if let Some(name) = &self.netns {
             netns::enter(&netns::open(name)?)?;
+        } else if let Some(root) = &self.host_root
+            && let Ok(node) = netns::open(&root.join("proc/1/ns/net").to_string_lossy())
+            && node.identity().ok() != netns::current_identity().ok()
+        {
+            // A tree of files only has no such process.
+            netns::enter(&node)?;
         }
         Ok(())
+    }
+
+    /// Where the node's files are.
+    pub(super) fn root(&self) -> &Path {
+        self.host_root.as_deref().unwrap_or(Path::new("/"))
     }
 
     /// True when colour is unwanted, see <https://no-color.org>.

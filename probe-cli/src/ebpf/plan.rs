@@ -277,12 +277,11 @@ mod tests {
                 wireguard: None,
             }],
             pods: vec![Pod {
-                namespace: None,
-                name: None,
                 addresses: vec!["10.42.1.2".parse().unwrap()],
                 host_ifindex: Some(9),
                 host_ifname: Some("cali1".to_owned()),
                 source: PodSource::Route,
+                ..Pod::default()
             }],
             notes: vec![],
         };

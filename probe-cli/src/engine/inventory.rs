@@ -1,52 +1,58 @@
 //! Reads the tables and the pods by name, and joins them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
+use super::pods::PodSource;
 use crate::{
-    inventory::{self, Inventory, NamedPod, PeerKey, PublicKey, Tunnel, TunnelKind},
-    lab,
-    netlink::{NetlinkError, Source, facts::WireguardFact},
+    inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
+    netlink::{
+        NetlinkError, Source,
+        facts::{LinkCounters, WireguardFact},
+    },
     sample::{Both, WireguardSample},
 };
+
+/// The inventory of the node that lives in the calling thread's network namespace, once. Must be called inside a
+/// current-thread runtime.
+pub async fn look(root: &Path, insists: bool) -> Result<Inventory, NetlinkError> {
+    InventorySource::open(root, insists)?.read().await
+}
 
 /// Everything that makes an inventory.
 pub(super) struct InventorySource {
     netlink: Source,
-    lab: lab::registry::Reader,
-    named: Vec<NamedPod>,
+    pods: Box<PodSource>,
     /// The WireGuard devices when everything was read last, without their counters.
     wireguard: Vec<WireguardFact>,
 }
 
 impl InventorySource {
-    /// Opens the sources in the calling thread's network namespace.
-    pub(super) fn open() -> Result<Self, NetlinkError> {
-        let mut source = Self {
+    /// Opens the sources in the calling thread's network namespace. The node's files are below `root`; they are read
+    /// also for a node in another namespace than the host's when somebody `insists`.
+    pub(super) fn open(root: &Path, insists: bool) -> Result<Self, NetlinkError> {
+        Ok(Self {
             netlink: Source::connect()?,
-            lab: lab::registry::Reader::for_current_node(),
-            named: Vec::new(),
+            pods: Box::new(PodSource::new(root, insists)),
             wireguard: Vec::new(),
-        };
-        source.names_changed();
-        Ok(source)
+        })
     }
 
-    /// Looks for pods by name; true when they are others than before. Cheap when nothing changed.
-    pub(super) fn names_changed(&mut self) -> bool {
-        match self.lab.pods_if_changed() {
-            Some(pods) if pods != self.named => {
-                self.named = pods;
-                true
-            }
-            _ => false,
-        }
+    /// True when pods may have come or gone. Cheap when nothing changed.
+    pub(super) fn pods_changed(&mut self) -> bool {
+        self.pods.changed()
+    }
+
+    /// Counters of the interfaces of pods that have several, and whether a pod has others than in the inventory.
+    pub(super) fn pod_interfaces(&mut self) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
+        self.pods.counters(&self.netlink)
     }
 
     /// Reads everything.
     pub(super) async fn read(&mut self) -> Result<Inventory, NetlinkError> {
         let facts = self.netlink.facts().await?;
         self.wireguard = facts.wireguard.iter().map(WireguardFact::without_counters).collect();
-        Ok(inventory::inventory(&facts, &self.named))
+        self.pods.read(&self.netlink);
+        Ok(inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces()))
     }
 
     /// What WireGuard counted for the peers of its devices among `tunnels`; and whether a device or a peer is another

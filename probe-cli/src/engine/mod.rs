@@ -4,10 +4,12 @@
 
 mod error;
 mod inventory;
+mod pods;
 mod refresh;
 mod run;
 mod vfs;
 
 pub use error::EngineError;
+pub use inventory::look;
 pub use run::{Engine, EngineOptions};
 pub use vfs::vf_facts;

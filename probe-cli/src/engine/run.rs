@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     mem,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     model::{self, Model},
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
-    sample::Sample,
+    sample::{PodInterfaceSample, Sample},
     text,
 };
 
@@ -25,12 +25,16 @@ use crate::{
 const MEASURE_EVERY: u64 = 10;
 
 /// How to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Time between samples.
     pub interval: Duration,
     /// How to load and attach.
     pub probe: ProbeOptions,
+    /// Where the node's files are.
+    pub host_root: PathBuf,
+    /// Those files are this node's, whatever network namespace it is looked at in.
+    pub insists_on_files: bool,
 }
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
@@ -49,6 +53,8 @@ pub struct Engine {
     ticks: u64,
     /// A WireGuard device or peer is another than in the inventory.
     wireguard_changed: bool,
+    /// A pod has other interfaces than in the inventory.
+    pods_changed: bool,
     /// The kernel let us measure our programs; no more tries after a refusal.
     measurable: bool,
     /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
@@ -64,9 +70,9 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
-        let mut source = InventorySource::open()?;
+        let mut source = InventorySource::open(&options.host_root, options.insists_on_files)?;
         let inventory = source.read().await?;
-        let mut vfs = Box::new(VfSource::new(Path::new("/")));
+        let mut vfs = Box::new(VfSource::new(&options.host_root));
         if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic()).0.is_empty() {
             return Err(EngineError::NoOverlay);
         }
@@ -85,6 +91,7 @@ impl Engine {
             interval: options.interval,
             ticks: 0,
             wireguard_changed: false,
+            pods_changed: false,
             measurable: true,
             record: None,
             problems: Vec::new(),
@@ -149,11 +156,11 @@ impl Engine {
             }
         }
         self.schedule();
-        if self.source.names_changed() {
+        if self.source.pods_changed() {
             self.follow().await?;
         }
         let now = self.sample()?;
-        if self.wireguard_changed {
+        if self.wireguard_changed || self.pods_changed {
             self.refresh.change(procfs::monotonic());
         }
         let model = self.model(&now, Some(&self.before));
@@ -170,7 +177,6 @@ impl Engine {
 
     /// Reads the inventory and makes the probe follow it.
     async fn follow(&mut self) -> Result<(), EngineError> {
-        self.source.names_changed();
         // Before the read: what goes while it is under way may be in it.
         let gone = mem::take(&mut self.gone);
         let inventory = self.source.read().await?;
@@ -246,6 +252,12 @@ impl Engine {
         sample.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         sample.monotonic = procfs::monotonic();
         (sample.wireguard, self.wireguard_changed) = self.source.wireguard(&self.inventory.tunnels);
+        let (interfaces, changed) = self.source.pod_interfaces();
+        self.pods_changed = changed;
+        sample.pod_interfaces = interfaces
+            .into_iter()
+            .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
+            .collect();
         (sample.vfs, sample.vf_notes) = self.vfs.read(sample.monotonic);
         sample.vf_drivers = self.vfs.drivers();
         sample.observer.cpu = procfs::cpu_time().unwrap_or_default();

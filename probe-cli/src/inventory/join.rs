@@ -1,7 +1,7 @@
 //! The whole join: facts and named pods in, inventory out. Each part has its own file.
 
 use super::{
-    Inventory, NamedPod,
+    Inventory,
     index::{Index, is_wireguard},
     notes::Notes,
     peers::peers,
@@ -9,12 +9,16 @@ use super::{
     tunnels::tunnel,
     wireguard,
 };
-use crate::netlink::facts::Facts;
+use crate::{
+    netlink::facts::{Facts, NamespaceFact},
+    pods::facts::PodFacts,
+};
 
-/// Makes the inventory of what netlink said and of the pods that another source knows by name.
+/// Makes the inventory of what netlink said, of the pods that other sources know by name, and of what is in the network
+/// namespaces of those.
 ///
 /// Tunnels come by interface index, peers by tunnel and key, pods by key: the same facts give the same inventory.
-pub fn inventory(facts: &Facts, named: &[NamedPod]) -> Inventory {
+pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) -> Inventory {
     let index = Index::new(facts);
     let mut notes = Notes::default();
     let mut inventory = Inventory::default();
@@ -29,7 +33,7 @@ pub fn inventory(facts: &Facts, named: &[NamedPod]) -> Inventory {
     }
     inventory.tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
-    inventory.pods = pods(&index, named, &mut notes);
+    inventory.pods = pods(&index, named, namespaces, &mut notes);
     inventory.notes.extend(facts.problems.iter().cloned().chain(notes.lines()));
     inventory
 }

@@ -7,6 +7,7 @@ mod index;
 mod join;
 mod notes;
 mod peers;
+mod pod;
 mod pods;
 mod tunnels;
 mod types;
@@ -14,7 +15,7 @@ mod vfs;
 mod wireguard;
 
 pub use join::inventory;
-pub use pods::NamedPod;
+pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
 pub use types::*;
 pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfTraffic, VirtualFunction, virtual_functions};
 

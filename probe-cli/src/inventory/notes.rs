@@ -21,6 +21,9 @@ pub(super) enum NoteKind {
     NeighbourWithoutFdb,
     PodWithoutInterface,
     PodsOnOneInterface,
+    PodDisagreement,
+    SharedAddress,
+    StaleCache,
 }
 
 impl NoteKind {
@@ -35,6 +38,9 @@ impl NoteKind {
             Self::NeighbourWithoutFdb => "neighbours without an FDB entry",
             Self::PodWithoutInterface => "named pods without an interface here",
             Self::PodsOnOneInterface => "named pods on an interface of another pod",
+            Self::PodDisagreement => "contradictions about pods",
+            Self::SharedAddress => "addresses that two pods have",
+            Self::StaleCache => "remarks about the CNI cache",
         }
     }
 }

@@ -1,133 +1,241 @@
-//! Pods of this node: those that a source knows by name, matched to their host interface, and those that only the
-//! kernel's routes show.
+//! Pods of this node: those that a source knows by name, matched to their interfaces, and those that only the kernel's
+//! routes show.
+
+mod interfaces;
+mod named;
+mod veth;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
+use self::{
+    named::Named,
+    veth::{HostEnds, Routed},
+};
 use super::{
-    Pod, PodSource,
     index::Index,
     notes::{NoteKind, Notes, shown},
+    pod::{Disagreement, Disputed, Evidence, Pod, PodSource},
 };
-use crate::netlink::facts::{LinkFact, RouteFact, RouteType};
+use crate::{netlink::facts::NamespaceFact, pods::facts::PodFacts};
 
-/// A pod that a source knows by name. Every text in it is hostile input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamedPod {
-    /// Kubernetes namespace.
-    pub namespace: String,
-    /// Pod name.
-    pub name: String,
-    /// Its addresses, every family.
-    pub addresses: Vec<IpAddr>,
-    /// Name of the host end of its veth, when the source knows it or can derive it.
-    pub host_ifname: Option<String>,
-}
+/// Namespaces of pods by what all ways to write their path have in common.
+pub(super) type Namespaces<'a> = BTreeMap<&'a str, &'a NamespaceFact>;
 
 /// The pods, sorted by key.
-pub(super) fn pods(index: &Index<'_>, named: &[NamedPod], notes: &mut Notes) -> Vec<Pod> {
-    let routed = routed(index);
-    let by_address: HashMap<IpAddr, u32> = routed
-        .iter()
-        .flat_map(|(&ifindex, addresses)| addresses.iter().map(move |&address| (address, ifindex)))
-        .collect();
-    let mut taken: HashMap<u32, &NamedPod> = HashMap::new();
+pub(super) fn pods(
+    index: &Index<'_>,
+    facts: &PodFacts,
+    namespaces: &[NamespaceFact],
+    notes: &mut Notes,
+) -> Vec<Pod> {
+    let namespaces: Namespaces<'_> =
+        namespaces.iter().map(|namespace| (canonical(&namespace.path), namespace)).collect();
+    let routed = Routed::new(index);
+    let ends = HostEnds::new(index, &routed);
+    let mut taken: HashMap<u32, String> = HashMap::new();
+    let mut stale = 0_usize;
     let mut pods = Vec::new();
-    for pod in named {
-        let host = host_link(index, pod, &by_address);
-        if host.is_none() && pod.host_ifname.is_some() {
-            notes.add(NoteKind::PodWithoutInterface, || {
-                let ifname = pod.host_ifname.as_deref().unwrap_or_default();
-                format!(
-                    "pod {}: neither its interface {} nor a route to it is there",
-                    label(pod),
-                    shown(ifname)
-                )
-            });
-            continue;
+    for pod in named::named(facts, &namespaces) {
+        let fact = pod.netns.and_then(|path| namespaces.get(canonical(path)).copied());
+        let found = if pod.host_network { Vec::new() } else { ends.of(&pod, fact) };
+        let host = found.first().copied();
+        if host.is_none() && fact.is_none() && !pod.host_network {
+            match (pod.source, pod.registered) {
+                // The cache outlives pods, after a crash for ever.
+                (PodSource::Libcni, _) => {
+                    stale += 1;
+                    continue;
+                }
+                (PodSource::Lab, Some(ifname)) => {
+                    notes.add(NoteKind::PodWithoutInterface, || {
+                        format!(
+                            "pod {}: neither its interface {} nor a route to it is there",
+                            pod.label(),
+                            shown(ifname)
+                        )
+                    });
+                    continue;
+                }
+                _ => {}
+            }
         }
-        if let Some(link) = host {
+        if let Some((_, link)) = host {
             if let Some(first) = taken.get(&link.ifindex) {
                 notes.add(NoteKind::PodsOnOneInterface, || {
                     format!(
-                        "pod {} is left out: its interface {} is already that of pod {}",
-                        label(pod),
+                        "pod {} is left out: its interface {} is already that of pod {first}",
+                        pod.label(),
                         shown(&link.name),
-                        label(first)
                     )
                 });
                 continue;
             }
-            taken.insert(link.ifindex, pod);
+            taken.insert(link.ifindex, pod.label());
         }
-        let mut addresses: BTreeSet<IpAddr> = pod.addresses.iter().copied().collect();
-        addresses.extend(host.and_then(|link| routed.get(&link.ifindex)).into_iter().flatten());
-        pods.push(Pod {
-            namespace: Some(pod.namespace.clone()),
-            name: Some(pod.name.clone()),
-            addresses: addresses.into_iter().collect(),
-            host_ifindex: host.map(|link| link.ifindex),
-            host_ifname: host.map(|link| link.name.clone()),
-            source: PodSource::Lab,
+        pods.push(one(index, &pod, &found, fact, &routed));
+    }
+    if stale > 0 {
+        notes.add(NoteKind::StaleCache, || {
+            format!(
+                "the CNI cache names {stale} sandbox(es) whose pods are gone; they are left out (remove the files of \
+                 /var/lib/cni/results once the runtime does not know their container IDs)"
+            )
         });
     }
-    for (ifindex, addresses) in &routed {
-        let Some(link) = index.link(*ifindex).filter(|_| !taken.contains_key(ifindex)) else { continue };
-        pods.push(Pod {
-            namespace: None,
-            name: None,
-            addresses: addresses.iter().copied().collect(),
-            host_ifindex: Some(*ifindex),
-            host_ifname: Some(link.name.clone()),
-            source: PodSource::Route,
-        });
-    }
+    tell_disagreements(&pods, notes);
+    pods.extend(unnamed(index, &routed, &taken));
+    shared_addresses(&pods, notes);
     pods.sort_by_cached_key(Pod::key);
     pods
 }
 
-/// The host end of a named pod's veth: by its name, else by the route to one of its addresses.
-fn host_link<'a>(
-    index: &Index<'a>,
-    pod: &NamedPod,
-    by_address: &HashMap<IpAddr, u32>,
-) -> Option<&'a LinkFact> {
-    let by_name = || pod.host_ifname.as_deref().and_then(|name| index.link_named(name));
-    let by_route = || {
-        let ifindex = pod.addresses.iter().find_map(|address| by_address.get(address))?;
-        index.link(*ifindex)
+fn one(
+    index: &Index<'_>,
+    pod: &Named<'_>,
+    found: &[veth::Found<'_>],
+    fact: Option<&NamespaceFact>,
+    routed: &Routed,
+) -> Pod {
+    let host = found.first().copied();
+    let interfaces = fact.map(|fact| interfaces::of(index, pod, fact)).unwrap_or_default();
+    let mut said = pod.addresses.clone();
+    let inside: BTreeSet<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| interface.is_default)
+        .flat_map(|interface| interface.addresses.iter().map(ipnet::IpNet::addr))
+        .collect();
+    said.push((Evidence::InPod, inside));
+    let routes = host.and_then(|(_, link)| routed.addresses(link.ifindex)).cloned().unwrap_or_default();
+    said.push((Evidence::Route, routes));
+    said.retain(|(_, addresses)| !addresses.is_empty());
+    let mut disagreements: Vec<Disagreement> = found
+        .iter()
+        .skip(1)
+        .filter(|(_, link)| host.is_some_and(|(_, first)| first.ifindex != link.ifindex))
+        .map(|(evidence, link)| Disagreement {
+            about: Disputed::HostInterface,
+            evidence: *evidence,
+            says: link.name.clone(),
+        })
+        .collect();
+    let first = said.first().map(|(_, addresses)| addresses.clone()).unwrap_or_default();
+    disagreements.extend(said.iter().skip(1).filter(|(_, addresses)| !agree(&first, addresses)).map(
+        |(evidence, addresses)| Disagreement {
+            about: Disputed::Addresses,
+            evidence: *evidence,
+            says: words(addresses),
+        },
+    ));
+    // What the node's own network has is not this pod's alone.
+    let addresses: BTreeSet<IpAddr> = if pod.host_network {
+        BTreeSet::new()
+    } else {
+        said.into_iter().flat_map(|(_, some)| some).collect()
     };
-    by_name().or_else(by_route)
+    Pod {
+        namespace: Some(pod.namespace.to_owned()),
+        name: Some(pod.name.to_owned()),
+        uid: pod.uid.map(str::to_owned),
+        source: pod.source,
+        host_network: pod.host_network,
+        addresses: addresses.into_iter().collect(),
+        host_ifindex: host.map(|(_, link)| link.ifindex),
+        host_ifname: host.map(|(_, link)| link.name.clone()),
+        host_evidence: host.map(|(evidence, _)| evidence),
+        netns: pod.netns.map(str::to_owned),
+        interfaces,
+        requested_networks: pod.requested_networks.map(str::to_owned),
+        disagreements,
+    }
 }
 
-/// By host veth, the single addresses that are routed to it.
-fn routed(index: &Index<'_>) -> BTreeMap<u32, BTreeSet<IpAddr>> {
-    let mut routed: BTreeMap<u32, BTreeSet<IpAddr>> = BTreeMap::new();
-    for route in &index.facts.routes {
-        let Some(ifindex) = route.ifindex.filter(|_| is_to_one_station(route)) else { continue };
-        let address = route.destination.addr();
-        // The kernel adds such routes for the host's own addresses, too.
-        if index.link(ifindex).is_some_and(is_pod_veth) && index.owners(address).is_empty() {
-            routed.entry(ifindex).or_default().insert(address);
+/// Within each family that both name: a source may know one family only.
+fn agree(one: &BTreeSet<IpAddr>, other: &BTreeSet<IpAddr>) -> bool {
+    [false, true].into_iter().all(|is_v6| {
+        let of = |all: &BTreeSet<IpAddr>| -> BTreeSet<IpAddr> {
+            all.iter().copied().filter(|address| address.is_ipv6() == is_v6).collect()
+        };
+        let (one, other) = (of(one), of(other));
+        one.is_empty() || other.is_empty() || one == other
+    })
+}
+
+fn words(addresses: &BTreeSet<IpAddr>) -> String {
+    let words: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    words.join(" ")
+}
+
+fn tell_disagreements(pods: &[Pod], notes: &mut Notes) {
+    for pod in pods {
+        for other in &pod.disagreements {
+            notes.add(NoteKind::PodDisagreement, || {
+                let (what, ours) = match other.about {
+                    Disputed::HostInterface => {
+                        ("host interface", pod.host_ifname.clone().unwrap_or_default())
+                    }
+                    Disputed::Addresses => ("addresses", words(&pod.addresses.iter().copied().collect())),
+                };
+                format!(
+                    "pod {}: {} has {what} {}, of all that is known: {}",
+                    shown(&pod.label()),
+                    other.evidence.words(),
+                    shown(&other.says),
+                    shown(&ours),
+                )
+            });
         }
     }
-    routed
 }
 
-/// On the link itself: a /32 or /128 without a gateway.
-fn is_to_one_station(route: &RouteFact) -> bool {
-    route.kind == RouteType::Unicast
-        && route.gateway.is_none()
-        && route.destination.prefix_len() == route.destination.max_prefix_len()
+/// Pods that no source names: host veths with routes to single addresses.
+fn unnamed<'a>(
+    index: &'a Index<'_>,
+    routed: &'a Routed,
+    taken: &'a HashMap<u32, String>,
+) -> impl Iterator<Item = Pod> + 'a {
+    routed.iter().filter(|(ifindex, _)| !taken.contains_key(ifindex)).filter_map(|(ifindex, addresses)| {
+        let link = index.link(ifindex)?;
+        Some(Pod {
+            addresses: addresses.iter().copied().collect(),
+            host_ifindex: Some(ifindex),
+            host_ifname: Some(link.name.clone()),
+            host_evidence: Some(Evidence::Route),
+            source: PodSource::Route,
+            ..Pod::default()
+        })
+    })
 }
 
-/// A veth whose other end is in another network namespace.
-fn is_pod_veth(link: &LinkFact) -> bool {
-    link.kind.as_deref() == Some("veth") && link.link_netns.is_some()
+/// One address, two pods: packets of both count for the first.
+fn shared_addresses(pods: &[Pod], notes: &mut Notes) {
+    let mut owners: HashMap<IpAddr, &Pod> = HashMap::new();
+    for pod in pods {
+        for address in &pod.addresses {
+            let first = *owners.entry(*address).or_insert(pod);
+            if !std::ptr::eq(first, pod) {
+                notes.add(NoteKind::SharedAddress, || {
+                    format!(
+                        "pods {} and {} both have the address {address}: one of them is not reached; delete the one that \
+                         is not ready, so that it gets another",
+                        shown(&first.label()),
+                        shown(&pod.label())
+                    )
+                });
+            }
+        }
+    }
 }
 
-fn label(pod: &NamedPod) -> String {
-    format!("{}/{}", shown(&pod.namespace), shown(&pod.name))
+/// `/var/run` is `/run` on every system that runs containers.
+pub(super) fn canonical(path: &str) -> &str {
+    match path.strip_prefix("/var") {
+        Some(rest) if rest.starts_with("/run/") => rest,
+        _ => path,
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Pod;
 use crate::mac::Mac;
 
 /// Everything that exists on the node, at one instant.
@@ -209,65 +210,6 @@ impl PeerKey {
         match self {
             Self::Mac(mac) => mac.to_string(),
             Self::PublicKey(key) => format!("{key:.8}..."),
-        }
-    }
-}
-
-/// How a pod got its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PodSource {
-    /// The lab's own registry.
-    Lab,
-    /// Only the kernel knows it: a host veth with routes to single addresses. It has no name.
-    Route,
-}
-
-/// A pod of this node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pod {
-    /// Kubernetes namespace, when a source knows it. Hostile input: escape before showing.
-    pub namespace: Option<String>,
-    /// Pod name, when a source knows it. Hostile input: escape before showing.
-    pub name: Option<String>,
-    /// Addresses, every family.
-    pub addresses: Vec<IpAddr>,
-    /// Interface index of the host end of its veth; absent for a pod behind something else.
-    pub host_ifindex: Option<u32>,
-    /// Name of the host end of its veth.
-    pub host_ifname: Option<String>,
-    /// Where the name came from.
-    pub source: PodSource,
-}
-
-/// What names a pod across samples.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PodKey {
-    /// Kubernetes namespace, empty when unknown.
-    pub namespace: String,
-    /// Pod name, or the host interface's name when unknown.
-    pub name: String,
-    /// Interface index of the host end, 0 when there is none: a recreated pod is another pod.
-    pub host_ifindex: u32,
-}
-
-impl Pod {
-    /// What names this pod across samples.
-    pub fn key(&self) -> PodKey {
-        PodKey {
-            namespace: self.namespace.clone().unwrap_or_default(),
-            name: self.name.clone().or_else(|| self.host_ifname.clone()).unwrap_or_default(),
-            host_ifindex: self.host_ifindex.unwrap_or(0),
-        }
-    }
-
-    /// `namespace/name`, or the host interface's name in parentheses when nobody knows the pod's.
-    pub fn label(&self) -> String {
-        match (&self.namespace, &self.name, &self.host_ifname) {
-            (Some(namespace), Some(name), _) => format!("{namespace}/{name}"),
-            (None, Some(name), _) => name.clone(),
-            (_, None, Some(ifname)) => format!("({ifname})"),
-            (_, None, None) => "(unknown)".to_owned(),
         }
     }
 }

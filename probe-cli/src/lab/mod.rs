@@ -1,7 +1,7 @@
 //! A private multi-node data plane in network namespaces: nodes, pods and tunnels wired as Canal wires them.
 //!
 //! [`plan`] says what is where, and is pure. [`up`] and [`down`] do it and undo it; [`load`] sends traffic through it;
-//! [`registry`] remembers it, and is also how the probe learns the names of the lab's pods. Nothing outside the
+//! [`registry`] remembers it. Nothing outside the
 //! lab's own namespaces is touched.
 
 mod down;

@@ -255,13 +255,6 @@ pub fn pod_name(node: u16, pod: u16) -> (String, String) {
     (namespace.to_owned(), format!("{app}-{}-{}{pod:03x}", cut(&hash, 9), cut(&unique, 2)))
 }
 
-/// Name of the host end of a pod's veth: `cali` and the first 11 hex digits of the SHA-1 of `namespace.name`
-/// (Calico `VethNameForWorkload`).
-pub fn veth_name(namespace: &str, name: &str) -> String {
-    let digest = hex(&Sha1::digest(format!("{namespace}.{name}")));
-    format!("cali{}", digest.chars().take(11).collect::<String>())
-}
-
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -493,13 +486,6 @@ fn low(number: u16) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn veth_names_follow_calicos_rule() {
-        // `printf default.nginx | sha1sum`
-        assert_eq!(veth_name("default", "nginx"), "calic440f455693");
-        assert_eq!(veth_name("default", "nginx").len(), 15, "the longest interface name there is");
-    }
 
     #[test]
     fn mtus_follow_flannels_rules() {

@@ -9,6 +9,7 @@ use super::{
     registry::{self, Lab, Node, Pod},
 };
 use crate::{
+    inventory::calico_veth_name,
     netlink::configure::{Step, configure, public_keys},
     netns::{self, Namespace},
 };
@@ -103,7 +104,7 @@ pub(super) fn pod(
     addresses: Vec<std::net::IpAddr>,
 ) -> Result<Pod, LabError> {
     let pod = netns::create(netns)?;
-    let host_ifname = plan::veth_name(&namespace, &name);
+    let host_ifname = calico_veth_name(&namespace, &name);
     let (here, there) = plan::veth_ends(&host_ifname, options.pod_mtu());
     let veth = Step::Veth { here, there, there_netns: pod.file().as_raw_fd() };
     configure(node, &[vec![veth], plan::host_veth_steps(&host_ifname, &addresses)].concat())?;

@@ -6,7 +6,7 @@ use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
 
 use super::{
     Edge, Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket,
-    TunnelRow, WireguardRow, vfs,
+    TunnelRow, WireguardRow, interfaces, vfs,
 };
 use crate::{
     inventory::{Inventory, Tunnel},
@@ -48,7 +48,7 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
             })
             .collect(),
         peers: peers(inventory, now, before, flows),
-        pods: pods(inventory, now, before, flows),
+        pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
         vfs: vfs::rows(now, before, interval),
@@ -106,14 +106,18 @@ fn pods(
     inventory: &Inventory,
     now: &Sample,
     before: Option<&Sample>,
+    interval: Option<Duration>,
     flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
 ) -> Vec<PodRow> {
+    let counted = interfaces::counted(now);
+    let earlier = before.map(interfaces::counted);
     let mut sorted: Vec<_> = inventory.pods.iter().map(|pod| (pod.key(), pod)).collect();
     sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut rows: Vec<_> = sorted
         .into_iter()
         .map(|(key, pod)| PodRow {
             pod: Some(pod.clone()),
+            interfaces: interfaces::rows(pod, &counted, earlier.as_ref(), interval),
             flow: flows(
                 now.pods.get(&key).copied(),
                 before.and_then(|before| before.pods.get(&key)).copied(),
@@ -122,6 +126,7 @@ fn pods(
         .collect();
     rows.push(PodRow {
         pod: None,
+        interfaces: Vec::new(),
         flow: flows(Some(now.other_pods), before.map(|before| before.other_pods)),
     });
     rows

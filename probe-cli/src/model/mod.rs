@@ -3,6 +3,7 @@
 //! Rates exist nowhere else. Every screen, report and verdict is made from a [`Model`] and nothing else.
 
 mod build;
+mod interfaces;
 #[cfg(test)]
 pub(crate) mod testdata;
 mod types;

@@ -5,8 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use super::{Model, build};
 use crate::{
     inventory::{
-        Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel, TunnelKind,
-        Underlay, VfPod, VfPodSource, VfTraffic, VirtualFunction, WireguardPeer,
+        Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel,
+        TunnelKind, Underlay, VfPod, VfPodSource, VfTraffic, VirtualFunction, WireguardPeer,
     },
     netlink::facts::{LinkCounters, VfInfoFact},
     sample::{
@@ -63,7 +63,9 @@ fn pod(name: &str, number: u8) -> Pod {
         addresses: vec![address(&format!("10.42.1.{number}")), address(&format!("fd00:42:1::{number}"))],
         host_ifindex: Some(10 + u32::from(number)),
         host_ifname: Some(format!("veth{number}")),
+        host_evidence: Some(Evidence::LabRegistry),
         source: PodSource::Lab,
+        ..Pod::default()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use crate::{
-    inventory::{Peer, Pod, Tunnel, VirtualFunction},
+    inventory::{Peer, Pod, PodInterface, Tunnel, VirtualFunction},
+    netlink::facts::LinkCounters,
     sample::{Both, Counts, Kinds, OuterCounts},
 };
 
@@ -159,6 +160,19 @@ pub struct PodRow {
     pub pod: Option<Pod>,
     /// What it carried through tunnels.
     pub flow: Both<Flow>,
+    /// Its interfaces with what they carry; without numbers where it has only the one to the cluster network.
+    pub interfaces: Vec<InterfaceRow>,
+}
+
+/// An interface in a pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterfaceRow {
+    /// What it is.
+    pub interface: PodInterface,
+    /// What it carried since it was made, seen from the pod; none when it is not counted.
+    pub counters: Option<LinkCounters>,
+    /// Rates over the interval; none also when it was not counted before.
+    pub rate: Option<Both<VfRates>>,
 }
 
 /// An ICMP message about a packet that was too big.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::types::{VfRates, VfRow};
+use super::{
+    interfaces,
+    types::{VfRates, VfRow},
+};
 use crate::{
     inventory::{VfTraffic, VirtualFunction},
     sample::{Both, Sample, VfDriverTimes},
@@ -49,20 +52,7 @@ fn by_driver(now: &VirtualFunction, times: &VfDriverTimes) -> Option<Both<VfRate
 }
 
 fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<Both<VfRates>> {
-    let (now, before) = (now.counters()?, before.counters()?);
-    let per_second = |now: u64, before: u64| Some(now.checked_sub(before)? as f64 / interval.as_secs_f64());
-    Some(Both {
-        tx: VfRates {
-            packets_per_s: per_second(now.tx_packets, before.tx_packets)?,
-            bits_per_s: per_second(now.tx_bytes, before.tx_bytes)? * 8.0,
-            drops_per_s: per_second(now.tx_dropped, before.tx_dropped)?,
-        },
-        rx: VfRates {
-            packets_per_s: per_second(now.rx_packets, before.rx_packets)?,
-            bits_per_s: per_second(now.rx_bytes, before.rx_bytes)? * 8.0,
-            drops_per_s: per_second(now.rx_dropped, before.rx_dropped)?,
-        },
-    })
+    interfaces::rates(&now.counters()?, &before.counters()?, interval)
 }
 
 #[cfg(test)]

@@ -150,6 +150,21 @@ pub struct FdbFact {
     pub used_s: Option<u64>,
 }
 
+/// What is in the network namespace of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceFact {
+    /// Path of the namespace on the node, as the runtime names it.
+    pub path: String,
+    /// What the node's namespace knows it by (`IFLA_LINK_NETNSID` of the node's links); none when it has no number.
+    pub nsid: Option<i32>,
+    /// What [`LinkFact::link_netns`] of the links here says of a link whose device below is the node's.
+    pub node_nsid: Option<i32>,
+    /// Its links.
+    pub links: Vec<LinkFact>,
+    /// Their addresses.
+    pub addresses: Vec<AddressFact>,
+}
+
 /// `IFLA_INFO_KIND` of a WireGuard device.
 pub const WIREGUARD: &str = "wireguard";
 

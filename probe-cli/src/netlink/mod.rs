@@ -9,6 +9,7 @@ mod decode;
 mod error;
 mod ethtool;
 pub mod facts;
+mod namespace;
 mod relevance;
 mod socket;
 mod source;

@@ -13,6 +13,8 @@ pub struct PodFacts {
     pub sandboxes: Observed<Vec<Sandbox>>,
     /// Interfaces of pods, from libcni's cache.
     pub attachments: Vec<Attachment>,
+    /// Pods of a lab's node, from the lab's registry.
+    pub registered: Vec<RegisteredPod>,
     /// Network namespaces by PCI address, from sriov-cni.
     pub allocations: Vec<Allocation>,
     /// What could not be read, with the cause.
@@ -72,6 +74,21 @@ pub struct Attachment {
     /// The pod's annotation `k8s.v1.cni.cncf.io/networks`, as containerd passes it on
     /// (`io.kubernetes.cri.pod-annotations` in `capabilityArgs`).
     pub requested_networks: Option<String>,
+}
+
+/// A pod that a lab has made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredPod {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Name of the host end of its veth.
+    pub host_ifname: String,
+    /// Name of its network namespace.
+    pub netns: String,
 }
 
 /// A VF that sriov-cni has given to a network namespace.

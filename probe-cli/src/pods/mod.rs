@@ -6,6 +6,7 @@
 pub mod facts;
 mod files;
 mod libcni;
+pub mod registry;
 mod sriov_cni;
 
 use std::path::Path;

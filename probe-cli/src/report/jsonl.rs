@@ -10,8 +10,9 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    inventory::{TunnelKind, VirtualFunction, WireguardPeer},
+    inventory::{Evidence, PodInterface, PodSource, TunnelKind, VirtualFunction, WireguardPeer},
     model::{self, Edge, Flow, Handshake, Model},
+    netlink::facts::LinkCounters,
     sample::{Both, OuterCounts},
     text,
 };
@@ -69,6 +70,16 @@ struct VfDirection {
     packets_per_s: f64,
     bits_per_s: f64,
     drops_per_s: f64,
+}
+
+/// As `show pods` has it, with counters and rates.
+#[derive(Serialize)]
+struct Interface {
+    #[serde(flatten)]
+    described: PodInterface,
+    counters: Option<LinkCounters>,
+    tx: Option<VfDirection>,
+    rx: Option<VfDirection>,
 }
 
 /// Outer packets as the underlay device carried them; fragments count one by one.
@@ -179,7 +190,12 @@ struct Pod {
     name: Option<String>,
     other: bool,
     addresses: Vec<IpAddr>,
+    uid: Option<String>,
+    source: Option<PodSource>,
+    host_network: Option<bool>,
     interface: Option<String>,
+    interface_evidence: Option<Evidence>,
+    interfaces: Vec<Interface>,
     tx: Direction,
     rx: Direction,
     overhead_ratio: Option<f64>,
@@ -240,16 +256,28 @@ impl From<&Model> for Document {
     }
 }
 
-fn vf(row: &model::VfRow) -> Vf {
-    let direction = |rates: model::VfRates| VfDirection {
+fn link_direction(rates: model::VfRates) -> VfDirection {
+    VfDirection {
         packets_per_s: rates.packets_per_s,
         bits_per_s: rates.bits_per_s,
         drops_per_s: rates.drops_per_s,
-    };
+    }
+}
+
+fn interface(row: &model::InterfaceRow) -> Interface {
+    Interface {
+        described: row.interface.clone(),
+        counters: row.counters,
+        tx: row.rate.map(|rate| link_direction(rate.tx)),
+        rx: row.rate.map(|rate| link_direction(rate.rx)),
+    }
+}
+
+fn vf(row: &model::VfRow) -> Vf {
     Vf {
         function: row.vf.clone(),
-        tx: row.rate.map(|rate| direction(rate.tx)),
-        rx: row.rate.map(|rate| direction(rate.rx)),
+        tx: row.rate.map(|rate| link_direction(rate.tx)),
+        rx: row.rate.map(|rate| link_direction(rate.rx)),
     }
 }
 
@@ -371,6 +399,11 @@ fn wireguard(peer: &WireguardPeer, told: Option<model::WireguardRow>) -> Wiregua
 fn pod(row: &model::PodRow) -> Pod {
     let pod = row.pod.as_ref();
     Pod {
+        uid: pod.and_then(|pod| pod.uid.clone()),
+        source: pod.map(|pod| pod.source),
+        host_network: pod.map(|pod| pod.host_network),
+        interface_evidence: pod.and_then(|pod| pod.host_evidence),
+        interfaces: row.interfaces.iter().map(interface).collect(),
         namespace: pod.and_then(|pod| pod.namespace.clone()),
         name: pod.map_or_else(|| Some("other".to_owned()), |pod| pod.name.clone()),
         other: pod.is_none(),

@@ -13,6 +13,8 @@ use crate::{
 
 /// Widest name shown; longer ones lose their middle.
 const NAME: usize = 34;
+/// What is left of 80 columns behind the rates.
+const LAST: usize = 13;
 
 /// The whole table of one interval, with a line end after every line.
 pub fn table(model: &Model) -> String {
@@ -24,6 +26,7 @@ pub fn table(model: &Model) -> String {
     if !model.tunnels.is_empty() || model.vfs.is_empty() {
         tunnels(&mut out, model);
     }
+    interfaces(&mut out, model);
     vfs(&mut out, model);
     for event in &model.pmtu_events {
         let mtu = event.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
@@ -56,32 +59,59 @@ fn tunnels(out: &mut String, model: &Model) {
     );
 }
 
+/// Secondary interfaces of pods, where there are some, as the kernel counts them: link headers included.
+fn interfaces(out: &mut String, model: &Model) {
+    let mut rows = model
+        .pods
+        .iter()
+        .filter_map(|row| Some((row.pod.as_ref()?, &row.interfaces)))
+        .flat_map(|(pod, rows)| rows.iter().map(move |row| (pod, row)))
+        .filter(|(_, row)| !row.interface.is_default)
+        .peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    link_heading(out, "SECONDARY INTERFACE", "NETWORK");
+    for (pod, row) in rows {
+        let name = format!("{} {}", text::escape(&row.interface.name), text::escape(&pod.label()));
+        let network = row.interface.network.as_deref().map_or_else(|| "-".to_owned(), text::escape);
+        link_row(out, &name, row.rate.as_ref(), &network);
+    }
+}
+
+fn link_heading(out: &mut String, title: &str, last: &str) {
+    let _ = writeln!(
+        out,
+        "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {last}",
+        "TX b/s", "TX p/s", "RX b/s", "RX p/s"
+    );
+}
+
+/// Rates as an interface counts them; what nobody counts is `-`.
+fn link_row(out: &mut String, name: &str, rate: Option<&Both<VfRates>>, last: &str) {
+    let name = text::fit(name, NAME);
+    let pad = NAME.saturating_sub(name.width());
+    let rate = |of: fn(&Both<VfRates>) -> f64| rate.map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)));
+    let _ = writeln!(
+        out,
+        "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {}",
+        "",
+        rate(|rate| rate.tx.bits_per_s),
+        rate(|rate| rate.tx.packets_per_s),
+        rate(|rate| rate.rx.bits_per_s),
+        rate(|rate| rate.rx.packets_per_s),
+        text::fit(last, LAST),
+    );
+}
+
 /// Virtual functions, where there are some. What nobody counts is said to be that.
 fn vfs(out: &mut String, model: &Model) {
     if model.vfs.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "\n{:<NAME$} {:>7} {:>7} {:>7} {:>7} COUNTED BY",
-        "VF", "TX b/s", "TX p/s", "RX b/s", "RX p/s"
-    );
+    link_heading(out, "VF", "COUNTED BY");
     for row in &model.vfs {
-        let name = text::fit(&vf_name(row), NAME);
-        let pad = NAME.saturating_sub(name.width());
-        let rate = |of: fn(&Both<VfRates>) -> f64| {
-            row.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)))
-        };
-        let _ = writeln!(
-            out,
-            "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {}",
-            "",
-            rate(|rate| rate.tx.bits_per_s),
-            rate(|rate| rate.tx.packets_per_s),
-            rate(|rate| rate.rx.bits_per_s),
-            rate(|rate| rate.rx.packets_per_s),
-            super::vfs::counted_by(row.vf.traffic),
-        );
+        link_row(out, &vf_name(row), row.rate.as_ref(), super::vfs::counted_by(row.vf.traffic));
     }
 }
 

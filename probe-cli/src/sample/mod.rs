@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction};
+use crate::{
+    inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction},
+    netlink::facts::LinkCounters,
+};
 
 /// Everything that was counted, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub struct Sample {
     pub other_peers: BTreeMap<u32, PeerSample>,
     /// By pod.
     pub pods: BTreeMap<PodKey, Both<Counts>>,
+    /// Interfaces of pods that have several, as the kernel counts them.
+    pub pod_interfaces: Vec<PodInterfaceSample>,
     /// What no pod slot counts: host traffic, unknown addresses, pods beyond the slots.
     pub other_pods: Both<Counts>,
     /// Messages about packets that were too big, since the previous sample.
@@ -46,6 +51,17 @@ pub struct VfDriverTimes {
     pub at: Duration,
     /// The time before, and what VFs had carried then, by PCI address; none when there was none.
     pub before: Option<(Duration, BTreeMap<String, VfTraffic>)>,
+}
+
+/// Counters of one interface in a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodInterfaceSample {
+    /// Path of the pod's network namespace.
+    pub netns: String,
+    /// Interface index there.
+    pub ifindex: u32,
+    /// What it counted, seen from the pod.
+    pub counters: LinkCounters,
 }
 
 /// A value per direction; transmit is what leaves the node through the tunnel.

@@ -9,7 +9,7 @@ use overlay_probe::{
         Limits,
         test_run::{Bench, TestPacket},
     },
-    inventory::{Inventory, Mac, Peer, PeerKey, Pod, PodSource, Tunnel, TunnelKind, Underlay},
+    inventory::{Inventory, Mac, Peer, PeerKey, Pod, Tunnel, TunnelKind, Underlay},
     lab::plan,
     netns,
 };
@@ -161,14 +161,7 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             pod_cidrs: Vec::new(),
             wireguard: None,
         }],
-        pods: vec![Pod {
-            namespace: None,
-            name: Some("pod".to_owned()),
-            addresses: vec![ours],
-            host_ifindex: None,
-            host_ifname: None,
-            source: PodSource::Lab,
-        }],
+        pods: vec![Pod { name: Some("pod".to_owned()), addresses: vec![ours], ..Pod::default() }],
         notes: Vec::new(),
     };
     let out = packets::frame((tunnel_mac, ours), (peer_mac, theirs))?;

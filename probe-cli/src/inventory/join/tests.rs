@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     inventory::{Mac, Peer, PeerKey, PodSource, Tunnel},
     netlink::facts::{AddressFact, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, VxlanFact},
+    pods::facts::RegisteredPod,
 };
 
 const ETH0: u32 = 2;
@@ -132,7 +133,7 @@ fn only_tunnel(inventory: &Inventory) -> &Tunnel {
 
 #[test]
 fn flannel_v4() {
-    let inventory = inventory(&flannel4(node(), 2), &[]);
+    let inventory = of_kernel(&flannel4(node(), 2));
     let tunnel = only_tunnel(&inventory);
     assert_eq!((tunnel.vni, tunnel.port, tunnel.outer_family), (Some(1), Some(8472), Some(4)));
     assert_eq!((tunnel.overhead(), tunnel.budget(), tunnel.flood), (50, 1450, 0));
@@ -147,7 +148,7 @@ fn flannel_v4() {
 
 #[test]
 fn flannel_v6() {
-    let inventory = inventory(&flannel6(node(), 1), &[]);
+    let inventory = of_kernel(&flannel6(node(), 1));
     let tunnel = only_tunnel(&inventory);
     assert_eq!((tunnel.outer_family, tunnel.overhead(), tunnel.budget()), (Some(6), 70, 1430));
     assert_eq!(tunnel.local, Some(ip("2001:db8::1")));
@@ -158,7 +159,7 @@ fn flannel_v6() {
 #[test]
 fn dual_stack_has_a_tunnel_per_family_and_order_does_not_matter() {
     let mut facts = flannel6(flannel4(node(), 3), 3);
-    let whole = inventory(&facts, &[]);
+    let whole = of_kernel(&facts);
     assert_eq!(
         whole.tunnels.iter().map(|tunnel| tunnel.outer_family).collect::<Vec<_>>(),
         [Some(4), Some(6)]
@@ -169,7 +170,7 @@ fn dual_stack_has_a_tunnel_per_family_and_order_does_not_matter() {
     facts.routes.reverse();
     facts.neighbours.reverse();
     facts.fdb.reverse();
-    assert_eq!(inventory(&facts, &[]), whole);
+    assert_eq!(of_kernel(&facts), whole);
 }
 
 #[test]
@@ -178,7 +179,7 @@ fn several_networks_of_one_peer_are_sorted() {
     facts.routes.push(route("10.42.1.64/26", Some("10.42.2.0"), FLANNEL));
     facts.routes.push(RouteFact { metric: 5, ..route("10.42.1.64/26", Some("10.42.2.0"), FLANNEL) });
     facts.routes.push(route("10.42.2.0/26", None, FLANNEL));
-    let inventory = inventory(&facts, &[]);
+    let inventory = of_kernel(&facts);
     assert_eq!(inventory.peers, [peer(FLANNEL, 2, "192.0.2.2", &["10.42.1.64/26", "10.42.2.0/24"])]);
 }
 
@@ -198,7 +199,7 @@ fn point_to_point(remote: &str, learned: bool) -> Facts {
 #[test]
 fn a_hand_made_tunnel_has_the_peers_it_learned() {
     for (remote, family, local) in [("192.0.2.9", 4, "192.0.2.1"), ("2001:db8::9", 6, "2001:db8::1")] {
-        let inventory = inventory(&point_to_point(remote, true), &[]);
+        let inventory = of_kernel(&point_to_point(remote, true));
         let tunnel = only_tunnel(&inventory);
         assert_eq!((tunnel.outer_family, tunnel.flood), (Some(family), 1), "{remote}");
         assert_eq!(tunnel.local, Some(ip(local)), "the underlay's only address");
@@ -214,12 +215,12 @@ fn behind_the_only_remote_every_neighbour_is_a_peer() {
     facts.neighbours.push(neighbour(9, "172.16.0.2", mac(9)));
     facts.routes.push(route("10.99.0.0/16", Some("172.16.0.2"), 9));
     facts.routes.push(route("10.98.0.0/16", Some("172.16.0.3"), 9));
-    let joined = inventory(&facts, &[]);
+    let joined = of_kernel(&facts);
     assert_eq!(joined.peers, [peer(9, 9, "192.0.2.9", &["10.99.0.0/16"])]);
     assert_eq!(joined.notes, Vec::<String>::new(), "it can ask for 172.16.0.3");
 
     facts.fdb.push(fdb(9, Mac::default(), "192.0.2.10"));
-    let inventory = inventory(&facts, &[]);
+    let inventory = of_kernel(&facts);
     assert_eq!(only_tunnel(&inventory).flood, 2);
     assert_eq!(inventory.peers, [], "with two remotes nobody knows which");
 }
@@ -230,7 +231,7 @@ fn a_collect_metadata_device_has_no_vni_and_no_family() {
     let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
     facts.links.push(vxlan(9, "cilium_vxlan", data));
     facts.routes.push(route("10.0.1.0/24", Some("10.0.0.1"), 9));
-    let inventory = inventory(&facts, &[]);
+    let inventory = of_kernel(&facts);
     let tunnel = only_tunnel(&inventory);
     assert!(tunnel.external);
     assert_eq!((tunnel.vni, tunnel.outer_family, tunnel.local), (None, None, None));
@@ -244,7 +245,7 @@ fn tunnels_are_known_by_kind_and_never_by_name() {
     facts.links.push(LinkFact { kind: Some("dummy".to_owned()), ..ethernet(8, "flannel-wg") });
     facts.links.push(LinkFact { kind: Some("bridge".to_owned()), ..ethernet(9, "vxlan.calico") });
     facts.links[2].name = "uplink".to_owned();
-    assert_eq!(only_tunnel(&inventory(&facts, &[])).name, "uplink");
+    assert_eq!(only_tunnel(&of_kernel(&facts)).name, "uplink");
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn the_underlay_follows_from_what_is_configured() {
         facts
     };
     let of = |data: VxlanFact, more: fn(&mut Facts)| {
-        let inventory = inventory(&facts(data, more), &[]);
+        let inventory = of_kernel(&facts(data, more));
         let tunnel = only_tunnel(&inventory).clone();
         (tunnel.underlay.map(|underlay| underlay.name), inventory.notes)
     };
@@ -306,7 +307,7 @@ fn the_underlay_follows_from_what_is_configured() {
 fn an_underlay_without_link_headers_is_l3() {
     let mut facts = flannel4(node(), 0);
     facts.links[1].hardware_type = libc::ARPHRD_NONE;
-    let joined = inventory(&facts, &[]);
+    let joined = of_kernel(&facts);
     let tunnel = only_tunnel(&joined);
     assert_eq!((tunnel.l3, tunnel.underlay.as_ref().map(|underlay| underlay.l3)), (false, Some(true)));
 }
@@ -317,7 +318,7 @@ fn holes_become_notes() {
     facts.neighbours.retain(|neighbour| neighbour.address != ip("10.42.2.0"));
     facts.fdb.retain(|entry| entry.mac != mac(3));
     facts.neighbours[1].failed = true;
-    let inventory = inventory(&facts, &[]);
+    let inventory = of_kernel(&facts);
     assert_eq!(
         inventory.peers,
         [peer(FLANNEL, 2, "192.0.2.2", &[]), peer(FLANNEL, 4, "192.0.2.4", &[])],
@@ -340,7 +341,7 @@ fn holes_become_notes() {
 fn many_holes_are_counted() {
     let mut facts = flannel4(node(), 100);
     facts.neighbours.clear();
-    let inventory = inventory(&facts, &[]);
+    let inventory = of_kernel(&facts);
     assert_eq!(inventory.notes.len(), 9);
     assert_eq!(inventory.notes[8], "and 92 more routes whose gateway has no neighbour entry");
 }
@@ -349,7 +350,7 @@ fn many_holes_are_counted() {
 fn one_vtep_mac_on_two_nodes_gives_a_note() {
     let mut facts = flannel4(node(), 2);
     facts.fdb.push(fdb(FLANNEL, mac(2), "192.0.2.77"));
-    let joined = inventory(&facts, &[]);
+    let joined = of_kernel(&facts);
     assert_eq!(joined.peers[0], peer(FLANNEL, 2, "192.0.2.2", &["10.42.2.0/24"]));
     let [note] = joined.notes.as_slice() else { panic!("{:?}", joined.notes) };
     let start = "flannel.1: VTEP MAC 0a:00:00:00:00:02 has several destinations (192.0.2.2, 192.0.2.77); ";
@@ -359,7 +360,7 @@ fn one_vtep_mac_on_two_nodes_gives_a_note() {
     let mut facts = flannel4(node(), 2);
     facts.neighbours[1].mac = Some(mac(2));
     facts.fdb.pop();
-    let joined = inventory(&facts, &[]);
+    let joined = of_kernel(&facts);
     assert_eq!(joined.peers, [peer(FLANNEL, 2, "192.0.2.2", &["10.42.2.0/24", "10.42.3.0/24"])]);
     let [note] = joined.notes.as_slice() else { panic!("{:?}", joined.notes) };
     assert!(note.contains("is the gateway of several peers (10.42.2.0, 10.42.3.0)"), "{note}");
@@ -368,16 +369,26 @@ fn one_vtep_mac_on_two_nodes_gives_a_note() {
 #[test]
 fn problems_of_the_source_come_first() {
     let facts = Facts { problems: vec!["links kept changing".to_owned()], ..Facts::default() };
-    assert_eq!(inventory(&facts, &[]).notes, ["links kept changing"]);
+    assert_eq!(of_kernel(&facts).notes, ["links kept changing"]);
 }
 
-fn named(name: &str, address: &str, host_ifname: Option<&str>) -> NamedPod {
-    NamedPod {
+/// The inventory of a node whose pods nobody names.
+fn of_kernel(facts: &Facts) -> Inventory {
+    inventory(facts, &PodFacts::default(), &[])
+}
+
+fn named(name: &str, address: &str, host_ifname: &str) -> RegisteredPod {
+    RegisteredPod {
         namespace: "default".to_owned(),
         name: name.to_owned(),
         addresses: vec![ip(address)],
-        host_ifname: host_ifname.map(str::to_owned),
+        host_ifname: host_ifname.to_owned(),
+        netns: String::new(),
     }
+}
+
+fn registered(pods: Vec<RegisteredPod>) -> PodFacts {
+    PodFacts { registered: pods, ..PodFacts::default() }
 }
 
 fn pods_node() -> Facts {
@@ -394,13 +405,12 @@ fn pods_node() -> Facts {
 #[test]
 fn pods_with_and_without_names() {
     let pods = [
-        named("by-name", "10.42.0.5", Some("cali0")),
-        named("by-route", "10.42.0.6", None),
-        named("host-network", "192.0.2.1", None),
-        named("gone", "10.42.0.99", Some("cali99")),
-        named("second", "10.42.0.55", Some("cali0")),
+        named("by-name", "10.42.0.5", "cali0"),
+        named("by-route", "10.42.0.6", "other"),
+        named("gone", "10.42.0.99", "cali99"),
+        named("second", "10.42.0.55", "cali0"),
     ];
-    let inventory = inventory(&pods_node(), &pods);
+    let inventory = inventory(&pods_node(), &registered(pods.to_vec()), &[]);
     let rows: Vec<_> = inventory
         .pods
         .iter()
@@ -415,7 +425,6 @@ fn pods_with_and_without_names() {
             ("(cali2)".to_owned(), "10.42.0.7".to_owned(), Some(22), PodSource::Route),
             ("default/by-name".to_owned(), "10.42.0.5 fd42::5".to_owned(), Some(20), PodSource::Lab),
             ("default/by-route".to_owned(), "10.42.0.6".to_owned(), Some(21), PodSource::Lab),
-            ("default/host-network".to_owned(), "192.0.2.1".to_owned(), None, PodSource::Lab),
         ]
     );
     assert_eq!(
@@ -443,7 +452,7 @@ fn only_veths_into_other_namespaces_with_single_addresses_are_pods() {
     facts.routes.push(route("fd00::22/128", None, 22));
     // No veth at all.
     facts.routes.push(route("192.0.2.77/32", None, ETH0));
-    assert_eq!(inventory(&facts, &[]).pods, []);
+    assert_eq!(of_kernel(&facts).pods, []);
 }
 
 #[test]
@@ -452,7 +461,8 @@ fn hostile_names_are_bounded_and_escaped_in_notes() {
     facts.links[2].name = "fl\x1b[2J\u{202e}".to_owned();
     facts.neighbours.clear();
     let long = "x".repeat(100_000);
-    let inventory = inventory(&facts, &[named(&format!("\n{long}"), "10.9.9.9", Some("\x07"))]);
+    let pods = registered(vec![named(&format!("\n{long}"), "10.9.9.9", "\x07")]);
+    let inventory = inventory(&facts, &pods, &[]);
     assert_eq!(only_tunnel(&inventory).name, "fl\x1b[2J\u{202e}", "data stays as it is");
     assert_eq!(inventory.notes.len(), 2);
     for note in &inventory.notes {
@@ -463,7 +473,7 @@ fn hostile_names_are_bounded_and_escaped_in_notes() {
 
 #[test]
 fn the_captured_node_joins() {
-    let inventory = inventory(&crate::netlink::testdata::facts(), &[]);
+    let inventory = of_kernel(&crate::netlink::testdata::facts());
     let tunnels: Vec<_> = inventory
         .tunnels
         .iter()

@@ -8,6 +8,7 @@
 mod address;
 mod generic;
 mod link;
+mod namespace;
 mod neighbour;
 mod route;
 mod vf;
@@ -19,6 +20,7 @@ pub(super) use self::{
     address::address,
     generic::family,
     link::link,
+    namespace::nsid,
     neighbour::{Neighbour, neighbour},
     route::routes,
     vf::{link_counters, vf_list},

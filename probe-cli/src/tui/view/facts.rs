@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    inventory::{Peer, PodSource, Tunnel, TunnelKind, Underlay},
+    inventory::{Peer, Tunnel, TunnelKind, Underlay},
     model::{Flow, Model, PeerRow, PodRow, TunnelRow},
     sample::{Both, OuterCounts},
     text,
@@ -181,11 +181,7 @@ fn of_pod(row: &PodRow, model: &Model) -> Vec<Fact> {
             facts.push(("addresses", addresses.join(" "), false));
             let veth = pod.host_ifname.as_ref().map_or_else(|| "-".to_owned(), |name| text::escape(name));
             facts.push(("host veth", veth, false));
-            let source = match pod.source {
-                PodSource::Lab => "the lab's registry",
-                PodSource::Route => "routes to its addresses; nobody knows its name",
-            };
-            facts.push(("known from", source.to_owned(), false));
+            facts.push(("known from", pod.source.words().to_owned(), false));
         }
     }
     facts.extend(carried(&row.flow));

@@ -112,7 +112,7 @@ fn keys_do_not_leave_the_decoder() {
         let facts = Facts { wireguard: vec![device()], ..Facts::default() };
         assert!(!holds(secret, format!("{facts:?} {facts:#?}").as_bytes()));
         assert!(!holds(secret, &serde_json::to_vec(&facts).unwrap()));
-        let inventory = crate::inventory::inventory(&facts, &[]);
+        let inventory = crate::inventory::inventory(&facts, &crate::pods::facts::PodFacts::default(), &[]);
         assert!(!holds(secret, &serde_json::to_vec(&inventory).unwrap()));
     }
 }

@@ -1,0 +1,237 @@
+//! Reads what there is of pods: the runtime, files, a lab's registry, and the network namespaces of the pods that these name.
+//! What is known already is not read again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::linux::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    netlink::{
+        NetlinkError, Source,
+        facts::{LinkCounters, NamespaceFact},
+    },
+    netns::{self, Namespace},
+    pods::{
+        self,
+        facts::PodFacts,
+        registry::{self, Registry},
+    },
+    privilege, procfs,
+};
+
+/// Everything in a pod is looked at again this often: nobody tells when an interface is added to a pod that runs.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Directories that change when pods come and go.
+const WATCHED: [&str; 3] = ["run/netns", "var/lib/cni/results", "var/lib/cni/multus/results"];
+
+/// Pods, followed.
+pub(super) struct PodSource {
+    /// Where the node's files are; none when the files here are of another node.
+    root: Option<PathBuf>,
+    registry: Registry,
+    facts: PodFacts,
+    /// By path.
+    namespaces: BTreeMap<String, Known>,
+    /// Something was read before.
+    started: bool,
+    watched: Vec<Option<SystemTime>>,
+    /// Namespaces that have other interfaces than were known.
+    restless: BTreeSet<String>,
+    due: Duration,
+}
+
+/// A namespace that was looked into.
+struct Known {
+    /// Device and inode: what tells it from another one of the same path.
+    identity: (u64, u64),
+    fact: NamespaceFact,
+    /// Until then the pod is being made, and may get more interfaces.
+    settles: Duration,
+}
+
+/// How long the plugins of a new pod may take to add the interfaces that it asked for.
+const SETTLING: Duration = Duration::from_secs(20);
+
+impl PodSource {
+    /// For the node that lives in the calling thread's network namespace, whose files are below `root`. When the
+    /// namespace is not that of the host, its files tell of the host's pods and not of this node's; unless somebody
+    /// `insists` on them.
+    pub(super) fn new(root: &Path, insists: bool) -> Self {
+        let own = netns::current_identity().ok();
+        let host = fs::metadata(root.join("proc/1/ns/net")).ok();
+        let host = host.map(|metadata| (metadata.st_dev(), metadata.st_ino()));
+        let is_host = host.is_none() || own.is_none() || host == own;
+        Self {
+            root: (insists || is_host).then(|| root.to_owned()),
+            registry: Registry::new(Path::new(registry::DIRECTORY), own),
+            facts: PodFacts::default(),
+            namespaces: BTreeMap::new(),
+            started: false,
+            watched: Vec::new(),
+            restless: BTreeSet::new(),
+            due: Duration::ZERO,
+        }
+    }
+
+    /// True when pods may have come or gone. Cheap.
+    pub(super) fn changed(&mut self) -> bool {
+        let mut changed = false;
+        if let Some(pods) = self.registry.pods_if_changed() {
+            changed |= pods != self.facts.registered;
+            self.facts.registered = pods;
+        }
+        if let Some(root) = &self.root {
+            let modified =
+                |path: &&str| fs::metadata(root.join(path)).and_then(|found| found.modified()).ok();
+            let watched: Vec<_> = WATCHED.iter().map(modified).collect();
+            changed |= watched != self.watched;
+            self.watched = watched;
+        }
+        changed
+    }
+
+    /// Reads what changed.
+    pub(super) fn read(&mut self, netlink: &Source) {
+        self.changed();
+        if let Some(root) = &self.root {
+            let registered = std::mem::take(&mut self.facts.registered);
+            self.facts = PodFacts { registered, ..pods::read_files(root) };
+        }
+        self.look(netlink);
+    }
+
+    /// What is known of pods.
+    pub(super) fn facts(&self) -> &PodFacts {
+        &self.facts
+    }
+
+    /// What is in their namespaces.
+    pub(super) fn namespaces(&self) -> Vec<NamespaceFact> {
+        self.namespaces.values().map(|known| known.fact.clone()).collect()
+    }
+
+    /// Looks into the namespaces that are named and not known yet.
+    fn look(&mut self, netlink: &Source) {
+        let now = procfs::monotonic();
+        let again = now >= self.due;
+        if again {
+            self.due = now + EVERY;
+        }
+        let wanted = self.wanted();
+        self.namespaces.retain(|path, _| wanted.contains(path));
+        for path in wanted {
+            let Ok(namespace) = netns::open(&self.below_root(&path)) else {
+                // Gone with its pod.
+                self.namespaces.remove(&path);
+                continue;
+            };
+            let Ok(identity) = namespace.identity() else { continue };
+            let known = self.namespaces.get(&path).filter(|known| known.identity == identity);
+            if known.is_some_and(|known| !again && !self.restless.contains(&path) && now >= known.settles) {
+                continue;
+            }
+            // Those that are there at the start have what they asked for.
+            let settles =
+                known.map_or(if self.started { now + SETTLING } else { now }, |known| known.settles);
+            match fact(netlink, &path, &namespace) {
+                Ok(fact) => drop(self.namespaces.insert(path, Known { identity, fact, settles })),
+                Err(error) => self.facts.notes.push(format!("network namespace {path}: {error}")),
+            }
+        }
+        self.restless.clear();
+        self.started = true;
+    }
+
+    /// Paths of the namespaces that pods are said to have.
+    fn wanted(&self) -> BTreeSet<String> {
+        let facts = &self.facts;
+        let sandboxes = facts.sandboxes.value().into_iter().flatten();
+        let sandboxes = sandboxes.filter(|sandbox| sandbox.ready && !sandbox.host_network);
+        sandboxes
+            .filter_map(|sandbox| sandbox.netns.clone())
+            .chain(facts.attachments.iter().filter_map(|attachment| attachment.netns.clone()))
+            .chain(facts.registered.iter().map(|pod| pod.netns.clone()))
+            .collect()
+    }
+
+    /// Where a namespace of the node is for us. A name without a directory is one of `ip netns`.
+    fn below_root(&self, path: &str) -> String {
+        let Some(absolute) = path.strip_prefix('/') else { return path.to_owned() };
+        // `/var/run` is a link to `/run`, which below another root leads nowhere.
+        let absolute =
+            absolute.strip_prefix("var/").filter(|rest| rest.starts_with("run/")).unwrap_or(absolute);
+        let root = self.root.as_deref().unwrap_or(Path::new("/"));
+        root.join(absolute).to_string_lossy().into_owned()
+    }
+
+    /// Counters of the interfaces of pods that have more than one, by path of the namespace and interface index; and
+    /// whether a pod has other interfaces than were known.
+    pub(super) fn counters(&mut self, netlink: &Source) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
+        let mut counters = BTreeMap::new();
+        let now = procfs::monotonic();
+        for (path, Known { identity, fact, settles }) in &self.namespaces {
+            // Loopback and the interface to the cluster network.
+            let is_only = fact.links.len() <= 2;
+            if is_only && now >= *settles {
+                continue;
+            }
+            let Ok(namespace) = netns::open(&self.below_root(path)) else { continue };
+            if namespace.identity().ok() != Some(*identity) {
+                continue;
+            }
+            let links = match fact.nsid {
+                Some(nsid) => netlink.links_of(Some(nsid)),
+                None => inside(&namespace, |source| source.links_of(None)),
+            };
+            let Ok(links) = links else { continue };
+            if !links.iter().map(|(link, _)| link).eq(&fact.links) {
+                self.restless.insert(path.clone());
+            }
+            if is_only {
+                continue;
+            }
+            counters.extend(
+                links
+                    .into_iter()
+                    .filter_map(|(link, counted)| Some(((path.clone(), link.ifindex), counted?))),
+            );
+        }
+        (counters, !self.restless.is_empty())
+    }
+}
+
+/// What is in a namespace. From outside where it has a number here, which spares entering it.
+fn fact(netlink: &Source, path: &str, namespace: &Namespace) -> Result<NamespaceFact, NetlinkError> {
+    let nsid = netlink.nsid(namespace.file())?;
+    let node = fs::File::open("/proc/thread-self/ns/net").ok();
+    let read = |source: &Source, nsid: Option<i32>| {
+        let links = source.links_of(nsid)?.into_iter().map(|(link, _)| link).collect();
+        let addresses = source.addresses_of(nsid)?;
+        // After the links: the kernel gives the number when it first tells of a link that has its lower device there.
+        let node_nsid = node.as_ref().and_then(|node| source.nsid(node).ok().flatten());
+        Ok(NamespaceFact { path: path.to_owned(), nsid, node_nsid, links, addresses })
+    };
+    match nsid {
+        Some(nsid) => read(netlink, Some(nsid)),
+        None => inside(namespace, |source| read(source, None)),
+    }
+}
+
+/// Runs `work` with a socket of the namespace's own, for a moment: it needs CAP_SYS_ADMIN.
+fn inside<T: Send>(
+    namespace: &Namespace,
+    work: impl FnOnce(&Source) -> Result<T, NetlinkError> + Send,
+) -> Result<T, NetlinkError> {
+    let run = || netns::run_in(namespace, || work(&Source::connect()?));
+    privilege::with_admin(run).unwrap_or_else(|error| {
+        Err(NetlinkError::Open {
+            step: "entering the namespace",
+            source: std::io::Error::other(error.to_string()),
+        })
+    })
+}

@@ -1,0 +1,310 @@
+//! Pods as tables: what each source says, and what comes of it.
+
+use super::*;
+use crate::{
+    inventory::{Inventory, PodInterface, calico_veth_name, inventory},
+    netlink::facts::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
+    observed::Observed,
+    pods::facts::{Attachment, RegisteredPod, Sandbox},
+};
+
+const NSID: i32 = 4;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn link(ifindex: u32, name: &str, kind: &str) -> LinkFact {
+    LinkFact {
+        ifindex,
+        name: name.to_owned(),
+        kind: Some(kind.to_owned()),
+        hardware_type: 1,
+        mtu: 1450,
+        up: true,
+        ..LinkFact::default()
+    }
+}
+
+/// A veth whose other end is `peer` in the namespace with number `nsid`.
+fn veth(ifindex: u32, name: &str, nsid: i32, peer: u32) -> LinkFact {
+    LinkFact { link: Some(peer), link_netns: Some(nsid), ..link(ifindex, name, "veth") }
+}
+
+fn route(address: &str, ifindex: u32) -> RouteFact {
+    RouteFact {
+        destination: ip(address).into(),
+        gateway: None,
+        ifindex: Some(ifindex),
+        kind: RouteType::Unicast,
+        metric: 0,
+        mtu: None,
+        source: None,
+        protocol: 3,
+    }
+}
+
+fn sandbox(id: &str, name: &str, address: &str) -> Sandbox {
+    Sandbox {
+        id: id.to_owned(),
+        namespace: "shop".to_owned(),
+        name: name.to_owned(),
+        uid: format!("uid-{id}"),
+        ready: true,
+        created_at: 1,
+        addresses: vec![ip(address)],
+        netns: Some(format!("/var/run/netns/cni-{id}")),
+        ..Sandbox::default()
+    }
+}
+
+fn attachment(id: &str, name: &str, ifname: &str, network: &str) -> Attachment {
+    Attachment {
+        container_id: id.to_owned(),
+        namespace: "shop".to_owned(),
+        pod: name.to_owned(),
+        network: network.to_owned(),
+        ifname: ifname.to_owned(),
+        netns: Some(format!("/var/run/netns/cni-{id}")),
+        ..Attachment::default()
+    }
+}
+
+/// A pod's namespace with an `eth0` of index 2.
+fn namespace(id: &str, nsid: Option<i32>) -> NamespaceFact {
+    NamespaceFact {
+        path: format!("/run/netns/cni-{id}"),
+        nsid,
+        node_nsid: Some(0),
+        links: vec![
+            LinkFact { hardware_type: libc::ARPHRD_LOOPBACK, ..link(1, "lo", "") },
+            LinkFact { link: Some(10), link_netns: Some(0), ..link(2, "eth0", "veth") },
+        ],
+        addresses: Vec::new(),
+    }
+}
+
+fn node(links: Vec<LinkFact>, routes: Vec<RouteFact>) -> Facts {
+    Facts { links, routes, ..Facts::default() }
+}
+
+fn runtime(sandboxes: Vec<Sandbox>) -> PodFacts {
+    PodFacts { sandboxes: Observed::Value(sandboxes), ..PodFacts::default() }
+}
+
+fn only(inventory: &Inventory) -> &Pod {
+    let [pod] = inventory.pods.as_slice() else { panic!("{:?}", inventory.pods) };
+    pod
+}
+
+#[test]
+fn each_rule_finds_the_veth_and_the_strongest_is_believed() {
+    let calico = calico_veth_name("shop", "cart-0");
+    let with_result = Attachment {
+        host_ifnames: vec!["cni0".to_owned(), "veth1".to_owned()],
+        ..attachment("a", "cart-0", "eth0", "k8s-pod-network")
+    };
+    let cached =
+        PodFacts { attachments: vec![with_result], ..runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]) };
+    let plain = runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]);
+    for (what, veths, routes, facts, nsid, expected) in [
+        (
+            "Calico",
+            vec![veth(10, &calico, 9, 9), veth(11, "veth1", 9, 9)],
+            vec![],
+            &cached,
+            None,
+            Evidence::CalicoName,
+        ),
+        (
+            "libcni",
+            vec![link(9, "cni0", "bridge"), veth(10, "veth1", 9, 9)],
+            vec![],
+            &cached,
+            None,
+            Evidence::LibcniResult,
+        ),
+        (
+            "peer",
+            vec![veth(10, "x", NSID, 2), veth(11, "y", NSID, 3), veth(12, "z", 5, 2)],
+            vec![],
+            &plain,
+            Some(NSID),
+            Evidence::PeerIndex,
+        ),
+        ("route", vec![veth(10, "x", 9, 9)], vec![route("10.42.0.5", 10)], &plain, None, Evidence::Route),
+    ] {
+        let inventory = inventory(&node(veths, routes), facts, &[namespace("a", nsid)]);
+        let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
+        assert_eq!((pod.host_ifindex, pod.host_evidence), (Some(10), Some(expected)), "{what}");
+        assert_eq!(pod.label(), "shop/cart-0");
+        assert_eq!(pod.uid.as_deref(), Some("uid-a"));
+    }
+}
+
+#[test]
+fn a_weaker_rule_that_finds_another_veth_is_kept() {
+    let calico = calico_veth_name("shop", "cart-0");
+    let facts = node(vec![veth(10, &calico, NSID, 2), veth(11, "other", 7, 2)], vec![route("10.42.0.5", 11)]);
+    let inventory = inventory(&facts, &runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]), &[]);
+    let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
+    assert_eq!(pod.host_ifname.as_deref(), Some(calico.as_str()));
+    let [other] = pod.disagreements.as_slice() else { panic!("{:?}", pod.disagreements) };
+    assert_eq!(
+        (other.about, other.evidence, other.says.as_str()),
+        (Disputed::HostInterface, Evidence::Route, "other")
+    );
+    assert!(
+        inventory.notes.iter().any(|note| note.contains("a route has host interface other")),
+        "{:?}",
+        inventory.notes
+    );
+}
+
+#[test]
+fn addresses_that_differ_are_all_known_and_told() {
+    let cached = Attachment { addresses: vec![ip("10.42.0.9")], ..attachment("a", "cart-0", "eth0", "net") };
+    let facts = PodFacts { attachments: vec![cached], ..runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]) };
+    let mut inside = namespace("a", Some(NSID));
+    // A family that the runtime does not name is no contradiction.
+    inside.addresses.push(AddressFact { ifindex: 2, address: "fd42::5/64".parse().unwrap(), global: true });
+    inside.addresses.push(AddressFact { ifindex: 2, address: "fe80::5/64".parse().unwrap(), global: false });
+    let inventory = inventory(&node(vec![veth(10, "x", NSID, 2)], vec![]), &facts, &[inside]);
+    let pod = only(&inventory);
+    assert_eq!(pod.addresses, [ip("10.42.0.5"), ip("10.42.0.9"), ip("fd42::5")]);
+    let [other] = pod.disagreements.as_slice() else { panic!("{:?}", pod.disagreements) };
+    assert_eq!((other.evidence, other.says.as_str()), (Evidence::LibcniResult, "10.42.0.9"));
+}
+
+#[test]
+fn two_pods_with_one_address() {
+    let facts = runtime(vec![sandbox("a", "one", "10.42.0.5"), sandbox("b", "two", "10.42.0.5")]);
+    let links = vec![veth(10, "x", NSID, 2), veth(11, "y", NSID + 1, 2)];
+    let inside = [namespace("a", Some(NSID)), namespace("b", Some(NSID + 1))];
+    let inventory = inventory(&node(links, vec![]), &facts, &inside);
+    assert_eq!(inventory.pods.len(), 2);
+    let [note] = inventory.notes.as_slice() else { panic!("{:?}", inventory.notes) };
+    assert!(note.starts_with("pods shop/one and shop/two both have the address 10.42.0.5"), "{note}");
+}
+
+#[test]
+fn pods_on_the_nodes_network_have_no_addresses_of_their_own() {
+    let host = Sandbox { host_network: true, ..sandbox("a", "proxy", "192.0.2.1") };
+    let facts = node(vec![veth(10, "x", NSID, 2)], vec![route("192.0.2.1", 10)]);
+    let inventory = inventory(&facts, &runtime(vec![host]), &[]);
+    let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
+    assert!(pod.host_network && pod.addresses.is_empty() && pod.host_ifindex.is_none(), "{pod:?}");
+    assert!(inventory.pods.iter().any(|pod| pod.label() == "(x)"), "whose veth that is nobody knows");
+}
+
+#[test]
+fn of_several_sandboxes_the_newest_that_is_ready() {
+    let old = Sandbox { created_at: 1, ..sandbox("a", "db-0", "10.42.0.5") };
+    let new = Sandbox { created_at: 2, ..sandbox("b", "db-0", "10.42.0.6") };
+    let newest = Sandbox { created_at: 3, ready: false, ..sandbox("c", "db-0", "10.42.0.7") };
+    let inventory = inventory(&node(vec![], vec![]), &runtime(vec![new, newest, old]), &[]);
+    assert_eq!(only(&inventory).uid.as_deref(), Some("uid-b"));
+}
+
+#[test]
+fn without_a_runtime_the_cache_names_pods_that_are_there() {
+    let facts = PodFacts {
+        attachments: vec![
+            attachment("old", "db-0", "eth0", "net"),
+            attachment("new", "db-0", "eth0", "net"),
+            attachment("gone", "cart-0", "eth0", "net"),
+            Attachment { netns: None, ..attachment("bare", "cart-1", "eth0", "net") },
+        ],
+        ..PodFacts::default()
+    };
+    let inventory = inventory(&node(vec![], vec![]), &facts, &[namespace("new", None)]);
+    let pod = only(&inventory);
+    assert_eq!((pod.label().as_str(), pod.source), ("shop/db-0", PodSource::Libcni));
+    assert_eq!(pod.netns.as_deref(), Some("/var/run/netns/cni-new"));
+    let [note] = inventory.notes.as_slice() else { panic!("{:?}", inventory.notes) };
+    assert!(note.contains("names 2 sandbox(es) whose pods are gone"), "{note}");
+}
+
+#[test]
+fn what_the_runtime_does_not_know_is_not_in_the_cache_either() {
+    let attachments = vec![attachment("gone", "cart-0", "eth0", "net")];
+    let facts = PodFacts { attachments, ..runtime(vec![]) };
+    assert_eq!(inventory(&node(vec![], vec![]), &facts, &[namespace("gone", None)]).pods, []);
+}
+
+#[test]
+fn a_lab_pod_that_the_runtime_knows_is_there_once() {
+    let registered = RegisteredPod {
+        namespace: "shop".to_owned(),
+        name: "cart-0".to_owned(),
+        host_ifname: "x".to_owned(),
+        ..RegisteredPod::default()
+    };
+    let facts =
+        PodFacts { registered: vec![registered], ..runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]) };
+    assert_eq!(only(&inventory(&node(vec![], vec![]), &facts, &[])).source, PodSource::Cri);
+}
+
+#[test]
+fn secondary_interfaces_with_their_network_and_what_is_behind_them() {
+    let mut inside = namespace("a", Some(NSID));
+    inside.links.extend([
+        // A macvlan on the node's eth1, a veth into the node's bridge, a vlan on the pod's own net1, a VF.
+        LinkFact { link: Some(3), link_netns: Some(0), ..link(5, "net1", "macvlan") },
+        LinkFact { link: Some(12), link_netns: Some(0), ..link(6, "net2", "veth") },
+        LinkFact { link: Some(5), ..link(7, "net1.7", "vlan") },
+        LinkFact { kind: None, parent_device: Some("0000:01:10.0".to_owned()), ..link(8, "net3", "") },
+        // The kernel's own.
+        LinkFact { up: false, ..link(9, "tunl0", "ipip") },
+        // Behind it is another pod's.
+        LinkFact { link: Some(3), link_netns: Some(8), ..link(10, "odd", "macvlan") },
+    ]);
+    inside.addresses.push(AddressFact { ifindex: 5, address: "192.0.2.9/24".parse().unwrap(), global: true });
+    let bridged = LinkFact { master: Some(13), ..veth(12, "veth12", NSID, 6) };
+    let links = vec![
+        link(3, "eth1", ""),
+        LinkFact { master: Some(13), ..veth(10, "x", NSID, 2) },
+        bridged,
+        link(13, "br7", "bridge"),
+    ];
+    let multus = Attachment {
+        plugin: Some("multus".to_owned()),
+        ..attachment("a", "cart-0", "net1", "multus-cni-network")
+    };
+    let attachments =
+        vec![multus, attachment("a", "cart-0", "net1", "storage"), attachment("a", "cart-0", "eth0", "pods")];
+    let mut known = sandbox("a", "cart-0", "10.42.0.5");
+    known.annotations.insert("k8s.v1.cni.cncf.io/networks".to_owned(), "storage, lan".to_owned());
+    let facts = PodFacts { attachments, ..runtime(vec![known]) };
+    let inventory = inventory(&node(links, vec![]), &facts, &[inside]);
+    let pod = only(&inventory);
+    assert_eq!(pod.requested_networks.as_deref(), Some("storage, lan"));
+    let rows: Vec<_> = pod
+        .interfaces
+        .iter()
+        .map(|i| {
+            (i.name.as_str(), i.parent.as_deref(), i.hardware.as_deref(), i.network.as_deref(), i.is_default)
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("eth0", Some("br7"), None, Some("pods"), true),
+            ("net1", Some("eth1"), None, Some("storage"), false),
+            ("net2", Some("br7"), None, None, false),
+            ("net1.7", Some("net1"), None, None, false),
+            ("net3", None, Some("0000:01:10.0"), None, false),
+            ("odd", None, None, None, false),
+        ]
+    );
+    assert_eq!(pod.secondary().map(|i: &PodInterface| i.addresses.len()).sum::<usize>(), 1);
+    assert_eq!(pod.addresses, [ip("10.42.0.5")], "a secondary address is not on the cluster network");
+}
+
+#[test]
+fn paths_of_one_namespace_are_one() {
+    assert_eq!(canonical("/var/run/netns/x"), "/run/netns/x");
+    assert_eq!(canonical("/run/netns/x"), "/run/netns/x");
+    assert_eq!(canonical("/var/lib/x"), "/var/lib/x");
+    assert_eq!(canonical("ovp-node1-pod1"), "ovp-node1-pod1");
+}

@@ -1,0 +1,205 @@
+//! Pods as text and JSON: `show pods`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::align::aligned;
+use crate::{
+    inventory::{Evidence, Pod, PodInterface, PodSource},
+    text,
+};
+
+/// Columns for a pod's name, which Kubernetes allows 253 characters.
+const NAME: usize = 32;
+/// Columns for addresses; the others are in the JSON.
+const ADDRESSES: usize = 16;
+
+/// One document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    pods: &'a [Pod],
+    notes: &'a [String],
+}
+
+/// The document, with a line end.
+pub fn json(pods: &[Pod], notes: &[String]) -> Result<String, serde_json::Error> {
+    let document = Document { schema_version: 1, pods, notes };
+    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+}
+
+/// A table of pods, one of secondary interfaces where there are some, then the notes.
+pub fn table(pods: &[Pod], notes: &[String]) -> String {
+    let mut out = String::new();
+    let mut rows = vec![["POD", "ADDRESSES", "INTERFACE", "FOUND BY"].map(str::to_owned).to_vec()];
+    rows.extend(pods.iter().map(|pod| {
+        let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
+        let interface = match &pod.host_ifname {
+            Some(name) => text::escape(name),
+            None if pod.host_network => "node's own".to_owned(),
+            None => "-".to_owned(),
+        };
+        vec![
+            text::fit(&text::escape(&pod.label()), NAME),
+            if addresses.is_empty() { "-".to_owned() } else { list(&addresses) },
+            interface,
+            found_by(pod),
+        ]
+    }));
+    aligned(&mut out, &rows);
+    let interfaces: Vec<_> =
+        pods.iter().flat_map(|pod| pod.secondary().map(move |interface| (pod, interface))).collect();
+    if !interfaces.is_empty() {
+        out.push('\n');
+        let heading = ["POD", "SECONDARY", "KIND", "PARENT", "MTU", "NETWORK", "ADDRESSES"];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        rows.extend(interfaces.into_iter().map(|(pod, interface)| secondary(pod, interface)));
+        aligned(&mut out, &rows);
+    }
+    for note in notes {
+        let _ = writeln!(out, "! {}", text::escape(note));
+    }
+    out
+}
+
+fn secondary(pod: &Pod, interface: &PodInterface) -> Vec<String> {
+    let dash = |value: Option<&String>| value.map_or_else(|| "-".to_owned(), |value| text::escape(value));
+    let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+    let state = if interface.up { "" } else { " (down)" };
+    vec![
+        text::fit(&text::escape(&pod.label()), NAME - 10),
+        format!("{}{state}", text::escape(&interface.name)),
+        interface.kind.as_deref().map_or_else(|| "hardware".to_owned(), text::escape),
+        dash(interface.parent.as_ref().or(interface.hardware.as_ref())),
+        interface.mtu.to_string(),
+        text::fit(&dash(interface.network.as_ref()), NAME - 10),
+        if addresses.is_empty() { "-".to_owned() } else { addresses.join(" ") },
+    ]
+}
+
+/// Who named the pod, then what led to its veth.
+fn found_by(pod: &Pod) -> String {
+    let named = match pod.source {
+        PodSource::Cri => Some("cri"),
+        PodSource::Libcni => Some("cache"),
+        PodSource::Lab => Some("lab"),
+        PodSource::Route => None,
+    };
+    let veth = pod.host_evidence.map(|evidence| match evidence {
+        Evidence::CalicoName => "name",
+        Evidence::LibcniResult => "cache",
+        Evidence::PeerIndex => "peer",
+        Evidence::LabRegistry => "lab",
+        Evidence::Route => "route",
+        Evidence::Cri => "cri",
+        Evidence::InPod => "pod",
+    });
+    let words: Vec<&str> = named.into_iter().chain(veth).collect();
+    words.join(", ")
+}
+
+/// As many as there is room for, and how many there are more.
+fn list(addresses: &[String]) -> String {
+    let mut line = String::new();
+    for (count, address) in addresses.iter().enumerate() {
+        let more = addresses.len() - count;
+        if count > 0 && line.len() + 1 + address.len() > ADDRESSES {
+            let _ = write!(line, " +{more}");
+            break;
+        }
+        if count > 0 {
+            line.push(' ');
+        }
+        line.push_str(address);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::{super::align::WIDTH, *};
+    use crate::inventory::{Disagreement, Disputed, Mac};
+
+    fn pods() -> Vec<Pod> {
+        let interface = |name: &str, kind: &str, is_default| PodInterface {
+            name: name.to_owned(),
+            ifindex: 2,
+            kind: Some(kind.to_owned()),
+            mtu: 1450,
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            up: true,
+            is_default,
+            ..PodInterface::default()
+        };
+        let first = Pod {
+            namespace: Some("shop".to_owned()),
+            name: Some("cart-e45f23531-44001".to_owned()),
+            uid: Some("0b7a".to_owned()),
+            source: PodSource::Cri,
+            addresses: vec!["10.42.1.2".parse().unwrap(), "fd00:42:0:1::2".parse().unwrap()],
+            host_ifindex: Some(9),
+            host_ifname: Some("cali0123456789a".to_owned()),
+            host_evidence: Some(Evidence::CalicoName),
+            netns: Some("/var/run/netns/cni-1".to_owned()),
+            interfaces: vec![
+                interface("eth0", "veth", true),
+                PodInterface {
+                    parent: Some("eth0".to_owned()),
+                    network: Some("shop/storage".to_owned()),
+                    addresses: vec!["192.0.2.9/24".parse().unwrap()],
+                    ..interface("net1", "macvlan", false)
+                },
+            ],
+            requested_networks: Some("storage".to_owned()),
+            disagreements: vec![Disagreement {
+                about: Disputed::Addresses,
+                evidence: Evidence::LibcniResult,
+                says: "10.42.1.9".to_owned(),
+            }],
+            ..Pod::default()
+        };
+        let host = Pod {
+            namespace: Some("kube-system".to_owned()),
+            name: Some("evil\u{1b}[2J".to_owned() + &"x".repeat(250)),
+            source: PodSource::Cri,
+            host_network: true,
+            ..Pod::default()
+        };
+        let unnamed = Pod {
+            addresses: vec!["10.42.1.7".parse().unwrap()],
+            host_ifindex: Some(12),
+            host_ifname: Some("cali7".to_owned()),
+            host_evidence: Some(Evidence::Route),
+            ..Pod::default()
+        };
+        vec![unnamed, host, first]
+    }
+
+    #[test]
+    fn both_tables_fit_a_terminal() {
+        let text = table(&pods(), &["something \u{1b} odd".to_owned()]);
+        insta::assert_snapshot!(text);
+        for line in text.lines() {
+            assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_document_is_documented() {
+        let document = json(&pods(), &[]).unwrap();
+        assert!(!document.trim_end().contains(char::is_control), "{document:?}");
+        let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value["pods"][2]).unwrap());
+        let words = include_str!("../../../docs/json.md");
+        let pods = value["pods"].as_array().unwrap();
+        let interfaces = pods.iter().flat_map(|pod| pod["interfaces"].as_array().unwrap());
+        for entry in pods.iter().chain(interfaces) {
+            for name in entry.as_object().unwrap().keys() {
+                assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
+            }
+        }
+    }
+}

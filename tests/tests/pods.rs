@@ -1,0 +1,132 @@
+//! Pods as the tool finds them on real namespaces: who they are, their interfaces, and what the secondary ones carry.
+//! Pods of a real container runtime are in `containerd.rs`.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::net::IpAddr;
+
+use overlay_probe::lab::{Family, live, send};
+use probe_tests::{
+    lab::TestLab,
+    ns, sh,
+    tool::{Watch, entry, run},
+};
+use serde_json::Value;
+
+fn show(netns: &str) -> Value {
+    let output = run(&["--netns", netns, "show", "pods", "--format", "json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Gives a pod a macvlan on its node's NIC, as Multus would.
+fn add_macvlan(lab: &TestLab, node: u16, pod_netns: &str, address: &str) {
+    let node_netns = lab.node(node);
+    sh("ip", &["-n", &node_netns, "link", "add", "mv0", "link", "eth0", "type", "macvlan", "mode", "bridge"]);
+    sh("ip", &["-n", &node_netns, "link", "set", "mv0", "netns", pod_netns, "name", "net1"]);
+    sh("ip", &["-n", pod_netns, "addr", "add", address, "dev", "net1"]);
+    sh("ip", &["-n", pod_netns, "link", "set", "net1", "mtu", "1400", "up"]);
+}
+
+/// An interface of a pod, in what `watch` or `show pods` printed.
+fn interface<'a>(value: &'a Value, pod: &str, name: &str) -> Option<&'a Value> {
+    entry(value, "pods", &[("name", pod)])?["interfaces"].as_array()?.iter().find(|one| one["name"] == name)
+}
+
+#[test]
+fn the_interfaces_of_a_pod_are_as_ip_shows_them() {
+    let lab = TestLab::up(2, 2, Family::Dual);
+    add_macvlan(&lab, 1, &lab.lab.options.pod(1, 1), "192.0.2.9/24");
+    let value = show(&lab.node(1));
+    let pods = &lab.lab.nodes[0].pods;
+    assert_eq!(value["pods"].as_array().unwrap().len(), pods.len());
+    for pod in pods {
+        let shown = entry(&value, "pods", &[("name", &pod.name)]).unwrap();
+        assert_eq!((&shown["source"], &shown["host_evidence"]), (&"lab".into(), &"calico-name".into()));
+        assert_eq!(shown["host_ifname"], pod.host_ifname.as_str());
+        assert_eq!(shown["disagreements"].as_array().unwrap().len(), 0, "{shown}");
+        let links: Value = serde_json::from_str(&ns(&pod.netns, "ip -j -d addr show")).unwrap();
+        let expected: Vec<_> =
+            links.as_array().unwrap().iter().filter(|link| link["ifname"] != "lo").collect();
+        let interfaces = shown["interfaces"].as_array().unwrap();
+        assert_eq!(interfaces.len(), expected.len(), "{shown}");
+        for (ours, judge) in interfaces.iter().zip(expected) {
+            assert_eq!(
+                (&ours["name"], &ours["ifindex"], &ours["mtu"], &ours["mac"], &ours["kind"]),
+                (
+                    &judge["ifname"],
+                    &judge["ifindex"],
+                    &judge["mtu"],
+                    &judge["address"],
+                    &judge["linkinfo"]["info_kind"]
+                )
+            );
+            let global = judge["addr_info"].as_array().unwrap().iter().filter(|one| one["scope"] == "global");
+            let global: Vec<String> = global
+                .map(|one| format!("{}/{}", one["local"].as_str().unwrap(), one["prefixlen"]))
+                .collect();
+            let shown: Vec<&str> =
+                ours["addresses"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+            assert_eq!(shown, global, "{ours}");
+        }
+    }
+    let macvlan = interface(&value, &pods[0].name, "net1").unwrap();
+    assert_eq!((&macvlan["parent"], &macvlan["is_default"]), (&"eth0".into(), &false.into()));
+    let table = String::from_utf8(run(&["--netns", &lab.node(1), "show", "pods"]).stdout).unwrap();
+    assert!(table.contains("macvlan") && table.contains("192.0.2.9/24"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+}
+
+/// The packets and bytes that an interface of a pod has sent and received, by `ip`.
+fn judged(netns: &str, name: &str) -> [u64; 4] {
+    let value: Value = serde_json::from_str(&ns(netns, &format!("ip -j -s link show dev {name}"))).unwrap();
+    let count = |direction: &str, field: &str| value[0]["stats64"][direction][field].as_u64().unwrap();
+    [count("tx", "packets"), count("tx", "bytes"), count("rx", "packets"), count("rx", "bytes")]
+}
+
+#[test]
+fn a_secondary_interface_that_appears_is_counted_as_ip_counts_it() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let watch = Watch::start(&lab.node(1));
+    let (name, address) = ("late-0".to_owned(), "10.42.1.77".parse().unwrap());
+    let pod = live::add_pod(lab.prefix(), 1, 7, "shop", &name, vec![address]).unwrap();
+    let only = watch.until("the pod", |value| interface(value, &name, "eth0").cloned());
+    assert!(only["counters"].is_null(), "the rest of the entry tells of an only interface: {only}");
+
+    // Nothing is said in the node's namespace when a plugin adds an interface to a pod that is there already.
+    add_macvlan(&lab, 1, &pod.netns, "192.0.2.1/24");
+    add_macvlan(&lab, 2, &lab.lab.options.pod(2, 1), "192.0.2.2/24");
+    watch.until("the interface", |value| interface(value, &name, "net1").map(drop));
+    let to: IpAddr = "192.0.2.2".parse().unwrap();
+    let received = send::send_udp(&lab.pod(1, 7), &lab.pod(2, 1), to, 200, 700).unwrap();
+    let received = u64::try_from(received).unwrap();
+    assert!(received > 0);
+
+    let netns = pod.netns;
+    watch.until("the counters of the judge", |value| {
+        let before = judged(&netns, "net1");
+        let counters = &interface(value, &name, "net1")?["counters"];
+        let ours = ["tx_packets", "tx_bytes", "rx_packets", "rx_bytes"].map(|field| counters[field].as_u64());
+        (ours == before.map(Some) && before[0] >= received).then_some(())
+    });
+    watch.until("rates", |value| {
+        send::send_udp(&lab.pod(1, 7), &lab.pod(2, 1), to, 20, 700).unwrap();
+        (interface(value, &name, "net1")?["tx"]["packets_per_s"].as_f64()? > 0.0).then_some(())
+    });
+    sh("ip", &["-n", &netns, "link", "del", "net1"]);
+    watch.until("its end", |value| {
+        let pod = entry(value, "pods", &[("name", &name)])?;
+        (pod["interfaces"].as_array()?.len() == 1).then_some(())
+    });
+}
+
+#[test]
+fn a_node_without_pods_says_so() {
+    let lab = TestLab::up(2, 0, Family::V4);
+    let output = run(&["--netns", &lab.node(1), "show", "pods"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("this node has no pods"));
+    let output = run(&["--netns", &lab.node(1), "show", "pods", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["pods"].as_array().unwrap().len(), 0);
+}
