@@ -2,15 +2,16 @@
 //! Pods of a real container runtime are in `containerd.rs`.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::net::IpAddr;
+use std::{fs, net::IpAddr};
 
-use overlay_probe::lab::{Family, live, send};
+use overlay_probe::lab::{Family, files, live, send};
 use probe_tests::{
     lab::TestLab,
     ns, sh,
-    tool::{Watch, entry, run},
+    tool::{Watch, binary, entry, run},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 fn show(netns: &str) -> Value {
     let output = run(&["--netns", netns, "show", "pods", "--format", "json"]);
@@ -117,6 +118,77 @@ fn a_secondary_interface_that_appears_is_counted_as_ip_counts_it() {
         let pod = entry(value, "pods", &[("name", &name)])?;
         (pod["interfaces"].as_array()?.len() == 1).then_some(())
     });
+}
+
+#[test]
+fn pods_are_named_by_the_files_of_the_node() {
+    let lab = TestLab::up(2, 2, Family::Dual);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let results = roots[0].join("var/lib/cni/results");
+    // What a pod that is long gone, a crash and a stranger left behind.
+    let good = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
+    let text = fs::read_to_string(&good).unwrap();
+    let name = &lab.lab.nodes[0].pods[0].name;
+    let stale = text.replace(name, "gone-0").replace(&lab.lab.nodes[0].pods[1].name, "gone-0");
+    let stale =
+        stale.replace("-node1-pod", "-no-such-pod").replace("\"containerId\":\"", "\"containerId\":\"0");
+    fs::write(results.join("k8s-pod-network-0-eth0"), stale).unwrap();
+    fs::write(results.join("k8s-pod-network-1-eth0"), "").unwrap();
+    fs::write(results.join("k8s-pod-network-2-eth0"), [0xff, 0xfe, 0]).unwrap();
+    let output = run(&[
+        "--netns",
+        &lab.node(1),
+        "--host-root",
+        roots[0].to_str().unwrap(),
+        "show",
+        "pods",
+        "--format",
+        "json",
+    ]);
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let pods = value["pods"].as_array().unwrap();
+    assert_eq!(pods.len(), 2, "{value}");
+    for pod in pods {
+        assert_eq!((&pod["source"], &pod["host_evidence"]), (&"libcni".into(), &"calico-name".into()));
+        assert_eq!(pod["uid"].as_str().unwrap().len(), 36);
+        assert_eq!(pod["interfaces"][0]["network"], "k8s-pod-network");
+        assert_eq!(pod["disagreements"].as_array().unwrap().len(), 0, "{pod}");
+    }
+    let notes: Vec<&str> =
+        value["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
+    assert!(notes.iter().any(|note| note.contains("names 1 sandbox(es) whose pods are gone")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("2 file(s) of ")), "{notes:?}");
+}
+
+/// As in a container: other namespaces than the node's, and the node's root directory mounted at a place of its own.
+#[test]
+fn in_a_container_the_node_is_reached_through_its_root_directory() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let root = roots[0].to_str().unwrap();
+    fs::create_dir_all(roots[0].join("proc/1/ns")).unwrap();
+    fs::write(roots[0].join("proc/1/ns/net"), "").unwrap();
+    fs::remove_file(roots[0].join("run/netns")).unwrap();
+    fs::create_dir(roots[0].join("run/netns")).unwrap();
+    // The binary may be below what is hidden.
+    let script = format!(
+        "mount --bind /run/netns/{node} {root}/proc/1/ns/net && mount --rbind /run/netns {root}/run/netns && \
+         exec 3<{tool} && mount -t tmpfs none /run && mkdir /run/netns && \
+         /proc/self/fd/3 --host-root {root} show pods --format json && \
+         /proc/self/fd/3 --host-root {root} watch --count 1 --format jsonl",
+        node = lab.node(1),
+        tool = binary().display(),
+    );
+    let text = sh("unshare", &["--mount", "--net", "sh", "-c", &script]);
+    let mut documents = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (show, watch) = (documents.next().unwrap(), documents.next().unwrap());
+    let name = lab.lab.nodes[0].pods[0].name.as_str();
+    let pod = entry(&show, "pods", &[("name", name)]).unwrap();
+    assert_eq!((&pod["source"], &pod["interfaces"][0]["name"]), (&"libcni".into(), &"eth0".into()), "{pod}");
+    assert!(entry(&watch, "pods", &[("name", name)]).is_some(), "{watch}");
+    assert_eq!(watch["tunnels"][0]["name"], "flannel.1");
 }
 
 #[test]

@@ -199,6 +199,8 @@ pub(super) enum LabCommand {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe lab up --nodes 3 --pods 2\n  \
         sudo overlay-probe lab up --dataplane wireguard\n  \
+        sudo overlay-probe lab up --host-files lab-files\n  \
+        sudo overlay-probe --netns ovp-node1 --host-root lab-files/ovp-node1 show pods\n  \
         sudo overlay-probe --netns ovp-node1 watch")]
     Up(LabUpArgs),
     /// Remove all of it, also what a crash left
@@ -223,6 +225,10 @@ pub(super) struct LabUpArgs {
 
     #[command(flatten)]
     pub(super) shape: LabShapeArgs,
+
+    /// Write the files that each node would have below DIR, to be given with --host-root; `lab down` leaves them
+    #[arg(long, value_name = "DIR")]
+    pub(super) host_files: Option<PathBuf>,
 }
 
 /// What a lab looks like.

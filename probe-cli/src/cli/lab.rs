@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::Path,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ const FLOWS: usize = 24;
 
 pub(super) fn run(command: LabCommand) -> anyhow::Result<()> {
     match command {
-        LabCommand::Up(args) => up(&options(&args.lab.prefix, &args.shape)),
+        LabCommand::Up(args) => up(&options(&args.lab.prefix, &args.shape), args.host_files.as_deref()),
         LabCommand::Down(args) => down(&args),
         LabCommand::Status(args) => status(&args),
         LabCommand::Load(args) => load(&args),
@@ -74,8 +75,13 @@ pub(super) fn build(options: &LabOptions) -> anyhow::Result<Lab> {
     lab.context("cannot build the lab")
 }
 
-fn up(options: &LabOptions) -> anyhow::Result<()> {
+fn up(options: &LabOptions, host_files: Option<&Path>) -> anyhow::Result<()> {
     let lab = build(options)?;
+    let roots =
+        host_files.map(|directory| lab::files::write(&lab, directory)).transpose().inspect_err(|_| {
+            // The first error is the one to show.
+            let _ = lab::down(&options.prefix);
+        })?;
     let mut out = io::stdout().lock();
     for node in &lab.nodes {
         let addresses: Vec<_> = node.addresses.iter().map(ToString::to_string).collect();
@@ -83,9 +89,11 @@ fn up(options: &LabOptions) -> anyhow::Result<()> {
     }
     if let Some(node) = lab.nodes.first() {
         let prefix = &options.prefix;
+        let root = roots.and_then(|roots| roots.into_iter().next());
+        let root = root.map(|root| format!(" --host-root {}", root.display())).unwrap_or_default();
         let _ = writeln!(
             io::stderr(),
-            "\nlook at a node:  overlay-probe --netns {} watch\nsend traffic:    overlay-probe lab load --prefix \
+            "\nlook at a node:  overlay-probe --netns {}{root} watch\nsend traffic:    overlay-probe lab load --prefix \
              {prefix}\nremove it:       overlay-probe lab down --prefix {prefix}",
             node.netns
         );

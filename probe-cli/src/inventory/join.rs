@@ -34,7 +34,13 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
     inventory.tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
     inventory.pods = pods(&index, named, namespaces, &mut notes);
-    inventory.notes.extend(facts.problems.iter().cloned().chain(notes.lines()));
+    let runtime = named.sandboxes.trouble().map(|why| {
+        format!(
+            "the container runtime names no pods ({why}); their names come from files, where there are some"
+        )
+    });
+    let problems = facts.problems.iter().chain(&named.notes).cloned().chain(runtime);
+    inventory.notes.extend(problems.chain(notes.lines()));
     inventory
 }
 

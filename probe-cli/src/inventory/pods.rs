@@ -64,6 +64,11 @@ pub(super) fn pods(
         }
         if let Some((_, link)) = host {
             if let Some(first) = taken.get(&link.ifindex) {
+                // Names and addresses are given again: the pod that is there has the interface.
+                if pod.source == PodSource::Libcni && fact.is_none() {
+                    stale += 1;
+                    continue;
+                }
                 notes.add(NoteKind::PodsOnOneInterface, || {
                     format!(
                         "pod {} is left out: its interface {} is already that of pod {first}",

@@ -50,6 +50,15 @@ pub enum LabError {
         #[source]
         source: io::Error,
     },
+    /// A file of a node.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A socket.
     #[error("cannot {operation} between {from} and {to}: {source}")]
     Send {

@@ -1,11 +1,12 @@
 //! A private multi-node data plane in network namespaces: nodes, pods and tunnels wired as Canal wires them.
 //!
 //! [`plan`] says what is where, and is pure. [`up`] and [`down`] do it and undo it; [`load`] sends traffic through it;
-//! [`registry`] remembers it. Nothing outside the
+//! [`registry`] remembers it, and [`files`] are what its nodes would have on disk. Nothing outside the
 //! lab's own namespaces is touched.
 
 mod down;
 mod error;
+pub mod files;
 pub mod live;
 pub mod load;
 pub mod plan;

@@ -255,7 +255,8 @@ pub fn pod_name(node: u16, pod: u16) -> (String, String) {
     (namespace.to_owned(), format!("{app}-{}-{}{pod:03x}", cut(&hash, 9), cut(&unique, 2)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

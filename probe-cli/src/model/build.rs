@@ -1,6 +1,6 @@
 //! Inventory and two samples to a [`Model`].
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
 
@@ -52,8 +52,14 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
         vfs: vfs::rows(now, before, interval),
-        notes: inventory.notes.iter().chain(&now.vf_notes).cloned().collect(),
+        notes: notes(inventory, now),
     }
+}
+
+/// Of two sources that read the same file, both may tell of it.
+fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
+    let mut seen = HashSet::new();
+    inventory.notes.iter().chain(&now.vf_notes).filter(|note| seen.insert(note.as_str())).cloned().collect()
 }
 
 fn peers(

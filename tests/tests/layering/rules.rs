@@ -103,7 +103,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("socket2", &["lab", "netlink"]),
     // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
     // where they were received.
-    ("base64", &["inventory", "pods"]),
+    ("base64", &["inventory", "lab", "pods"]),
     ("zeroize", &["netlink"]),
     // Errors without a type are for those who only pass them on to people.
     ("anyhow", &["cli"]),
