@@ -274,6 +274,7 @@ mod tests {
                 key: PeerKey::Mac(mac),
                 node_address: "fd00::2".parse().ok(),
                 pod_cidrs: vec![],
+                last_tx_age_s: None,
                 wireguard: None,
             }],
             pods: vec![Pod {
@@ -283,7 +284,7 @@ mod tests {
                 source: PodSource::Route,
                 ..Pod::default()
             }],
-            notes: vec![],
+            ..Inventory::default()
         };
         let tables = tables(&inventory, &slots(&inventory));
         let outer = |family, vni| tables.slots.get(&Key::outer(8472, family, vni)).copied();

@@ -44,7 +44,7 @@ pub struct Engine {
     changes: Changes,
     refresh: Refresh,
     probe: Probe,
-    inventory: Inventory,
+    inventory: Box<Inventory>,
     /// Interface indices of links that went since the inventory was read.
     gone: BTreeSet<u32>,
     before: Sample,
@@ -84,7 +84,7 @@ impl Engine {
             changes,
             refresh: Refresh::new(procfs::monotonic()),
             probe,
-            inventory,
+            inventory: Box::new(inventory),
             gone: BTreeSet::new(),
             before: Sample::default(),
             next: Instant::now() + options.interval,
@@ -185,14 +185,18 @@ impl Engine {
         if left != inventory {
             // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
             self.probe.follow(&left)?;
-        } else if inventory == self.inventory && self.problems.is_empty() && !self.probe.can_improve() {
+        } else if inventory.without_ages() == self.inventory.without_ages()
+            && self.problems.is_empty()
+            && !self.probe.can_improve()
+        {
+            *self.inventory = inventory;
             return Ok(());
         }
         let errors = self.probe.follow(&inventory)?;
         // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
         self.problems =
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
-        self.inventory = inventory;
+        *self.inventory = inventory;
         self.note();
         if self.probe.can_improve() {
             self.refresh.change(procfs::monotonic());

@@ -33,7 +33,7 @@ impl<'a> Index<'a> {
         }
         let links: HashMap<u32, &LinkFact> = facts.links.iter().map(|link| (link.ifindex, link)).collect();
         let by_tunnel = |route: &&RouteFact| {
-            route.ifindex.and_then(|ifindex| links.get(&ifindex)).is_some_and(|link| is_tunnel(link))
+            route.ifindex.and_then(|ifindex| links.get(&ifindex)).is_some_and(|link| is_any_tunnel(link))
         };
         Self {
             facts,
@@ -83,6 +83,11 @@ impl<'a> Index<'a> {
         self.wireguard.get(&ifindex).copied()
     }
 
+    /// Routes by no tunnel device.
+    pub(super) fn below(&self) -> &[&'a RouteFact] {
+        &self.below
+    }
+
     /// The route that a packet to `address` takes by the main table, tunnel devices left aside: the longest prefix,
     /// among those the smallest metric.
     pub(super) fn best_route(&self, address: IpAddr) -> Option<&'a RouteFact> {
@@ -115,6 +120,11 @@ impl<'a> Index<'a> {
 /// A device of a kind that the inventory knows as a tunnel.
 pub(super) fn is_tunnel(link: &LinkFact) -> bool {
     link.vxlan.is_some() || is_wireguard(link)
+}
+
+/// A device that outer packets of another tunnel never leave by.
+fn is_any_tunnel(link: &LinkFact) -> bool {
+    is_tunnel(link) || matches!(link.kind.as_deref(), Some("ipip" | "geneve"))
 }
 
 /// By its kind, never by its name.

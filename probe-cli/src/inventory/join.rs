@@ -2,7 +2,10 @@
 
 use super::{
     Inventory,
+    dataplane::data_planes,
     index::{Index, is_wireguard},
+    ip_tunnels,
+    node::this_node,
     notes::Notes,
     peers::peers,
     pods::pods,
@@ -27,13 +30,21 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
             inventory.tunnels.push(wireguard::tunnel(&index, link, &mut notes));
             inventory.peers.extend(wireguard::peers(&index, link, &mut notes));
         }
+        inventory.other_tunnels.extend(ip_tunnels::tunnel(&index, link));
         let Some(vxlan) = &link.vxlan else { continue };
         inventory.tunnels.push(tunnel(&index, link, vxlan, &mut notes));
-        inventory.peers.extend(peers(&index, link, vxlan, &mut notes));
+        let (peers, holes) = peers(&index, link, vxlan, &mut notes);
+        inventory.peers.extend(peers);
+        inventory.holes.extend(holes);
     }
     inventory.tunnels.sort_by_key(|tunnel| tunnel.ifindex);
+    inventory.other_tunnels.sort_by_key(|tunnel| tunnel.ifindex);
+    inventory.holes.sort();
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
     inventory.pods = pods(&index, named, namespaces, &mut notes);
+    let tunnels: Vec<_> = inventory.tunnels.iter().chain(&inventory.other_tunnels).collect();
+    inventory.node = this_node(&index, &tunnels, &inventory.pods);
+    inventory.data_planes = data_planes(&index, &inventory);
     let runtime = named.sandboxes.trouble().map(|why| {
         format!(
             "the container runtime names no pods ({why}); their names come from files, where there are some"

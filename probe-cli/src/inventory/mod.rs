@@ -3,18 +3,25 @@
 //! Here belong the types and the pure joins that make them from what the sources read. No I/O, no counters, no
 //! rates.
 
+mod dataplane;
 mod index;
+mod ip_tunnels;
 mod join;
+mod node;
 mod notes;
 mod peers;
 mod pod;
 mod pods;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod tunnels;
 mod types;
 mod vfs;
 mod wireguard;
 
+pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, LeftOver, PlaneDevice, System};
 pub use join::inventory;
+pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
 pub use types::*;
 pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfTraffic, VirtualFunction, virtual_functions};

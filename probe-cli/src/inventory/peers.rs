@@ -12,7 +12,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Mac, Peer, PeerKey,
+    Hole, Mac, Peer, PeerKey,
     index::{Index, family, is_unicast},
     notes::{NoteKind, Notes, shown},
     tunnels::flood,
@@ -29,13 +29,23 @@ struct Found {
     /// Gateways of routes, which name the remote node.
     gateways: BTreeSet<IpAddr>,
     pod_cidrs: BTreeSet<IpNet>,
+    last_tx_age_s: Option<u64>,
 }
 
-/// The peers of `link`, in no particular order.
-pub(super) fn peers(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes: &mut Notes) -> Vec<Peer> {
+/// The peers of `link`, in no particular order, and the holes in its tables.
+pub(super) fn peers(
+    index: &Index<'_>,
+    link: &LinkFact,
+    vxlan: &VxlanFact,
+    notes: &mut Notes,
+) -> (Vec<Peer>, Vec<Hole>) {
+    let mut holes = Vec::new();
+    let tunnel = link.ifindex;
     let mut found: BTreeMap<Mac, Found> = BTreeMap::new();
     for entry in index.fdb(link.ifindex).iter().filter(|entry| is_unicast(entry.mac)) {
-        found.entry(entry.mac).or_default().destinations.extend(entry.destination);
+        let found = found.entry(entry.mac).or_default();
+        found.destinations.extend(entry.destination);
+        found.last_tx_age_s = found.last_tx_age_s.into_iter().chain(entry.used_s).min();
     }
     let flood: Vec<_> = flood(index, link.ifindex).collect();
     let asks_around = vxlan.collect_metadata || !flood.is_empty();
@@ -55,6 +65,7 @@ pub(super) fn peers(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes
         if let Some(remote) = only_remote {
             found.entry(mac).or_default().destinations.insert(remote);
         } else if !asks_around {
+            holes.push(Hole::NeighbourWithoutFdb { tunnel, neighbour: neighbour.address, mac });
             notes.add(NoteKind::NeighbourWithoutFdb, || {
                 format!(
                     "{}: neighbour {} ({mac}) has no FDB entry, so packets to it are dropped; {AGENT}",
@@ -74,18 +85,30 @@ pub(super) fn peers(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes
                     peer.pod_cidrs.insert(route.destination);
                 }
             }
-            None if !asks_around => notes.add(NoteKind::RouteWithoutNeighbour, || {
-                format!(
-                    "{}: route {} via {gateway} has no neighbour entry for its gateway, so packets to it are \
-                     dropped; {AGENT}",
-                    shown(&link.name),
-                    route.destination
-                )
-            }),
+            None if !asks_around => {
+                let pod_cidr = route.destination;
+                holes.push(Hole::RouteWithoutNeighbour { tunnel, pod_cidr, gateway });
+                notes.add(NoteKind::RouteWithoutNeighbour, || {
+                    format!(
+                        "{}: route {pod_cidr} via {gateway} has no neighbour entry for its gateway, so packets to it \
+                         are dropped; {AGENT}",
+                        shown(&link.name)
+                    )
+                });
+            }
             None => {}
         }
     }
-    found.into_iter().map(|(mac, peer)| judged(link, mac, peer, asks_around, notes)).collect()
+    let peers: Vec<Peer> =
+        found.into_iter().map(|(mac, peer)| judged(link, mac, peer, asks_around, notes)).collect();
+    if !asks_around {
+        for peer in peers.iter().filter(|peer| peer.pod_cidrs.is_empty()) {
+            if let PeerKey::Mac(mac) = peer.key {
+                holes.push(Hole::FdbWithoutRoute { tunnel, mac, node_address: peer.node_address });
+            }
+        }
+    }
+    (peers, holes)
 }
 
 /// The peer, with a note when its MAC address is not one node's alone: a cloned machine.
@@ -120,6 +143,7 @@ fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mu
         key: PeerKey::Mac(mac),
         node_address: found.destinations.first().copied(),
         pod_cidrs: found.pod_cidrs.into_iter().collect(),
+        last_tx_age_s: found.last_tx_age_s,
         wireguard: None,
     }
 }

@@ -9,7 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Pod;
+use super::{DataPlane, Node, Pod};
 use crate::mac::Mac;
 
 /// Everything that exists on the node, at one instant.
@@ -19,10 +19,34 @@ pub struct Inventory {
     pub tunnels: Vec<Tunnel>,
     /// Remote VTEPs and WireGuard peers, over all tunnels.
     pub peers: Vec<Peer>,
+    /// Tunnel devices of further kinds, which no program counts on: IP in IP and Geneve. By interface index.
+    #[serde(default)]
+    pub other_tunnels: Vec<Tunnel>,
+    /// Where the tables of a peer do not join.
+    #[serde(default)]
+    pub holes: Vec<Hole>,
     /// Pods of this node.
     pub pods: Vec<Pod>,
+    /// The node itself: its pod networks, addresses and default routes.
+    #[serde(default)]
+    pub node: Node,
+    /// What carries pods' packets to other nodes, or once did.
+    #[serde(default)]
+    pub data_planes: Vec<DataPlane>,
     /// What could not be read or does not fit together, in words an operator can act on.
     pub notes: Vec<String>,
+}
+
+impl Inventory {
+    /// The same without what changes with every packet.
+    #[must_use]
+    pub fn without_ages(&self) -> Self {
+        let mut inventory = self.clone();
+        for peer in &mut inventory.peers {
+            peer.last_tx_age_s = None;
+        }
+        inventory
+    }
 }
 
 /// Kind of a tunnel device, from `IFLA_INFO_KIND`.
@@ -33,6 +57,10 @@ pub enum TunnelKind {
     Vxlan,
     /// WireGuard: carries bare IP packets, encrypted.
     Wireguard,
+    /// IP in IP, RFC 2003: carries bare IPv4 packets.
+    Ipip,
+    /// Geneve, RFC 8926: carries Ethernet frames.
+    Geneve,
 }
 
 impl fmt::Display for TunnelKind {
@@ -40,6 +68,8 @@ impl fmt::Display for TunnelKind {
         f.write_str(match self {
             Self::Vxlan => "vxlan",
             Self::Wireguard => "wireguard",
+            Self::Ipip => "ipip",
+            Self::Geneve => "geneve",
         })
     }
 }
@@ -87,12 +117,14 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// Bytes that the outer IP packet adds to the inner IP packet on the wire, where the kind and family decide it:
-    /// 50 for VXLAN over IPv4, 70 over IPv6 (outer IP 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14); 60 and 80 for
-    /// WireGuard (UDP 8, data header 16, authentication tag 16), and padding comes on top. Where peers differ, the most.
+    /// 50 for VXLAN over IPv4, 70 over IPv6 (outer IP 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14), the same for Geneve
+    /// without options; 60 and 80 for WireGuard (UDP 8, data header 16, authentication tag 16), and padding comes on top;
+    /// 20 for IP in IP. Where peers differ, the most.
     pub fn overhead(&self) -> u32 {
         match (self.kind, self.outer_family) {
-            (TunnelKind::Vxlan, Some(6)) => 40 + 8 + 8 + 14,
-            (TunnelKind::Vxlan, _) => 20 + 8 + 8 + 14,
+            (TunnelKind::Vxlan | TunnelKind::Geneve, Some(6)) => 40 + 8 + 8 + 14,
+            (TunnelKind::Vxlan | TunnelKind::Geneve, _) => 20 + 8 + 8 + 14,
+            (TunnelKind::Ipip, _) => 20,
             (TunnelKind::Wireguard, Some(4)) => wireguard_overhead(false),
             (TunnelKind::Wireguard, _) => wireguard_overhead(true),
         }
@@ -183,8 +215,57 @@ pub struct Peer {
     pub node_address: Option<IpAddr>,
     /// Pod networks routed to it; the allowed IPs of a WireGuard peer.
     pub pod_cidrs: Vec<IpNet>,
+    /// Seconds since the FDB entry of a VXLAN peer was last used for sending, or since it was made, when the inventory was
+    /// read. Where several entries have its address, the shortest. None on other kinds.
+    #[serde(default)]
+    pub last_tx_age_s: Option<u64>,
     /// What only a WireGuard peer has.
     pub wireguard: Option<WireguardPeer>,
+}
+
+/// An entry of one of the three tables that a VXLAN peer takes, without its counterpart in the next: what the CNI's agent
+/// did not write, or somebody removed. Only of devices that cannot ask around.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Hole {
+    /// Packets to the pod network are dropped: nobody answers for the gateway.
+    RouteWithoutNeighbour {
+        /// Interface index of the tunnel.
+        tunnel: u32,
+        /// The pod network.
+        pod_cidr: IpNet,
+        /// The route's gateway, which has no neighbour entry.
+        gateway: IpAddr,
+    },
+    /// Packets to the neighbour are dropped: the device does not know where to send them.
+    NeighbourWithoutFdb {
+        /// Interface index of the tunnel.
+        tunnel: u32,
+        /// The gateway.
+        neighbour: IpAddr,
+        /// Its VTEP MAC address, which has no FDB entry.
+        mac: Mac,
+    },
+    /// A remote node that no pod network is routed to by this device.
+    FdbWithoutRoute {
+        /// Interface index of the tunnel.
+        tunnel: u32,
+        /// The VTEP MAC address.
+        mac: Mac,
+        /// The remote node's address.
+        node_address: Option<IpAddr>,
+    },
+}
+
+impl Hole {
+    /// Interface index of the tunnel.
+    pub fn tunnel(&self) -> u32 {
+        match self {
+            Self::RouteWithoutNeighbour { tunnel, .. }
+            | Self::NeighbourWithoutFdb { tunnel, .. }
+            | Self::FdbWithoutRoute { tunnel, .. } => *tunnel,
+        }
+    }
 }
 
 /// What only a WireGuard peer has, as far as it changes slowly.

@@ -74,6 +74,7 @@ pub(super) fn peers(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Ve
                 key: PeerKey::PublicKey(PublicKey(peer.public_key)),
                 node_address: peer.endpoint.map(|endpoint| endpoint.ip()),
                 pod_cidrs,
+                last_tx_age_s: None,
                 wireguard: Some(WireguardPeer {
                     endpoint: peer.endpoint,
                     keepalive_s: Some(peer.keepalive_s).filter(|&seconds| seconds != 0),

@@ -52,6 +52,7 @@ fn peer(tunnel: u32, node: u8, v6: bool) -> Peer {
         key: PeerKey::Mac(Mac([2, 0, 0, 0, u8::from(v6), node])),
         node_address: Some(address.parse().unwrap()),
         pod_cidrs: vec![cidr.parse().unwrap()],
+        last_tx_age_s: None,
         wireguard: None,
     }
 }
@@ -78,7 +79,7 @@ pub(crate) fn inventory(pods: u8) -> Inventory {
         tunnels: vec![tunnel("flannel.1", 3, false), tunnel("flannel-v6.1", 4, true)],
         peers: vec![peer(3, 2, false), peer(3, 3, false), peer(4, 2, true), peer(4, 3, true)],
         pods: list,
-        notes: Vec::new(),
+        ..Inventory::default()
     }
 }
 

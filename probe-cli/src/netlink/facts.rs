@@ -1,5 +1,7 @@
 //! What rtnetlink says, as our own plain types: nothing is joined or judged here.
 
+mod link;
+mod rule;
 mod sriov;
 
 use std::{
@@ -10,7 +12,14 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use self::sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan};
+pub use self::{
+    link::{
+        GeneveFact, IpTunnelFact, IpvlanMode, LinkData, LinkFact, MacvlanMode, NetkitMode, OperState,
+        VlanFact, VxlanFact,
+    },
+    rule::{FwMark, PolicyTableFact, RuleFact},
+    sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
+};
 use crate::mac::Mac;
 
 /// One dump of everything the inventory needs from one network namespace.
@@ -22,6 +31,12 @@ pub struct Facts {
     pub addresses: Vec<AddressFact>,
     /// Unicast and blackhole routes of the main table.
     pub routes: Vec<RouteFact>,
+    /// Policy rules of both families.
+    #[serde(default)]
+    pub rules: Vec<RuleFact>,
+    /// Routes of the tables that a rule sends every packet to but those with a mark: where Calico keeps its WireGuard routes.
+    #[serde(default)]
+    pub policy_tables: Vec<PolicyTableFact>,
     /// Neighbours of tunnel devices.
     pub neighbours: Vec<NeighbourFact>,
     /// Forwarding database entries of tunnel devices (`AF_BRIDGE`, `NTF_SELF`).
@@ -30,54 +45,6 @@ pub struct Facts {
     pub wireguard: Vec<WireguardFact>,
     /// What could not be read, with the cause: a torn dump (`NLM_F_DUMP_INTR`), an unknown attribute size.
     pub problems: Vec<String>,
-}
-
-/// A link, from `RTM_NEWLINK`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkFact {
-    /// Interface index.
-    pub ifindex: u32,
-    /// Name. May hold anything but `/` and NUL; bytes that are no UTF-8 are replaced.
-    pub name: String,
-    /// `IFLA_INFO_KIND`: "vxlan", "veth"; absent on hardware.
-    pub kind: Option<String>,
-    /// `ARPHRD_*`: 1 for Ethernet, 65534 for none.
-    pub hardware_type: u16,
-    /// `IFLA_MTU`.
-    pub mtu: u32,
-    /// `IFLA_ADDRESS`, when it has 6 bytes.
-    pub mac: Option<Mac>,
-    /// `IFF_UP`.
-    pub up: bool,
-    /// `IFLA_LINK`: the device below, or a veth's other end (there the index may be of another namespace).
-    pub link: Option<u32>,
-    /// `IFLA_LINK_NETNSID`: set when `link` is an index of another namespace.
-    pub link_netns: Option<i32>,
-    /// `IFLA_MASTER`.
-    pub master: Option<u32>,
-    /// `IFLA_PARENT_DEV_NAME` (since Linux 5.14): the device behind it, such as a PCI address.
-    pub parent_device: Option<String>,
-    /// `IFLA_INFO_DATA` of a VXLAN device.
-    pub vxlan: Option<VxlanFact>,
-}
-
-/// `IFLA_INFO_DATA` of a VXLAN device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VxlanFact {
-    /// `IFLA_VXLAN_ID`; meaningless when `collect_metadata` is set.
-    pub vni: u32,
-    /// `IFLA_VXLAN_PORT`, host byte order.
-    pub port: u16,
-    /// `IFLA_VXLAN_LINK`: the underlay device, when fixed.
-    pub link: Option<u32>,
-    /// `IFLA_VXLAN_LOCAL` or `IFLA_VXLAN_LOCAL6`.
-    pub local: Option<IpAddr>,
-    /// `IFLA_VXLAN_GROUP` or `IFLA_VXLAN_GROUP6`: the default destination.
-    pub group: Option<IpAddr>,
-    /// `IFLA_VXLAN_COLLECT_METADATA`.
-    pub collect_metadata: bool,
-    /// `IFLA_VXLAN_LEARNING`.
-    pub learning: bool,
 }
 
 /// An address, from `RTM_NEWADDR`.
@@ -146,7 +113,7 @@ pub struct FdbFact {
     pub mac: Mac,
     /// `NDA_DST`: where frames to it go.
     pub destination: Option<IpAddr>,
-    /// Seconds since the entry was last used for sending (`NDA_CACHEINFO`).
+    /// Seconds since the entry was last used for sending, or since it was made (`ndm_used` of `NDA_CACHEINFO`).
     pub used_s: Option<u64>,
 }
 

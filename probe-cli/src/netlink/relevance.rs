@@ -52,7 +52,7 @@ pub(super) struct Relevance {
 impl Relevance {
     /// Starts anew from a dump of the links.
     pub(super) fn new(links: Vec<LinkFact>) -> Self {
-        let links = links.into_iter().map(|link| (link.ifindex, link)).collect();
+        let links = links.into_iter().map(|link| (link.ifindex, configured(link))).collect();
         Self { links, ..Self::default() }
     }
 
@@ -105,6 +105,7 @@ impl Relevance {
     }
 
     fn new_link(&mut self, link: LinkFact) -> bool {
+        let link = configured(link);
         match self.links.get(&link.ifindex) {
             Some(known) if *known == link => false,
             _ => {
@@ -134,6 +135,11 @@ impl Relevance {
             None => self.neighbours.remove(&key).is_some() || gone || fact.failed,
         }
     }
+}
+
+/// The link without what comes and goes by itself.
+fn configured(link: LinkFact) -> LinkFact {
+    LinkFact { oper_state: None, carrier: None, ..link }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 use super::{
     decode::{self, Frame, Neighbour, Problems},
     error::{DecodeError, NetlinkError},
-    facts::{AddressFact, Facts, LinkFact, RouteFact, WIREGUARD, WireguardFact},
+    facts::{AddressFact, Facts, LinkFact, PolicyTableFact, RouteFact, RuleFact, WIREGUARD, WireguardFact},
     socket::{Dump, DumpSocket, Request},
     wireguard,
 };
@@ -61,6 +61,17 @@ impl Source {
                 }
             }
         }
+        tokio::task::yield_now().await;
+        facts.rules = reading.or_note(&Request::new("policy rules", libc::RTM_GETRULE, 12), Table::rule);
+        for (table, family) in policy_tables(&facts.rules) {
+            let routes = reading.or_note(&table_request(table, family), |request, frame| {
+                Table::route_of(request, frame, table)
+            });
+            match facts.policy_tables.iter_mut().find(|found| found.table == table) {
+                Some(found) => found.routes.extend(routes),
+                None => facts.policy_tables.push(PolicyTableFact { table, routes }),
+            }
+        }
         facts.problems = reading.notes;
         facts.problems.extend(reading.problems.lines());
         tokio::task::yield_now().await;
@@ -81,6 +92,8 @@ impl Source {
     }
 }
 
+/// Policy tables that are read. Calico has one for each family, wg-quick one for each of its devices.
+const MOST_POLICY_TABLES: usize = 8;
 const AF_BRIDGE: u8 = 7;
 /// linux/neighbour.h; filters a dump by device, for neighbours since Linux 4.4 and with strict checking for the FDB.
 const NDA_IFINDEX: u16 = 8;
@@ -98,6 +111,29 @@ fn routes_request(table: &'static str, family: i32) -> Request {
     Request::new(table, libc::RTM_GETROUTE, 12).byte(0, family).byte(4, libc::RT_TABLE_MAIN)
 }
 
+/// Tables that a rule sends all packets to but those with a mark, with the rule's family; few, whoever made the rules.
+fn policy_tables(rules: &[RuleFact]) -> Vec<(u32, i32)> {
+    let mut tables = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.is_inverted && rule.mark.is_some()) {
+        let family = if rule.family == 6 { libc::AF_INET6 } else { libc::AF_INET };
+        let Some(table) = rule.table.filter(|&table| table != u32::from(libc::RT_TABLE_MAIN)) else {
+            continue;
+        };
+        if tables.len() < MOST_POLICY_TABLES && !tables.contains(&(table, family)) {
+            tables.push((table, family));
+        }
+    }
+    tables
+}
+
+/// Routes of one table, whose number may not fit `rtm_table`.
+fn table_request(table: u32, family: i32) -> Request {
+    let family = u8::try_from(family).unwrap_or(0);
+    Request::new("routes of a policy table", libc::RTM_GETROUTE, 12)
+        .byte(0, family)
+        .attribute(libc::RTA_TABLE, table)
+}
+
 /// How each table's messages are decoded.
 struct Table;
 
@@ -111,10 +147,18 @@ impl Table {
     }
 
     fn route(request: &Request, frame: &Frame<'_>) -> Result<Vec<RouteFact>, DecodeError> {
+        Self::route_of(request, frame, libc::RT_TABLE_MAIN.into())
+    }
+
+    fn route_of(request: &Request, frame: &Frame<'_>, table: u32) -> Result<Vec<RouteFact>, DecodeError> {
         // Without IPv6 in the kernel, a request for its routes is answered with those of every family.
         let family = request.body.first();
         let payload = wanted(frame, libc::RTM_NEWROUTE).filter(|payload| payload.first() == family);
-        Ok(payload.map(decode::routes).transpose()?.unwrap_or_default())
+        Ok(payload.map(|payload| decode::routes_of(payload, table)).transpose()?.unwrap_or_default())
+    }
+
+    fn rule(_: &Request, frame: &Frame<'_>) -> Result<Vec<RuleFact>, DecodeError> {
+        Ok(wanted(frame, libc::RTM_NEWRULE).map(decode::rule).transpose()?.flatten().into_iter().collect())
     }
 
     fn neighbour(_: &Request, frame: &Frame<'_>) -> Result<Vec<Neighbour>, DecodeError> {
@@ -199,10 +243,11 @@ fn whole<T>(
     Ok(last)
 }
 
-/// The kernel makes a routing table with its first route; before that, listing it is `ENOENT` (`inet_dump_fib`).
+/// The kernel makes a routing table with its first route; before that, listing it is `ENOENT` (`inet_dump_fib`). Rules
+/// are not supported where the kernel was built without any.
 fn is_empty_table(error: &NetlinkError) -> bool {
     let NetlinkError::Refused { source, .. } = error else { return false };
-    source.kind() == io::ErrorKind::NotFound
+    source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(libc::EOPNOTSUPP)
 }
 
 #[cfg(test)]

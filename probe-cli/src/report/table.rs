@@ -142,9 +142,9 @@ fn cost(model: &Model) -> String {
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
-        (TunnelKind::Wireguard, _) => String::new(),
-        (TunnelKind::Vxlan, None) => " any".to_owned(),
-        (TunnelKind::Vxlan, Some(vni)) => format!(" {vni}"),
+        (TunnelKind::Wireguard | TunnelKind::Ipip, _) => String::new(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any".to_owned(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" {vni}"),
     };
     format!("{} ({}{vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
 }

@@ -159,10 +159,11 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             key: PeerKey::Mac(peer_mac),
             node_address: Some(node(2)),
             pod_cidrs: Vec::new(),
+            last_tx_age_s: None,
             wireguard: None,
         }],
         pods: vec![Pod { name: Some("pod".to_owned()), addresses: vec![ours], ..Pod::default() }],
-        notes: Vec::new(),
+        ..Inventory::default()
     };
     let out = packets::frame((tunnel_mac, ours), (peer_mac, theirs))?;
     let back = packets::frame((peer_mac, theirs), (tunnel_mac, ours))?;

@@ -2,119 +2,12 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::*;
 use crate::{
-    inventory::{Mac, Peer, PeerKey, PodSource, Tunnel},
-    netlink::facts::{AddressFact, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, VxlanFact},
+    inventory::{Hole, Mac, Peer, PeerKey, PodSource, Tunnel, testdata::*},
+    netlink::facts::{LinkFact, RouteFact, VxlanFact},
     pods::facts::RegisteredPod,
 };
-
-const ETH0: u32 = 2;
-const FLANNEL: u32 = 3;
-const FLANNEL6: u32 = 4;
-
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn net(text: &str) -> IpNet {
-    text.parse().unwrap()
-}
-
-fn mac(last: u8) -> Mac {
-    Mac([0x0a, 0, 0, 0, 0, last])
-}
-
-fn ethernet(ifindex: u32, name: &str) -> LinkFact {
-    LinkFact { ifindex, name: name.to_owned(), hardware_type: 1, mtu: 1500, up: true, ..LinkFact::default() }
-}
-
-fn vxlan(ifindex: u32, name: &str, vxlan: VxlanFact) -> LinkFact {
-    let kind = Some("vxlan".to_owned());
-    LinkFact { kind, mtu: 1450, mac: Some(mac(1)), vxlan: Some(vxlan), ..ethernet(ifindex, name) }
-}
-
-fn pod_veth(ifindex: u32, name: &str) -> LinkFact {
-    LinkFact { kind: Some("veth".to_owned()), link: Some(2), link_netns: Some(0), ..ethernet(ifindex, name) }
-}
-
-fn address(ifindex: u32, text: &str) -> AddressFact {
-    AddressFact { ifindex, address: net(text), global: true }
-}
-
-fn route(destination: &str, gateway: Option<&str>, ifindex: u32) -> RouteFact {
-    RouteFact {
-        destination: net(destination),
-        gateway: gateway.map(ip),
-        ifindex: Some(ifindex),
-        kind: RouteType::Unicast,
-        metric: 0,
-        mtu: None,
-        source: None,
-        protocol: 3,
-    }
-}
-
-fn neighbour(ifindex: u32, address: &str, mac: Mac) -> NeighbourFact {
-    NeighbourFact { ifindex, address: ip(address), mac: Some(mac), permanent: true, failed: false }
-}
-
-fn fdb(ifindex: u32, mac: Mac, destination: &str) -> FdbFact {
-    FdbFact { ifindex, mac, destination: Some(ip(destination)), used_s: Some(1) }
-}
-
-/// A node with one NIC of both families and nothing else.
-fn node() -> Facts {
-    Facts {
-        links: vec![ethernet(1, "lo"), ethernet(ETH0, "eth0")],
-        addresses: vec![address(ETH0, "192.0.2.1/24"), address(ETH0, "2001:db8::1/64")],
-        routes: vec![
-            route("0.0.0.0/0", Some("192.0.2.254"), ETH0),
-            route("192.0.2.0/24", None, ETH0),
-            route("::/0", Some("2001:db8::fe"), ETH0),
-        ],
-        ..Facts::default()
-    }
-}
-
-fn flannel4(mut facts: Facts, peers: u8) -> Facts {
-    let data = VxlanFact {
-        vni: 1,
-        port: 8472,
-        link: Some(ETH0),
-        local: Some(ip("192.0.2.1")),
-        ..VxlanFact::default()
-    };
-    facts.links.push(vxlan(FLANNEL, "flannel.1", data));
-    facts.addresses.push(address(FLANNEL, "10.42.0.0/32"));
-    for n in 2..2 + peers {
-        let gateway = format!("10.42.{n}.0");
-        facts.routes.push(route(&format!("{gateway}/24"), Some(&gateway), FLANNEL));
-        facts.neighbours.push(neighbour(FLANNEL, &gateway, mac(n)));
-        facts.fdb.push(fdb(FLANNEL, mac(n), &format!("192.0.2.{n}")));
-    }
-    facts
-}
-
-fn flannel6(mut facts: Facts, peers: u8) -> Facts {
-    let data = VxlanFact {
-        vni: 1,
-        port: 8472,
-        link: Some(ETH0),
-        local: Some(ip("2001:db8::1")),
-        ..VxlanFact::default()
-    };
-    facts.links.push(LinkFact { mtu: 1430, ..vxlan(FLANNEL6, "flannel-v6.1", data) });
-    for n in 2..2 + peers {
-        let gateway = format!("fd42:0:0:{n}::");
-        facts.routes.push(route(&format!("{gateway}/64"), Some(&gateway), FLANNEL6));
-        facts.neighbours.push(neighbour(FLANNEL6, &gateway, mac(0x60 + n)));
-        facts.fdb.push(fdb(FLANNEL6, mac(0x60 + n), &format!("2001:db8::{n}")));
-    }
-    facts
-}
 
 fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
     Peer {
@@ -122,6 +15,7 @@ fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
         key: PeerKey::Mac(mac(last)),
         node_address: Some(ip(node)),
         pod_cidrs: cidrs.iter().map(|cidr| net(cidr)).collect(),
+        last_tx_age_s: Some(1),
         wireguard: None,
     }
 }
@@ -206,6 +100,7 @@ fn a_hand_made_tunnel_has_the_peers_it_learned() {
         assert_eq!(tunnel.underlay.as_ref().map(|underlay| underlay.ifindex), Some(ETH0), "by route");
         assert_eq!(inventory.peers, [peer(9, 9, remote, &[])]);
         assert_eq!(inventory.notes, Vec::<String>::new());
+        assert_eq!(inventory.holes, [], "it can ask around");
     }
 }
 
@@ -216,7 +111,8 @@ fn behind_the_only_remote_every_neighbour_is_a_peer() {
     facts.routes.push(route("10.99.0.0/16", Some("172.16.0.2"), 9));
     facts.routes.push(route("10.98.0.0/16", Some("172.16.0.3"), 9));
     let joined = of_kernel(&facts);
-    assert_eq!(joined.peers, [peer(9, 9, "192.0.2.9", &["10.99.0.0/16"])]);
+    let neighbour = Peer { last_tx_age_s: None, ..peer(9, 9, "192.0.2.9", &["10.99.0.0/16"]) };
+    assert_eq!(joined.peers, [neighbour], "nothing of its own is in the FDB");
     assert_eq!(joined.notes, Vec::<String>::new(), "it can ask for 172.16.0.3");
 
     facts.fdb.push(fdb(9, Mac::default(), "192.0.2.10"));
@@ -324,6 +220,21 @@ fn holes_become_notes() {
         [peer(FLANNEL, 2, "192.0.2.2", &[]), peer(FLANNEL, 4, "192.0.2.4", &[])],
         "what is in the FDB stays a peer; without an entry there is no node to send to"
     );
+    let tunnel = FLANNEL;
+    let without_neighbour =
+        |cidr, gateway| Hole::RouteWithoutNeighbour { tunnel, pod_cidr: net(cidr), gateway: ip(gateway) };
+    let without_route =
+        |last, node| Hole::FdbWithoutRoute { tunnel, mac: mac(last), node_address: Some(ip(node)) };
+    assert_eq!(
+        inventory.holes,
+        [
+            without_neighbour("10.42.2.0/24", "10.42.2.0"),
+            without_neighbour("10.42.4.0/24", "10.42.4.0"),
+            Hole::NeighbourWithoutFdb { tunnel, neighbour: ip("10.42.3.0"), mac: mac(3) },
+            without_route(2, "192.0.2.2"),
+            without_route(4, "192.0.2.4"),
+        ]
+    );
     let starts: Vec<_> = inventory.notes.iter().map(|note| note.split(';').next().unwrap()).collect();
     assert_eq!(
         starts,
@@ -370,11 +281,6 @@ fn one_vtep_mac_on_two_nodes_gives_a_note() {
 fn problems_of_the_source_come_first() {
     let facts = Facts { problems: vec!["links kept changing".to_owned()], ..Facts::default() };
     assert_eq!(of_kernel(&facts).notes, ["links kept changing"]);
-}
-
-/// The inventory of a node whose pods nobody names.
-fn of_kernel(facts: &Facts) -> Inventory {
-    inventory(facts, &PodFacts::default(), &[])
 }
 
 fn named(name: &str, address: &str, host_ifname: &str) -> RegisteredPod {
@@ -494,20 +400,23 @@ fn the_captured_node_joins() {
             ("ext0", None, None, "eth0", 0),
         ]
     );
+    let age = Some(521);
+    let flannel = |tunnel, last, node, cidr| Peer { last_tx_age_s: age, ..peer(tunnel, last, node, &[cidr]) };
     let p2p = Peer {
         tunnel: 5,
         key: PeerKey::Mac(Mac([2, 0, 0, 0, 0x77, 9])),
         node_address: Some(ip("192.0.2.9")),
         pod_cidrs: Vec::new(),
+        last_tx_age_s: age,
         wireguard: None,
     };
     let v6 = PeerKey::Mac(Mac([0x0a, 0, 0, 0, 6, 2]));
     assert_eq!(
         inventory.peers,
         [
-            peer(3, 2, "192.0.2.2", &["10.42.2.0/24"]),
-            peer(3, 3, "192.0.2.3", &["10.42.3.0/24"]),
-            Peer { key: v6, ..peer(4, 0, "2001:db8::2", &["fd42:0:0:2::/64"]) },
+            flannel(3, 2, "192.0.2.2", "10.42.2.0/24"),
+            flannel(3, 3, "192.0.2.3", "10.42.3.0/24"),
+            Peer { key: v6, ..flannel(4, 0, "2001:db8::2", "fd42:0:0:2::/64") },
             p2p,
         ]
     );

@@ -1,9 +1,9 @@
 //! `RTM_NEWLINK`: `struct ifinfomsg` and `IFLA_*`, as `rtnl_fill_ifinfo` writes them. Nothing about other messages.
 
-use super::{Attribute, Message};
+use super::{Attribute, Message, link_data};
 use crate::netlink::{
     error::DecodeError,
-    facts::{LinkFact, VxlanFact},
+    facts::{LinkData, LinkFact, OperState, VxlanFact},
 };
 
 // linux/if_link.h; libc has no IFLA_VXLAN_*.
@@ -43,6 +43,8 @@ pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, Decod
             libc::IFLA_LINK => link.link = Some(attribute.u32()?).filter(|&index| index != 0),
             libc::IFLA_LINK_NETNSID => link.link_netns = Some(attribute.i32()?),
             libc::IFLA_MASTER => link.master = Some(attribute.u32()?),
+            libc::IFLA_OPERSTATE => link.oper_state = oper_state(attribute.u8()?),
+            libc::IFLA_CARRIER => link.carrier = Some(attribute.u8()? != 0),
             IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
             libc::IFLA_LINKINFO => info = Some(attribute),
             libc::IFLA_WIRELESS => return Ok(None),
@@ -52,26 +54,51 @@ pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, Decod
     link.mtu = mtu.ok_or_else(|| message.missing("IFLA_MTU"))?;
     link.name = name.ok_or_else(|| message.missing("IFLA_IFNAME"))?;
     if let Some(info) = info {
-        (link.kind, link.vxlan) = link_info(&info)?;
+        let info = link_info(&info)?;
+        (link.kind, link.vxlan, link.data) = (info.kind, info.vxlan, info.data);
     }
     Ok(Some(link))
 }
 
-fn link_info(info: &Attribute<'_>) -> Result<(Option<String>, Option<VxlanFact>), DecodeError> {
-    let (mut kind, mut data) = (None, None);
+/// `IF_OPER_*`; none for a state that is not known here.
+fn oper_state(state: u8) -> Option<OperState> {
+    Some(match state {
+        0 => OperState::Unknown,
+        1 => OperState::NotPresent,
+        2 => OperState::Down,
+        3 => OperState::LowerLayerDown,
+        4 => OperState::Testing,
+        5 => OperState::Dormant,
+        6 => OperState::Up,
+        _ => return None,
+    })
+}
+
+#[derive(Default)]
+struct Info {
+    kind: Option<String>,
+    vxlan: Option<VxlanFact>,
+    data: Option<LinkData>,
+}
+
+fn link_info(info: &Attribute<'_>) -> Result<Info, DecodeError> {
+    let (mut found, mut data) = (Info::default(), None);
     for attribute in info.nested() {
         let attribute = attribute?;
         match attribute.kind {
-            libc::IFLA_INFO_KIND => kind = Some(attribute.text()),
+            libc::IFLA_INFO_KIND => found.kind = Some(attribute.text()),
             libc::IFLA_INFO_DATA => data = Some(attribute),
             _ => {}
         }
     }
-    let vxlan = match (kind.as_deref(), data) {
-        (Some("vxlan"), Some(data)) => Some(vxlan(&data)?),
-        _ => None,
-    };
-    Ok((kind, vxlan))
+    if let (Some(kind), Some(data)) = (found.kind.as_deref(), data) {
+        if kind == "vxlan" {
+            found.vxlan = Some(vxlan(&data)?);
+        } else {
+            found.data = link_data::link_data(kind, &data)?;
+        }
+    }
+    Ok(found)
 }
 
 /// As `vxlan_fill_info` writes it: addresses only when they are set.

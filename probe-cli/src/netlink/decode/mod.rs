@@ -8,9 +8,11 @@
 mod address;
 mod generic;
 mod link;
+mod link_data;
 mod namespace;
 mod neighbour;
 mod route;
+mod rule;
 mod vf;
 mod wireguard;
 
@@ -22,7 +24,8 @@ pub(super) use self::{
     link::link,
     namespace::nsid,
     neighbour::{Neighbour, neighbour},
-    route::routes,
+    route::{routes, routes_of},
+    rule::rule,
     vf::{link_counters, vf_list},
     wireguard::WireguardDevice,
 };

@@ -17,8 +17,14 @@ const NEXT_HOP_HEADER: usize = 8;
 /// `RTM_F_CLONED`: a cached exception, not a route that somebody configured.
 const RTM_F_CLONED: u32 = 0x200;
 
-/// The facts in `payload`: one per next hop, none for a route of another table or type than the inventory reads.
+/// The facts in `payload`, a route of the main table: see [`routes_of`].
 pub(in crate::netlink) fn routes(payload: &[u8]) -> Result<Vec<RouteFact>, DecodeError> {
+    routes_of(payload, u32::from(libc::RT_TABLE_MAIN))
+}
+
+/// The facts in `payload`: one per next hop, none for a route of another table or a type that the inventory does not
+/// read.
+pub(in crate::netlink) fn routes_of(payload: &[u8], wanted: u32) -> Result<Vec<RouteFact>, DecodeError> {
     let message = Message::new("RTM_NEWROUTE", payload, 12)?;
     let unspecified: IpAddr = match i32::from(message.u8(0)) {
         libc::AF_INET => Ipv4Addr::UNSPECIFIED.into(),
@@ -57,7 +63,7 @@ pub(in crate::netlink) fn routes(payload: &[u8]) -> Result<Vec<RouteFact>, Decod
             _ => {}
         }
     }
-    if table != u32::from(libc::RT_TABLE_MAIN) {
+    if table != wanted {
         return Ok(Vec::new());
     }
     let destination =

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::netlink::{
-    facts::{FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, VxlanFact},
+    facts::{FdbFact, LinkFact, NeighbourFact, OperState, RouteFact, RouteType, VxlanFact},
     testdata::{DUMPS, facts, messages},
 };
 
@@ -33,6 +33,8 @@ fn links_with_their_vxlan_data() {
             mtu: 1450,
             mac: Some(mac([0, 1], 0x0a)),
             up: true,
+            oper_state: Some(OperState::Unknown),
+            carrier: Some(true),
             link: None,
             link_netns: None,
             master: None,
@@ -46,6 +48,7 @@ fn links_with_their_vxlan_data() {
                 collect_metadata: false,
                 learning: false,
             }),
+            data: None,
         }
     );
     assert_eq!(link("flannel-v6.1").mtu, 1430);

@@ -38,9 +38,9 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, subject: Subject
 fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
-        (TunnelKind::Wireguard, _) => String::new(),
-        (TunnelKind::Vxlan, None) => " any VNI".to_owned(),
-        (TunnelKind::Vxlan, Some(vni)) => format!(" VNI {vni}"),
+        (TunnelKind::Wireguard | TunnelKind::Ipip, _) => String::new(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any VNI".to_owned(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" VNI {vni}"),
     };
     let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
     let state = if tunnel.up { "" } else { ", DOWN" };
@@ -66,8 +66,8 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let unsent = kinds.tx.unsent + kinds.rx.unsent;
     if unsent > 0 {
         let what = match tunnel.kind {
-            TunnelKind::Vxlan => "group frames",
-            TunnelKind::Wireguard => "packets",
+            TunnelKind::Vxlan | TunnelKind::Geneve => "group frames",
+            TunnelKind::Wireguard | TunnelKind::Ipip => "packets",
         };
         facts.push(("no peer", format!("{} {what} had nowhere to go", text::si(unsent as f64)), false));
     }

@@ -1,0 +1,235 @@
+//! What carries pods' packets to other nodes: which system made it, and how that is known. By link kind, VNI, port, addresses
+//! and routes; a name may support that, and alone decides nothing but that something is likely.
+//!
+//! Here are the types and the order of the steps. Each kind of device has its file with fingerprints, and
+//! `dataplane/left_over.rs` says which of several planes carries nothing any more. No files: what was configured is known
+//! elsewhere.
+
+mod direct;
+mod ground;
+mod ip_tunnel;
+mod left_over;
+mod vxlan;
+mod wireguard;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use self::ground::{Ground, Judged};
+use super::{Inventory, TunnelKind, index::Index};
+
+/// Who made a data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// flannel with Calico's pod interfaces and policy: RKE2's default.
+    Canal,
+    /// flannel as RKE2's chart `rke2-flannel` sets it up: VNI 4096, port 4789.
+    Rke2Flannel,
+    /// flannel: k3s' own, or one whose pods do not tell whether it is Canal's.
+    Flannel,
+    /// Calico.
+    Calico,
+    /// Calico with its eBPF data plane.
+    CalicoEbpf,
+    /// Cilium.
+    Cilium,
+    /// Nothing that is known here.
+    Unknown,
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Canal => "Canal",
+            Self::Rke2Flannel => "rke2-flannel",
+            Self::Flannel => "flannel",
+            Self::Calico => "Calico",
+            Self::CalicoEbpf => "Calico eBPF",
+            Self::Cilium => "Cilium",
+            Self::Unknown => "an overlay of unknown origin",
+        })
+    }
+}
+
+/// What a data plane wraps packets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encapsulation {
+    /// VXLAN.
+    Vxlan,
+    /// WireGuard.
+    Wireguard,
+    /// IP in IP.
+    Ipip,
+    /// Geneve.
+    Geneve,
+    /// Nothing: pod networks are routed to the other nodes (flannel's host-gw, Calico's and Cilium's native routing).
+    None,
+}
+
+impl fmt::Display for Encapsulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vxlan => "VXLAN",
+            Self::Wireguard => "WireGuard",
+            Self::Ipip => "IP in IP",
+            Self::Geneve => "Geneve",
+            Self::None => "no encapsulation",
+        })
+    }
+}
+
+impl From<TunnelKind> for Encapsulation {
+    fn from(kind: TunnelKind) -> Self {
+        match kind {
+            TunnelKind::Vxlan => Self::Vxlan,
+            TunnelKind::Wireguard => Self::Wireguard,
+            TunnelKind::Ipip => Self::Ipip,
+            TunnelKind::Geneve => Self::Geneve,
+        }
+    }
+}
+
+/// How sure it is who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// Nothing else makes what was found.
+    Certain,
+    /// It is the system's habit, but something else could have made it.
+    Likely,
+}
+
+/// What carries pods' packets to other nodes, or once did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPlane {
+    /// Who made it.
+    pub system: System,
+    /// What it wraps packets in.
+    pub encapsulation: Encapsulation,
+    /// How sure that is; none for an overlay of unknown origin.
+    pub certainty: Option<Certainty>,
+    /// What it was known by, in words. Names of devices are in them as they are: escape before showing.
+    pub evidence: Vec<String>,
+    /// Its devices, by interface index: tunnels, or NICs where nothing is wrapped.
+    pub devices: Vec<PlaneDevice>,
+}
+
+impl DataPlane {
+    /// Families of the pod networks that it carries: 4, 6 or both; empty when no route and no peer tells.
+    pub fn families(&self) -> Vec<u8> {
+        let mut families: Vec<u8> =
+            self.devices.iter().flat_map(|device| &device.families).copied().collect();
+        families.sort_unstable();
+        families.dedup();
+        families
+    }
+
+    /// None of its devices carries anything any more, or should not.
+    pub fn is_left_over(&self) -> bool {
+        !self.devices.is_empty() && self.devices.iter().all(|device| device.left_over.is_some())
+    }
+}
+
+/// A device of a data plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaneDevice {
+    /// Interface index.
+    pub ifindex: u32,
+    /// Interface name; escape before showing.
+    pub name: String,
+    /// Families of the pod networks that it carries.
+    pub families: Vec<u8>,
+    /// Remote nodes that it knows; none when the kernel's tables do not tell, as with Cilium, or may not be read.
+    pub peers: Option<usize>,
+    /// Routes that lead to other nodes' pods by it.
+    pub routes: usize,
+    /// Why it looks left over from another configuration.
+    pub left_over: Option<LeftOver>,
+    /// A device that takes some of its packets.
+    pub bypassed: Option<Bypass>,
+}
+
+/// Why a device looks left over. Names of devices are as they are: escape before showing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum LeftOver {
+    /// It leads nowhere, while another device leads to pod networks.
+    Idle {
+        /// The other device.
+        carried_by: String,
+    },
+    /// Its routes are more specific than the one of a WireGuard device, and so take packets that would be encrypted: what
+    /// remains of VXLAN when flannel was switched to WireGuard, or of nodes that were not switched yet.
+    MoreSpecific {
+        /// The WireGuard device.
+        than: String,
+        /// Routes that are.
+        routes: usize,
+        /// Of those, to networks that the WireGuard device has a peer for, so that they need not be.
+        with_peer: usize,
+    },
+}
+
+/// A device that takes packets of another one by more specific routes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bypass {
+    /// Name of the device that takes them; escape before showing.
+    pub by: String,
+    /// Its routes that do.
+    pub routes: usize,
+    /// Of those, to networks that the bypassed device has a peer for.
+    pub with_peer: usize,
+}
+
+/// All data planes, those of one system and encapsulation together, by system. An overlay of unknown origin is a plane for
+/// each of its devices. `inventory` has everything else already.
+pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> Vec<DataPlane> {
+    let ground = Ground::new(index, inventory);
+    let mut found: Vec<Judged> = Vec::new();
+    for tunnel in inventory.tunnels.iter().chain(&inventory.other_tunnels) {
+        found.push(match tunnel.kind {
+            TunnelKind::Vxlan => vxlan::judge(&ground, tunnel),
+            TunnelKind::Wireguard => wireguard::judge(&ground, tunnel),
+            TunnelKind::Ipip | TunnelKind::Geneve => ip_tunnel::judge(&ground, tunnel),
+        });
+    }
+    found.extend(direct::judge(&ground));
+    left_over::mark(&ground, &mut found);
+    merged(found)
+}
+
+fn merged(found: Vec<Judged>) -> Vec<DataPlane> {
+    let mut planes: Vec<DataPlane> = Vec::new();
+    for judged in found {
+        let same = planes.iter_mut().find(|plane| {
+            plane.system != System::Unknown
+                && (plane.system, plane.encapsulation) == (judged.system, judged.encapsulation)
+        });
+        let Some(plane) = same else {
+            planes.push(DataPlane {
+                system: judged.system,
+                encapsulation: judged.encapsulation,
+                certainty: judged.certainty,
+                evidence: judged.evidence,
+                devices: vec![judged.device],
+            });
+            continue;
+        };
+        plane.certainty = plane.certainty.min(judged.certainty);
+        for words in judged.evidence {
+            if !plane.evidence.contains(&words) {
+                plane.evidence.push(words);
+            }
+        }
+        plane.devices.push(judged.device);
+        plane.devices.sort_by_key(|device| device.ifindex);
+    }
+    planes.sort_by_key(|plane| (plane.is_left_over(), plane.system, plane.encapsulation));
+    planes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Fingerprints of data planes that wrap nothing: routes to other nodes' pod networks by way of the nodes themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Certainty::{Certain, Likely},
+    Encapsulation, PlaneDevice, System,
+    ground::{Ground, Judged},
+};
+use crate::{
+    inventory::{
+        TunnelKind,
+        index::family,
+        node::{CALICO_PROTOCOLS, siblings},
+    },
+    netlink::facts::RouteFact,
+};
+
+/// One for each NIC and system.
+pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
+    let mut found: BTreeMap<(u32, System), Vec<&RouteFact>> = BTreeMap::new();
+    for own in &ground.inventory.node.pod_cidrs {
+        for route in siblings(ground.index, own.cidr) {
+            let Some(ifindex) = route.ifindex else { continue };
+            let system = if CALICO_PROTOCOLS.contains(&route.protocol) {
+                System::Calico
+            } else if ground.cilium_host.is_some() {
+                System::Cilium
+            } else {
+                ground.flannel().0
+            };
+            let routes = found.entry((ifindex, system)).or_default();
+            if !routes.contains(&route) {
+                routes.push(route);
+            }
+        }
+    }
+    let mut judged: Vec<Judged> = found
+        .into_iter()
+        .filter_map(|((ifindex, system), routes)| {
+            let link = ground.index.link(ifindex)?;
+            let name = &link.name;
+            let mut evidence = vec![format!(
+                "{} pod networks beside the node's own are routed by {name} to other nodes",
+                routes.len()
+            )];
+            let certainty = match system {
+                System::Calico => {
+                    evidence.push("the routes are Calico's".to_owned());
+                    Certain
+                }
+                System::Cilium => {
+                    evidence.extend(cilium(ground));
+                    Likely
+                }
+                _ => {
+                    evidence.push(ground.flannel().1);
+                    Likely
+                }
+            };
+            let gateways: BTreeSet<_> = routes.iter().filter_map(|route| route.gateway).collect();
+            let families: BTreeSet<u8> =
+                routes.iter().map(|route| family(route.destination.addr())).collect();
+            Some(Judged {
+                system,
+                encapsulation: Encapsulation::None,
+                certainty: Some(certainty),
+                evidence,
+                device: PlaneDevice {
+                    ifindex,
+                    name: name.clone(),
+                    families: families.into_iter().collect(),
+                    peers: Some(gateways.len()),
+                    routes: routes.len(),
+                    left_over: None,
+                    bypassed: None,
+                },
+            })
+        })
+        .collect();
+    // Cilium without a tunnel, on the only node or with routes that somebody else knows.
+    let mut tunnels = ground.inventory.tunnels.iter().chain(&ground.inventory.other_tunnels);
+    let has_tunnel = tunnels
+        .any(|tunnel| tunnel.external && matches!(tunnel.kind, TunnelKind::Vxlan | TunnelKind::Geneve));
+    if let Some(host) = ground.cilium_host
+        && !has_tunnel
+        && judged.is_empty()
+    {
+        judged.push(Judged {
+            system: System::Cilium,
+            encapsulation: Encapsulation::None,
+            certainty: Some(Likely),
+            evidence: cilium(ground).into_iter().collect(),
+            device: PlaneDevice {
+                ifindex: host.ifindex,
+                name: host.name.clone(),
+                families: Vec::new(),
+                peers: None,
+                routes: 0,
+                left_over: None,
+                bypassed: None,
+            },
+        });
+    }
+    judged
+}
+
+fn cilium(ground: &Ground<'_>) -> Option<String> {
+    let host = ground.cilium_host?;
+    Some(format!("pod networks are routed by veth {} to its own address", host.name))
+}

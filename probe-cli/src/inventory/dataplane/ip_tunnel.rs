@@ -1,0 +1,56 @@
+//! Fingerprints of IP-in-IP and Geneve devices.
+
+use super::{
+    Certainty::{Certain, Likely},
+    System,
+    ground::{Ground, Judged, Verdict},
+};
+use crate::inventory::{Tunnel, TunnelKind};
+
+pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
+    let verdict = match tunnel.kind {
+        TunnelKind::Geneve => geneve(ground, tunnel),
+        _ => ipip(ground, tunnel),
+    };
+    verdict.of(ground, tunnel)
+}
+
+fn ipip(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
+    let name = &tunnel.name;
+    let mut evidence = vec![format!("{name} is an IP-in-IP device")];
+    let calico = ground.calico_routes(tunnel.ifindex);
+    if calico > 0 {
+        evidence.push(format!("{calico} routes by {name} are Calico's"));
+        return Verdict::new(System::Calico, Certain, evidence);
+    }
+    if let Some(block) = ground.calico_block(tunnel) {
+        evidence.push(format!("its address is in the node's block {block}, a blackhole route of Calico"));
+        return Verdict::new(System::Calico, Certain, evidence);
+    }
+    if let Some(base) = ground.based_on(tunnel) {
+        evidence.push(format!("{name} has the first address of the node's pod network {base}"));
+        let (system, words) = ground.flannel();
+        evidence.push(words);
+        return Verdict::new(system, Certain, evidence);
+    }
+    Verdict::unknown(evidence)
+}
+
+fn geneve(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
+    let name = &tunnel.name;
+    let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
+    if !tunnel.external {
+        return Verdict::unknown(vec![format!("{name} is a Geneve device{port}")]);
+    }
+    let mut evidence =
+        vec![format!("{name} is a Geneve device whose destination comes with each packet{port}")];
+    if let Some(host) = ground.cilium_host {
+        evidence.push(format!("pod networks are routed by veth {} to its own address", host.name));
+        return Verdict::new(System::Cilium, Certain, evidence);
+    }
+    if name.starts_with("cilium_") {
+        evidence.push("its name is Cilium's; no route of Cilium is there".to_owned());
+        return Verdict::new(System::Cilium, Likely, evidence);
+    }
+    Verdict::unknown(evidence)
+}

@@ -1,0 +1,104 @@
+//! Which of several data planes carries nothing any more, or takes what another one should have.
+
+use ipnet::IpNet;
+
+use super::{
+    Bypass, Certainty, Encapsulation, LeftOver, System,
+    ground::{Ground, Judged},
+};
+
+/// Marks the devices.
+pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
+    bypasses(ground, found);
+    let carriers: Vec<(u32, String, Vec<u8>)> = found
+        .iter()
+        .filter(|judged| carries(judged))
+        .map(|judged| (judged.device.ifindex, judged.device.name.clone(), judged.device.families.clone()))
+        .collect();
+    for judged in found.iter_mut().filter(|judged| is_idle(judged)) {
+        let device = &mut judged.device;
+        // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
+        let outer = |ifindex| {
+            let mut tunnels = ground.inventory.tunnels.iter().chain(&ground.inventory.other_tunnels);
+            tunnels.find(|tunnel| tunnel.ifindex == ifindex).and_then(|tunnel| tunnel.outer_family)
+        };
+        let family = device.families.first().copied().or_else(|| outer(device.ifindex));
+        let by_other = carriers.iter().find(|(ifindex, _, families)| {
+            *ifindex != device.ifindex
+                && family.is_none_or(|family| families.is_empty() || families.contains(&family))
+        });
+        if let Some((_, name, _)) = by_other {
+            device.left_over = Some(LeftOver::Idle { carried_by: name.clone() });
+        }
+    }
+}
+
+/// It leads to other nodes' pods, as far as the kernel's tables tell.
+fn carries(judged: &Judged) -> bool {
+    let device = &judged.device;
+    match judged.encapsulation {
+        Encapsulation::Wireguard => device.peers != Some(0) && device.routes > 0,
+        _ => device.routes > 0 || is_certain_cilium(judged),
+    }
+}
+
+/// It leads nowhere: no peer, and no route, which WireGuard has even without peers.
+fn is_idle(judged: &Judged) -> bool {
+    let device = &judged.device;
+    let no_peer = device.peers.is_none_or(|peers| peers == 0);
+    match judged.encapsulation {
+        Encapsulation::None => false,
+        Encapsulation::Wireguard => device.peers == Some(0),
+        _ => no_peer && device.routes == 0 && !is_certain_cilium(judged),
+    }
+}
+
+/// Cilium's destinations are in no table of the kernel.
+fn is_certain_cilium(judged: &Judged) -> bool {
+    judged.system == System::Cilium && judged.certainty == Some(Certainty::Certain)
+}
+
+/// VXLAN and other routes that are more specific than that of a WireGuard device with peers.
+fn bypasses(ground: &Ground<'_>, found: &mut [Judged]) {
+    let is_wireguard = |judged: &&Judged| judged.encapsulation == Encapsulation::Wireguard;
+    let wide: Vec<(u32, String, Vec<IpNet>)> = found
+        .iter()
+        .filter(is_wireguard)
+        .filter(|judged| carries(judged))
+        .map(|judged| {
+            let device = &judged.device;
+            let routes = ground.routes(device.ifindex).filter(|route| route.gateway.is_none());
+            (device.ifindex, device.name.clone(), routes.map(|route| route.destination).collect())
+        })
+        .collect();
+    let mut taken: Vec<(u32, Bypass)> = Vec::new();
+    for judged in found
+        .iter_mut()
+        .filter(|judged| !matches!(judged.encapsulation, Encapsulation::Wireguard | Encapsulation::None))
+    {
+        for (wireguard, name, wide) in &wide {
+            let specific: Vec<IpNet> = ground
+                .routes(judged.device.ifindex)
+                .map(|route| route.destination)
+                .filter(|route| {
+                    wide.iter().any(|wide| wide.contains(route) && wide.prefix_len() < route.prefix_len())
+                })
+                .collect();
+            if specific.is_empty() {
+                continue;
+            }
+            let peers = ground.inventory.peers.iter().filter(|peer| peer.tunnel == *wireguard);
+            let allowed: Vec<IpNet> = peers.flat_map(|peer| peer.pod_cidrs.iter().copied()).collect();
+            let routes = specific.len();
+            let with_peer =
+                specific.iter().filter(|route| allowed.iter().any(|net| net.contains(*route))).count();
+            taken.push((*wireguard, Bypass { by: judged.device.name.clone(), routes, with_peer }));
+            judged.device.left_over = Some(LeftOver::MoreSpecific { than: name.clone(), routes, with_peer });
+        }
+    }
+    for (wireguard, bypass) in taken {
+        if let Some(judged) = found.iter_mut().find(|judged| judged.device.ifindex == wireguard) {
+            judged.device.bypassed = Some(bypass);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The node itself, as its tables show it: its own pod networks, its addresses, its default routes. No tunnels, no peers.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Pod, Tunnel,
+    index::{Index, family},
+};
+use crate::netlink::facts::{LinkFact, RouteFact, RouteType};
+
+/// `rtm_protocol` of routes that Calico writes: its agent felix, and BIRD.
+pub(super) const CALICO_PROTOCOLS: [u8; 2] = [80, 12];
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// The pod networks of this node, every family, and how each is known.
+    pub pod_cidrs: Vec<OwnPodCidr>,
+    /// Its own addresses: of NICs, bonds and the like, not of tunnels, pods' bridges or dummies.
+    pub addresses: Vec<NodeAddress>,
+    /// Default routes of the main table, the preferred first; one for each next hop.
+    pub default_routes: Vec<DefaultRoute>,
+}
+
+/// A pod network of this node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnPodCidr {
+    /// The network.
+    pub cidr: IpNet,
+    /// How it is known.
+    pub source: PodCidrSource,
+}
+
+/// How an own pod network is known, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodCidrSource {
+    /// A blackhole route that a tunnel's or a pod's address lies in: flannel's `--ip-blackhole-route`, or one of Calico's
+    /// blocks.
+    BlackholeRoute,
+    /// The network of a bridge that pods are ports of.
+    Bridge,
+    /// The route by which Cilium's host device leads to this node's pods.
+    HostRoute,
+    /// The tunnel device's address, which is the network's first; the length is that of the other nodes' networks.
+    TunnelAddress,
+}
+
+/// An address of the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeAddress {
+    /// Interface name; escape before showing.
+    pub interface: String,
+    /// Address and prefix length.
+    pub address: IpNet,
+}
+
+/// A default route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultRoute {
+    /// 4 or 6.
+    pub family: u8,
+    /// Next hop; none for a route onto the link itself.
+    pub gateway: Option<IpAddr>,
+    /// Name of the device that it leaves by, where that is there; escape before showing.
+    pub interface: Option<String>,
+    /// `RTA_PRIORITY`; the smallest wins.
+    pub metric: u32,
+}
+
+/// What the tables say of the node.
+pub(super) fn this_node(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Node {
+    let pod_cidrs = own_pod_cidrs(index, tunnels, pods);
+    Node { addresses: addresses(index, &pod_cidrs), default_routes: default_routes(index), pod_cidrs }
+}
+
+/// Own pod networks, sorted. A network inside another that is known is not named again.
+fn own_pod_cidrs(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Vec<OwnPodCidr> {
+    let bases = || tunnels.iter().flat_map(|tunnel| &tunnel.addresses).filter(|address| is_single(**address));
+    let mut found: Vec<OwnPodCidr> = Vec::new();
+    let mut add = |cidr: IpNet, source| {
+        if !found.iter().any(|known| known.cidr.contains(&cidr)) {
+            found.push(OwnPodCidr { cidr, source });
+        }
+    };
+    let blackholes: Vec<&RouteFact> = index
+        .facts
+        .routes
+        .iter()
+        .filter(|route| route.kind == RouteType::Blackhole && route.destination.prefix_len() > 0)
+        .collect();
+    let inside = bases().map(IpNet::addr).chain(pods.iter().flat_map(|pod| &pod.addresses).copied());
+    let mut networks: BTreeSet<IpNet> = inside
+        .filter_map(|address| {
+            let around = blackholes.iter().filter(|route| route.destination.contains(&address));
+            around.map(|route| route.destination).max_by_key(IpNet::prefix_len)
+        })
+        .collect();
+    // A node without tunnels and pods is known by its neighbours: networks beside its own, routed to other nodes.
+    networks.extend(
+        blackholes.iter().map(|route| route.destination).filter(|own| siblings(index, *own).next().is_some()),
+    );
+    networks.extend(
+        blackholes
+            .iter()
+            .filter(|route| CALICO_PROTOCOLS.contains(&route.protocol))
+            .map(|route| route.destination),
+    );
+    for cidr in networks {
+        add(cidr, PodCidrSource::BlackholeRoute);
+    }
+    let based = |network: IpNet| {
+        bases().any(|base| base.addr() == network.network()) || siblings(index, network).next().is_some()
+    };
+    for (_, network) in bridge_networks(index).filter(|(_, network)| based(*network)) {
+        add(network, PodCidrSource::Bridge);
+    }
+    for route in index.facts.routes.iter().filter(|route| is_by_own_address(index, route)) {
+        if route.gateway.is_some_and(|gateway| route.destination.contains(&gateway)) {
+            add(route.destination, PodCidrSource::HostRoute);
+        }
+    }
+    for tunnel in tunnels {
+        let lengths: BTreeSet<u8> = index
+            .routes(tunnel.ifindex)
+            .iter()
+            .filter(|route| route.gateway == Some(route.destination.network()))
+            .map(|route| route.destination.prefix_len())
+            .collect();
+        let [length] = lengths.iter().copied().collect::<Vec<_>>()[..] else { continue };
+        for base in tunnel.addresses.iter().filter(|address| is_single(**address)) {
+            let network = IpNet::new(base.addr(), length).ok().filter(|net| net.network() == base.addr());
+            if let Some(network) = network {
+                add(network, PodCidrSource::TunnelAddress);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Routes to networks beside `own`, by way of another node on a NIC: host-gw.
+pub(super) fn siblings<'i>(index: &'i Index<'_>, own: IpNet) -> impl Iterator<Item = &'i RouteFact> {
+    // A cluster's network has room for some hundred nodes' networks: as /16 and /24, or /48 and /64.
+    let room = if own.addr().is_ipv4() { 8 } else { 16 };
+    let cluster = IpNet::new(own.addr(), own.prefix_len().saturating_sub(room)).ok();
+    index.below().iter().copied().filter(move |route| {
+        route.kind == RouteType::Unicast
+            && route.gateway.is_some_and(|gateway| !own.contains(&gateway))
+            && route.destination.prefix_len() == own.prefix_len()
+            && route.destination != own
+            && own.prefix_len() >= 16
+            && cluster.is_some_and(|cluster| cluster.contains(&route.destination))
+            && !is_by_own_address(index, route)
+    })
+}
+
+/// By way of an address that the device itself has. Cilium leads to pods so, by its host device.
+pub(super) fn is_by_own_address(index: &Index<'_>, route: &RouteFact) -> bool {
+    let (Some(gateway), Some(ifindex)) = (route.gateway, route.ifindex) else { return false };
+    route.kind == RouteType::Unicast
+        && index.addresses(ifindex).iter().any(|own| own.address.addr() == gateway)
+}
+
+/// Bridges, each with the networks of its addresses.
+pub(super) fn bridge_networks<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (&'i LinkFact, IpNet)> {
+    let bridges = index.facts.links.iter().filter(|link| link.kind.as_deref() == Some("bridge"));
+    bridges.flat_map(|link| {
+        let networks = index.addresses(link.ifindex).iter().map(|fact| fact.address);
+        networks.filter(|address| !is_single(*address)).map(move |address| (link, address.trunc()))
+    })
+}
+
+/// A /32 or /128.
+pub(super) fn is_single(address: IpNet) -> bool {
+    address.prefix_len() == address.max_prefix_len()
+}
+
+fn addresses(index: &Index<'_>, own: &[OwnPodCidr]) -> Vec<NodeAddress> {
+    let of_node = |link: &LinkFact| {
+        // A dummy holds the addresses of services (kube-ipvs0, nodelocaldns).
+        link.hardware_type != libc::ARPHRD_LOOPBACK
+            && !super::index::is_tunnel(link)
+            && !matches!(link.kind.as_deref(), Some("dummy" | "ipip" | "ip6tnl" | "sit" | "geneve"))
+    };
+    let addresses = index.facts.addresses.iter().filter(|fact| fact.global);
+    addresses
+        .filter(|fact| !own.iter().any(|own| own.cidr.contains(&fact.address.addr())))
+        .filter_map(|fact| {
+            let link = index.link(fact.ifindex).filter(|link| of_node(link))?;
+            Some(NodeAddress { interface: link.name.clone(), address: fact.address })
+        })
+        .collect()
+}
+
+fn default_routes(index: &Index<'_>) -> Vec<DefaultRoute> {
+    let is_default =
+        |route: &&RouteFact| route.destination.prefix_len() == 0 && route.kind == RouteType::Unicast;
+    let mut routes: Vec<DefaultRoute> = index
+        .facts
+        .routes
+        .iter()
+        .filter(is_default)
+        .map(|route| DefaultRoute {
+            family: family(route.destination.addr()),
+            gateway: route.gateway,
+            interface: route.ifindex.and_then(|ifindex| index.link(ifindex)).map(|link| link.name.clone()),
+            metric: route.metric,
+        })
+        .collect();
+    routes.sort_by_key(|route| (route.family, route.metric));
+    routes
+}

@@ -1,0 +1,129 @@
+//! `IFLA_INFO_DATA` of kinds other than VXLAN, as each kind's `fill_info` writes it.
+
+use std::net::IpAddr;
+
+use super::Attribute;
+use crate::netlink::{
+    error::DecodeError,
+    facts::{GeneveFact, IpTunnelFact, IpvlanMode, LinkData, MacvlanMode, NetkitMode, VlanFact},
+};
+
+// linux/if_tunnel.h.
+const IFLA_IPTUN_LINK: u16 = 1;
+const IFLA_IPTUN_LOCAL: u16 = 2;
+const IFLA_IPTUN_REMOTE: u16 = 3;
+const IFLA_IPTUN_COLLECT_METADATA: u16 = 19;
+// linux/if_link.h.
+const IFLA_GENEVE_ID: u16 = 1;
+const IFLA_GENEVE_REMOTE: u16 = 2;
+const IFLA_GENEVE_PORT: u16 = 5;
+const IFLA_GENEVE_COLLECT_METADATA: u16 = 6;
+const IFLA_GENEVE_REMOTE6: u16 = 7;
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_VLAN_PROTOCOL: u16 = 5;
+const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_IPVLAN_MODE: u16 = 1;
+const IFLA_NETKIT_MODE: u16 = 5;
+/// linux/if_ether.h: 802.1ad.
+const ETH_P_8021AD: u16 = 0x88a8;
+
+/// What is read of a kind's data; none for a kind of which nothing is.
+pub(super) fn link_data(kind: &str, data: &Attribute<'_>) -> Result<Option<LinkData>, DecodeError> {
+    Ok(Some(match kind {
+        "ipip" | "ip6tnl" => LinkData::IpTunnel(ip_tunnel(data)?),
+        "geneve" => LinkData::Geneve(geneve(data)?),
+        "vlan" => LinkData::Vlan(vlan(data)?),
+        "macvlan" | "macvtap" => LinkData::Macvlan(value(data, IFLA_MACVLAN_MODE)?.and_then(macvlan_mode)),
+        "ipvlan" | "ipvtap" => LinkData::Ipvlan(value(data, IFLA_IPVLAN_MODE)?.and_then(ipvlan_mode)),
+        "netkit" => LinkData::Netkit(value(data, IFLA_NETKIT_MODE)?.and_then(netkit_mode)),
+        _ => return Ok(None),
+    }))
+}
+
+/// `ipip_fill_info`: addresses always, all zero when they are not set; what collects metadata as a flag.
+fn ip_tunnel(data: &Attribute<'_>) -> Result<IpTunnelFact, DecodeError> {
+    let set = |address: IpAddr| Some(address).filter(|address| !address.is_unspecified());
+    let mut tunnel = IpTunnelFact::default();
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            IFLA_IPTUN_LINK => tunnel.link = Some(attribute.u32()?).filter(|&index| index != 0),
+            IFLA_IPTUN_LOCAL => tunnel.local = set(attribute.ip()?),
+            IFLA_IPTUN_REMOTE => tunnel.remote = set(attribute.ip()?),
+            IFLA_IPTUN_COLLECT_METADATA => tunnel.collect_metadata = true,
+            _ => {}
+        }
+    }
+    Ok(tunnel)
+}
+
+/// `geneve_fill_info`: a remote of a device that collects metadata is never set.
+fn geneve(data: &Attribute<'_>) -> Result<GeneveFact, DecodeError> {
+    let mut geneve = GeneveFact::default();
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            IFLA_GENEVE_ID => geneve.vni = attribute.u32()?,
+            IFLA_GENEVE_PORT => geneve.port = attribute.u16_be()?,
+            IFLA_GENEVE_REMOTE | IFLA_GENEVE_REMOTE6 => {
+                geneve.remote = Some(attribute.ip()?).filter(|address| !address.is_unspecified());
+            }
+            IFLA_GENEVE_COLLECT_METADATA => geneve.collect_metadata = true,
+            _ => {}
+        }
+    }
+    Ok(geneve)
+}
+
+fn vlan(data: &Attribute<'_>) -> Result<VlanFact, DecodeError> {
+    let mut vlan = VlanFact::default();
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            IFLA_VLAN_ID => vlan.id = attribute.u16()?,
+            IFLA_VLAN_PROTOCOL => vlan.is_qinq = attribute.u16_be()? == ETH_P_8021AD,
+            _ => {}
+        }
+    }
+    Ok(vlan)
+}
+
+/// The number in the attribute of this kind. IPVLAN's mode has 16 bits, the others' 32.
+fn value(data: &Attribute<'_>, kind: u16) -> Result<Option<u32>, DecodeError> {
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        if attribute.kind == kind {
+            let value = attribute.u16().map(u32::from).or_else(|_short| attribute.u32())?;
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn macvlan_mode(mode: u32) -> Option<MacvlanMode> {
+    Some(match mode {
+        1 => MacvlanMode::Private,
+        2 => MacvlanMode::Vepa,
+        4 => MacvlanMode::Bridge,
+        8 => MacvlanMode::Passthru,
+        16 => MacvlanMode::Source,
+        _ => return None,
+    })
+}
+
+fn ipvlan_mode(mode: u32) -> Option<IpvlanMode> {
+    Some(match mode {
+        0 => IpvlanMode::L2,
+        1 => IpvlanMode::L3,
+        2 => IpvlanMode::L3s,
+        _ => return None,
+    })
+}
+
+fn netkit_mode(mode: u32) -> Option<NetkitMode> {
+    Some(match mode {
+        0 => NetkitMode::L2,
+        1 => NetkitMode::L3,
+        _ => return None,
+    })
+}

@@ -1,0 +1,38 @@
+//! What rtnetlink says of policy rules, and of the tables that they send packets to.
+
+use serde::{Deserialize, Serialize};
+
+use super::RouteFact;
+
+/// A policy rule, from `RTM_NEWRULE`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFact {
+    /// 4 or 6.
+    pub family: u8,
+    /// `FRA_PRIORITY`: the smallest is asked first.
+    pub priority: u32,
+    /// `FRA_FWMARK` and `FRA_FWMASK`: the packets it is for; none for all.
+    pub mark: Option<FwMark>,
+    /// `FIB_RULE_INVERT`: it is for all others.
+    pub is_inverted: bool,
+    /// The table that it sends packets to; none when it does something else.
+    pub table: Option<u32>,
+}
+
+/// A packet mark and which of its bits count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FwMark {
+    /// The mark.
+    pub value: u32,
+    /// The bits that count.
+    pub mask: u32,
+}
+
+/// The routes of one table other than the main one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyTableFact {
+    /// Its number.
+    pub table: u32,
+    /// Unicast and blackhole routes, of both families.
+    pub routes: Vec<RouteFact>,
+}
