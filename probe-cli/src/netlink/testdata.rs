@@ -1,4 +1,5 @@
-//! Captured dumps for tests: a node with flannel v4 and v6, hand-made tunnels and a pod (`testdata/topology.sh`).
+//! Captured dumps for tests: a node with flannel v4 and v6, hand-made tunnels and a pod (`testdata/topology.sh`), and one
+//! with a link of each further kind and policy rules (`testdata/kinds.sh`).
 
 use super::{
     decode::{self, Frame, Neighbour, frames},
@@ -6,13 +7,16 @@ use super::{
 };
 
 /// A table's name and the bytes of its dump.
-pub(super) const DUMPS: [(&str, &[u8]); 6] = [
+pub(super) const DUMPS: [(&str, &[u8]); 9] = [
     ("links", include_bytes!("testdata/links.bin")),
     ("addresses", include_bytes!("testdata/addresses.bin")),
     ("routes4", include_bytes!("testdata/routes4.bin")),
     ("routes6", include_bytes!("testdata/routes6.bin")),
     ("neighbours", include_bytes!("testdata/neighbours.bin")),
     ("fdb", include_bytes!("testdata/fdb.bin")),
+    ("kinds", include_bytes!("testdata/kinds.bin")),
+    ("rules", include_bytes!("testdata/rules.bin")),
+    ("policy_routes", include_bytes!("testdata/policy_routes.bin")),
 ];
 
 /// The dump of a WireGuard device with four peers, and the answer with its family's number (`testdata/wireguard.sh`).

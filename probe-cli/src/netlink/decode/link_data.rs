@@ -127,3 +127,69 @@ fn netkit_mode(mode: u32) -> Option<NetkitMode> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::{
+        decode::link,
+        facts::{LinkFact, OperState},
+        testdata::messages,
+    };
+
+    /// Compared with `ip -d link show`, which the script prints at its end.
+    #[test]
+    fn links_of_every_kind() {
+        let links: Vec<LinkFact> =
+            messages("kinds").iter().filter_map(|frame| link(frame.payload).unwrap()).collect();
+        let of = |name: &str| links.iter().find(|link| link.name == name).unwrap();
+        let data = |name| of(name).data.clone().unwrap();
+        let eth0 = of("eth0").ifindex;
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+
+        assert_eq!(of("tunl0").kind.as_deref(), Some("ipip"));
+        assert_eq!(data("tunl0"), LinkData::IpTunnel(IpTunnelFact::default()), "any to any");
+        let fixed = IpTunnelFact {
+            link: Some(eth0),
+            local: ip("192.0.2.1"),
+            remote: ip("192.0.2.9"),
+            collect_metadata: false,
+        };
+        assert_eq!(data("ipip1"), LinkData::IpTunnel(fixed));
+        let external = IpTunnelFact { collect_metadata: true, ..IpTunnelFact::default() };
+        assert_eq!(data("ipipx"), LinkData::IpTunnel(external));
+
+        let geneve = |vni, port, remote| GeneveFact { vni, port, remote, collect_metadata: false };
+        assert_eq!(data("gen1"), LinkData::Geneve(geneve(42, 6083, ip("192.0.2.9"))));
+        assert_eq!(data("gen6"), LinkData::Geneve(geneve(43, 6082, ip("2001:db8::9"))));
+        let external = GeneveFact { collect_metadata: true, ..geneve(0, 6081, None) };
+        assert_eq!(data("genx"), LinkData::Geneve(external));
+
+        assert_eq!(data("eth0.100"), LinkData::Vlan(VlanFact { id: 100, is_qinq: false }));
+        assert_eq!(data("eth0.200"), LinkData::Vlan(VlanFact { id: 200, is_qinq: true }));
+        assert_eq!(of("eth0.100").link, Some(eth0));
+        for (name, mode) in [
+            ("mv-private", MacvlanMode::Private),
+            ("mv-vepa", MacvlanMode::Vepa),
+            ("mv-bridge", MacvlanMode::Bridge),
+            ("mv-source", MacvlanMode::Source),
+        ] {
+            assert_eq!(data(name), LinkData::Macvlan(Some(mode)), "{name}");
+        }
+        for (name, mode) in
+            [("iv-l2", IpvlanMode::L2), ("iv-l3", IpvlanMode::L3), ("iv-l3s", IpvlanMode::L3s)]
+        {
+            assert_eq!(data(name), LinkData::Ipvlan(Some(mode)), "{name}");
+        }
+        assert_eq!(data("nkhost"), LinkData::Netkit(Some(NetkitMode::L3)));
+        assert_eq!(of("nkhost").link, Some(of("nk0").ifindex));
+        assert_eq!(of("eth1").master, Some(of("br0").ifindex));
+        assert_eq!(of("br0").data, None);
+
+        let state = |name| (of(name).up, of(name).oper_state, of(name).carrier);
+        assert_eq!(state("eth0"), (true, Some(OperState::Up), Some(true)));
+        assert_eq!(state("br0"), (true, Some(OperState::Down), Some(false)), "no carrier");
+        assert_eq!(state("tunl0"), (true, Some(OperState::Unknown), Some(true)));
+        assert!(!of("gen1").up);
+    }
+}

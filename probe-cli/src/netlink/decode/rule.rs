@@ -43,3 +43,63 @@ pub(in crate::netlink) fn rule(payload: &[u8]) -> Result<Option<RuleFact>, Decod
         table: (message.u8(7) == FR_ACT_TO_TBL).then_some(table),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::{decode::routes_of, testdata::messages};
+
+    /// Compared with `ip rule` in the captured namespace.
+    #[test]
+    fn rules_about_marks_and_the_table_behind_one() {
+        let rules: Vec<_> =
+            messages("rules").iter().filter_map(|frame| rule(frame.payload).unwrap()).collect();
+        let marked: Vec<_> = rules.iter().filter(|rule| rule.mark.is_some()).cloned().collect();
+        let mark = |value, mask| Some(FwMark { value, mask });
+        let of = |family, priority, mark, is_inverted, table| RuleFact {
+            family,
+            priority,
+            mark,
+            is_inverted,
+            table: Some(table),
+        };
+        let bit = 0x10_0000;
+        assert_eq!(
+            marked,
+            [
+                of(4, 9, mark(0x200, 0xf00), false, 2004),
+                of(4, 98, mark(51820, u32::MAX), true, 51820),
+                of(4, 99, mark(bit, bit), true, 1),
+                of(6, 99, mark(bit, bit), true, 1),
+            ]
+        );
+        let plain: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule.mark.is_none())
+            .map(|rule| (rule.family, rule.priority, rule.table))
+            .collect();
+        assert_eq!(
+            plain,
+            [
+                (4, 0, Some(255)),
+                (4, 200, None),
+                (4, 32766, Some(254)),
+                (4, 32767, Some(253)),
+                (6, 0, Some(255)),
+                (6, 32766, Some(254)),
+            ]
+        );
+
+        let routes: Vec<_> = messages("policy_routes")
+            .iter()
+            .flat_map(|frame| routes_of(frame.payload, 1).unwrap())
+            .map(|route| (route.destination.to_string(), route.protocol))
+            .collect();
+        assert_eq!(routes, [("10.42.2.128/26".to_owned(), 80), ("10.42.4.0/26".to_owned(), 3)]);
+        let elsewhere = messages("policy_routes")
+            .iter()
+            .map(|frame| routes_of(frame.payload, 2).unwrap().len())
+            .sum::<usize>();
+        assert_eq!(elsewhere, 0, "another table");
+    }
+}
