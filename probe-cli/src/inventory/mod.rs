@@ -26,4 +26,4 @@ pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSo
 pub use types::*;
 pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfTraffic, VirtualFunction, virtual_functions};
 
-pub use crate::mac::Mac;
+pub use crate::{mac::Mac, netlink::facts::VfLinkState};

@@ -280,6 +280,16 @@ impl VfTraffic {
             Self::NotCountedByTheDriver | Self::Unknown => None,
         }
     }
+
+    /// Who counted, in a few words.
+    pub fn counted_by(&self) -> &'static str {
+        match self {
+            Self::Interface(_) => "interface",
+            Self::PfDriver(_) => "PF driver",
+            Self::NotCountedByTheDriver => "not by driver",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl VfPodSource {

@@ -111,7 +111,7 @@ fn vfs(out: &mut String, model: &Model) {
     }
     link_heading(out, "VF", "COUNTED BY");
     for row in &model.vfs {
-        link_row(out, &vf_name(row), row.rate.as_ref(), super::vfs::counted_by(row.vf.traffic));
+        link_row(out, &vf_name(row), row.rate.as_ref(), row.vf.traffic.counted_by());
     }
 }
 

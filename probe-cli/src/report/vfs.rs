@@ -2,13 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::align::aligned;
-use crate::{
-    inventory::{VfTraffic, VirtualFunction},
-    netlink::facts::LinkCounters,
-    text,
-};
 use serde::Serialize;
+
+use super::align::aligned;
+use crate::{inventory::VirtualFunction, netlink::facts::LinkCounters, text};
 
 /// One document.
 #[derive(Serialize)]
@@ -80,7 +77,7 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
             link.unwrap_or_else(dash),
             rx,
             tx,
-            counted_by(vf.traffic).to_owned(),
+            vf.traffic.counted_by().to_owned(),
         ]
     }));
     let mut out = String::new();
@@ -93,23 +90,13 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
     out
 }
 
-/// Who counted, in a few words.
-pub(super) fn counted_by(traffic: VfTraffic) -> &'static str {
-    match traffic {
-        VfTraffic::Interface(_) => "interface",
-        VfTraffic::PfDriver(_) => "PF driver",
-        VfTraffic::NotCountedByTheDriver => "not by driver",
-        VfTraffic::Unknown => "unknown",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
     use crate::{
-        inventory::{Mac, PciInterface, VfPod, VfPodSource},
+        inventory::{Mac, PciInterface, VfPod, VfPodSource, VfTraffic},
         netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
     };
 
