@@ -15,8 +15,9 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("2", "VNI 1, port 8472"),
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
-        ("5", "Nothing to report"),
-        ("6", "ovp_tunnel_tx"),
+        ("5", "no NIC of this node has virtual functions"),
+        ("6", "Nothing to report"),
+        ("7", "ovp_tunnel_tx"),
         ("?", "this help"),
     ] {
         terminal.keys(&[key]);

@@ -8,10 +8,10 @@ use crate::{
         Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel,
         TunnelKind, Underlay, VfPod, VfPodSource, VfTraffic, VirtualFunction, WireguardPeer,
     },
-    netlink::facts::{LinkCounters, VfInfoFact},
+    netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
     sample::{
         Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, ProgramCost, Sample,
-        TunnelSample, WireguardSample,
+        TunnelSample, VfDriverTimes, WireguardSample,
     },
 };
 
@@ -262,4 +262,110 @@ pub(crate) fn vfs() -> Model {
         Sample { vfs: vec![first, second], ..sample(&Inventory::default(), seconds) }
     };
     build(&Inventory::default(), &sample(40), Some(&sample(39)))
+}
+
+fn vf(pf: &str, index: u32, driver: Option<&str>) -> VirtualFunction {
+    let bus = if pf == "ens1f0" { 1 } else { 0x81 };
+    VirtualFunction {
+        index,
+        pci_address: format!("0000:{bus:02x}:{:02x}.{}", 16 + index * 2 / 8, index * 2 % 8),
+        pf_pci_address: format!("0000:{bus:02x}:00.0"),
+        pf: Some(pf.to_owned()),
+        pf_driver: Some("ice".to_owned()),
+        driver: driver.map(str::to_owned),
+        iommu_group: Some(20 + index),
+        ..VirtualFunction::default()
+    }
+}
+
+fn vf_pod(namespace: &str, name: &str, network: Option<&str>, source: VfPodSource) -> VfPod {
+    let network = network.map(str::to_owned);
+    VfPod { namespace: namespace.to_owned(), name: name.to_owned(), network, source }
+}
+
+fn vf_interface(name: &str, netns: Option<&str>, last: u8) -> PciInterface {
+    PciInterface {
+        ifindex: u32::from(last),
+        name: name.to_owned(),
+        netns: netns.map(str::to_owned),
+        mtu: 1500,
+        mac: Some(Mac([2, 0, 0, 0, 0, last])),
+        up: true,
+        ..PciInterface::default()
+    }
+}
+
+/// Adds virtual functions of every sort to a sample `seconds` old: in pods with awkward names, of `vfio-pci`, in a network
+/// namespace without a known pod, and of a PF without an interface.
+pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
+    let wave = |seconds: u64| (0..seconds).map(|second| 300 + 30 * (second % 16)).sum::<u64>();
+    let counters = |scale: u64, seconds: u64| {
+        let packets = wave(seconds) * scale;
+        LinkCounters {
+            tx_packets: packets,
+            tx_bytes: packets * 1400,
+            rx_packets: packets / 3,
+            rx_bytes: packets / 3 * 900,
+            ..LinkCounters::default()
+        }
+    };
+    let settings = VfInfoFact {
+        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        vlan: Some(VfVlan { id: 100, qos: 3, is_qinq: false }),
+        spoof_check: Some(true),
+        trust: Some(false),
+        min_tx_mbit: None,
+        max_tx_mbit: Some(5000),
+        link_state: Some(VfLinkState::Auto),
+        ..VfInfoFact::default()
+    };
+    let first = VirtualFunction {
+        interface: Some(vf_interface("net1", Some("cni-5a2b8c9e-77d1-4c38-9d0f-2b1a6f3e4d5c"), 1)),
+        pod: Some(vf_pod("shop", "evil\u{1b}[2Jpod", Some("sriov-net"), VfPodSource::SriovCni)),
+        disputed_by: vec![vf_pod("shop", "cart-0", None, VfPodSource::Netns)],
+        settings: Some(settings.clone()),
+        traffic: VfTraffic::Interface(counters(12, seconds)),
+        ..vf("ens1f0", 0, Some("iavf"))
+    };
+    let wide = VirtualFunction {
+        interface: Some(vf_interface("net1", Some("cni-0c1d"), 7)),
+        pod: Some(vf_pod(
+            "店舗",
+            "世界-カート-7d9f8b6c5-x2x4z",
+            Some("網\u{202e}路"),
+            VfPodSource::LibcniDevice,
+        )),
+        settings: Some(VfInfoFact { vlan: None, trust: None, ..settings }),
+        traffic: VfTraffic::Interface(LinkCounters { rx_dropped: 2 * seconds, ..counters(3, seconds) }),
+        ..vf("ens1f0", 1, Some("iavf"))
+    };
+    let dpdk = VirtualFunction {
+        pod: Some(vf_pod("telco", "dpdk-forwarder-0", Some("sriov-dpdk"), VfPodSource::SriovCni)),
+        settings: Some(VfInfoFact { vlan: None, link_state: Some(VfLinkState::Disable), ..settings }),
+        traffic: VfTraffic::NotCountedByTheDriver,
+        ..vf("ens1f0", 2, Some("vfio-pci"))
+    };
+    let nobodys = VirtualFunction {
+        interface: Some(PciInterface {
+            up: false,
+            ..vf_interface("eth7", Some("cni-9f8e7d6c-5b4a-4392-8170-6f5e4d3c2b1a"), 9)
+        }),
+        settings: Some(VfInfoFact { mac: None, max_tx_mbit: None, ..settings }),
+        traffic: VfTraffic::Interface(LinkCounters::default()),
+        ..vf("ens1f0", 10, Some("iavf"))
+    };
+    let by_driver = VirtualFunction {
+        pod: Some(vf_pod("telco", "dpdk-router-0", Some("sriov-dpdk"), VfPodSource::LibcniDevice)),
+        traffic: VfTraffic::PfDriver(counters(5, seconds / 5 * 5)),
+        ..vf("enp129s0f0np0", 12, Some("vfio-pci"))
+    };
+    let unknown = VirtualFunction { pf: None, pf_driver: None, iommu_group: None, ..vf("", 13, None) };
+    let before = VfTraffic::PfDriver(counters(5, (seconds / 5 * 5).saturating_sub(5)));
+    sample.vf_drivers = VfDriverTimes {
+        at: Duration::from_secs(seconds / 5 * 5),
+        before: (seconds >= 10).then(|| {
+            (Duration::from_secs(seconds / 5 * 5 - 5), [(by_driver.pci_address.clone(), before)].into())
+        }),
+    };
+    sample.vfs = vec![first, wide, dpdk, nobodys, by_driver, unknown];
 }

@@ -1,21 +1,14 @@
-//! The columns of the tables: titles, widths, what a cell says, what it sorts by.
+//! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
-use super::{
-    state::{Measure, Tab},
-    subject::Subject,
-};
-use crate::{
-    inventory::TunnelKind,
-    model::{Flow, Handshake, Rates, both, overhead_share},
-    sample::Both,
-    text,
-};
+use super::{cells::handshake, state::Tab, subject::Subject};
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColumnId {
     /// Name of the tunnel, address of the peer's node, name of the pod.
     Name,
+    /// PF and number of a VF.
+    Vf,
     /// Kind of tunnel.
     Kind,
     /// VXLAN network identifier.
@@ -26,7 +19,15 @@ pub(super) enum ColumnId {
     Addresses,
     /// Age of a WireGuard peer's last handshake.
     Handshake,
-    /// MTU of the tunnel device.
+    /// Who has a VF.
+    Holder,
+    /// CNI network of a VF.
+    Network,
+    /// Interface of a VF.
+    Interface,
+    /// Driver of a VF.
+    Driver,
+    /// MTU of the tunnel device, or of a VF's interface.
     Mtu,
     /// Device below the tunnel.
     Underlay,
@@ -50,6 +51,14 @@ pub(super) enum ColumnId {
     Fragments,
     /// Everything carried, outer bytes.
     Total,
+    /// Packets that a VF drops per second, both directions.
+    Drops,
+    /// Who counts for a VF.
+    CountedBy,
+    /// VLAN of a VF.
+    Vlan,
+    /// State of a VF's link, as it was set.
+    Link,
 }
 
 /// How a column looks.
@@ -67,26 +76,6 @@ pub(super) struct Spec {
     pub(super) grow: u16,
 }
 
-/// What a column sorts by.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum SortValue {
-    /// By text.
-    Text(String),
-    /// By a rate, which never stands still.
-    Rate(Option<f64>),
-    /// By number.
-    Number(Option<f64>),
-}
-
-/// One cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    /// What it says, safe to print.
-    pub(super) text: String,
-    /// It is something to look at.
-    pub(super) alarm: bool,
-}
-
 /// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`.
 pub(super) fn of<'a>(tab: Tab, mut rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
     let is_told = rows.any(|row| handshake(row).is_some());
@@ -95,8 +84,9 @@ pub(super) fn of<'a>(tab: Tab, mut rows: impl Iterator<Item = Subject<'a>>) -> V
 
 fn all(tab: Tab) -> &'static [ColumnId] {
     use ColumnId::{
-        Addresses, Fragments, Handshake, Kind, MeanSize, Mtu, Name, Overhead, Oversize, Rx, RxPackets,
-        Segments, Total, Tunnel, Tx, TxPackets, Underlay, Vni,
+        Addresses, CountedBy, Driver, Drops, Fragments, Handshake, Holder, Interface, Kind, Link, MeanSize,
+        Mtu, Name, Network, Overhead, Oversize, Rx, RxPackets, Segments, Total, Tunnel, Tx, TxPackets,
+        Underlay, Vf, Vlan, Vni,
     };
     match tab {
         Tab::Tunnels => &[
@@ -111,6 +101,10 @@ fn all(tab: Tab) -> &'static [ColumnId] {
             Name, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize, Fragments,
             Total,
         ],
+        Tab::Vfs => &[
+            Vf, Holder, Network, Interface, Driver, Mtu, Tx, TxPackets, Rx, RxPackets, Drops, CountedBy,
+            Vlan, Link,
+        ],
         Tab::Overview | Tab::Messages | Tab::Cost => &[],
     }
 }
@@ -122,23 +116,32 @@ impl ColumnId {
         let text = |title, width, rank, grow| Spec { title, width, number: false, rank, grow };
         match self {
             Self::Name => text("", 20, 0, 3),
-            Self::Kind => text("KIND", 9, 6, 0),
-            Self::Vni => number("VNI", 5, 7),
-            Self::Tunnel => text("TUNNEL", 12, 2, 1),
-            Self::Addresses => text("", 30, 7, 3),
-            Self::Handshake => number("HSHAKE", 6, 2),
-            Self::Mtu => number("MTU", 5, 2),
-            Self::Underlay => text("UNDERLAY", 10, 7, 0),
+            Self::Vf => text("VF", 16, 0, 1),
+            Self::Kind => text("KIND", 9, 60, 0),
+            Self::Vni => number("VNI", 5, 70),
+            Self::Tunnel => text("TUNNEL", 12, 20, 1),
+            Self::Addresses => text("", 30, 70, 3),
+            Self::Handshake => number("HSHAKE", 6, 20),
+            Self::Holder => text("POD", 24, 0, 4),
+            Self::Network => text("NETWORK", 11, 15, 1),
+            Self::Interface => text("IFACE", 8, 18, 0),
+            Self::Driver => text("DRIVER", 10, 25, 0),
+            Self::Mtu => number("MTU", 5, 20),
+            Self::Underlay => text("UNDERLAY", 10, 70, 0),
             Self::Tx => number("TX", 6, 0),
-            Self::TxPackets => number("TX p/s", 6, 1),
+            Self::TxPackets => number("TX p/s", 6, 10),
             Self::Rx => number("RX", 6, 0),
-            Self::RxPackets => number("RX p/s", 6, 1),
-            Self::Overhead => number("OVHEAD", 6, 3),
-            Self::MeanSize => number("B/PKT", 5, 7),
-            Self::Segments => number("SEG/SKB", 7, 8),
-            Self::Oversize => number("TOOBIG", 6, 3),
-            Self::Fragments => number("FRAGS", 6, 6),
-            Self::Total => number("TOTAL", 9, 8),
+            Self::RxPackets => number("RX p/s", 6, 10),
+            Self::Overhead => number("OVHEAD", 6, 30),
+            Self::MeanSize => number("B/PKT", 5, 70),
+            Self::Segments => number("SEG/SKB", 7, 80),
+            Self::Oversize => number("TOOBIG", 6, 30),
+            Self::Fragments => number("FRAGS", 6, 60),
+            Self::Total => number("TOTAL", 9, 80),
+            Self::Drops => number("DROP/s", 6, 5),
+            Self::CountedBy => text("COUNTED BY", 13, 4, 0),
+            Self::Vlan => number("VLAN", 4, 30),
+            Self::Link => text("LINK", 7, 35, 0),
         }
     }
 
@@ -153,128 +156,4 @@ impl ColumnId {
             (column, _) => column.spec().title,
         }
     }
-}
-
-/// The rate that a measure shows.
-pub(super) fn rate(flow: &Flow, measure: Measure) -> Option<f64> {
-    flow.rate.as_ref().map(|rate| match measure {
-        Measure::OuterBits => rate.outer_bits_per_s,
-        Measure::InnerBits => rate.inner_bits_per_s,
-        Measure::Packets => rate.packets_per_s,
-    })
-}
-
-/// A rate with its unit.
-pub(super) fn rate_words(value: Option<f64>, measure: Measure) -> String {
-    match (value, measure) {
-        (None, _) => "-".to_owned(),
-        (Some(value), Measure::Packets) => format!("{} p/s", text::si(value)),
-        (Some(value), _) => text::bits_per_s(value),
-    }
-}
-
-/// What a cell says.
-pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> Cell {
-    let flow = subject.flow();
-    let plain = |text: String| Cell { text, alarm: false };
-    let or_dash = |text: Option<String>| plain(text.unwrap_or_else(|| "-".to_owned()));
-    let per_second = |value: Option<f64>| or_dash(value.map(text::si));
-    let packets = |flow: &Flow| flow.rate.as_ref().map(|rate: &Rates| rate.packets_per_s);
-    match column {
-        ColumnId::Name => plain(subject.name()),
-        ColumnId::Kind => or_dash(tunnel(subject).map(|row| row.tunnel.kind.to_string())),
-        ColumnId::Vni => {
-            // A collect-metadata device carries many.
-            plain(match tunnel(subject).map(|row| (row.tunnel.kind, row.tunnel.vni)) {
-                Some((TunnelKind::Wireguard | TunnelKind::Ipip, _)) => "-".to_owned(),
-                Some((_, Some(vni))) => vni.to_string(),
-                _ => "any".to_owned(),
-            })
-        }
-        ColumnId::Tunnel => match subject {
-            Subject::Peer(row) => plain(text::escape(&row.tunnel_name)),
-            Subject::Tunnel(_) | Subject::Pod(_) => or_dash(None),
-        },
-        ColumnId::Addresses => or_dash(addresses(subject)),
-        ColumnId::Handshake => or_dash(handshake(subject).map(|told| text::age(told.age()))),
-        ColumnId::Mtu => or_dash(tunnel(subject).map(|row| row.tunnel.mtu.to_string())),
-        ColumnId::Underlay => {
-            or_dash(tunnel(subject).and_then(|row| Some(text::escape(&row.tunnel.underlay.as_ref()?.name))))
-        }
-        ColumnId::Tx => per_second(rate(&flow.tx, measure)),
-        ColumnId::TxPackets => per_second(packets(&flow.tx)),
-        ColumnId::Rx => per_second(rate(&flow.rx, measure)),
-        ColumnId::RxPackets => per_second(packets(&flow.rx)),
-        ColumnId::Overhead => or_dash(overhead_share(flow).map(|share| format!("{share:.1}%"))),
-        ColumnId::MeanSize => or_dash(mean_size(flow).map(|bytes| format!("{bytes:.0}"))),
-        ColumnId::Segments => or_dash(segments(flow).map(|segments| format!("{segments:.1}"))),
-        ColumnId::Oversize => count(both(flow).oversize),
-        ColumnId::Fragments => count(both(flow).fragments),
-        ColumnId::Total => plain(text::bytes(both(flow).outer_bytes)),
-    }
-}
-
-/// What a column sorts by.
-pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measure) -> SortValue {
-    let flow = subject.flow();
-    match column {
-        ColumnId::Name | ColumnId::Kind | ColumnId::Tunnel | ColumnId::Addresses | ColumnId::Underlay => {
-            SortValue::Text(cell(column, subject, measure).text)
-        }
-        ColumnId::Vni => SortValue::Number(tunnel(subject).and_then(|row| row.tunnel.vni).map(f64::from)),
-        ColumnId::Handshake => {
-            // Never is the oldest.
-            SortValue::Number(
-                handshake(subject).map(|told| told.age().map_or(f64::MAX, |age| age.as_secs_f64())),
-            )
-        }
-        ColumnId::Mtu => SortValue::Number(tunnel(subject).map(|row| f64::from(row.tunnel.mtu))),
-        ColumnId::Tx => SortValue::Rate(rate(&flow.tx, measure)),
-        ColumnId::Rx => SortValue::Rate(rate(&flow.rx, measure)),
-        ColumnId::TxPackets => SortValue::Rate(rate(&flow.tx, Measure::Packets)),
-        ColumnId::RxPackets => SortValue::Rate(rate(&flow.rx, Measure::Packets)),
-        ColumnId::Overhead => SortValue::Number(overhead_share(flow)),
-        ColumnId::MeanSize => SortValue::Number(mean_size(flow)),
-        ColumnId::Segments => SortValue::Number(segments(flow)),
-        ColumnId::Oversize => SortValue::Number(Some(both(flow).oversize as f64)),
-        ColumnId::Fragments => SortValue::Number(Some(both(flow).fragments as f64)),
-        ColumnId::Total => SortValue::Number(Some(both(flow).outer_bytes as f64)),
-    }
-}
-
-fn mean_size(flow: &Both<Flow>) -> Option<f64> {
-    let total = both(flow);
-    (total.packets > 0).then(|| total.inner_bytes as f64 / total.packets as f64)
-}
-
-fn segments(flow: &Both<Flow>) -> Option<f64> {
-    Flow { total: both(flow), rate: None }.packets_per_skb()
-}
-
-/// A count of what should not happen.
-fn count(value: u64) -> Cell {
-    Cell { text: text::si(value as f64), alarm: value > 0 }
-}
-
-fn handshake(subject: Subject<'_>) -> Option<Handshake> {
-    match subject {
-        Subject::Peer(row) => row.wireguard.map(|told| told.handshake),
-        Subject::Tunnel(_) | Subject::Pod(_) => None,
-    }
-}
-
-fn tunnel(subject: Subject<'_>) -> Option<&crate::model::TunnelRow> {
-    match subject {
-        Subject::Tunnel(row) => Some(row),
-        Subject::Peer(_) | Subject::Pod(_) => None,
-    }
-}
-
-fn addresses(subject: Subject<'_>) -> Option<String> {
-    let list: Vec<String> = match subject {
-        Subject::Tunnel(row) => row.tunnel.addresses.iter().map(ToString::to_string).collect(),
-        Subject::Peer(row) => row.peer.as_ref()?.pod_cidrs.iter().map(ToString::to_string).collect(),
-        Subject::Pod(row) => row.pod.as_ref()?.addresses.iter().map(ToString::to_string).collect(),
-    };
-    (!list.is_empty()).then(|| list.join(" "))
 }

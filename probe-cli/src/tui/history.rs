@@ -3,23 +3,28 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{
-    state::Measure,
-    subject::{RowKey, subjects},
+    rate::Rate,
+    state::{Measure, Tab},
+    subject::{self, RowKey, Subject, subjects},
 };
-use crate::{
-    model::{Flow, Model, Rates},
-    sample::Both,
-};
+use crate::{model::Model, sample::Both};
 
 /// Samples kept: two for every column of a graph on the widest usual terminal.
 pub(super) const LENGTH: usize = 400;
 
-/// One interval of one thing, both directions; none where the rate is unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Point {
-    tx: Option<Triple>,
-    rx: Option<Triple>,
+/// Whose rates a graph shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose<'a> {
+    /// All tunnels together.
+    Tunnels,
+    /// All virtual functions together, as far as they are counted.
+    Vfs,
+    /// One row's.
+    Row(&'a RowKey),
 }
+
+/// One interval of one thing, both directions; none where the rate is unknown.
+type Point = Both<Option<Triple>>;
 
 /// Outer bits, inner bits and packets per second. Graphs have fewer than a hundred steps: `f32` is plenty, and
 /// a thousand peers stay small.
@@ -29,21 +34,17 @@ type Triple = [f32; 3];
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     of: HashMap<RowKey, VecDeque<Point>>,
-    /// All tunnels together.
-    total: VecDeque<Point>,
+    tunnels: VecDeque<Point>,
+    vfs: VecDeque<Point>,
 }
 
 impl History {
     /// Adds one model's rates.
     pub(super) fn push(&mut self, model: &Model) {
-        let mut total = Point::default();
-        for row in &model.tunnels {
-            let point = point(&row.flow);
-            total = Point { tx: add(total.tx, point.tx), rx: add(total.rx, point.rx) };
-        }
-        append(&mut self.total, total);
+        append(&mut self.tunnels, total(subject::of(model, Tab::Tunnels)));
+        append(&mut self.vfs, total(subject::of(model, Tab::Vfs)));
         let mut now: HashMap<RowKey, Point> =
-            subjects(model).map(|subject| (subject.key(), point(subject.flow()))).collect();
+            subjects(model).map(|subject| (subject.key(), point(subject))).collect();
         self.of.retain(|key, points| {
             let Some(point) = now.remove(key) else { return false };
             append(points, point);
@@ -52,18 +53,14 @@ impl History {
         self.of.extend(now.into_iter().map(|(key, point)| (key, VecDeque::from([point]))));
     }
 
-    /// The points of one thing, or of all tunnels together, oldest first: values of `measure`.
-    pub(super) fn values(&self, key: Option<&RowKey>, measure: Measure) -> Vec<Both<Option<f64>>> {
-        let points = match key {
-            None => Some(&self.total),
-            Some(key) => self.of.get(key),
+    /// Points, oldest first: values of `measure`.
+    pub(super) fn values(&self, whose: Whose<'_>, measure: Measure) -> Vec<Both<Option<f64>>> {
+        let points = match whose {
+            Whose::Tunnels => Some(&self.tunnels),
+            Whose::Vfs => Some(&self.vfs),
+            Whose::Row(key) => self.of.get(key),
         };
-        let index = match measure {
-            Measure::OuterBits => 0,
-            Measure::InnerBits => 1,
-            Measure::Packets => 2,
-        };
-        let value = |triple: Option<Triple>| triple.and_then(|t| t.get(index).copied()).map(f64::from);
+        let value = |triple: Option<Triple>| triple.map(|triple| rate(triple).of(measure));
         points.into_iter().flatten().map(|point| Both { tx: value(point.tx), rx: value(point.rx) }).collect()
     }
 }
@@ -75,21 +72,30 @@ fn append(points: &mut VecDeque<Point>, point: Point) {
     points.push_back(point);
 }
 
-fn point(flow: &Both<Flow>) -> Point {
-    Point { tx: flow.tx.rate.as_ref().map(triple), rx: flow.rx.rate.as_ref().map(triple) }
+/// Unknown and known is known: a tunnel that appeared a moment ago does not hide the others.
+fn total<'a>(subjects: impl Iterator<Item = Subject<'a>>) -> Point {
+    let add = |one: Option<Triple>, other: Option<Triple>| match (one, other) {
+        (Some([outer, inner, packets]), Some([o, i, p])) => Some([outer + o, inner + i, packets + p]),
+        (one, other) => one.or(other),
+    };
+    subjects.map(point).fold(Point::default(), |total, point| Both {
+        tx: add(total.tx, point.tx),
+        rx: add(total.rx, point.rx),
+    })
+}
+
+fn point(subject: Subject<'_>) -> Point {
+    let Both { tx, rx } = subject.rate();
+    Both { tx: tx.map(triple), rx: rx.map(triple) }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "f64 to f32 rounds, and infinity is out of reach")]
-fn triple(rates: &Rates) -> Triple {
-    [rates.outer_bits_per_s as f32, rates.inner_bits_per_s as f32, rates.packets_per_s as f32]
+fn triple(rate: Rate) -> Triple {
+    [rate.outer_bits as f32, rate.inner_bits as f32, rate.packets as f32]
 }
 
-/// Unknown and known is known: a tunnel that appeared a moment ago does not hide the others.
-fn add(one: Option<Triple>, other: Option<Triple>) -> Option<Triple> {
-    match (one, other) {
-        (Some([outer, inner, packets]), Some([o, i, p])) => Some([outer + o, inner + i, packets + p]),
-        (one, other) => one.or(other),
-    }
+fn rate([outer_bits, inner_bits, packets]: Triple) -> Rate {
+    Rate { outer_bits: f64::from(outer_bits), inner_bits: f64::from(inner_bits), packets: f64::from(packets) }
 }
 
 #[cfg(test)]
@@ -105,12 +111,15 @@ mod tests {
             history.push(&model);
         }
         let key = RowKey::Tunnel(model.tunnels[0].tunnel.ifindex);
-        assert_eq!(history.values(Some(&key), Measure::Packets).len(), LENGTH);
+        let of_one = Whose::Row(&key);
+        assert_eq!(history.values(of_one, Measure::Packets).len(), LENGTH);
         history.push(&Model::default());
-        assert!(history.values(Some(&key), Measure::Packets).is_empty());
-        assert_eq!(history.values(None, Measure::Packets).len(), LENGTH);
-        let last = history.values(None, Measure::Packets).pop().unwrap();
-        assert_eq!(last, Both { tx: None, rx: None }, "no tunnel is unknown, not zero");
+        assert!(history.values(of_one, Measure::Packets).is_empty());
+        for all in [Whose::Tunnels, Whose::Vfs] {
+            assert_eq!(history.values(all, Measure::Packets).len(), LENGTH);
+            let last = history.values(all, Measure::Packets).pop().unwrap();
+            assert_eq!(last, Both { tx: None, rx: None }, "nothing is unknown, not zero");
+        }
     }
 
     #[test]
@@ -119,7 +128,23 @@ mod tests {
         let mut history = History::default();
         history.push(&model);
         let sum: f64 = model.tunnels.iter().map(|row| row.flow.tx.rate.unwrap().packets_per_s).sum();
-        let total = history.values(None, Measure::Packets)[0].tx.unwrap();
+        let total = history.values(Whose::Tunnels, Measure::Packets)[0].tx.unwrap();
         assert!((total - sum).abs() < 1.0, "{total} {sum}");
+    }
+
+    #[test]
+    fn the_total_of_vfs_is_of_those_that_are_counted() {
+        let model = model::testdata::vfs();
+        let mut history = History::default();
+        history.push(&model);
+        assert!(model.vfs.iter().any(|row| row.rate.is_none()));
+        let sum: f64 = model.vfs.iter().filter_map(|row| row.rate).map(|rate| rate.rx.bits_per_s).sum();
+        for measure in [Measure::OuterBits, Measure::InnerBits] {
+            let total = history.values(Whose::Vfs, measure)[0].rx.unwrap();
+            assert!(sum > 0.0 && (total - sum).abs() < 1.0, "{total} {sum}");
+        }
+        let uncounted = model.vfs.iter().find(|row| row.rate.is_none()).unwrap();
+        let key = Subject::Vf(uncounted).key();
+        assert_eq!(history.values(Whose::Row(&key), Measure::Packets), [Both { tx: None, rx: None }]);
     }
 }

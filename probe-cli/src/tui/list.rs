@@ -3,37 +3,50 @@
 use std::cmp::Ordering;
 
 use super::{
-    columns::{self, SortValue},
+    cells::{self, SortValue},
     state::{Measure, Sort, State, Tab},
     subject::{self, RowKey, Subject},
 };
 use crate::model::Model;
 
-/// The rows of a tab's table, filtered and sorted; on the overview tunnels, then peers, then pods. Empty for tabs
-/// without a table.
+/// The tables of the overview, from the top down: those of VFs where there are some, those of tunnels unless VFs are all
+/// there is.
+pub(super) fn overview_tables(model: &Model) -> Vec<Tab> {
+    let mut tables = Vec::new();
+    if !model.tunnels.is_empty() || model.vfs.is_empty() {
+        tables.extend([Tab::Tunnels, Tab::Peers, Tab::Pods]);
+    }
+    if !model.vfs.is_empty() {
+        tables.push(Tab::Vfs);
+    }
+    tables
+}
+
+/// The rows of a tab's table, filtered and sorted; on the overview those of all its tables. Empty for tabs without a
+/// table.
 pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject<'a>> {
     match tab {
-        Tab::Overview => [Tab::Tunnels, Tab::Peers, Tab::Pods]
-            .into_iter()
-            .flat_map(|tab| rows(state, model, tab))
-            .collect(),
-        Tab::Tunnels => ordered(state, tab, subject::tunnels(model)),
-        Tab::Peers => ordered(state, tab, subject::peers(model)),
-        Tab::Pods => ordered(state, tab, subject::pods(model)),
-        Tab::Messages | Tab::Cost => Vec::new(),
+        Tab::Overview => overview_tables(model).into_iter().flat_map(|tab| rows(state, model, tab)).collect(),
+        tab => ordered(state, tab, subject::of(model, tab)),
     }
 }
 
 /// How many rows a tab's table has, "other" not among them.
 pub(super) fn count(state: &State, model: &Model, tab: Tab) -> usize {
-    let named = |all: &mut dyn Iterator<Item = Subject<'_>>| {
-        filtered(state, all).filter(|subject| !subject.is_other()).count()
-    };
+    filtered(state, subject::of(model, tab)).filter(|subject| !subject.is_other()).count()
+}
+
+/// Why a table has no rows.
+pub(super) fn why_none(model: &Model, tab: Tab) -> &'static str {
+    if subject::of(model, tab).next().is_some() {
+        return "none that the filter lets through";
+    }
     match tab {
-        Tab::Tunnels => named(&mut subject::tunnels(model)),
-        Tab::Peers => named(&mut subject::peers(model)),
-        Tab::Pods => named(&mut subject::pods(model)),
-        Tab::Overview | Tab::Messages | Tab::Cost => 0,
+        Tab::Tunnels => "none: this node has no VXLAN or WireGuard device",
+        Tab::Peers => "none: no tunnel of this node has a peer",
+        Tab::Pods => "none: no pod of this node is known",
+        Tab::Vfs => "none: no NIC of this node has virtual functions",
+        Tab::Overview | Tab::Messages | Tab::Cost => "none",
     }
 }
 
@@ -43,10 +56,10 @@ fn filtered<'a>(state: &State, all: impl Iterator<Item = Subject<'a>>) -> impl I
 }
 
 fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) -> Vec<Subject<'a>> {
-    let mut rows: Vec<_> = filtered(state, all)
-        .map(|subject| (sort_value(state.look(tab).sort, state.measure, subject), subject.name(), subject))
-        .collect();
     let sort = state.look(tab).sort;
+    let mut rows: Vec<_> = filtered(state, all)
+        .map(|subject| (sort_value(sort, state.measure, subject), subject.sort_name(), subject))
+        .collect();
     rows.sort_by(|(a, a_name, a_row), (b, b_name, b_row)| {
         // "Other" is not one of them: last, whatever the order.
         let by_value = if sort.descending { b.compare(a) } else { a.compare(b) };
@@ -57,7 +70,7 @@ fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) 
 
 /// Rates within a fifth of each other count as equal, so that rows of about the same rate keep their places.
 fn sort_value(sort: Sort, measure: Measure, subject: Subject<'_>) -> SortValue {
-    match columns::sort_value(sort.column, subject, measure) {
+    match cells::sort_value(sort.column, subject, measure) {
         SortValue::Rate(Some(rate)) => SortValue::Rate(Some((rate.max(1.0).log2() * 4.0).floor())),
         value => value,
     }

@@ -9,14 +9,16 @@
 //! `update` and `view` are pure: they know the model and nothing else of the world, so every screen is tested from
 //! data. Here belong screens and what a key does. Not rates, not joins: those are the model's.
 //!
-//! A new key is a row in `keymap`, a new column a variant in `columns`, a new tab a variant in `state::Tab` with a
-//! file in `view`.
+//! A new key is a row in `keymap`, a new column a variant in `columns` with what it says in `cells`, a new kind of row a
+//! variant in `subject::Subject`, a new tab a variant in `state::Tab` with a file in `view`.
 
 mod action;
+mod cells;
 mod columns;
 mod history;
 mod keymap;
 mod list;
+mod rate;
 mod run;
 mod state;
 mod subject;
@@ -26,6 +28,7 @@ mod testdata;
 #[cfg(test)]
 mod tests;
 mod update;
+mod vf;
 mod view;
 
 pub use run::{TuiError, TuiOptions, run};

@@ -20,6 +20,9 @@ pub(super) enum Tab {
     Peers,
     /// Pods.
     Pods,
+    /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
+    /// same on every node, and that a node has none is an answer.
+    Vfs,
     /// What went wrong: packets too big, things that could not be read.
     Messages,
     /// What the observer costs.
@@ -28,8 +31,8 @@ pub(super) enum Tab {
 
 impl Tab {
     /// All, in the order of their numbers and of the variants.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Messages, Self::Cost];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Vfs, Self::Messages, Self::Cost];
 
     /// Its title.
     pub(super) fn title(self) -> &'static str {
@@ -38,9 +41,20 @@ impl Tab {
             Self::Tunnels => "Tunnels",
             Self::Peers => "Peers",
             Self::Pods => "Pods",
+            Self::Vfs => "VFs",
             Self::Messages => "Messages",
             Self::Cost => "Cost",
         }
+    }
+
+    /// The key that goes to it.
+    pub(super) fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    /// True for a tab that is one table with the details of a row.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs)
     }
 
     /// The tab `steps` to the right, round.
@@ -59,6 +73,17 @@ pub(super) enum Measure {
     InnerBits,
     /// Wire packets per second.
     Packets,
+}
+
+impl Measure {
+    /// The next one that looks different on a tab, round. Nothing encapsulates a VF's packets: outer and inner are one.
+    pub(super) fn next(self, tab: Tab) -> Self {
+        match (self, tab) {
+            (Self::OuterBits, Tab::Vfs) | (Self::InnerBits, _) => Self::Packets,
+            (Self::OuterBits, _) => Self::InnerBits,
+            (Self::Packets, _) => Self::OuterBits,
+        }
+    }
 }
 
 /// Who gets the keys.

@@ -1,8 +1,9 @@
-//! A tunnel, a peer or a pod as one row of a table: what all three have in common.
+//! A tunnel, a peer, a pod or a virtual function as one row of a table: what all of them have in common.
 
+use super::{rate::Rate, state::Tab, vf};
 use crate::{
     inventory::{PeerKey, PodKey},
-    model::{Flow, Model, PeerRow, PodRow, TunnelRow, carried},
+    model::{Flow, Model, PeerRow, PodRow, TunnelRow, VfRow, carried},
     sample::Both,
     text,
 };
@@ -16,6 +17,20 @@ pub(super) enum RowKey {
     Peer(u32, Option<PeerKey>),
     /// A pod; none for "other".
     Pod(Option<PodKey>),
+    /// A virtual function by its PCI address, which stays when it is moved or given another driver.
+    Vf(String),
+}
+
+impl RowKey {
+    /// The tab whose table has it.
+    pub(super) fn tab(&self) -> Tab {
+        match self {
+            Self::Tunnel(_) => Tab::Tunnels,
+            Self::Peer(..) => Tab::Peers,
+            Self::Pod(_) => Tab::Pods,
+            Self::Vf(_) => Tab::Vfs,
+        }
+    }
 }
 
 /// One row's thing.
@@ -27,26 +42,26 @@ pub(super) enum Subject<'a> {
     Peer(&'a PeerRow),
     /// A pod.
     Pod(&'a PodRow),
+    /// A virtual function.
+    Vf(&'a VfRow),
 }
 
-/// Everything in the model that has a row, tunnels first.
+/// Everything in the model that has a row.
 pub(super) fn subjects(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    tunnels(model).chain(peers(model)).chain(pods(model))
+    Tab::ALL.into_iter().flat_map(|tab| of(model, tab))
 }
 
-/// Tunnels.
-pub(super) fn tunnels(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    model.tunnels.iter().map(Subject::Tunnel)
-}
-
-/// Peers, with the "other" rows that carried something.
-pub(super) fn peers(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow)).map(Subject::Peer)
-}
-
-/// Pods, with the "other" row when it carried something.
-pub(super) fn pods(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow)).map(Subject::Pod)
+/// What a tab's table is about; the "other" rows only when they carried something. Nothing for a tab without a table.
+pub(super) fn of(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
+    let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
+    let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
+    match tab {
+        Tab::Tunnels => Box::new(model.tunnels.iter().map(Subject::Tunnel)),
+        Tab::Peers => Box::new(peers.map(Subject::Peer)),
+        Tab::Pods => Box::new(pods.map(Subject::Pod)),
+        Tab::Vfs => Box::new(model.vfs.iter().map(Subject::Vf)),
+        Tab::Overview | Tab::Messages | Tab::Cost => Box::new(std::iter::empty()),
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -56,22 +71,35 @@ impl<'a> Subject<'a> {
             Self::Tunnel(row) => RowKey::Tunnel(row.tunnel.ifindex),
             Self::Peer(row) => RowKey::Peer(row.tunnel, row.peer.as_ref().map(|peer| peer.key)),
             Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(crate::inventory::Pod::key)),
+            Self::Vf(row) => RowKey::Vf(row.vf.pci_address.clone()),
         }
     }
 
-    /// What it carried.
-    pub(super) fn flow(self) -> &'a Both<Flow> {
+    /// What it carried through tunnels; none of a VF, whose packets are in none.
+    pub(super) fn flow(self) -> Option<&'a Both<Flow>> {
         match self {
-            Self::Tunnel(row) => &row.flow,
-            Self::Peer(row) => &row.flow,
-            Self::Pod(row) => &row.flow,
+            Self::Tunnel(row) => Some(&row.flow),
+            Self::Peer(row) => Some(&row.flow),
+            Self::Pod(row) => Some(&row.flow),
+            Self::Vf(_) => None,
         }
+    }
+
+    /// What it carries per second; none when that is unknown.
+    pub(super) fn rate(self) -> Both<Option<Rate>> {
+        if let Self::Vf(row) = self {
+            return Both { tx: row.rate.map(|rate| rate.tx.into()), rx: row.rate.map(|rate| rate.rx.into()) };
+        }
+        self.flow().map_or_else(Both::default, |flow| Both {
+            tx: flow.tx.rate.map(Rate::from),
+            rx: flow.rx.rate.map(Rate::from),
+        })
     }
 
     /// True for the row of what has no slot.
     pub(super) fn is_other(self) -> bool {
         match self {
-            Self::Tunnel(_) => false,
+            Self::Tunnel(_) | Self::Vf(_) => false,
             Self::Peer(row) => row.peer.is_none(),
             Self::Pod(row) => row.pod.is_none(),
         }
@@ -88,6 +116,15 @@ impl<'a> Subject<'a> {
             Self::Pod(row) => {
                 row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label()))
             }
+            Self::Vf(row) => vf::name(&row.vf),
+        }
+    }
+
+    /// What it is ordered by when that is its name.
+    pub(super) fn sort_name(self) -> String {
+        match self {
+            Self::Vf(row) => vf::sort_name(&row.vf),
+            _ => self.name(),
         }
     }
 
@@ -112,6 +149,7 @@ impl<'a> Subject<'a> {
                     words.extend(pod.host_ifname.iter().map(|name| text::escape(name)));
                 }
             }
+            Self::Vf(row) => words.extend(vf::words(&row.vf)),
         }
         words.join(" ")
     }

@@ -3,18 +3,44 @@
 use std::sync::Arc;
 
 use super::{action::Action, state::State, update::update};
-use crate::model::{
-    self,
-    testdata::{inventory, sample},
+use crate::{
+    inventory::Inventory,
+    model::{
+        self,
+        testdata::{add_vfs, inventory, sample},
+    },
+    sample::{Both, Sample},
 };
 
 /// A state after a minute of models.
 pub(super) fn state(pods: u8) -> State {
-    let inventory = inventory(pods);
+    minute(&inventory(pods), |_, _| {})
+}
+
+/// The same node with virtual functions.
+pub(super) fn state_with_vfs(pods: u8) -> State {
+    minute(&inventory(pods), add_vfs)
+}
+
+/// A node with virtual functions and no tunnel, after a minute.
+pub(super) fn state_of_vfs() -> State {
+    minute(&Inventory::default(), |sample, second| {
+        // Nothing is carried through no tunnel.
+        sample.other_pods = Both::default();
+        add_vfs(sample, second);
+    })
+}
+
+fn minute(inventory: &Inventory, add: impl Fn(&mut Sample, u64)) -> State {
+    let sample = |second: u64| {
+        let mut sample = sample(inventory, second);
+        add(&mut sample, second);
+        sample
+    };
     let mut state = State::new("node1".to_owned(), false);
     for second in 1..=60 {
-        let before = (second > 1).then(|| sample(&inventory, second - 1));
-        let model = model::build(&inventory, &sample(&inventory, second), before.as_ref());
+        let before = (second > 1).then(|| sample(second - 1));
+        let model = model::build(inventory, &sample(second), before.as_ref());
         update(&mut state, Action::Model(Arc::new(model)));
     }
     state

@@ -8,6 +8,7 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use super::{
     action::{Action, Effect},
+    columns::ColumnId,
     keymap,
     state::{Measure, Mode, State, Tab},
     subject::RowKey,
@@ -62,8 +63,128 @@ fn trouble_is_in_sight() {
     snapshots("trouble-overview", &state);
     keys(&mut state, "2");
     snapshots("trouble-tunnels", &state);
-    keys(&mut state, "5");
+    keys(&mut state, "6");
     snapshots("trouble-messages", &state);
+}
+
+#[test]
+fn virtual_functions_at_every_size() {
+    let mut state = testdata::state_with_vfs(2);
+    snapshots("sriov-overview", &state);
+    keys(&mut state, "G");
+    insta::assert_snapshot!("sriov-overview-last", draw(&state, (80, 24)));
+    press(&mut state, &[KeyCode::Esc]);
+    keys(&mut state, "5");
+    snapshots("sriov-vfs", &state);
+    // The last of those that are counted, and one of vfio-pci that is not.
+    for (name, filter) in [("counted", "enp129"), ("not-counted", "dpdk-forwarder"), ("no-pod", "vf 10")] {
+        press(&mut state, &[KeyCode::Esc]);
+        keys(&mut state, &format!("/{filter}"));
+        press(&mut state, &[KeyCode::Enter]);
+        insta::assert_snapshot!(format!("sriov-vfs-{name}"), draw(&state, (80, 24)));
+    }
+}
+
+#[test]
+fn no_fact_of_a_vf_is_left_out_at_any_size() {
+    let mut state = testdata::state_with_vfs(2);
+    keys(&mut state, "5g");
+    for size in SIZES {
+        let screen = draw(&state, size);
+        for name in [
+            "pod",
+            "network",
+            "known from",
+            "disputed",
+            "VF",
+            "driver",
+            "PF",
+            "interface",
+            "MAC",
+            "counted by",
+            "TX total",
+            "RX total",
+            "dropped",
+            "VLAN",
+            "spoof check",
+            "TX rate",
+            "link",
+        ] {
+            assert!(screen.contains(&format!(" {name:<11} ")), "{size:?} {name}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn a_node_of_virtual_functions_alone_has_no_empty_tables() {
+    let mut state = testdata::state_of_vfs();
+    snapshots("sriov-alone", &state);
+    for tab in ["2", "3", "4"] {
+        keys(&mut state, tab);
+        let screen = draw(&state, (80, 24));
+        assert!(screen.contains("\n\" none: "), "{screen}");
+    }
+    keys(&mut state, "1j");
+    assert!(matches!(state.look(Tab::Overview).selected, Some(RowKey::Vf(_))));
+    keys(&mut state, "s");
+    assert_ne!(state.look(Tab::Vfs).sort, testdata::state_of_vfs().look(Tab::Vfs).sort);
+}
+
+#[test]
+fn a_filter_finds_a_vf_by_all_that_names_it() {
+    let mut state = testdata::state_of_vfs();
+    keys(&mut state, "5");
+    for (filter, vfs) in [
+        ("DPDK-ROUTER", 1),
+        ("ens1f0", 4),
+        ("0000:81:00.0", 2),
+        ("0000:01:10.2", 1),
+        ("vfio", 2),
+        ("02:00:00:00:00:07", 1),
+        ("sriov-dpdk", 2),
+        ("cni-9f8e", 1),
+        ("not by", 1),
+        ("cart-0", 1),
+        ("nothing", 0),
+    ] {
+        state.filter = filter.to_owned();
+        let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Vfs);
+        assert_eq!(rows.len(), vfs, "{filter}");
+    }
+    assert!(draw(&state, (80, 24)).contains("none that the filter lets through"));
+}
+
+#[test]
+fn vfs_are_ordered_by_number_and_the_selection_follows_one() {
+    let mut state = testdata::state_of_vfs();
+    keys(&mut state, "5s");
+    while state.look(Tab::Vfs).sort.column != ColumnId::Vf {
+        keys(&mut state, "s");
+    }
+    let names = |state: &State| -> Vec<String> {
+        let rows = super::list::rows(state, state.shown().unwrap(), Tab::Vfs);
+        rows.into_iter().map(super::subject::Subject::name).collect()
+    };
+    let found = names(&state);
+    assert!(found.iter().position(|n| n == "ens1f0 vf 2") < found.iter().position(|n| n == "ens1f0 vf 10"));
+    keys(&mut state, "jj");
+    let selected = state.look(Tab::Vfs).selected.clone();
+    assert!(matches!(&selected, Some(RowKey::Vf(pci)) if pci.starts_with("0000:")), "{selected:?}");
+    keys(&mut state, "S");
+    assert_eq!(state.look(Tab::Vfs).selected, selected);
+    assert_ne!(names(&state), found);
+}
+
+#[test]
+fn a_vfs_measures_are_two_and_look_different() {
+    let mut state = testdata::state_of_vfs();
+    keys(&mut state, "5");
+    for expected in [Measure::Packets, Measure::OuterBits] {
+        let before = draw(&state, (120, 40));
+        keys(&mut state, "u");
+        assert_eq!(state.measure, expected);
+        assert_ne!(draw(&state, (120, 40)), before);
+    }
 }
 
 #[test]
@@ -163,6 +284,21 @@ fn measures_go_round() {
 }
 
 #[test]
+fn every_tab_is_named_at_every_width() {
+    let mut state = testdata::state_with_vfs(200);
+    for _ in 0..120 {
+        testdata::trouble(&mut state);
+    }
+    for width in 60..=120 {
+        let screen = draw(&state, (width, 24));
+        let tabs = screen.lines().nth(1).unwrap();
+        for tab in Tab::ALL {
+            assert!(tabs.contains(&format!("{} {}", tab.number(), tab.title())), "{width}: {tabs}");
+        }
+    }
+}
+
+#[test]
 fn other_is_last_in_both_orders() {
     let mut state = testdata::state(3);
     keys(&mut state, "4");
@@ -176,12 +312,15 @@ fn other_is_last_in_both_orders() {
 
 #[test]
 fn a_hostile_name_cannot_reach_the_terminal() {
-    let mut state = testdata::state(2);
-    keys(&mut state, "4");
-    for size in SIZES {
-        let screen = draw(&state, size);
-        assert!(!screen.contains('\u{1b}'));
+    let mut state = testdata::state_with_vfs(2);
+    for tab in Tab::ALL {
+        update(&mut state, Action::Tab(tab));
+        for size in SIZES {
+            let screen = draw(&state, size);
+            assert!(!screen.contains(['\u{1b}', '\u{202e}']));
+        }
     }
+    keys(&mut state, "4");
     let screen = draw(&state, (200, 60));
     assert!(screen.contains("evil\\u{1b}[2Jname"), "{screen}");
 }
@@ -230,8 +369,9 @@ proptest! {
         width in 1_u16..220,
         height in 1_u16..70,
         pods in 0_u8..30,
+        vfs in any::<bool>(),
     ) {
-        let mut state = testdata::state(pods);
+        let mut state = if vfs { testdata::state_with_vfs(pods) } else { testdata::state(pods) };
         press(&mut state, &pressed);
         draw(&state, (width, height));
         update(&mut state, Action::Model(Arc::new(Model::default())));

@@ -3,9 +3,9 @@
 use super::{
     action::{Action, Effect},
     columns,
-    list::{position, rows},
-    state::{Frozen, Measure, Mode, Sort, State, Tab},
-    subject::{RowKey, Subject},
+    list::{overview_tables, position, rows},
+    state::{Frozen, Mode, Sort, State, Tab},
+    subject::{self, Subject},
 };
 
 /// A filter this long finds nothing anyway.
@@ -45,13 +45,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         }
         Action::FilterKeep => state.mode = Mode::Normal,
         Action::Pause => pause(state),
-        Action::NextMeasure => {
-            state.measure = match state.measure {
-                Measure::OuterBits => Measure::InnerBits,
-                Measure::InnerBits => Measure::Packets,
-                Measure::Packets => Measure::OuterBits,
-            }
-        }
+        Action::NextMeasure => state.measure = state.measure.next(state.tab),
         Action::Model(model) => state.take(model),
         Action::FeedEnded => state.ended = true,
     }
@@ -95,30 +89,29 @@ fn open(state: &mut State) {
         return;
     }
     let Some(key) = state.look(Tab::Overview).selected.clone() else { return };
-    state.tab = match key {
-        RowKey::Tunnel(_) => Tab::Tunnels,
-        RowKey::Peer(..) => Tab::Peers,
-        RowKey::Pod(_) => Tab::Pods,
-    };
+    state.tab = key.tab();
     let look = state.look_mut(state.tab);
     look.selected = Some(key);
     look.details = true;
 }
 
-/// The overview's tables have the orders of their tabs: there, the table with the selection is sorted.
+/// The overview's tables have the orders of their tabs: there, the table with the selection is sorted, or the last one
+/// that is not of VFs.
 fn sorted_tab(state: &State) -> Tab {
-    match (state.tab, &state.look(Tab::Overview).selected) {
-        (Tab::Overview, Some(RowKey::Tunnel(_))) => Tab::Tunnels,
-        (Tab::Overview, Some(RowKey::Peer(..))) => Tab::Peers,
-        (Tab::Overview, _) => Tab::Pods,
-        (tab, _) => tab,
+    if state.tab != Tab::Overview {
+        return state.tab;
+    }
+    let tables = state.shown().map(overview_tables).unwrap_or_default();
+    match &state.look(Tab::Overview).selected {
+        Some(key) => key.tab(),
+        None if tables.contains(&Tab::Pods) => Tab::Pods,
+        None => Tab::Vfs,
     }
 }
 
 fn sort_next(state: &mut State) {
     let tab = sorted_tab(state);
-    let peers = state.model.iter().flat_map(|model| &model.peers);
-    let columns = columns::of(tab, peers.map(Subject::Peer));
+    let columns = columns::of(tab, state.model.iter().flat_map(|model| subject::of(model, tab)));
     let sort = state.look(tab).sort;
     let at = columns.iter().position(|column| *column == sort.column);
     let next = at.map_or(0, |at| (at + 1) % columns.len().max(1));

@@ -3,14 +3,14 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{
-    facts,
+    facts::{self, Fact},
     graph::{self, Graph},
     paint, sizes,
     theme::Theme,
 };
 use crate::{
     model::Model,
-    tui::{state::State, subject::Subject},
+    tui::{history::Whose, state::State, subject::Subject},
 };
 
 /// Columns that facts and sizes need.
@@ -28,22 +28,58 @@ pub(super) fn draw(
 ) {
     let (line, body) = paint::split_top(area, 1);
     rule(buf, line, &subject.name(), theme);
-    let (left, right) = paint::split_left(body, FACTS);
-    facts::draw(buf, Rect { width: left.width.saturating_sub(1), ..left }, model, subject, theme);
-    let rest = if let Subject::Tunnel(row) = subject {
-        let room_for_both = right.width >= SIZES + 40;
-        let (middle, rest) = paint::split_left(right, if room_for_both { SIZES + 2 } else { right.width });
-        sizes::draw(buf, middle, row, theme);
-        rest
-    } else {
-        right
+    let all = facts::of(subject, model);
+    let rest = match subject {
+        Subject::Tunnel(row) => {
+            let (left, right) = paint::split_left(body, FACTS);
+            column(buf, left, &all, theme);
+            let room_for_both = right.width >= SIZES + 40;
+            let (middle, rest) =
+                paint::split_left(right, if room_for_both { SIZES + 2 } else { right.width });
+            sizes::draw(buf, middle, row, theme);
+            rest
+        }
+        Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_) => columns(buf, body, &all, theme),
     };
     if rest.width > 20 {
-        let values = state.shown_history().values(Some(&subject.key()), state.measure);
+        let key = subject.key();
+        let values = state.shown_history().values(Whose::Row(&key), state.measure);
         let step = model.interval.map(|interval| interval.as_secs_f64());
         let graph = Graph { title: "", values: &values, measure: state.measure, step };
         graph::draw(buf, Rect { height: rest.height.min(17), ..rest }, &graph, theme);
     }
+}
+
+/// Facts in one column, or in two when they are too many for one; returns what is left for a graph. That is on the
+/// overview, too, and facts are nowhere else.
+fn columns(buf: &mut Buffer, area: Rect, all: &[Fact], theme: Theme) -> Rect {
+    let (left, rest) = paint::split_left(area, FACTS);
+    if height(all, left.width, theme) <= area.height {
+        column(buf, left, all, theme);
+        return rest;
+    }
+    let width = FACTS.min(area.width / 2);
+    let fits = |facts: &[Fact]| height(facts, width, theme) <= area.height;
+    let at = (1..=all.len()).rev().find(|at| all.get(..*at).is_some_and(fits)).unwrap_or(1).min(all.len());
+    let (first, second) = all.split_at(at);
+    let (left, rest) = paint::split_left(area, width);
+    let (middle, rest) = paint::split_left(rest, width);
+    column(buf, left, first, theme);
+    column(buf, middle, second, theme);
+    rest
+}
+
+/// Lines that facts take in a column.
+fn height(facts: &[Fact], width: u16, theme: Theme) -> u16 {
+    let lines =
+        facts.iter().map(|fact| facts::lines(fact, width.saturating_sub(1), theme).len()).sum::<usize>();
+    u16::try_from(lines).unwrap_or(u16::MAX)
+}
+
+fn column(buf: &mut Buffer, area: Rect, facts: &[Fact], theme: Theme) {
+    let width = area.width.saturating_sub(1);
+    let lines = facts.iter().flat_map(|fact| facts::lines(fact, width, theme));
+    paint::lines(buf, Rect { width, ..area }, lines);
 }
 
 fn rule(buf: &mut Buffer, area: Rect, title: &str, theme: Theme) {

@@ -1,6 +1,8 @@
-//! What is known of one tunnel, peer or pod, in words.
+//! What is known of one tunnel, peer, pod or virtual function, in words.
 
-use ratatui::{buffer::Buffer, layout::Rect, text::Span};
+mod vf;
+
+use ratatui::text::Span;
 
 use super::{paint, theme::Theme};
 use crate::{
@@ -15,24 +17,31 @@ use crate::{
 const NAMES: usize = 11;
 
 /// A name, what it says, and whether it is something to look at.
-type Fact = (&'static str, String, bool);
+pub(super) type Fact = (&'static str, String, bool);
 
-/// Draws them.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, subject: Subject<'_>, theme: Theme) {
-    let facts = match subject {
+/// All that is known, the most important first.
+pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
+    match subject {
         Subject::Tunnel(row) => of_tunnel(row),
         Subject::Peer(row) => of_peer(row),
         Subject::Pod(row) => of_pod(row, model),
-    };
-    let columns = area.width.saturating_sub(2 + u16::try_from(NAMES).unwrap_or(0));
-    let lines = facts.into_iter().flat_map(|(name, words, alarm)| {
-        let style = if alarm { theme.alarm() } else { theme.normal() };
-        paint::wrap(&words, columns).into_iter().enumerate().map(move |(index, words)| {
-            let name = if index == 0 { name } else { "" };
+        Subject::Vf(row) => vf::facts(row),
+    }
+}
+
+/// The lines of one fact in `columns` columns.
+pub(super) fn lines(fact: &Fact, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let (name, words, alarm) = fact;
+    let style = if *alarm { theme.alarm() } else { theme.normal() };
+    let room = columns.saturating_sub(2 + u16::try_from(NAMES).unwrap_or(0));
+    let mut names = std::iter::once(*name).chain(std::iter::repeat(""));
+    paint::wrap(words, room)
+        .into_iter()
+        .map(|words| {
+            let name = names.next().unwrap_or_default();
             vec![Span::styled(format!(" {name:<NAMES$} "), theme.dim()), Span::styled(words, style)]
         })
-    });
-    paint::lines(buf, area, lines);
+        .collect()
 }
 
 fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {

@@ -27,30 +27,37 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     if !state.filter.is_empty() {
         spans.push(Span::styled(format!(" /{} ", text::escape(&state.filter)), theme.mode()));
     }
-    let has_table = matches!(state.tab, Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods);
+    let has_rows = state.tab == Tab::Overview || state.tab.is_table();
     let keys = [
         ("q", "quit", true),
         ("?", "help", true),
-        ("j k", "row", has_table),
-        ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_table),
-        ("/", "filter", has_table),
-        ("s S", "sort", has_table),
+        ("jk", "row", has_rows),
+        ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),
+        ("/", "filter", has_rows),
+        ("sS", "sort", has_rows),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
-        ("u", measure(state.measure), has_table),
+        ("u", measure(state.measure, state.tab), has_rows),
     ];
-    for (key, words, shown) in keys {
-        if shown {
-            spans.push(Span::styled(format!(" {key}"), theme.title()));
-            spans.push(Span::styled(format!(" {words} "), theme.dim()));
+    let mut left = area.width.saturating_sub(spans.iter().map(|span| paint::width(&span.content)).sum());
+    for (key, words, _) in keys.into_iter().filter(|(.., shown)| *shown) {
+        let (key, words) = (format!(" {key}"), format!(" {words} "));
+        let width = paint::width(&key) + paint::width(&words);
+        // The last one needs no blank behind it.
+        if width > left + 1 {
+            break;
         }
+        left = left.saturating_sub(width);
+        spans.push(Span::styled(key, theme.title()));
+        spans.push(Span::styled(words, theme.dim()));
     }
     paint::spans(buf, area, spans);
 }
 
-fn measure(measure: Measure) -> &'static str {
-    match measure {
-        Measure::OuterBits => "outer b/s",
-        Measure::InnerBits => "inner b/s",
-        Measure::Packets => "p/s",
+fn measure(measure: Measure, tab: Tab) -> &'static str {
+    match (measure, tab) {
+        (Measure::Packets, _) => "p/s",
+        (_, Tab::Vfs) => "b/s",
+        (Measure::OuterBits, _) => "outer b/s",
+        (Measure::InnerBits, _) => "inner b/s",
     }
 }

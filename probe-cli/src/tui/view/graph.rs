@@ -6,7 +6,7 @@ use super::{paint, theme::Theme};
 use crate::{
     sample::Both,
     text,
-    tui::{columns::rate_words, state::Measure},
+    tui::{rate, state::Measure},
 };
 
 /// Columns for the scale's labels.
@@ -17,7 +17,7 @@ const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// What a graph shows.
 pub(super) struct Graph<'a> {
-    /// Of what.
+    /// Of what; empty where that is said beside it.
     pub(super) title: &'a str,
     /// Oldest first.
     pub(super) values: &'a [Both<Option<f64>>],
@@ -31,13 +31,14 @@ pub(super) struct Graph<'a> {
 pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme) {
     let (line, picture) = paint::split_top(area, 1);
     let now = graph.values.last().copied().unwrap_or_default();
+    let title = if graph.title.is_empty() { String::new() } else { format!(" {} ", graph.title) };
     paint::spans(
         buf,
         line,
         vec![
-            Span::styled(format!(" {} ", graph.title), theme.title()),
-            Span::styled(format!(" ▲ TX {} ", rate_words(now.tx, graph.measure)), theme.tx()),
-            Span::styled(format!(" ▼ RX {} ", rate_words(now.rx, graph.measure)), theme.rx()),
+            Span::styled(title, theme.title()),
+            Span::styled(format!(" ▲ TX {} ", rate::words(now.tx, graph.measure)), theme.tx()),
+            Span::styled(format!(" ▼ RX {} ", rate::words(now.rx, graph.measure)), theme.rx()),
         ],
     );
     if picture.height < 3 || picture.width <= SCALE + 4 {

@@ -26,7 +26,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     paint::spans(buf, first, spans);
     let (_, corner) = paint::split_left(first, first.width.saturating_sub(paint::width(&right)));
     paint::words(buf, corner, &right, theme.dim());
-    paint::spans(buf, second, tabs(state, theme));
+    paint::spans(buf, second, tabs(state, second.width, theme));
 }
 
 fn right(model: &Model) -> String {
@@ -36,25 +36,33 @@ fn right(model: &Model) -> String {
     format!(" {cost}{} ", text::clock(model.time))
 }
 
-fn tabs(state: &State, theme: Theme) -> Vec<Span<'static>> {
-    let mut spans = vec![Span::raw(" ")];
-    for (number, tab) in (1..).zip(Tab::ALL) {
-        let count = match (tab, state.shown()) {
-            (Tab::Tunnels | Tab::Peers | Tab::Pods, Some(model)) => {
-                Some(list::count(state, model, tab) as u64)
-            }
-            (Tab::Messages, Some(model)) => {
-                Some(state.message_count + model.notes.len() as u64).filter(|n| *n > 0)
-            }
-            _ => None,
-        };
-        let count = count.map_or_else(String::new, |count| format!(" {count}"));
-        let style = match tab {
-            _ if tab == state.tab => theme.selected(),
-            Tab::Messages if !count.is_empty() => theme.alarm(),
-            _ => theme.normal(),
-        };
-        spans.push(Span::styled(format!(" {number} {}{count} ", tab.title()), style));
+/// The tabs, as roomy as the width allows: without blanks where that is too much, and without
+/// the counts.
+fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
+    let line = |gap: &str, counted: bool| {
+        let tabs = Tab::ALL.map(|tab| {
+            let count = count(state, tab);
+            let style = match tab {
+                _ if tab == state.tab => theme.selected(),
+                Tab::Messages if count.is_some() => theme.alarm(),
+                _ => theme.normal(),
+            };
+            let count = count.filter(|_| counted).map_or_else(String::new, |count| format!(" {count}"));
+            Span::styled(format!(" {} {}{count}{gap}", tab.number(), tab.title()), style)
+        });
+        std::iter::once(Span::raw(gap.to_owned())).chain(tabs).collect::<Vec<_>>()
+    };
+    let fits =
+        |spans: &Vec<Span<'_>>| spans.iter().map(|span| paint::width(&span.content)).sum::<u16>() <= width;
+    let roomy = [line(" ", true), line("", true)].into_iter().find(fits);
+    roomy.unwrap_or_else(|| line("", false))
+}
+
+/// Rows of a tab; none for a tab that has nothing to count.
+fn count(state: &State, tab: Tab) -> Option<u64> {
+    let model = state.shown()?;
+    match tab {
+        Tab::Messages => Some(state.message_count + model.notes.len() as u64).filter(|n| *n > 0),
+        tab => tab.is_table().then(|| list::count(state, model, tab) as u64),
     }
-    spans
 }

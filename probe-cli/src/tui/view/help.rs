@@ -6,13 +6,15 @@ use super::{paint, theme::Theme};
 use crate::tui::keymap::BINDINGS;
 
 /// What the titles of columns mean.
-const FIGURES: [(&str, &str); 7] = [
+const FIGURES: [(&str, &str); 9] = [
     ("TX RX", "leaving and entering the node through the tunnel"),
     ("OVHEAD", "share of the outer bytes that is encapsulation"),
     ("B/PKT", "mean bytes of the inner IP packet, as on the wire"),
     ("SEG/SKB", "wire packets per kernel buffer: what GSO and GRO save"),
     ("TOOBIG", "packets larger than the tunnel can carry, so far"),
     ("FRAGS", "inner packets that were already fragments, so far"),
+    ("VF", "its TX and RX are what its user sends and receives, with link headers"),
+    ("DROP/s", "packets that a VF drops; \"not by driver\": nobody counts for it"),
     ("other", "traffic of no known pod or peer, or beyond the slots"),
 ];
 

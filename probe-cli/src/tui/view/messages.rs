@@ -6,7 +6,7 @@ use super::{paint, theme::Theme};
 use crate::{
     model::{Model, PmtuEventRow},
     text,
-    tui::state::State,
+    tui::state::{State, Tab},
 };
 
 /// Draws them: what holds now first, then messages, the newest first.
@@ -43,15 +43,18 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     paint::lines(buf, area, lines);
 }
 
-/// The newest trouble in one line; none when there is none.
-pub(super) fn newest(state: &State, model: &Model) -> Option<String> {
+/// The newest trouble in one line of at most `columns`, and where the rest is; none when there is none.
+pub(super) fn newest(state: &State, model: &Model, columns: u16) -> Option<String> {
     let count = state.messages.len() + model.notes.len();
     let first = state
         .messages
         .front()
         .map(|message| event_words(&message.event))
         .or_else(|| model.notes.first().map(|note| text::escape(note)))?;
-    Some(if count > 1 { format!("{first} (5: {count} messages)") } else { first })
+    let more =
+        if count > 1 { format!(" ({}: {count} messages)", Tab::Messages.number()) } else { String::new() };
+    let room = columns.saturating_sub(paint::width(&more));
+    Some(text::fit(&first, usize::from(room)) + &more)
 }
 
 fn event_words(event: &PmtuEventRow) -> String {

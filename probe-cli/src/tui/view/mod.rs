@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Overlay Probe  node1            CPU 0.4 %  12.3 MiB  12:34:56 UTC   header
-//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 Messages  6 Cost          header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Messages  7 Cost   header
 //!  ...                                                                 one file for each tab
 //!  q quit  ? help  / filter  s sort  u outer bits  p pause             footer
 //! ```
@@ -63,7 +63,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         None => paint::words(buf, body, " Waiting for the first sample.", theme.dim()),
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
-            Tab::Tunnels | Tab::Peers | Tab::Pods => list(buf, body, state, model, theme),
+            Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
             Tab::Messages => messages::draw(buf, body, state, model, theme),
             Tab::Cost => cost::draw(buf, body, model, theme),
         },
@@ -85,6 +85,7 @@ fn list(buf: &mut Buffer, area: Rect, state: &State, model: &crate::model::Model
         top,
         &table::Table { tab: state.tab, rows: &rows, selected: chosen.map(Subject::key) },
         state,
+        model,
         theme,
     );
     if let (true, Some(subject)) = (details, chosen) {

@@ -1,12 +1,15 @@
-//! A table of tunnels, peers or pods: which columns have room, and their lines.
+//! A table of tunnels, peers, pods or virtual functions: which columns have room, and their lines.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
+    model::Model,
     text,
     tui::{
+        cells,
         columns::{self, ColumnId},
+        list::why_none,
         state::{Sort, State, Tab},
         subject::{RowKey, Subject},
     },
@@ -26,13 +29,19 @@ pub(super) struct Table<'a> {
 }
 
 /// Draws a heading and as many rows as fit; the selected one is among them, and the last line says how many are not.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, table: &Table<'_>, state: &State, theme: Theme) {
+pub(super) fn draw(
+    buf: &mut Buffer,
+    area: Rect,
+    table: &Table<'_>,
+    state: &State,
+    model: &Model,
+    theme: Theme,
+) {
     let (heading, body) = paint::split_top(area, 1);
     let columns = fit(&columns::of(table.tab, table.rows.iter().copied()), area.width.saturating_sub(2));
     paint::spans(buf, heading, heading_spans(&columns, table.tab, state.look(table.tab).sort, theme));
     if table.rows.is_empty() {
-        let words = if state.filter.is_empty() { " none" } else { " none that the filter lets through" };
-        paint::words(buf, body, words, theme.dim());
+        paint::words(buf, body, &format!(" {}", why_none(model, table.tab)), theme.dim());
         return;
     }
     let height = usize::from(body.height);
@@ -84,15 +93,19 @@ fn fit(columns: &[ColumnId], width: u16) -> Vec<(ColumnId, u16)> {
         .collect()
 }
 
+/// Titles; a mark for the order is behind the one that the rows are sorted by: in the gap, where the title fills its column.
 fn heading_spans(columns: &[(ColumnId, u16)], tab: Tab, sort: Sort, theme: Theme) -> Vec<Span<'static>> {
     let mut spans = vec![Span::raw(" ")];
     for (column, width) in columns {
-        let mut title = column.title(tab).to_owned();
-        if sort.column == *column {
-            title.push(if sort.descending { '▼' } else { '▲' });
-        }
-        spans.push(Span::styled(pad(&title, *width, column.spec().number), theme.heading()));
-        spans.push(Span::raw(" "));
+        let mark = match sort {
+            Sort { column: by, .. } if by != *column => "",
+            Sort { descending: true, .. } => "▼",
+            Sort { descending: false, .. } => "▲",
+        };
+        let title = format!("{}{mark}", column.title(tab));
+        let needed = paint::width(&title).clamp(*width, width + GAP);
+        spans.push(Span::styled(pad(&title, needed, column.spec().number), theme.heading()));
+        spans.push(Span::raw(pad("", width + GAP - needed, false)));
     }
     spans
 }
@@ -106,7 +119,7 @@ fn row_spans(
 ) -> Vec<Span<'static>> {
     let mut spans = vec![Span::styled(" ", style)];
     for (column, width) in columns {
-        let cell = columns::cell(*column, row, state.measure);
+        let cell = cells::cell(*column, row, state.measure);
         let style = if cell.alarm { style.patch(theme.alarm()) } else { style };
         spans.push(Span::styled(pad(&cell.text, *width, column.spec().number), style));
         spans.push(Span::styled(" ", style));
@@ -128,15 +141,34 @@ mod tests {
     #[test]
     fn columns_fit_at_every_width_and_the_rates_stay() {
         let model = testdata::wireguard();
-        for tab in [Tab::Tunnels, Tab::Peers, Tab::Pods] {
+        for tab in Tab::ALL.into_iter().filter(|tab| tab.is_table()) {
             for width in 58..=250 {
                 let columns = fit(&columns::of(tab, model.peers.iter().map(Subject::Peer)), width);
                 let total: u16 = columns.iter().map(|(_, width)| width + GAP).sum();
                 assert!(total <= width, "{tab:?} {width}: {total}");
-                for column in [ColumnId::Name, ColumnId::Tx, ColumnId::Rx] {
-                    assert!(columns.iter().any(|(kept, _)| *kept == column), "{tab:?} {width}: {column:?}");
+                let names: &[ColumnId] =
+                    if tab == Tab::Vfs { &[ColumnId::Vf, ColumnId::Holder] } else { &[ColumnId::Name] };
+                for column in names.iter().chain(&[ColumnId::Tx, ColumnId::Rx]) {
+                    assert!(columns.iter().any(|(kept, _)| kept == column), "{tab:?} {width}: {column:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn eighty_columns_say_of_a_vf_who_counted_and_what_was_dropped() {
+        let columns = fit(&columns::of(Tab::Vfs, std::iter::empty()), 78);
+        let kept: Vec<_> = columns.iter().map(|(column, _)| *column).collect();
+        assert_eq!(
+            kept,
+            [
+                ColumnId::Vf,
+                ColumnId::Holder,
+                ColumnId::Tx,
+                ColumnId::Rx,
+                ColumnId::Drops,
+                ColumnId::CountedBy
+            ]
+        );
     }
 }

@@ -1,0 +1,187 @@
+//! What the cells of the tables say, and what their rows are ordered by.
+
+use super::{columns::ColumnId, state::Measure, subject::Subject, vf};
+use crate::{
+    inventory::{TunnelKind, VirtualFunction},
+    model::{Flow, Handshake, TunnelRow, both, overhead_share},
+    sample::{Both, Counts},
+    text,
+};
+
+/// What a column sorts by.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum SortValue {
+    /// By text.
+    Text(String),
+    /// By a rate, which never stands still.
+    Rate(Option<f64>),
+    /// By number.
+    Number(Option<f64>),
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// What it says, safe to print.
+    pub(super) text: String,
+    /// It is something to look at.
+    pub(super) alarm: bool,
+}
+
+/// What a cell says. What does not apply to a row, or is not known, is `-`.
+pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> Cell {
+    let plain = |text: String| Cell { text, alarm: false };
+    let or_dash = |text: Option<String>| plain(text.unwrap_or_else(|| "-".to_owned()));
+    let per_second = |value: Option<f64>| or_dash(value.map(text::si));
+    let rate = subject.rate();
+    let total = subject.flow().map(both);
+    match column {
+        ColumnId::Name | ColumnId::Vf => plain(subject.name()),
+        ColumnId::Kind => or_dash(tunnel(subject).map(|row| row.tunnel.kind.to_string())),
+        ColumnId::Vni => {
+            // A collect-metadata device carries many.
+            plain(match tunnel(subject).map(|row| (row.tunnel.kind, row.tunnel.vni)) {
+                Some((TunnelKind::Wireguard | TunnelKind::Ipip, _)) => "-".to_owned(),
+                Some((_, Some(vni))) => vni.to_string(),
+                _ => "any".to_owned(),
+            })
+        }
+        ColumnId::Tunnel => or_dash(match subject {
+            Subject::Peer(row) => Some(text::escape(&row.tunnel_name)),
+            Subject::Tunnel(_) | Subject::Pod(_) | Subject::Vf(_) => None,
+        }),
+        ColumnId::Addresses => or_dash(addresses(subject)),
+        ColumnId::Handshake => or_dash(handshake(subject).map(|told| text::age(told.age()))),
+        // Sources that name different pods are something to look at.
+        ColumnId::Holder => Cell {
+            alarm: function(subject).is_some_and(|vf| !vf.disputed_by.is_empty()),
+            ..or_dash(function(subject).and_then(vf::holder))
+        },
+        ColumnId::Network => or_dash(function(subject).and_then(vf::network)),
+        ColumnId::Interface => or_dash(function(subject).and_then(vf::interface)),
+        ColumnId::Driver => or_dash(function(subject).map(vf::driver)),
+        ColumnId::Mtu => or_dash(mtu(subject).map(|mtu| mtu.to_string())),
+        ColumnId::Underlay => {
+            or_dash(tunnel(subject).and_then(|row| Some(text::escape(&row.tunnel.underlay.as_ref()?.name))))
+        }
+        ColumnId::Tx => per_second(rate.tx.map(|rate| rate.of(measure))),
+        ColumnId::TxPackets => per_second(rate.tx.map(|rate| rate.packets)),
+        ColumnId::Rx => per_second(rate.rx.map(|rate| rate.of(measure))),
+        ColumnId::RxPackets => per_second(rate.rx.map(|rate| rate.packets)),
+        ColumnId::Overhead => {
+            or_dash(subject.flow().and_then(overhead_share).map(|share| format!("{share:.1}%")))
+        }
+        ColumnId::MeanSize => or_dash(mean_size(total).map(|bytes| format!("{bytes:.0}"))),
+        ColumnId::Segments => or_dash(segments(total).map(|segments| format!("{segments:.1}"))),
+        ColumnId::Oversize => unwanted(total.map(|total| total.oversize as f64)),
+        ColumnId::Fragments => unwanted(total.map(|total| total.fragments as f64)),
+        ColumnId::Total => or_dash(total.map(|total| text::bytes(total.outer_bytes))),
+        ColumnId::Drops => unwanted(drops(subject)),
+        ColumnId::CountedBy => or_dash(function(subject).map(|vf| vf.traffic.counted_by().to_owned())),
+        ColumnId::Vlan => or_dash(function(subject).and_then(vf::vlan)),
+        ColumnId::Link => or_dash(function(subject).and_then(vf::link).map(str::to_owned)),
+    }
+}
+
+/// What a column sorts by.
+pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measure) -> SortValue {
+    let rate = subject.rate();
+    let total = subject.flow().map(both);
+    match column {
+        ColumnId::Name | ColumnId::Vf => SortValue::Text(subject.sort_name()),
+        ColumnId::Kind
+        | ColumnId::Tunnel
+        | ColumnId::Addresses
+        | ColumnId::Underlay
+        | ColumnId::Holder
+        | ColumnId::Network
+        | ColumnId::Interface
+        | ColumnId::Driver
+        | ColumnId::CountedBy
+        | ColumnId::Link => SortValue::Text(cell(column, subject, measure).text),
+        ColumnId::Vni => SortValue::Number(tunnel(subject).and_then(|row| row.tunnel.vni).map(f64::from)),
+        ColumnId::Handshake => {
+            // Never is the oldest.
+            SortValue::Number(
+                handshake(subject).map(|told| told.age().map_or(f64::MAX, |age| age.as_secs_f64())),
+            )
+        }
+        ColumnId::Mtu => SortValue::Number(mtu(subject).map(f64::from)),
+        ColumnId::Tx => SortValue::Rate(rate.tx.map(|rate| rate.of(measure))),
+        ColumnId::Rx => SortValue::Rate(rate.rx.map(|rate| rate.of(measure))),
+        ColumnId::TxPackets => SortValue::Rate(rate.tx.map(|rate| rate.packets)),
+        ColumnId::RxPackets => SortValue::Rate(rate.rx.map(|rate| rate.packets)),
+        ColumnId::Overhead => SortValue::Number(subject.flow().and_then(overhead_share)),
+        ColumnId::MeanSize => SortValue::Number(mean_size(total)),
+        ColumnId::Segments => SortValue::Number(segments(total)),
+        ColumnId::Oversize => SortValue::Number(total.map(|total| total.oversize as f64)),
+        ColumnId::Fragments => SortValue::Number(total.map(|total| total.fragments as f64)),
+        ColumnId::Total => SortValue::Number(total.map(|total| total.outer_bytes as f64)),
+        ColumnId::Drops => SortValue::Number(drops(subject)),
+        ColumnId::Vlan => {
+            // No VLAN is below every VLAN; the unknown is below that.
+            let vlan = |vf: &VirtualFunction| Some(vf.settings.as_ref()?.vlan.map_or(0, |vlan| vlan.id));
+            SortValue::Number(function(subject).and_then(vlan).map(f64::from))
+        }
+    }
+}
+
+fn mean_size(total: Option<Counts>) -> Option<f64> {
+    let total = total.filter(|total| total.packets > 0)?;
+    Some(total.inner_bytes as f64 / total.packets as f64)
+}
+
+fn segments(total: Option<Counts>) -> Option<f64> {
+    Flow { total: total?, rate: None }.packets_per_skb()
+}
+
+/// Packets that a VF drops per second, both directions.
+fn drops(subject: Subject<'_>) -> Option<f64> {
+    let Subject::Vf(row) = subject else { return None };
+    let Both { tx, rx } = row.rate?;
+    Some(tx.drops_per_s + rx.drops_per_s)
+}
+
+/// A number of what should not happen.
+fn unwanted(value: Option<f64>) -> Cell {
+    Cell {
+        text: value.map_or_else(|| "-".to_owned(), text::si),
+        alarm: value.is_some_and(|value| value > 0.0),
+    }
+}
+
+/// The last handshake, where the row has such a thing.
+pub(super) fn handshake(subject: Subject<'_>) -> Option<Handshake> {
+    match subject {
+        Subject::Peer(row) => row.wireguard.map(|told| told.handshake),
+        Subject::Tunnel(_) | Subject::Pod(_) | Subject::Vf(_) => None,
+    }
+}
+
+fn tunnel(subject: Subject<'_>) -> Option<&TunnelRow> {
+    match subject {
+        Subject::Tunnel(row) => Some(row),
+        Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_) => None,
+    }
+}
+
+fn function(subject: Subject<'_>) -> Option<&VirtualFunction> {
+    match subject {
+        Subject::Vf(row) => Some(&row.vf),
+        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) => None,
+    }
+}
+
+fn mtu(subject: Subject<'_>) -> Option<u32> {
+    tunnel(subject).map(|row| row.tunnel.mtu).or_else(|| Some(function(subject)?.interface.as_ref()?.mtu))
+}
+
+fn addresses(subject: Subject<'_>) -> Option<String> {
+    let list: Vec<String> = match subject {
+        Subject::Tunnel(row) => row.tunnel.addresses.iter().map(ToString::to_string).collect(),
+        Subject::Peer(row) => row.peer.as_ref()?.pod_cidrs.iter().map(ToString::to_string).collect(),
+        Subject::Pod(row) => row.pod.as_ref()?.addresses.iter().map(ToString::to_string).collect(),
+        Subject::Vf(_) => return None,
+    };
+    (!list.is_empty()).then(|| list.join(" "))
+}
