@@ -16,6 +16,7 @@ mod pods;
 pub(crate) mod testdata;
 mod tunnels;
 mod types;
+mod vf_traffic;
 mod vfs;
 mod wireguard;
 
@@ -24,6 +25,7 @@ pub use join::inventory;
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
 pub use types::*;
-pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfTraffic, VirtualFunction, virtual_functions};
+pub use vf_traffic::VfTraffic;
+pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VirtualFunction, virtual_functions};
 
 pub use crate::{mac::Mac, netlink::facts::VfLinkState};

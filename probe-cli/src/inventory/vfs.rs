@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::notes::shown;
+use super::{
+    notes::shown,
+    vf_traffic::{VfTraffic, traffic},
+};
 use crate::{
     mac::Mac,
     netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
@@ -120,21 +123,6 @@ pub enum VfPodSource {
     Netns,
 }
 
-/// What a VF carried, and who counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "counted_by", rename_all = "kebab-case")]
-pub enum VfTraffic {
-    /// Its own interface.
-    Interface(LinkCounters),
-    /// The PF's driver.
-    PfDriver(LinkCounters),
-    /// Nobody: the PF's driver answers with zeros for all of its VFs, as igb does.
-    NotCountedByTheDriver,
-    /// Not known.
-    #[default]
-    Unknown,
-}
-
 /// The VFs of a node, and what does not fit together.
 pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>) {
     let mut notes = facts.notes.clone();
@@ -145,7 +133,8 @@ pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>)
         let name = interface(facts, &pf.pci).map(|interface| interface.name.clone());
         if list.is_some_and(|list| list.truncated) {
             notes.push(format!(
-                "{}: the kernel's answer holds {} of its VFs, so settings and counters of the others are unknown",
+                "{}: the kernel's answer holds {} of its VFs: what is set on the others is unknown, and what they \
+                 carried when nothing else counts it",
                 shown(name.as_deref().unwrap_or(&pf.pci)),
                 list.map_or(0, |list| list.vfs.len()),
             ));
@@ -209,7 +198,7 @@ fn one(
         pf_driver: pf.driver.clone(),
         driver: vf.driver.clone(),
         iommu_group: vf.iommu_group,
-        traffic: traffic(interface.as_ref(), list, told),
+        traffic: traffic(interface.as_ref(), list, told, vf.stats),
         interface,
         pod,
         disputed_by,
@@ -219,22 +208,6 @@ fn one(
 
 fn interface<'a>(facts: &'a VfFacts, pci: &str) -> Option<&'a PciInterface> {
     facts.interfaces.iter().find(|interface| interface.pci == pci)
-}
-
-fn traffic(
-    interface: Option<&PciInterface>,
-    list: Option<&VfListFact>,
-    told: Option<&VfInfoFact>,
-) -> VfTraffic {
-    if let Some(counters) = interface.and_then(|interface| interface.counters) {
-        return VfTraffic::Interface(counters);
-    }
-    let Some(counters) = told.and_then(|told| told.counters) else { return VfTraffic::Unknown };
-    let counts = list
-        .into_iter()
-        .flat_map(|list| &list.vfs)
-        .any(|vf| vf.counters.is_some_and(|c| c != LinkCounters::default()));
-    if counts { VfTraffic::PfDriver(counters) } else { VfTraffic::NotCountedByTheDriver }
 }
 
 /// The pods that sources name for a VF, strongest first.
@@ -272,26 +245,6 @@ fn netns_name(path: &str) -> Option<&str> {
     (directory.ends_with("run/netns") && !name.is_empty()).then_some(name)
 }
 
-impl VfTraffic {
-    /// The counters, where somebody counts.
-    pub fn counters(self) -> Option<LinkCounters> {
-        match self {
-            Self::Interface(counters) | Self::PfDriver(counters) => Some(counters),
-            Self::NotCountedByTheDriver | Self::Unknown => None,
-        }
-    }
-
-    /// Who counted, in a few words.
-    pub fn counted_by(&self) -> &'static str {
-        match self {
-            Self::Interface(_) => "interface",
-            Self::PfDriver(_) => "PF driver",
-            Self::NotCountedByTheDriver => "not by driver",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 impl VfPodSource {
     /// In words.
     pub fn words(self) -> &'static str {
@@ -306,7 +259,7 @@ impl VfPodSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pods::facts::Allocation;
+    use crate::{netlink::facts::LinkCounters, pods::facts::Allocation, sriov::facts::VfStats};
 
     const VF0: &str = "0000:01:10.0";
     const VF1: &str = "0000:01:10.2";
@@ -329,6 +282,7 @@ mod tests {
             pci: pci.to_owned(),
             driver: Some(driver.to_owned()),
             iommu_group: Some(20 + index),
+            stats: None,
         };
         VfFacts {
             pfs: vec![PfFact {
@@ -419,6 +373,38 @@ mod tests {
         );
         assert!(notes.iter().any(|note| note.contains("holds 1 of its VFs")), "{notes:?}");
         assert_eq!(vfs[1].settings, None);
+    }
+
+    /// The kernel's list has a length of 16 bits, which 256 VFs do not fit into.
+    #[test]
+    fn of_256_vfs_those_that_the_list_lost_have_what_sysfs_tells() {
+        let mut facts = facts();
+        facts.interfaces.retain(|interface| interface.pci == "0000:01:00.0");
+        facts.pfs[0].vfs = (0..256)
+            .map(|index| VfFact {
+                index,
+                pci: format!("0000:02:{:02x}.{}", index / 8, index % 8),
+                stats: (index % 2 == 0)
+                    .then(|| VfStats { rx_packets: u64::from(index), ..VfStats::default() }),
+                ..VfFact::default()
+            })
+            .collect();
+        let listed = (0..222).map(|index| told(index, 1000 + u64::from(index))).collect();
+        facts.lists = list(listed);
+        facts.lists.values_mut().for_each(|list| list.truncated = true);
+        let (vfs, notes) = virtual_functions(&facts);
+        assert_eq!((vfs.len(), notes.len()), (256, 1), "{notes:?}");
+        assert!(notes[0].contains("holds 222 of its VFs"), "{notes:?}");
+        for vf in vfs {
+            let counters =
+                |rx_packets| LinkCounters { rx_packets: u64::from(rx_packets), ..LinkCounters::default() };
+            let expected = match vf.index {
+                index @ ..222 => VfTraffic::PfDriver(counters(1000 + index)),
+                index if index % 2 == 0 => VfTraffic::Sysfs(counters(index)),
+                _ => VfTraffic::Unknown,
+            };
+            assert_eq!((vf.traffic, vf.settings.is_some()), (expected, vf.index < 222), "VF {}", vf.index);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rates of virtual functions from two samples.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use super::{
     interfaces,
@@ -20,7 +20,7 @@ pub(super) fn rows(now: &Sample, before: Option<&Sample>, interval: Option<Durat
         .map(|vf| VfRow {
             vf: vf.clone(),
             rate: match vf.traffic {
-                VfTraffic::PfDriver(_) => by_driver(vf, &now.vf_drivers),
+                VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, &now.vf_drivers),
                 _ => earlier(vf).and_then(|before| by_interface(vf, before, interval?)),
             },
         })
@@ -46,7 +46,10 @@ fn by_interface(
 /// counters, which does not mean that nothing was carried.
 fn by_driver(now: &VirtualFunction, times: &VfDriverTimes) -> Option<Both<VfRates>> {
     let (at, counted) = times.before.as_ref()?;
-    let before = counted.get(&now.pci_address).filter(|traffic| matches!(traffic, VfTraffic::PfDriver(_)))?;
+    let before = counted.get(&now.pci_address)?;
+    if mem::discriminant(before) != mem::discriminant(&now.traffic) {
+        return None;
+    }
     let interval = times.at.checked_sub(*at).filter(|interval| !interval.is_zero())?;
     rates(now.traffic, *before, interval)
 }
@@ -119,12 +122,19 @@ mod tests {
             (found.tx.packets_per_s, found.tx.bits_per_s, found.rx.packets_per_s),
             (10.0, 8000.0, 0.0)
         );
+        let files = |packets: u64| match driver(packets) {
+            VfTraffic::PfDriver(counters) => VfTraffic::Sysfs(counters),
+            other => other,
+        };
+        let now = Sample { vf_drivers: asked(15, Some((10, files(20)))).vf_drivers, ..sample(3, files(70)) };
+        assert_eq!(rate(&now).map(|rate| rate.tx.packets_per_s), Some(10.0));
         for unknown in [
             asked(15, None),
             asked(15, Some((10, driver(71)))),
             asked(15, Some((15, driver(20)))),
             asked(15, Some((16, driver(20)))),
             asked(15, Some((10, counted(20)))),
+            asked(15, Some((10, VfTraffic::Sysfs(LinkCounters::default())))),
             asked(15, Some((10, VfTraffic::NotCountedByTheDriver))),
         ] {
             assert_eq!(rate(&unknown), None, "{unknown:?}");

@@ -28,4 +28,23 @@ pub struct VfFact {
     pub driver: Option<String>,
     /// Number of its IOMMU group; none without an IOMMU.
     pub iommu_group: Option<u32>,
+    /// What the PF's driver counted for it, as drivers from outside the kernel tell by files; none without them.
+    pub stats: Option<VfStats>,
+}
+
+/// `sriov/<number>/stats` below a PF, seen from the VF's user: `rx` is what it received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfStats {
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Bytes received, link headers included.
+    pub rx_bytes: u64,
+    /// Bytes sent, link headers included.
+    pub tx_bytes: u64,
+    /// Received and dropped.
+    pub rx_dropped: u64,
+    /// To be sent and dropped.
+    pub tx_dropped: u64,
 }

@@ -3,6 +3,7 @@
 //! a VF is, in [`crate::inventory`].
 
 pub mod facts;
+mod stats;
 mod sysfs;
 
 pub use sysfs::physical_functions;

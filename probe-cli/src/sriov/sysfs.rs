@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::facts::{PfFact, VfFact};
+use super::{
+    facts::{PfFact, VfFact},
+    stats::stats,
+};
 
 /// Functions looked at: a machine has hundreds of PCI functions, with all VFs some thousands.
 const MAX_FUNCTIONS: usize = 65_536;
@@ -48,6 +51,7 @@ fn virtual_function(link: &Path) -> Option<VfFact> {
         pci: name(&device)?,
         driver: target(&device, "driver"),
         iommu_group: target(&device, "iommu_group").and_then(|group| group.parse().ok()),
+        stats: stats(link.parent()?, index),
     })
 }
 
@@ -69,6 +73,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::sriov::facts::VfStats;
 
     fn device(root: &Path, pci: &str) -> PathBuf {
         let path = root.join("sys/devices/pci0000:00").join(pci);
@@ -92,6 +97,11 @@ mod tests {
             symlink(format!("../../../kernel/iommu_groups/{}", 20 + index), vf.join("iommu_group")).unwrap();
             symlink(format!("../{pci}"), pf.join(format!("virtfn{index}"))).unwrap();
         }
+        let stats = pf.join("sriov/1/stats");
+        fs::create_dir_all(&stats).unwrap();
+        for name in ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_dropped", "tx_dropped"] {
+            fs::write(stats.join(name), "5\n").unwrap();
+        }
         device(root.path(), "0000:00:1f.0");
         let found = physical_functions(root.path()).unwrap();
         let [pf] = found.as_slice() else { panic!("{found:?}") };
@@ -102,8 +112,20 @@ mod tests {
             pci: pci.to_owned(),
             driver: Some(driver.to_owned()),
             iommu_group: Some(group),
+            stats: None,
         };
-        assert_eq!(pf.vfs, [vf(0, "0000:01:10.0", "igbvf", 20), vf(1, "0000:01:10.2", "vfio-pci", 21)]);
+        let second = VfFact {
+            stats: Some(VfStats {
+                rx_packets: 5,
+                tx_packets: 5,
+                rx_bytes: 5,
+                tx_bytes: 5,
+                rx_dropped: 5,
+                tx_dropped: 5,
+            }),
+            ..vf(1, "0000:01:10.2", "vfio-pci", 21)
+        };
+        assert_eq!(pf.vfs, [vf(0, "0000:01:10.0", "igbvf", 20), second]);
     }
 
     #[test]
