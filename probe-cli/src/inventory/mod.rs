@@ -5,6 +5,7 @@
 
 mod dataplane;
 mod index;
+pub mod intent;
 mod ip_tunnels;
 mod join;
 mod node;

@@ -32,8 +32,13 @@ pub(crate) const MODULES: &[Module] = &[
     outside("sriov", &["sriov::facts"]),
     pure("pods::facts", &["observed"]),
     outside("pods", &["observed", "pods::facts"]),
+    pure("hostfiles::facts", &["observed"]),
+    outside("hostfiles", &["hostfiles::facts", "observed"]),
     // Facts and counters of one instant. The inventory joins what the sources found out.
-    pure("inventory", &["mac", "netlink::facts", "observed", "pods::facts", "sriov::facts", "text"]),
+    pure(
+        "inventory",
+        &["hostfiles::facts", "mac", "netlink::facts", "observed", "pods::facts", "sriov::facts", "text"],
+    ),
     pure("sample", &["inventory", "netlink::facts"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "procfs", "sample", "text"]),

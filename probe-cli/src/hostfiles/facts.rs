@@ -1,0 +1,278 @@
+//! What the files of a node say of its network, as plain types. Each value keeps the file and line that it came from. Every
+//! text in them is hostile input: escape it before it is shown. No secret is ever in them.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::observed::Observed;
+
+/// A value and where it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Path of the file as it is on the host.
+    pub file: String,
+    /// Line in that file, from 1; none where the whole file is the value.
+    pub line: Option<u32>,
+}
+
+impl<T> Sourced<T> {
+    /// Another value from the same place.
+    pub fn with<U>(&self, value: U) -> Sourced<U> {
+        Sourced { value, file: self.file.clone(), line: self.line }
+    }
+
+    /// `file:line`, or the file.
+    pub fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+/// Settings by name, each with one or several values: YAML lists and comma-separated values are taken apart.
+pub type Settings = BTreeMap<String, Vec<Sourced<String>>>;
+
+/// Everything that was read below a host's root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFiles {
+    /// RKE2's configuration, `/etc/rancher/rke2/config.yaml` and its drop-ins.
+    pub rke2: Observed<Settings>,
+    /// k3s' configuration, `/etc/rancher/k3s/config.yaml` and its drop-ins.
+    pub k3s: Observed<Settings>,
+    /// `HelmChart` and `HelmChartConfig` objects among the server's manifests; absent on agents.
+    pub charts: Observed<Vec<Chart>>,
+    /// flannel's `net-conf.json`: the newest of the kubelet's ConfigMap volumes, or k3s' own.
+    pub flannel: Observed<FlannelConf>,
+    /// flannel's `cni-conf.json` from the same volume.
+    pub flannel_cni: Observed<CniFile>,
+    /// flannel's `subnet.env`.
+    pub subnet_env: Observed<SubnetEnv>,
+    /// The runtime's CNI configuration directory.
+    pub cni: Observed<CniDirectory>,
+    /// Configurations that Multus may take by name, `/etc/cni/multus/net.d`.
+    pub multus_networks: Observed<Vec<CniFile>>,
+    /// Whereabouts' files.
+    pub whereabouts: Observed<Whereabouts>,
+    /// `/var/lib/calico/nodename`.
+    pub calico_nodename: Observed<Sourced<String>>,
+    /// `/var/lib/calico/mtu`: MTU of pods as calico-node chose it, in bytes of the IP packet.
+    pub calico_mtu: Observed<Sourced<u32>>,
+    /// `/etc/hostname`.
+    pub hostname: Observed<Sourced<String>>,
+    /// `/etc/hosts`, line by line.
+    pub hosts: Observed<Vec<Sourced<HostsEntry>>>,
+    /// NetworkManager.
+    pub network_manager: Observed<NetworkManager>,
+    /// systemd-networkd.
+    pub networkd: Observed<Networkd>,
+    /// What could not be read or understood: the text, with the file and line that it is about.
+    pub notes: Vec<Sourced<String>>,
+}
+
+/// Kind of an object of k3s' helm-controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChartKind {
+    /// `HelmChart`: a chart to install, with values of its own.
+    #[default]
+    HelmChart,
+    /// `HelmChartConfig`: values for the chart of the same name and namespace.
+    HelmChartConfig,
+}
+
+/// A `HelmChart` or `HelmChartConfig` (helm.cattle.io/v1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chart {
+    /// What it is.
+    pub kind: ChartKind,
+    /// `metadata.name`.
+    pub name: Sourced<String>,
+    /// `metadata.namespace`; none where the manifest has none, which means `default`.
+    pub namespace: Option<Sourced<String>>,
+    /// Those of its values that concern networking, by dotted path: of `valuesContent`, and of a `HelmChart` also of `set`.
+    /// An element of a list of maps has its number in the path.
+    pub values: Settings,
+}
+
+/// flannel's `net-conf.json` (flannel pkg/subnet/config.go, Documentation/backends.md). The pre-shared key is not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlannelConf {
+    /// Path of the file.
+    pub file: String,
+    /// `Network`: the cluster CIDR of IPv4.
+    pub network: Option<Sourced<IpNet>>,
+    /// `IPv6Network`.
+    pub ipv6_network: Option<Sourced<IpNet>>,
+    /// `EnableIPv4`; flannel takes none for true.
+    pub enable_ipv4: Option<Sourced<bool>>,
+    /// `EnableIPv6`; flannel takes none for false.
+    pub enable_ipv6: Option<Sourced<bool>>,
+    /// `Backend.Type`.
+    pub backend: Option<Sourced<String>>,
+    /// `Backend.VNI`.
+    pub vni: Option<Sourced<u32>>,
+    /// `Backend.Port` of VXLAN, `Backend.ListenPort` of WireGuard.
+    pub port: Option<Sourced<u16>>,
+    /// `Backend.ListenPortV6`.
+    pub port_v6: Option<Sourced<u16>>,
+    /// `Backend.MTU`: of the outer IP packet; the tunnel's own is smaller by the encapsulation.
+    pub mtu: Option<Sourced<u32>>,
+    /// `Backend.DirectRouting`.
+    pub direct_routing: Option<Sourced<bool>>,
+    /// `Backend.Mode` of WireGuard: `separate`, `auto`, `ipv4` or `ipv6`.
+    pub mode: Option<Sourced<String>>,
+}
+
+/// flannel's `subnet.env` (flannel pkg/subnet/subnet.go, `WriteSubnetFile`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetEnv {
+    /// Path of the file: on the host, or below `/proc/<pid>/root` of flanneld.
+    pub file: String,
+    /// `FLANNEL_NETWORK`.
+    pub network: Option<Sourced<IpNet>>,
+    /// `FLANNEL_SUBNET`: this node's pod network with its first address.
+    pub subnet: Option<Sourced<IpNet>>,
+    /// `FLANNEL_IPV6_NETWORK`.
+    pub ipv6_network: Option<Sourced<IpNet>>,
+    /// `FLANNEL_IPV6_SUBNET`.
+    pub ipv6_subnet: Option<Sourced<IpNet>>,
+    /// `FLANNEL_MTU`: of the inner IP packet.
+    pub mtu: Option<Sourced<u32>>,
+}
+
+/// A CNI configuration directory, in the order that the runtime reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CniDirectory {
+    /// Its path, from the runtime's configuration; without a line where the runtime's default holds.
+    pub path: Sourced<String>,
+    /// `.conf`, `.conflist` and `.json` files, by name.
+    pub files: Vec<CniFile>,
+    /// Index of the first valid file: the default network.
+    pub default_network: Option<usize>,
+}
+
+/// One CNI configuration: a plugin (`.conf`) or a list of plugins (`.conflist`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CniFile {
+    /// Path of the file.
+    pub file: String,
+    /// Its network.
+    pub network: CniNetwork,
+    /// Why the runtime cannot take it.
+    pub problem: Option<String>,
+}
+
+/// A CNI network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CniNetwork {
+    /// `name`.
+    pub name: Option<Sourced<String>>,
+    /// `cniVersion`.
+    pub cni_version: Option<Sourced<String>>,
+    /// The plugins in the order that they are called.
+    pub plugins: Vec<CniPlugin>,
+}
+
+/// One plugin of a CNI network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CniPlugin {
+    /// `type`.
+    pub kind: Sourced<String>,
+    /// `mtu`, of the pod's interface; 0 leaves it to the plugin (Calico: `/var/lib/calico/mtu`).
+    pub mtu: Option<Sourced<u32>>,
+    /// `master` of macvlan, ipvlan and vlan, `device` of host-device, `bridge` of bridge.
+    pub device: Option<Sourced<String>>,
+    /// `vlanId` or `vlan`.
+    pub vlan: Option<Sourced<u32>>,
+    /// `ipam.type`.
+    pub ipam: Option<Sourced<String>>,
+    /// `ipam.ranges` and `ipam.subnet` of host-local, `ipam.range` of Whereabouts: CIDRs, `usePodCidr`, `usePodCidrIPv6`.
+    pub ranges: Vec<Sourced<String>>,
+    /// What only Multus has.
+    pub multus: Option<Box<Multus>>,
+}
+
+/// Multus' part of a plugin of type `multus` or `multus-shim` (multus-cni docs/configuration.md).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Multus {
+    /// `delegates`: the first one makes the pod's `eth0`. Without effect where there is a `clusterNetwork`.
+    pub delegates: Vec<CniNetwork>,
+    /// `clusterNetwork`: a NetworkAttachmentDefinition, a network's name, a file or a directory.
+    pub cluster_network: Option<Sourced<String>>,
+    /// `defaultNetworks`: what every pod gets besides.
+    pub default_networks: Vec<Sourced<String>>,
+    /// `readinessindicatorfile`: Multus waits for it.
+    pub readiness_file: Option<Sourced<String>>,
+    /// `readinessindicatorfile` exists.
+    pub is_ready: Observed<()>,
+    /// `kubeconfig`.
+    pub kubeconfig: Option<Sourced<String>>,
+    /// What that file is like.
+    pub kubeconfig_file: Observed<Kubeconfig>,
+    /// `daemonSocketDir` of the thick plugin.
+    pub socket_directory: Option<Sourced<String>>,
+}
+
+/// A kubeconfig file of a CNI plugin, without what is secret in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kubeconfig {
+    /// Path of the file.
+    pub file: String,
+    /// When it was written, seconds since the Unix epoch.
+    pub modified: i64,
+    /// `exp` of the token in it, seconds since the Unix epoch; none without a token that says so (RFC 7519, 4.1.4).
+    pub token_expires: Option<i64>,
+}
+
+/// Whereabouts' files (whereabouts script/lib.sh), `/etc/cni/net.d/whereabouts.d`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// `datastore` of `whereabouts.conf`.
+    pub datastore: Option<Sourced<String>>,
+    /// `kubernetes.kubeconfig` of `whereabouts.conf`.
+    pub kubeconfig: Option<Sourced<String>>,
+    /// What `whereabouts.kubeconfig` is like.
+    pub kubeconfig_file: Observed<Kubeconfig>,
+    /// `reconciler_cron_expression`.
+    pub reconciler: Option<Sourced<String>>,
+    /// `nodename`: what the node is called in node-slice mode.
+    pub nodename: Observed<Sourced<String>>,
+}
+
+/// A line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostsEntry {
+    /// The address.
+    pub address: IpAddr,
+    /// The names, the canonical one first.
+    pub names: Vec<String>,
+}
+
+/// NetworkManager, as far as files tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkManager {
+    /// Its service has processes; none when nothing tells.
+    pub is_running: Option<bool>,
+    /// `nm-cloud-setup` is enabled as a service or a timer.
+    pub cloud_setup: bool,
+    /// Devices that it leaves alone: `unmanaged-devices` of `[keyfile]`, and `match-device` of `[device]` sections with
+    /// `managed=0`.
+    pub unmanaged: Vec<Sourced<String>>,
+}
+
+/// systemd-networkd, as far as files tell (networkd.conf(5)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Networkd {
+    /// Its service has processes; none when nothing tells.
+    pub is_running: Option<bool>,
+    /// `ManageForeignRoutes`; networkd takes none for true.
+    pub manage_foreign_routes: Option<Sourced<bool>>,
+    /// `ManageForeignRoutingPolicyRules`; networkd takes none for true.
+    pub manage_foreign_rules: Option<Sourced<bool>>,
+    /// `ManageForeignNextHops`; networkd takes none for true.
+    pub manage_foreign_next_hops: Option<Sourced<bool>>,
+}

@@ -1,0 +1,196 @@
+//! What the node's files say that its network should be: one answer to each question, with where it came from, and the
+//! contradictions between files. Pure: the facts are from [`crate::hostfiles`]. What the kernel really has is not asked here.
+
+use std::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::hostfiles::facts::HostFiles;
+
+/// How a value came to be intended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// A file says it.
+    Configured,
+    /// It follows from what a file says of something else.
+    Inferred,
+    /// No file says anything else: what the program or the chart takes then.
+    Default,
+}
+
+/// A value that is intended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intended<T> {
+    /// The value.
+    pub value: T,
+    /// How it came to be.
+    pub basis: Basis,
+    /// The file that says it, or that it follows from; none for a default that no file is behind.
+    pub file: Option<String>,
+    /// Line in that file, from 1.
+    pub line: Option<u32>,
+}
+
+/// The CNI that makes the pods' first interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cni {
+    /// RKE2's Canal: flannel between nodes, Calico on the node.
+    Canal,
+    /// rke2-flannel or flannel by its own manifest.
+    Flannel,
+    /// The flannel inside k3s.
+    K3sFlannel,
+    /// Calico.
+    Calico,
+    /// Cilium.
+    Cilium,
+    /// `cni: none`: somebody else's.
+    None,
+    /// Another one, by its plugin.
+    Other(String),
+}
+
+/// How packets get from node to node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// VXLAN.
+    Vxlan,
+    /// Geneve.
+    Geneve,
+    /// WireGuard is the tunnel.
+    Wireguard,
+    /// IP in IP.
+    Ipip,
+    /// Routes by the node's addresses, no tunnel: `host-gw`, native routing, BGP.
+    HostGw,
+    /// No backend: `none`.
+    None,
+    /// Another one, by its name.
+    Other(String),
+}
+
+/// Encryption on top of the backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// WireGuard between nodes: Calico's and Cilium's, beside the tunnel.
+    Wireguard,
+    /// IPsec.
+    Ipsec,
+    /// Another one, by its name.
+    Other(String),
+}
+
+/// How the node's interface for tunnels is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InterfaceChoice {
+    /// By this name, or by this address.
+    Name(String),
+    /// The first one that matches this regular expression.
+    Pattern(String),
+    /// By another rule of the CNI, in its words.
+    Rule(String),
+}
+
+/// What Multus is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultusIntent {
+    /// RKE2 is told to install it (`cni: [multus, ...]`).
+    pub requested: Option<Intended<()>>,
+    /// It is the default network in the CNI directory.
+    pub installed: Option<Intended<()>>,
+    /// The network behind it, by name, or `clusterNetwork` as it is written.
+    pub delegate: Option<Intended<String>>,
+    /// Type of the delegate's first plugin, where it is known.
+    pub delegate_plugin: Option<Intended<String>>,
+}
+
+/// What the node's files want. A list is empty and an option is none where nothing tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The CNI.
+    pub cni: Option<Intended<Cni>>,
+    /// How packets get from node to node.
+    pub backend: Option<Intended<Backend>>,
+    /// Encryption on top of that.
+    pub encryption: Option<Intended<Encryption>>,
+    /// IPv4 is used by pods.
+    pub ipv4: Option<Intended<bool>>,
+    /// IPv6 is used by pods.
+    pub ipv6: Option<Intended<bool>>,
+    /// Networks of all pods.
+    pub cluster_cidrs: Vec<Intended<IpNet>>,
+    /// Networks of services.
+    pub service_cidrs: Vec<Intended<IpNet>>,
+    /// This node's addresses (`node-ip`).
+    pub node_ips: Vec<Intended<IpAddr>>,
+    /// This node's external addresses (`node-external-ip`).
+    pub node_external_ips: Vec<Intended<IpAddr>>,
+    /// This node's name.
+    pub node_name: Option<Intended<String>>,
+    /// This node's pod networks, as flannel wrote them down.
+    pub pod_cidrs: Vec<Intended<IpNet>>,
+    /// How the interface for tunnels is chosen; none leaves it to the CNI, which takes that of the default route.
+    pub interface: Option<Intended<InterfaceChoice>>,
+    /// MTU of outer packets that the tunnel is made for, where it is not the interface's own.
+    pub underlay_mtu: Option<Intended<u32>>,
+    /// MTU of the tunnel, in bytes of the inner IP packet.
+    pub tunnel_mtu: Option<Intended<u32>>,
+    /// MTU of new pods' interfaces, in bytes of the IP packet.
+    pub pod_mtu: Option<Intended<u32>>,
+    /// VXLAN network identifier.
+    pub vni: Option<Intended<u32>>,
+    /// UDP port of outer packets; over IPv4, where the families differ.
+    pub port: Option<Intended<u16>>,
+    /// UDP port of outer packets over IPv6, where it is another one.
+    pub port_v6: Option<Intended<u16>>,
+    /// The default network of the CNI directory, by name.
+    pub default_network: Option<Intended<String>>,
+    /// Multus, where anything speaks of it.
+    pub multus: Option<MultusIntent>,
+    /// Whereabouts is there.
+    pub whereabouts: Option<Intended<()>>,
+    /// What could not be read, and contradictions between files, in words an operator can act on.
+    pub notes: Vec<String>,
+}
+
+impl fmt::Display for Cni {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Canal => "canal",
+            Self::Flannel => "flannel",
+            Self::K3sFlannel => "k3s flannel",
+            Self::Calico => "calico",
+            Self::Cilium => "cilium",
+            Self::None => "none",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Wireguard => "wireguard",
+            Self::Ipip => "ipip",
+            Self::HostGw => "host-gw",
+            Self::None => "none",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+/// What the files want.
+pub fn intent(files: &HostFiles) -> Intent {
+    Intent {
+        notes: files.notes.iter().map(|note| format!("{}: {}", note.place(), note.value)).collect(),
+        ..Intent::default()
+    }
+}
