@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod ebpf;
 pub mod engine;
+pub mod files;
 pub mod hostfiles;
 pub mod inventory;
 pub mod lab;

@@ -51,8 +51,13 @@ impl<T> Observed<T> {
 
     /// The same answer with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Observed<U> {
+        self.and_then(|value| Observed::Value(change(value)))
+    }
+
+    /// The answer to a further question about the value.
+    pub fn and_then<U>(self, ask: impl FnOnce(T) -> Observed<U>) -> Observed<U> {
         match self {
-            Self::Value(value) => Observed::Value(change(value)),
+            Self::Value(value) => ask(value),
             Self::Absent => Observed::Absent,
             Self::Denied { need } => Observed::Denied { need },
             Self::Unsupported { why } => Observed::Unsupported { why },

@@ -40,6 +40,10 @@ pub type Settings = BTreeMap<String, Vec<Sourced<String>>>;
 /// Everything that was read below a host's root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFiles {
+    /// Where RKE2 keeps its state, if there is such a directory.
+    pub rke2_directory: Observed<String>,
+    /// Where k3s keeps its state, if there is such a directory.
+    pub k3s_directory: Observed<String>,
     /// RKE2's configuration, `/etc/rancher/rke2/config.yaml` and its drop-ins.
     pub rke2: Observed<Settings>,
     /// k3s' configuration, `/etc/rancher/k3s/config.yaml` and its drop-ins.

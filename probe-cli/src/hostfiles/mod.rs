@@ -4,4 +4,86 @@
 //!
 //! What follows from it is decided in [`crate::inventory`].
 
+mod charts;
+mod cni;
 pub mod facts;
+mod flannel;
+mod hosts;
+mod keys;
+mod kubeconfig;
+mod notes;
+mod parse;
+mod rancher;
+mod root;
+mod runtime;
+mod services;
+mod tree;
+mod whereabouts;
+mod yaml;
+
+use std::path::Path;
+
+use self::{
+    facts::{HostFiles, Settings},
+    notes::Notes,
+    root::Root,
+};
+use crate::observed::Observed;
+
+/// Everything that the files below `directory` say. That it cannot be opened is an answer too.
+pub fn read(directory: &Path) -> HostFiles {
+    let root = match Root::open(directory) {
+        Ok(root) => root,
+        Err(error) => return unreadable(directory, &error),
+    };
+    let mut notes = Notes::default();
+    let notes_ = &mut notes;
+    let rke2 = rancher::read(&root, "/etc/rancher/rke2/config.yaml", notes_);
+    let k3s = rancher::read(&root, "/etc/rancher/k3s/config.yaml", notes_);
+    let rke2_data = data_directory(&rke2, "/var/lib/rancher/rke2");
+    let k3s_data = data_directory(&k3s, "/var/lib/rancher/k3s");
+    let mut charts = charts::read(&root, &format!("{rke2_data}/server/manifests"), notes_);
+    if matches!(charts, Observed::Absent) {
+        charts = charts::read(&root, &format!("{k3s_data}/server/manifests"), notes_);
+    }
+    let flannel = flannel::read(&root, &k3s_data, notes_);
+    let subnet_env = flannel::subnet_env(&root, notes_);
+    let cni_directory = runtime::directory(&root, &rke2_data, &k3s_data, notes_);
+    HostFiles {
+        rke2_directory: root.exists(&rke2_data).map(|()| rke2_data),
+        k3s_directory: root.exists(&k3s_data).map(|()| k3s_data),
+        rke2,
+        k3s,
+        charts,
+        flannel: flannel.conf,
+        flannel_cni: flannel.cni,
+        subnet_env,
+        cni: cni::directory(&root, cni_directory, notes_),
+        multus_networks: cni::files(&root, "/etc/cni/multus/net.d", notes_),
+        whereabouts: whereabouts::read(&root, notes_),
+        calico_nodename: hosts::one_line(&root, "/var/lib/calico/nodename"),
+        calico_mtu: hosts::number(&root, "/var/lib/calico/mtu"),
+        hostname: hosts::one_line(&root, "/etc/hostname"),
+        hosts: hosts::read(&root, notes_),
+        network_manager: services::network_manager(&root, notes_),
+        networkd: services::networkd(&root, notes_),
+        notes: notes.into_list(),
+    }
+}
+
+/// Where RKE2 or k3s keeps its state.
+fn data_directory(settings: &Observed<Settings>, default: &str) -> String {
+    let said = settings.value().and_then(|settings| settings.get("data-dir")?.last());
+    let said = said.map(|said| said.value.trim_end_matches('/')).filter(|path| path.starts_with('/'));
+    said.unwrap_or(default).to_owned()
+}
+
+fn unreadable(directory: &Path, error: &std::io::Error) -> HostFiles {
+    let mut notes = Notes::default();
+    notes.add(
+        "/",
+        None,
+        format!("cannot open {}: {error}: nothing of the host was read", directory.display()),
+    );
+    HostFiles { notes: notes.into_list(), ..HostFiles::default() }
+}

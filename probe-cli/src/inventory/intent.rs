@@ -6,7 +6,18 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::notes::shown;
 use crate::hostfiles::facts::HostFiles;
+
+mod addresses;
+mod agree;
+mod calico;
+mod charts;
+mod cilium;
+mod cni;
+mod flannel;
+#[cfg(test)]
+mod tests;
 
 /// How a value came to be intended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,8 +200,20 @@ impl fmt::Display for Backend {
 
 /// What the files want.
 pub fn intent(files: &HostFiles) -> Intent {
-    Intent {
-        notes: files.notes.iter().map(|note| format!("{}: {}", note.place(), note.value)).collect(),
-        ..Intent::default()
+    let mut notes = Vec::new();
+    let mut intent = Intent::default();
+    cni::join(files, &mut intent, &mut notes);
+    addresses::join(files, &mut intent, &mut notes);
+    match intent.cni.as_ref().map(|cni| &cni.value) {
+        Some(Cni::Canal | Cni::Flannel | Cni::K3sFlannel) => flannel::join(files, &mut intent, &mut notes),
+        Some(Cni::Calico) => calico::join(files, &mut intent, &mut notes),
+        Some(Cni::Cilium) => cilium::join(files, &mut intent, &mut notes),
+        _ => {}
     }
+    cni::pod_mtu(files, &mut intent, &mut notes);
+    charts::unmatched(files, &mut notes);
+    notes.extend(files.notes.iter().map(|note| format!("{}: {}", shown(&note.place()), shown(&note.value))));
+    notes.extend(agree::troubles(files));
+    intent.notes = notes;
+    intent
 }

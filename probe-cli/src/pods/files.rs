@@ -1,11 +1,8 @@
 //! Files of a directory, read with bounds.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{fs, io, path::Path};
+
+use crate::files::read;
 
 /// Longest file that is read. libcni's are some kilobytes.
 const LONGEST: u64 = 1 << 20;
@@ -32,7 +29,7 @@ pub(super) fn each(
             break;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let outcome = match read(&entry.path()) {
+        let outcome = match read(&entry.path(), LONGEST) {
             Ok(Some(bytes)) => each(&name, &bytes),
             Ok(None) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -46,21 +43,4 @@ pub(super) fn each(
     if let Some(first) = first {
         notes.push(format!("{failed} file(s) of {} left out, such as {first}", directory.display()));
     }
-}
-
-/// None for what is no regular file. Opened without waiting: a pipe would never answer.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
-        return Err(io::Error::other(format!("longer than {LONGEST} bytes")));
-    }
-    Ok(Some(bytes))
 }

@@ -22,6 +22,7 @@ pub(crate) const MODULES: &[Module] = &[
     pure("text", &[]),
     pure("mac", &[]),
     pure("observed", &[]),
+    outside("files", &[]),
     // Sources.
     outside("privilege", &[]),
     outside("procfs", &[]),
@@ -31,9 +32,9 @@ pub(crate) const MODULES: &[Module] = &[
     pure("sriov::facts", &[]),
     outside("sriov", &["sriov::facts"]),
     pure("pods::facts", &["observed"]),
-    outside("pods", &["observed", "pods::facts"]),
+    outside("pods", &["files", "observed", "pods::facts"]),
     pure("hostfiles::facts", &["observed"]),
-    outside("hostfiles", &["hostfiles::facts", "observed"]),
+    outside("hostfiles", &["files", "hostfiles::facts", "observed"]),
     // Facts and counters of one instant. The inventory joins what the sources found out.
     pure(
         "inventory",
@@ -100,6 +101,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("crossterm", &["tui"]),
     ("futures", &["netlink", "tui"]),
+    // YAML, with the line of each value; JSON is YAML as well.
+    ("granit_parser", &["hostfiles"]),
     ("netlink_packet_core", &["netlink"]),
     ("netlink_packet_route", &["netlink"]),
     ("netlink_sys", &["netlink"]),
@@ -108,7 +111,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("socket2", &["lab", "netlink"]),
     // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
     // where they were received.
-    ("base64", &["inventory", "lab", "pods"]),
+    ("base64", &["hostfiles", "inventory", "lab", "pods"]),
     ("zeroize", &["netlink"]),
     // Errors without a type are for those who only pass them on to people.
     ("anyhow", &["cli"]),
@@ -118,16 +121,31 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
     ("probe_common", &["ebpf", "model", "sample"]),
-    ("libc", &["ebpf", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),
-    ("nix", &["cli", "ebpf", "engine", "lab", "leftovers", "netlink", "netns", "privilege", "procfs"]),
+    ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "privilege", "procfs"]),
+    (
+        "nix",
+        &[
+            "cli",
+            "ebpf",
+            "engine",
+            "hostfiles",
+            "lab",
+            "leftovers",
+            "netlink",
+            "netns",
+            "privilege",
+            "procfs",
+        ],
+    ),
     ("tokio", &["cli", "engine", "netlink", "tui"]),
     // Plain data.
     ("ipnet", &["*"]),
     ("serde", &["*"]),
-    ("serde_json", &["cli", "lab", "leftovers", "pods", "report"]),
+    ("serde_json", &["cli", "hostfiles", "lab", "leftovers", "pods", "report"]),
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
     ("time", &["report", "tui"]),
+    ("toml", &["hostfiles"]),
     ("unicode_width", &["report", "text", "tui"]),
 ];
 

@@ -1,0 +1,226 @@
+//! `HelmChart` and `HelmChartConfig` objects among the manifests that servers apply, and what their values say of the network.
+//! The directory also holds whole charts in base64, which are passed over.
+
+use std::collections::BTreeMap;
+
+use super::{
+    facts::{Chart, ChartKind, Settings, Sourced},
+    notes::Notes,
+    parse::{documents, ends, note_rest, note_trouble},
+    root::Root,
+    tree::At,
+    yaml,
+};
+use crate::observed::Observed;
+
+/// Endings of manifests.
+const MANIFESTS: [&str; 3] = [".yaml", ".yml", ".json"];
+/// Ending of what says that a manifest is not to be applied.
+const SKIP: &str = ".skip";
+/// Most manifests of one directory, and of all.
+const FILES: usize = 512;
+/// Directories below each other.
+const DEPTH: usize = 4;
+/// Values kept of one chart.
+const VALUES: usize = 512;
+/// Levels of a chart's values.
+const LEVELS: usize = 12;
+
+/// Values that are kept of each chart, by dotted path: all that begin with one of these. Charts that no entry is for keep
+/// none: values of others hold passwords.
+const KEPT: [(&str, &[&str]); 6] = [
+    ("rke2-canal", &["calico.", "flannel.", "global.", "podCidr"]),
+    ("rke2-flannel", &["flannel.", "global.", "podCidr"]),
+    ("rke2-calico", &["felixConfiguration.", "global.", "installation.", "ipamConfig."]),
+    (
+        "rke2-cilium",
+        &[
+            "MTU",
+            "autoDirectNodeRoutes",
+            "bpf.",
+            "cni.",
+            "devices",
+            "enableIPv4Masquerade",
+            "enableIPv6Masquerade",
+            "encryption.",
+            "global.",
+            "ipam.",
+            "ipv4.",
+            "ipv4NativeRoutingCIDR",
+            "ipv6.",
+            "ipv6NativeRoutingCIDR",
+            "kubeProxyReplacement",
+            "routingMode",
+            "tunnel",
+        ],
+    ),
+    (
+        "rke2-multus",
+        &[
+            "config.",
+            "dynamicNetworksController.",
+            "global.",
+            "manifests.",
+            "rke2-whereabouts.",
+            "thickPlugin.",
+        ],
+    ),
+    ("rke2-whereabouts", &["cniConf.", "config.", "global."]),
+];
+
+/// Parts of a path that are kept of no chart: what is secret, and what is bulky and says nothing of the network.
+const DROPPED: [&str; 12] = [
+    "affinity",
+    "image",
+    "key",
+    "keys",
+    "livenessProbe",
+    "nodeSelector",
+    "password",
+    "psk",
+    "readinessProbe",
+    "resources",
+    "secret",
+    "tolerations",
+];
+
+/// Manifests below `directory`. Absent where there is no such directory: on agents.
+pub(super) fn read(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<Chart>> {
+    let mut charts = Vec::new();
+    let mut files = FILES;
+    let answer = walk(root, directory, DEPTH, &mut files, &mut charts, notes);
+    answer.map(|()| charts)
+}
+
+fn walk(
+    root: &Root,
+    directory: &str,
+    depth: usize,
+    files: &mut usize,
+    charts: &mut Vec<Chart>,
+    notes: &mut Notes,
+) -> Observed<()> {
+    let found = root
+        .names(directory, FILES, |name, kind| kind.is_dir() || ends(name, &MANIFESTS) || ends(name, &[SKIP]));
+    let Observed::Value(found) = found else { return found.map(|_| ()) };
+    note_rest(&found, directory, notes);
+    for name in &found.first {
+        // k3s applies nothing that has a file with this ending beside it (pkg/deploy/controller.go, `shouldSkipFile`).
+        let is_skipped = found.first.binary_search(&format!("{name}{SKIP}")).is_ok();
+        if is_skipped || ends(name, &[SKIP]) {
+            continue;
+        }
+        let path = format!("{directory}/{name}");
+        if ends(name, &MANIFESTS) {
+            if *files == 0 {
+                notes.add(directory, None, format!("more than {FILES} manifests: the others are left out"));
+                break;
+            }
+            *files -= 1;
+            let answer = documents(root, &path, notes);
+            note_trouble(&answer, &path, notes);
+            for document in answer.value().into_iter().flatten() {
+                charts.extend(chart(&At::root(&path, document), notes));
+            }
+        } else if depth > 0 {
+            let below = walk(root, &path, depth - 1, files, charts, notes);
+            note_trouble(&below, &path, notes);
+        }
+    }
+    Observed::Value(())
+}
+
+/// The chart of a document; none of another kind of object.
+fn chart(document: &At<'_>, notes: &mut Notes) -> Option<Chart> {
+    let kind = match document.string("kind")?.value.as_str() {
+        "HelmChart" => ChartKind::HelmChart,
+        "HelmChartConfig" => ChartKind::HelmChartConfig,
+        _ => return None,
+    };
+    let metadata = document.get("metadata");
+    let Some(name) = metadata.and_then(|metadata| metadata.string("name")) else {
+        notes.at(document, format!("a {kind:?} without a name"));
+        return None;
+    };
+    let kept = KEPT.iter().find(|(chart, _)| *chart == name.value).map(|(_, kept)| *kept);
+    let spec = document.get("spec");
+    let mut values = Settings::new();
+    if let (Some(spec), Some(kept)) = (spec, kept) {
+        if kind == ChartKind::HelmChart
+            && let Some(set) = spec.get("set")
+        {
+            // Its keys are dotted paths already (`helm --set`).
+            flatten(set, kept, &mut values);
+        }
+        if let Some(content) = spec.get("valuesContent") {
+            values.extend(content_values(&content, kept, notes));
+        }
+    }
+    Some(Chart { kind, name, namespace: metadata.and_then(|metadata| metadata.string("namespace")), values })
+}
+
+/// The values in `valuesContent`: YAML inside of a text.
+fn content_values(content: &At<'_>, kept: &[&str], notes: &mut Notes) -> Settings {
+    let Some(text) = content.text() else { return Settings::new() };
+    let (documents, broken) = yaml::documents(text);
+    let mut values = Settings::new();
+    let document = documents.first().map(|document| At::inside(content, document));
+    if let Some(broken) = broken {
+        let place = content.sourced(());
+        let line = match (&document, broken.line) {
+            (Some(document), line) => document.line_of(line),
+            (None, _) => content.line(),
+        };
+        let text = format!("valuesContent is no YAML, so that the chart cannot be applied: {}", broken.cause);
+        notes.add(&place.file, Some(line), text);
+    }
+    match document {
+        Some(document) if document.is_map() => flatten(document, kept, &mut values),
+        Some(document) => notes.at(&document, "valuesContent is not a map of values".to_owned()),
+        None => {}
+    }
+    values
+}
+
+/// Scalars and lists of scalars by dotted path. Of equal keys the last one counts.
+fn flatten(map: At<'_>, kept: &[&str], values: &mut Settings) {
+    let mut found: BTreeMap<String, Vec<Sourced<String>>> = BTreeMap::new();
+    let mut rest = vec![(String::new(), map, 0)];
+    while let Some((path, at, level)) = rest.pop() {
+        if found.len() >= VALUES {
+            break;
+        }
+        if let Some(text) = at.text() {
+            found.insert(path, vec![at.sourced(text.to_owned())]);
+            continue;
+        }
+        if level >= LEVELS || at.is_null() {
+            continue;
+        }
+        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        if at.is_list() {
+            let texts: Vec<_> =
+                at.texts().map(|(at, text)| at.sourced(text.to_owned())).take(VALUES).collect();
+            if !texts.is_empty() {
+                found.insert(path.clone(), texts);
+            }
+            let maps = at.items().enumerate().take(VALUES).filter(|(_, item)| item.is_map());
+            rest.extend(maps.map(|(index, item)| (below(&index.to_string()), item, level + 1)));
+        }
+        let entries: BTreeMap<&str, At<'_>> = at.entries().collect();
+        for (name, value) in entries.into_iter().take(VALUES) {
+            let path = below(name);
+            if is_kept(&path, kept) {
+                rest.push((path, value, level + 1));
+            }
+        }
+    }
+    values.append(&mut found);
+}
+
+/// True for what is kept, and for what leads to it.
+fn is_kept(path: &str, kept: &[&str]) -> bool {
+    let is_wanted =
+        kept.iter().any(|wanted| path.starts_with(wanted) || wanted.starts_with(&format!("{path}.")));
+    is_wanted && !path.split('.').any(|part| DROPPED.contains(&part))
+}

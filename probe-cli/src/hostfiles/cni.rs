@@ -1,0 +1,152 @@
+//! CNI configuration files (containernetworking/cni SPEC.md, libcni/conf.go), with what Multus has inside of them.
+
+use super::{
+    facts::{CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, Sourced},
+    kubeconfig,
+    notes::Notes,
+    parse::{json, note_rest},
+    root::Root,
+    tree::At,
+};
+use crate::observed::Observed;
+
+/// Most files of one directory.
+const FILES: usize = 64;
+/// Most plugins of one network, and delegates of one Multus.
+const PLUGINS: usize = 64;
+/// Most ranges of one plugin.
+const RANGES: usize = 64;
+/// Multus within Multus.
+const NESTED: usize = 3;
+
+/// A directory as the runtime reads it: by name, the first valid file is the default network.
+pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut Notes) -> Observed<CniDirectory> {
+    files(root, &path.value, notes).map(|files| {
+        let default_network = files.iter().position(|file| file.problem.is_none());
+        CniDirectory { path, files, default_network }
+    })
+}
+
+/// The configurations of a directory, by name.
+pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<CniFile>> {
+    let names = root.names(directory, FILES, |name, kind| {
+        !kind.is_dir() && [".conf", ".conflist", ".json"].iter().any(|ending| name.ends_with(ending))
+    });
+    names.map(|names| {
+        note_rest(&names, directory, notes);
+        let files = names.first.iter().map(|name| {
+            let path = format!("{directory}/{name}");
+            let broken = |problem: String| CniFile {
+                file: path.clone(),
+                problem: Some(problem),
+                ..CniFile::default()
+            };
+            match json(root, &path) {
+                Observed::Value(node) => {
+                    let mut found = file(&path, &At::root(&path, &node), name.ends_with(".conflist"), notes);
+                    for plugin in &mut found.network.plugins {
+                        look_around(root, plugin);
+                    }
+                    found
+                }
+                Observed::Absent => broken(format!("cannot read {path}: a link to nothing")),
+                other => broken(other.trouble().unwrap_or_default()),
+            }
+        });
+        files.collect()
+    })
+}
+
+/// Adds what is beside a Multus configuration: the files that it names.
+fn look_around(root: &Root, plugin: &mut CniPlugin) {
+    let Some(multus) = &mut plugin.multus else { return };
+    if let Some(kubeconfig) = &multus.kubeconfig {
+        multus.kubeconfig_file = kubeconfig::read(root, &kubeconfig.value);
+    }
+    if let Some(file) = &multus.readiness_file {
+        multus.is_ready = root.exists(&file.value);
+    }
+}
+
+/// The network of a file.
+pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) -> CniFile {
+    let network = network(at, NESTED, notes);
+    let first = network.plugins.first();
+    let has_plugins = at.get("plugins").is_some();
+    let problem = if !at.is_map() {
+        Some("it is not a map")
+    } else if is_list && !has_plugins {
+        Some("a .conflist without `plugins`")
+    } else if !is_list && has_plugins {
+        Some("`plugins` in a file that is not called .conflist")
+    } else if first.is_none_or(|plugin| plugin.kind.value.is_empty()) {
+        Some("no plugin, or one without `type`")
+    } else if is_list && network.name.is_none() {
+        Some("a .conflist without `name`")
+    } else {
+        None
+    };
+    let problem = problem.map(|problem| format!("the runtime cannot take {path}: {problem}"));
+    CniFile { file: path.to_owned(), network, problem }
+}
+
+fn network(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniNetwork {
+    let plugins = match at.get("plugins") {
+        Some(plugins) => plugins.items().take(PLUGINS).map(|item| plugin(&item, nested, notes)).collect(),
+        None if at.get("type").is_some() => vec![plugin(at, nested, notes)],
+        None => Vec::new(),
+    };
+    CniNetwork { name: at.string("name"), cni_version: at.string("cniVersion"), plugins }
+}
+
+fn plugin(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniPlugin {
+    let kind = at.string("type").unwrap_or_else(|| at.sourced(String::new()));
+    let is_multus = matches!(kind.value.as_str(), "multus" | "multus-shim");
+    let device = match kind.value.as_str() {
+        "bridge" => at.string("bridge"),
+        "host-device" => at.string("device"),
+        _ => at.string("master"),
+    };
+    let ipam = at.get("ipam");
+    let vlan = ["vlanId", "vlan"].into_iter().find(|key| at.get(key).is_some());
+    CniPlugin {
+        // flannel's plugin hands its `delegate` to the bridge plugin.
+        mtu: at
+            .parsed("mtu", "a number", notes)
+            .or_else(|| at.get("delegate")?.parsed("mtu", "a number", notes)),
+        device,
+        vlan: vlan.and_then(|key| at.parsed(key, "a number", notes)),
+        ipam: ipam.and_then(|ipam| ipam.string("type")),
+        ranges: ipam.map(|ipam| ranges(&ipam)).unwrap_or_default(),
+        multus: (is_multus && nested > 0).then(|| Box::new(multus(at, nested - 1, notes))),
+        kind,
+    }
+}
+
+/// host-local's `ranges` are lists of alternatives in a list; one `subnet` is the short form of one.
+fn ranges(ipam: &At<'_>) -> Vec<Sourced<String>> {
+    let short = ["subnet", "range"].into_iter().filter_map(|key| ipam.string(key));
+    let sets = ipam.get("ranges").into_iter().flat_map(At::items);
+    let inner = sets.flat_map(At::items).filter_map(|range| range.string("subnet"));
+    let listed =
+        ipam.get("ipRanges").into_iter().flat_map(At::items).filter_map(|range| range.string("range"));
+    short.chain(inner).chain(listed).take(RANGES).collect()
+}
+
+fn multus(at: &At<'_>, nested: usize, notes: &mut Notes) -> Multus {
+    let delegates = at.get("delegates").into_iter().flat_map(At::items);
+    let default_networks = at.get("defaultNetworks").into_iter().flat_map(At::texts);
+    Multus {
+        delegates: delegates.take(PLUGINS).map(|delegate| network(&delegate, nested, notes)).collect(),
+        cluster_network: at.string("clusterNetwork"),
+        default_networks: default_networks
+            .take(PLUGINS)
+            .map(|(at, text)| at.sourced(text.to_owned()))
+            .collect(),
+        readiness_file: at.string("readinessindicatorfile"),
+        is_ready: Observed::Absent,
+        kubeconfig: at.string("kubeconfig"),
+        kubeconfig_file: Observed::Absent,
+        socket_directory: at.string("daemonSocketDir"),
+    }
+}

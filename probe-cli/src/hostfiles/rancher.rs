@@ -1,0 +1,135 @@
+//! The configuration of RKE2 and k3s: `config.yaml`, then `config.yaml.d` by name. A later file replaces a key's value, and a
+//! key with `+` behind it adds to it (k3s pkg/configfilearg/parser.go, `readConfigFile`). Only keys that concern networking are
+//! kept: the same files hold the cluster's token.
+
+use super::{
+    facts::{Settings, Sourced},
+    notes::Notes,
+    parse::{documents, ends, note_rest, note_trouble},
+    root::Root,
+    tree::At,
+};
+use crate::observed::Observed;
+
+/// Keys that are kept, of servers and agents.
+const KEYS: [&str; 32] = [
+    "advertise-address",
+    "bind-address",
+    "cluster-cidr",
+    "cluster-dns",
+    "cni",
+    "container-runtime-endpoint",
+    "data-dir",
+    "disable",
+    "disable-kube-proxy",
+    "disable-network-policy",
+    "egress-selector-mode",
+    "flannel-backend",
+    "flannel-cni-conf",
+    "flannel-conf",
+    "flannel-external-ip",
+    "flannel-iface",
+    "flannel-ipv6-masq",
+    "https-listen-port",
+    "kube-proxy-arg",
+    "kube-proxy-extra-mount",
+    "multi-cluster-cidr",
+    "node-external-dns",
+    "node-external-ip",
+    "node-internal-dns",
+    "node-ip",
+    "node-name",
+    "profile",
+    "protect-kernel-defaults",
+    "selinux",
+    "service-cidr",
+    "service-node-port-range",
+    "tls-san",
+];
+
+/// Arguments for another program may hold commas.
+const WHOLE: [&str; 2] = ["kube-proxy-arg", "kube-proxy-extra-mount"];
+
+/// Most drop-ins.
+const FILES: usize = 256;
+/// Most values of one key.
+const VALUES: usize = 256;
+
+/// The configuration in `file` and in the directory `file.d`. Absent where there is neither.
+pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Observed<Settings> {
+    let directory = format!("{file}.d");
+    let drop_ins = root.names(&directory, FILES, |name, kind| {
+        !kind.is_dir() && ends(&name.to_ascii_lowercase(), &[".yaml", ".yml"])
+    });
+    note_trouble(&drop_ins, &directory, notes);
+    let names = drop_ins.value().map(|found| found.first.as_slice()).unwrap_or_default();
+    if let Some(found) = drop_ins.value() {
+        note_rest(found, &directory, notes);
+    }
+    let files = [file.to_owned()].into_iter().chain(names.iter().map(|name| format!("{directory}/{name}")));
+    let mut settings = Settings::new();
+    // Of several troubles the first one is told; all are notes when something else could be read.
+    let (mut read_any, mut first) = (false, None);
+    for path in files {
+        let answer = documents(root, &path, notes);
+        match &answer {
+            Observed::Value(found) => {
+                read_any = true;
+                if found.len() > 1 {
+                    notes.add(&path, None, "has several documents: only the first one counts");
+                }
+                if let Some(document) = found.first() {
+                    merge(&mut settings, &At::root(&path, document), notes);
+                }
+            }
+            Observed::Absent => {}
+            _ => {
+                note_trouble(&answer, &path, notes);
+                first.get_or_insert(answer.map(|_| Settings::new()));
+            }
+        }
+    }
+    match (read_any, first) {
+        (true, _) => Observed::Value(settings),
+        (false, Some(trouble)) => trouble,
+        (false, None) if drop_ins.trouble().is_some() => drop_ins.map(|_| settings),
+        (false, None) => Observed::Absent,
+    }
+}
+
+fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut Notes) {
+    if !document.is_map() {
+        notes.at(document, "is not a map of settings".to_owned());
+        return;
+    }
+    for (written, at) in document.entries() {
+        let (key, adds) = match written.strip_suffix('+') {
+            Some(key) => (key, true),
+            None => (written, false),
+        };
+        if !KEYS.contains(&key) {
+            continue;
+        }
+        let mut values = values(key, at);
+        if values.len() > VALUES {
+            notes.at(&at, format!("{key} has more than {VALUES} values: the others are left out"));
+            values.truncate(VALUES);
+        }
+        let kept = settings.entry(key.to_owned()).or_default();
+        if !adds {
+            kept.clear();
+        }
+        values.truncate(VALUES.saturating_sub(kept.len()));
+        kept.append(&mut values);
+    }
+}
+
+/// The values of a key: a list's elements, and the parts between commas.
+fn values(key: &str, at: At<'_>) -> Vec<Sourced<String>> {
+    let parts = at.texts().flat_map(|(at, text)| {
+        let whole = WHOLE.contains(&key);
+        let parts = text.split(move |c| c == ',' && !whole).map(str::trim);
+        parts.filter(|part| !part.is_empty()).map(move |part| at.sourced(part.to_owned()))
+    });
+    parts.take(VALUES + 1).collect()
+}

@@ -1,0 +1,66 @@
+//! Values of RKE2's charts: of a chart's own manifest, and of the `HelmChartConfig` that goes with it by name and namespace.
+
+use crate::{
+    hostfiles::facts::{Chart, ChartKind, HostFiles, Sourced},
+    inventory::notes::shown,
+};
+
+/// Where RKE2 and k3s install their charts.
+const NAMESPACE: &str = "kube-system";
+
+fn namespace(chart: &Chart) -> &str {
+    chart.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str())
+}
+
+fn charts(files: &HostFiles) -> impl DoubleEndedIterator<Item = &Chart> {
+    files.charts.value().into_iter().flatten()
+}
+
+/// The values of a key of a chart: a `HelmChartConfig`'s count more than the chart's own, and of several the last one's.
+pub(super) fn values<'a>(files: &'a HostFiles, chart: &str, key: &str) -> &'a [Sourced<String>] {
+    let of = |kind: ChartKind| {
+        charts(files)
+            .rev()
+            .filter(move |found| {
+                found.kind == kind && found.name.value == chart && namespace(found) == NAMESPACE
+            })
+            .find_map(|found| found.values.get(key))
+    };
+    of(ChartKind::HelmChartConfig).or_else(|| of(ChartKind::HelmChart)).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The one value of a key, where it is not empty.
+pub(super) fn value<'a>(files: &'a HostFiles, chart: &str, key: &str) -> Option<&'a Sourced<String>> {
+    values(files, chart, key).last().filter(|value| !value.value.is_empty())
+}
+
+/// A key's value where it is not 0, which charts take for "not set".
+pub(super) fn number<'a>(files: &'a HostFiles, chart: &str, key: &str) -> Option<&'a Sourced<String>> {
+    value(files, chart, key).filter(|value| value.value != "0")
+}
+
+/// Notes configurations that no chart takes.
+pub(super) fn unmatched(files: &HostFiles, notes: &mut Vec<String>) {
+    // Without any chart among the manifests, nothing can be said of which there are.
+    if !charts(files).any(|chart| chart.kind == ChartKind::HelmChart) {
+        return;
+    }
+    for config in charts(files).filter(|chart| chart.kind == ChartKind::HelmChartConfig) {
+        let named: Vec<&Chart> = charts(files)
+            .filter(|chart| chart.kind == ChartKind::HelmChart && chart.name.value == config.name.value)
+            .collect();
+        let cause = match named.first() {
+            None => format!("there is no HelmChart {}", shown(&config.name.value)),
+            Some(chart) if named.iter().all(|chart| namespace(chart) != namespace(config)) => {
+                format!("the HelmChart is in namespace {}", shown(namespace(chart)))
+            }
+            Some(_) => continue,
+        };
+        notes.push(format!(
+            "{}: HelmChartConfig {} in namespace {} has no effect: {cause}",
+            shown(&config.name.place()),
+            shown(&config.name.value),
+            shown(namespace(config)),
+        ));
+    }
+}

@@ -1,0 +1,274 @@
+//! Which CNI makes the pods' first interface, what is in front of it, and the MTU that it gives to pods.
+
+use super::{
+    Basis, Cni, Intended, Intent, MultusIntent,
+    agree::{agree, default, follows, like, parsed, place, said},
+    charts,
+};
+use crate::{
+    hostfiles::facts::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
+    inventory::notes::shown,
+};
+
+/// MTU of Canal's pods where nobody says another (`calico.vethuMTU` in the chart rke2-canal).
+const CANAL_MTU: u32 = 1450;
+
+pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
+    let configured = configured(files, intent, notes);
+    let found = default_file(files);
+    let seen = found.and_then(|file| seen(files, file));
+    intent.default_network = found.and_then(|file| file.network.name.clone()).map(said);
+    if let (Some(configured), Some(seen)) = (&configured, &seen)
+        && configured.value != seen.value
+        && configured.value != Cni::None
+    {
+        notes.push(format!(
+            "CNI: {} says {}, but the default network of {} is {}'s: another CNI's file is left over or comes first by \
+             name, or the CNI is not installed yet",
+            place(configured),
+            shown(&configured.value.to_string()),
+            place(seen),
+            shown(&seen.value.to_string()),
+        ));
+    }
+    intent.cni = match configured {
+        Some(configured) if configured.value == Cni::None => seen.or(Some(configured)),
+        configured => configured.or(seen),
+    };
+    directory_notes(files, notes);
+    multus(files, intent, notes);
+    intent.whereabouts = files.whereabouts.value().map(|whereabouts| {
+        let file = whereabouts.kubeconfig.as_ref().or(whereabouts.datastore.as_ref());
+        match file {
+            Some(file) => follows(file, ()),
+            None => Intended { value: (), basis: Basis::Inferred, file: None, line: None },
+        }
+    });
+}
+
+/// What RKE2 or k3s is told.
+fn configured(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) -> Option<Intended<Cni>> {
+    let is_server = files.charts.value().is_some();
+    if let Some(settings) = files.rke2.value() {
+        let names = settings.get("cni").map(Vec::as_slice).unwrap_or_default();
+        if let Some(last) = names.last() {
+            return rke2(names, last, intent, notes);
+        }
+    }
+    if is_server && files.rke2_directory.value().is_some() && files.rke2.trouble().is_none() {
+        return Some(default(Cni::Canal));
+    }
+    let settings = files.k3s.value()?;
+    match settings.get("flannel-backend").and_then(|backend| backend.last()) {
+        Some(backend) if backend.value == "none" => Some(follows(backend, Cni::None)),
+        Some(backend) => Some(follows(backend, Cni::K3sFlannel)),
+        None if is_server => Some(default(Cni::K3sFlannel)),
+        None => None,
+    }
+}
+
+/// RKE2's `cni`: one name, or `multus` and another one (rke2 pkg/cli/cmds/server.go, `validateCNI`).
+fn rke2(
+    names: &[Sourced<String>],
+    last: &Sourced<String>,
+    intent: &mut Intent,
+    notes: &mut Vec<String>,
+) -> Option<Intended<Cni>> {
+    let multus = names.iter().position(|name| name.value == "multus");
+    if let Some(found) = multus.and_then(|index| names.get(index)) {
+        let requested = Some(said(found.with(())));
+        intent.multus = Some(MultusIntent { requested, ..MultusIntent::default() });
+    }
+    let refusal = match (names.len(), multus) {
+        (1, Some(_)) => Some("multus needs the name of another CNI behind it"),
+        (2, Some(1)) => Some("multus must come first"),
+        (2, None) => Some("several CNIs are taken only when multus is the first of two"),
+        (3.., _) => Some("at most multus and one CNI are taken"),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        notes.push(format!("{}: RKE2 does not start with this `cni`: {refusal}", shown(&last.place())));
+    }
+    let primary = names.iter().rev().find(|name| name.value != "multus")?;
+    let cni = match primary.value.as_str() {
+        "canal" => Cni::Canal,
+        "flannel" => Cni::Flannel,
+        "calico" => Cni::Calico,
+        "cilium" => Cni::Cilium,
+        "none" => Cni::None,
+        other => {
+            let allowed = "canal, flannel, calico, cilium or none";
+            let at = shown(&primary.place());
+            notes
+                .push(format!("{at}: RKE2 does not start with the CNI {}: it takes {allowed}", shown(other)));
+            Cni::Other(other.to_owned())
+        }
+    };
+    Some(said(primary.with(cni)))
+}
+
+fn default_file(files: &HostFiles) -> Option<&CniFile> {
+    let directory = files.cni.value()?;
+    directory.files.get(directory.default_network?)
+}
+
+/// The network of the CNI directory that makes the pods' first interface, behind Multus if that is the default.
+fn first_network(files: &HostFiles) -> Option<(&CniNetwork, Option<&CniFile>)> {
+    let file = default_file(files)?;
+    match file.network.plugins.first().and_then(|plugin| plugin.multus.as_deref()) {
+        Some(multus) => behind(files, multus),
+        None => Some((&file.network, Some(file))),
+    }
+}
+
+/// What is behind Multus: `clusterNetwork`, else the first delegate.
+fn behind<'a>(files: &'a HostFiles, multus: &'a Multus) -> Option<(&'a CniNetwork, Option<&'a CniFile>)> {
+    let Some(wanted) = &multus.cluster_network else {
+        return multus.delegates.first().map(|network| (network, None));
+    };
+    let directory = files.cni.value()?;
+    let file = directory.files.iter().find(|file| is_cluster_network(directory, file, &wanted.value));
+    let file = file.or_else(|| {
+        let more = files.multus_networks.value()?;
+        more.iter().find(|file| file.network.name.as_ref().is_some_and(|name| name.value == wanted.value))
+    })?;
+    Some((&file.network, Some(file)))
+}
+
+/// `clusterNetwork` is a network's name or a path, which the thick plugin writes as it is in its container.
+fn is_cluster_network(directory: &CniDirectory, file: &CniFile, wanted: &str) -> bool {
+    let base = wanted.rsplit('/').next().unwrap_or(wanted);
+    let is_path = wanted.starts_with('/') && file.file == format!("{}/{base}", directory.path.value);
+    is_path || file.network.name.as_ref().is_some_and(|name| name.value == wanted)
+}
+
+/// The CNI that the directory's default network is of.
+fn seen(files: &HostFiles, file: &CniFile) -> Option<Intended<Cni>> {
+    let (network, behind) = first_network(files)?;
+    let plugin = network.plugins.first()?;
+    let path = behind.map_or(file.file.as_str(), |behind| behind.file.as_str());
+    let cni = match plugin.kind.value.as_str() {
+        "calico" if is_canal(files, path, plugin) => Cni::Canal,
+        "calico" => Cni::Calico,
+        "flannel" if path.contains("/k3s/") => Cni::K3sFlannel,
+        "flannel" => Cni::Flannel,
+        "cilium-cni" | "cilium" => Cni::Cilium,
+        "multus" | "multus-shim" => return None,
+        other => Cni::Other(other.to_owned()),
+    };
+    Some(follows(&plugin.kind, cni))
+}
+
+/// Canal has Calico's plugin take addresses out of the node's podCIDR; Calico by itself has its own IPAM.
+fn is_canal(files: &HostFiles, path: &str, plugin: &CniPlugin) -> bool {
+    let by_name = path.rsplit('/').next().is_some_and(|name| name.contains("canal"));
+    let host_local = plugin.ipam.as_ref().is_some_and(|ipam| ipam.value == "host-local");
+    by_name || host_local && files.flannel.value().is_some()
+}
+
+/// Files of the CNI directory that the runtime stumbles over.
+fn directory_notes(files: &HostFiles, notes: &mut Vec<String>) {
+    let Some(directory) = files.cni.value() else { return };
+    for (index, file) in directory.files.iter().enumerate() {
+        let Some(problem) = &file.problem else { continue };
+        let effect = match directory.default_network {
+            Some(default) if index > default => "it is not the first file, so that this may not matter",
+            _ if directory.path.file.starts_with("/etc/crio/") => "CRI-O passes over it",
+            _ => "containerd starts no pod while it comes first by name: remove or repair it",
+        };
+        notes.push(format!("{}: {effect}", shown(problem)));
+    }
+    if directory.files.is_empty() {
+        notes.push(format!(
+            "{} has no CNI configuration: the CNI's pod has not written it yet, and no pod can start",
+            shown(&directory.path.value)
+        ));
+    }
+}
+
+fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
+    let default_file = default_file(files);
+    let plugin = default_file.and_then(|file| file.network.plugins.first());
+    let part = plugin.and_then(|plugin| Some((plugin, plugin.multus.as_deref()?)));
+    let Some((plugin, part)) = part else {
+        if let Some(requested) = intent.multus.as_ref().and_then(|multus| multus.requested.as_ref()) {
+            notes.push(format!(
+                "{} wants Multus, but the default network of the CNI directory is not Multus': its pod has not written \
+                 00-multus.conf, so that pods get no secondary interface",
+                place(requested)
+            ));
+        }
+        return;
+    };
+    let multus = intent.multus.get_or_insert_default();
+    multus.installed = Some(said(plugin.kind.with(())));
+    if multus.requested.is_none()
+        && files.rke2.value().is_some_and(|settings| settings.contains_key("cni"))
+        && let Some(file) = default_file
+    {
+        notes.push(format!(
+            "{} makes Multus the default network, but RKE2's `cni` does not have it: if Multus was removed, remove this \
+             file and multus.d beside it, or no pod can start",
+            shown(&file.file)
+        ));
+    }
+    let network = behind(files, part);
+    multus.delegate = match (&part.cluster_network, network) {
+        (Some(wanted), _) => Some(said(wanted.clone())),
+        (None, Some((network, _))) => network.name.clone().map(said),
+        (None, None) => None,
+    };
+    let behind = network.and_then(|(network, _)| network.plugins.first());
+    multus.delegate_plugin = behind.map(|plugin| follows(&plugin.kind, plugin.kind.value.clone()));
+    let at = shown(&plugin.kind.place());
+    if part.cluster_network.is_none() && part.delegates.is_empty() {
+        notes.push(format!("{at}: Multus has nothing behind it: neither `delegates` nor `clusterNetwork`"));
+    }
+    if behind.is_some_and(|plugin| plugin.kind.value == "sriov") {
+        notes
+            .push(format!("{at}: SR-IOV is the default network of all pods: it is meant for secondary ones"));
+    }
+    if let Some(file) =
+        part.readiness_file.as_ref().filter(|_| matches!(part.is_ready, crate::observed::Observed::Absent))
+    {
+        let at = shown(&file.place());
+        notes.push(format!("{at}: Multus waits for {}, which is not there", shown(&file.value)));
+    }
+    if let Some(file) = part.kubeconfig.as_ref().filter(|_| part.kubeconfig_file.value().is_none()) {
+        let cause = part.kubeconfig_file.trouble().unwrap_or_else(|| "there is no such file".to_owned());
+        notes.push(format!(
+            "{}: Multus' kubeconfig {}: {}",
+            shown(&file.place()),
+            shown(&file.value),
+            shown(&cause)
+        ));
+    }
+}
+
+/// MTU of new pods: what the chart says, and what the CNI's file says.
+pub(super) fn pod_mtu(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
+    let cni = intent.cni.as_ref().map(|cni| &cni.value);
+    let chart = match cni {
+        Some(Cni::Canal) => charts::number(files, "rke2-canal", "calico.vethuMTU"),
+        Some(Cni::Calico) => charts::number(files, "rke2-calico", "installation.calicoNetwork.mtu"),
+        Some(Cni::Cilium) => charts::number(files, "rke2-cilium", "MTU"),
+        _ => None,
+    };
+    let chart = chart.and_then(|mtu| parsed("MTU", mtu, notes)).map(said);
+    let plugin = first_network(files).and_then(|(network, _)| network.plugins.first());
+    let file = plugin.and_then(|plugin| plugin.mtu.clone()).filter(|mtu| mtu.value != 0).map(said);
+    // Calico's plugin takes what calico-node wrote down where its own MTU is 0.
+    let is_calico = plugin.is_some_and(|plugin| plugin.kind.value == "calico");
+    let written = files.calico_mtu.value().filter(|_| is_calico && file.is_none()).cloned().map(said);
+    let remedy =
+        "pods get what is in the CNI's file when they start: restart the CNI's DaemonSet, then the pods";
+    let found = agree("MTU of pods", remedy, [chart, file, written], notes);
+    // flannel's plugin takes the tunnel's.
+    let of_tunnel = || {
+        let tunnel =
+            intent.tunnel_mtu.as_ref().filter(|_| matches!(cni, Some(Cni::Flannel | Cni::K3sFlannel)))?;
+        Some(like(tunnel, tunnel.value, Basis::Inferred))
+    };
+    let usual = || matches!(cni, Some(Cni::Canal)).then(|| default(CANAL_MTU));
+    intent.pod_mtu = found.or_else(of_tunnel).or_else(usual);
+}
