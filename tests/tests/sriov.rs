@@ -12,7 +12,8 @@ use overlay_probe::{lab::send, netns};
 use probe_tests::{
     lab::TestNetns,
     needs, ns, sh,
-    tool::{Watch, run},
+    terminal::Terminal,
+    tool::{Watch, binary, run},
     wait_for,
 };
 use serde_json::Value;
@@ -301,6 +302,33 @@ fn a_watch_without_tunnels_follows_vfs() {
     });
     nic.set_count(0);
     watch.until("no VF any more", |value| value["vfs"].as_array().unwrap().is_empty().then_some(()));
+}
+
+#[test]
+fn the_terminal_shows_vfs_of_a_node_without_tunnels() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pod = TestNetns::new("tui");
+    nic.give(0, &pod, "192.0.2.1/24");
+    let terminal = Terminal::run("vfs", (80, 24), &format!("{} top", binary().display()));
+    let screen = terminal.wait_for("all VFs");
+    assert!(!screen.contains("TUNNEL▲") && screen.contains("COUNTED BY"), "{screen}");
+    terminal.keys(&["5"]);
+    terminal.keys(&["/"]);
+    terminal.keys(&[&nic.pci(0), "Enter"]);
+    let name = format!("{} vf 0", nic.pf());
+    let row = wait_for("the VF's rates", || {
+        let screen = terminal.screen();
+        let row = screen.lines().find(|line| line.contains(&name) && !line.contains('─'))?;
+        (screen.contains("spoof check") && !row.contains(" - ")).then(|| row.to_owned())
+    });
+    assert!(row.contains("in netns") && row.trim_end().ends_with("interface"), "{row}");
+    let screen = terminal.screen();
+    assert!(screen.contains("igbvf") && !screen.contains(&nic.pci(1)), "{screen}");
+    nic.set_count(0);
+    terminal.wait_for("none: no NIC of this node has virtual functions");
+    terminal.keys(&["q"]);
+    terminal.assert_given_back(0);
 }
 
 /// A namespace lives as long as anybody has a socket in it, and the VF of a pod comes back to the node only when its
