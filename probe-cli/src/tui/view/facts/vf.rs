@@ -125,7 +125,8 @@ mod tests {
     };
 
     fn said(function: &VirtualFunction, name: &str) -> (String, bool) {
-        let row = VfRow { vf: function.clone(), rate: None };
+        let mut row = testdata::vfs().vfs.remove(0);
+        row.vf = function.clone();
         let fact = facts(&row).into_iter().find(|(fact, ..)| *fact == name).unwrap();
         (fact.1, fact.2)
     }
