@@ -1,6 +1,6 @@
-//! What `/proc` says of our own process and of the clocks.
+//! What `/proc` says of our own process, of the clocks, and of the kernel we run on.
 //!
-//! Here belongs reading `/proc/self`; not the node's counters.
+//! Here belongs reading `/proc/self` and who the kernel is; not the node's counters.
 
 use std::{fs, os::fd::RawFd, time::Duration};
 
@@ -28,6 +28,21 @@ pub fn resident_bytes() -> Option<u64> {
 /// Time since boot on the clock of `bpf_ktime_get_ns` (`CLOCK_MONOTONIC`).
 pub fn monotonic() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
+}
+
+/// Release of the running kernel, as `uname -r` has it.
+pub fn kernel_release() -> Option<String> {
+    setting("osrelease")
+}
+
+/// Host name in our own UTS namespace: the node's, and in a container the container's.
+pub fn hostname() -> Option<String> {
+    setting("hostname")
+}
+
+fn setting(name: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

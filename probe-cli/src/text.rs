@@ -120,6 +120,11 @@ fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
     out
 }
 
+/// A number and what it counts: `1 route`, `2 routes`. The word takes an s.
+pub fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 /// How long ago something was, in its largest unit: `12s`, `3m`, `5h`, `2d`; `never` when it was not.
 pub fn age(age: Option<Duration>) -> String {
     match age.map(|age| age.as_secs()) {
@@ -194,6 +199,11 @@ mod tests {
             assert_eq!(fit(name, width), shown);
             assert!(fit(name, width).width() <= width);
         }
+    }
+
+    #[test]
+    fn one_and_many() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "route")), ["0 routes", "1 route", "2 routes"]);
     }
 
     #[test]

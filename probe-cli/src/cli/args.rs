@@ -161,6 +161,30 @@ pub(super) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ShowCommand {
+    /// What runs here: data planes and how they were known, pod networks, addresses, tunnels
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show node\n  \
+        sudo overlay-probe show node --format json | jq '.actual.data_planes[] | [.system, .encapsulation]'\n\n\
+        Exit code 3: nothing leads to other nodes' pods")]
+    Node(ShowArgs),
+    /// Links that concern the overlay or pods, and what each is there for
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show links\n  \
+        sudo overlay-probe show links --format json | jq '.links[] | select(.state != \"up\")'\n\n\
+        Exit code 3: there are none")]
+    Links(ShowArgs),
+    /// Remote nodes: their addresses, pod networks, last transmission or handshake, and what is missing
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show peers\n  \
+        sudo overlay-probe show peers --format json | jq '.holes'\n\n\
+        Exit code 3: no other node is known")]
+    Peers(ShowArgs),
+    /// From the NIC's MTU to that of the pods: what fits, what does not, what is unused
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show mtu\n  \
+        sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
+        Exit code 3: nothing leads to other nodes' pods")]
+    Mtu(ShowArgs),
     /// Virtual functions of SR-IOV NICs: driver, pod, settings, and what they carried since they were made
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show vfs\n  \

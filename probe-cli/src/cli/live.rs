@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What the global options say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Context {
     /// `--netns`.
     pub(super) netns: Option<String>,

@@ -7,16 +7,10 @@ use crate::{
     inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
     netlink::{
         NetlinkError, Source,
-        facts::{LinkCounters, WireguardFact},
+        facts::{Facts, LinkCounters, WireguardFact},
     },
     sample::{Both, WireguardSample},
 };
-
-/// The inventory of the node that lives in the calling thread's network namespace, once. Must be called inside a
-/// current-thread runtime.
-pub async fn look(root: &Path, insists: bool) -> Result<Inventory, NetlinkError> {
-    InventorySource::open(root, insists)?.read().await
-}
 
 /// Everything that makes an inventory.
 pub(super) struct InventorySource {
@@ -49,10 +43,16 @@ impl InventorySource {
 
     /// Reads everything.
     pub(super) async fn read(&mut self) -> Result<Inventory, NetlinkError> {
+        self.read_facts().await.map(|(_, inventory)| inventory)
+    }
+
+    /// Reads everything; gives also what it was made of.
+    pub(super) async fn read_facts(&mut self) -> Result<(Facts, Inventory), NetlinkError> {
         let facts = self.netlink.facts().await?;
         self.wireguard = facts.wireguard.iter().map(WireguardFact::without_counters).collect();
         self.pods.read(&self.netlink);
-        Ok(inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces()))
+        let inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
+        Ok((facts, inventory))
     }
 
     /// What WireGuard counted for the peers of its devices among `tunnels`; and whether a device or a peer is another

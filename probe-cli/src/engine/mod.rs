@@ -7,9 +7,10 @@ mod inventory;
 mod pods;
 mod refresh;
 mod run;
+mod survey;
 mod vfs;
 
 pub use error::EngineError;
-pub use inventory::look;
 pub use run::{Engine, EngineOptions};
+pub use survey::{Survey, survey};
 pub use vfs::vf_facts;

@@ -9,15 +9,18 @@ mod direct;
 mod ground;
 mod ip_tunnel;
 mod left_over;
+mod routed;
 mod vxlan;
 mod wireguard;
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use self::ground::{Ground, Judged};
 use super::{Inventory, TunnelKind, index::Index};
+use crate::text::counted;
 
 /// Who made a data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ impl fmt::Display for System {
             Self::Calico => "Calico",
             Self::CalicoEbpf => "Calico eBPF",
             Self::Cilium => "Cilium",
-            Self::Unknown => "an overlay of unknown origin",
+            Self::Unknown => "overlay of unknown origin",
         })
     }
 }
@@ -173,6 +176,28 @@ pub enum LeftOver {
     },
 }
 
+impl PlaneDevice {
+    /// What is odd about it, in words; names of devices are in them as they are.
+    pub fn oddities(&self) -> Vec<String> {
+        let name = &self.name;
+        let left_over = self.left_over.as_ref().map(|why| match why {
+            LeftOver::Idle { carried_by } => {
+                format!("{name} looks left over: it leads to no other node, while {carried_by} does")
+            }
+            LeftOver::MoreSpecific { than, routes, with_peer } => format!(
+                "{name} looks left over: it has {} more specific than that of {than}, whose packets are not encrypted; \
+                 {than} has a peer for {with_peer} of them",
+                counted(*routes, "route")
+            ),
+        });
+        let bypassed = self.bypassed.as_ref().map(|bypass| {
+            let networks = counted(bypass.routes, "pod network");
+            format!("{name} is bypassed: {} takes packets to {networks}", bypass.by)
+        });
+        left_over.into_iter().chain(bypassed).collect()
+    }
+}
+
 /// A device that takes packets of another one by more specific routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bypass {
@@ -184,9 +209,20 @@ pub struct Bypass {
     pub with_peer: usize,
 }
 
+/// A remote node that only routes know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedPeer {
+    /// Interface index of the device: an IP-in-IP tunnel, or a NIC where nothing is wrapped.
+    pub ifindex: u32,
+    /// The remote node's address: the routes' gateway.
+    pub node_address: IpAddr,
+    /// Pod networks routed to it.
+    pub pod_cidrs: Vec<IpNet>,
+}
+
 /// All data planes, those of one system and encapsulation together, by system. An overlay of unknown origin is a plane for
-/// each of its devices. `inventory` has everything else already.
-pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> Vec<DataPlane> {
+/// each of its devices. And the nodes that only routes know. `inventory` has everything else already.
+pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> (Vec<DataPlane>, Vec<RoutedPeer>) {
     let ground = Ground::new(index, inventory);
     let mut found: Vec<Judged> = Vec::new();
     for tunnel in inventory.tunnels.iter().chain(&inventory.other_tunnels) {
@@ -198,7 +234,7 @@ pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> Vec<DataP
     }
     found.extend(direct::judge(&ground));
     left_over::mark(&ground, &mut found);
-    merged(found)
+    (merged(found), routed::peers(&ground))
 }
 
 fn merged(found: Vec<Judged>) -> Vec<DataPlane> {

@@ -44,7 +44,7 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
     inventory.pods = pods(&index, named, namespaces, &mut notes);
     let tunnels: Vec<_> = inventory.tunnels.iter().chain(&inventory.other_tunnels).collect();
     inventory.node = this_node(&index, &tunnels, &inventory.pods);
-    inventory.data_planes = data_planes(&index, &inventory);
+    (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory);
     let runtime = named.sandboxes.trouble().map(|why| {
         format!(
             "the container runtime names no pods ({why}); their names come from files, where there are some"

@@ -75,7 +75,10 @@ pub(crate) fn fdb(ifindex: u32, mac: Mac, destination: &str) -> FdbFact {
 /// A node with one NIC of both families and nothing else.
 pub(crate) fn node() -> Facts {
     Facts {
-        links: vec![ethernet(1, "lo"), ethernet(ETH0, "eth0")],
+        links: vec![
+            LinkFact { hardware_type: libc::ARPHRD_LOOPBACK, ..ethernet(1, "lo") },
+            ethernet(ETH0, "eth0"),
+        ],
         addresses: vec![address(ETH0, "192.0.2.1/24"), address(ETH0, "2001:db8::1/64")],
         routes: vec![
             route("0.0.0.0/0", Some("192.0.2.254"), ETH0),

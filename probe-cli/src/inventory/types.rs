@@ -9,7 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{DataPlane, Node, Pod};
+use super::{DataPlane, Node, Pod, RoutedPeer};
 use crate::mac::Mac;
 
 /// Everything that exists on the node, at one instant.
@@ -22,6 +22,9 @@ pub struct Inventory {
     /// Tunnel devices of further kinds, which no program counts on: IP in IP and Geneve. By interface index.
     #[serde(default)]
     pub other_tunnels: Vec<Tunnel>,
+    /// Remote nodes that only routes know, by device and address.
+    #[serde(default)]
+    pub routed_peers: Vec<RoutedPeer>,
     /// Where the tables of a peer do not join.
     #[serde(default)]
     pub holes: Vec<Hole>,

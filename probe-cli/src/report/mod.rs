@@ -2,6 +2,29 @@
 
 mod align;
 pub mod jsonl;
+pub mod links;
+pub mod mtu;
+pub mod node;
+pub mod peers;
 pub mod pods;
 pub mod table;
 pub mod vfs;
+
+/// Fails when a field of `value` stands nowhere in the part of docs/json.md with this heading.
+#[cfg(test)]
+fn documented(value: &serde_json::Value, heading: &str) {
+    let words = include_str!("../../../docs/json.md");
+    let from = words.find(heading).unwrap_or_else(|| panic!("docs/json.md has no {heading}"));
+    let part = &words[from + 1..];
+    let part = &part[..part.find("\n# ").unwrap_or(part.len())];
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                assert!(part.contains(&format!("`{name}`")), "{heading}: no `{name}`");
+                documented(value, heading);
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| documented(value, heading)),
+        _ => {}
+    }
+}

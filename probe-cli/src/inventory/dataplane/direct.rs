@@ -14,6 +14,7 @@ use crate::{
         node::{CALICO_PROTOCOLS, siblings},
     },
     netlink::facts::RouteFact,
+    text::counted,
 };
 
 /// One for each NIC and system.
@@ -41,8 +42,8 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
             let link = ground.index.link(ifindex)?;
             let name = &link.name;
             let mut evidence = vec![format!(
-                "{} pod networks beside the node's own are routed by {name} to other nodes",
-                routes.len()
+                "{name} has {} beside the node's own pod network, by way of other nodes",
+                counted(routes.len(), "route")
             )];
             let certainty = match system {
                 System::Calico => {

@@ -5,7 +5,10 @@ use super::{
     System,
     ground::{Ground, Judged, Verdict},
 };
-use crate::inventory::{Tunnel, TunnelKind};
+use crate::{
+    inventory::{Tunnel, TunnelKind},
+    text::counted,
+};
 
 pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
     let verdict = match tunnel.kind {
@@ -20,7 +23,7 @@ fn ipip(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let mut evidence = vec![format!("{name} is an IP-in-IP device")];
     let calico = ground.calico_routes(tunnel.ifindex);
     if calico > 0 {
-        evidence.push(format!("{calico} routes by {name} are Calico's"));
+        evidence.push(format!("Calico wrote {} by {name}", counted(calico, "route")));
         return Verdict::new(System::Calico, Certain, evidence);
     }
     if let Some(block) = ground.calico_block(tunnel) {

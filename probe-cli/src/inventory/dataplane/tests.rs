@@ -162,14 +162,14 @@ fn one_vni_and_port_of_two_systems() {
     );
     assert_eq!(
         planes(&vni_4096("vx4096")),
-        ["an overlay of unknown origin: VXLAN, unknown", "  vx4096 [] 0 peers 0 routes"]
+        ["overlay of unknown origin: VXLAN, unknown", "  vx4096 [] 0 peers 0 routes"]
     );
     // A name that fits nothing else does not count.
     let mut odd = vni_4096("flannel.1");
     odd.links[2].vxlan.as_mut().unwrap().vni = 5;
     assert_eq!(
         planes(&odd),
-        ["an overlay of unknown origin: VXLAN, unknown", "  flannel.1 [] 0 peers 0 routes"]
+        ["overlay of unknown origin: VXLAN, unknown", "  flannel.1 [] 0 peers 0 routes"]
     );
 }
 
@@ -184,6 +184,9 @@ fn calico_without_vxlan() {
         ["Calico: WireGuard, likely", "  wireguard.cali [4] 1 peers 0 routes"]
     );
     assert_eq!(planes(&ipip(true)), ["Calico: IP in IP, certain", "  tunl0 [4] 1 peers 1 routes"]);
+    let routed = of_kernel(&ipip(true)).routed_peers;
+    let pod_cidrs = vec![net("10.42.2.128/26")];
+    assert_eq!(routed, [RoutedPeer { ifindex: 9, node_address: ip("192.0.2.2"), pod_cidrs }]);
     assert_eq!(planes(&ipip(false)), Vec::<String>::new(), "the kernel makes it in every namespace");
 
     // BGP without encapsulation.
@@ -207,7 +210,7 @@ fn calico_ebpf_and_cilium_collect_metadata() {
     );
     assert_eq!(
         planes(&external("vx0", 8472)),
-        ["an overlay of unknown origin: VXLAN, unknown", "  vx0 [] ? peers 0 routes"]
+        ["overlay of unknown origin: VXLAN, unknown", "  vx0 [] ? peers 0 routes"]
     );
 
     let geneve = |name| {
@@ -223,7 +226,7 @@ fn calico_ebpf_and_cilium_collect_metadata() {
     );
     assert_eq!(
         planes(&geneve("genev_sys_6081")),
-        ["an overlay of unknown origin: Geneve, unknown", "  genev_sys_6081 [] ? peers 0 routes"]
+        ["overlay of unknown origin: Geneve, unknown", "  genev_sys_6081 [] ? peers 0 routes"]
     );
 
     let mut encrypted = cilium_host(external("cilium_vxlan", 8472), 20);
@@ -250,14 +253,14 @@ fn wireguard_by_hand_is_of_unknown_origin() {
     vpn.links.push(wireguard(9, "wg0"));
     vpn.addresses.push(address(9, "10.200.0.1/24"));
     vpn.wireguard.push(wireguard_fact(9, 51820, &["10.200.0.2/32"]));
-    let unknown = ["an overlay of unknown origin: WireGuard, unknown", "  wg0 [4] 1 peers 0 routes"];
+    let unknown = ["overlay of unknown origin: WireGuard, unknown", "  wg0 [4] 1 peers 0 routes"];
     assert_eq!(planes(&vpn), unknown);
     // wg-quick with all traffic: a rule about its mark, too, but not at Calico's place.
     let mut quick = calico_wireguard(&["10.200.0.0/24"], 32_764);
     quick.links[2].name = "wg0".to_owned();
     assert_eq!(
         planes(&quick),
-        ["an overlay of unknown origin: WireGuard, unknown", "  wg0 [4] 1 peers 1 routes"]
+        ["overlay of unknown origin: WireGuard, unknown", "  wg0 [4] 1 peers 1 routes"]
     );
 }
 
@@ -283,6 +286,12 @@ fn flannel_over_wireguard_and_directly() {
     // Somebody's office, by the default gateway.
     host_gw.routes.push(route("172.20.0.0/16", Some("192.0.2.254"), ETH0));
     assert_eq!(planes(&host_gw), ["Canal: no encapsulation, likely", "  eth0 [4] 2 peers 2 routes"]);
+    let peer = |n: u8| RoutedPeer {
+        ifindex: ETH0,
+        node_address: ip(&format!("192.0.2.{n}")),
+        pod_cidrs: vec![net(&format!("10.42.{n}.0/24"))],
+    };
+    assert_eq!(of_kernel(&host_gw).routed_peers, [peer(2), peer(3)]);
 }
 
 #[test]

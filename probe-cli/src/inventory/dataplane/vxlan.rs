@@ -5,7 +5,7 @@ use super::{
     System,
     ground::{Ground, Judged, Verdict},
 };
-use crate::inventory::Tunnel;
+use crate::{inventory::Tunnel, text::counted};
 
 /// VNI and UDP port of flannel's default configuration (`backendPort` 0 is the kernel's default, 8472).
 const FLANNEL: (u32, u16) = (1, 8472);
@@ -25,7 +25,7 @@ fn external(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         vec![format!("{name} is a VXLAN device whose destination comes with each packet{port}")];
     let routes = ground.calico_routes(tunnel.ifindex);
     if routes > 0 {
-        evidence.push(format!("{routes} routes by {name} are Calico's"));
+        evidence.push(format!("Calico wrote {} by {name}", counted(routes, "route")));
         return Verdict::new(System::CalicoEbpf, Certain, evidence);
     }
     if let Some(host) = ground.cilium_host {
@@ -52,13 +52,14 @@ fn classic(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
 
     let calico = ground.calico_routes(tunnel.ifindex);
     if calico > 0 {
-        evidence.push(format!("{calico} routes by {name} are Calico's"));
+        evidence.push(format!("Calico wrote {} by {name}", counted(calico, "route")));
         return Verdict::new(System::Calico, Certain, evidence);
     }
     let flannel = ground.flannel_routes(tunnel.ifindex);
     let base = ground.based_on(tunnel);
     if flannel > 0 {
-        evidence.push(format!("{flannel} routes by {name} lead to networks by their first address"));
+        evidence
+            .push(format!("{name} has {} by way of the network's first address", counted(flannel, "route")));
     }
     if let Some(base) = base {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));

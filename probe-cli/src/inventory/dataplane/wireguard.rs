@@ -7,7 +7,7 @@ use super::{
     System,
     ground::{Ground, Judged, Verdict},
 };
-use crate::{inventory::Tunnel, netlink::facts::RuleFact};
+use crate::{inventory::Tunnel, netlink::facts::RuleFact, text::counted};
 
 /// UDP port of Cilium's device.
 const CILIUM_PORT: u16 = 51871;
@@ -32,7 +32,7 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         ));
         let routes = ground.policy_routes(tunnel.ifindex).count();
         if routes > 0 {
-            evidence.push(format!("table {table} has {routes} routes by {name}"));
+            evidence.push(format!("table {table} has {} by {name}", counted(routes, "route")));
             return Verdict::new(System::Calico, Certain, evidence);
         }
         evidence.push(format!("table {table} has no route by {name}"));

@@ -1,0 +1,58 @@
+//! Looks at the node once: its tables and what they come to. Nothing is attached, and no privilege is needed but where the
+//! kernel wants one to tell of WireGuard's peers.
+
+use std::path::Path;
+
+use super::{error::EngineError, inventory::InventorySource};
+use crate::{
+    inventory::{Inventory, LinkList, links},
+    netlink::{Source, facts::Facts},
+    procfs, sriov,
+};
+
+/// The node at one instant.
+#[derive(Debug)]
+pub struct Survey {
+    /// What the kernel's tables say.
+    pub facts: Facts,
+    /// What that comes to.
+    pub inventory: Inventory,
+    /// Host name in our own UTS namespace.
+    pub hostname: Option<String>,
+    /// Release of the running kernel.
+    pub kernel: Option<String>,
+}
+
+/// Reads everything in the calling thread's network namespace. The node's files are below `root`; they are believed also
+/// when the namespace is not the host's, if somebody `insists`. Must be called inside a current-thread runtime.
+pub async fn survey(root: &Path, insists: bool) -> Result<Survey, EngineError> {
+    let (facts, inventory) = InventorySource::open(root, insists)?.read_facts().await?;
+    Ok(Survey { facts, inventory, hostname: procfs::hostname(), kernel: procfs::kernel_release() })
+}
+
+impl Survey {
+    /// The links with their roles, and what could not be read of PFs and VFs. Sysfs is below `root`.
+    pub fn links(&mut self, root: &Path) -> (LinkList, Vec<String>) {
+        let mut notes = Vec::new();
+        let pfs = sriov::physical_functions(root).unwrap_or_else(|error| {
+            notes.push(format!("SR-IOV devices cannot be read: {error}"));
+            Vec::new()
+        });
+        // Before Linux 5.14 a link does not say what is behind it; ethtool does, and it is asked only where it matters.
+        if !pfs.is_empty() {
+            let hardware = Source::connect().and_then(|source| source.hardware());
+            match hardware {
+                Ok(found) => {
+                    for (known, _) in found {
+                        let mut links = self.facts.links.iter_mut();
+                        if let Some(link) = links.find(|link| link.ifindex == known.ifindex) {
+                            link.parent_device = known.parent_device;
+                        }
+                    }
+                }
+                Err(error) => notes.push(error.to_string()),
+            }
+        }
+        (links(&self.facts, &self.inventory, &pfs), notes)
+    }
+}

@@ -1,0 +1,356 @@
+//! Links that concern the overlay or pods, each with what it is there for. No addresses, no counters.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Encapsulation, Inventory,
+    index::{Index, family},
+    node::bridge_networks,
+};
+use crate::{
+    netlink::facts::{Facts, LinkData, LinkFact, OperState},
+    sriov::facts::PfFact,
+};
+
+/// How far down a stack of devices is followed: a VLAN on a bond on its ports.
+const DEPTH: usize = 4;
+
+/// What there is of links.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkList {
+    /// Those with a role, pods' after the others, each group by interface index.
+    pub links: Vec<LinkRow>,
+    /// Further links, which concern neither the overlay nor pods.
+    pub others: usize,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRow {
+    /// Interface index.
+    pub ifindex: u32,
+    /// Interface name; escape before showing.
+    pub name: String,
+    /// `IFLA_INFO_KIND`; none on hardware.
+    pub kind: Option<String>,
+    /// What its kind has beside, in words: the VNI, the VLAN, the mode.
+    pub detail: Option<String>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Whether it carries packets.
+    pub state: LinkState,
+    /// The device below it, or the other end of a veth that is here; escape before showing.
+    pub parent: Option<String>,
+    /// The bridge or bond that it is a port of; escape before showing.
+    pub master: Option<String>,
+    /// What it is there for.
+    pub roles: Vec<LinkRole>,
+}
+
+/// Whether a link carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// It does.
+    Up,
+    /// Somebody set it up, but there is no carrier.
+    NoCarrier,
+    /// It is set down.
+    Down,
+}
+
+/// What a link is there for. The order is that of the roles of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkRole {
+    /// It wraps packets to other nodes.
+    Tunnel,
+    /// Outer packets leave by it, or pods' packets that nothing wraps.
+    Underlay,
+    /// A device below an underlay: a bond's port, a VLAN's parent.
+    BelowUnderlay,
+    /// A default route leaves by it.
+    DefaultRoute,
+    /// An interface of hardware.
+    Nic,
+    /// It can have virtual functions.
+    PhysicalFunction,
+    /// A virtual function.
+    VirtualFunction,
+    /// The bridge of the node's pod network.
+    PodBridge,
+    /// One of two veths of which both are here: Cilium and Calico's eBPF data plane lead packets through such a pair.
+    HostPair,
+    /// The node's end of a pod's interface.
+    Pod,
+    /// It leads into another network namespace, of which nothing more is known.
+    OtherNamespace,
+}
+
+/// The links.
+pub fn links(facts: &Facts, inventory: &Inventory, pfs: &[PfFact]) -> LinkList {
+    let index = Index::new(facts);
+    let roles = roles(&index, inventory, pfs);
+    let mut list = LinkList::default();
+    let name = |ifindex: u32| index.link(ifindex).map(|link| link.name.clone());
+    for link in &facts.links {
+        let Some(roles) = roles.get(&link.ifindex) else {
+            list.others += usize::from(link.hardware_type != libc::ARPHRD_LOOPBACK);
+            continue;
+        };
+        list.links.push(LinkRow {
+            ifindex: link.ifindex,
+            name: link.name.clone(),
+            kind: link.kind.clone(),
+            detail: detail(link),
+            mtu: link.mtu,
+            state: state(link),
+            // An index of another namespace says nothing here.
+            parent: link.link.filter(|_| link.link_netns.is_none()).and_then(name),
+            master: link.master.and_then(name),
+            roles: roles.iter().copied().collect(),
+        });
+    }
+    list.links.sort_by_key(|link| (link.is_of_pod(), link.ifindex));
+    list
+}
+
+impl LinkRow {
+    /// It leads to a pod, or into another namespace, and is there for nothing else.
+    pub fn is_of_pod(&self) -> bool {
+        self.roles.iter().all(|role| matches!(role, LinkRole::Pod | LinkRole::OtherNamespace))
+    }
+}
+
+/// The node's ends of pods' interfaces, each with the families of its pod's addresses; none of them where only the bridge
+/// tells that it is a pod's.
+pub(super) fn pod_links(index: &Index<'_>, inventory: &Inventory) -> BTreeMap<u32, BTreeSet<u8>> {
+    let mut found: BTreeMap<u32, BTreeSet<u8>> = BTreeMap::new();
+    for pod in &inventory.pods {
+        let Some(ifindex) = pod.host_ifindex else { continue };
+        found.entry(ifindex).or_default().extend(pod.addresses.iter().map(|address| family(*address)));
+    }
+    let bridges: BTreeSet<u32> = pod_bridges(index, inventory).collect();
+    for link in &index.facts.links {
+        if link.master.is_some_and(|master| bridges.contains(&master)) && leads_elsewhere(link) {
+            found.entry(link.ifindex).or_default();
+        }
+    }
+    found
+}
+
+/// Bridges whose network is one of the node's pod networks.
+fn pod_bridges(index: &Index<'_>, inventory: &Inventory) -> impl Iterator<Item = u32> {
+    bridge_networks(index)
+        .filter(|(_, network)| inventory.node.pod_cidrs.iter().any(|own| own.cidr == *network))
+        .map(|(link, _)| link.ifindex)
+}
+
+fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u32, BTreeSet<LinkRole>> {
+    let mut roles: HashMap<u32, BTreeSet<LinkRole>> = HashMap::new();
+    let mut add = |ifindex: u32, role: LinkRole| {
+        roles.entry(ifindex).or_default().insert(role);
+    };
+    let mut underlays: BTreeSet<u32> = BTreeSet::new();
+    for tunnel in inventory.tunnels.iter().chain(&inventory.other_tunnels) {
+        add(tunnel.ifindex, LinkRole::Tunnel);
+        underlays.extend(tunnel.underlays().map(|underlay| underlay.ifindex));
+    }
+    for plane in inventory.data_planes.iter().filter(|plane| plane.encapsulation == Encapsulation::None) {
+        underlays
+            .extend(plane.devices.iter().filter(|device| device.routes > 0).map(|device| device.ifindex));
+    }
+    for ifindex in pod_links(index, inventory).into_keys() {
+        add(ifindex, LinkRole::Pod);
+    }
+    for ifindex in pod_bridges(index, inventory) {
+        add(ifindex, LinkRole::PodBridge);
+    }
+    let is_default = |prefix: u8, ifindex: Option<u32>| ifindex.filter(|_| prefix == 0);
+    for ifindex in index
+        .facts
+        .routes
+        .iter()
+        .filter_map(|route| is_default(route.destination.prefix_len(), route.ifindex))
+    {
+        add(ifindex, LinkRole::DefaultRoute);
+    }
+    let mut below = underlays.clone();
+    for _ in 0..DEPTH {
+        below = index.facts.links.iter().filter_map(|link| under(index, link, &below)).collect();
+        for &ifindex in below.difference(&underlays) {
+            add(ifindex, LinkRole::BelowUnderlay);
+        }
+    }
+    for ifindex in underlays {
+        add(ifindex, LinkRole::Underlay);
+    }
+    let is_pf = |pci: &str| pfs.iter().any(|pf| pf.pci == pci);
+    let is_vf = |pci: &str| pfs.iter().flat_map(|pf| &pf.vfs).any(|vf| vf.pci == pci);
+    for link in &index.facts.links {
+        let pci = link.parent_device.as_deref();
+        if pci.is_some_and(is_pf) {
+            add(link.ifindex, LinkRole::PhysicalFunction);
+        }
+        if pci.is_some_and(is_vf) {
+            add(link.ifindex, LinkRole::VirtualFunction);
+        }
+        if link.kind.is_none() && link.hardware_type != libc::ARPHRD_LOOPBACK {
+            add(link.ifindex, LinkRole::Nic);
+        }
+        let other_end = link.link.filter(|_| link.link_netns.is_none()).and_then(|end| index.link(end));
+        if link.kind.as_deref() == Some("veth") && other_end.is_some() {
+            add(link.ifindex, LinkRole::HostPair);
+        }
+    }
+    for link in index.facts.links.iter().filter(|link| leads_elsewhere(link)) {
+        roles.entry(link.ifindex).or_insert_with(|| BTreeSet::from([LinkRole::OtherNamespace]));
+    }
+    roles
+}
+
+/// A veth or netkit whose other end is in another network namespace.
+fn leads_elsewhere(link: &LinkFact) -> bool {
+    matches!(link.kind.as_deref(), Some("veth" | "netkit")) && link.link_netns.is_some()
+}
+
+/// The index of `link` when it is a port of one of `above`; that of its parent when it is one of `above` itself.
+fn under(index: &Index<'_>, link: &LinkFact, above: &BTreeSet<u32>) -> Option<u32> {
+    if link.master.is_some_and(|master| above.contains(&master)) && !leads_elsewhere(link) {
+        return Some(link.ifindex);
+    }
+    let parent = link.link.filter(|_| above.contains(&link.ifindex) && link.link_netns.is_none())?;
+    index.link(parent).map(|parent| parent.ifindex)
+}
+
+fn state(link: &LinkFact) -> LinkState {
+    let idle = matches!(
+        link.oper_state,
+        Some(OperState::Down | OperState::LowerLayerDown | OperState::NotPresent | OperState::Dormant)
+    );
+    match (link.up, link.carrier) {
+        (false, _) => LinkState::Down,
+        (true, Some(false)) => LinkState::NoCarrier,
+        (true, _) if idle => LinkState::NoCarrier,
+        (true, _) => LinkState::Up,
+    }
+}
+
+fn detail(link: &LinkFact) -> Option<String> {
+    if let Some(vxlan) = &link.vxlan {
+        let port = vxlan.port;
+        return Some(if vxlan.collect_metadata {
+            format!("any VNI, port {port}")
+        } else {
+            format!("VNI {}, port {port}", vxlan.vni)
+        });
+    }
+    match link.data.as_ref()? {
+        LinkData::IpTunnel(data) => {
+            let end = |end: Option<std::net::IpAddr>| end.map_or("any".to_owned(), |end| end.to_string());
+            Some(format!("{} to {}", end(data.local), end(data.remote)))
+        }
+        LinkData::Geneve(data) if data.collect_metadata => Some(format!("any VNI, port {}", data.port)),
+        LinkData::Geneve(data) => Some(format!("VNI {}, port {}", data.vni, data.port)),
+        LinkData::Vlan(data) => {
+            Some(format!("id {}{}", data.id, if data.is_qinq { ", 802.1ad" } else { "" }))
+        }
+        LinkData::Macvlan(mode) => mode.map(|mode| format!("{mode:?}").to_lowercase()),
+        LinkData::Ipvlan(mode) => mode.map(|mode| format!("{mode:?}").to_lowercase()),
+        LinkData::Netkit(mode) => mode.map(|mode| format!("{mode:?}").to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{inventory::testdata::*, netlink::facts::VlanFact, sriov::facts::VfFact};
+
+    /// A line for each link.
+    fn lines(facts: &Facts, pfs: &[PfFact]) -> Vec<String> {
+        let list = links(facts, &of_kernel(facts), pfs);
+        let line = |link: &LinkRow| {
+            let roles: Vec<_> = link.roles.iter().map(|role| format!("{role:?}")).collect();
+            let below = link.parent.as_ref().or(link.master.as_ref());
+            format!(
+                "{} {:?} {} on {}",
+                link.name,
+                link.state,
+                roles.join(" "),
+                below.map_or("-", String::as_str)
+            )
+        };
+        let mut lines: Vec<_> = list.links.iter().map(line).collect();
+        lines.extend((list.others > 0).then(|| format!("{} others", list.others)));
+        lines
+    }
+
+    #[test]
+    fn what_links_are_there_for() {
+        let mut facts = calico_pod(flannel4(node(), 1), 20, "10.42.0.5/32");
+        facts.links.insert(0, pod_veth(21, "docker-veth"));
+        facts.links.push(LinkFact { kind: Some("dummy".to_owned()), ..ethernet(22, "kube-ipvs0") });
+        facts.links.push(LinkFact { up: false, ..ethernet(23, "eth1") });
+        facts.links[1].hardware_type = libc::ARPHRD_LOOPBACK;
+        assert_eq!(
+            lines(&facts, &[]),
+            [
+                "eth0 Up Underlay DefaultRoute Nic on -",
+                "flannel.1 Up Tunnel on -",
+                "eth1 Down Nic on -",
+                "cali20 Up Pod on -",
+                "docker-veth Up OtherNamespace on -",
+                "1 others",
+            ]
+        );
+    }
+
+    #[test]
+    fn stacks_of_devices_and_hardware() {
+        let mut facts = bridged_pod(cilium_host(flannel4(node(), 1), 30), 20, "10.42.0.1/24");
+        // The underlay is a VLAN on a bond of two ports.
+        facts.links[0].hardware_type = libc::ARPHRD_LOOPBACK;
+        let vlan = Some(LinkData::Vlan(VlanFact { id: 100, is_qinq: false }));
+        facts.links[1] = LinkFact {
+            kind: Some("vlan".to_owned()),
+            link: Some(40),
+            data: vlan,
+            ..ethernet(ETH0, "bond0.100")
+        };
+        facts.links.push(LinkFact { kind: Some("bond".to_owned()), ..ethernet(40, "bond0") });
+        for (ifindex, name, carrier) in [(41, "ens1f0", true), (42, "ens1f1", false)] {
+            let parent_device = Some(format!("0000:01:00.{}", ifindex - 41));
+            let port = LinkFact {
+                master: Some(40),
+                carrier: Some(carrier),
+                parent_device,
+                ..ethernet(ifindex, name)
+            };
+            facts.links.push(port);
+        }
+        let vf = Some("0000:01:10.0".to_owned());
+        facts.links.push(LinkFact { parent_device: vf, ..ethernet(43, "ens1f0v0") });
+        let vfs = vec![VfFact { pci: "0000:01:10.0".to_owned(), ..VfFact::default() }];
+        let pfs = [PfFact { pci: "0000:01:00.0".to_owned(), vfs, ..PfFact::default() }];
+        assert_eq!(
+            lines(&facts, &pfs),
+            [
+                "bond0.100 Up Underlay DefaultRoute on bond0",
+                "flannel.1 Up Tunnel on -",
+                "cni0 Up PodBridge on -",
+                "cilium_net Up HostPair on cilium_host",
+                "cilium_host Up HostPair on cilium_net",
+                "bond0 Up BelowUnderlay on -",
+                "ens1f0 Up BelowUnderlay Nic PhysicalFunction on bond0",
+                "ens1f1 NoCarrier BelowUnderlay Nic on bond0",
+                "ens1f0v0 Up Nic VirtualFunction on -",
+                "veth1a2b3c4d Up Pod on cni0",
+            ]
+        );
+        let list = links(&facts, &of_kernel(&facts), &pfs);
+        let details: Vec<_> = list.links.iter().filter_map(|link| link.detail.as_deref()).collect();
+        assert_eq!(details, ["id 100", "VNI 1, port 8472"]);
+    }
+}

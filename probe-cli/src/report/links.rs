@@ -1,0 +1,130 @@
+//! Links as text and JSON: `show links`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::align::{aligned, wrapped};
+use crate::{
+    inventory::{LinkList, LinkRole, LinkRow, LinkState},
+    text,
+};
+
+/// One document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    links: &'a [LinkRow],
+    others: usize,
+    notes: &'a [String],
+}
+
+/// The document, with a line end.
+pub fn json(list: &LinkList, notes: &[String]) -> Result<String, serde_json::Error> {
+    let document = Document { schema_version: 1, links: &list.links, others: list.others, notes };
+    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+}
+
+/// The node's own links, then those of pods.
+pub fn table(list: &LinkList, notes: &[String]) -> String {
+    let mut out = String::new();
+    let (pods, own): (Vec<&LinkRow>, Vec<&LinkRow>) = list.links.iter().partition(|link| link.is_of_pod());
+    for (heading, links) in [("LINK", own), ("POD LINK", pods)] {
+        if links.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let names = [heading, "KIND", "MTU", "STATE", "ON", "ROLE"].map(str::to_owned);
+        let rows: Vec<_> = [names.to_vec()].into_iter().chain(links.into_iter().map(row)).collect();
+        aligned(&mut out, &rows);
+    }
+    if list.others > 0 {
+        let _ = writeln!(out, "\nand {}, of no concern here", text::counted(list.others, "further link"));
+    }
+    for note in notes {
+        wrapped(&mut out, "! ", &text::escape(note));
+    }
+    out
+}
+
+fn row(link: &LinkRow) -> Vec<String> {
+    let roles: Vec<&str> = link.roles.iter().copied().map(role).collect();
+    let detail =
+        link.detail.as_ref().map_or_else(String::new, |detail| format!(" ({})", text::escape(detail)));
+    let below = link.master.as_ref().or(link.parent.as_ref());
+    vec![
+        text::escape(&link.name),
+        link.kind.as_deref().map_or_else(|| "hardware".to_owned(), text::escape),
+        link.mtu.to_string(),
+        state(link.state).to_owned(),
+        below.map_or_else(|| "-".to_owned(), |name| text::escape(name)),
+        format!("{}{detail}", roles.join(", ")),
+    ]
+}
+
+fn state(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Up => "up",
+        LinkState::NoCarrier => "no carrier",
+        LinkState::Down => "down",
+    }
+}
+
+fn role(role: LinkRole) -> &'static str {
+    match role {
+        LinkRole::Tunnel => "tunnel",
+        LinkRole::Underlay => "underlay",
+        LinkRole::BelowUnderlay => "below underlay",
+        LinkRole::DefaultRoute => "default route",
+        LinkRole::Nic => "NIC",
+        LinkRole::PhysicalFunction => "PF",
+        LinkRole::VirtualFunction => "VF",
+        LinkRole::PodBridge => "pods' bridge",
+        LinkRole::HostPair => "host pair",
+        LinkRole::Pod => "pod",
+        LinkRole::OtherNamespace => "other namespace",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::{
+        inventory::{links, testdata::*},
+        netlink::facts::LinkFact,
+        report::align::WIDTH,
+    };
+
+    fn list() -> LinkList {
+        let mut facts = calico_pod(flannel6(flannel4(node(), 1), 1), 20, "10.42.0.5/32");
+        facts.links.push(LinkFact { kind: Some("dummy".to_owned()), ..ethernet(22, "kube-ipvs0") });
+        facts.links.push(LinkFact {
+            carrier: Some(false),
+            master: Some(24),
+            ..ethernet(23, "ens1f0\u{1b}[2J")
+        });
+        facts.links.push(pod_veth(25, "docker1"));
+        links(&facts, &of_kernel(&facts), &[])
+    }
+
+    #[test]
+    fn pods_come_after_the_rest() {
+        let text = table(&list(), &["something odd".to_owned()]);
+        insta::assert_snapshot!("links", text);
+        for line in text.lines() {
+            assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_document_is_documented() {
+        let document = json(&list(), &[]).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+        insta::assert_snapshot!("links-json", serde_json::to_string_pretty(&value["links"][2]).unwrap());
+        crate::report::documented(&value, "# The JSON of `show links --format json`");
+    }
+}

@@ -1,0 +1,161 @@
+//! The MTU budget as text and JSON: `show mtu`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{
+    align::{indented, wrapped},
+    node::families,
+};
+use crate::{
+    inventory::{Encapsulation, Fit, MtuPath},
+    text,
+};
+
+/// One document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    paths: &'a [MtuPath],
+    notes: &'a [String],
+}
+
+/// The document, with a line end.
+pub fn json(paths: &[MtuPath], notes: &[String]) -> Result<String, serde_json::Error> {
+    let document = Document { schema_version: 1, paths, notes };
+    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+}
+
+/// A tree for each way, from the NIC to the pods.
+pub fn table(paths: &[MtuPath], notes: &[String]) -> String {
+    let mut out = String::new();
+    for path in paths {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let _ = writeln!(out, "{}", title(path));
+        indented(&mut out, 2, &steps(path));
+    }
+    for note in notes {
+        wrapped(&mut out, "! ", &text::escape(note));
+    }
+    out
+}
+
+/// `flannel.1: VXLAN over IPv4, carries IPv4`.
+fn title(path: &MtuPath) -> String {
+    let over = path.outer_family.map_or_else(String::new, |family| format!(" over IPv{family}"));
+    let left_over = if path.left_over { ", looks left over" } else { "" };
+    format!(
+        "{}: {}{over}, carries {}{left_over}",
+        text::escape(&path.device),
+        path.encapsulation,
+        families(&path.families)
+    )
+}
+
+fn steps(path: &MtuPath) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut add = |what: String, mtu: String, verdict: String| rows.push(vec![what, mtu, verdict]);
+    let number = |mtu: Option<u32>| mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
+    let words = |fit: Option<Fit>| fit.map_or_else(String::new, fit_words);
+    let is_wrapped = path.encapsulation != Encapsulation::None;
+    if path.underlays.is_empty() {
+        add("underlay".to_owned(), "-".to_owned(), "unknown".to_owned());
+    }
+    for underlay in &path.underlays {
+        let role = if is_wrapped { "underlay" } else { "NIC" };
+        add(format!("{role} {}", text::escape(&underlay.name)), underlay.mtu.to_string(), String::new());
+    }
+    if path.underlay_route_mtu.is_some() {
+        add("route to other nodes".to_owned(), number(path.underlay_route_mtu), String::new());
+    }
+    if is_wrapped {
+        add("outer headers".to_owned(), format!("-{}", path.overhead), String::new());
+        add("room".to_owned(), number(path.most), String::new());
+        let fit = if path.held_by_route { String::new() } else { words(path.fit) };
+        add(format!("tunnel {}", text::escape(&path.device)), path.mtu.to_string(), fit);
+    }
+    if path.route_mtu.is_some() {
+        let fit = if path.held_by_route || !is_wrapped { words(path.fit) } else { String::new() };
+        add("route to pods".to_owned(), number(path.route_mtu), fit);
+    }
+    if path.pods.is_empty() {
+        add("pods".to_owned(), "-".to_owned(), "none of these families".to_owned());
+    }
+    for pods in &path.pods {
+        let verdict = match pods.fit {
+            Some(fit) => fit_words(fit),
+            None if path.held_by_route => "held by their route's MTU".to_owned(),
+            None => String::new(),
+        };
+        add(format!("pods, {}", text::counted(pods.count, "interface")), pods.mtu.to_string(), verdict);
+    }
+    rows
+}
+
+fn fit_words(fit: Fit) -> String {
+    let bytes = |bytes: u32| text::counted(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
+    match fit {
+        Fit::Fits => "fits".to_owned(),
+        Fit::TooBig(over) => format!("{} too big", bytes(over)),
+        Fit::Unused(unused) => format!("{} unused", bytes(unused)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::{
+        inventory::{mtu_paths, testdata::*},
+        netlink::facts::{Facts, LinkFact, RouteFact, VxlanFact},
+        report::align::WIDTH,
+    };
+
+    fn canal() -> Facts {
+        let mut facts = flannel6(flannel4(node(), 1), 1);
+        for ifindex in [20, 21] {
+            facts = calico_pod(facts, ifindex, &format!("10.42.0.{ifindex}/32"));
+            facts.routes.push(route(&format!("fd42::{ifindex}/128"), None, ifindex));
+            facts.links.iter_mut().filter(|link| link.ifindex == ifindex).for_each(|link| link.mtu = 1450);
+        }
+        facts.routes.push(RouteFact { mtu: Some(1400), ..route("192.0.2.2/32", None, ETH0) });
+        facts
+    }
+
+    fn cilium() -> Facts {
+        let mut facts = cilium_host(calico_pod(node(), 20, "10.0.0.9/32"), 30);
+        let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+        facts.links.push(LinkFact { mtu: 1500, ..vxlan(9, "cilium_vxlan", data) });
+        facts
+    }
+
+    fn paths(facts: &Facts) -> Vec<MtuPath> {
+        mtu_paths(facts, &of_kernel(facts))
+    }
+
+    #[test]
+    fn trees_from_the_nic_to_the_pods() {
+        let mut direct = node();
+        direct.routes.push(blackhole("10.42.0.0/24"));
+        direct.routes.push(route("10.42.2.0/24", Some("192.0.2.2"), ETH0));
+        for (name, facts) in [("canal", canal()), ("cilium", cilium()), ("direct", direct)] {
+            let text = table(&paths(&facts), &["odd \u{1b}".to_owned()]);
+            insta::assert_snapshot!(format!("mtu-{name}"), text);
+            for line in text.lines() {
+                assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_is_documented() {
+        let document = json(&paths(&canal()), &[]).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+        insta::assert_snapshot!("mtu-json", serde_json::to_string_pretty(&value["paths"][1]).unwrap());
+        crate::report::documented(&value, "# The JSON of `show mtu --format json`");
+    }
+}

@@ -1,0 +1,366 @@
+//! Remote nodes as text and JSON: `show peers`. As the kernel's tables have them; names of nodes are in none.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::align::{indented, wrapped};
+use crate::{
+    inventory::{Encapsulation, Hole, Inventory, Mac, Peer, PeerKey, PublicKey},
+    netlink::facts::{Facts, WireguardCounters},
+    text,
+};
+
+/// Networks of one peer that are shown in a table.
+const NETWORKS: usize = 8;
+
+/// What is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct PeersView<'a> {
+    /// The kernel's tables: names of devices, what WireGuard counted.
+    pub facts: &'a Facts,
+    /// What they come to.
+    pub inventory: &'a Inventory,
+    /// Wall clock since the Unix epoch, which WireGuard's handshakes are told in.
+    pub now: Duration,
+}
+
+/// One document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    peers: Vec<PeerRow>,
+    holes: Vec<HoleRow>,
+    notes: &'a [String],
+}
+
+/// A remote node on one device.
+#[derive(Serialize)]
+struct PeerRow {
+    tunnel: String,
+    ifindex: u32,
+    encapsulation: Encapsulation,
+    key: Option<String>,
+    node_address: Option<IpAddr>,
+    pod_cidrs: Vec<IpNet>,
+    last_tx_age_s: Option<u64>,
+    wireguard: Option<Wireguard>,
+}
+
+/// What only a WireGuard peer has.
+#[derive(Serialize)]
+struct Wireguard {
+    endpoint: Option<SocketAddr>,
+    keepalive_s: Option<u16>,
+    /// "never" or "done".
+    handshake: Option<&'static str>,
+    handshake_age_s: Option<u64>,
+    tx_bytes: Option<u64>,
+    rx_bytes: Option<u64>,
+}
+
+/// An entry without its counterpart.
+#[derive(Default, Serialize)]
+struct HoleRow {
+    kind: &'static str,
+    tunnel: String,
+    ifindex: u32,
+    pod_cidr: Option<IpNet>,
+    gateway: Option<IpAddr>,
+    mac: Option<Mac>,
+    node_address: Option<IpAddr>,
+}
+
+/// The document, with a line end.
+pub fn json(view: PeersView<'_>) -> Result<String, serde_json::Error> {
+    let document = Document {
+        schema_version: 1,
+        peers: rows(view),
+        holes: view.inventory.holes.iter().map(|hole| hole_row(view, hole)).collect(),
+        notes: &view.inventory.notes,
+    };
+    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+}
+
+/// The name of a device, as the kernel has it.
+fn name(view: PeersView<'_>, ifindex: u32) -> String {
+    let link = view.facts.links.iter().find(|link| link.ifindex == ifindex);
+    link.map_or_else(|| format!("(interface {ifindex})"), |link| link.name.clone())
+}
+
+fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
+    let inventory = view.inventory;
+    let tunnels = || inventory.tunnels.iter().chain(&inventory.other_tunnels);
+    let names: BTreeMap<u32, (String, Encapsulation)> =
+        tunnels().map(|tunnel| (tunnel.ifindex, (tunnel.name.clone(), tunnel.kind.into()))).collect();
+    let of = |ifindex: u32| {
+        names.get(&ifindex).cloned().unwrap_or_else(|| (name(view, ifindex), Encapsulation::None))
+    };
+    let counters: BTreeMap<(u32, PublicKey), WireguardCounters> = view
+        .facts
+        .wireguard
+        .iter()
+        .flat_map(|device| {
+            device.peers.iter().map(|peer| ((device.ifindex, PublicKey(peer.public_key)), peer.counters))
+        })
+        .collect();
+    let peers = inventory.peers.iter().map(|peer| {
+        let (tunnel, encapsulation) = of(peer.tunnel);
+        let told = match peer.key {
+            PeerKey::PublicKey(key) => counters.get(&(peer.tunnel, key)).copied(),
+            PeerKey::Mac(_) => None,
+        };
+        PeerRow {
+            tunnel,
+            ifindex: peer.tunnel,
+            encapsulation,
+            key: Some(peer.key.to_string()),
+            node_address: peer.node_address,
+            pod_cidrs: peer.pod_cidrs.clone(),
+            last_tx_age_s: peer.last_tx_age_s,
+            wireguard: wireguard_of(peer, told, view.now),
+        }
+    });
+    let routed = inventory.routed_peers.iter().map(|peer| {
+        let (tunnel, encapsulation) = of(peer.ifindex);
+        PeerRow {
+            tunnel,
+            ifindex: peer.ifindex,
+            encapsulation,
+            key: None,
+            node_address: Some(peer.node_address),
+            pod_cidrs: peer.pod_cidrs.clone(),
+            last_tx_age_s: None,
+            wireguard: None,
+        }
+    });
+    peers.chain(routed).collect()
+}
+
+fn wireguard_of(peer: &Peer, told: Option<WireguardCounters>, now: Duration) -> Option<Wireguard> {
+    let known = peer.wireguard?;
+    // A clock that was set back makes no negative ages.
+    let age = told.and_then(|told| told.last_handshake).map(|last| now.saturating_sub(last).as_secs());
+    Some(Wireguard {
+        endpoint: known.endpoint,
+        keepalive_s: known.keepalive_s,
+        handshake: told.map(|_| if age.is_some() { "done" } else { "never" }),
+        handshake_age_s: age,
+        tx_bytes: told.map(|told| told.tx_bytes),
+        rx_bytes: told.map(|told| told.rx_bytes),
+    })
+}
+
+fn hole_row(view: PeersView<'_>, hole: &Hole) -> HoleRow {
+    let row = HoleRow { tunnel: name(view, hole.tunnel()), ifindex: hole.tunnel(), ..HoleRow::default() };
+    match *hole {
+        Hole::RouteWithoutNeighbour { pod_cidr, gateway, .. } => HoleRow {
+            kind: "route-without-neighbour",
+            pod_cidr: Some(pod_cidr),
+            gateway: Some(gateway),
+            ..row
+        },
+        Hole::NeighbourWithoutFdb { neighbour, mac, .. } => {
+            HoleRow { kind: "neighbour-without-fdb", gateway: Some(neighbour), mac: Some(mac), ..row }
+        }
+        Hole::FdbWithoutRoute { mac, node_address, .. } => {
+            HoleRow { kind: "fdb-without-route", mac: Some(mac), node_address, ..row }
+        }
+    }
+}
+
+/// A table for each device; entries without a counterpart are rows of their own.
+pub fn table(view: PeersView<'_>) -> String {
+    let mut out = String::new();
+    let mut devices: BTreeMap<u32, (String, Encapsulation, Vec<PeerRow>)> = BTreeMap::new();
+    for row in rows(view) {
+        let entry = (row.tunnel.clone(), row.encapsulation, Vec::new());
+        devices.entry(row.ifindex).or_insert(entry).2.push(row);
+    }
+    for hole in &view.inventory.holes {
+        let entry = (name(view, hole.tunnel()), Encapsulation::Vxlan, Vec::new());
+        devices.entry(hole.tunnel()).or_insert(entry);
+    }
+    for (ifindex, (name, encapsulation, rows)) in devices {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let count = text::counted(rows.len(), "peer");
+        let _ = writeln!(out, "{}: {encapsulation}, {count}", text::escape(&name));
+        let holes = view.inventory.holes.iter().filter(|hole| hole.tunnel() == ifindex).collect::<Vec<_>>();
+        let cells = match encapsulation {
+            Encapsulation::Wireguard => wireguard_cells(&rows),
+            Encapsulation::Vxlan | Encapsulation::Geneve => vxlan_cells(&rows, &holes),
+            Encapsulation::Ipip | Encapsulation::None => routed_cells(&rows),
+        };
+        indented(&mut out, 2, &cells);
+    }
+    for tunnel in view.inventory.tunnels.iter().filter(|tunnel| tunnel.external) {
+        let words = format!(
+            "{}: its destinations are in eBPF maps of who made it, not in the kernel's tables",
+            text::escape(&tunnel.name)
+        );
+        wrapped(&mut out, "! ", &words);
+    }
+    for note in &view.inventory.notes {
+        wrapped(&mut out, "! ", &text::escape(note));
+    }
+    out
+}
+
+fn heading(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// The row for a peer, whose networks are in column 1: further ones follow in rows of their own, and very many as a number.
+fn with_networks(row: Vec<String>, cidrs: &[IpNet]) -> impl Iterator<Item = Vec<String>> {
+    let columns = row.len();
+    let further = move |words: String| {
+        let mut row = vec![String::new(); columns];
+        if let Some(cell) = row.get_mut(1) {
+            *cell = words;
+        }
+        row
+    };
+    let more = cidrs.len().saturating_sub(NETWORKS);
+    let shown: Vec<_> = cidrs.iter().take(NETWORKS).skip(1).map(|cidr| further(cidr.to_string())).collect();
+    let rest = (more > 0).then(|| further(format!("and {more} more")));
+    [row].into_iter().chain(shown).chain(rest)
+}
+
+fn first(cidrs: &[IpNet]) -> String {
+    or_dash(cidrs.first())
+}
+
+fn seconds(age: Option<u64>) -> String {
+    age.map_or_else(|| "-".to_owned(), |age| text::age(Some(Duration::from_secs(age))))
+}
+
+fn vxlan_cells(rows: &[PeerRow], holes: &[&Hole]) -> Vec<Vec<String>> {
+    let without_route = |key: Option<&str>| {
+        holes.iter().any(|hole| {
+            matches!(hole, Hole::FdbWithoutRoute { mac, .. } if key.is_some_and(|key| mac.to_string() == key))
+        })
+    };
+    let mut cells = vec![heading(&["NODE", "POD NETWORKS", "VTEP MAC", "LAST TX", "HOLE"])];
+    cells.extend(rows.iter().flat_map(|row| {
+        let hole = if without_route(row.key.as_deref()) { "no route to it" } else { "" };
+        let cells = vec![
+            or_dash(row.node_address),
+            first(&row.pod_cidrs),
+            or_dash(row.key.as_deref()),
+            seconds(row.last_tx_age_s),
+            hole.to_owned(),
+        ];
+        with_networks(cells, &row.pod_cidrs)
+    }));
+    cells.extend(holes.iter().filter_map(|hole| {
+        let dash = || "-".to_owned();
+        match hole {
+            Hole::RouteWithoutNeighbour { pod_cidr, gateway, .. } => {
+                Some(vec![dash(), pod_cidr.to_string(), dash(), dash(), format!("no neighbour {gateway}")])
+            }
+            Hole::NeighbourWithoutFdb { neighbour, mac, .. } => {
+                Some(vec![dash(), dash(), mac.to_string(), dash(), format!("no FDB entry for {neighbour}")])
+            }
+            Hole::FdbWithoutRoute { .. } => None,
+        }
+    }));
+    cells
+}
+
+fn wireguard_cells(rows: &[PeerRow]) -> Vec<Vec<String>> {
+    let mut cells = vec![heading(&["ENDPOINT", "ALLOWED IPS", "PUBLIC KEY", "HSHAKE", "TX", "RX"])];
+    cells.extend(rows.iter().flat_map(|row| {
+        let wireguard = row.wireguard.as_ref();
+        let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), text::bytes);
+        let handshake = match wireguard.map(|told| (told.handshake, told.handshake_age_s)) {
+            Some((Some("never"), _)) => "never".to_owned(),
+            Some((_, age)) => seconds(age),
+            None => "-".to_owned(),
+        };
+        // A key's first characters, as in other tables.
+        let key = row.key.as_deref().map(|key| format!("{}...", key.chars().take(8).collect::<String>()));
+        let cells = vec![
+            or_dash(wireguard.and_then(|told| told.endpoint)),
+            first(&row.pod_cidrs),
+            or_dash(key),
+            handshake,
+            bytes(wireguard.and_then(|told| told.tx_bytes)),
+            bytes(wireguard.and_then(|told| told.rx_bytes)),
+        ];
+        with_networks(cells, &row.pod_cidrs)
+    }));
+    cells
+}
+
+fn routed_cells(rows: &[PeerRow]) -> Vec<Vec<String>> {
+    let mut cells = vec![heading(&["NODE", "POD NETWORKS"])];
+    cells.extend(rows.iter().flat_map(|row| {
+        with_networks(vec![or_dash(row.node_address), first(&row.pod_cidrs)], &row.pod_cidrs)
+    }));
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::{inventory::testdata::*, netlink::facts::VxlanFact, report::align::WIDTH};
+
+    fn node_with_everything() -> Facts {
+        let mut facts = flannel6(flannel4(node(), 3), 2);
+        facts.neighbours.retain(|neighbour| neighbour.address != ip("10.42.2.0"));
+        facts.fdb.retain(|entry| entry.mac != mac(3));
+        facts.fdb[0].used_s = Some(4000);
+        facts.links.push(wireguard(9, "flannel-wg"));
+        let mut device = wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"]);
+        device.peers[0].counters = WireguardCounters {
+            last_handshake: Some(Duration::from_secs(900)),
+            rx_bytes: 5_000_000,
+            tx_bytes: 1_234,
+        };
+        device.peers[1].endpoint = Some("[2001:db8:1111:2222:3333:4444:5555:6666]:51821".parse().unwrap());
+        device.peers[1].allowed_ips.push(net("fd42:0:0:3::/64"));
+        facts.wireguard.push(device);
+        let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+        facts.links.push(vxlan(30, "cilium_\u{1b}vxlan", data));
+        facts.routes.push(blackhole("10.42.0.0/24"));
+        facts.routes.push(route("10.42.77.0/24", Some("192.0.2.77"), ETH0));
+        facts
+    }
+
+    fn with_view<T>(shown: impl FnOnce(PeersView<'_>) -> T) -> T {
+        let facts = node_with_everything();
+        let inventory = of_kernel(&facts);
+        shown(PeersView { facts: &facts, inventory: &inventory, now: Duration::from_secs(1000) })
+    }
+
+    #[test]
+    fn a_table_for_each_device() {
+        let text = with_view(table);
+        insta::assert_snapshot!("peers", text);
+        for line in text.lines() {
+            assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_document_is_documented() {
+        let document = with_view(json).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+        insta::assert_snapshot!("peers-json", serde_json::to_string_pretty(&value).unwrap());
+        crate::report::documented(&value, "# The JSON of `show peers --format json`");
+    }
+}
