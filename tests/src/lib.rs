@@ -7,6 +7,8 @@
     reason = "a test states what must hold by panicking, its helpers too"
 )]
 
+pub mod cri;
+pub mod grpc;
 pub mod hand;
 pub mod judge;
 pub mod kernel;

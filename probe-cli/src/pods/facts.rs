@@ -9,6 +9,8 @@ use crate::observed::Observed;
 /// Everything that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodFacts {
+    /// The container runtime that answered; none when none did.
+    pub runtime: Option<RuntimeFact>,
     /// Pod sandboxes, from the container runtime.
     pub sandboxes: Observed<Vec<Sandbox>>,
     /// Interfaces of pods, from libcni's cache.
@@ -17,8 +19,27 @@ pub struct PodFacts {
     pub registered: Vec<RegisteredPod>,
     /// Network namespaces by PCI address, from sriov-cni.
     pub allocations: Vec<Allocation>,
+    /// Configurations of VFs, from sriov-cni.
+    pub configurations: Vec<VfConfiguration>,
+    /// Devices of pods' interfaces, from Multus.
+    pub interface_devices: Vec<InterfaceDevice>,
+    /// PCI addresses of devices, from device plugins.
+    pub resource_devices: Vec<ResourceDevice>,
+    /// Devices of containers, from the kubelet.
+    pub devices: Observed<Vec<DeviceAssignment>>,
     /// What could not be read, with the cause.
     pub notes: Vec<String>,
+}
+
+/// A container runtime, from `RuntimeService.Version` of CRI v1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeFact {
+    /// The socket that it answered on.
+    pub socket: String,
+    /// `containerd`, `cri-o`; none when it does not tell.
+    pub name: Option<String>,
+    /// Its version, as it writes it.
+    pub version: Option<String>,
 }
 
 /// A pod sandbox, from `RuntimeService.ListPodSandbox` and `PodSandboxStatus` of CRI v1.
@@ -98,4 +119,54 @@ pub struct Allocation {
     pub pci: String,
     /// Path of the namespace.
     pub netns: String,
+}
+
+/// What sriov-cni has set up a VF with, for an interface of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfConfiguration {
+    /// PCI address of the VF.
+    pub pci: String,
+    /// The sandbox.
+    pub container_id: String,
+    /// Name of the interface in the pod.
+    pub ifname: String,
+    /// The CNI network's name; empty when the configuration has none.
+    pub network: String,
+}
+
+/// The device of a pod's interface, as Multus notes it for the plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceDevice {
+    /// PCI address.
+    pub pci: String,
+    /// The sandbox.
+    pub container_id: String,
+    /// Name of the interface in the pod.
+    pub ifname: String,
+    /// The CNI network's name, with `/` written as `-`.
+    pub network: String,
+}
+
+/// A device of a device plugin, as the plugin describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceDevice {
+    /// `<resource>-<device ID>`, with `/` written as `-`.
+    pub resource_and_device: String,
+    /// PCI address.
+    pub pci: String,
+}
+
+/// A device that the kubelet has given to a container, from `PodResourcesLister.List`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceAssignment {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Pod name.
+    pub pod: String,
+    /// Container name.
+    pub container: String,
+    /// The resource that the container asked for: `example.com/sriov`.
+    pub resource: String,
+    /// What the device plugin calls the device. SR-IOV device plugins use the PCI address.
+    pub device: String,
 }

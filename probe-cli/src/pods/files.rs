@@ -1,46 +1,108 @@
-//! Files of a directory, read with bounds.
+//! Everything that files of CNI plugins and device plugins say of pods, below one root: which directories, in which order,
+//! and what is odd about them together.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
-use crate::files::read;
+use super::{
+    device_info,
+    directory::Directory,
+    facts::{Allocation, Attachment, InterfaceDevice, PodFacts, ResourceDevice, Sandbox, VfConfiguration},
+    libcni, rooted, sriov_cni,
+};
 
-/// Longest file that is read. libcni's are some kilobytes.
-const LONGEST: u64 = 1 << 20;
-/// Most files of one directory. A node has a few hundred pods, but leftovers pile up.
-const MOST: usize = 20_000;
+/// Where namespaces of pods have their names.
+const NAMESPACES: &str = "/run/netns";
 
-/// Hands each regular file of `directory` to `each`, with its name; what cannot be read goes to `notes`. A directory that
-/// is not there has no files.
-pub(super) fn each(
-    directory: &Path,
-    notes: &mut Vec<String>,
-    mut each: impl FnMut(&str, &[u8]) -> Result<(), String>,
-) {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        Err(error) => return notes.push(format!("cannot read {}: {error}", directory.display())),
-        Ok(entries) => entries,
-    };
-    let (mut failed, mut first) = (0_usize, None);
-    for (count, entry) in entries.flatten().enumerate() {
-        if count >= MOST {
-            notes
-                .push(format!("{} has more than {MOST} files: the others are left out", directory.display()));
-            break;
-        }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let outcome = match read(&entry.path(), LONGEST) {
-            Ok(Some(bytes)) => each(&name, &bytes),
-            Ok(None) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(cause) = outcome {
-            failed += 1;
-            first.get_or_insert(format!("{name}: {cause}"));
+/// The files, with what they said when they were read last: reading again costs a look at each, and the contents of those
+/// that changed.
+#[derive(Debug)]
+pub struct Files {
+    root: PathBuf,
+    results: [Directory<Attachment>; 2],
+    allocations: Directory<Allocation>,
+    configurations: Directory<VfConfiguration>,
+    of_interfaces: Directory<InterfaceDevice>,
+    of_devices: Directory<ResourceDevice>,
+}
+
+impl Files {
+    /// Those below `root`. Reads nothing yet.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            results: libcni::DIRECTORIES.map(|path| Directory::new(path, &[], libcni::parse)),
+            allocations: Directory::new(sriov_cni::ALLOCATIONS, &["vf_lock"], sriov_cni::allocation),
+            configurations: Directory::new(sriov_cni::CONFIGURATIONS, &["pci"], sriov_cni::configuration),
+            of_interfaces: Directory::new(device_info::OF_INTERFACES, &[], device_info::of_interface),
+            of_devices: Directory::new(device_info::OF_DEVICES, &[], device_info::of_device),
         }
     }
-    if let Some(first) = first {
-        notes.push(format!("{failed} file(s) of {} left out, such as {first}", directory.display()));
+
+    /// Reads what changed, and gives everything that files say. Of too many files those of
+    /// `sandboxes` are read. Others of the thread have a turn meanwhile.
+    pub async fn read(&mut self, sandboxes: &[Sandbox]) -> PodFacts {
+        let live: BTreeSet<&str> = sandboxes.iter().map(|sandbox| sandbox.id.as_str()).collect();
+        let (root, none) = (&self.root, BTreeSet::new());
+        let mut facts = PodFacts::default();
+        for results in &mut self.results {
+            results.read(root, &live).await;
+            facts.attachments.extend(results.items().cloned());
+            facts.notes.extend(results.notes(root));
+        }
+        // Their names hold no container IDs.
+        self.allocations.read(root, &none).await;
+        self.of_devices.read(root, &none).await;
+        self.configurations.read(root, &live).await;
+        self.of_interfaces.read(root, &live).await;
+        facts.allocations.extend(self.allocations.items().cloned());
+        facts.resource_devices.extend(self.of_devices.items().cloned());
+        facts.configurations.extend(self.configurations.items().cloned());
+        facts.interface_devices.extend(self.of_interfaces.items().cloned());
+        facts.notes.extend(self.allocations.notes(root));
+        facts.notes.extend(self.of_devices.notes(root));
+        facts.notes.extend(self.configurations.notes(root));
+        facts.notes.extend(self.of_interfaces.notes(root));
+        facts.notes.extend(dangling(root, &facts.attachments));
+        facts
+    }
+
+    /// The same without giving others a turn.
+    pub fn read_now(&mut self, sandboxes: &[Sandbox]) -> PodFacts {
+        let mut reading = pin!(self.read(sandboxes));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(facts) = reading.as_mut().poll(&mut context) {
+                return facts;
+            }
+        }
     }
 }
+
+/// Attachments whose network namespace is no more: files outlive pods after a crash or a restart of the machine. Namespaces
+/// that have no name are not looked for.
+fn dangling(root: &Path, attachments: &[Attachment]) -> Option<String> {
+    let names: BTreeSet<String> = rooted::names(root, Path::new(NAMESPACES)).ok()??.into_iter().collect();
+    let name = |attachment: &Attachment| {
+        let (directory, name) = attachment.netns.as_deref()?.rsplit_once('/')?;
+        directory.ends_with(NAMESPACES).then(|| name.to_owned())
+    };
+    let mut gone =
+        attachments.iter().filter(|attachment| name(attachment).is_some_and(|name| !names.contains(&name)));
+    let first = gone.next()?;
+    Some(format!(
+        "{} file(s) of {} are of network namespaces that do not exist, such as {} of pod {}/{}: leftovers",
+        1 + gone.count(),
+        rooted::shown(root, Path::new(libcni::DIRECTORIES[0])),
+        first.netns.as_deref().unwrap_or_default(),
+        first.namespace,
+        first.pod,
+    ))
+}
+
+#[cfg(test)]
+mod tests;

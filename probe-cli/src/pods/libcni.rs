@@ -1,24 +1,21 @@
 //! libcni's cache (containernetworking/cni libcni/api.go, `cachedInfo`): one file for each interface of each pod, with the
 //! network's configuration and the plugin's result.
 
-use std::{collections::BTreeMap, net::IpAddr, path::Path};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{
-    facts::{Attachment, PodFacts},
-    files,
-};
+use super::facts::Attachment;
 
 /// Key of `capabilityArgs` that containerd passes all annotations of a pod under (internal/cri/server/sandbox_run.go).
 const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
 /// The annotation that asks Multus for secondary networks.
 const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
 
-/// Where runtimes and Multus have it.
-const DIRECTORIES: [&str; 2] = ["var/lib/cni/results", "var/lib/cni/multus/results"];
+/// Where runtimes and Multus have it. The container ID is a part of a file's name.
+pub(super) const DIRECTORIES: [&str; 2] = ["/var/lib/cni/results", "/var/lib/cni/multus/results"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,20 +79,10 @@ struct Plugin {
     kind: String,
 }
 
-pub(super) fn read(root: &Path, claims: &mut PodFacts) {
-    for directory in DIRECTORIES {
-        let PodFacts { attachments, notes, .. } = claims;
-        files::each(&root.join(directory), notes, |_, bytes| {
-            attachments.extend(parse(bytes)?);
-            Ok(())
-        });
-    }
-}
-
 /// The attachment in a cache file; none in one without a pod's name, as other users of libcni leave.
-fn parse(bytes: &[u8]) -> Result<Option<Attachment>, String> {
+pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, String> {
     let cached: Cached =
-        serde_json::from_slice(bytes).map_err(|error| format!("not a CNI cache file ({error})"))?;
+        serde_json::from_str(text).map_err(|error| format!("not a CNI cache file ({error})"))?;
     let argument = |name: &str| {
         let arguments = cached.cni_args.iter().flatten();
         arguments.filter(|(key, _)| key == name).map(|(_, value)| value.clone()).next()
@@ -180,17 +167,17 @@ mod tests {
             netns: Some("/var/run/netns/cni-1".to_owned()),
             device: Some("0000:01:10.0".to_owned()),
         };
-        assert_eq!(parse(file().as_bytes()), Ok(Some(expected)));
+        assert_eq!(parse("", &file()), Ok(Some(expected)));
     }
 
     #[test]
     fn others_files_and_broken_ones() {
-        assert_eq!(parse(br#"{"kind":"cniCacheV1","ifName":"eth0"}"#), Ok(None));
-        for broken in [&b""[..], b"{", b"\xff\xfe", b"7", br#"{"cniArgs":7}"#] {
-            assert!(parse(broken).is_err());
+        assert_eq!(parse("", r#"{"kind":"cniCacheV1","ifName":"eth0"}"#), Ok(None));
+        for broken in ["", "{", "7", r#"{"cniArgs":7}"#] {
+            assert!(parse("", broken).is_err());
         }
         let no_config = file().replace("\"config\":\"", "\"config\":\"%");
-        assert_eq!(parse(no_config.as_bytes()).unwrap().unwrap().device, None);
+        assert_eq!(parse("", &no_config).unwrap().unwrap().device, None);
     }
 
     proptest! {
@@ -200,7 +187,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len() + 1));
-            let _ = parse(&bytes);
+            let _ = parse("", &String::from_utf8_lossy(&bytes));
         }
     }
 }

@@ -1,22 +1,50 @@
-//! Which pod has which device, from the files that CNI plugins leave on a node. All paths are below a root. Every file is
-//! hostile input: reading is bounded, and what does not parse is counted and named.
+//! Which pods there are and which pod has which device: from the container runtime (CRI), the kubelet (pod-resources) and
+//! the files that CNI plugins leave on a node. All paths are below a root. Every answer and every file is hostile input:
+//! asking has deadlines, reading is bounded, and what does not parse is counted and named.
 //!
 //! Whose traffic is whose is decided in [`crate::inventory`].
 
+mod cri;
+mod device_info;
+mod directory;
 pub mod facts;
 mod files;
+mod follow;
+mod grpc;
+mod kubelet;
 mod libcni;
 pub mod registry;
+mod rooted;
 mod sriov_cni;
 
 use std::path::Path;
 
 use self::facts::PodFacts;
+pub use self::{
+    cri::{Deadlines, Runtime},
+    files::Files,
+    follow::Follower,
+    kubelet::{DEADLINE as KUBELET_DEADLINE, assignments},
+};
 
-/// What the files below `root` say of pods.
+/// What the files below `root` say of pods, once.
 pub fn read_files(root: &Path) -> PodFacts {
-    let mut claims = PodFacts::default();
-    libcni::read(root, &mut claims);
-    sriov_cni::read(root, &mut claims);
-    claims
+    Files::new(root).read_now(&[])
+}
+
+/// Everything that is known of the pods of the host whose root is `root`, once. The runtime and the kubelet are asked at
+/// the same time.
+pub async fn read(root: &Path) -> PodFacts {
+    let mut runtime = Runtime::new(root, None);
+    let mut files = Files::new(root);
+    let (facts, devices) = tokio::join!(named(&mut runtime, &mut files), assignments(root, KUBELET_DEADLINE));
+    PodFacts { devices, ..facts }
+}
+
+/// What the runtime and the files say; the files of its sandboxes first.
+async fn named(runtime: &mut Runtime, files: &mut Files) -> PodFacts {
+    let sandboxes = runtime.refresh().await;
+    let mut facts = files.read(sandboxes.value().map_or(&[], Vec::as_slice)).await;
+    facts.notes.extend(runtime.notes().iter().cloned());
+    PodFacts { runtime: runtime.told().cloned(), sandboxes, ..facts }
 }

@@ -1,47 +1,95 @@
-//! sriov-cni's allocations (sriov-cni pkg/utils/pci_allocator.go): `/var/lib/cni/sriov/pci/<PCI address>` holds the path of
-//! the network namespace that has the VF.
+//! What sriov-cni leaves on a node: `/var/lib/cni/sriov/pci/<PCI address>` holds the path of the network namespace that has
+//! the VF (pkg/utils/pci_allocator.go), `/var/lib/cni/sriov/<container ID>-<interface>` the configuration that the VF was
+//! set up with (`SaveNetConf` in pkg/utils/utils.go).
 
-use std::path::Path;
+use serde::Deserialize;
 
-use super::{
-    facts::{Allocation, PodFacts},
-    files,
-};
+use super::facts::{Allocation, VfConfiguration};
 
-const DIRECTORY: &str = "var/lib/cni/sriov/pci";
+/// Namespaces by PCI address.
+pub(super) const ALLOCATIONS: &str = "/var/lib/cni/sriov/pci";
+/// Configurations, and the directory of allocations.
+pub(super) const CONFIGURATIONS: &str = "/var/lib/cni/sriov";
 
-pub(super) fn read(root: &Path, claims: &mut PodFacts) {
-    let PodFacts { allocations, notes, .. } = claims;
-    files::each(&root.join(DIRECTORY), notes, |name, bytes| {
-        let text = std::str::from_utf8(bytes).map_err(|error| format!("not text ({error})"))?;
-        let netns = text.trim();
-        if netns.is_empty() {
-            return Err("empty".to_owned());
-        }
-        allocations.push(Allocation { pci: name.to_owned(), netns: netns.to_owned() });
-        Ok(())
-    });
+/// `NetConf` of pkg/types/types.go.
+#[derive(Deserialize)]
+struct NetConf {
+    /// The network's name.
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "deviceID")]
+    device_id: String,
+}
+
+pub(super) fn allocation(name: &str, text: &str) -> Result<Option<Allocation>, String> {
+    let netns = text.trim();
+    if netns.is_empty() {
+        return Err("blank".to_owned());
+    }
+    Ok(Some(Allocation { pci: name.to_owned(), netns: netns.to_owned() }))
+}
+
+pub(super) fn configuration(name: &str, text: &str) -> Result<Option<VfConfiguration>, String> {
+    // A runtime's container IDs have no dash, interfaces may.
+    let Some((container_id, ifname)) = name.split_once('-') else {
+        return Err("its name is not <container ID>-<interface>".to_owned());
+    };
+    let conf: NetConf =
+        serde_json::from_str(text).map_err(|error| format!("not a configuration of sriov-cni ({error})"))?;
+    if conf.device_id.is_empty() {
+        return Err("without deviceID".to_owned());
+    }
+    Ok(Some(VfConfiguration {
+        pci: conf.device_id,
+        container_id: container_id.to_owned(),
+        ifname: ifname.to_owned(),
+        network: conf.name,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use proptest::prelude::*;
 
-    use super::super::read_files;
+    use super::*;
+
+    /// As sriov-cni writes it.
+    const CONF: &str = r#"{"cniVersion":"0.3.1","name":"sriov-net","type":"sriov","ipam":{},"dns":{},"Master":"ens1f0",
+        "MAC":"","MTU":null,"OrigVfState":{"HostIFName":"ens1f0v3","SpoofChk":true,"Trust":false,"AdminMAC":"",
+        "EffectiveMAC":"02:00:00:00:00:03","Vlan":0,"VlanQoS":0,"VlanProto":33024,"MinTxRate":0,"MaxTxRate":0,
+        "LinkState":0},"deviceID":"0000:01:10.6","VFID":3,"vlan":100,"trust":"on"}"#;
 
     #[test]
-    fn allocations_and_what_is_none() {
-        let root = tempfile::TempDir::new().unwrap();
-        let directory = root.path().join("var/lib/cni/sriov/pci");
-        fs::create_dir_all(directory.join("vf_lock")).unwrap();
-        fs::write(directory.join("0000:01:10.0"), "/var/run/netns/cni-1").unwrap();
-        fs::write(directory.join("0000:01:10.2"), "").unwrap();
-        fs::write(directory.join("0000:01:10.4"), vec![b'x'; 2 << 20]).unwrap();
-        nix::unistd::mkfifo(&directory.join("0000:01:10.6"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let claims = read_files(root.path());
-        assert_eq!(claims.allocations.len(), 1);
-        assert_eq!(claims.allocations[0].netns, "/var/run/netns/cni-1");
-        let [note] = claims.notes.as_slice() else { panic!("{:?}", claims.notes) };
-        assert!(note.starts_with("2 file(s)"), "{note}");
+    fn a_configuration_names_the_vf_and_its_user() {
+        let expected = VfConfiguration {
+            pci: "0000:01:10.6".to_owned(),
+            container_id: "0a1b".to_owned(),
+            ifname: "net-1".to_owned(),
+            network: "sriov-net".to_owned(),
+        };
+        assert_eq!(configuration("0a1b-net-1", CONF), Ok(Some(expected)));
+        for (name, text) in [("0a1b", CONF), ("a-b", "{}"), ("a-b", ""), ("a-b", "7")] {
+            assert!(configuration(name, text).is_err(), "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn an_allocation_names_the_namespace() {
+        let expected =
+            Allocation { pci: "0000:01:10.0".to_owned(), netns: "/var/run/netns/cni-1".to_owned() };
+        assert_eq!(allocation("0000:01:10.0", "/var/run/netns/cni-1\n"), Ok(Some(expected)));
+        assert!(allocation("0000:01:10.0", " \n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
+            let mut bytes = CONF.as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            bytes.truncate(cut.index(bytes.len() + 1));
+            let text = String::from_utf8_lossy(&bytes);
+            let _ = configuration(&text, &text);
+        }
     }
 }

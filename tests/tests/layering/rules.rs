@@ -68,6 +68,7 @@ pub(crate) const MODULES: &[Module] = &[
             "procfs",
             "sample",
             "sriov",
+            "sriov::facts",
             "text",
         ],
     ),
@@ -106,6 +107,10 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("netlink_packet_core", &["netlink"]),
     ("netlink_packet_route", &["netlink"]),
     ("netlink_sys", &["netlink"]),
+    // gRPC, of the container runtime and the kubelet.
+    ("prost", &["pods"]),
+    ("tonic", &["pods"]),
+    ("tonic_prost", &["pods"]),
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "netlink"]),
@@ -121,7 +126,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
     ("probe_common", &["ebpf", "model", "sample"]),
-    ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "privilege", "procfs"]),
+    ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),
     (
         "nix",
         &[
@@ -133,11 +138,12 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
             "leftovers",
             "netlink",
             "netns",
+            "pods",
             "privilege",
             "procfs",
         ],
     ),
-    ("tokio", &["cli", "engine", "netlink", "tui"]),
+    ("tokio", &["cli", "engine", "netlink", "pods", "tui"]),
     // Plain data.
     ("ipnet", &["*"]),
     ("serde", &["*"]),

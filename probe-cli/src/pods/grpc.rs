@@ -1,0 +1,350 @@
+//! Calls to gRPC services on Unix sockets of the node: bounded in time and size, with words for what went wrong. Which
+//! services, and what their answers mean, is for those who call.
+
+use std::{
+    error::Error,
+    fs::File,
+    io,
+    marker::PhantomData,
+    os::unix::fs::FileTypeExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use nix::fcntl::OFlag;
+use prost::{
+    DecodeError, Message,
+    bytes::Buf,
+    encoding::{DecodeContext, WireType, decode_key, message, skip_field},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder},
+    transport::{Channel, Endpoint},
+};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+use super::rooted;
+use crate::observed::Observed;
+
+/// Longest text of somebody else's that is passed on.
+const LONGEST_WORDS: usize = 300;
+/// A listener whose queue is full refuses for now (unix(7), EAGAIN).
+const AGAIN: Duration = Duration::from_millis(50);
+/// Most entries of a list. A node has some hundreds of pods; a reply's bytes could hold millions of empty ones.
+const MOST_ENTRIES: usize = 16_384;
+
+/// A socket, as the host has it.
+#[derive(Clone, Debug)]
+pub(super) struct Socket {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// There is no such socket.
+    Absent,
+    /// Nobody may connect without this.
+    Denied { need: String },
+    /// Somebody else could answer instead: nobody listens, or who does has no such service.
+    NotThis(String),
+    /// The connection broke, which may have been there for long.
+    Broken(String),
+    /// The object that was asked about is gone.
+    Gone,
+    /// Anything else.
+    Failed(String),
+}
+
+impl Trouble {
+    pub(super) fn observed<T>(self) -> Observed<T> {
+        match self {
+            Self::Absent => Observed::Absent,
+            Self::Denied { need } => Observed::Denied { need },
+            Self::NotThis(error) | Self::Broken(error) | Self::Failed(error) => Observed::Failed { error },
+            Self::Gone => Observed::Failed { error: "it is gone".to_owned() },
+        }
+    }
+
+    /// In words.
+    pub(super) fn words(self) -> String {
+        self.observed::<()>().trouble().unwrap_or_else(|| "there is no such socket".to_owned())
+    }
+}
+
+impl Socket {
+    pub(super) fn new(root: &Path, path: &Path) -> Self {
+        Self { root: root.to_owned(), path: path.to_owned() }
+    }
+
+    pub(super) fn shown(&self) -> String {
+        rooted::shown(&self.root, &self.path)
+    }
+
+    /// Connects until `end`. The server has said nothing yet when this returns.
+    pub(super) async fn connect(&self, within: Within) -> Result<Client, Trouble> {
+        let name = self.shown();
+        let trouble = |error: &io::Error| match error.kind() {
+            _ if rooted::is_absent(error) => Trouble::Absent,
+            io::ErrorKind::PermissionDenied => Trouble::Denied { need: format!("root to use {name}") },
+            io::ErrorKind::ConnectionRefused => {
+                Trouble::NotThis(format!("cannot connect to {name}: refused, nobody listens there"))
+            }
+            _ => Trouble::Failed(format!("cannot connect to {name}: {error}")),
+        };
+        let socket = rooted::look(&self.root, &self.path, OFlag::empty()).map_err(|error| trouble(&error))?;
+        if !socket.metadata().map_err(|error| trouble(&error))?.file_type().is_socket() {
+            return Err(Trouble::NotThis(format!("cannot connect to {name}: it is no socket")));
+        }
+        // By its descriptor: a path below a root may be longer than an address, 108 bytes, and have links in it.
+        let address = format!("unix:{}", rooted::through(&socket).display());
+        let endpoint = Endpoint::from_shared(address)
+            .map_err(|error| Trouble::Failed(format!("cannot connect to {name}: {error}")))?;
+        let end = within.end();
+        loop {
+            let error = match timeout_at(end, endpoint.connect()).await {
+                Ok(Ok(channel)) => return Ok(Client { channel, socket: Arc::new((socket, name)) }),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    return Err(Trouble::Failed(format!(
+                        "cannot connect to {name}: no connection was taken within {within}"
+                    )));
+                }
+            };
+            match io_cause(&error) {
+                Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if timeout_at(end, sleep(AGAIN)).await.is_err() {
+                        return Err(Trouble::Failed(format!(
+                            "cannot connect to {name}: its queue was full for {within}"
+                        )));
+                    }
+                }
+                Some(error) => return Err(trouble(error)),
+                None => return Err(Trouble::Failed(format!("cannot connect to {name}: {error}"))),
+            }
+        }
+    }
+}
+
+/// How long something may take: a time of its own, and what is left of the time for everything.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Within {
+    each: Duration,
+    last: Instant,
+}
+
+impl Within {
+    /// `each` for one step, `all` for all of them from now on.
+    pub(super) fn new(each: Duration, all: Duration) -> Self {
+        Self { each, last: Instant::now() + all }
+    }
+
+    fn end(self) -> Instant {
+        (Instant::now() + self.each).min(self.last)
+    }
+
+    /// Nothing is left.
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.last
+    }
+}
+
+impl std::fmt::Display for Within {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} s", self.each.as_secs_f64())
+    }
+}
+
+/// A connection. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    channel: Channel,
+    /// The open socket, which its address is made from, and its name for people.
+    socket: Arc<(File, String)>,
+}
+
+impl Client {
+    /// One call, whose reply has at most `longest` bytes. `method` is `/package.Service/Method`.
+    pub(super) async fn call<Q, A>(
+        &self,
+        method: &str,
+        request: Q,
+        longest: usize,
+        within: Within,
+    ) -> Result<A, Trouble>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        self.ask(method, request, ProstCodec::<Q, A>::default(), longest, within).await
+    }
+
+    /// The same for a reply that is a list: the entries of its field 1.
+    pub(super) async fn list<Q, T>(
+        &self,
+        method: &str,
+        request: Q,
+        longest: usize,
+        within: Within,
+    ) -> Result<Vec<T>, Trouble>
+    where
+        Q: Message + 'static,
+        T: Message + Default + 'static,
+    {
+        self.ask(method, request, ListCodec::<Q, T>(PhantomData), longest, within).await
+    }
+
+    async fn ask<C>(
+        &self,
+        method: &str,
+        request: C::Encode,
+        codec: C,
+        longest: usize,
+        within: Within,
+    ) -> Result<C::Decode, Trouble>
+    where
+        C: Codec,
+        C::Encode: Send + Sync + 'static,
+        C::Decode: Send + Sync + 'static,
+    {
+        let name = method.rsplit('/').next().unwrap_or(method);
+        let what = || format!("{name} at {}", self.socket.1);
+        let path = method.parse().map_err(|error| Trouble::Failed(format!("{}: {error}", what())))?;
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(longest);
+        let asking = async {
+            grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+            grpc.unary(Request::new(request), path, codec).await
+        };
+        match timeout_at(within.end(), asking).await {
+            Ok(Ok(reply)) => Ok(reply.into_inner()),
+            Ok(Err(status)) => Err(trouble(&what(), &status)),
+            Err(_) => Err(Trouble::Failed(format!("{}: did not answer within {within}", what()))),
+        }
+    }
+}
+
+/// What the operating system said.
+fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn trouble(what: &str, status: &Status) -> Trouble {
+    // What came over the wire has no source; what happened to the wire has.
+    if let Some(mut cause) = status.source() {
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        return Trouble::Broken(format!("{what}: the connection broke: {}", bounded(&cause.to_string())));
+    }
+    let words = format!("{what}: answered {:?}: {}", status.code(), bounded(status.message()));
+    match status.code() {
+        Code::Unimplemented => Trouble::NotThis(words),
+        Code::NotFound => Trouble::Gone,
+        _ => Trouble::Failed(words),
+    }
+}
+
+/// The beginning of somebody else's words.
+pub(super) fn bounded(words: &str) -> String {
+    if words.chars().count() <= LONGEST_WORDS {
+        return words.to_owned();
+    }
+    words.chars().take(LONGEST_WORDS).chain(['…']).collect()
+}
+
+/// A reply of one repeated message, decoded entry by entry.
+struct ListCodec<Q, T>(PhantomData<(Q, T)>);
+
+impl<Q: Message + 'static, T: Message + Default + 'static> Codec for ListCodec<Q, T> {
+    type Encode = Q;
+    type Decode = Vec<T>;
+    type Encoder = ProstEncoder<Q>;
+    type Decoder = ListDecoder<T>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::default()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ListDecoder(PhantomData)
+    }
+}
+
+struct ListDecoder<T>(PhantomData<T>);
+
+impl<T: Message + Default + 'static> Decoder for ListDecoder<T> {
+    type Item = Vec<T>;
+    type Error = Status;
+
+    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<Vec<T>>, Status> {
+        match entries(buf, MOST_ENTRIES) {
+            Ok(Some(entries)) => Ok(Some(entries)),
+            Ok(None) => Err(Status::out_of_range(format!("a list of more than {MOST_ENTRIES} entries"))),
+            Err(error) => Err(Status::internal(error.to_string())),
+        }
+    }
+}
+
+/// The entries of field 1; none when there are more than `most`. Other fields are passed over.
+pub(super) fn entries<T: Message + Default>(
+    buf: &mut impl Buf,
+    most: usize,
+) -> Result<Option<Vec<T>>, DecodeError> {
+    let mut entries = Vec::new();
+    while buf.has_remaining() {
+        let (tag, wire_type) = decode_key(buf)?;
+        if (tag, wire_type) != (1, WireType::LengthDelimited) {
+            skip_field(wire_type, tag, buf, DecodeContext::default())?;
+            continue;
+        }
+        if entries.len() == most {
+            return Ok(None);
+        }
+        let mut entry = T::default();
+        message::merge(wire_type, &mut entry, buf, DecodeContext::default())?;
+        entries.push(entry);
+    }
+    Ok(Some(entries))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Named {
+        #[prost(string, tag = "2")]
+        name: String,
+    }
+
+    #[test]
+    fn entries_are_counted_while_they_are_decoded() {
+        let named = |name: &str| Named { name: name.to_owned() };
+        // Field 1 twice, field 3 (a number) between them.
+        let mut bytes = vec![0x0a, 3, 0x12, 1, b'a', 0x18, 7, 0x0a, 0];
+        let decode = |bytes: &[u8], most| entries::<Named>(&mut &bytes[..], most);
+        assert_eq!(decode(&bytes, 2).unwrap(), Some(vec![named("a"), named("")]));
+        assert_eq!(decode(&bytes, 1).unwrap(), None);
+        bytes.pop();
+        assert!(decode(&bytes, 2).is_err());
+        assert!(decode(&[0x0a, 0xff], 2).is_err());
+    }
+
+    #[test]
+    fn somebody_elses_words_are_bounded() {
+        assert_eq!(bounded("short"), "short");
+        assert_eq!(bounded(&"ü".repeat(1000)).chars().count(), LONGEST_WORDS + 1);
+    }
+}
