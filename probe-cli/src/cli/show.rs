@@ -113,7 +113,8 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let facts = engine::vf_facts(context.root()).context("cannot read the virtual functions")?;
+    let reading = engine::vf_facts(context.root());
+    let facts = live::block_on(async { reading.await.context("cannot read the virtual functions") })?;
     let (vfs, notes) = inventory::virtual_functions(&facts);
     let words = if facts.pfs.is_empty() {
         "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at the node \

@@ -1,4 +1,5 @@
-//! Reads what there is of virtual functions: sysfs, the PFs' drivers, the interfaces in every named network namespace, files.
+//! Reads what there is of virtual functions: sysfs, the PFs' drivers, the interfaces in every named network namespace, and who
+//! has them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +12,10 @@ use crate::{
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
-    pods, privilege,
+    pods::{self, Follower, facts::PodFacts},
+    privilege,
     sample::VfDriverTimes,
-    sriov,
+    sriov::{self, facts::PfFact},
 };
 
 /// Everything is read anew this often: a driver may have to ask its firmware, and a node may have hundreds of
@@ -23,6 +25,8 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Virtual functions, followed.
 pub(super) struct VfSource {
     root: PathBuf,
+    /// Asks who has them, once there are any. Asking may take long, and nothing here waits for it.
+    pods: Option<Follower>,
     due: Duration,
     drivers: VfDriverTimes,
     found: Found,
@@ -33,18 +37,21 @@ impl VfSource {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            pods: None,
             due: Duration::ZERO,
             drivers: VfDriverTimes::default(),
             found: Found::default(),
         }
     }
 
-    /// The VFs at `now`, a time of the monotonic clock, and what does not fit together.
+    /// The VFs at `now`, a time of the monotonic clock, and what does not fit together. Must be called inside a runtime.
     pub(super) fn read(&mut self, now: Duration) -> (Vec<VirtualFunction>, Vec<String>) {
         if now >= self.due {
             self.due = now + EVERY;
-            match read(&self.root) {
-                Ok(found) => {
+            match sriov::physical_functions(&self.root) {
+                Ok(pfs) => {
+                    let claims = self.claims(&pfs);
+                    let found = read(pfs, claims);
                     let (vfs, _) = inventory::virtual_functions(&self.found.facts);
                     let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
                     let at = mem::replace(&mut self.drivers.at, now);
@@ -58,8 +65,21 @@ impl VfSource {
         } else {
             // Entering other namespaces needs CAP_SYS_ADMIN.
             privilege::with_admin(|| self.found.count());
+            if let Some(latest) = self.pods.as_mut().and_then(Follower::latest_if_changed) {
+                self.found.facts.claims = (*latest).clone();
+            }
         }
         inventory::virtual_functions(&self.found.facts)
+    }
+
+    /// The last answers of those who know who has VFs. Without VFs nobody is asked.
+    fn claims(&mut self, pfs: &[PfFact]) -> PodFacts {
+        if !has_vfs(pfs) {
+            self.pods = None;
+            return PodFacts::default();
+        }
+        let pods = self.pods.get_or_insert_with(|| Follower::start(&self.root, None, EVERY));
+        (*pods.latest()).clone()
     }
 
     /// When the PFs' drivers were asked.
@@ -100,19 +120,24 @@ impl Found {
     }
 }
 
-/// What there is below `root` and in the kernel. A namespace or PF that cannot be read becomes a note.
-pub fn vf_facts(root: &Path) -> io::Result<VfFacts> {
-    read(root).map(|found| found.facts)
+/// What there is below `root` and in the kernel. What cannot be read, and who does not answer, becomes a note.
+pub async fn vf_facts(root: &Path) -> io::Result<VfFacts> {
+    let pfs = sriov::physical_functions(root)?;
+    let claims = if has_vfs(&pfs) { pods::read(root).await } else { PodFacts::default() };
+    Ok(read(pfs, claims).facts)
 }
 
-fn read(root: &Path) -> io::Result<Found> {
-    let pfs = sriov::physical_functions(root)?;
-    let mut found = Found { facts: VfFacts { pfs, ..VfFacts::default() }, own: None };
-    // Without VFs there is nothing to look for in files and other namespaces.
-    if found.facts.pfs.iter().all(|pf| pf.vfs.is_empty()) {
-        return Ok(found);
+/// Without VFs there is nothing to look for in files, sockets and other namespaces.
+fn has_vfs(pfs: &[PfFact]) -> bool {
+    pfs.iter().any(|pf| !pf.vfs.is_empty())
+}
+
+fn read(pfs: Vec<PfFact>, claims: PodFacts) -> Found {
+    let has_vfs = has_vfs(&pfs);
+    let mut found = Found { facts: VfFacts { pfs, claims, ..VfFacts::default() }, own: None };
+    if !has_vfs {
+        return found;
     }
-    found.facts.claims = pods::read_files(root);
     found.facts.netns = netns::list();
     // Entering other namespaces needs CAP_SYS_ADMIN.
     privilege::with_admin(|| found.look());
@@ -120,7 +145,7 @@ fn read(root: &Path) -> io::Result<Found> {
     if found.own.is_some() {
         found.facts.leave_out_others();
     }
-    Ok(found)
+    found
 }
 
 impl Found {

@@ -1,9 +1,12 @@
 //! Virtual functions: the PF's view of each, its interface wherever that is, and its pod. Pure.
 
+mod pods;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::pods::{Claims, netns_name};
 use super::{
     notes::shown,
     vf_traffic::{VfTraffic, traffic},
@@ -11,7 +14,8 @@ use super::{
 use crate::{
     mac::Mac,
     netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
-    pods::facts::{Attachment, PodFacts},
+    observed::Observed,
+    pods::facts::PodFacts,
     sriov::facts::{PfFact, VfFact},
 };
 
@@ -24,7 +28,7 @@ pub struct VfFacts {
     pub lists: BTreeMap<String, VfListFact>,
     /// Interfaces of PCI functions, in every namespace that could be read.
     pub interfaces: Vec<PciInterface>,
-    /// What files say of pods' devices.
+    /// What the runtime, the kubelet and files say of pods and their devices.
     pub claims: PodFacts,
     /// Names of the network namespaces that there are.
     pub netns: Vec<String>,
@@ -115,10 +119,15 @@ pub struct VfPod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VfPodSource {
-    /// sriov-cni's allocation names the namespace, and libcni's cache the pod that lives in it.
+    /// sriov-cni's allocation names the namespace, and libcni's cache or the runtime the pod that lives in it; or sriov-cni's
+    /// configuration names the sandbox.
     SriovCni,
     /// The configuration in libcni's cache names the PCI address.
     LibcniDevice,
+    /// The kubelet has given the device to a container of the pod.
+    Kubelet,
+    /// Multus' note of an interface's device names the PCI address and the sandbox.
+    DeviceInfo,
     /// The interface is in the pod's network namespace.
     Netns,
 }
@@ -127,6 +136,7 @@ pub enum VfPodSource {
 pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>) {
     let mut notes = facts.notes.clone();
     notes.extend(facts.claims.notes.iter().cloned());
+    let claims = Claims::new(&facts.claims);
     let mut found = Vec::new();
     for pf in &facts.pfs {
         let list = facts.lists.get(&pf.pci);
@@ -140,9 +150,10 @@ pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>)
             ));
         }
         for vf in &pf.vfs {
-            found.push(one(facts, pf, name.clone(), list, vf, &mut notes));
+            found.push(one(facts, &claims, pf, name.clone(), list, vf, &mut notes));
         }
     }
+    notes.extend(unanswered(&facts.claims, &found));
     for allocation in &facts.claims.allocations {
         if netns_name(&allocation.netns).is_some_and(|name| !facts.netns.iter().any(|there| there == name)) {
             notes.push(format!(
@@ -156,8 +167,25 @@ pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>)
     (found, notes)
 }
 
+/// Who could not be asked, or is not there though a pod is missing.
+fn unanswered(claims: &PodFacts, found: &[VirtualFunction]) -> Vec<String> {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let mut notes: Vec<String> =
+        claims.sandboxes.trouble().into_iter().chain(claims.devices.trouble()).collect();
+    if claims.devices == Observed::Absent && found.iter().any(|vf| vf.pod.is_none()) {
+        notes.push(
+            "the kubelet's pod-resources socket is not there, so pods of VFs are known from files of CNI plugins only"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
 fn one(
     facts: &VfFacts,
+    claims: &Claims<'_>,
     pf: &PfFact,
     pf_name: Option<String>,
     list: Option<&VfListFact>,
@@ -166,7 +194,7 @@ fn one(
 ) -> VirtualFunction {
     let interface = interface(facts, &vf.pci).cloned();
     let told = list.and_then(|list| list.vfs.iter().find(|told| told.index == vf.index));
-    let mut pods = claims(facts, vf, interface.as_ref());
+    let mut pods = claims.of(vf, interface.as_ref());
     let disputed_by: Vec<VfPod> = pods
         .iter()
         .skip(1)
@@ -210,47 +238,14 @@ fn interface<'a>(facts: &'a VfFacts, pci: &str) -> Option<&'a PciInterface> {
     facts.interfaces.iter().find(|interface| interface.pci == pci)
 }
 
-/// The pods that sources name for a VF, strongest first.
-fn claims(facts: &VfFacts, vf: &VfFact, interface: Option<&PciInterface>) -> Vec<VfPod> {
-    let pod = |attachment: &Attachment, network: bool, source| VfPod {
-        namespace: attachment.namespace.clone(),
-        name: attachment.pod.clone(),
-        network: network.then(|| attachment.network.clone()).filter(|network| !network.is_empty()),
-        source,
-    };
-    let attachments = &facts.claims.attachments;
-    let in_netns = |name: &str, source| {
-        let of = |attachment: &&Attachment| attachment.netns.as_deref().and_then(netns_name) == Some(name);
-        // The one with the device names the network; any other of the namespace still names the pod.
-        let mine =
-            attachments.iter().filter(of).find(|attachment| attachment.device.as_deref() == Some(&vf.pci));
-        mine.map(|attachment| pod(attachment, true, source))
-            .or_else(|| attachments.iter().find(of).map(|attachment| pod(attachment, false, source)))
-    };
-    let allocation = facts.claims.allocations.iter().find(|allocation| allocation.pci == vf.pci);
-    let allocated = allocation.and_then(|allocation| netns_name(&allocation.netns));
-    let there = interface.and_then(|interface| interface.netns.as_deref());
-    let by_device = attachments.iter().filter(|attachment| attachment.device.as_deref() == Some(&vf.pci));
-    allocated
-        .and_then(|name| in_netns(name, VfPodSource::SriovCni))
-        .into_iter()
-        .chain(by_device.map(|attachment| pod(attachment, true, VfPodSource::LibcniDevice)))
-        .chain(there.and_then(|name| in_netns(name, VfPodSource::Netns)))
-        .collect()
-}
-
-/// The name of a namespace below `/run/netns` or `/var/run/netns`.
-fn netns_name(path: &str) -> Option<&str> {
-    let (directory, name) = path.rsplit_once('/')?;
-    (directory.ends_with("run/netns") && !name.is_empty()).then_some(name)
-}
-
 impl VfPodSource {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
             Self::SriovCni => "sriov-cni",
             Self::LibcniDevice => "the CNI cache",
+            Self::Kubelet => "the kubelet",
+            Self::DeviceInfo => "its device information",
             Self::Netns => "its network namespace",
         }
     }
@@ -259,7 +254,11 @@ impl VfPodSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{netlink::facts::LinkCounters, pods::facts::Allocation, sriov::facts::VfStats};
+    use crate::{
+        netlink::facts::LinkCounters,
+        pods::facts::{Allocation, Attachment},
+        sriov::facts::VfStats,
+    };
 
     const VF0: &str = "0000:01:10.0";
     const VF1: &str = "0000:01:10.2";
@@ -307,6 +306,7 @@ mod tests {
                 },
             ],
             netns: vec!["cni-1".to_owned(), "cni-2".to_owned()],
+            claims: PodFacts { devices: Observed::Value(Vec::new()), ..PodFacts::default() },
             ..VfFacts::default()
         }
     }
@@ -357,6 +357,24 @@ mod tests {
         let (vfs, notes) = virtual_functions(&facts);
         assert_eq!(vfs[0].disputed_by[0].name, "cart-0");
         assert!(notes[0].contains("sriov-cni says it is of pod shop/dpdk-0"), "{notes:?}");
+    }
+
+    #[test]
+    fn who_does_not_answer_is_told() {
+        let mut facts = facts();
+        facts.claims.sandboxes = Observed::Failed { error: "x: refused".to_owned() };
+        facts.claims.devices = Observed::Denied { need: "root to use y".to_owned() };
+        assert_eq!(virtual_functions(&facts).1, ["x: refused", "needs root to use y"]);
+        facts.claims = PodFacts::default();
+        let [note] = &virtual_functions(&facts).1[..] else { panic!() };
+        assert!(note.contains("from files of CNI plugins only"), "{note}");
+        // Where nothing is missing, nobody is missed.
+        facts.claims.attachments =
+            vec![attachment("cart-0", "cni-1", None), attachment("dpdk-0", "cni-2", Some(VF1))];
+        assert_eq!(virtual_functions(&facts).1, Vec::<String>::new());
+        facts.claims.devices = Observed::Denied { need: "root to use y".to_owned() };
+        facts.pfs.clear();
+        assert_eq!(virtual_functions(&facts).1, Vec::<String>::new());
     }
 
     #[test]
