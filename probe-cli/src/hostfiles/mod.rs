@@ -17,6 +17,8 @@ mod rancher;
 mod root;
 mod runtime;
 mod services;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod whereabouts;
 mod yaml;

@@ -61,15 +61,13 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Observed<Setti
     let drop_ins = root.names(&directory, FILES, |name, kind| {
         !kind.is_dir() && ends(&name.to_ascii_lowercase(), &[".yaml", ".yml"])
     });
-    note_trouble(&drop_ins, &directory, notes);
     let names = drop_ins.value().map(|found| found.first.as_slice()).unwrap_or_default();
     if let Some(found) = drop_ins.value() {
         note_rest(found, &directory, notes);
     }
     let files = [file.to_owned()].into_iter().chain(names.iter().map(|name| format!("{directory}/{name}")));
     let mut settings = Settings::new();
-    // Of several troubles the first one is told; all are notes when something else could be read.
-    let (mut read_any, mut first) = (false, None);
+    let (mut read_any, mut troubles) = (false, Vec::new());
     for path in files {
         let answer = documents(root, &path, notes);
         match &answer {
@@ -83,18 +81,19 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Observed<Setti
                 }
             }
             Observed::Absent => {}
-            _ => {
-                note_trouble(&answer, &path, notes);
-                first.get_or_insert(answer.map(|_| Settings::new()));
-            }
+            _ => troubles.push((path, answer.map(|_| Settings::new()))),
         }
     }
-    match (read_any, first) {
+    let answer = match (read_any, troubles.is_empty()) {
         (true, _) => Observed::Value(settings),
-        (false, Some(trouble)) => trouble,
-        (false, None) if drop_ins.trouble().is_some() => drop_ins.map(|_| settings),
-        (false, None) => Observed::Absent,
+        (false, true) => drop_ins.and_then(|_| Observed::Absent),
+        // Where nothing could be read, the first trouble is the answer.
+        (false, false) => troubles.remove(0).1,
+    };
+    for (path, trouble) in &troubles {
+        note_trouble(trouble, path, notes);
     }
+    answer
 }
 
 fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut Notes) {

@@ -82,7 +82,7 @@ impl Root {
         if u64::try_from(stat.st_size).unwrap_or_default().min(LONGEST) > left {
             return Err(Trouble::Exhausted);
         }
-        let file = File::options().read(true).open(through(&handle))?;
+        let file = File::open(through(&handle)).map_err(no_proc)?;
         let bytes = files::read_open(&file, LONGEST.min(left))?;
         self.left.set(left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
         Ok((bytes, stat))
@@ -145,7 +145,7 @@ impl Root {
         let handle = self.look(path, OFlag::O_DIRECTORY)?;
         let mut first = BTreeSet::new();
         let mut found = Names::default();
-        for (count, entry) in fs::read_dir(through(&handle))?.enumerate() {
+        for (count, entry) in fs::read_dir(through(&handle)).map_err(no_proc)?.enumerate() {
             if count >= ENTRIES {
                 found.is_cut = true;
                 break;
@@ -195,6 +195,14 @@ impl Root {
 /// The path of what an open descriptor stands for.
 fn through(handle: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
+}
+
+/// What is open is there: that it cannot be found is not about it.
+fn no_proc(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("needs /proc, to open it again"),
+        _ => error,
+    }
 }
 
 /// Why something could not be read.
@@ -248,5 +256,35 @@ fn no_file(stat: &FileStat) -> Option<&'static str> {
         SFlag::S_IFIFO => Some("a pipe"),
         SFlag::S_IFSOCK => Some("a socket"),
         _ => Some("a device"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_a_process_is_a_root() {
+        let root = Root::open(Path::new("/")).unwrap();
+        let own = root.of_process(std::process::id());
+        assert!(own.value().unwrap().exists("/proc").value().is_some(), "{own:?}");
+        assert!(matches!(root.of_process(u32::MAX), Observed::Absent));
+        // Magic links are not followed on the way to a file.
+        let magic = format!("/proc/{}/cwd", std::process::id());
+        assert!(root.exists(&magic).trouble().unwrap().contains("through /proc"));
+    }
+
+    #[test]
+    fn names_are_the_first_ones_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["c", "a", "d", "b", "x"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let root = Root::open(directory.path()).unwrap();
+        let Observed::Value(names) = root.names("/", 3, |name, _| name != "x") else { panic!("{root:?}") };
+        assert_eq!(
+            (names.first, names.further, names.is_cut),
+            (vec!["a".into(), "b".into(), "c".into()], 1, false)
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The tables. Sources (netlink, ebpf, procfs, netns, sriov, pods) give facts and counters (inventory, sample), the model gives them
+//! The tables. Sources (netlink, ebpf, procfs, netns, sriov, pods, hostfiles) give facts and counters (inventory, sample), the model gives them
 //! meaning, people and machines see the model (tui, report); the engine and the command line are on top.
 
 /// One module and what it may import of the tool.

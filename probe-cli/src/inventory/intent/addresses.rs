@@ -19,20 +19,19 @@ const CLUSTER: &str = "10.42.0.0/16";
 const SERVICES: &str = "10.43.0.0/16";
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
+    let cluster = settings(files, "cluster-cidr", notes);
+    let applied_cluster = chart_networks(files, intent, "global.clusterCIDR", notes);
+    let service = settings(files, "service-cidr", notes);
+    let applied_service = chart_networks(files, intent, "global.serviceCIDR", notes);
+    let remedy = "the CNI gives pods addresses of the one, and Kubernetes expects the other";
     for is_v6 in [false, true] {
         let family = if is_v6 { "IPv6" } else { "IPv4" };
-        let remedy = "the CNI gives pods addresses of the one, and Kubernetes expects the other";
-        let cluster = agree(
-            &format!("{family} cluster CIDR"),
-            remedy,
-            cluster_cidrs(files, intent, is_v6, notes),
-            notes,
-        );
-        let service = of_family(settings(files, "service-cidr", notes), is_v6);
-        let applied = of_family(chart_networks(files, intent, "global.serviceCIDR", notes), is_v6);
-        let service = agree(&format!("{family} service CIDR"), remedy, [service, applied], notes);
-        intent.cluster_cidrs.extend(cluster);
-        intent.service_cidrs.extend(service);
+        let of = |networks: &[Sourced<IpNet>]| of_family(networks, is_v6);
+        let [conf, env] = flannels_networks(files, intent, is_v6);
+        let cluster = [of(&cluster), of(&applied_cluster), conf, env];
+        intent.cluster_cidrs.extend(agree(&format!("{family} cluster CIDR"), remedy, cluster, notes));
+        let service = [of(&service), of(&applied_service)];
+        intent.service_cidrs.extend(agree(&format!("{family} service CIDR"), remedy, service, notes));
         let env = files.subnet_env.value();
         let pods = env.and_then(|env| if is_v6 { env.ipv6_subnet.clone() } else { env.subnet.clone() });
         intent.pod_cidrs.extend(pods.map(said));
@@ -68,8 +67,8 @@ fn settings<T: FromStr>(files: &HostFiles, key: &str, notes: &mut Vec<String>) -
     found.into_iter().flatten().filter_map(|value| parsed(what, value, notes)).collect()
 }
 
-fn of_family(networks: Vec<Sourced<IpNet>>, is_v6: bool) -> Option<Intended<IpNet>> {
-    networks.into_iter().find(|network| is_v6 == matches!(network.value, IpNet::V6(_))).map(said)
+fn of_family(networks: &[Sourced<IpNet>], is_v6: bool) -> Option<Intended<IpNet>> {
+    networks.iter().find(|network| is_v6 == matches!(network.value, IpNet::V6(_))).cloned().map(said)
 }
 
 /// What RKE2 wrote into the CNI's chart, several between commas.
@@ -91,26 +90,17 @@ fn chart_networks(
     parts.filter_map(|part| parsed("CIDR", &found.with(part.to_owned()), notes)).collect()
 }
 
-/// All that say a cluster CIDR of one family, the one that counts most first.
-fn cluster_cidrs(
-    files: &HostFiles,
-    intent: &Intent,
-    is_v6: bool,
-    notes: &mut Vec<String>,
-) -> Vec<Option<Intended<IpNet>>> {
-    let configured = of_family(settings(files, "cluster-cidr", notes), is_v6);
-    let applied = of_family(chart_networks(files, intent, "global.clusterCIDR", notes), is_v6);
-    let is_flannel = matches!(
-        intent.cni.as_ref().map(|cni| &cni.value),
-        Some(Cni::Canal | Cni::Flannel | Cni::K3sFlannel)
-    );
+/// The cluster CIDR of one family in flannel's own files: what it is told, and what it wrote down.
+fn flannels_networks(files: &HostFiles, intent: &Intent, is_v6: bool) -> [Option<Intended<IpNet>>; 2] {
+    let cni = intent.cni.as_ref().map(|cni| &cni.value);
+    let is_flannel = matches!(cni, Some(Cni::Canal | Cni::Flannel | Cni::K3sFlannel));
     let conf = files.flannel.value().filter(|_| is_flannel);
     let conf = conf.and_then(|conf| if is_v6 { conf.ipv6_network.clone() } else { conf.network.clone() });
     let env = files.subnet_env.value().filter(|_| is_flannel);
     let env = env.and_then(|env| if is_v6 { env.ipv6_network.clone() } else { env.network.clone() });
     // k3s writes a network that nobody uses for a family that is off.
     let real = |network: &Sourced<IpNet>| network.value.prefix_len() > 0;
-    vec![configured, applied, conf.filter(real).map(said), env.filter(real).map(said)]
+    [conf.filter(real).map(said), env.filter(real).map(said)]
 }
 
 fn families(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {

@@ -22,9 +22,15 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         && configured.value != seen.value
         && configured.value != Cni::None
     {
+        // A default is what no file says: the command line or the environment may.
+        let cause = match configured.basis {
+            Basis::Default => {
+                "it was chosen on the command line or by the environment, or another CNI's file is left over"
+            }
+            _ => "another CNI's file is left over or comes first by name, or the CNI is not installed yet",
+        };
         notes.push(format!(
-            "CNI: {} says {}, but the default network of {} is {}'s: another CNI's file is left over or comes first by \
-             name, or the CNI is not installed yet",
+            "CNI: {} says {}, but the default network of {} is {}'s: {cause}",
             place(configured),
             shown(&configured.value.to_string()),
             place(seen),
@@ -32,7 +38,10 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         ));
     }
     intent.cni = match configured {
-        Some(configured) if configured.value == Cni::None => seen.or(Some(configured)),
+        Some(weak) if weak.value == Cni::None || weak.basis == Basis::Default => match seen {
+            Some(seen) if seen.value != weak.value => Some(seen),
+            _ => Some(weak),
+        },
         configured => configured.or(seen),
     };
     directory_notes(files, notes);

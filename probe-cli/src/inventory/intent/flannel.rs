@@ -57,6 +57,12 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         intent.encryption =
             intent.backend.as_ref().map(|backend| like(backend, Encryption::Ipsec, Basis::Inferred));
     }
+    // Canal's Felix can encrypt on its own.
+    let felix =
+        value("calico.felixConfiguration.wireguardEnabled").filter(|on| is_canal && on.value == "true");
+    if let Some(on) = felix {
+        intent.encryption = Some(follows(on, Encryption::Wireguard));
+    }
     let tunnel = intent.backend.as_ref().map(|backend| backend.value.clone());
     let is_vxlan = tunnel == Some(Backend::Vxlan);
     let is_wireguard = tunnel == Some(Backend::Wireguard);
