@@ -146,14 +146,14 @@ fn chart(document: &At<'_>, notes: &mut Notes) -> Option<Chart> {
     let spec = document.get("spec");
     let mut values = Settings::new();
     if let (Some(spec), Some(kept)) = (spec, kept) {
+        if let Some(content) = spec.get("valuesContent") {
+            values = content_values(&content, kept, notes);
+        }
         if kind == ChartKind::HelmChart
             && let Some(set) = spec.get("set")
         {
-            // Its keys are dotted paths already (`helm --set`).
+            // `helm --set`: its keys are dotted paths already, and it counts more than values do.
             flatten(set, kept, &mut values);
-        }
-        if let Some(content) = spec.get("valuesContent") {
-            values.extend(content_values(&content, kept, notes));
         }
     }
     Some(Chart { kind, name, namespace: metadata.and_then(|metadata| metadata.string("namespace")), values })

@@ -4,7 +4,7 @@ use super::{
     facts::{CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, Sourced},
     kubeconfig,
     notes::Notes,
-    parse::{json, note_rest},
+    parse::{ends, json, note_rest},
     root::Root,
     tree::At,
 };
@@ -22,35 +22,35 @@ const NESTED: usize = 3;
 /// A directory as the runtime reads it: by name, the first valid file is the default network.
 pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut Notes) -> Observed<CniDirectory> {
     files(root, &path.value, notes).map(|files| {
-        let default_network = files.iter().position(|file| file.problem.is_none());
+        let first = files.iter().enumerate().find(|(_, file)| file.problem.is_none());
+        let default_network = first.filter(|(_, file)| file.unread.is_none()).map(|(index, _)| index);
         CniDirectory { path, files, default_network }
     })
 }
 
 /// The configurations of a directory, by name.
 pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<CniFile>> {
-    let names = root.names(directory, FILES, |name, kind| {
-        !kind.is_dir() && [".conf", ".conflist", ".json"].iter().any(|ending| name.ends_with(ending))
-    });
+    let names = root
+        .names(directory, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf", ".conflist", ".json"]));
     names.map(|names| {
         note_rest(&names, directory, notes);
         let files = names.first.iter().map(|name| {
             let path = format!("{directory}/{name}");
-            let broken = |problem: String| CniFile {
-                file: path.clone(),
-                problem: Some(problem),
-                ..CniFile::default()
-            };
+            let none = CniFile { file: path.clone(), ..CniFile::default() };
             match json(root, &path) {
                 Observed::Value(node) => {
-                    let mut found = file(&path, &At::root(&path, &node), name.ends_with(".conflist"), notes);
+                    let is_list = ends(name, &[".conflist"]);
+                    let mut found = file(&path, &At::root(&path, &node), is_list, notes);
                     for plugin in &mut found.network.plugins {
                         look_around(root, plugin);
                     }
                     found
                 }
-                Observed::Absent => broken(format!("cannot read {path}: a link to nothing")),
-                other => broken(other.trouble().unwrap_or_default()),
+                Observed::Absent => {
+                    CniFile { problem: Some(format!("cannot read {path}: it is a link to nothing")), ..none }
+                }
+                Observed::Failed { error } => CniFile { problem: Some(error), ..none },
+                other => CniFile { unread: other.trouble(), ..none },
             }
         });
         files.collect()
@@ -87,7 +87,7 @@ pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) ->
         None
     };
     let problem = problem.map(|problem| format!("the runtime cannot take {path}: {problem}"));
-    CniFile { file: path.to_owned(), network, problem }
+    CniFile { file: path.to_owned(), network, problem, unread: None }
 }
 
 fn network(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniNetwork {

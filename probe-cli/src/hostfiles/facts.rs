@@ -44,9 +44,9 @@ pub struct HostFiles {
     pub rke2_directory: Observed<String>,
     /// Where k3s keeps its state, if there is such a directory.
     pub k3s_directory: Observed<String>,
-    /// RKE2's configuration, `/etc/rancher/rke2/config.yaml` and its drop-ins.
+    /// RKE2's configuration, `/etc/rancher/rke2/config.yaml` and its drop-ins, and its services' arguments.
     pub rke2: Observed<Settings>,
-    /// k3s' configuration, `/etc/rancher/k3s/config.yaml` and its drop-ins.
+    /// k3s' configuration, `/etc/rancher/k3s/config.yaml` and its drop-ins, and its services' arguments.
     pub k3s: Observed<Settings>,
     /// `HelmChart` and `HelmChartConfig` objects among the server's manifests; absent on agents.
     pub charts: Observed<Vec<Chart>>,
@@ -155,7 +155,7 @@ pub struct CniDirectory {
     pub path: Sourced<String>,
     /// `.conf`, `.conflist` and `.json` files, by name.
     pub files: Vec<CniFile>,
-    /// Index of the first valid file: the default network.
+    /// Index of the first valid file: the default network. None as well where a file before it may not be read.
     pub default_network: Option<usize>,
 }
 
@@ -168,6 +168,8 @@ pub struct CniFile {
     pub network: CniNetwork,
     /// Why the runtime cannot take it.
     pub problem: Option<String>,
+    /// Why it is not known what is in it.
+    pub unread: Option<String>,
 }
 
 /// A CNI network.

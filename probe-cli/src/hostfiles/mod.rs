@@ -11,6 +11,7 @@ mod flannel;
 mod hosts;
 mod keys;
 mod kubeconfig;
+mod launch;
 mod notes;
 mod parse;
 mod rancher;
@@ -40,8 +41,8 @@ pub fn read(directory: &Path) -> HostFiles {
     };
     let mut notes = Notes::default();
     let notes_ = &mut notes;
-    let rke2 = rancher::read(&root, "/etc/rancher/rke2/config.yaml", notes_);
-    let k3s = rancher::read(&root, "/etc/rancher/k3s/config.yaml", notes_);
+    let rke2 = told(&root, "/etc/rancher/rke2/config.yaml", &["rke2-server", "rke2-agent"], notes_);
+    let k3s = told(&root, "/etc/rancher/k3s/config.yaml", &["k3s", "k3s-agent"], notes_);
     let rke2_data = data_directory(&rke2, "/var/lib/rancher/rke2");
     let k3s_data = data_directory(&k3s, "/var/lib/rancher/k3s");
     let mut charts = charts::read(&root, &format!("{rke2_data}/server/manifests"), notes_);
@@ -70,6 +71,19 @@ pub fn read(directory: &Path) -> HostFiles {
         network_manager: services::network_manager(&root, notes_),
         networkd: services::networkd(&root, notes_),
         notes: notes.into_list(),
+    }
+}
+
+/// What RKE2 or k3s is told: by its configuration, and by how its services are started.
+fn told(root: &Root, file: &str, services: &[&str], notes: &mut Notes) -> Observed<Settings> {
+    let configured = rancher::read(root, file, notes);
+    let mut settings = configured.value().cloned().unwrap_or_default();
+    launch::read(root, services, &mut settings, notes);
+    match configured {
+        Observed::Value(_) => Observed::Value(settings),
+        Observed::Absent if !settings.is_empty() => Observed::Value(settings),
+        // Part of it would look like all of it.
+        other => other,
     }
 }
 

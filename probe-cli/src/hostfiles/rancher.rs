@@ -106,7 +106,7 @@ fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut Notes) {
             Some(key) => (key, true),
             None => (written, false),
         };
-        if !KEYS.contains(&key) {
+        if !is_kept(key) {
             continue;
         }
         let mut values = values(key, at);
@@ -125,10 +125,17 @@ fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut Notes) {
 
 /// The values of a key: a list's elements, and the parts between commas.
 fn values(key: &str, at: At<'_>) -> Vec<Sourced<String>> {
-    let parts = at.texts().flat_map(|(at, text)| {
-        let whole = WHOLE.contains(&key);
-        let parts = text.split(move |c| c == ',' && !whole).map(str::trim);
-        parts.filter(|part| !part.is_empty()).map(move |part| at.sourced(part.to_owned()))
-    });
-    parts.take(VALUES + 1).collect()
+    at.texts().flat_map(|(at, text)| split(key, &at.sourced(text.to_owned()))).take(VALUES + 1).collect()
+}
+
+/// Is this a setting that is kept?
+pub(super) fn is_kept(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
+/// The values of a key that are between commas.
+pub(super) fn split(key: &str, value: &Sourced<String>) -> Vec<Sourced<String>> {
+    let is_whole = WHOLE.contains(&key);
+    let parts = value.value.split(|c| c == ',' && !is_whole).map(str::trim);
+    parts.filter(|part| !part.is_empty()).map(|part| value.with(part.to_owned())).take(VALUES + 1).collect()
 }

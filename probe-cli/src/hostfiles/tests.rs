@@ -173,9 +173,10 @@ fn links_in_a_circle() {
 #[test]
 fn what_is_not_allowed_is_said() {
     let host = Host::new();
-    let closed = host.path("var/lib/calico/mtu");
+    let (closed, first) = (host.path("var/lib/calico/mtu"), host.path("etc/cni/net.d/00-multus.conf"));
+    host.write("etc/cni/net.d/00-multus.conf", "{}").write("etc/cni/net.d/10-x.conf", r#"{"type":"bridge"}"#);
     host.write("var/lib/calico/mtu", "1440").write(CONFIG, "cni: canal");
-    for path in [&closed, &host.path("etc/rancher/rke2").join(".")] {
+    for path in [&closed, &first, &host.path("etc/rancher/rke2").join(".")] {
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     }
     fs::set_permissions(host.0.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -195,6 +196,10 @@ fn what_is_not_allowed_is_said() {
     }
     assert!(matches!((files.rke2, files.calico_mtu), (Observed::Denied { .. }, Observed::Denied { .. })));
     assert_eq!(files.k3s, Observed::Absent);
+    // Nobody knows whether the file that comes first is valid.
+    let directory = files.cni.value().unwrap();
+    assert_eq!((directory.default_network, &directory.files[0].problem), (None, &None));
+    assert!(directory.files[0].unread.as_ref().unwrap().contains("00-multus.conf"));
 }
 
 #[test]
@@ -286,6 +291,67 @@ fn later_files_replace_and_add() {
     assert_eq!(values("tls-san"), ["a", "b", "c", "d"]);
     assert_eq!(values("node-ip"), ["192.0.2.1", "2001:db8::1"]);
     assert_eq!(values("cluster-cidr"), ["10.42.0.0/16"]);
+}
+
+#[test]
+fn arguments_of_the_service() {
+    let host = Host::new();
+    host.write("etc/rancher/k3s/config.yaml", "flannel-backend: vxlan\nnode-ip: 192.0.2.1\n");
+    host.write(
+        "lib/systemd/system/k3s.service",
+        "[Service]\nExecStart=/bin/k3s server --cluster-cidr=10.1.0.0/16\n",
+    );
+    host.write(
+        "etc/systemd/system/k3s.service",
+        "[Service]\nExecStartPre=-/sbin/modprobe overlay\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t'--flannel-backend' \\\n\t\
+         'none' \\\n\t'--node-ip=2001:db8::1' '--token=not-to-be-kept' \\\n--disable-network-policy\n\nRestart=always\n",
+    );
+    host.write("etc/systemd/system/k3s.service.env", "K3S_TOKEN='not-to-be-kept'\nK3S_NODE_NAME=\"one\"\n");
+    let files = host.read();
+    let settings = files.k3s.value().unwrap();
+    let places: Vec<_> = settings
+        .iter()
+        .flat_map(|(key, values)| {
+            values.iter().map(move |value| (key.as_str(), value.value.as_str(), value.line))
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("disable-network-policy", "true", Some(8)),
+            ("flannel-backend", "none", Some(6)),
+            ("node-ip", "192.0.2.1", Some(2)),
+            ("node-ip", "2001:db8::1", Some(7)),
+            ("node-name", "one", Some(2)),
+        ]
+    );
+    assert!(!format!("{files:?}").contains("not-to-be-kept"));
+    // A drop-in forgets the unit's own command; the environment counts least.
+    host.write(
+        "etc/systemd/system/rke2-server.service.d/1.conf",
+        "[Service]\nExecStart=\nExecStart=/bin/rke2 server --cni \"multus\" --cni=calico",
+    );
+    host.write(
+        "usr/local/lib/systemd/system/rke2-server.service",
+        "[Service]\nExecStart=/bin/rke2 server --cni=canal",
+    );
+    host.write("etc/default/rke2-server", "RKE2_CNI=cilium\nRKE2_NODE_NAME=two\n");
+    let files = host.read();
+    let values = |key: &str| -> Vec<&str> {
+        files.rke2.value().unwrap()[key].iter().map(|value| value.value.as_str()).collect()
+    };
+    assert_eq!((values("cni"), values("node-name")), (vec!["multus", "calico"], vec!["two"]));
+}
+
+#[test]
+fn what_helm_sets_counts_more_than_values() {
+    let chart = "kind: HelmChart\nmetadata: {name: rke2-canal}\nspec:\n  set: {flannel.mtu: 2}\n  valuesContent: 'flannel: {mtu: 1, vni: 3}'\n";
+    let files = Host::new().write(&format!("{MANIFESTS}/x.yaml"), chart).read();
+    let values = &files.charts.value().unwrap()[0].values;
+    assert_eq!(
+        (values["flannel.mtu"][0].value.as_str(), values["flannel.vni"][0].value.as_str()),
+        ("2", "3")
+    );
 }
 
 #[test]

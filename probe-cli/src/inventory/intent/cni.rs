@@ -179,6 +179,9 @@ fn is_canal(files: &HostFiles, path: &str, plugin: &CniPlugin) -> bool {
 fn directory_notes(files: &HostFiles, notes: &mut Vec<String>) {
     let Some(directory) = files.cni.value() else { return };
     for (index, file) in directory.files.iter().enumerate() {
+        if let Some(unread) = &file.unread {
+            notes.push(format!("a file of {} is not known: {}", shown(&directory.path.value), shown(unread)));
+        }
         let Some(problem) = &file.problem else { continue };
         let effect = match directory.default_network {
             Some(default) if index > default => "it is not the first file, so that this may not matter",
@@ -200,7 +203,8 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
     let plugin = default_file.and_then(|file| file.network.plugins.first());
     let part = plugin.and_then(|plugin| Some((plugin, plugin.multus.as_deref()?)));
     let Some((plugin, part)) = part else {
-        if let Some(requested) = intent.multus.as_ref().and_then(|multus| multus.requested.as_ref()) {
+        let requested = intent.multus.as_ref().and_then(|multus| multus.requested.as_ref());
+        if let Some(requested) = requested.filter(|_| default_file.is_some()) {
             notes.push(format!(
                 "{} wants Multus, but the default network of the CNI directory is not Multus': its pod has not written \
                  00-multus.conf, so that pods get no secondary interface",

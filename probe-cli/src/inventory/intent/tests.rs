@@ -188,7 +188,7 @@ fn defaults_hold_where_they_are_known_to() {
 fn what_is_there_counts_more_than_a_default() {
     let calico = CniPlugin { kind: sourced("calico".to_owned(), "/10.conf"), ..CniPlugin::default() };
     let network = CniNetwork { plugins: vec![calico], ..CniNetwork::default() };
-    let file = CniFile { file: "/10.conf".to_owned(), network, problem: None };
+    let file = CniFile { file: "/10.conf".to_owned(), network, problem: None, unread: None };
     let directory =
         CniDirectory { path: sourced("/".to_owned(), "/"), files: vec![file], default_network: Some(0) };
     for (entries, expected, cause) in [
@@ -265,7 +265,7 @@ fn multus_with_sriov_or_nothing_behind_it() {
         let multus = Multus { delegates, ..Multus::default() };
         let first = CniPlugin { multus: Some(Box::new(multus)), ..plugin("multus") };
         let network = CniNetwork { plugins: vec![first], ..CniNetwork::default() };
-        let file = CniFile { file: "/00.conf".to_owned(), network, problem: None };
+        let file = CniFile { file: "/00.conf".to_owned(), network, problem: None, unread: None };
         let directory =
             CniDirectory { path: sourced("/".to_owned(), "/"), files: vec![file], default_network: Some(0) };
         intent(&HostFiles { cni: Observed::Value(directory), ..HostFiles::default() }).notes
