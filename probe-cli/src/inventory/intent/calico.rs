@@ -13,7 +13,7 @@ const CHART: &str = "rke2-calico";
 const POOLS: usize = 8;
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
-    let is_server = files.charts.value().is_some();
+    let is_server = charts::of_rke2(files);
     let pools = (0..POOLS).filter_map(|pool| {
         charts::value(files, CHART, &format!("installation.calicoNetwork.ipPools.{pool}.encapsulation"))
     });

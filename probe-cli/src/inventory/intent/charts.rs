@@ -8,6 +8,11 @@ use crate::{
 /// Where RKE2 and k3s install their charts.
 const NAMESPACE: &str = "kube-system";
 
+/// True on a server of RKE2, whose charts are there to be looked at: what they do not say is their default.
+pub(super) fn of_rke2(files: &HostFiles) -> bool {
+    files.charts.value().is_some() && files.rke2_directory.value().is_some()
+}
+
 fn namespace(chart: &Chart) -> &str {
     chart.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str())
 }

@@ -10,7 +10,7 @@ use crate::hostfiles::facts::HostFiles;
 const CHART: &str = "rke2-cilium";
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
-    let is_server = files.charts.value().is_some();
+    let is_server = charts::of_rke2(files);
     let value = |key: &str| charts::value(files, CHART, key);
     let native = value("routingMode").filter(|mode| mode.value == "native");
     let native = native.or_else(|| value("tunnel").filter(|tunnel| tunnel.value == "disabled"));

@@ -282,6 +282,6 @@ pub(super) fn pod_mtu(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<St
             intent.tunnel_mtu.as_ref().filter(|_| matches!(cni, Some(Cni::Flannel | Cni::K3sFlannel)))?;
         Some(like(tunnel, tunnel.value, Basis::Inferred))
     };
-    let usual = || matches!(cni, Some(Cni::Canal)).then(|| default(CANAL_MTU));
+    let usual = || (matches!(cni, Some(Cni::Canal)) && charts::of_rke2(files)).then(|| default(CANAL_MTU));
     intent.pod_mtu = found.or_else(of_tunnel).or_else(usual);
 }

@@ -49,8 +49,9 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let by_conf = conf.and_then(|conf| conf.backend.as_ref());
     let by_conf = by_conf.map(|name| said(name.with(backend(&name.value))));
     let found = agree("flannel's backend", unapplied, [by_chart, by_conf], notes);
-    // The charts' default, and k3s' own.
-    intent.backend = found.or_else(|| intent.cni.as_ref().map(|_| default(Backend::Vxlan)));
+    // The charts' default, and k3s' own: where they can be looked at.
+    let is_default = files.charts.value().is_some() && files.flannel.trouble().is_none();
+    intent.backend = found.or_else(|| is_default.then(|| default(Backend::Vxlan)));
     if let Some(Intended { value: Backend::Other(name), .. }) = &intent.backend
         && name == "ipsec"
     {
