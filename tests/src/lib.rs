@@ -10,6 +10,7 @@
 pub mod cri;
 pub mod grpc;
 pub mod hand;
+pub mod hostroot;
 pub mod judge;
 pub mod kernel;
 pub mod lab;

@@ -2,7 +2,7 @@
 //! have an Intel 82576 (igb), whose driver counts nothing for its VFs.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{fs, net::IpAddr, os::unix::fs::symlink, path::PathBuf};
+use std::{fs, net::IpAddr, path::PathBuf};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -10,6 +10,7 @@ use nix::{
 };
 use overlay_probe::{lab::send, netns};
 use probe_tests::{
+    hostroot::HostRoot,
     lab::TestNetns,
     needs, ns, sh,
     terminal::Terminal,
@@ -17,7 +18,6 @@ use probe_tests::{
     wait_for,
 };
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// The machine's PF with two VFs, which go with this.
 struct Nic {
@@ -94,18 +94,6 @@ fn vf(value: &Value, index: usize) -> &Value {
     &value["vfs"][index]
 }
 
-/// Files of CNI plugins below a root that has the machine's sysfs.
-fn host_files(files: &[(&str, String)]) -> TempDir {
-    let root = TempDir::new().unwrap();
-    symlink("/sys", root.path().join("sys")).unwrap();
-    for (path, text) in files {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    root
-}
-
 /// libcni's cache file for an interface of a pod. The configuration is the base64 of `{"deviceID":"<address>"}`.
 fn cached(pod: &str, netns: &str, device: Option<&str>) -> String {
     let config = device.map(|device| format!("{{\"deviceID\":\"{device}\"}}")).unwrap_or_default();
@@ -137,11 +125,11 @@ fn vfs_in_pods_with_what_they_carried() {
         (count(0, "tx_packets")? > 0 && count(1, "rx_packets")? > 0).then_some(())
     });
 
-    let host = host_files(&[(
+    let host = HostRoot::new(&[(
         "var/lib/cni/results/sriov-net-c1-net1",
         cached("cart-0", pods[0].name(), Some(&nic.pci(0))),
     )]);
-    let value = show(&["--host-root", host.path().to_str().unwrap()]);
+    let value = show(&["--host-root", host.arg()]);
     assert_eq!(value["vfs"].as_array().unwrap().len(), 2);
     for (index, pod) in pods.iter().enumerate() {
         let vf = vf(&value, index);
@@ -224,8 +212,8 @@ fn a_vf_of_vfio_has_the_pfs_view_and_its_pod() {
     fs::write("/sys/bus/pci/drivers_probe", &pci).unwrap();
     let pod = TestNetns::new("dpdk");
     let host =
-        host_files(&[("var/lib/cni/results/sriov-net-c2-net1", cached("dpdk-0", pod.name(), Some(&pci)))]);
-    let root = host.path().to_str().unwrap();
+        HostRoot::new(&[("var/lib/cni/results/sriov-net-c2-net1", cached("dpdk-0", pod.name(), Some(&pci)))]);
+    let root = host.arg();
     let value = show(&["--host-root", root]);
     let seen = vf(&value, 1);
     assert_eq!((&seen["driver"], &seen["pod"]["name"]), (&"vfio-pci".into(), &"dpdk-0".into()));
