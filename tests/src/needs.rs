@@ -8,10 +8,16 @@ use crate::lab::TestNetns;
 /// Something that not every kernel or machine has; named as in `kernels.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
+    /// ipvlan devices.
+    Ipvlan,
+    /// macvlan devices.
+    Macvlan,
     /// A NIC with virtual functions.
     Sriov,
     /// TCX links.
     Tcx,
+    /// Devices of 802.1Q VLANs.
+    Vlan,
     /// WireGuard devices.
     Wireguard,
 }
@@ -20,8 +26,11 @@ impl Feature {
     /// Its name in `kernels.toml`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ipvlan => "ipvlan",
+            Self::Macvlan => "macvlan",
             Self::Sriov => "sriov",
             Self::Tcx => "tcx",
+            Self::Vlan => "vlan",
             Self::Wireguard => "wireguard",
         }
     }
@@ -42,16 +51,21 @@ impl Feature {
                 let there = symbols.lines().any(|line| line.split(' ').nth(2) == Some("tcx_prog_query"));
                 (!there).then(|| "the kernel has no tcx_prog_query".to_owned())
             }
-            Self::Wireguard => {
-                let netns = TestNetns::new("wgneeded");
-                let mut ip = Command::new("ip");
-                ip.args(["-n", netns.name(), "link", "add", "name", "wg0", "type", "wireguard"]);
-                let output = ip.output().unwrap();
-                let words = String::from_utf8_lossy(&output.stderr);
-                (!output.status.success()).then(|| words.trim().replace('\n', " "))
-            }
+            Self::Ipvlan | Self::Macvlan => no_link("link parent", self.name()),
+            Self::Vlan => no_link("link parent", "vlan id 7"),
+            Self::Wireguard => no_link("", self.name()),
         }
     }
+}
+
+/// Why the kernel makes no link of a kind; none when it does. Words before its name and after `type`.
+fn no_link(before: &str, kind: &str) -> Option<String> {
+    let netns = TestNetns::new("needed");
+    netns.ip("link add name parent type veth peer name other");
+    let words = format!("-n {} link add {before} name child type {kind}", netns.name());
+    let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    (!output.status.success()).then(|| said.trim().replace('\n', " "))
 }
 
 /// True when it is here. Else the test is noted as skipped; `test` is its full name.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// To build, to run the tests, and to boot other kernels.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 19] = [
     "gcc",
     "g++",
     "libc6-dev",
@@ -24,6 +24,9 @@ const PACKAGES: [&str; 16] = [
     "procps",
     "tmux",
     "wireguard-tools",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
     "binutils",
     "busybox-static",
     "cpio",
