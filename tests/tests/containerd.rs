@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use nix::sys::signal::Signal;
 use overlay_probe::{
     lab::{Family, send},
     netns,
@@ -225,14 +226,16 @@ fn what_runs_on_the_node_or_in_a_container_of_it_finds_its_files() {
     assert_eq!(containerd.in_container(|| seen("/")), (false, 0, None, nodes));
     assert_eq!(seen(containerd.host_root().to_str().unwrap()).2, Some(identity));
 
-    // The tool, in both places.
+    // The tool, in one place after the other.
     let start = || Watch::start("/proc/self/ns/net");
     let (here, there) = (containerd.open(&pod).unwrap(), lab.pod(2, 1));
-    for watch in [containerd.on_node(start), containerd.in_container(start)] {
+    for contained in [false, true] {
+        let watch = if contained { containerd.in_container(start) } else { containerd.on_node(start) };
         assert!(send::send_udp(&here, &there, lab.address(2, 1, false), COUNT, PAYLOAD).unwrap() > 0);
         let value = watch.settled();
         let tunnel = entry(&value, "tunnels", &[("name", "flannel.1")]).unwrap();
-        assert!(number(tunnel, "tx", "packets") > 0, "{tunnel}");
+        assert!(number(tunnel, "tx", "packets") > 0, "contained {contained}: {tunnel}");
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
     }
 }
 

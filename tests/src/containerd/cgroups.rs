@@ -14,8 +14,9 @@ use crate::PATIENCE;
 /// Where hierarchies are mounted: one here (version 2), or one in each of the directories here (version 1, or both).
 const MOUNTED: &str = "/sys/fs/cgroup";
 
-/// What all runs have in common.
-const PARENT: &str = "overlay-probe-tests";
+/// What the names of all runs' cgroups start with. They have no parent of their own, which one run would remove under
+/// the hands of another.
+const PREFIX: &str = "overlay-probe-tests-";
 
 /// A run's cgroup, gone when dropped. The runtime makes it, in every hierarchy.
 pub(super) struct Cgroup(String);
@@ -24,47 +25,43 @@ impl Cgroup {
     /// One of its own.
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        for (parent, name) in runs() {
-            let pid = name.split_once('x').map(|(pid, _)| pid.to_owned());
-            let lives = pid.is_some_and(|pid| Path::new("/proc").join(pid).exists());
-            if !lives {
-                // Somebody else may be at it.
-                let _ = remove(&parent.join(name));
-            }
+        for cgroup in all(|name| name.starts_with(PREFIX) && !lives(name)) {
+            // Somebody else may be at it.
+            let _ = remove(&cgroup);
         }
-        Self(format!("{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+        Self(format!("{PREFIX}{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Its path below the root of a hierarchy.
     pub(super) fn path(&self) -> String {
-        format!("/{PARENT}/{}", self.0)
+        format!("/{}", self.0)
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
         let start = Instant::now();
-        for (parent, _) in runs().into_iter().filter(|(_, name)| *name == self.0) {
+        for cgroup in all(|name| name == self.0) {
             // A process is in its cgroup until a little after it can be waited for.
-            while remove(&parent.join(&self.0)).is_err() && start.elapsed() < PATIENCE {
+            while remove(&cgroup).is_err() && start.elapsed() < PATIENCE {
                 thread::sleep(Duration::from_millis(20));
             }
-            // Others may have theirs in it.
-            let _ = fs::remove_dir(parent);
         }
     }
 }
 
-/// All runs' cgroups: the directory that they are in, and their name.
-fn runs() -> Vec<(PathBuf, String)> {
+/// The process that a run's cgroup is named after has not ended.
+fn lives(name: &str) -> bool {
+    let pid = name.trim_start_matches(PREFIX).split('x').next().unwrap_or_default();
+    Path::new("/proc").join(pid).exists()
+}
+
+/// Cgroups at the top of a hierarchy that have such a name.
+fn all(named: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let hierarchies = [PathBuf::from(MOUNTED)].into_iter().chain(directories(Path::new(MOUNTED)));
-    let parents = hierarchies.map(|hierarchy| hierarchy.join(PARENT));
-    let runs = parents.flat_map(|parent| {
-        let names =
-            directories(&parent).into_iter().filter_map(|run| Some(run.file_name()?.to_str()?.to_owned()));
-        names.map(|name| (parent.clone(), name)).collect::<Vec<_>>()
-    });
-    runs.collect()
+    let cgroups = hierarchies.flat_map(|hierarchy| directories(&hierarchy));
+    let is_named = |path: &PathBuf| path.file_name().is_some_and(|name| named(&name.to_string_lossy()));
+    cgroups.filter(is_named).collect()
 }
 
 /// Removes a cgroup with those below it. Only directories can be removed there.
