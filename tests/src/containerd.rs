@@ -154,9 +154,9 @@ impl Containerd {
         self.cri.remove(&pod.id).unwrap();
     }
 
-    /// What containerd said so far.
-    pub fn log(&self) -> String {
-        self.node.log()
+    /// containerd's process, to stop it with `SIGSTOP`, say.
+    pub fn pid(&self) -> u32 {
+        self.node.pid()
     }
 
     /// The runtime, to ask.
@@ -201,13 +201,13 @@ impl Containerd {
     }
 
     /// Runs something on the node: in its network namespace, with its files. What it starts, such as the tool, is there too.
-    /// The node has no name there: `--netns /proc/self/ns/net`.
+    /// The node has no name there: `--netns /proc/self/ns/net`. Processes are the machine's, as in [`Self::in_container`].
     pub fn on_node<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.node.enter(View::Host, work)
     }
 
-    /// Runs something in a container on the node's network, with the node's root directory at `/host` and the node's
-    /// processes.
+    /// Runs something in a container on the node's network, with the node's root directory at `/host`. Where the node has
+    /// files of its own, the container has none.
     pub fn in_container<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.node.enter(View::Container, work)
     }

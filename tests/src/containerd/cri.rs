@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tonic::{Request, Status, client::Grpc, transport::Endpoint};
 use tonic_prost::ProstCodec;
+use xtask::digest::sha256;
 
 use super::messages::{
     Empty, ImageSpec, ImageStatusRequest, ImageStatusResponse, LinuxPodSandboxConfig,
@@ -36,12 +37,14 @@ pub struct PodSpec {
 }
 
 impl PodSpec {
-    /// A pod on the cluster's network. The UID is its name's own.
+    /// A pod on the cluster's network. The UID looks like one of the API server's, and is the same for the same names.
     pub fn new(namespace: &str, name: &str) -> Self {
+        let digest = sha256(format!("{namespace}/{name}").as_bytes());
+        let part = |from: usize, length: usize| &digest[from..from + length];
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            uid: format!("uid-of-{namespace}-{name}"),
+            uid: format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 4), part(12, 3), part(15, 3), part(18, 12)),
             ..Self::default()
         }
     }
@@ -80,7 +83,7 @@ pub struct SandboxStatus {
     pub annotations: BTreeMap<String, String>,
     /// Path of the network namespace on the node; none on the node's network.
     pub netns: Option<String>,
-    /// `info["info"]`: containerd's own words.
+    /// `info["info"]`: containerd's own words. Its `pid` is a number of the node's `/proc`.
     pub info: Value,
 }
 

@@ -99,9 +99,14 @@ impl Node {
         }
     }
 
+    /// The first process.
+    pub(super) fn pid(&self) -> u32 {
+        self.first.id()
+    }
+
     /// The node's root directory, seen from the machine.
     pub(super) fn root(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root", self.first.id()))
+        PathBuf::from(format!("/proc/{}/root", self.pid()))
     }
 
     /// What the first process said so far.
@@ -116,10 +121,10 @@ impl Node {
         self.first.try_wait().unwrap().is_none()
     }
 
-    /// Runs `work` in the node's network and mount namespaces. Processes are the machine's, as for a container with
-    /// `hostPID`: what `work` starts is seen under the same number there and here.
+    /// Runs `work` in the node's network and mount namespaces. Not in its PID namespace, where a thread that has entered
+    /// one can start no other thread: `/proc` is the machine's, and what `work` starts has the same number there and here.
     pub(super) fn enter<T: Send>(&self, view: View, work: impl FnOnce() -> T + Send) -> T {
-        let namespace = |kind| File::open(format!("/proc/{}/ns/{kind}", self.first.id())).unwrap();
+        let namespace = |kind| File::open(format!("/proc/{}/ns/{kind}", self.pid())).unwrap();
         let (net, mnt) = (namespace("net"), namespace("mnt"));
         let root = File::open(self.root()).unwrap();
         thread::scope(|scope| {
