@@ -8,6 +8,8 @@ use crate::lab::TestNetns;
 /// Something that not every kernel or machine has; named as in `kernels.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
+    /// IP-in-IP devices.
+    Ipip,
     /// ipvlan devices.
     Ipvlan,
     /// macvlan devices.
@@ -26,6 +28,7 @@ impl Feature {
     /// Its name in `kernels.toml`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ipip => "ipip",
             Self::Ipvlan => "ipvlan",
             Self::Macvlan => "macvlan",
             Self::Sriov => "sriov",
@@ -51,6 +54,7 @@ impl Feature {
                 let there = symbols.lines().any(|line| line.split(' ').nth(2) == Some("tcx_prog_query"));
                 (!there).then(|| "the kernel has no tcx_prog_query".to_owned())
             }
+            Self::Ipip => no_link("", "ipip local 192.0.2.1 remote 192.0.2.2"),
             Self::Ipvlan | Self::Macvlan => no_link("link parent", self.name()),
             Self::Vlan => no_link("link parent", "vlan id 7"),
             Self::Wireguard => no_link("", self.name()),

@@ -1,8 +1,9 @@
 //! The built binary, run as a user runs it.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead as _, BufReader, Read as _},
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
@@ -31,6 +32,33 @@ pub fn binary() -> PathBuf {
 /// Runs the tool to its end.
 pub fn run(args: &[&str]) -> Output {
     Command::new(binary()).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What makes `setpriv` take every privilege away.
+pub const NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// A copy of the tool that everybody may run, wherever the build directory is.
+fn runnable() -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("overlay-probe");
+    fs::copy(binary(), &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    (directory, path)
+}
+
+/// Runs the tool inside a namespace, with privileges as `setpriv` leaves them.
+pub fn with_privileges(netns: &str, setpriv: &[&str], tool: &[&str]) -> Output {
+    let (_directory, binary) = runnable();
+    Command::new("ip")
+        .args(["netns", "exec", netns, "setpriv"])
+        .args(setpriv)
+        .arg("--")
+        .arg(binary)
+        .args(tool)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// A running `watch --format jsonl`.

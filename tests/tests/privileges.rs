@@ -1,48 +1,16 @@
 //! Privileges: what is missing is named and nothing is touched; what is not needed any more is given up.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+use std::{collections::BTreeSet, fs, process::Output};
 
 use nix::sys::signal::Signal;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
     needs::ways,
-    tool::{Watch, binary},
+    tool::{NOBODY, Watch, with_privileges},
 };
-use tempfile::TempDir;
 
-/// A copy of the tool that everybody may run, wherever the build directory is.
-fn runnable() -> (TempDir, PathBuf) {
-    let directory = TempDir::new().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = directory.path().join("overlay-probe");
-    fs::copy(binary(), &path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    (directory, path)
-}
-
-/// Runs the tool inside a namespace, with privileges as `setpriv` leaves them.
-fn with_privileges(netns: &str, setpriv: &[&str], tool: &[&str]) -> Output {
-    let (_directory, binary) = runnable();
-    Command::new("ip")
-        .args(["netns", "exec", netns, "setpriv"])
-        .args(setpriv)
-        .arg("--")
-        .arg(binary)
-        .args(tool)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-const NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 const ONCE: [&str; 3] = ["watch", "--count", "1"];
 
 fn stderr(output: &Output) -> String {
