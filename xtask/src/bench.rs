@@ -4,6 +4,7 @@
 mod packets;
 mod programs;
 mod rate;
+mod show;
 mod spread;
 mod watch;
 mod world;
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     /// Rounds; each measures everything once, in turn, and then once in reverse.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..))]
     rounds: u32,
-    /// Only one of the three.
+    /// Only one of these.
     #[arg(long)]
     only: Option<Part>,
 }
@@ -34,6 +35,8 @@ enum Part {
     Programs,
     /// Rate of small packets with and without the probe.
     Rate,
+    /// CPU and memory of `show node` with 250 pods and 1,000 peers, beside `ip` and `bridge`.
+    Show,
     /// CPU and memory of `watch` with 250 pods and 1,000 peers.
     Watch,
 }
@@ -60,6 +63,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if wanted(Part::Rate) {
         rows.extend(rate::measure(args.rounds, &binary)?);
+    }
+    if wanted(Part::Show) {
+        rows.extend(show::measure(args.rounds, &binary)?);
     }
     if wanted(Part::Watch) {
         rows.extend(watch::measure(args.rounds, &binary)?);

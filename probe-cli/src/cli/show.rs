@@ -45,7 +45,13 @@ fn survey(context: &Context) -> anyhow::Result<Survey> {
 fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let survey = survey(context)?;
     let inventory = &survey.inventory;
-    let view = NodeView { hostname: survey.hostname.as_deref(), kernel: survey.kernel.as_deref(), inventory };
+    let outer_routes = inventory::outer_routes(&survey.facts, inventory);
+    let view = NodeView {
+        hostname: survey.hostname.as_deref(),
+        kernel: survey.kernel.as_deref(),
+        inventory,
+        outer_routes: &outer_routes,
+    };
     // What else is known of the node is worth its lines all the same.
     print(&match args.format {
         ShowFormat::Json => report::node::json(view).context("cannot write JSON")?,

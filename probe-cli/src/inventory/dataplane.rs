@@ -185,9 +185,9 @@ impl PlaneDevice {
                 format!("{name} looks left over: it leads to no other node, while {carried_by} does")
             }
             LeftOver::MoreSpecific { than, routes, with_peer } => format!(
-                "{name} looks left over: it has {} more specific than that of {than}, whose packets are not encrypted; \
-                 {than} has a peer for {with_peer} of them",
-                counted(*routes, "route")
+                "{name} looks left over: by {} it takes packets that {than} would encrypt; {than} has a peer for \
+                 {with_peer} of them",
+                counted(*routes, "more specific route")
             ),
         });
         let bypassed = self.bypassed.as_ref().map(|bypass| {

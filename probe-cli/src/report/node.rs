@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::align::{aligned, indented, wrapped};
 use crate::{
     inventory::{
-        Certainty, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress, OwnPodCidr,
-        PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
+        Certainty, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress, OuterRoute,
+        OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
     },
     text,
 };
@@ -24,6 +24,8 @@ pub struct NodeView<'a> {
     pub kernel: Option<&'a str>,
     /// What the kernel has.
     pub inventory: &'a Inventory,
+    /// The routes that tunnels' outer packets take.
+    pub outer_routes: &'a [OuterRoute],
 }
 
 /// One document.
@@ -78,6 +80,16 @@ struct TunnelRow<'a> {
     addresses: &'a [IpNet],
     up: bool,
     peers: Option<usize>,
+    outer_routes: Vec<RouteRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct RouteRow<'a> {
+    destination: Option<IpNet>,
+    gateway: Option<IpAddr>,
+    interface: Option<&'a str>,
+    mtu: Option<u32>,
+    peers: usize,
 }
 
 #[derive(Serialize)]
@@ -104,7 +116,7 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         pod_cidrs: &inventory.node.pod_cidrs,
         addresses: &inventory.node.addresses,
         default_routes: &inventory.node.default_routes,
-        tunnels: tunnels(inventory).map(|tunnel| tunnel_row(inventory, tunnel)).collect(),
+        tunnels: tunnels(inventory).map(|tunnel| tunnel_row(view, tunnel)).collect(),
         peers: inventory.peers.len() + inventory.routed_peers.len(),
         holes: inventory.holes.len(),
         pods: inventory.pods.len(),
@@ -123,7 +135,15 @@ fn tunnels(inventory: &Inventory) -> impl Iterator<Item = &Tunnel> {
     inventory.tunnels.iter().chain(&inventory.other_tunnels)
 }
 
-fn tunnel_row<'a>(inventory: &Inventory, tunnel: &'a Tunnel) -> TunnelRow<'a> {
+fn tunnel_row<'a>(view: NodeView<'a>, tunnel: &'a Tunnel) -> TunnelRow<'a> {
+    let routes = view.outer_routes.iter().filter(|route| route.tunnel == tunnel.ifindex);
+    let routes = routes.map(|route| RouteRow {
+        destination: route.destination,
+        gateway: route.gateway,
+        interface: route.interface.as_deref(),
+        mtu: route.mtu,
+        peers: route.peers,
+    });
     let row = |underlay: &'a Underlay| UnderlayRow {
         name: &underlay.name,
         ifindex: underlay.ifindex,
@@ -145,7 +165,8 @@ fn tunnel_row<'a>(inventory: &Inventory, tunnel: &'a Tunnel) -> TunnelRow<'a> {
         public_key: tunnel.public_key.map(|key| key.to_string()),
         addresses: &tunnel.addresses,
         up: tunnel.up,
-        peers: peers_of(inventory, tunnel),
+        peers: peers_of(view.inventory, tunnel),
+        outer_routes: routes.collect(),
     }
 }
 
@@ -161,7 +182,7 @@ pub fn table(view: NodeView<'_>) -> String {
     let inventory = view.inventory;
     indented(&mut out, 0, &facts(view));
     out.push('\n');
-    actual(&mut out, inventory);
+    actual(&mut out, view);
     for note in odd(inventory).iter().chain(&inventory.notes) {
         wrapped(&mut out, "! ", &text::escape(note));
     }
@@ -218,7 +239,8 @@ fn known_by(source: PodCidrSource) -> &'static str {
 }
 
 /// What carries pods' packets, and by what.
-fn actual(out: &mut String, inventory: &Inventory) {
+fn actual(out: &mut String, view: NodeView<'_>) {
+    let inventory = view.inventory;
     let heading = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     if inventory.data_planes.is_empty() {
         out.push_str("No data plane leads to other nodes' pods.\n");
@@ -263,6 +285,25 @@ fn actual(out: &mut String, inventory: &Inventory) {
     if rows.len() > 1 {
         aligned(out, &rows);
     }
+    let mut rows = vec![heading(&["OUTER PACKETS OF", "TAKE ROUTE", "VIA", "PEERS"])];
+    rows.extend(view.outer_routes.iter().map(|route| outer_route(inventory, route)));
+    if rows.len() > 1 {
+        out.push('\n');
+        aligned(out, &rows);
+    }
+}
+
+fn outer_route(inventory: &Inventory, route: &OuterRoute) -> Vec<String> {
+    let tunnel = tunnels(inventory).find(|tunnel| tunnel.ifindex == route.tunnel);
+    let interface = route.interface.as_deref().map(text::escape);
+    let via: Vec<String> =
+        route.gateway.map(|gateway| gateway.to_string()).into_iter().chain(interface).collect();
+    vec![
+        tunnel.map_or_else(|| "-".to_owned(), |tunnel| text::escape(&tunnel.name)),
+        route.destination.map_or_else(|| "none".to_owned(), |destination| destination.to_string()),
+        if via.is_empty() { "-".to_owned() } else { via.join(" ") },
+        route.peers.to_string(),
+    ]
 }
 
 /// `Canal, VXLAN (certain)`.
@@ -304,14 +345,25 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{inventory::testdata::*, report::align::WIDTH};
+    use crate::{
+        inventory::{outer_routes, testdata::*},
+        netlink::facts::Facts,
+        report::align::WIDTH,
+    };
 
-    fn view(inventory: &Inventory) -> NodeView<'_> {
-        NodeView { hostname: Some("worker-\u{1b}1"), kernel: Some("6.12.0"), inventory }
+    fn view((inventory, routes): &(Inventory, Vec<OuterRoute>)) -> NodeView<'_> {
+        let (hostname, kernel) = (Some("worker-\u{1b}1"), Some("6.12.0"));
+        NodeView { hostname, kernel, inventory, outer_routes: routes }
+    }
+
+    fn seen(facts: &Facts) -> (Inventory, Vec<OuterRoute>) {
+        let inventory = of_kernel(facts);
+        let routes = outer_routes(facts, &inventory);
+        (inventory, routes)
     }
 
     /// Half-way from VXLAN to WireGuard, both families, a hole, a hostile name.
-    fn node_in_between() -> Inventory {
+    fn node_in_between() -> (Inventory, Vec<OuterRoute>) {
         let mut facts = calico_pod(flannel6(flannel4(node(), 2), 1), 20, "10.42.0.5/32");
         facts.routes.push(blackhole("10.42.0.0/24"));
         facts.links.push(wireguard(9, "flannel-wg"));
@@ -321,22 +373,22 @@ mod tests {
         facts.links.iter_mut().filter(|link| link.ifindex == FLANNEL6).for_each(|link| {
             "fl\u{202e}-v6.1".clone_into(&mut link.name);
         });
-        of_kernel(&facts)
+        seen(&facts)
     }
 
     #[test]
     fn tables_of_nodes() {
-        let plain = of_kernel(&calico_pod(flannel4(node(), 2), 20, "10.42.0.5/32"));
-        let nothing = of_kernel(&node());
+        let plain = seen(&calico_pod(flannel4(node(), 2), 20, "10.42.0.5/32"));
+        let nothing = seen(&node());
         let unknown = {
             let mut facts = node();
             facts.links.push(wireguard(9, "wg0"));
-            of_kernel(&facts)
+            seen(&facts)
         };
-        for (name, inventory) in
+        for (name, seen) in
             [("plain", plain), ("in-between", node_in_between()), ("nothing", nothing), ("unknown", unknown)]
         {
-            let text = table(view(&inventory));
+            let text = table(view(&seen));
             insta::assert_snapshot!(format!("node-{name}"), text);
             for line in text.lines() {
                 assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");

@@ -1,6 +1,6 @@
 //! The lab that a benchmark runs in, visible to this process and its children only.
 
-use std::{path::Path, process::Child, thread, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, process::Child, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use overlay_probe::{
@@ -8,7 +8,12 @@ use overlay_probe::{
     netns,
 };
 
-use crate::command;
+use crate::{command, ui};
+
+/// Of a node that has much to tell.
+pub(super) const PODS: u16 = 250;
+/// Remote nodes of it, beside the lab's own.
+pub(super) const PEERS: u32 = 1000;
 
 /// Gives the process a /run of its own, so that the kernel removes every namespace with it.
 pub(super) fn own_mounts() -> Result<()> {
@@ -34,6 +39,14 @@ impl World {
         Ok(Self { lab: lab::up(&options, &mut |_| {})? })
     }
 
+    /// Two nodes of which the first has much to tell.
+    pub(super) fn busy() -> Result<Self> {
+        ui::note(&format!("building a node with {PODS} pods and {PEERS} peers"));
+        let world = Self::up(2, PODS)?;
+        add_peers(&world.node(1))?;
+        Ok(world)
+    }
+
     /// Name of a node's namespace, from 1.
     pub(super) fn node(&self, node: u16) -> String {
         self.lab.options.node(node)
@@ -50,6 +63,32 @@ impl Drop for World {
 /// Runs a command of words inside a namespace.
 pub(super) fn inside(netns: &str, words: &str) -> Result<String> {
     command::capture(command::program("ip").args(["netns", "exec", netns]).args(words.split(' ')))
+}
+
+/// Peers as flannel makes them: a route, a neighbour and an FDB entry each.
+fn add_peers(node: &str) -> Result<()> {
+    let mut ip = String::new();
+    let mut bridge = String::new();
+    for peer in 0..PEERS {
+        let (high, low) = (peer / 250, peer % 250);
+        let mac = format!("02:aa:00:00:{high:02x}:{low:02x}");
+        // Writing to a String cannot fail.
+        let _ = writeln!(ip, "neigh add 10.{}.{low}.0 lladdr {mac} dev flannel.1 nud permanent", 60 + high);
+        let _ =
+            writeln!(ip, "route add 10.{0}.{low}.0/24 via 10.{0}.{low}.0 dev flannel.1 onlink", 60 + high);
+        let _ = writeln!(bridge, "fdb add {mac} dev flannel.1 dst 172.30.{high}.{}", low + 1);
+    }
+    let directory = tempfile::tempdir()?;
+    for (program, batch) in [("ip", ip), ("bridge", bridge)] {
+        let file = directory.path().join(program);
+        fs::write(&file, batch)?;
+        inside(node, &format!("{program} -batch {}", file.display()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// A child that is killed when dropped.

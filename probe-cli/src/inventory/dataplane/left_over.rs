@@ -10,12 +10,18 @@ use super::{
 /// Marks the devices.
 pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
     bypasses(ground, found);
-    let carriers: Vec<(u32, String, Vec<u8>)> = found
+    let carriers: Vec<Carrier> = found
         .iter()
         .filter(|judged| carries(judged))
-        .map(|judged| (judged.device.ifindex, judged.device.name.clone(), judged.device.families.clone()))
+        .map(|judged| Carrier {
+            ifindex: judged.device.ifindex,
+            name: judged.device.name.clone(),
+            families: judged.device.families.clone(),
+            directly: (judged.encapsulation == Encapsulation::None).then_some(judged.system),
+        })
         .collect();
-    for judged in found.iter_mut().filter(|judged| is_idle(judged)) {
+    for judged in found.iter_mut().filter(|judged| is_idle(ground, judged)) {
+        let system = judged.system;
         let device = &mut judged.device;
         // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
         let outer = |ifindex| {
@@ -23,14 +29,35 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
             tunnels.find(|tunnel| tunnel.ifindex == ifindex).and_then(|tunnel| tunnel.outer_family)
         };
         let family = device.families.first().copied().or_else(|| outer(device.ifindex));
-        let by_other = carriers.iter().find(|(ifindex, _, families)| {
-            *ifindex != device.ifindex
-                && family.is_none_or(|family| families.is_empty() || families.contains(&family))
+        let by_other = carriers.iter().find(|carrier| {
+            carrier.ifindex != device.ifindex
+                // With direct routing all nodes may be reached without the tunnel, which waits for others.
+                && !carrier.directly.is_some_and(|direct| are_kin(direct, system))
+                && family.is_none_or(|family| carrier.families.is_empty() || carrier.families.contains(&family))
         });
-        if let Some((_, name, _)) = by_other {
-            device.left_over = Some(LeftOver::Idle { carried_by: name.clone() });
+        if let Some(carrier) = by_other {
+            device.left_over = Some(LeftOver::Idle { carried_by: carrier.name.clone() });
         }
     }
+}
+
+/// A device that leads to other nodes' pods.
+struct Carrier {
+    ifindex: u32,
+    name: String,
+    families: Vec<u8>,
+    /// Who made it, when it wraps nothing.
+    directly: Option<System>,
+}
+
+/// Of one agent, whatever its pods tell.
+fn are_kin(a: System, b: System) -> bool {
+    let agent = |system| match system {
+        System::Canal | System::Rke2Flannel | System::Flannel => System::Flannel,
+        System::Calico | System::CalicoEbpf => System::Calico,
+        other => other,
+    };
+    agent(a) == agent(b)
 }
 
 /// It leads to other nodes' pods, as far as the kernel's tables tell.
@@ -43,13 +70,17 @@ fn carries(judged: &Judged) -> bool {
 }
 
 /// It leads nowhere: no peer, and no route, which WireGuard has even without peers.
-fn is_idle(judged: &Judged) -> bool {
+fn is_idle(ground: &Ground<'_>, judged: &Judged) -> bool {
     let device = &judged.device;
-    let no_peer = device.peers.is_none_or(|peers| peers == 0);
+    // Somebody's own tunnel may know its destinations in ways that are not known here.
+    let is_known = judged.system != System::Unknown;
+    let floods = ground.inventory.tunnels.iter().any(|t| t.ifindex == device.ifindex && t.flood > 0);
     match judged.encapsulation {
         Encapsulation::None => false,
         Encapsulation::Wireguard => device.peers == Some(0),
-        _ => no_peer && device.routes == 0 && !is_certain_cilium(judged),
+        Encapsulation::Vxlan if !is_known => device.peers == Some(0) && device.routes == 0 && !floods,
+        _ if !is_known => false,
+        _ => device.peers.is_none_or(|peers| peers == 0) && device.routes == 0 && !is_certain_cilium(judged),
     }
 }
 

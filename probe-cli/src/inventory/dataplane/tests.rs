@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    inventory::testdata::*,
+    inventory::{Mac, testdata::*},
     netlink::facts::{
         Facts, FwMark, GeneveFact, IpTunnelFact, LinkData, LinkFact, PolicyTableFact, RouteFact, RuleFact,
         VxlanFact,
@@ -341,6 +341,27 @@ fn what_leads_nowhere_beside_another_is_left_over() {
             "  flannel.1 [] 0 peers 0 routes, left over beside vxlan.calico",
         ]
     );
+    // With direct routing all nodes may be neighbours, and the tunnel waits for others.
+    let mut facts = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
+    facts.routes.push(route("10.42.2.0/24", Some("192.0.2.2"), ETH0));
+    assert_eq!(
+        planes(&facts),
+        [
+            "Canal: VXLAN, certain",
+            "  flannel.1 [] 0 peers 0 routes",
+            "Canal: no encapsulation, likely",
+            "  eth0 [4] 1 peers 1 routes",
+        ]
+    );
+    // Of somebody's own tunnel nobody knows where it leads.
+    let mut facts = calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32");
+    let data = VxlanFact { port: 4789, collect_metadata: true, ..VxlanFact::default() };
+    facts.links.push(vxlan(30, "vxlan_sys_4789", data));
+    let data = VxlanFact { vni: 9, port: 4790, group: Some(ip("239.1.1.1")), ..VxlanFact::default() };
+    facts.links.push(vxlan(31, "vm0", data));
+    facts.fdb.push(fdb(31, Mac::default(), "239.1.1.1"));
+    let shown = planes(&facts).join("\n");
+    assert!(shown.contains("vm0") && !shown.contains("left over"), "{shown}");
     // Another family is another matter.
     let facts = flannel6(calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32"), 0);
     assert_eq!(

@@ -1,0 +1,111 @@
+//! CPU and memory of `show node` on a node with 250 pods and 1,000 peers, beside `ip` and `bridge` that dump the same tables.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use super::{
+    Row,
+    spread::Spread,
+    world::{PEERS, PODS, World, mebibytes},
+};
+use crate::{command, ui};
+
+/// What prints the tables that `show node` reads.
+const DUMPS: [(&str, &str); 6] = [
+    ("ip", "-j -d link show"),
+    ("ip", "-j addr show"),
+    ("ip", "-4 -j route show"),
+    ("ip", "-6 -j route show"),
+    ("ip", "-j neigh show dev flannel.1"),
+    ("bridge", "-j fdb show dev flannel.1"),
+];
+
+/// What a program took.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    cpu: Duration,
+    /// The most resident memory that it had, in bytes.
+    memory: u64,
+}
+
+pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
+    let world = World::busy()?;
+    let node = world.node(1);
+    check(binary, &node)?;
+    ui::note(&format!("showing it {rounds} times"));
+    let ours = || {
+        let mut show = command::program(binary);
+        show.args(["--netns", &node, "show", "node", "--format", "json"]);
+        cost(show)
+    };
+    let (mut cpu, mut memory, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    // Once before, to warm up; it is not counted.
+    for round in 0..=rounds {
+        // Forward and back, so that a machine that slows down slows both alike.
+        let (a, b, c, d) = (ours()?, dumps(&node)?, dumps(&node)?, ours()?);
+        if round > 0 {
+            cpu.extend([a, d].map(|cost| cost.cpu.as_secs_f64() * 1000.0));
+            memory.extend([a, d].map(|cost| mebibytes(cost.memory)));
+            ratios.push((a.cpu + d.cpu).as_secs_f64() / (b + c).as_secs_f64());
+        }
+    }
+    let row = |what: &str, values: Vec<f64>, unit, target| -> Result<Row> {
+        let found = Spread::of(values).context("no round")?;
+        Ok(Row { what: format!("show node: {what}"), found, unit, target })
+    };
+    Ok(vec![
+        row("CPU", cpu, "ms", "at most 300")?,
+        row("memory", memory, "MiB", "at most 57 (60 MB)")?,
+        row("CPU beside ip and bridge", ratios, "times", "")?,
+    ])
+}
+
+fn dumps(node: &str) -> Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for (name, words) in DUMPS {
+        let mut dump = command::program(name);
+        dump.args(["-n", node]).args(words.split(' '));
+        sum += cost(dump)?.cpu;
+    }
+    Ok(sum)
+}
+
+/// Runs a program to its end; what it prints goes nowhere.
+fn cost(mut command: Command) -> Result<Cost> {
+    let name = format!("{command:?}");
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().with_context(|| name.clone())?;
+    let pid = libc::pid_t::try_from(child.id())?;
+    let mut status = 0;
+    // SAFETY: all zero is a value of this struct of integers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to variables of ours that outlive the call, and the child has not been waited for.
+    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
+    if waited != pid || status != 0 {
+        bail!("{name} failed: status {status}");
+    }
+    let time = |time: libc::timeval| -> Result<Duration> {
+        Ok(Duration::new(u64::try_from(time.tv_sec)?, u32::try_from(time.tv_usec)? * 1000))
+    };
+    Ok(Cost {
+        cpu: time(usage.ru_utime)? + time(usage.ru_stime)?,
+        memory: u64::try_from(usage.ru_maxrss)? * 1024,
+    })
+}
+
+/// What is measured is what was promised.
+fn check(binary: &Path, node: &str) -> Result<()> {
+    let text = command::capture(
+        command::program(binary).args(["--netns", node, "show", "node", "--format", "json"]),
+    )?;
+    let value: Value = serde_json::from_str(&text)?;
+    let count = |name: &str| value["actual"][name].as_u64().unwrap_or(0);
+    anyhow::ensure!(count("pods") >= u64::from(PODS), "only {} pods", count("pods"));
+    anyhow::ensure!(count("peers") > u64::from(PEERS), "only {} peers", count("peers"));
+    Ok(())
+}
