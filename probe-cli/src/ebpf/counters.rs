@@ -11,7 +11,7 @@ use crate::sample::{Both, Counts, Kinds, OuterCounts, OuterPart};
 
 /// All counter maps.
 pub(super) struct CounterMaps {
-    tunnels: PerCpu<TunnelCounters>,
+    tunnels: TunnelCounts,
     peers: PerCpu<Counters>,
     pods: PerCpu<Counters>,
     outer: PerCpu<OuterCounters>,
@@ -22,7 +22,7 @@ pub(super) struct CounterMaps {
 impl CounterMaps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, EbpfError> {
         Ok(Self {
-            tunnels: take(ebpf, "TUNNEL_COUNTS")?,
+            tunnels: TunnelCounts::take(ebpf)?,
             peers: take(ebpf, "PEER_COUNTS")?,
             pods: take(ebpf, "POD_COUNTS")?,
             outer: take(ebpf, "OUTER_COUNTS")?,
@@ -32,9 +32,7 @@ impl CounterMaps {
     }
 
     pub(super) fn tunnel(&mut self, slot: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
-        let tx = self.tunnels.sum(slot * 2 + TX, add_tunnel)?;
-        let rx = self.tunnels.sum(slot * 2 + RX, add_tunnel)?;
-        Ok((Both { tx: counts(&tx.all), rx: counts(&rx.all) }, Both { tx: kinds(&tx), rx: kinds(&rx) }))
+        self.tunnels.read(slot)
     }
 
     pub(super) fn peer(&mut self, slot: u32) -> Result<Both<Counts>, EbpfError> {
@@ -63,8 +61,8 @@ impl CounterMaps {
 
     /// Makes the slot a new tunnel's: its totals, its "other" peers.
     pub(super) fn clear_tunnel(&mut self, slot: u32) -> Result<(), EbpfError> {
+        self.tunnels.clear(slot)?;
         for index in [slot * 2 + TX, slot * 2 + RX] {
-            self.tunnels.clear(index)?;
             self.outer.clear(index)?;
         }
         self.clear_peer(slot)
@@ -81,6 +79,26 @@ impl CounterMaps {
     pub(super) fn clear_pod(&mut self, slot: u32) -> Result<(), EbpfError> {
         self.pods.clear(slot * 2 + TX)?;
         self.pods.clear(slot * 2 + RX)
+    }
+}
+
+/// What the programs on tunnel devices counted for each of them.
+pub(super) struct TunnelCounts(PerCpu<TunnelCounters>);
+
+impl TunnelCounts {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, EbpfError> {
+        take(ebpf, "TUNNEL_COUNTS").map(Self)
+    }
+
+    pub(super) fn read(&mut self, slot: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
+        let tx = self.0.sum(slot * 2 + TX, add_tunnel)?;
+        let rx = self.0.sum(slot * 2 + RX, add_tunnel)?;
+        Ok((Both { tx: counts(&tx.all), rx: counts(&rx.all) }, Both { tx: kinds(&tx), rx: kinds(&rx) }))
+    }
+
+    pub(super) fn clear(&mut self, slot: u32) -> Result<(), EbpfError> {
+        self.0.clear(slot * 2 + TX)?;
+        self.0.clear(slot * 2 + RX)
     }
 }
 

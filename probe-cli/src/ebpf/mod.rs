@@ -16,9 +16,13 @@ mod probe;
 mod slots;
 mod stats;
 mod table;
+mod tcx;
 pub mod test_run;
+mod vf;
+mod vf_room;
 
 pub use attach::{AttachMode, Hook, LinkPlace};
 pub use error::EbpfError;
 pub use object::{Limits, OBJECT, verified_instructions};
 pub use probe::{Probe, ProbeOptions};
+pub use vf::{VfCounters, VfPlace};

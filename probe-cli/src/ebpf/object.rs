@@ -39,27 +39,36 @@ impl Default for Limits {
 
 /// Creates the maps and loads the programs.
 pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
-    let mut loader = EbpfLoader::new();
-    // No struct layout of the kernel is used, so its BTF is not needed: parsing it would cost megabytes.
-    loader.btf(None);
     let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
-    let entries = table::size(limits::table_keys(pods, peers));
-    let mask = entries - 1;
-    for (map, entries) in [
-        ("LOOKUP", entries),
-        ("ALLOWED_IPS", limits::allowed_ips(peers)),
-        ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
-        ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
-        ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
-    ] {
-        loader.map_max_entries(map, entries);
-    }
-    loader.override_global("LOOKUP_MASK", &mask, true);
-    let mut ebpf = loader.load(object).map_err(|source| EbpfError::Load { source: Box::new(source) })?;
+    let mut ebpf = create(
+        object,
+        &[
+            ("LOOKUP", table::size(limits::table_keys(pods, peers))),
+            ("ALLOWED_IPS", limits::allowed_ips(peers)),
+            ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
+            ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+            ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+        ],
+    )?;
     for name in PROGRAMS {
         load_program(&mut ebpf, name)?;
     }
     Ok(ebpf)
+}
+
+/// Creates the maps, with these numbers of entries where they are not as the object has them. Loads no program.
+pub(super) fn create(object: &[u8], entries: &[(&'static str, u32)]) -> Result<Ebpf, EbpfError> {
+    let mut loader = EbpfLoader::new();
+    // No struct layout of the kernel is used, so its BTF is not needed: parsing it would cost megabytes.
+    loader.btf(None);
+    for (map, entries) in entries {
+        loader.map_max_entries(map, *entries);
+    }
+    let mask = entries.iter().find(|(map, _)| *map == "LOOKUP").map(|(_, entries)| entries.saturating_sub(1));
+    if let Some(mask) = &mask {
+        loader.override_global("LOOKUP_MASK", mask, true);
+    }
+    loader.load(object).map_err(|source| EbpfError::Load { source: Box::new(source) })
 }
 
 /// Has the kernel verify and compile one program.

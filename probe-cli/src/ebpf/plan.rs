@@ -183,15 +183,17 @@ fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32, is_complete: bool
     }
 }
 
-/// Puts an interface where the programs look for it: at its index modulo the table's size, or a few places on.
-fn place(table: &mut BTreeMap<u32, IfaceConfig>, config: IfaceConfig) {
+/// Puts an interface where the programs look for it: at its index modulo the table's size, or a few places on. Gives the
+/// place; none when others have all of these.
+pub(super) fn place(table: &mut BTreeMap<u32, IfaceConfig>, config: IfaceConfig) -> Option<u32> {
     for probe in 0..IFACE_PROBES {
         let index = config.ifindex.wrapping_add(probe) & (IFACES - 1);
         let entry = table.entry(index).or_insert(config);
         if entry.ifindex == config.ifindex {
-            return;
+            return Some(index);
         }
     }
+    None
 }
 
 /// Which programs belong on which interface, with the interface's name.

@@ -236,7 +236,7 @@ impl Probe {
     fn observer(&mut self) -> Result<Observer, EbpfError> {
         let losses = self.counters.losses()?;
         Ok(Observer {
-            programs: stats::costs(&mut self.ebpf)?,
+            programs: stats::costs(&mut self.ebpf, &object::PROGRAMS)?,
             map_bytes: self.map_bytes,
             events_ring_full: losses.ring_full,
             events_rate_limited: losses.rate_limited,

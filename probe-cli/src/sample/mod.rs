@@ -28,6 +28,8 @@ pub struct Sample {
     pub vfs: Vec<VirtualFunction>,
     /// When the PFs' drivers were asked what they counted, which is not for every sample.
     pub vf_drivers: VfDriverTimes,
+    /// By PCI address: what our programs counted on the interfaces of those that they are on.
+    pub vf_counts: BTreeMap<String, VfSample>,
     /// What does not fit together about them, or could not be read.
     pub vf_notes: Vec<String>,
     /// By tunnel interface index: what no peer slot counts.
@@ -62,6 +64,18 @@ pub struct PodInterfaceSample {
     pub ifindex: u32,
     /// What it counted, seen from the pod.
     pub counters: LinkCounters,
+}
+
+/// What our programs counted on the interface of one VF. "Outer" bytes are those of the Ethernet frames, without the
+/// checksum behind them and without what the NIC pads a short frame with; the budget is the interface's MTU.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfSample {
+    /// When counting began, on the monotonic clock: counts of another beginning are other counts.
+    pub since: Duration,
+    /// Totals.
+    pub counts: Both<Counts>,
+    /// The same packets by kind and size.
+    pub kinds: Both<Kinds>,
 }
 
 /// A value per direction; transmit is what leaves the node through the tunnel.
