@@ -166,6 +166,9 @@ fn totals(value: &Value) -> Vec<u64> {
             totals.push(tunnel[direction]["underlay"]["packets"].as_u64().unwrap_or(0));
         }
     }
+    for vf in value["vfs"].as_array().unwrap() {
+        totals.extend(["tx", "rx"].map(|direction| vf["wire"][direction]["packets"].as_u64().unwrap_or(0)));
+    }
     totals
 }
 

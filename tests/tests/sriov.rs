@@ -11,8 +11,12 @@ use nix::{
 use overlay_probe::{lab::send, netns};
 use probe_tests::{
     hostroot::HostRoot,
+    judge::{Carried, Tcpdump},
+    kernel::{Held, filters, has_clsact},
     lab::TestNetns,
-    needs, ns, sh,
+    needs,
+    needs::{Feature, ways},
+    ns, sh,
     terminal::Terminal,
     tool::{Watch, binary, run},
     wait_for,
@@ -70,6 +74,30 @@ impl Nic {
         to.ip(&format!("addr add {address} dev net1 nodad\nlink set net1 up"));
         wait_for("the VF's link", || ns(to.name(), "ip link show net1").contains("LOWER_UP").then_some(()));
     }
+
+    /// Gives both VFs to pods as 192.0.2.1 and .2, with nothing on the wire but what is sent.
+    fn give_both(&self, name: &str) -> [TestNetns; 2] {
+        let pods = [0, 1].map(|pod| TestNetns::new(&format!("{name}{pod}")));
+        for (pod, index) in pods.iter().zip(0..) {
+            ns(pod.name(), "sysctl -q -w net.ipv6.conf.default.disable_ipv6=1");
+            self.give(index, pod, &format!("192.0.2.{}/24", index + 1));
+        }
+        for (pod, other) in [(0, 1), (1, 0)] {
+            let mac = mac(pods[other].name(), "net1");
+            pods[pod].ip(&format!("neigh add 192.0.2.{} lladdr {mac} dev net1 nud permanent", other + 1));
+        }
+        pods
+    }
+}
+
+fn mac(netns: &str, interface: &str) -> String {
+    let text = ns(netns, &format!("ip -j link show dev {interface}"));
+    serde_json::from_str::<Value>(&text).unwrap()[0]["address"].as_str().unwrap().to_owned()
+}
+
+/// Who counts a VF that has an interface, on this kernel.
+fn counter() -> &'static str {
+    if Feature::Tcx.missing().is_none() { "ebpf" } else { "interface" }
 }
 
 impl Drop for Nic {
@@ -329,9 +357,8 @@ fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
     nic.give(0, &pod, "192.0.2.1/24");
     let watch = Watch::start("/proc/self/ns/net");
     watch.until("the VF in the pod", |value| {
-        (vf(value, 0)["interface"]["netns"] == pod.name()
-            && vf(value, 0)["traffic"]["counted_by"] == "interface")
-            .then_some(())
+        let vf = vf(value, 0);
+        (vf["interface"]["netns"] == pod.name() && vf["traffic"]["counted_by"] == counter()).then_some(())
     });
     let pid = Pid::from_raw(i32::try_from(watch.pid()).unwrap());
     // Between two looks into the namespace, which take a thread and a file of the namespace each.
@@ -355,4 +382,162 @@ fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
         let interface = &vf(value, 0)["interface"];
         (interface["name"].is_string() && interface["netns"].is_null()).then_some(())
     });
+}
+
+/// Both VFs counted by whom this kernel has.
+fn counted(watch: &Watch, pods: &[TestNetns; 2]) -> Value {
+    watch.until("both VFs to be counted", |value| {
+        let is_counted = |index: usize| {
+            let vf = vf(value, index);
+            vf["interface"]["netns"] == pods[index].name() && vf["traffic"]["counted_by"] == counter()
+        };
+        ([0, 1].into_iter().all(is_counted) && !vf(value, 0)["tx"].is_null()).then(|| value.clone())
+    })
+}
+
+/// IPv4 packets of a VF on the wire since `before`, with their bytes; there may be no others.
+fn carried(now: &Value, before: &Value, index: usize, direction: &str) -> Carried {
+    const ETHERNET: u64 = 14;
+    let number = |value: &Value, field: &str| vf(value, index)["wire"][direction][field].as_u64().unwrap();
+    let since = |field: &str| number(now, field) - number(before, field);
+    assert_eq!((since("packets"), since("oversize")), (since("ipv4"), 0), "{now}");
+    Carried { packets: since("packets"), bytes: since("bytes") - ETHERNET * since("packets") }
+}
+
+#[test]
+fn packets_of_the_wire_between_pods() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pods = nic.give_both("wire");
+    let watch = Watch::start("/proc/self/ns/net");
+    let value = counted(&watch, &pods);
+    if Feature::Tcx.missing().is_some() {
+        assert!(vf(&value, 0)["wire"].is_null() && vf(&value, 1)["wire"].is_null());
+        return;
+    }
+    let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
+    let to: IpAddr = "192.0.2.2".parse().unwrap();
+    let traffic: [(&str, &dyn Fn() -> usize); 3] = [
+        ("tcp", &|| send::send_tcp(&a, &b, to, 300_000).unwrap()),
+        ("udp", &|| send::send_udp(&a, &b, to, 50, 700).unwrap()),
+        ("udp", &|| send::send_udp_gso(&a, &b, to, 4, 7 * 1200 + 100, 1200).unwrap()),
+    ];
+    for offloads in ["off", "on"] {
+        for feature in ["tso", "gso"] {
+            ns(pods[0].name(), &format!("ethtool -K net1 {feature} {offloads}"));
+        }
+        for (kind, send) in traffic {
+            // What leaves in one buffer arrives packet by packet, each for tcpdump to see.
+            ns(pods[1].name(), "ethtool -K net1 gro off");
+            // A VF's ring may overflow, as on any NIC: then fewer arrive than left.
+            wait_for("an exchange that loses nothing", || {
+                let before = watch.settled();
+                let judge = Tcpdump::start(pods[1].name(), "net1", "in", "ip");
+                send();
+                let now = watch.settled();
+                let arrived = judge.stop();
+                assert_eq!(carried(&now, &before, 1, "rx"), arrived, "{kind}");
+                (carried(&now, &before, 0, "tx") == arrived).then_some(())
+            });
+            // Merged before anybody sees them, they are still as many.
+            ns(pods[1].name(), "ethtool -K net1 gro on");
+            wait_for("an exchange that loses nothing", || {
+                let before = watch.settled();
+                send();
+                let now = watch.settled();
+                let [left, arrived] = [(0, "tx"), (1, "rx")].map(|(vf, way)| carried(&now, &before, vf, way));
+                (left == arrived && left.packets > 0).then_some(())
+            });
+        }
+    }
+    let value = watch.settled();
+    let rx = &vf(&value, 1)["wire"]["rx"];
+    let sizes = vf(&value, 1)["wire"]["sizes"].as_array().unwrap();
+    let by_size: u64 = sizes.iter().map(|size| size["rx"].as_u64().unwrap()).sum();
+    assert_eq!(rx["packets"], by_size);
+    assert!(rx["skbs"].as_u64() < rx["packets"].as_u64() && rx["tcp"].as_u64() > Some(200), "{rx}");
+    let names: Vec<&str> =
+        value["self"]["programs"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"ovp_tunnel_rx (VFs)"), "{names:?}");
+}
+
+#[test]
+fn packets_of_the_wire_between_the_pf_and_a_pod() {
+    needs!(Sriov);
+    needs!(Tcx);
+    let nic = Nic::up();
+    let pods = nic.give_both("pf");
+    let pf = nic.pf();
+    sh("ip", &["addr", "add", "192.0.2.9/24", "dev", &pf]);
+    let node = netns::open("/proc/self/ns/net").unwrap();
+    let watch = Watch::start("/proc/self/ns/net");
+    counted(&watch, &pods);
+    let pod = netns::open(pods[0].name()).unwrap();
+    for (from, to, address, direction, way) in
+        [(&node, &pod, "192.0.2.1", "in", "rx"), (&pod, &node, "192.0.2.9", "out", "tx")]
+    {
+        let address: IpAddr = address.parse().unwrap();
+        // Neighbours find each other.
+        wait_for("the first to arrive", || {
+            (send::send_udp(from, to, address, 1, 700).unwrap() > 0).then_some(())
+        });
+        let before = watch.settled();
+        let judge = Tcpdump::start(pods[0].name(), "net1", direction, "udp");
+        send::send_udp(from, to, address, 50, 700).unwrap();
+        let now = watch.settled();
+        let number = |value: &Value| vf(value, 0)["wire"][way]["udp"].as_u64().unwrap();
+        let judged = judge.stop();
+        assert!(judged.packets > 0);
+        assert_eq!(number(&now) - number(&before), judged.packets, "{way}");
+    }
+}
+
+#[test]
+fn a_vf_that_moves_between_pods_is_counted_anew() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pods = nic.give_both("moves");
+    let watch = Watch::start("/proc/self/ns/net");
+    counted(&watch, &pods);
+    let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
+    send::send_udp(&a, &b, "192.0.2.2".parse().unwrap(), 100, 700).unwrap();
+    let third = TestNetns::new("third");
+    ns(third.name(), "sysctl -q -w net.ipv6.conf.default.disable_ipv6=1");
+    pods[0].ip(&format!("link set net1 netns {}", third.name()));
+    third.ip("addr add 192.0.2.1/24 dev net1\nlink set net1 up");
+    let value = watch.until("the VF to be counted in the other pod", |value| {
+        let vf = vf(value, 0);
+        let there = vf["interface"]["netns"] == third.name() && vf["traffic"]["counted_by"] == counter();
+        (there && !vf["tx"].is_null()).then(|| value.clone())
+    });
+    if counter() == "ebpf" {
+        assert!(vf(&value, 0)["wire"]["tx"]["udp"].as_u64().unwrap() < 100, "{value}");
+    }
+    let from = netns::open(third.name()).unwrap();
+    watch.until("traffic of the other pod", |value| {
+        send::send_udp(&from, &b, "192.0.2.2".parse().unwrap(), 20, 700).unwrap();
+        (vf(value, 0)["tx"]["packets_per_s"].as_f64()? > 0.0).then_some(())
+    });
+}
+
+#[test]
+fn a_killed_probe_leaves_nothing_on_vfs() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pods = nic.give_both("killed");
+    for attach in ways() {
+        let watch = Watch::start_with("/proc/self/ns/net", &["--attach", attach]);
+        let expected = if attach == "tcx" { "ebpf" } else { "interface" };
+        watch.until("both VFs to be counted", |value| {
+            let is_counted = |index: usize| vf(value, index)["traffic"]["counted_by"] == expected;
+            [0, 1].into_iter().all(is_counted).then_some(())
+        });
+        let held = Held::by(watch.pid());
+        assert_eq!(held.links.len(), if attach == "tcx" { 4 } else { 0 }, "{held:?}");
+        for pod in &pods {
+            assert!(!has_clsact(pod.name(), "net1") && filters(pod.name(), "net1").is_empty());
+        }
+        assert_eq!(watch.end(Signal::SIGKILL), None);
+        wait_for("programs and links to go", || (held.left() == Held::default()).then_some(()));
+    }
 }

@@ -8,6 +8,7 @@ mod pods;
 mod refresh;
 mod run;
 mod survey;
+mod vf_counting;
 mod vfs;
 
 pub use error::EngineError;

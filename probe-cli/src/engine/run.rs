@@ -9,7 +9,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{error::EngineError, inventory::InventorySource, refresh::Refresh, vfs::VfSource};
+use super::{
+    error::EngineError,
+    inventory::InventorySource,
+    refresh::Refresh,
+    vfs::{VfReading, VfSource},
+};
 use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     inventory::Inventory,
@@ -73,11 +78,12 @@ impl Engine {
         let mut source = InventorySource::open(&options.host_root, options.insists_on_files)?;
         let inventory = source.read().await?;
         let mut vfs = Box::new(VfSource::new(&options.host_root));
-        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic()).0.is_empty() {
+        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic()).vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
         let errors = probe.follow(&inventory)?;
+        vfs.count(probe.mode());
         let mut engine = Self {
             source,
             vfs,
@@ -262,8 +268,12 @@ impl Engine {
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
-        (sample.vfs, sample.vf_notes) = self.vfs.read(sample.monotonic);
+        let VfReading { vfs, counts, notes } = self.vfs.read(sample.monotonic);
+        (sample.vfs, sample.vf_counts, sample.vf_notes) = (vfs, counts, notes);
         sample.vf_drivers = self.vfs.drivers();
+        let (programs, map_bytes) = self.vfs.cost()?;
+        sample.observer.programs.extend(programs);
+        sample.observer.map_bytes += map_bytes;
         sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
         sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
         Ok(sample)

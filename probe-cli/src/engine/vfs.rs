@@ -8,19 +8,24 @@ use std::{
     time::Duration,
 };
 
+use super::vf_counting::{self, VfCounting};
 use crate::{
+    ebpf::{AttachMode, EbpfError},
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
     pods::{self, Follower, facts::PodFacts},
     privilege,
-    sample::VfDriverTimes,
+    sample::{ProgramCost, VfDriverTimes, VfSample},
     sriov::{self, facts::PfFact},
 };
 
 /// Everything is read anew this often: a driver may have to ask its firmware, and a node may have hundreds of
 /// namespaces. Counters of interfaces are read for every sample.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// A VF that is seen to have gone is looked for this long after everything was read, or now when that is past.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Virtual functions, followed.
 pub(super) struct VfSource {
@@ -30,6 +35,19 @@ pub(super) struct VfSource {
     due: Duration,
     drivers: VfDriverTimes,
     found: Found,
+    /// Programs on them; none where there is no TCX, as with `--attach clsact`: a filter would stay behind in a pod's
+    /// namespace when we are killed.
+    counting: Option<VfCounting>,
+}
+
+/// What there is of them at one moment.
+pub(super) struct VfReading {
+    /// All of them.
+    pub(super) vfs: Vec<VirtualFunction>,
+    /// What our programs counted, by PCI address.
+    pub(super) counts: BTreeMap<String, VfSample>,
+    /// What does not fit together, or could not be read.
+    pub(super) notes: Vec<String>,
 }
 
 impl VfSource {
@@ -41,11 +59,20 @@ impl VfSource {
             due: Duration::ZERO,
             drivers: VfDriverTimes::default(),
             found: Found::default(),
+            counting: None,
         }
     }
 
-    /// The VFs at `now`, a time of the monotonic clock, and what does not fit together. Must be called inside a runtime.
-    pub(super) fn read(&mut self, now: Duration) -> (Vec<VirtualFunction>, Vec<String>) {
+    /// Has VFs counted by programs from now on, where this way to attach them leaves nothing behind.
+    pub(super) fn count(&mut self, mode: AttachMode) {
+        if mode == AttachMode::Tcx {
+            let counting = self.counting.insert(VfCounting::default());
+            privilege::with_admin(|| counting.follow(&self.found.facts));
+        }
+    }
+
+    /// The VFs at `now`, a time of the monotonic clock. Must be called inside a runtime.
+    pub(super) fn read(&mut self, now: Duration) -> VfReading {
         if now >= self.due {
             self.due = now + EVERY;
             match sriov::physical_functions(&self.root) {
@@ -59,17 +86,31 @@ impl VfSource {
                     self.found = found;
                 }
                 Err(error) => {
-                    return (Vec::new(), vec![format!("virtual functions cannot be read: {error}")]);
+                    let notes = vec![format!("virtual functions cannot be read: {error}")];
+                    return VfReading { vfs: Vec::new(), counts: BTreeMap::new(), notes };
                 }
+            }
+            if let Some(counting) = &mut self.counting {
+                privilege::with_admin(|| counting.follow(&self.found.facts));
             }
         } else {
             // Entering other namespaces needs CAP_SYS_ADMIN.
-            privilege::with_admin(|| self.found.count());
+            let is_missing = privilege::with_admin(|| {
+                self.counting.iter_mut().for_each(VfCounting::advance);
+                self.found.count()
+            });
+            if is_missing {
+                self.due = self.due.min(self.drivers.at + SOON);
+            }
             if let Some(latest) = self.pods.as_mut().and_then(Follower::latest_if_changed) {
                 self.found.facts.claims = (*latest).clone();
             }
         }
-        inventory::virtual_functions(&self.found.facts)
+        let counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
+        self.found.facts.frames = vf_counting::frames(&counts);
+        let (vfs, mut notes) = inventory::virtual_functions(&self.found.facts);
+        notes.extend(self.counting.iter().flat_map(VfCounting::notes));
+        VfReading { vfs, counts, notes }
     }
 
     /// The last answers of those who know who has VFs. Without VFs nobody is asked.
@@ -86,6 +127,11 @@ impl VfSource {
     pub(super) fn drivers(&self) -> VfDriverTimes {
         self.drivers.clone()
     }
+
+    /// What the programs on VFs cost so far, and the bytes of their maps.
+    pub(super) fn cost(&mut self) -> Result<(Vec<ProgramCost>, u64), EbpfError> {
+        self.counting.as_mut().map_or_else(|| Ok(Default::default()), VfCounting::cost)
+    }
 }
 
 /// Facts, and a socket in the node's own namespace. There is none in another: a socket keeps its namespace (`get_net` in
@@ -97,12 +143,15 @@ struct Found {
 }
 
 impl Found {
-    /// Reads the counters of the VFs' interfaces again. One that moved since has none until everything is read.
-    fn count(&mut self) {
+    /// Reads the counters of the VFs' interfaces again. One that moved since has none until everything is read; true when
+    /// there is such a one that was still there the last time.
+    fn count(&mut self) -> bool {
         let Self { facts: VfFacts { pfs, interfaces, .. }, own } = self;
         let vfs: BTreeSet<&str> = pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
         let mut there: BTreeMap<String, Vec<PciInterface>> = BTreeMap::new();
+        let mut is_missing = false;
         for interface in interfaces.iter_mut().filter(|interface| vfs.contains(interface.pci.as_str())) {
+            let before = interface.counters;
             interface.counters = match &interface.netns {
                 None => own.as_ref().and_then(|own| own.link_counters(interface.ifindex).ok().flatten()),
                 Some(name) => there
@@ -116,7 +165,9 @@ impl Found {
                     .find(|now| now.pci == interface.pci && now.ifindex == interface.ifindex)
                     .and_then(|now| now.counters),
             };
+            is_missing |= before.is_some() && interface.counters.is_none();
         }
+        is_missing
     }
 }
 
@@ -196,7 +247,7 @@ fn interfaces_of(
 }
 
 /// The interfaces of hardware in the calling thread's namespace, and a socket that stays in it.
-fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<PciInterface>), NetlinkError> {
+pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<PciInterface>), NetlinkError> {
     let source = Source::connect()?;
     let found = source.hardware()?;
     let found = found.into_iter().filter_map(|(link, counters)| {

@@ -12,6 +12,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "counted_by", rename_all = "kebab-case")]
 pub enum VfTraffic {
+    /// eBPF programs on its own interface: packets as the wire has them, bytes of whole frames. What was dropped is the
+    /// interface's own figure.
+    Ebpf(LinkCounters),
     /// Its own interface.
     Interface(LinkCounters),
     /// The PF's driver.
@@ -29,7 +32,10 @@ impl VfTraffic {
     /// The counters, where somebody counts.
     pub fn counters(self) -> Option<LinkCounters> {
         match self {
-            Self::Interface(counters) | Self::PfDriver(counters) | Self::Sysfs(counters) => Some(counters),
+            Self::Ebpf(counters)
+            | Self::Interface(counters)
+            | Self::PfDriver(counters)
+            | Self::Sysfs(counters) => Some(counters),
             Self::NotCountedByTheDriver | Self::Unknown => None,
         }
     }
@@ -37,6 +43,7 @@ impl VfTraffic {
     /// Who counted, in a few words.
     pub fn counted_by(&self) -> &'static str {
         match self {
+            Self::Ebpf(_) => "eBPF",
             Self::Interface(_) => "interface",
             Self::PfDriver(_) => "PF driver",
             Self::Sysfs(_) => "sysfs",
@@ -46,16 +53,35 @@ impl VfTraffic {
     }
 }
 
-/// The best counters of a VF: its interface's, which are read for every sample; what its PF's driver answers in `list`, if
-/// that is more than zeros; what the driver has in files.
+/// What eBPF programs on the interface of a VF counted, seen from its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameCounters {
+    /// Frames received, each segment of a GRO buffer one.
+    pub rx_packets: u64,
+    /// Frames sent, each segment of a GSO buffer one.
+    pub tx_packets: u64,
+    /// Bytes of the frames received, without the checksum behind them.
+    pub rx_bytes: u64,
+    /// Bytes of the frames sent.
+    pub tx_bytes: u64,
+}
+
+/// The best counters of a VF: what programs on its interface counted; the interface's own, which are read for every sample,
+/// too; what its PF's driver answers in `list`, if that is more than zeros; what the driver has in files.
 pub(super) fn traffic(
     interface: Option<&PciInterface>,
+    frames: Option<FrameCounters>,
     list: Option<&VfListFact>,
     told: Option<&VfInfoFact>,
     stats: Option<VfStats>,
 ) -> VfTraffic {
     if let Some(counters) = interface.and_then(|interface| interface.counters) {
-        return VfTraffic::Interface(counters);
+        return match frames {
+            Some(FrameCounters { rx_packets, tx_packets, rx_bytes, tx_bytes }) => {
+                VfTraffic::Ebpf(LinkCounters { rx_packets, tx_packets, rx_bytes, tx_bytes, ..counters })
+            }
+            None => VfTraffic::Interface(counters),
+        };
     }
     let told = told.and_then(|told| told.counters);
     // One that counts for one VF counts for all.
@@ -116,7 +142,15 @@ mod tests {
             (None, None, None, VfTraffic::Unknown),
         ] {
             let told = list.and_then(|list| list.vfs.iter().find(|vf| vf.index == 0));
-            assert_eq!(traffic(interface, list, told, stats), expected, "{list:?} {stats:?}");
+            assert_eq!(traffic(interface, None, list, told, stats), expected, "{list:?} {stats:?}");
         }
+        let frames = FrameCounters { rx_packets: 7, tx_packets: 8, rx_bytes: 9, tx_bytes: 10 };
+        let dropped = LinkCounters { rx_dropped: 11, tx_dropped: 12, ..counters(1) };
+        let interface = PciInterface { counters: Some(dropped), ..interface };
+        let by_ebpf = LinkCounters { rx_packets: 7, tx_packets: 8, rx_bytes: 9, tx_bytes: 10, ..dropped };
+        let found = |interface| traffic(interface, Some(frames), Some(&counting), None, files);
+        assert_eq!(found(Some(&interface)), VfTraffic::Ebpf(by_ebpf));
+        // It went elsewhere since everything was read.
+        assert_eq!(found(Some(&silent)), VfTraffic::Sysfs(counters(3)));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use self::pods::{Claims, netns_name};
 use super::{
     notes::shown,
-    vf_traffic::{VfTraffic, traffic},
+    vf_traffic::{FrameCounters, VfTraffic, traffic},
 };
 use crate::{
     mac::Mac,
@@ -28,6 +28,8 @@ pub struct VfFacts {
     pub lists: BTreeMap<String, VfListFact>,
     /// Interfaces of PCI functions, in every namespace that could be read.
     pub interfaces: Vec<PciInterface>,
+    /// What eBPF programs counted on the interfaces of VFs, by PCI address.
+    pub frames: BTreeMap<String, FrameCounters>,
     /// What the runtime, the kubelet and files say of pods and their devices.
     pub claims: PodFacts,
     /// Names of the network namespaces that there are.
@@ -226,7 +228,7 @@ fn one(
         pf_driver: pf.driver.clone(),
         driver: vf.driver.clone(),
         iommu_group: vf.iommu_group,
-        traffic: traffic(interface.as_ref(), list, told, vf.stats),
+        traffic: traffic(interface.as_ref(), facts.frames.get(&vf.pci).copied(), list, told, vf.stats),
         interface,
         pod,
         disputed_by,

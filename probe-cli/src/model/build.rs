@@ -2,15 +2,13 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
-
 use super::{
-    Edge, Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, SizeBucket,
-    TunnelRow, WireguardRow, interfaces, vfs,
+    Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, TunnelRow,
+    WireguardRow, interfaces, sizes::sizes, vfs,
 };
 use crate::{
-    inventory::{Inventory, Tunnel},
-    sample::{Both, Counts, Kinds, PeerSample, ProgramCost, Sample, WireguardSample},
+    inventory::Inventory,
+    sample::{Both, Counts, PeerSample, ProgramCost, Sample, WireguardSample},
 };
 
 /// What `now` means, with rates against `before`.
@@ -41,7 +39,7 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
                 TunnelRow {
                     tunnel: tunnel.clone(),
                     flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
-                    sizes: sizes(tunnel, &kinds),
+                    sizes: sizes(tunnel.budget(), &kinds),
                     kinds,
                     outer: sample.and_then(|sample| sample.outer),
                 }
@@ -154,36 +152,6 @@ fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
         oversize_per_s: rate(now.oversize, before.oversize)?,
         fragments_per_s: rate(now.fragments, before.fragments)?,
     })
-}
-
-/// The buckets of `probe_common::sizes` with the bounds that this tunnel's budget gives them. Buckets that the
-/// budget leaves no room for are left out.
-fn sizes(tunnel: &Tunnel, kinds: &Both<Kinds>) -> Vec<SizeBucket> {
-    let budget = tunnel.budget();
-    let edge = budget.saturating_add(1).saturating_sub(EDGE_BYTES);
-    let count = |kinds: &Kinds, index: usize| kinds.sizes.get(index).copied().unwrap_or(0);
-    let mut from = 0;
-    let mut buckets = Vec::new();
-    for index in 0..BUCKETS {
-        let packets = Both { tx: count(&kinds.tx, index), rx: count(&kinds.rx, index) };
-        let (start, to, place) = match index {
-            OVER => (budget.saturating_add(1), None, Edge::Over),
-            EDGE => (edge, Some(budget), Edge::At),
-            _ => {
-                let below = edge.saturating_sub(1);
-                let to = BOUNDS.get(index).map_or(below, |bound| below.min(*bound));
-                let start = from;
-                from = to.saturating_add(1);
-                (start, Some(to), Edge::Below)
-            }
-        };
-        // A bucket that grew while the budget was another one stays visible.
-        let empty = to.is_some_and(|to| to < start) || (index < EDGE && start >= edge);
-        if !empty || packets.tx + packets.rx > 0 {
-            buckets.push(SizeBucket { from: start, to, edge: place, packets });
-        }
-    }
-    buckets
 }
 
 fn pmtu_events(inventory: &Inventory, now: &Sample) -> Vec<PmtuEventRow> {

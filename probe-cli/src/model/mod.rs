@@ -4,6 +4,7 @@
 
 mod build;
 mod interfaces;
+mod sizes;
 #[cfg(test)]
 pub(crate) mod testdata;
 mod types;

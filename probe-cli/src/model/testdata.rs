@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use probe_common::sizes::{BUCKETS, EDGE};
+
 use super::{Model, build};
 use crate::{
     inventory::{
@@ -11,7 +13,7 @@ use crate::{
     netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
     sample::{
         Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, ProgramCost, Sample,
-        TunnelSample, VfDriverTimes, WireguardSample,
+        TunnelSample, VfDriverTimes, VfSample, WireguardSample,
     },
 };
 
@@ -368,4 +370,36 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
         }),
     };
     sample.vfs = vec![first, wide, dpdk, nobodys, by_driver, unknown];
+}
+
+/// The same node where programs count the VF of the pod.
+pub(crate) fn vfs_by_ebpf() -> Model {
+    let sample = |seconds: u64| {
+        let mut vfs: Vec<VirtualFunction> = vfs().vfs.into_iter().map(|row| row.vf).collect();
+        let counters = LinkCounters {
+            rx_packets: 900 * seconds,
+            tx_packets: 300 * seconds,
+            rx_bytes: 1_300_000 * seconds,
+            tx_bytes: 20_000 * seconds,
+            rx_dropped: seconds,
+            tx_dropped: 0,
+        };
+        vfs[0].traffic = VfTraffic::Ebpf(counters);
+        let direction = |skbs: u64, packets: u64, bytes: u64, size: usize| {
+            let counts = Counts { skbs, packets, outer_bytes: bytes, ..Counts::default() };
+            let mut sizes = vec![0; BUCKETS];
+            sizes[size] = packets;
+            (counts, Kinds { ipv4: packets, tcp: packets, sizes, ..Kinds::default() })
+        };
+        let tx = direction(300 * seconds, counters.tx_packets, counters.tx_bytes, 0);
+        let rx = direction(30 * seconds, counters.rx_packets, counters.rx_bytes, EDGE);
+        let counted = VfSample {
+            since: Duration::from_secs(1),
+            counts: Both { tx: tx.0, rx: rx.0 },
+            kinds: Both { tx: tx.1, rx: rx.1 },
+        };
+        let vf_counts = [(vfs[0].pci_address.clone(), counted)].into();
+        Sample { vfs, vf_counts, ..sample(&Inventory::default(), seconds) }
+    };
+    build(&Inventory::default(), &sample(40), Some(&sample(39)))
 }

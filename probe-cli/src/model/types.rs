@@ -38,10 +38,24 @@ pub struct VfRow {
     pub vf: VirtualFunction,
     /// Rates over the interval; none when nobody counts, or when it was not the same who counted before.
     pub rate: Option<Both<VfRates>>,
+    /// What only eBPF tells; none when it is not who counts.
+    pub wire: Option<VfWire>,
 }
 
-/// What a VF carries in one direction, seen from its pod. As its interface or its NIC counts: GSO buffers are split by the
-/// NIC below the counter, so that packets may be fewer than on the wire.
+/// The packets of a VF as the wire has them, totals since programs were put on its interface. "Outer" bytes are those of the
+/// Ethernet frames, and packets over the budget are larger than the interface's MTU.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VfWire {
+    /// Totals.
+    pub counts: Both<Counts>,
+    /// The same packets by kind.
+    pub kinds: Both<Kinds>,
+    /// The same packets by size, with their bounds.
+    pub sizes: Vec<SizeBucket>,
+}
+
+/// What a VF carries in one direction, seen from its pod. Where its interface or its NIC counts, GSO buffers are split below
+/// the counter, so that packets may be fewer than on the wire; eBPF counts those of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct VfRates {
     /// Packets per second.
@@ -93,7 +107,7 @@ pub struct TunnelRow {
     pub sizes: Vec<SizeBucket>,
 }
 
-/// One bucket of a tunnel's packet-size histogram.
+/// One bucket of a packet-size histogram, of a tunnel or a VF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeBucket {
     /// Smallest size in bytes of the inner IP packet.
@@ -106,7 +120,7 @@ pub struct SizeBucket {
     pub packets: Both<u64>,
 }
 
-/// Where a size bucket lies against the tunnel's budget.
+/// Where a size bucket lies against the tunnel's budget or the MTU of the VF's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     /// Well below.

@@ -4,7 +4,8 @@ use std::{mem, time::Duration};
 
 use super::{
     interfaces,
-    types::{VfRates, VfRow},
+    sizes::sizes,
+    types::{VfRates, VfRow, VfWire},
 };
 use crate::{
     inventory::{VfTraffic, VirtualFunction},
@@ -13,33 +14,48 @@ use crate::{
 
 /// The rows of `now`'s VFs.
 pub(super) fn rows(now: &Sample, before: Option<&Sample>, interval: Option<Duration>) -> Vec<VfRow> {
-    let earlier =
-        |vf: &VirtualFunction| before?.vfs.iter().find(|before| before.pci_address == vf.pci_address);
     now.vfs
         .iter()
         .map(|vf| VfRow {
             vf: vf.clone(),
             rate: match vf.traffic {
                 VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, &now.vf_drivers),
-                _ => earlier(vf).and_then(|before| by_interface(vf, before, interval?)),
+                _ => before
+                    .zip(interval)
+                    .and_then(|(before, interval)| by_interface(vf, now, before, interval)),
             },
+            wire: wire(vf, now),
         })
         .collect()
 }
 
-/// Rates of an interface's counters. None when it had none before, or they were reset: a VF that was taken away and given
-/// again is another one.
+/// What eBPF tells, where it is who counts.
+fn wire(vf: &VirtualFunction, now: &Sample) -> Option<VfWire> {
+    let counted = matches!(vf.traffic, VfTraffic::Ebpf(_)).then(|| now.vf_counts.get(&vf.pci_address))??;
+    let mtu = vf.interface.as_ref()?.mtu;
+    Some(VfWire { counts: counted.counts, kinds: counted.kinds.clone(), sizes: sizes(mtu, &counted.kinds) })
+}
+
+/// Rates of what was counted on an interface. None when nothing was before, or it began anew: a VF that was taken away and
+/// given again is another one.
 fn by_interface(
-    now: &VirtualFunction,
-    before: &VirtualFunction,
+    vf: &VirtualFunction,
+    now: &Sample,
+    before: &Sample,
     interval: Duration,
 ) -> Option<Both<VfRates>> {
+    let earlier = before.vfs.iter().find(|before| before.pci_address == vf.pci_address)?;
     let place = |vf: &VirtualFunction| vf.interface.as_ref().map(|i| (i.netns.clone(), i.ifindex));
-    let same = matches!((now.traffic, before.traffic), (VfTraffic::Interface(_), VfTraffic::Interface(_)));
-    if !same || place(now) != place(before) {
+    let since = |sample: &Sample| sample.vf_counts.get(&vf.pci_address).map(|counted| counted.since);
+    let same = match (vf.traffic, earlier.traffic) {
+        (VfTraffic::Interface(_), VfTraffic::Interface(_)) => true,
+        (VfTraffic::Ebpf(_), VfTraffic::Ebpf(_)) => since(now) == since(before),
+        _ => false,
+    };
+    if !same || place(vf) != place(earlier) {
         return None;
     }
-    rates(now.traffic, before.traffic, interval)
+    rates(vf.traffic, earlier.traffic, interval)
 }
 
 /// Rates of what the PF's driver counted, over the time between its last two answers: samples between them have the same
@@ -60,8 +76,15 @@ fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<Both<V
 
 #[cfg(test)]
 mod tests {
+    use probe_common::sizes::{BUCKETS, EDGE};
+
     use super::*;
-    use crate::{inventory::PciInterface, netlink::facts::LinkCounters};
+    use crate::{
+        inventory::PciInterface,
+        model::Edge,
+        netlink::facts::LinkCounters,
+        sample::{Counts, Kinds, VfSample},
+    };
 
     fn sample(ifindex: u32, traffic: VfTraffic) -> Sample {
         let interface = PciInterface { ifindex, ..PciInterface::default() };
@@ -97,6 +120,36 @@ mod tests {
             assert_eq!(rate(&now, &before), None, "{before:?}");
         }
         assert_eq!(rows(&now, None, None)[0].rate, None);
+    }
+
+    #[test]
+    fn what_ebpf_counts_has_rates_since_it_began_and_sizes_against_the_mtu() {
+        let seconds = Duration::from_secs;
+        let sample = |since: u64, packets: u64| {
+            let VfTraffic::Interface(counters) = counted(packets) else { panic!() };
+            let mut sample = sample(3, VfTraffic::Ebpf(counters));
+            sample.vfs[0].interface.as_mut().unwrap().mtu = 1500;
+            let counts = Both { rx: Counts { packets, ..Counts::default() }, ..Both::default() };
+            let mut sizes = vec![0; BUCKETS];
+            (sizes[0], sizes[EDGE]) = (packets - 1, 1);
+            let kinds = Both { rx: Kinds { sizes, ..Kinds::default() }, ..Both::default() };
+            sample.vf_counts = [(String::new(), VfSample { since: seconds(since), counts, kinds })].into();
+            sample
+        };
+        let now = sample(5, 30);
+        let row = |before: &Sample| rows(&now, Some(before), Some(seconds(2))).remove(0);
+        assert_eq!(row(&sample(5, 10)).rate.map(|rate| rate.rx.packets_per_s), Some(10.0));
+        let wire = row(&sample(5, 10)).wire.unwrap();
+        assert_eq!(wire.counts.rx.packets, 30);
+        let filled: Vec<_> = wire.sizes.iter().filter(|bucket| bucket.packets.rx > 0).collect();
+        assert_eq!((filled[0].to, filled[0].packets.rx), (Some(64), 29));
+        assert_eq!((filled[1].to, filled[1].edge, filled[1].packets.rx), (Some(1500), Edge::At, 1));
+        // It began anew since, and another counted before.
+        for before in [sample(4, 10), super::tests::sample(3, counted(10))] {
+            assert_eq!(row(&before).rate, None);
+        }
+        let by_interface = super::tests::sample(3, counted(30));
+        assert_eq!(rows(&by_interface, None, None)[0].wire, None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     inventory::{Evidence, PodInterface, PodSource, TunnelKind, VirtualFunction, WireguardPeer},
     model::{self, Edge, Flow, Handshake, Model},
     netlink::facts::LinkCounters,
-    sample::{Both, OuterCounts},
+    sample::{self, Both, Counts, OuterCounts},
     text,
 };
 
@@ -55,13 +55,34 @@ struct Direction {
     overhead_ratio: Option<f64>,
 }
 
-/// As `show vfs` has it, with rates.
+/// As `show vfs` has it, with rates, and with what only eBPF tells.
 #[derive(Serialize)]
 struct Vf {
     #[serde(flatten)]
     function: VirtualFunction,
     tx: Option<VfDirection>,
     rx: Option<VfDirection>,
+    wire: Option<VfWire>,
+}
+
+#[derive(Serialize)]
+struct VfWire {
+    tx: VfWireDirection,
+    rx: VfWireDirection,
+    sizes: Vec<Size>,
+}
+
+/// Totals since programs were put on the VF.
+#[derive(Serialize)]
+struct VfWireDirection {
+    skbs: u64,
+    packets: u64,
+    /// Of the frames.
+    bytes: u64,
+    oversize: u64,
+    fragments: u64,
+    #[serde(flatten)]
+    kinds: Kinds,
 }
 
 #[derive(Serialize)]
@@ -123,14 +144,20 @@ struct Tunnel {
 struct TunnelDirection {
     #[serde(flatten)]
     flow: Direction,
+    #[serde(flatten)]
+    kinds: Kinds,
+    unsent: u64,
+    underlay: Option<Outer>,
+}
+
+#[derive(Serialize)]
+struct Kinds {
     ipv4: u64,
     ipv6: u64,
     not_ip: u64,
     tcp: u64,
     udp: u64,
     other_protocol: u64,
-    unsent: u64,
-    underlay: Option<Outer>,
 }
 
 #[derive(Serialize)]
@@ -274,10 +301,23 @@ fn interface(row: &model::InterfaceRow) -> Interface {
 }
 
 fn vf(row: &model::VfRow) -> Vf {
+    let counted = |counts: Counts, of: &sample::Kinds| VfWireDirection {
+        skbs: counts.skbs,
+        packets: counts.packets,
+        bytes: counts.outer_bytes,
+        oversize: counts.oversize,
+        fragments: counts.fragments,
+        kinds: kinds(of),
+    };
     Vf {
         function: row.vf.clone(),
         tx: row.rate.map(|rate| link_direction(rate.tx)),
         rx: row.rate.map(|rate| link_direction(rate.rx)),
+        wire: row.wire.as_ref().map(|wire| VfWire {
+            tx: counted(wire.counts.tx, &wire.kinds.tx),
+            rx: counted(wire.counts.rx, &wire.kinds.rx),
+            sizes: wire.sizes.iter().map(size).collect(),
+        }),
     }
 }
 
@@ -303,7 +343,7 @@ fn ratio(flow: &Both<Flow>) -> Option<f64> {
 }
 
 fn outer(counts: OuterCounts) -> Outer {
-    let part = |part: crate::sample::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
+    let part = |part: sample::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
     Outer {
         packets: counts.packets,
         bytes: counts.bytes,
@@ -318,18 +358,12 @@ fn underlay(below: &crate::inventory::Underlay, address: Option<IpAddr>) -> Unde
 }
 
 fn tunnel(row: &model::TunnelRow) -> Tunnel {
-    let direction =
-        |flow: &Flow, kinds: &crate::sample::Kinds, measured: Option<OuterCounts>| TunnelDirection {
-            flow: direction(flow),
-            ipv4: kinds.ipv4,
-            ipv6: kinds.ipv6,
-            not_ip: kinds.not_ip,
-            tcp: kinds.tcp,
-            udp: kinds.udp,
-            other_protocol: kinds.other_protocol,
-            unsent: kinds.unsent,
-            underlay: measured.map(outer),
-        };
+    let direction = |flow: &Flow, of: &sample::Kinds, measured: Option<OuterCounts>| TunnelDirection {
+        flow: direction(flow),
+        kinds: kinds(of),
+        unsent: of.unsent,
+        underlay: measured.map(outer),
+    };
     Tunnel {
         name: row.tunnel.name.clone(),
         ifindex: row.tunnel.ifindex,
@@ -344,21 +378,32 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
         overhead_ratio: ratio(&row.flow),
-        sizes: row
-            .sizes
-            .iter()
-            .map(|size| Size {
-                from: size.from,
-                to: size.to,
-                edge: match size.edge {
-                    Edge::Below => "below",
-                    Edge::At => "at",
-                    Edge::Over => "over",
-                },
-                tx: size.packets.tx,
-                rx: size.packets.rx,
-            })
-            .collect(),
+        sizes: row.sizes.iter().map(size).collect(),
+    }
+}
+
+fn kinds(kinds: &sample::Kinds) -> Kinds {
+    Kinds {
+        ipv4: kinds.ipv4,
+        ipv6: kinds.ipv6,
+        not_ip: kinds.not_ip,
+        tcp: kinds.tcp,
+        udp: kinds.udp,
+        other_protocol: kinds.other_protocol,
+    }
+}
+
+fn size(bucket: &model::SizeBucket) -> Size {
+    Size {
+        from: bucket.from,
+        to: bucket.to,
+        edge: match bucket.edge {
+            Edge::Below => "below",
+            Edge::At => "at",
+            Edge::Over => "over",
+        },
+        tx: bucket.packets.tx,
+        rx: bucket.packets.rx,
     }
 }
 
@@ -473,6 +518,14 @@ mod tests {
     }
 
     #[test]
+    fn a_vf_that_ebpf_counts() {
+        let value: serde_json::Value =
+            serde_json::from_str(&line(&testdata::vfs_by_ebpf()).unwrap()).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value["vfs"][0]).unwrap());
+        assert!(value["vfs"][1]["wire"].is_null());
+    }
+
+    #[test]
     fn what_is_unknown_is_null() {
         let model = Model::default();
         let value: serde_json::Value = serde_json::from_str(&line(&model).unwrap()).unwrap();
@@ -496,7 +549,7 @@ mod tests {
             }
         }
         let mut found = std::collections::BTreeSet::new();
-        for model in [testdata::troubled(), testdata::wireguard(), testdata::vfs()] {
+        for model in [testdata::troubled(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
             names(&serde_json::from_str(&line(&model).unwrap()).unwrap(), &mut found);
         }
         let words = include_str!("../../../docs/json.md");

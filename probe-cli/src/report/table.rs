@@ -194,11 +194,12 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::troubled()));
         insta::assert_snapshot!(table(&testdata::wireguard()));
         insta::assert_snapshot!(table(&testdata::vfs()));
+        insta::assert_snapshot!(table(&testdata::vfs_by_ebpf()));
     }
 
     #[test]
     fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
-        for model in [testdata::model(), testdata::wireguard(), testdata::vfs()] {
+        for model in [testdata::model(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
             for line in table(&model).lines() {
                 assert!(line.width() <= 80, "{line}");
                 assert!(!line.contains(char::is_control), "{line:?}");

@@ -71,30 +71,6 @@ fn other_is_always_there_so_that_sums_add_up() {
 }
 
 #[test]
-fn buckets_meet_and_hold_every_packet() {
-    let mut inventory = inventory(1);
-    for (tunnel_mtu, underlay_mtu) in
-        [(1450, 1500), (1450, 1400), (8950, 9000), (100, 1500), (0, 0), (u32::MAX, u32::MAX)]
-    {
-        let tunnel = &mut inventory.tunnels[0];
-        tunnel.mtu = tunnel_mtu;
-        if let Some(underlay) = &mut tunnel.underlay {
-            underlay.mtu = underlay_mtu;
-        }
-        let kinds = Kinds { sizes: vec![0; BUCKETS], ..Kinds::default() };
-        let buckets = sizes(tunnel, &Both { tx: kinds.clone(), rx: kinds });
-        let mut next = 0;
-        for bucket in &buckets {
-            if let Some(to) = bucket.to.filter(|_| bucket.edge != Edge::Over) {
-                assert_eq!(bucket.from, next, "{tunnel_mtu} {underlay_mtu}: {buckets:?}");
-                next = to.saturating_add(1);
-            }
-        }
-        assert_eq!(next, tunnel.budget().saturating_add(1), "{buckets:?}");
-    }
-}
-
-#[test]
 fn a_message_is_as_old_as_the_clock_says() {
     let model = crate::model::testdata::troubled();
     assert_eq!(model.pmtu_events[0].age, Duration::from_millis(500));
