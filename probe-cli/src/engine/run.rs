@@ -268,8 +268,8 @@ impl Engine {
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
-        let VfReading { vfs, counts, notes } = self.vfs.read(sample.monotonic);
-        (sample.vfs, sample.vf_counts, sample.vf_notes) = (vfs, counts, notes);
+        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic);
+        (sample.vfs, sample.vf_counts, sample.vfs_at, sample.vf_notes) = (vfs, counts, at, notes);
         sample.vf_drivers = self.vfs.drivers();
         let (programs, map_bytes) = self.vfs.cost()?;
         sample.observer.programs.extend(programs);

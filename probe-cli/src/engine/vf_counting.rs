@@ -41,8 +41,7 @@ struct Waiting {
 }
 
 impl VfCounting {
-    /// Takes the programs off VFs that went elsewhere, and begins to put them on those that are new there. The caller has
-    /// `CAP_SYS_ADMIN` in effect, as far as it may have it.
+    /// Takes the programs off VFs that went elsewhere. Those that are new where they are wait for [`Self::advance`].
     pub(super) fn follow(&mut self, facts: &VfFacts) {
         let vfs: BTreeSet<&str> = facts.pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
         // The programs read Ethernet, which has addresses of six bytes; InfiniBand's are longer, and left out.
@@ -71,7 +70,6 @@ impl VfCounting {
         // Pods first: what nobody has carries nothing.
         let (in_pods, here): (Vec<_>, Vec<_>) = missing.partition(|vf| vf.place.netns.is_some());
         self.waiting = in_pods.into_iter().chain(here).collect();
-        self.advance();
     }
 
     /// Puts the programs on some of those that wait. The caller has `CAP_SYS_ADMIN` in effect, as far as it may have it.

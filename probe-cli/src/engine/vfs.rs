@@ -15,7 +15,7 @@ use crate::{
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
     pods::{self, Follower, facts::PodFacts},
-    privilege,
+    privilege, procfs,
     sample::{ProgramCost, VfDriverTimes, VfSample},
     sriov::{self, facts::PfFact},
 };
@@ -41,11 +41,14 @@ pub(super) struct VfSource {
 }
 
 /// What there is of them at one moment.
+#[derive(Default)]
 pub(super) struct VfReading {
     /// All of them.
     pub(super) vfs: Vec<VirtualFunction>,
     /// What our programs counted, by PCI address.
     pub(super) counts: BTreeMap<String, VfSample>,
+    /// When that and the interfaces' counters were read, on the monotonic clock.
+    pub(super) at: Duration,
     /// What does not fit together, or could not be read.
     pub(super) notes: Vec<String>,
 }
@@ -66,51 +69,52 @@ impl VfSource {
     /// Has VFs counted by programs from now on, where this way to attach them leaves nothing behind.
     pub(super) fn count(&mut self, mode: AttachMode) {
         if mode == AttachMode::Tcx {
-            let counting = self.counting.insert(VfCounting::default());
-            privilege::with_admin(|| counting.follow(&self.found.facts));
+            self.counting.insert(VfCounting::default()).follow(&self.found.facts);
         }
     }
 
     /// The VFs at `now`, a time of the monotonic clock. Must be called inside a runtime.
     pub(super) fn read(&mut self, now: Duration) -> VfReading {
-        if now >= self.due {
-            self.due = now + EVERY;
-            match sriov::physical_functions(&self.root) {
-                Ok(pfs) => {
-                    let claims = self.claims(&pfs);
-                    let found = read(pfs, claims);
-                    let (vfs, _) = inventory::virtual_functions(&self.found.facts);
-                    let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
-                    let at = mem::replace(&mut self.drivers.at, now);
-                    self.drivers.before = (!at.is_zero()).then_some((at, before));
-                    self.found = found;
-                }
-                Err(error) => {
-                    let notes = vec![format!("virtual functions cannot be read: {error}")];
-                    return VfReading { vfs: Vec::new(), counts: BTreeMap::new(), notes };
-                }
-            }
-            if let Some(counting) = &mut self.counting {
-                privilege::with_admin(|| counting.follow(&self.found.facts));
-            }
-        } else {
-            // Entering other namespaces needs CAP_SYS_ADMIN.
-            let is_missing = privilege::with_admin(|| {
-                self.counting.iter_mut().for_each(VfCounting::advance);
-                self.found.count()
-            });
-            if is_missing {
-                self.due = self.due.min(self.drivers.at + SOON);
-            }
-            if let Some(latest) = self.pods.as_mut().and_then(Follower::latest_if_changed) {
-                self.found.facts.claims = (*latest).clone();
-            }
+        if now >= self.due
+            && let Err(error) = self.read_all(now)
+        {
+            let notes = vec![format!("virtual functions cannot be read: {error}")];
+            return VfReading { notes, ..VfReading::default() };
+        }
+        // Entering other namespaces needs CAP_SYS_ADMIN. The counters last, and all at once: rates are between such times.
+        let is_missing = privilege::with_admin(|| {
+            self.counting.iter_mut().for_each(VfCounting::advance);
+            self.found.count()
+        });
+        if is_missing {
+            self.due = self.due.min(self.drivers.at + SOON);
+        }
+        if let Some(latest) = self.pods.as_mut().and_then(Follower::latest_if_changed) {
+            self.found.facts.claims = (*latest).clone();
         }
         let counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
+        let at = procfs::monotonic();
         self.found.facts.frames = vf_counting::frames(&counts);
         let (vfs, mut notes) = inventory::virtual_functions(&self.found.facts);
         notes.extend(self.counting.iter().flat_map(VfCounting::notes));
-        VfReading { vfs, counts, notes }
+        VfReading { vfs, counts, at, notes }
+    }
+
+    /// Reads everything anew.
+    fn read_all(&mut self, now: Duration) -> io::Result<()> {
+        self.due = now + EVERY;
+        let pfs = sriov::physical_functions(&self.root)?;
+        let claims = self.claims(&pfs);
+        let found = read(pfs, claims);
+        let (vfs, _) = inventory::virtual_functions(&self.found.facts);
+        let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
+        let at = mem::replace(&mut self.drivers.at, now);
+        self.drivers.before = (!at.is_zero()).then_some((at, before));
+        self.found = found;
+        if let Some(counting) = &mut self.counting {
+            privilege::with_admin(|| counting.follow(&self.found.facts));
+        }
+        Ok(())
     }
 
     /// The last answers of those who know who has VFs. Without VFs nobody is asked.

@@ -49,7 +49,7 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
-        vfs: vfs::rows(now, before, interval),
+        vfs: vfs::rows(now, before),
         notes: notes(inventory, now),
     }
 }

@@ -111,6 +111,7 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     let mut sample = Sample {
         time: Duration::from_secs(1_790_000_000 + seconds),
         monotonic: Duration::from_secs(seconds),
+        vfs_at: Duration::from_secs(seconds),
         observer: Observer {
             programs: ["ovp_tunnel_tx", "ovp_tunnel_rx"]
                 .map(|name| ProgramCost {

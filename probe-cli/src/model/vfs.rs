@@ -13,16 +13,14 @@ use crate::{
 };
 
 /// The rows of `now`'s VFs.
-pub(super) fn rows(now: &Sample, before: Option<&Sample>, interval: Option<Duration>) -> Vec<VfRow> {
+pub(super) fn rows(now: &Sample, before: Option<&Sample>) -> Vec<VfRow> {
     now.vfs
         .iter()
         .map(|vf| VfRow {
             vf: vf.clone(),
             rate: match vf.traffic {
                 VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, &now.vf_drivers),
-                _ => before
-                    .zip(interval)
-                    .and_then(|(before, interval)| by_interface(vf, now, before, interval)),
+                _ => before.and_then(|before| by_interface(vf, now, before)),
             },
             wire: wire(vf, now),
         })
@@ -38,12 +36,7 @@ fn wire(vf: &VirtualFunction, now: &Sample) -> Option<VfWire> {
 
 /// Rates of what was counted on an interface. None when nothing was before, or it began anew: a VF that was taken away and
 /// given again is another one.
-fn by_interface(
-    vf: &VirtualFunction,
-    now: &Sample,
-    before: &Sample,
-    interval: Duration,
-) -> Option<Both<VfRates>> {
+fn by_interface(vf: &VirtualFunction, now: &Sample, before: &Sample) -> Option<Both<VfRates>> {
     let earlier = before.vfs.iter().find(|before| before.pci_address == vf.pci_address)?;
     let place = |vf: &VirtualFunction| vf.interface.as_ref().map(|i| (i.netns.clone(), i.ifindex));
     let since = |sample: &Sample| sample.vf_counts.get(&vf.pci_address).map(|counted| counted.since);
@@ -55,6 +48,7 @@ fn by_interface(
     if !same || place(vf) != place(earlier) {
         return None;
     }
+    let interval = now.vfs_at.checked_sub(before.vfs_at).filter(|interval| !interval.is_zero())?;
     rates(vf.traffic, earlier.traffic, interval)
 }
 
@@ -100,17 +94,22 @@ mod tests {
         })
     }
 
+    /// The same two seconds later.
+    fn later(sample: Sample) -> Sample {
+        Sample { vfs_at: Duration::from_secs(2), ..sample }
+    }
+
     #[test]
     fn rates_of_the_same_counters_only() {
-        let two = Some(Duration::from_secs(2));
-        let rate = |now: &Sample, before: &Sample| rows(now, Some(before), two)[0].rate;
-        let found = rate(&sample(3, counted(30)), &sample(3, counted(10))).unwrap();
+        let rate = |now: &Sample, before: &Sample| rows(now, Some(before))[0].rate;
+        let found = rate(&later(sample(3, counted(30))), &sample(3, counted(10))).unwrap();
         assert_eq!(
             (found.rx.packets_per_s, found.rx.bits_per_s, found.tx),
             (10.0, 8000.0, VfRates::default())
         );
-        let now = sample(3, counted(30));
+        let now = later(sample(3, counted(30)));
         for before in [
+            later(sample(3, counted(10))),
             sample(3, counted(31)),
             sample(4, counted(10)),
             sample(3, VfTraffic::PfDriver(LinkCounters::default())),
@@ -119,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(rate(&now, &before), None, "{before:?}");
         }
-        assert_eq!(rows(&now, None, None)[0].rate, None);
+        assert_eq!(rows(&now, None)[0].rate, None);
     }
 
     #[test]
@@ -136,8 +135,8 @@ mod tests {
             sample.vf_counts = [(String::new(), VfSample { since: seconds(since), counts, kinds })].into();
             sample
         };
-        let now = sample(5, 30);
-        let row = |before: &Sample| rows(&now, Some(before), Some(seconds(2))).remove(0);
+        let now = later(sample(5, 30));
+        let row = |before: &Sample| rows(&now, Some(before)).remove(0);
         assert_eq!(row(&sample(5, 10)).rate.map(|rate| rate.rx.packets_per_s), Some(10.0));
         let wire = row(&sample(5, 10)).wire.unwrap();
         assert_eq!(wire.counts.rx.packets, 30);
@@ -149,7 +148,7 @@ mod tests {
             assert_eq!(row(&before).rate, None);
         }
         let by_interface = super::tests::sample(3, counted(30));
-        assert_eq!(rows(&by_interface, None, None)[0].wire, None);
+        assert_eq!(rows(&by_interface, None)[0].wire, None);
     }
 
     #[test]
@@ -168,7 +167,7 @@ mod tests {
         };
         let rate = |now: &Sample| {
             // One second ago the counters were the same: the driver was not asked since.
-            rows(now, Some(now), Some(seconds(1)))[0].rate
+            rows(now, Some(now))[0].rate
         };
         let found = rate(&asked(15, Some((10, driver(20))))).unwrap();
         assert_eq!(

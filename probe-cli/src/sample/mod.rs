@@ -26,6 +26,8 @@ pub struct Sample {
     pub wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
     /// Virtual functions with what they carried.
     pub vfs: Vec<VirtualFunction>,
+    /// Monotonic clock when their interfaces' counters were read: later than the rest, since they are in many namespaces.
+    pub vfs_at: Duration,
     /// When the PFs' drivers were asked what they counted, which is not for every sample.
     pub vf_drivers: VfDriverTimes,
     /// By PCI address: what our programs counted on the interfaces of those that they are on.
