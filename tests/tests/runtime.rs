@@ -163,8 +163,9 @@ fn sockets_of_a_host_below_a_root() {
     let pods = shared(vec![Pod::new("cart-0", &["192.0.2.7"])]);
     let near = root.path().join("near.sock");
     let _server = cri::runtime(&near, &pods);
-    fs::create_dir(deep.join("run/crio")).unwrap();
-    fs::rename(&near, deep.join("run/crio/crio.sock")).unwrap();
+    fs::create_dir(deep.join("run/real")).unwrap();
+    symlink("/run/real", deep.join("run/crio")).unwrap();
+    fs::rename(&near, deep.join("run/real/crio.sock")).unwrap();
     assert_eq!(names(&refresh(&deep, LONG).0), ["cart-0"]);
     // One that is given is a path of our own.
     let mut runtime = Runtime::with_deadlines(&deep, Some(&near), LONG);

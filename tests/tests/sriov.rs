@@ -2,7 +2,13 @@
 //! have an Intel 82576 (igb), whose driver counts nothing for its VFs.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{fs, net::IpAddr, path::PathBuf};
+use std::{
+    fs,
+    net::IpAddr,
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -10,6 +16,7 @@ use nix::{
 };
 use overlay_probe::{lab::send, netns};
 use probe_tests::{
+    cri,
     hostroot::HostRoot,
     judge::{Carried, Tcpdump},
     kernel::{Held, filters, has_clsact},
@@ -253,6 +260,78 @@ fn a_vf_of_vfio_has_the_pfs_view_and_its_pod() {
         "{table}"
     );
     assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+}
+
+/// The kubelet and the container runtime, with what files say of sandboxes: nothing of the VFs is in any pod's namespace.
+#[test]
+fn who_has_a_vf_by_the_kubelet_and_the_runtime() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let [first, second] = [nic.pci(0), nic.pci(1)];
+    let id = cri::id("noted-0");
+    let info = format!(r#"{{"type":"pci","version":"1.1.0","pci":{{"pci-address":"{second}"}}}}"#);
+    let host = HostRoot::new(&[(&format!("run/k8s.cni.cncf.io/devinfo/cni/sriov-net-{id}_net1"), info)]);
+    host.link("var/run", "/run");
+    let show = || show(&["--host-root", host.arg()]);
+    let pod = |value: &Value, index| {
+        let pod = vf(value, index)["pod"].clone();
+        [&pod["namespace"], &pod["name"], &pod["network"], &pod["source"]]
+            .map(|value| value.as_str().map(str::to_owned))
+    };
+    let expected = |words: [&str; 4]| words.map(|word| Some(word.to_owned()).filter(|word| !word.is_empty()));
+    let notes = |value: &Value| value["notes"].to_string();
+
+    let value = show();
+    assert!(
+        vf(&value, 0)["pod"].is_null() && vf(&value, 1)["pod"].is_null(),
+        "nobody is there to tell: {value}"
+    );
+    assert!(notes(&value).contains("the kubelet's pod-resources socket is not there"), "{value}");
+
+    let pods = Arc::new(Mutex::new(vec![cri::Pod::new("noted-0", &["192.0.2.7"])]));
+    let _runtime = cri::runtime(&host.path().join("run/containerd/containerd.sock"), &pods);
+    let kubelet = cri::kubelet(host.path(), &[("shop", "dpdk-0", "example.com/sriov", &first)]);
+    let value = show();
+    assert_eq!(pod(&value, 0), expected(["shop", "dpdk-0", "", "kubelet"]));
+    assert_eq!(pod(&value, 1), expected(["shop", "noted-0", "sriov-net", "device-info"]));
+    assert_eq!(notes(&value), "[]");
+    let table = String::from_utf8(run(&["show", "vfs", "--host-root", host.arg()]).stdout).unwrap();
+    assert!(table.contains("shop/dpdk-0") && table.contains("shop/noted-0 (sriov-net)"), "{table}");
+    drop(kubelet);
+
+    // What sriov-cni has set up is stronger, and the other word is kept.
+    let _kubelet = cri::kubelet(host.path(), &[("shop", "noted-0", "example.com/sriov", &first)]);
+    pods.lock().unwrap().push(cri::Pod::new("cart-0", &["192.0.2.8"]));
+    let configuration = host.path().join(format!("var/lib/cni/sriov/{}-net1", cri::id("cart-0")));
+    fs::create_dir_all(configuration.parent().unwrap()).unwrap();
+    fs::write(&configuration, format!(r#"{{"name":"sriov-net","deviceID":"{first}","vlan":100}}"#)).unwrap();
+    let value = show();
+    assert_eq!(pod(&value, 0), expected(["shop", "cart-0", "sriov-net", "sriov-cni"]));
+    assert_eq!(vf(&value, 0)["disputed_by"][0]["name"], "noted-0");
+    assert!(notes(&value).contains("the kubelet says shop/noted-0"), "{value}");
+    // Its sandbox ends: what the file says is left over.
+    pods.lock().unwrap().pop();
+    assert_eq!(pod(&show(), 0), expected(["shop", "noted-0", "", "kubelet"]));
+}
+
+#[test]
+fn a_kubelet_that_does_not_answer_is_told_and_files_name_the_pod() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let pod = TestNetns::new("silent");
+    let file = cached("cart-0", pod.name(), Some(&nic.pci(0)));
+    let host = HostRoot::new(&[("var/lib/cni/results/sriov-net-c1-net1", file)]);
+    let socket = host.path().join("var/lib/kubelet/pod-resources/kubelet.sock");
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let says = |words: &str| {
+        let value = show(&["--host-root", host.arg()]);
+        assert_eq!(vf(&value, 0)["pod"]["name"], "cart-0");
+        assert!(value["notes"].to_string().contains(words), "{value}");
+    };
+    let silent = UnixListener::bind(&socket).unwrap();
+    says("did not answer within 2 s");
+    drop(silent);
+    says("refused, nobody listens there");
 }
 
 #[test]

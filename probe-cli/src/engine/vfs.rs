@@ -178,7 +178,7 @@ impl Found {
 /// What there is below `root` and in the kernel. What cannot be read, and who does not answer, becomes a note.
 pub async fn vf_facts(root: &Path) -> io::Result<VfFacts> {
     let pfs = sriov::physical_functions(root)?;
-    let claims = if has_vfs(&pfs) { pods::read(root).await } else { PodFacts::default() };
+    let claims = if has_vfs(&pfs) { pods::read(root, None).await } else { PodFacts::default() };
     Ok(read(pfs, claims).facts)
 }
 

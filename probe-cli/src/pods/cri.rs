@@ -26,9 +26,13 @@ use super::{
 };
 use crate::observed::Observed;
 
-/// Where runtimes listen: RKE2 and k3s, containerd, CRI-O.
-const SOCKETS: [&str; 3] =
-    ["/run/k3s/containerd/containerd.sock", "/run/containerd/containerd.sock", "/var/run/crio/crio.sock"];
+/// Where runtimes listen: RKE2 and k3s, containerd, CRI-O. `/var/run` is `/run` on most systems.
+const SOCKETS: [&str; 4] = [
+    "/run/k3s/containerd/containerd.sock",
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/var/run/crio/crio.sock",
+];
 
 /// Longest list. The kubelet takes no longer one from a runtime (`maxMsgSize` in pkg/kubelet/cri/remote/utils.go).
 const LONGEST_LIST: usize = 16 << 20;
@@ -191,7 +195,9 @@ impl Runtime {
                 ..known.sandbox
             };
             if known.state != state {
-                known = Known { sandbox: known.sandbox, state, ..Known::default() };
+                // Its addresses may be another one's by now.
+                let sandbox = Sandbox { addresses: Vec::new(), netns: None, ..known.sandbox };
+                known = Known { sandbox, state, ..Known::default() };
             }
             self.known.insert(id, known);
         }
@@ -213,7 +219,7 @@ impl Runtime {
             }
             // Only a task that panics or is aborted has no result.
             let Some(Ok((answer, id))) = asked.join_next().await else { break };
-            if matches!(answer, Err(Trouble::Gone)) {
+            if matches!(answer, Err(Trouble::Gone(_))) {
                 self.known.remove(&id);
             } else if let Some(known) = self.known.get_mut(&id) {
                 known.learn(answer, round);

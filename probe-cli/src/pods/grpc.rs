@@ -56,7 +56,7 @@ pub(super) enum Trouble {
     /// The connection broke, which may have been there for long.
     Broken(String),
     /// The object that was asked about is gone.
-    Gone,
+    Gone(String),
     /// Anything else.
     Failed(String),
 }
@@ -66,8 +66,9 @@ impl Trouble {
         match self {
             Self::Absent => Observed::Absent,
             Self::Denied { need } => Observed::Denied { need },
-            Self::NotThis(error) | Self::Broken(error) | Self::Failed(error) => Observed::Failed { error },
-            Self::Gone => Observed::Failed { error: "it is gone".to_owned() },
+            Self::NotThis(error) | Self::Broken(error) | Self::Gone(error) | Self::Failed(error) => {
+                Observed::Failed { error }
+            }
         }
     }
 
@@ -251,7 +252,7 @@ fn trouble(what: &str, status: &Status) -> Trouble {
     let words = format!("{what}: answered {:?}: {}", status.code(), bounded(status.message()));
     match status.code() {
         Code::Unimplemented => Trouble::NotThis(words),
-        Code::NotFound => Trouble::Gone,
+        Code::NotFound => Trouble::Gone(words),
         _ => Trouble::Failed(words),
     }
 }

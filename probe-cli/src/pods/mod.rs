@@ -32,10 +32,10 @@ pub fn read_files(root: &Path) -> PodFacts {
     Files::new(root).read_now(&[])
 }
 
-/// Everything that is known of the pods of the host whose root is `root`, once. The runtime and the kubelet are asked at
-/// the same time.
-pub async fn read(root: &Path) -> PodFacts {
-    let mut runtime = Runtime::new(root, None);
+/// Everything that is known of the pods of the host whose root is `root`, once; its runtime listens at `given` where that is
+/// not to be looked for. The runtime and the kubelet are asked at the same time.
+pub async fn read(root: &Path, given: Option<&Path>) -> PodFacts {
+    let mut runtime = Runtime::new(root, given);
     let mut files = Files::new(root);
     let (facts, devices) = tokio::join!(named(&mut runtime, &mut files), assignments(root, KUBELET_DEADLINE));
     PodFacts { devices, ..facts }

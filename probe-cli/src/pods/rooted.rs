@@ -47,14 +47,18 @@ pub(super) fn shown(root: &Path, path: &Path) -> String {
     root.join(path).display().to_string()
 }
 
-/// Names in a directory below a root; none when it is not there.
+/// Most names of a directory.
+const MOST_NAMES: usize = 65_536;
+
+/// Names in a directory below a root; none when it is not there, or has more than anybody needs.
 pub(super) fn names(root: &Path, path: &Path) -> io::Result<Option<Vec<String>>> {
     let directory = match look(root, path, OFlag::O_DIRECTORY) {
         Err(error) if is_absent(&error) => return Ok(None),
         opened => opened?,
     };
-    let entries = fs::read_dir(through(&directory))?.flatten();
-    Ok(Some(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()))
+    let entries = fs::read_dir(through(&directory))?.flatten().take(MOST_NAMES + 1);
+    let names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    Ok(Some(names).filter(|names| names.len() <= MOST_NAMES))
 }
 
 /// There is nothing of that name.
