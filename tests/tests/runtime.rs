@@ -17,7 +17,10 @@ use std::{
 
 use overlay_probe::{
     observed::Observed,
-    pods::{Deadlines, Follower, Runtime, assignments, facts::Sandbox},
+    pods::{
+        Deadlines, Follower, Runtime, assignments,
+        facts::{PodFacts, Sandbox},
+    },
 };
 use probe_tests::{
     PATIENCE,
@@ -399,7 +402,7 @@ fn a_follower_waits_for_nobody() {
     let _silent = UnixListener::bind(&kubelet).unwrap();
     block_on(async {
         // It would not ask again by itself.
-        let mut follower = Follower::start(root.path(), None, PATIENCE);
+        let mut follower = Follower::start(root.path(), None, PATIENCE, PodFacts::default());
         assert!(follower.latest().sandboxes.trouble().is_some(), "nobody was asked yet");
         let names = |follower: &Follower| -> Vec<String> {
             let latest = follower.latest();

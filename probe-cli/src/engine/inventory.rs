@@ -9,6 +9,7 @@ use crate::{
         NetlinkError, Source,
         facts::{Facts, LinkCounters, WireguardFact},
     },
+    pods::facts::PodFacts,
     sample::{Both, WireguardSample},
 };
 
@@ -31,9 +32,29 @@ impl InventorySource {
         })
     }
 
-    /// True when pods may have come or gone. Cheap when nothing changed.
+    /// Asks who pods are, and waits for the answers.
+    pub(super) async fn ask(&mut self) {
+        self.pods.ask().await;
+    }
+
+    /// Goes on asking who pods are, in the background. Must be called inside a runtime of tokio.
+    pub(super) fn follow_pods(&mut self) {
+        self.pods.follow();
+    }
+
+    /// True when pods have come or gone. Cheap.
     pub(super) fn pods_changed(&mut self) -> bool {
         self.pods.changed()
+    }
+
+    /// Something has happened that may have to do with pods.
+    pub(super) fn happened(&mut self) {
+        self.pods.happened();
+    }
+
+    /// What is known of who pods are, and of their devices.
+    pub(super) fn pod_facts(&self) -> &PodFacts {
+        self.pods.facts()
     }
 
     /// Counters of the interfaces of pods that have several, and whether a pod has others than in the inventory.
@@ -51,7 +72,8 @@ impl InventorySource {
         let facts = self.netlink.facts().await?;
         self.wireguard = facts.wireguard.iter().map(WireguardFact::without_counters).collect();
         self.pods.read(&self.netlink);
-        let inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
+        let mut inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
+        inventory.notes.extend(self.pods.unread().iter().cloned());
         Ok((facts, inventory))
     }
 

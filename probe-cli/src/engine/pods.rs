@@ -3,10 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, mem,
     os::linux::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
     netns::{self, Namespace},
     pods::{
-        self,
+        self, Follower,
         facts::PodFacts,
         registry::{self, Registry},
     },
@@ -26,20 +26,27 @@ use crate::{
 /// Everything in a pod is looked at again this often: nobody tells when an interface is added to a pod that runs.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// Directories that change when pods come and go.
-const WATCHED: [&str; 3] = ["run/netns", "var/lib/cni/results", "var/lib/cni/multus/results"];
+/// The runtime, the kubelet and files are asked again this long after their last answer, and sooner when something happened.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// For so long after a change of the node's interfaces there may be a pod in the making.
+const EVENTFUL: Duration = Duration::from_secs(10);
 
 /// Pods, followed.
 pub(super) struct PodSource {
     /// Where the node's files are; none when the files here are of another node.
     root: Option<PathBuf>,
     registry: Registry,
+    /// Asks in the background, where pods are followed; nothing here waits for an answer.
+    follower: Option<Follower>,
     facts: PodFacts,
     /// By path.
     namespaces: BTreeMap<String, Known>,
     /// Something was read before.
     started: bool,
-    watched: Vec<Option<SystemTime>>,
+    /// Until then there may be a pod in the making.
+    eventful: Duration,
+    /// Namespaces that could not be looked into, with the cause.
+    unread: Vec<String>,
     /// Namespaces that have other interfaces than were known.
     restless: BTreeSet<String>,
     due: Duration,
@@ -69,39 +76,64 @@ impl PodSource {
         Self {
             root: (insists || is_host).then(|| root.to_owned()),
             registry: Registry::new(Path::new(registry::DIRECTORY), own),
+            follower: None,
             facts: PodFacts::default(),
             namespaces: BTreeMap::new(),
             started: false,
-            watched: Vec::new(),
+            eventful: Duration::ZERO,
+            unread: Vec::new(),
             restless: BTreeSet::new(),
             due: Duration::ZERO,
         }
     }
 
-    /// True when pods may have come or gone. Cheap.
+    /// Asks the runtime, the kubelet and the files, and waits for them: they have deadlines.
+    pub(super) async fn ask(&mut self) {
+        if let Some(root) = &self.root {
+            let registered = mem::take(&mut self.facts.registered);
+            self.facts = PodFacts { registered, ..pods::read(root, None).await };
+        }
+    }
+
+    /// Goes on asking in the background. Must be called inside a runtime of tokio.
+    pub(super) fn follow(&mut self) {
+        let start = |root: &PathBuf| {
+            // The registry is not the follower's.
+            let known = PodFacts { registered: Vec::new(), ..self.facts.clone() };
+            Follower::start(root, None, ASKED_EVERY, known)
+        };
+        self.follower = self.root.as_ref().map(start);
+    }
+
+    /// Something has happened that may have to do with pods.
+    pub(super) fn happened(&mut self) {
+        self.eventful = procfs::monotonic() + EVENTFUL;
+    }
+
+    /// True when pods have come or gone. Cheap.
     pub(super) fn changed(&mut self) -> bool {
         let mut changed = false;
         if let Some(pods) = self.registry.pods_if_changed() {
             changed |= pods != self.facts.registered;
             self.facts.registered = pods;
         }
-        if let Some(root) = &self.root {
-            let modified =
-                |path: &&str| fs::metadata(root.join(path)).and_then(|found| found.modified()).ok();
-            let watched: Vec<_> = WATCHED.iter().map(modified).collect();
-            changed |= watched != self.watched;
-            self.watched = watched;
+        if let Some(follower) = &mut self.follower {
+            if let Some(facts) = follower.latest_if_changed() {
+                let registered = mem::take(&mut self.facts.registered);
+                let facts = PodFacts { registered, ..(*facts).clone() };
+                changed |= facts != self.facts;
+                self.facts = facts;
+            }
+            if procfs::monotonic() < self.eventful {
+                follower.hurry();
+            }
         }
         changed
     }
 
-    /// Reads what changed.
+    /// Looks into the namespaces of pods that are new.
     pub(super) fn read(&mut self, netlink: &Source) {
         self.changed();
-        if let Some(root) = &self.root {
-            let registered = std::mem::take(&mut self.facts.registered);
-            self.facts = PodFacts { registered, ..pods::read_files(root) };
-        }
         self.look(netlink);
     }
 
@@ -115,6 +147,11 @@ impl PodSource {
         self.namespaces.values().map(|known| known.fact.clone()).collect()
     }
 
+    /// What could not be looked into.
+    pub(super) fn unread(&self) -> &[String] {
+        &self.unread
+    }
+
     /// Looks into the namespaces that are named and not known yet.
     fn look(&mut self, netlink: &Source) {
         let now = procfs::monotonic();
@@ -122,6 +159,7 @@ impl PodSource {
         if again {
             self.due = now + EVERY;
         }
+        self.unread.clear();
         let wanted = self.wanted();
         self.namespaces.retain(|path, _| wanted.contains(path));
         for path in wanted {
@@ -140,7 +178,7 @@ impl PodSource {
                 known.map_or(if self.started { now + SETTLING } else { now }, |known| known.settles);
             match fact(netlink, &path, &namespace) {
                 Ok(fact) => drop(self.namespaces.insert(path, Known { identity, fact, settles })),
-                Err(error) => self.facts.notes.push(format!("network namespace {path}: {error}")),
+                Err(error) => self.unread.push(format!("network namespace {path}: {error}")),
             }
         }
         self.restless.clear();

@@ -76,9 +76,11 @@ impl Engine {
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
         let mut source = InventorySource::open(&options.host_root, options.insists_on_files)?;
+        source.ask().await;
         let inventory = source.read().await?;
+        source.follow_pods();
         let mut vfs = Box::new(VfSource::new(&options.host_root));
-        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic()).vfs.is_empty() {
+        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic(), source.pod_facts()).vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
@@ -157,6 +159,7 @@ impl Engine {
                         self.gone.insert(ifindex);
                     }
                     self.refresh.change(procfs::monotonic());
+                    self.source.happened();
                 }
                 () = tokio::time::sleep(wait) => self.follow().await?,
             }
@@ -268,7 +271,7 @@ impl Engine {
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
-        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic);
+        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic, self.source.pod_facts());
         (sample.vfs, sample.vf_counts, sample.vfs_at, sample.vf_notes) = (vfs, counts, at, notes);
         sample.vf_drivers = self.vfs.drivers();
         let (programs, map_bytes) = self.vfs.cost()?;

@@ -26,7 +26,9 @@ pub struct Survey {
 /// Reads everything in the calling thread's network namespace. The node's files are below `root`; they are believed also
 /// when the namespace is not the host's, if somebody `insists`. Must be called inside a current-thread runtime.
 pub async fn survey(root: &Path, insists: bool) -> Result<Survey, EngineError> {
-    let (facts, inventory) = InventorySource::open(root, insists)?.read_facts().await?;
+    let mut source = InventorySource::open(root, insists)?;
+    source.ask().await;
+    let (facts, inventory) = source.read_facts().await?;
     Ok(Survey { facts, inventory, hostname: procfs::hostname(), kernel: procfs::kernel_release() })
 }
 

@@ -14,7 +14,7 @@ use crate::{
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
-    pods::{self, Follower, facts::PodFacts},
+    pods::{self, facts::PodFacts},
     privilege, procfs,
     sample::{ProgramCost, VfDriverTimes, VfSample},
     sriov::{self, facts::PfFact},
@@ -30,8 +30,6 @@ const SOON: Duration = Duration::from_secs(1);
 /// Virtual functions, followed.
 pub(super) struct VfSource {
     root: PathBuf,
-    /// Asks who has them, once there are any. Asking may take long, and nothing here waits for it.
-    pods: Option<Follower>,
     due: Duration,
     drivers: VfDriverTimes,
     found: Found,
@@ -58,7 +56,6 @@ impl VfSource {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            pods: None,
             due: Duration::ZERO,
             drivers: VfDriverTimes::default(),
             found: Found::default(),
@@ -73,8 +70,8 @@ impl VfSource {
         }
     }
 
-    /// The VFs at `now`, a time of the monotonic clock. Must be called inside a runtime.
-    pub(super) fn read(&mut self, now: Duration) -> VfReading {
+    /// The VFs at `now`, a time of the monotonic clock; `pods` are the last answers of those who know who has them.
+    pub(super) fn read(&mut self, now: Duration, pods: &PodFacts) -> VfReading {
         if now >= self.due
             && let Err(error) = self.read_all(now)
         {
@@ -89,8 +86,8 @@ impl VfSource {
         if is_missing {
             self.due = self.due.min(self.drivers.at + SOON);
         }
-        if let Some(latest) = self.pods.as_mut().and_then(Follower::latest_if_changed) {
-            self.found.facts.claims = (*latest).clone();
+        if has_vfs(&self.found.facts.pfs) && self.found.facts.claims != *pods {
+            self.found.facts.claims = pods.clone();
         }
         let counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
         let at = procfs::monotonic();
@@ -104,8 +101,8 @@ impl VfSource {
     fn read_all(&mut self, now: Duration) -> io::Result<()> {
         self.due = now + EVERY;
         let pfs = sriov::physical_functions(&self.root)?;
-        let claims = self.claims(&pfs);
-        let found = read(pfs, claims);
+        // Who has VFs matters where there are some.
+        let found = read(pfs, PodFacts::default());
         let (vfs, _) = inventory::virtual_functions(&self.found.facts);
         let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
         let at = mem::replace(&mut self.drivers.at, now);
@@ -115,16 +112,6 @@ impl VfSource {
             privilege::with_admin(|| counting.follow(&self.found.facts));
         }
         Ok(())
-    }
-
-    /// The last answers of those who know who has VFs. Without VFs nobody is asked.
-    fn claims(&mut self, pfs: &[PfFact]) -> PodFacts {
-        if !has_vfs(pfs) {
-            self.pods = None;
-            return PodFacts::default();
-        }
-        let pods = self.pods.get_or_insert_with(|| Follower::start(&self.root, None, EVERY));
-        (*pods.latest()).clone()
     }
 
     /// When the PFs' drivers were asked.

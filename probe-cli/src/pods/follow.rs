@@ -14,7 +14,6 @@ use tokio::{
 };
 
 use super::{Files, KUBELET_DEADLINE, Runtime, assignments, facts::PodFacts, named};
-use crate::observed::Observed;
 
 /// Pods, followed until this is dropped.
 #[derive(Debug)]
@@ -27,15 +26,10 @@ pub struct Follower {
 
 impl Follower {
     /// Begins to ask, `every` so often after the last answer. Files and sockets are below `root`; `given` is the runtime's
-    /// socket, where it is not to be looked for. Must be called inside a runtime of tokio.
-    pub fn start(root: &Path, given: Option<&Path>, every: Duration) -> Self {
-        let unanswered = |who: &str| format!("{who} has not answered yet");
-        let begin = PodFacts {
-            sandboxes: Observed::Failed { error: unanswered("the container runtime") },
-            devices: Observed::Failed { error: unanswered("the kubelet") },
-            ..PodFacts::default()
-        };
-        let (sender, latest) = watch::channel(Arc::new(begin));
+    /// socket, where it is not to be looked for; `known` is what was answered before. Must be called inside a runtime of
+    /// tokio.
+    pub fn start(root: &Path, given: Option<&Path>, every: Duration, known: PodFacts) -> Self {
+        let (sender, latest) = watch::channel(Arc::new(known));
         let (sender, hurry) = (Arc::new(sender), Arc::new(Notify::new()));
         let mut tasks = JoinSet::new();
         let runtime = Runtime::new(root, given);
