@@ -20,7 +20,7 @@ use probe_tests::{
     judge::{Carried, Counters},
     lab::{TestLab, TestNetns},
     needs, ns, sh,
-    tool::{Watch, entry, number},
+    tool::{Watch, entry, number, run},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -159,6 +159,55 @@ fn through_the_tunnel(lab: &TestLab, containerd: &Containerd, pod: &Pod, ipv6: b
     assert_eq!((after.sent_since(&before), after.received_since(&before)), (expected, expected));
 }
 
+/// What `show pods` says on the node, against the runtime and the kernel.
+fn as_the_tool_shows_them(containerd: &Containerd, node: &str, pods: &[Pod], specs: &[PodSpec]) {
+    let output = containerd.on_node(|| run(&["show", "pods", "--format", "json"]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        value["pods"].as_array().unwrap().len(),
+        pods.len() + 1,
+        "those and the lab's own, unnamed: {value}"
+    );
+    for (pod, spec) in pods.iter().zip(specs) {
+        let shown = entry(&value, "pods", &[("namespace", &spec.namespace), ("name", &spec.name)]).unwrap();
+        assert_eq!((&shown["source"], &shown["uid"]), (&"cri".into(), &pod.uid.as_str().into()));
+        let addresses: Vec<String> = pod.addresses.iter().map(IpAddr::to_string).collect();
+        assert_eq!(shown["addresses"], json!(addresses));
+        assert_eq!(shown["host_network"], spec.host_network);
+        assert_eq!(shown["disagreements"], json!([]), "{shown}");
+        assert_eq!(shown["requested_networks"].as_str(), spec.annotations.get(REQUESTED).map(String::as_str));
+        if spec.host_network {
+            assert!(shown["host_ifname"].is_null() && shown["interfaces"] == json!([]), "{shown}");
+            continue;
+        }
+        assert_eq!(shown["host_evidence"], "libcni-result");
+        assert!(ports(node).contains(&shown["host_ifname"].as_str().unwrap().to_owned()), "{shown}");
+        let [eth0] = shown["interfaces"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+        let judge = &ip(containerd, pod, "addr show dev eth0")[0];
+        assert_eq!(
+            (&eth0["name"], &eth0["mac"], &eth0["mtu"], &eth0["parent"], &eth0["network"]),
+            (&"eth0".into(), &judge["address"], &judge["mtu"], &"cni0".into(), &NETWORK.into())
+        );
+    }
+}
+
+/// Packets of a pod through the tunnel are the pod's, both ways and in both families, although a bridge is between.
+fn attributed(lab: &TestLab, containerd: &Containerd, watch: &Watch, pod: &Pod) {
+    let packets = |value: &Value| {
+        let shown = entry(value, "pods", &[("name", &pod.name)]).unwrap();
+        (number(shown, "tx", "packets"), number(shown, "rx", "packets"))
+    };
+    let (here, there) = (containerd.open(pod).unwrap(), lab.pod(2, 1));
+    for ipv6 in [false, true] {
+        let (before, count) = (packets(&watch.settled()), u64::try_from(COUNT).unwrap());
+        assert_eq!(send::send_udp(&here, &there, lab.address(2, 1, ipv6), COUNT, PAYLOAD).unwrap(), COUNT);
+        assert_eq!(send::send_udp(&there, &here, pod.address(ipv6), COUNT, PAYLOAD).unwrap(), COUNT);
+        let after = packets(&watch.settled());
+        assert_eq!((after.0 - before.0, after.1 - before.1), (count, count), "ipv6 {ipv6}");
+    }
+}
+
 #[test]
 fn pods_of_a_runtime_reach_another_node_and_go() {
     let lab = TestLab::up(2, 1, Family::Dual);
@@ -183,6 +232,21 @@ fn pods_of_a_runtime_reach_another_node_and_go() {
         through_the_tunnel(&lab, &containerd, pod, false);
         through_the_tunnel(&lab, &containerd, pod, true);
     }
+
+    as_the_tool_shows_them(&containerd, &node, &pods, &specs);
+    let watch = containerd.on_node(|| Watch::start("/proc/self/ns/net"));
+    attributed(&lab, &containerd, &watch, &pods[0]);
+    // One comes and all go while it watches.
+    let late = containerd.run_pod(&PodSpec::new("shop", "late-0"));
+    let named = |value: &Value, name: &str| entry(value, "pods", &[("name", name)]).cloned();
+    let shown = watch.until("the new pod", |value| named(value, "late-0"));
+    assert_eq!(
+        (&shown["source"], &shown["addresses"][0]),
+        (&"cri".into(), &late.address(false).to_string().into())
+    );
+    containerd.remove_pod(&late);
+    watch.until("the pod to go", |value| named(value, "late-0").is_none().then_some(()));
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 
     for pod in &pods {
         containerd.remove_pod(pod);
@@ -227,12 +291,16 @@ fn what_runs_on_the_node_or_in_a_container_of_it_finds_its_files() {
     assert_eq!(seen(containerd.host_root().to_str().unwrap()).2, Some(identity));
 
     // The tool, in one place after the other.
-    let start = || Watch::start("/proc/self/ns/net");
     let (here, there) = (containerd.open(&pod).unwrap(), lab.pod(2, 1));
     for contained in [false, true] {
+        let more: &[&str] = if contained { &["--host-root", "/host"] } else { &[] };
+        let start = || Watch::start_with("/proc/self/ns/net", more);
         let watch = if contained { containerd.in_container(start) } else { containerd.on_node(start) };
         assert!(send::send_udp(&here, &there, lab.address(2, 1, false), COUNT, PAYLOAD).unwrap() > 0);
         let value = watch.settled();
+        let named = entry(&value, "pods", &[("namespace", "shop"), ("name", "cart-0")]).unwrap();
+        assert_eq!((&named["source"], &named["uid"]), (&"cri".into(), &pod.uid.as_str().into()));
+        assert!(number(named, "tx", "packets") > 0, "contained {contained}: {named}");
         let tunnel = entry(&value, "tunnels", &[("name", "flannel.1")]).unwrap();
         assert!(number(tunnel, "tx", "packets") > 0, "contained {contained}: {tunnel}");
         assert_eq!(watch.end(Signal::SIGTERM), Some(0));
@@ -313,6 +381,24 @@ fn with_secondaries(secondaries: &[Secondary]) {
         wait_for("the interface to carry packets", || {
             (send::send_udp(&here, &there, to, 2, PAYLOAD).unwrap() == 2).then_some(())
         });
+    }
+    let output = containerd.on_node(|| run(&["show", "pods", "--format", "json"]));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = entry(&value, "pods", &[("name", "cart-0")]).unwrap();
+    assert_eq!(shown["requested_networks"], requested.join(","));
+    let interfaces = shown["interfaces"].as_array().unwrap();
+    for (number, secondary) in (1..).zip(secondaries) {
+        let name = format!("net{number}");
+        let seen = interfaces.iter().find(|one| one["name"] == name.as_str()).unwrap();
+        assert_eq!(seen["network"], secondary.configuration(number)["name"], "{seen}");
+        assert_eq!(seen["addresses"], json!([format!("198.18.{number}.7/24")]));
+        let parent = match secondary.plugin {
+            "bridge" => secondary.settings["bridge"].clone(),
+            // The other end is another node's.
+            "host-device" => Value::Null,
+            _ => secondary.settings["master"].clone(),
+        };
+        assert_eq!(seen["parent"], parent, "{seen}");
     }
     let noted = read(&containerd, &format!("var/lib/cni/multus/{}", pod.id));
     let noted: Vec<&str> =

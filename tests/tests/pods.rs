@@ -160,7 +160,7 @@ fn pods_are_named_by_the_files_of_the_node() {
     assert!(notes.iter().any(|note| note.contains("names 1 sandbox(es) whose pods are gone")), "{notes:?}");
     for what in ["empty, as after a crash", "not UTF-8"] {
         let told = |note: &&str| note.starts_with("1 file(s) of ") && note.contains(what);
-        assert!(notes.iter().any(|note| told(note)), "{what}: {notes:?}");
+        assert!(notes.iter().any(told), "{what}: {notes:?}");
     }
 }
 
