@@ -183,7 +183,9 @@ fn as_the_tool_shows_them(containerd: &Containerd, node: &str, pods: &[Pod], spe
         }
         assert_eq!(shown["host_evidence"], "libcni-result");
         assert!(ports(node).contains(&shown["host_ifname"].as_str().unwrap().to_owned()), "{shown}");
-        let [eth0] = shown["interfaces"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+        let interfaces = shown["interfaces"].as_array().unwrap();
+        assert_eq!(interfaces.len(), 1, "{shown}");
+        let eth0 = &interfaces[0];
         let judge = &ip(containerd, pod, "addr show dev eth0")[0];
         assert_eq!(
             (&eth0["name"], &eth0["mac"], &eth0["mtu"], &eth0["parent"], &eth0["network"]),

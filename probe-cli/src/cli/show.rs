@@ -46,11 +46,19 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let survey = survey(context)?;
     let inventory = &survey.inventory;
     let outer_routes = inventory::outer_routes(&survey.facts, inventory);
+    let paths = inventory::mtu_paths(&survey.facts, inventory);
+    let comparison = survey
+        .intent
+        .as_ref()
+        .map(|intent| inventory::side_by_side(intent, inventory, &paths))
+        .unwrap_or_default();
     let view = NodeView {
         hostname: survey.hostname.as_deref(),
         kernel: survey.kernel.as_deref(),
         inventory,
         outer_routes: &outer_routes,
+        intent: survey.intent.as_ref(),
+        comparison: &comparison,
     };
     // What else is known of the node is worth its lines all the same.
     print(&match args.format {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::pods::PodSource;
 use crate::{
+    hostfiles::{self, facts::HostFiles},
     inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
     netlink::{
         NetlinkError, Source,
@@ -17,6 +18,8 @@ use crate::{
 pub(super) struct InventorySource {
     netlink: Source,
     pods: Box<PodSource>,
+    /// What the node's files said at the start; none when the files here are of another node.
+    files: Option<Box<HostFiles>>,
     /// The WireGuard devices when everything was read last, without their counters.
     wireguard: Vec<WireguardFact>,
 }
@@ -25,11 +28,18 @@ impl InventorySource {
     /// Opens the sources in the calling thread's network namespace. The node's files are below `root`; they are read
     /// also for a node in another namespace than the host's when somebody `insists`.
     pub(super) fn open(root: &Path, insists: bool) -> Result<Self, NetlinkError> {
+        let pods = Box::new(PodSource::new(root, insists));
         Ok(Self {
             netlink: Source::connect()?,
-            pods: Box::new(PodSource::new(root, insists)),
+            files: pods.root().map(|root| Box::new(hostfiles::read(root))),
+            pods,
             wireguard: Vec::new(),
         })
+    }
+
+    /// What the node's files said at the start.
+    pub(super) fn files(&self) -> Option<&HostFiles> {
+        self.files.as_deref()
     }
 
     /// Asks who pods are, and waits for the answers.
@@ -74,6 +84,8 @@ impl InventorySource {
         self.pods.read(&self.netlink);
         let mut inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
         inventory.notes.extend(self.pods.unread().iter().cloned());
+        let hosts = self.files().and_then(|files| files.hosts.value()).map(Vec::as_slice);
+        inventory.name_nodes(hosts.unwrap_or_default());
         Ok((facts, inventory))
     }
 

@@ -137,6 +137,11 @@ impl PodSource {
         self.look(netlink);
     }
 
+    /// Where the node's files are; none when the files here are of another node.
+    pub(super) fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// What is known of pods.
     pub(super) fn facts(&self) -> &PodFacts {
         &self.facts

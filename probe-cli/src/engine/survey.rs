@@ -5,7 +5,11 @@ use std::path::Path;
 
 use super::{error::EngineError, inventory::InventorySource};
 use crate::{
-    inventory::{Inventory, LinkList, links},
+    inventory::{
+        Inventory, LinkList,
+        intent::{self, Intent},
+        links,
+    },
     netlink::{Source, facts::Facts},
     procfs, sriov,
 };
@@ -17,6 +21,8 @@ pub struct Survey {
     pub facts: Facts,
     /// What that comes to.
     pub inventory: Inventory,
+    /// What the node's files want; none when the files here are of another node.
+    pub intent: Option<Intent>,
     /// Host name in our own UTS namespace.
     pub hostname: Option<String>,
     /// Release of the running kernel.
@@ -29,7 +35,8 @@ pub async fn survey(root: &Path, insists: bool) -> Result<Survey, EngineError> {
     let mut source = InventorySource::open(root, insists)?;
     source.ask().await;
     let (facts, inventory) = source.read_facts().await?;
-    Ok(Survey { facts, inventory, hostname: procfs::hostname(), kernel: procfs::kernel_release() })
+    let intent = source.files().map(intent::intent);
+    Ok(Survey { facts, inventory, intent, hostname: procfs::hostname(), kernel: procfs::kernel_release() })
 }
 
 impl Survey {

@@ -3,6 +3,7 @@
 //! Here belong the types and the pure joins that make them from what the sources read. No I/O, no counters, no
 //! rates.
 
+mod comparison;
 mod dataplane;
 mod index;
 pub mod intent;
@@ -24,6 +25,7 @@ mod vf_traffic;
 mod vfs;
 mod wireguard;
 
+pub use comparison::{Aspect, Comparison, side_by_side};
 pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, LeftOver, PlaneDevice, RoutedPeer, System};
 pub use join::inventory;
 pub use links::{LinkList, LinkRole, LinkRow, LinkState, links};

@@ -158,6 +158,12 @@ pub(crate) fn wireguard_fact(ifindex: u32, port: u16, networks: &[&str]) -> Wire
     }
 }
 
+/// The node's own pod network, as flannel's `--ip-blackhole-route` marks it.
+pub(crate) fn own_block(mut facts: Facts) -> Facts {
+    facts.routes.push(blackhole("10.42.0.0/24"));
+    facts
+}
+
 /// The host end of a pod's veth as Calico makes it, with the route to the pod.
 pub(crate) fn calico_pod(mut facts: Facts, ifindex: u32, address: &str) -> Facts {
     facts.links.push(LinkFact { mac: Some(Mac([0xee; 6])), ..pod_veth(ifindex, &format!("cali{ifindex}")) });

@@ -1,6 +1,7 @@
 //! The inventory's data types. No logic beyond naming.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, SocketAddr},
 };
@@ -10,7 +11,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{DataPlane, Node, Pod, RoutedPeer};
-use crate::mac::Mac;
+use crate::{
+    hostfiles::facts::{HostsEntry, Sourced},
+    mac::Mac,
+};
 
 /// Everything that exists on the node, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +40,25 @@ pub struct Inventory {
     /// What carries pods' packets to other nodes, or once did.
     #[serde(default)]
     pub data_planes: Vec<DataPlane>,
+    /// Names of nodes by their addresses, as far as this node's files tell. Hostile input: escape before showing.
+    pub node_names: BTreeMap<IpAddr, String>,
     /// What could not be read or does not fit together, in words an operator can act on.
     pub notes: Vec<String>,
+}
+
+impl Inventory {
+    /// Takes the names of remote nodes from the lines of `/etc/hosts`: the first name of an address is the canonical one
+    /// (hosts(5)). The Kubernetes API would know all of them; nothing on the node does.
+    pub fn name_nodes(&mut self, hosts: &[Sourced<HostsEntry>]) {
+        let peers = self.peers.iter().filter_map(|peer| peer.node_address);
+        let addresses: BTreeSet<IpAddr> =
+            peers.chain(self.routed_peers.iter().map(|peer| peer.node_address)).collect();
+        for entry in hosts.iter().map(|line| &line.value).filter(|entry| addresses.contains(&entry.address)) {
+            if let Some(name) = entry.names.first() {
+                self.node_names.entry(entry.address).or_insert_with(|| name.clone());
+            }
+        }
+    }
 }
 
 impl Inventory {

@@ -7,7 +7,7 @@ use super::{
     WireguardRow, interfaces, sizes::sizes, vfs,
 };
 use crate::{
-    inventory::Inventory,
+    inventory::{Inventory, Peer},
     sample::{Both, Counts, PeerSample, ProgramCost, Sample, WireguardSample},
 };
 
@@ -68,7 +68,8 @@ fn peers(
 ) -> Vec<PeerRow> {
     let mut rows = Vec::new();
     for tunnel in &inventory.tunnels {
-        let row = |peer, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
+        let row = |peer: Option<Peer>, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
+            node_name: peer.as_ref().and_then(|peer| inventory.node_names.get(&peer.node_address?)).cloned(),
             tunnel_name: tunnel.name.clone(),
             tunnel: tunnel.ifindex,
             peer,

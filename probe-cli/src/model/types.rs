@@ -140,6 +140,8 @@ pub struct PeerRow {
     pub tunnel: u32,
     /// The peer; none for the row "other".
     pub peer: Option<Peer>,
+    /// Name of the peer's node, where this node's files have it. Hostile input: escape before showing.
+    pub node_name: Option<String>,
     /// What it carried.
     pub flow: Both<Flow>,
     /// Outer packets measured on the underlay, totals; none when it is not watched.

@@ -1,16 +1,20 @@
-//! The node as text and JSON: `show node`. What the kernel has is one section, "actual"; what was configured is another one's
-//! matter.
+//! The node as text and JSON: `show node`. What the kernel has is one section, "actual"; what files want of it is in
+//! [`super::intended`].
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::align::{aligned, indented, wrapped};
+use super::{
+    align::{aligned, indented, wrapped},
+    intended,
+};
 use crate::{
     inventory::{
-        Certainty, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress, OuterRoute,
-        OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
+        Certainty, Comparison, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress,
+        OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
+        intent::Intent,
     },
     text,
 };
@@ -26,6 +30,10 @@ pub struct NodeView<'a> {
     pub inventory: &'a Inventory,
     /// The routes that tunnels' outer packets take.
     pub outer_routes: &'a [OuterRoute],
+    /// What the node's files want; none when there are no files of this node.
+    pub intent: Option<&'a Intent>,
+    /// That beside what the kernel has.
+    pub comparison: &'a [Comparison],
 }
 
 /// One document.
@@ -35,6 +43,8 @@ struct Document<'a> {
     hostname: Option<&'a str>,
     kernel: Option<&'a str>,
     actual: Actual<'a>,
+    intended: Option<&'a Intent>,
+    side_by_side: &'a [Comparison],
     notes: &'a [String],
 }
 
@@ -126,6 +136,8 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         hostname: view.hostname,
         kernel: view.kernel,
         actual,
+        intended: view.intent,
+        side_by_side: view.comparison,
         notes: &inventory.notes,
     };
     Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
@@ -182,6 +194,9 @@ pub fn table(view: NodeView<'_>) -> String {
     let inventory = view.inventory;
     indented(&mut out, 0, &facts(view));
     out.push('\n');
+    if let Some(intent) = view.intent {
+        intended::table(&mut out, intent, view.comparison);
+    }
     actual(&mut out, view);
     for note in odd(inventory).iter().chain(&inventory.notes) {
         wrapped(&mut out, "! ", &text::escape(note));
@@ -353,7 +368,7 @@ mod tests {
 
     fn view((inventory, routes): &(Inventory, Vec<OuterRoute>)) -> NodeView<'_> {
         let (hostname, kernel) = (Some("worker-\u{1b}1"), Some("6.12.0"));
-        NodeView { hostname, kernel, inventory, outer_routes: routes }
+        NodeView { hostname, kernel, inventory, outer_routes: routes, intent: None, comparison: &[] }
     }
 
     fn seen(facts: &Facts) -> (Inventory, Vec<OuterRoute>) {

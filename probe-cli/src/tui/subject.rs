@@ -111,7 +111,11 @@ impl<'a> Subject<'a> {
             Self::Tunnel(row) => text::escape(&row.tunnel.name),
             Self::Peer(row) => row.peer.as_ref().map_or_else(
                 || "other".to_owned(),
-                |peer| peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string()),
+                |peer| {
+                    let address =
+                        || peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
+                    row.node_name.as_deref().map_or_else(address, text::escape)
+                },
             ),
             Self::Pod(row) => {
                 row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label()))

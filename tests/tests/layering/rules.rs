@@ -56,6 +56,8 @@ pub(crate) const MODULES: &[Module] = &[
         "engine",
         &[
             "ebpf",
+            "hostfiles",
+            "hostfiles::facts",
             "inventory",
             "leftovers",
             "model",

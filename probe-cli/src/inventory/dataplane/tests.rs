@@ -41,11 +41,6 @@ fn planes(facts: &Facts) -> Vec<String> {
     lines
 }
 
-fn own_block(mut facts: Facts) -> Facts {
-    facts.routes.push(blackhole("10.42.0.0/24"));
-    facts
-}
-
 /// flannel's WireGuard device with its one route.
 fn flannel_wireguard(mut facts: Facts, name: &str, peers: &[&str]) -> Facts {
     facts.links.push(wireguard(9, name));

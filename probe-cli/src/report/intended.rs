@@ -1,0 +1,136 @@
+//! The part of `show node` that has what is intended beside what there is.
+
+use super::align::{aligned, wrapped};
+use crate::{
+    inventory::{
+        Aspect, Comparison,
+        intent::{Basis, Intent},
+    },
+    text,
+};
+
+/// Columns for one list of values.
+const VALUES: usize = 24;
+
+/// A table, then what is odd about the files. Nothing where no file tells anything.
+pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison]) {
+    if rows.iter().all(|row| row.intended.is_empty()) {
+        out.push_str("No file below the host's root says what is intended.\n\n");
+    } else {
+        let mut cells = vec![["", "INTENDED", "", "ACTUAL", "SAID BY"].map(str::to_owned).to_vec()];
+        cells.extend(rows.iter().map(|row| {
+            vec![
+                title(row.aspect).to_owned(),
+                list(&row.intended),
+                mark(row.agrees).to_owned(),
+                list(&row.actual),
+                said_by(row),
+            ]
+        }));
+        aligned(out, &cells);
+        out.push('\n');
+    }
+    for note in &intent.notes {
+        wrapped(out, "! ", &text::escape(note));
+    }
+    if !intent.notes.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn title(aspect: Aspect) -> &'static str {
+    match aspect {
+        Aspect::Cni => "CNI",
+        Aspect::Backend => "backend",
+        Aspect::Families => "families",
+        Aspect::ClusterCidrs => "cluster CIDRs",
+        Aspect::PodCidrs => "pod networks",
+        Aspect::NodeAddresses => "node addresses",
+        Aspect::Interface => "interface",
+        Aspect::TunnelMtu => "tunnel MTU",
+        Aspect::PodMtu => "pod MTU",
+        Aspect::Vni => "VNI",
+        Aspect::Port => "port",
+    }
+}
+
+fn mark(agrees: Option<bool>) -> &'static str {
+    match agrees {
+        Some(true) => "=",
+        Some(false) => "!=",
+        None => "",
+    }
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() {
+        return "-".to_owned();
+    }
+    text::fit(&text::escape(&values.join(" ")), VALUES)
+}
+
+fn said_by(row: &Comparison) -> String {
+    // Whole paths are in the JSON: here the end of one says more than its beginning.
+    let name = row.file.as_deref().map(|file| text::escape(file.rsplit('/').next().unwrap_or(file)));
+    let place = match (name, row.line) {
+        (Some(name), Some(line)) => format!("{name}:{line}"),
+        (Some(name), None) => name,
+        (None, _) => String::new(),
+    };
+    match (row.basis, place.is_empty()) {
+        (None, _) => String::new(),
+        (Some(Basis::Configured), _) => place,
+        (Some(Basis::Inferred), _) => format!("follows from {place}"),
+        (Some(Basis::Default), _) => "default".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::report::align::WIDTH;
+
+    fn row(
+        aspect: Aspect,
+        intended: &[&str],
+        actual: &[&str],
+        agrees: Option<bool>,
+        basis: Basis,
+    ) -> Comparison {
+        let words = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        Comparison {
+            aspect,
+            intended: words(intended),
+            actual: words(actual),
+            agrees,
+            basis: (!intended.is_empty()).then_some(basis),
+            file: Some("/var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml".to_owned()),
+            line: Some(9),
+        }
+    }
+
+    #[test]
+    fn it_fits_a_terminal() {
+        let rows = [
+            row(Aspect::Cni, &["canal"], &["Canal"], Some(true), Basis::Configured),
+            row(Aspect::Backend, &["wireguard"], &["VXLAN"], Some(false), Basis::Configured),
+            row(Aspect::ClusterCidrs, &["10.42.0.0/16", "fd00:42::/56"], &[], None, Basis::Configured),
+            row(Aspect::PodMtu, &["1450"], &["1450", "1420"], Some(false), Basis::Default),
+            row(Aspect::Interface, &["evil\u{1b}[2J"], &["eth0"], None, Basis::Inferred),
+            row(Aspect::Port, &[], &["8472"], None, Basis::Configured),
+        ];
+        let intent =
+            Intent { notes: vec!["one file says this, another \u{1b} that".to_owned()], ..Intent::default() };
+        let mut out = String::new();
+        table(&mut out, &intent, &rows);
+        insta::assert_snapshot!(out);
+        for line in out.lines() {
+            assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+        }
+        let mut out = String::new();
+        table(&mut out, &Intent::default(), &rows[5..]);
+        assert_eq!(out, "No file below the host's root says what is intended.\n\n");
+    }
+}
