@@ -1,7 +1,7 @@
 //! Remote nodes as text and JSON: `show peers`. As the kernel's tables have them; names of nodes are in none.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -247,14 +247,17 @@ fn seconds(age: Option<u64>) -> String {
 }
 
 fn vxlan_cells(rows: &[PeerRow], holes: &[&Hole]) -> Vec<Vec<String>> {
-    let without_route = |key: Option<&str>| {
-        holes.iter().any(|hole| {
-            matches!(hole, Hole::FdbWithoutRoute { mac, .. } if key.is_some_and(|key| mac.to_string() == key))
+    let lost: BTreeSet<String> = holes
+        .iter()
+        .filter_map(|hole| match hole {
+            Hole::FdbWithoutRoute { mac, .. } => Some(mac.to_string()),
+            _ => None,
         })
-    };
+        .collect();
     let mut cells = vec![heading(&["NODE", "POD NETWORKS", "VTEP MAC", "LAST TX", "HOLE"])];
     cells.extend(rows.iter().flat_map(|row| {
-        let hole = if without_route(row.key.as_deref()) { "no route to it" } else { "" };
+        let is_lost = row.key.as_ref().is_some_and(|key| lost.contains(key));
+        let hole = if is_lost { "no route to it" } else { "" };
         let cells = vec![
             or_dash(row.node_address),
             first(&row.pod_cidrs),

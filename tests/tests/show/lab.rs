@@ -65,8 +65,8 @@ fn the_node_is_as_ip_has_it() {
         assert_eq!(shown["underlay"]["name"], data["link"], "{name}");
         let local = data["local"].as_str().or_else(|| data["local6"].as_str()).unwrap();
         assert_eq!(text(shown, "local"), local);
-        let remote = if name == "flannel.1" { "172.31.77.2" } else { "fd77::2" };
-        let matching = judge(&node, &format!("ip -j route show match {remote}"));
+        let (option, remote) = if name == "flannel.1" { ("-4", "172.31.77.2") } else { ("-6", "fd77::2") };
+        let matching = judge(&node, &format!("ip {option} -j route show match {remote}"));
         let best = matching.iter().max_by_key(|route| {
             text(route, "dst").split_once('/').map_or(0, |(_, length)| length.parse::<u8>().unwrap())
         });
