@@ -358,6 +358,23 @@ fn vfs_that_vanish_and_a_driver_that_is_loaded_again() {
 }
 
 #[test]
+fn links_of_pf_and_vfs_have_their_roles() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let output = run(&["show", "links", "--format", "json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let roles = |name: &str| {
+        let mut links = value["links"].as_array().unwrap().iter();
+        links.find(|link| link["name"] == name).unwrap()["roles"].to_string()
+    };
+    assert!(roles(&nic.pf()).contains("physical-function"), "{value}");
+    for index in 0..2 {
+        assert!(roles(&nic.interface(index).unwrap()).contains("virtual-function"), "{value}");
+    }
+}
+
+#[test]
 fn a_nic_is_of_the_node_that_has_its_interface() {
     needs!(Sriov);
     let nic = Nic::up();

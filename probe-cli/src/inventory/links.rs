@@ -124,6 +124,12 @@ impl LinkRow {
     }
 }
 
+/// How many interfaces of pods there are: pods that share a bridge have no route of their own, and are none of the
+/// inventory's pods.
+pub fn pod_interfaces(facts: &Facts, inventory: &Inventory) -> usize {
+    pod_links(&Index::new(facts), inventory).len()
+}
+
 /// The node's ends of pods' interfaces, each with the families of its pod's addresses; none of them where only the bridge
 /// tells that it is a pod's.
 pub(super) fn pod_links(index: &Index<'_>, inventory: &Inventory) -> BTreeMap<u32, BTreeSet<u8>> {

@@ -28,7 +28,7 @@ mod wireguard;
 pub use comparison::{Aspect, Comparison, side_by_side};
 pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, LeftOver, PlaneDevice, RoutedPeer, System};
 pub use join::inventory;
-pub use links::{LinkList, LinkRole, LinkRow, LinkState, links};
+pub use links::{LinkList, LinkRole, LinkRow, LinkState, links, pod_interfaces};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, mtu_paths};
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use outer_routes::{OuterRoute, outer_routes};

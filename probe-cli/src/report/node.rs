@@ -34,6 +34,8 @@ pub struct NodeView<'a> {
     pub intent: Option<&'a Intent>,
     /// That beside what the kernel has.
     pub comparison: &'a [Comparison],
+    /// Interfaces of pods.
+    pub pod_interfaces: usize,
 }
 
 /// One document.
@@ -58,7 +60,7 @@ struct Actual<'a> {
     tunnels: Vec<TunnelRow<'a>>,
     peers: usize,
     holes: usize,
-    pods: usize,
+    pod_interfaces: usize,
 }
 
 #[derive(Serialize)]
@@ -129,7 +131,7 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         tunnels: tunnels(inventory).map(|tunnel| tunnel_row(view, tunnel)).collect(),
         peers: inventory.peers.len() + inventory.routed_peers.len(),
         holes: inventory.holes.len(),
-        pods: inventory.pods.len(),
+        pod_interfaces: view.pod_interfaces,
     };
     let document = Document {
         schema_version: 1,
@@ -240,7 +242,7 @@ fn facts(view: NodeView<'_>) -> Vec<Vec<String>> {
         format!(", {} in their tables", text::counted(holes, "hole"))
     };
     add("peers", vec![format!("{}{holes}", inventory.peers.len() + inventory.routed_peers.len())]);
-    add("pods", vec![inventory.pods.len().to_string()]);
+    add("pod interfaces", vec![view.pod_interfaces.to_string()]);
     rows
 }
 
@@ -368,7 +370,16 @@ mod tests {
 
     fn view((inventory, routes): &(Inventory, Vec<OuterRoute>)) -> NodeView<'_> {
         let (hostname, kernel) = (Some("worker-\u{1b}1"), Some("6.12.0"));
-        NodeView { hostname, kernel, inventory, outer_routes: routes, intent: None, comparison: &[] }
+        let pod_interfaces = inventory.pods.len();
+        NodeView {
+            hostname,
+            kernel,
+            inventory,
+            outer_routes: routes,
+            intent: None,
+            comparison: &[],
+            pod_interfaces,
+        }
     }
 
     fn seen(facts: &Facts) -> (Inventory, Vec<OuterRoute>) {

@@ -123,6 +123,7 @@ fn rke2_flannel() {
     let value = show(node.name(), "node");
     let own = &list(&value["actual"], "pod_cidrs")[0];
     assert_eq!((text(own, "cidr"), text(own, "source")), ("10.42.0.0/24", "bridge"));
+    assert_eq!(value["actual"]["pod_interfaces"], 1);
     let links = show(node.name(), "links");
     let of = |name: &str| list(&links, "links").iter().find(|link| link["name"] == name).unwrap().clone();
     assert_eq!(

@@ -105,7 +105,7 @@ fn check(binary: &Path, node: &str) -> Result<()> {
     )?;
     let value: Value = serde_json::from_str(&text)?;
     let count = |name: &str| value["actual"][name].as_u64().unwrap_or(0);
-    anyhow::ensure!(count("pods") >= u64::from(PODS), "only {} pods", count("pods"));
+    anyhow::ensure!(count("pod_interfaces") >= u64::from(PODS), "only {} pods", count("pod_interfaces"));
     anyhow::ensure!(count("peers") > u64::from(PEERS), "only {} peers", count("peers"));
     Ok(())
 }
