@@ -2,7 +2,7 @@
 //! Pods of a real container runtime are in `containerd.rs`.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{fs, net::IpAddr};
+use std::{fs, net::IpAddr, os::unix::net::UnixListener};
 
 use overlay_probe::lab::{Family, files, live, send};
 use probe_tests::{
@@ -162,6 +162,36 @@ fn pods_are_named_by_the_files_of_the_node() {
         let told = |note: &&str| note.starts_with("1 file(s) of ") && note.contains(what);
         assert!(notes.iter().any(told), "{what}: {notes:?}");
     }
+}
+
+#[test]
+fn a_runtime_that_does_not_answer_is_told_and_files_name_the_pods() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let socket = roots[0].join("run/containerd/containerd.sock");
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let root = roots[0].to_str().unwrap();
+    let (node, name) = (lab.node(1), lab.lab.nodes[0].pods[0].name.as_str());
+    let told = |value: &Value, words: &str| {
+        let pod = entry(value, "pods", &[("name", name)]).unwrap();
+        assert_eq!(pod["source"], "libcni", "{pod}");
+        let notes: Vec<_> = value["notes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(notes.iter().any(|note| note.contains(words)), "{words}: {notes:?}");
+    };
+    let show = |more: &[&str]| {
+        let output =
+            run(&[&["--netns", &node, "--host-root", root], more, &["show", "pods", "--format", "json"]]
+                .concat());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    told(&show(&["--cri-socket", "/no/such.sock"]), "the container runtime names no pods");
+    let silent = UnixListener::bind(&socket).unwrap();
+    told(&show(&[]), "did not answer within 2 s");
+    let watch = Watch::start_with(&node, &["--host-root", root]);
+    told(&watch.next(), "did not answer within 2 s");
+    drop(silent);
+    told(&show(&[]), "nobody listens there");
 }
 
 /// As in a container: other namespaces than the node's, and the node's root directory mounted at a place of its own.

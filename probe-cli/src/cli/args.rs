@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::{
     ebpf::{self, AttachMode},
-    lab,
+    engine, lab,
 };
 
 /// Shows what this node's overlay network carries and costs, live and correct.
@@ -32,6 +32,11 @@ pub(super) struct Args {
     /// Where the node's files are: in a container, where the node's root directory is mounted
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) host_root: Option<PathBuf>,
+
+    /// Where the container runtime listens, as a path here and not below --host-root; without it the sockets of RKE2, k3s,
+    /// containerd and CRI-O are tried
+    #[arg(long, global = true, value_name = "SOCKET")]
+    pub(super) cri_socket: Option<PathBuf>,
 
     /// No colour; the environment variable NO_COLOR does the same
     #[arg(long, global = true)]
@@ -100,10 +105,9 @@ impl Default for ProbeArgs {
 
 impl ProbeArgs {
     /// What these arguments mean to the engine.
-    pub(super) fn engine(&self, host_root: Option<&std::path::Path>) -> crate::engine::EngineOptions {
-        crate::engine::EngineOptions {
-            host_root: host_root.unwrap_or(std::path::Path::new("/")).to_owned(),
-            insists_on_files: host_root.is_some(),
+    pub(super) fn engine(&self, host: engine::HostOptions) -> engine::EngineOptions {
+        engine::EngineOptions {
+            host,
             interval: self.interval,
             probe: ebpf::ProbeOptions {
                 limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },

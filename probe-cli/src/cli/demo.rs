@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         Load::start(&load_options(&options.prefix, TCP_MBIT, UDP_PPS)).context("cannot send traffic")?;
     netns::enter(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
-        let mut engine = live::start(args.probe.engine(context.host_root.as_deref())).await?;
+        let mut engine = live::start(args.probe.engine(context.host())).await?;
         if io::stdout().is_terminal() {
             return top::show(engine, context, &format!("demo: {}", first.netns)).await;
         }

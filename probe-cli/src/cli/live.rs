@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    engine::{Engine, EngineOptions},
+    engine::{Engine, EngineOptions, HostOptions},
     leftovers, netns, privilege,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub(super) netns: Option<String>,
     /// `--host-root`.
     pub(super) host_root: Option<PathBuf>,
+    /// `--cri-socket`.
+    pub(super) cri_socket: Option<PathBuf>,
     /// `--no-color`.
     pub(super) no_color: bool,
 }
@@ -39,6 +41,15 @@ impl Context {
             netns::enter(&node)?;
         }
         Ok(())
+    }
+
+    /// Where the node's files and sockets are.
+    pub(super) fn host(&self) -> HostOptions {
+        HostOptions {
+            root: self.root().to_owned(),
+            insists: self.host_root.is_some(),
+            cri_socket: self.cri_socket.clone(),
+        }
     }
 
     /// Where the node's files are.

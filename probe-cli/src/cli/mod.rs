@@ -28,7 +28,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    let context = live::Context { netns: args.netns, host_root: args.host_root, no_color: args.no_color };
+    let context = live::Context {
+        netns: args.netns,
+        host_root: args.host_root,
+        cri_socket: args.cri_socket,
+        no_color: args.no_color,
+    };
     match args.command {
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())

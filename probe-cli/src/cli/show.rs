@@ -39,7 +39,7 @@ const NO_DATA_PLANE: &str = "nothing here leads to other nodes' pods: this netwo
     to other pod networks; look at the node with --netns NAME, or try `overlay-probe demo` for one of our own";
 
 fn survey(context: &Context) -> anyhow::Result<Survey> {
-    live::block_on(async { Ok(engine::survey(context.root(), context.host_root.is_some()).await?) })
+    live::block_on(async { Ok(engine::survey(&context.host()).await?) })
 }
 
 fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
@@ -128,7 +128,8 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let reading = engine::vf_facts(context.root());
+    let host = context.host();
+    let reading = engine::vf_facts(&host);
     let facts = live::block_on(async { reading.await.context("cannot read the virtual functions") })?;
     let (vfs, notes) = inventory::virtual_functions(&facts);
     let words = if facts.pfs.is_empty() {

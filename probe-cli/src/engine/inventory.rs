@@ -1,8 +1,8 @@
 //! Reads the tables and the pods by name, and joins them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use super::pods::PodSource;
+use super::{host::HostOptions, pods::PodSource};
 use crate::{
     hostfiles::{self, facts::HostFiles},
     inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
@@ -25,10 +25,9 @@ pub(super) struct InventorySource {
 }
 
 impl InventorySource {
-    /// Opens the sources in the calling thread's network namespace. The node's files are below `root`; they are read
-    /// also for a node in another namespace than the host's when somebody `insists`.
-    pub(super) fn open(root: &Path, insists: bool) -> Result<Self, NetlinkError> {
-        let pods = Box::new(PodSource::new(root, insists));
+    /// Opens the sources in the calling thread's network namespace.
+    pub(super) fn open(host: &HostOptions) -> Result<Self, NetlinkError> {
+        let pods = Box::new(PodSource::new(host));
         Ok(Self {
             netlink: Source::connect()?,
             files: pods.root().map(|root| Box::new(hostfiles::read(root))),

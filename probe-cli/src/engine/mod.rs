@@ -3,6 +3,7 @@
 //! Here belongs the order of things in time. No decoding, no meaning, no output.
 
 mod error;
+mod host;
 mod inventory;
 mod pods;
 mod refresh;
@@ -12,6 +13,7 @@ mod vf_counting;
 mod vfs;
 
 pub use error::EngineError;
+pub use host::HostOptions;
 pub use run::{Engine, EngineOptions};
 pub use survey::{Survey, survey};
 pub use vfs::vf_facts;

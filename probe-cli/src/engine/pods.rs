@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::host::HostOptions;
 use crate::{
     netlink::{
         NetlinkError, Source,
@@ -35,6 +36,8 @@ const EVENTFUL: Duration = Duration::from_secs(10);
 pub(super) struct PodSource {
     /// Where the node's files are; none when the files here are of another node.
     root: Option<PathBuf>,
+    /// Where the runtime listens; none to look for it.
+    cri_socket: Option<PathBuf>,
     registry: Registry,
     /// Asks in the background, where pods are followed; nothing here waits for an answer.
     follower: Option<Follower>,
@@ -65,16 +68,18 @@ struct Known {
 const SETTLING: Duration = Duration::from_secs(20);
 
 impl PodSource {
-    /// For the node that lives in the calling thread's network namespace, whose files are below `root`. When the
+    /// For the node that lives in the calling thread's network namespace, whose files are below the host's root. When the
     /// namespace is not that of the host, its files tell of the host's pods and not of this node's; unless somebody
-    /// `insists` on them.
-    pub(super) fn new(root: &Path, insists: bool) -> Self {
+    /// insists on them.
+    pub(super) fn new(host: &HostOptions) -> Self {
+        let HostOptions { root, insists, cri_socket } = host;
         let own = netns::current_identity().ok();
         let host = fs::metadata(root.join("proc/1/ns/net")).ok();
         let host = host.map(|metadata| (metadata.st_dev(), metadata.st_ino()));
         let is_host = host.is_none() || own.is_none() || host == own;
         Self {
-            root: (insists || is_host).then(|| root.to_owned()),
+            root: (*insists || is_host).then(|| root.to_owned()),
+            cri_socket: cri_socket.clone(),
             registry: Registry::new(Path::new(registry::DIRECTORY), own),
             follower: None,
             facts: PodFacts::default(),
@@ -91,7 +96,7 @@ impl PodSource {
     pub(super) async fn ask(&mut self) {
         if let Some(root) = &self.root {
             let registered = mem::take(&mut self.facts.registered);
-            self.facts = PodFacts { registered, ..pods::read(root, None).await };
+            self.facts = PodFacts { registered, ..pods::read(root, self.cri_socket.as_deref()).await };
         }
     }
 
@@ -100,7 +105,7 @@ impl PodSource {
         let start = |root: &PathBuf| {
             // The registry is not the follower's.
             let known = PodFacts { registered: Vec::new(), ..self.facts.clone() };
-            Follower::start(root, None, ASKED_EVERY, known)
+            Follower::start(root, self.cri_socket.as_deref(), ASKED_EVERY, known)
         };
         self.follower = self.root.as_ref().map(start);
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     mem,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     error::EngineError,
+    host::HostOptions,
     inventory::InventorySource,
     refresh::Refresh,
     vfs::{VfReading, VfSource},
@@ -36,10 +37,8 @@ pub struct EngineOptions {
     pub interval: Duration,
     /// How to load and attach.
     pub probe: ProbeOptions,
-    /// Where the node's files are.
-    pub host_root: PathBuf,
-    /// Those files are this node's, whatever network namespace it is looked at in.
-    pub insists_on_files: bool,
+    /// Where the node's files and sockets are.
+    pub host: HostOptions,
 }
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
@@ -75,11 +74,11 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
-        let mut source = InventorySource::open(&options.host_root, options.insists_on_files)?;
+        let mut source = InventorySource::open(&options.host)?;
         source.ask().await;
         let inventory = source.read().await?;
         source.follow_pods();
-        let mut vfs = Box::new(VfSource::new(&options.host_root));
+        let mut vfs = Box::new(VfSource::new(&options.host.root));
         if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic(), source.pod_facts()).vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{error::EngineError, inventory::InventorySource};
+use super::{error::EngineError, host::HostOptions, inventory::InventorySource};
 use crate::{
     inventory::{
         Inventory, LinkList,
@@ -29,10 +29,9 @@ pub struct Survey {
     pub kernel: Option<String>,
 }
 
-/// Reads everything in the calling thread's network namespace. The node's files are below `root`; they are believed also
-/// when the namespace is not the host's, if somebody `insists`. Must be called inside a current-thread runtime.
-pub async fn survey(root: &Path, insists: bool) -> Result<Survey, EngineError> {
-    let mut source = InventorySource::open(root, insists)?;
+/// Reads everything in the calling thread's network namespace. Must be called inside a current-thread runtime.
+pub async fn survey(host: &HostOptions) -> Result<Survey, EngineError> {
+    let mut source = InventorySource::open(host)?;
     source.ask().await;
     let (facts, inventory) = source.read_facts().await?;
     let intent = source.files().map(intent::intent);

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::host::HostOptions;
 use super::vf_counting::{self, VfCounting};
 use crate::{
     ebpf::{AttachMode, EbpfError},
@@ -162,10 +163,12 @@ impl Found {
     }
 }
 
-/// What there is below `root` and in the kernel. What cannot be read, and who does not answer, becomes a note.
-pub async fn vf_facts(root: &Path) -> io::Result<VfFacts> {
+/// What there is below the host's root and in the kernel. What cannot be read, and who does not answer, becomes a note.
+pub async fn vf_facts(host: &HostOptions) -> io::Result<VfFacts> {
+    let HostOptions { root, cri_socket, .. } = host;
     let pfs = sriov::physical_functions(root)?;
-    let claims = if has_vfs(&pfs) { pods::read(root, None).await } else { PodFacts::default() };
+    let claims =
+        if has_vfs(&pfs) { pods::read(root, cri_socket.as_deref()).await } else { PodFacts::default() };
     Ok(read(pfs, claims).facts)
 }
 

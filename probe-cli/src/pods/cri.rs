@@ -63,6 +63,8 @@ impl Default for Deadlines {
 #[derive(Debug)]
 pub struct Runtime {
     sockets: Vec<Socket>,
+    /// Somebody said where it listens.
+    is_given: bool,
     deadlines: Deadlines,
     client: Option<Client>,
     told: Option<RuntimeFact>,
@@ -99,6 +101,7 @@ impl Runtime {
         let found = || SOCKETS.iter().map(|path| Socket::new(root, Path::new(path))).collect();
         Self {
             sockets: given.map_or_else(found, |path| vec![Socket::new(Path::new("/"), path)]),
+            is_given: given.is_some(),
             deadlines,
             client: None,
             told: None,
@@ -172,7 +175,12 @@ impl Runtime {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Err(first.unwrap_or(Trouble::Absent))
+        Err(first.unwrap_or_else(|| match self.sockets.first() {
+            Some(given) if self.is_given => {
+                Trouble::Failed(format!("cannot connect to {}: it is not there", given.shown()))
+            }
+            _ => Trouble::Absent,
+        }))
     }
 
     /// Keeps what is listed, and what is known of that.
