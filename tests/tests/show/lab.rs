@@ -1,8 +1,8 @@
 //! Canal's VXLAN, both families, as the lab builds it: every figure is one of `ip`'s or `bridge`'s.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
-use overlay_probe::lab::{Family, LabOptions, send};
+use overlay_probe::lab::{Family, LabOptions, files, send};
 use probe_tests::{
     lab::TestLab,
     ns,
@@ -10,6 +10,7 @@ use probe_tests::{
     wait_for,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{judge, list, show, show_with_code, sorted, table, text};
 
@@ -263,4 +264,50 @@ fn no_privilege_is_needed() {
         assert_eq!(output.status.code(), Some(0), "{what}: {said}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("flannel-v6.1"), "{what}");
     }
+}
+
+/// The rows of `side_by_side` for a node of a lab with these files, by their question.
+fn compared(lab: &TestLab, root: &str) -> BTreeMap<String, Value> {
+    let node = lab.node(1);
+    let output = run(&["--netns", &node, "--host-root", root, "show", "node", "--format", "json"]);
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = list(&value, "side_by_side").iter();
+    rows.map(|row| (text(row, "aspect").to_owned(), row.clone())).collect()
+}
+
+#[test]
+fn what_is_intended_beside_what_there_is() {
+    let lab = TestLab::up(2, 1, Family::Dual);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let root = roots[0].to_str().unwrap();
+    let rows = compared(&lab, root);
+    for aspect in ["cni", "backend", "families", "cluster-cidrs", "node-addresses", "pod-mtu", "vni", "port"]
+    {
+        assert_eq!(rows[aspect]["agrees"], true, "{aspect}: {}", rows[aspect]);
+    }
+    let manifest = "/var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml";
+    let place = |row: &Value| (text(row, "file").to_owned(), row["line"].clone(), row["basis"].clone());
+    let written = fs::read_to_string(roots[0].join(&manifest[1..])).unwrap();
+    let line = written.lines().position(|line| line.contains("vethuMTU")).unwrap() + 1;
+    assert_eq!(place(&rows["pod-mtu"]), (manifest.to_owned(), line.into(), "configured".into()));
+
+    // Somebody switches the backend, and nothing has happened yet.
+    fs::write(roots[0].join(&manifest[1..]), written.replace("vxlan", "wireguard")).unwrap();
+    let rows = compared(&lab, root);
+    assert_eq!(
+        (&rows["backend"]["agrees"], &rows["backend"]["intended"], &rows["backend"]["actual"]),
+        (&false.into(), &json!(["wireguard"]), &json!(["VXLAN"]))
+    );
+    let shown =
+        String::from_utf8(run(&["--netns", &lab.node(1), "--host-root", root, "show", "node"]).stdout)
+            .unwrap();
+    assert!(shown.contains("wireguard") && shown.contains("!= VXLAN"), "{shown}");
+    assert!(shown.contains("the chart's values have not reached this node"), "{shown}");
+    // Other nodes are called by the names of the hosts file.
+    let output =
+        run(&["--netns", &lab.node(1), "--host-root", root, "watch", "--count", "1", "--format", "jsonl"]);
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let peer = &list(&value, "peers")[0];
+    assert_eq!(text(peer, "node_name"), lab.node(2), "{peer}");
 }
