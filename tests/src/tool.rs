@@ -34,6 +34,21 @@ pub fn run(args: &[&str]) -> Output {
     Command::new(binary()).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
+/// The tool inside a network namespace, with an empty `/run` of its own; it keeps the id of the process.
+fn apart(netns: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command
+        .arg(format!("--net=/run/netns/{netns}"))
+        .args(["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec \"$@\"", "sh"])
+        .arg(binary());
+    command
+}
+
+/// Runs the tool to its end inside a network namespace, with a `/run` of its own, as in a container.
+pub fn run_apart(netns: &str, args: &[&str]) -> Output {
+    apart(netns).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
 /// What makes `setpriv` take every privilege away.
 pub const NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
@@ -76,10 +91,21 @@ impl Watch {
 
     /// The same with more arguments.
     pub fn start_with(netns: &str, more: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["--netns", netns]);
+        Self::spawn(command, more)
+    }
+
+    /// The same in a mount namespace with a `/run` of its own, as in a container.
+    pub fn start_apart(netns: &str, more: &[&str]) -> Self {
+        Self::spawn(apart(netns), more)
+    }
+
+    fn spawn(mut command: Command, more: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let ready = directory.path().join("ready");
-        let mut child = Command::new(binary())
-            .args(["--netns", netns, "watch", "--format", "jsonl", "--interval", "200ms", "--ready-file"])
+        let mut child = command
+            .args(["watch", "--format", "jsonl", "--interval", "200ms", "--ready-file"])
             .arg(&ready)
             .args(more)
             .stdin(Stdio::null())

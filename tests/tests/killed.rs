@@ -1,14 +1,20 @@
 //! How it ends: by a signal that it can answer, and by one that it cannot. Foreign filters are never touched.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
+use std::{fs, path::Path, process::Output};
+
 use nix::sys::signal::Signal;
+use overlay_probe::{
+    lab::send,
+    leftovers::{DIRECTORY, Notes, RunRecord},
+};
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel::{Held, filters, has_clsact},
     needs,
     needs::ways,
     ns,
-    tool::{Watch, run},
+    tool::{Watch, entry, number, run, run_apart},
     wait_for,
 };
 
@@ -28,16 +34,21 @@ fn foreign(pair: &Pair, interface: &str) {
 }
 
 fn cleanup(netns: &str) -> String {
-    let output = run(&["--netns", netns, "cleanup"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
-    String::from_utf8(output.stdout).unwrap()
+    said_by_cleanup(&run(&["--netns", netns, "cleanup"]))
 }
 
-/// A `watch` with clsact filters on [`TUNNEL`] and `u0`, killed.
-fn killed(pair: &Pair) {
+fn said_by_cleanup(output: &Output) -> String {
+    let [said, told] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert_eq!((output.status.code(), &*told), (Some(0), ""));
+    said.into_owned()
+}
+
+/// A `watch` with clsact filters on [`TUNNEL`] and `u0`, killed. Its process id.
+fn killed(pair: &Pair) -> u32 {
     let watch = Watch::start_with(pair.node(1), &CLSACT);
+    let pid = watch.pid();
     assert_eq!(watch.end(Signal::SIGKILL), None);
+    pid
 }
 
 #[test]
@@ -169,4 +180,117 @@ fn of_two_runs_the_last_removes_the_qdisc_that_the_first_made() {
     for interface in [TUNNEL, "u0"] {
         assert!(!has_clsact(pair.node(1), interface), "{interface}");
     }
+}
+
+/// One interval of a `watch` with clsact filters: what it says on stderr.
+const ONCE: [&str; 7] = ["watch", "--attach", "clsact", "--interval", "200ms", "--count", "1"];
+
+fn told(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    str::from_utf8(&output.stderr).unwrap().trim()
+}
+
+/// What is told of filters that could be somebody's.
+const UNCLAIMED: &str = "4 filters named like ours that no note claims are on ";
+
+#[test]
+fn a_killed_run_without_its_note_is_told_and_left_to_cleanup() {
+    let pair = Pair::new("knote");
+    let pid = killed(&pair);
+    fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
+    let said = told(&output);
+    assert!(said.contains(UNCLAIMED) && said.contains("`overlay-probe cleanup` removes them"), "{said}");
+    assert!(said.contains(TUNNEL) && said.contains("u0") && said.lines().count() == 1, "{said}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
+    assert_eq!(cleanup(pair.node(1)), "removed 4 filters and qdiscs\n", "nobody knows whose the qdiscs are");
+    for interface in [TUNNEL, "u0"] {
+        assert_eq!(filters(pair.node(1), interface), Vec::<String>::new());
+        assert!(has_clsact(pair.node(1), interface));
+    }
+}
+
+#[test]
+fn a_run_with_another_run_directory_takes_nothing_from_one_that_lives() {
+    let pair = Pair::new("kapart");
+    let first = Watch::start_with(pair.node(1), &CLSACT);
+    let second = Watch::start_apart(pair.node(1), &CLSACT);
+    for interface in [TUNNEL, "u0"] {
+        assert_eq!(filters(pair.node(1), interface).len(), 4, "both are on {interface}");
+    }
+    assert!(
+        told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())).contains(UNCLAIMED),
+        "the second's"
+    );
+    assert!(told(&run_apart(pair.node(1), &ONCE)).contains("8 filters named like ours"), "both runs'");
+    assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 40, 100).unwrap(), 40);
+    for watch in [&first, &second] {
+        let value = watch.settled();
+        let tunnel = entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap();
+        assert_eq!(number(tunnel, "tx", "packets"), 40);
+        assert_eq!(tunnel["tx"]["underlay"]["packets"], 40);
+    }
+    assert_eq!(second.end(Signal::SIGTERM), Some(0));
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "the first's");
+    assert_eq!(first.end(Signal::SIGTERM), Some(0));
+    for interface in [TUNNEL, "u0"] {
+        assert!(!has_clsact(pair.node(1), interface), "{interface}");
+    }
+}
+
+/// A dead run's note and the place in it, which another run's filter has taken meanwhile.
+#[test]
+fn a_filter_where_a_dead_one_was_is_not_the_dead_one() {
+    let pair = Pair::new("kplace");
+    let pid = killed(&pair);
+    let note = format!("{DIRECTORY}/{pid}.json");
+    let text = fs::read(&note).unwrap();
+    assert_eq!(cleanup(pair.node(1)), "removed 6 filters and qdiscs\n");
+    let other = Watch::start_apart(pair.node(1), &CLSACT);
+    fs::write(&note, text).unwrap();
+    assert!(told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())).contains(UNCLAIMED));
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert!(!Path::new(&note).exists());
+    assert_eq!(other.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn notes_below_the_hosts_root_are_seen_by_all_who_have_it() {
+    let pair = Pair::new("khost");
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("run")).unwrap();
+    let host = ["--host-root", root.path().to_str().unwrap()];
+    let notes = || fs::read_dir(root.path().join("run/overlay-probe/run")).unwrap().count();
+    let cleanup = || said_by_cleanup(&run_apart(pair.node(1), &[&host[..], &["cleanup"]].concat()));
+
+    let watch = Watch::start_apart(pair.node(1), &[&CLSACT[..], &host].concat());
+    assert_eq!(notes(), 1);
+    assert_eq!(cleanup(), "nothing was left behind\n");
+    assert_eq!(told(&run_apart(pair.node(1), &[&host[..], &ONCE].concat())), "");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "it lives");
+    assert_eq!(watch.end(Signal::SIGKILL), None);
+    assert_eq!(notes(), 1);
+
+    let watch = Watch::start_apart(pair.node(1), &[&CLSACT[..], &host].concat());
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "the killed run's are gone");
+    assert_eq!(notes(), 1);
+    assert_eq!(watch.end(Signal::SIGKILL), None);
+    assert_eq!(cleanup(), "removed 6 filters and qdiscs\n");
+    assert_eq!(notes(), 0);
+}
+
+#[test]
+fn cleanup_takes_nothing_by_name_while_a_run_attaches() {
+    let pair = Pair::new("kattach");
+    let pid = killed(&pair);
+    fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    let note = RunRecord::create(&Notes::new(None), pair.open(1).identity().unwrap()).unwrap();
+    let output = run(&["--netns", pair.node(1), "cleanup"]);
+    let said = told(&output);
+    assert!(said.contains(UNCLAIMED) && said.contains("a run is attaching just now"), "{said}");
+    assert_eq!(output.stdout, b"nothing was removed\n");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    drop(note);
+    assert_eq!(cleanup(pair.node(1)), "removed 4 filters and qdiscs\n");
 }

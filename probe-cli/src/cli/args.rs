@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::{
     ebpf::{self, AttachMode},
     engine, lab,
+    leftovers::Notes,
 };
 
 /// Shows what this node's overlay network carries and costs, live and correct.
@@ -107,6 +108,7 @@ impl ProbeArgs {
     /// What these arguments mean to the engine.
     pub(super) fn engine(&self, host: engine::HostOptions) -> engine::EngineOptions {
         engine::EngineOptions {
+            notes: Notes::new(host.insists.then_some(host.root.as_path())),
             host,
             interval: self.interval,
             probe: ebpf::ProbeOptions {

@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     engine::{Engine, EngineOptions, HostOptions},
-    leftovers, netns, privilege,
+    leftovers::{self, Notes, Reach},
+    netns, privilege,
 };
 
 /// What the global options say.
@@ -57,6 +58,11 @@ impl Context {
         self.host_root.as_deref().unwrap_or(Path::new("/"))
     }
 
+    /// Where runs note their filters.
+    pub(super) fn notes(&self) -> Notes {
+        Notes::new(self.host_root.as_deref())
+    }
+
     /// True when colour is unwanted, see <https://no-color.org>.
     pub(super) fn plain(&self) -> bool {
         self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -85,10 +91,16 @@ pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
 /// Checks privileges, sweeps what a killed run left, attaches, and gives up what is not needed from here on.
 pub(super) async fn start(options: EngineOptions) -> anyhow::Result<Engine> {
     privilege::check_attach()?;
-    let removed =
-        leftovers::sweep(Path::new(leftovers::DIRECTORY)).await.context("cannot look for leftovers")?;
-    if removed > 0 {
-        tracing::warn!("removed {removed} filters and qdiscs that a killed run had left");
+    let swept = leftovers::sweep(&options.notes, Reach::Noted).await.context("cannot look for leftovers")?;
+    if swept.removed > 0 {
+        tracing::warn!("removed {} filters and qdiscs that a killed run had left", swept.removed);
+    }
+    // A run that is attaching will have noted its filters in a moment.
+    if !swept.left.is_empty() && !swept.attaching {
+        tracing::warn!(
+            "{}: another run's in a container, or left by a killed one; `overlay-probe cleanup` removes them",
+            swept.left
+        );
     }
     let engine = Engine::start(options).await?;
     privilege::give_up()?;

@@ -21,7 +21,8 @@ use super::{
 pub enum AttachMode {
     /// TCX links (Linux 6.6): gone with the process that holds them.
     Tcx,
-    /// Filters on the clsact qdisc: outlive a killed process until `overlay-probe cleanup` or the next start.
+    /// Filters on the clsact qdisc: outlive a killed process until `overlay-probe cleanup`, or the next start that finds its
+    /// note.
     Clsact,
 }
 
@@ -45,6 +46,8 @@ pub struct LinkPlace {
     pub priority: u16,
     /// Filter handle.
     pub handle: u32,
+    /// The kernel's number of the program.
+    pub program: u32,
     /// We created the qdisc.
     pub made_qdisc: bool,
 }
@@ -153,6 +156,7 @@ pub(super) fn attach(
                 egress: direction == TcAttachType::Egress,
                 priority: link.priority().map_err(error)?,
                 handle: link.handle().map_err(error)?.into(),
+                program: program.info().map_err(error)?.id(),
                 made_qdisc,
             });
         }

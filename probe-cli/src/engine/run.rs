@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    mem,
-    path::Path,
+    io, mem,
     time::{Duration, SystemTime},
 };
 
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     inventory::Inventory,
-    leftovers::{self, Placed, RunRecord},
+    leftovers::{self, Notes, Placed, RunRecord},
     model::{self, Model},
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
@@ -39,6 +38,8 @@ pub struct EngineOptions {
     pub probe: ProbeOptions,
     /// Where the node's files and sockets are.
     pub host: HostOptions,
+    /// Where clsact filters are noted.
+    pub notes: Notes,
 }
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
@@ -63,6 +64,7 @@ pub struct Engine {
     measurable: bool,
     /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
     record: Option<RunRecord>,
+    notes: Notes,
     /// What could not be attached, in words.
     problems: Vec<String>,
 }
@@ -83,6 +85,7 @@ impl Engine {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
+        let record = note_before(&options.notes, &probe);
         let errors = probe.follow(&inventory)?;
         vfs.count(probe.mode());
         let mut engine = Self {
@@ -100,7 +103,8 @@ impl Engine {
             wireguard_changed: false,
             pods_changed: false,
             measurable: true,
-            record: None,
+            record,
+            notes: options.notes,
             problems: Vec::new(),
         };
         engine.note();
@@ -190,15 +194,22 @@ impl Engine {
         let inventory = self.source.read().await?;
         self.refresh.done(procfs::monotonic());
         let left = without(&inventory, &gone);
-        if left != inventory {
-            // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
-            self.probe.follow(&left)?;
-        } else if inventory.without_ages() == self.inventory.without_ages()
+        if left == inventory
+            && inventory.without_ages() == self.inventory.without_ages()
             && self.problems.is_empty()
             && !self.probe.can_improve()
         {
             *self.inventory = inventory;
             return Ok(());
+        }
+        if let Some(record) = &mut self.record
+            && let Err(error) = record.attaching()
+        {
+            unnoted(&error);
+        }
+        if left != inventory {
+            // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
+            self.probe.follow(&left)?;
         }
         let errors = self.probe.follow(&inventory)?;
         // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
@@ -214,37 +225,18 @@ impl Engine {
 
     /// Notes where our clsact filters are.
     fn note(&mut self) {
-        let places = self.probe.places();
-        if places.is_empty() && self.record.is_none() {
-            return;
-        }
-        let directory = Path::new(leftovers::DIRECTORY);
-        let here = netns::current_identity();
-        let made = here.as_ref().map(|here| leftovers::made_qdiscs(directory, *here)).unwrap_or_default();
-        let places: Vec<_> = places
-            .into_iter()
-            .map(|place| Placed {
-                ifindex: place.ifindex,
-                egress: place.egress,
-                priority: place.priority,
-                handle: place.handle,
-                made_qdisc: place.made_qdisc || made.contains(&place.ifindex),
-            })
-            .collect();
-        let written = match &mut self.record {
-            Some(record) => record.update(places),
-            None => here.and_then(|here| RunRecord::create(directory, here)).and_then(|mut record| {
-                record.update(places)?;
-                self.record = Some(record);
-                Ok(())
-            }),
-        };
-        if let Err(error) = written {
-            tracing::warn!(
-                "cannot note our filters in {}: {error}; after a kill, `overlay-probe cleanup` finds them by name but \
-                 leaves the clsact qdisc",
-                leftovers::DIRECTORY
-            );
+        let Some(record) = &mut self.record else { return };
+        let made = self.notes.made_qdiscs(record.record().netns);
+        let places = self.probe.places().into_iter().map(|place| Placed {
+            ifindex: place.ifindex,
+            egress: place.egress,
+            priority: place.priority,
+            handle: place.handle,
+            program: place.program,
+            made_qdisc: place.made_qdisc || made.contains(&place.ifindex),
+        });
+        if let Err(error) = record.update(places.collect()) {
+            unnoted(&error);
         }
     }
 
@@ -308,6 +300,24 @@ impl Engine {
             self.measurable = false;
         }
     }
+}
+
+/// Makes the note before the first filter is on. It cannot name them yet, since the kernel chooses their handles, but
+/// `overlay-probe cleanup` then knows of this run. None with TCX, and where no note can be kept.
+fn note_before(notes: &Notes, probe: &Probe) -> Option<RunRecord> {
+    if probe.mode() == AttachMode::Tcx {
+        return None;
+    }
+    let record = netns::current_identity().and_then(|here| RunRecord::create(notes, here));
+    record.inspect_err(unnoted).ok()
+}
+
+fn unnoted(error: &io::Error) {
+    tracing::warn!(
+        "cannot note our filters in {}: {error}; `overlay-probe cleanup` takes them for a killed run's, and after a kill \
+         leaves the clsact qdisc",
+        leftovers::DIRECTORY
+    );
 }
 
 /// The inventory without the devices of these interface indices.

@@ -1,10 +1,13 @@
-//! What a killed run can leave: clsact filters. How a run notes what it put where, and how the next one removes it.
+//! What a killed run can leave: clsact filters. How a run notes what it put where, and how it is removed later.
 //!
 //! TCX links vanish with the process that holds them and leave nothing. Filters on a clsact qdisc stay, count into
-//! maps that nobody reads, and change no packet; they are ours by name, and a run that still lives keeps its own.
+//! maps that nobody reads, and change no packet. The name says that they are ours, not whether their run lives: it may
+//! be in a container whose `/run` is another.
 
+mod notes;
 mod record;
 mod sweep;
 
-pub use record::{DIRECTORY, Dead, Placed, Record, RunRecord, live_and_dead, made_qdiscs};
-pub use sweep::{finish, sweep};
+pub use notes::{DIRECTORY, Dead, Notes};
+pub use record::{Placed, Record, RunRecord};
+pub use sweep::{Left, Reach, Swept, finish, sweep};

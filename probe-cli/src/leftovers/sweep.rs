@@ -1,69 +1,133 @@
-//! Removing what dead runs left in the current network namespace.
+//! Removing what dead runs left in the current network namespace, and saying what was left alone.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+};
 
-use super::record::{Placed, Record, live_and_dead};
+use super::{
+    notes::Notes,
+    record::{Placed, Record},
+};
 use crate::{
     netlink::{
         NetlinkError,
         tc::{BpfFilter, TrafficControl},
     },
-    netns,
+    netns, text,
 };
 
 /// What every program of ours is called.
 const OUR_PREFIX: &str = "ovp_";
 
-/// Removes filters that no living run owns, then the qdiscs that dead runs made and nobody uses, and the notes.
-/// Returns how many filters and qdiscs went.
-pub async fn sweep(directory: &Path) -> Result<usize, NetlinkError> {
-    let (live, dead) = live_and_dead(directory).unwrap_or_default();
+/// Which filters of our name are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that the note of a dead run names: nobody needs them, for certain.
+    Noted,
+    /// All that no living run's note claims: somebody has asked for it.
+    Unclaimed,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Filters and qdiscs that went.
+    pub removed: usize,
+    /// What could be a living run's.
+    pub left: Left,
+    /// A run is putting its filters on just now, and what is left may be of it.
+    pub attaching: bool,
+}
+
+/// Filters of our name that no note claims, by interface.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Left(BTreeMap<u32, (String, usize)>);
+
+impl Left {
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add(&mut self, ifindex: u32) {
+        let name = || {
+            // Gone since, the number has to do.
+            let name = nix::net::if_::if_indextoname(ifindex).ok().filter(|name| !name.is_empty());
+            name.map_or_else(|| ifindex.to_string(), |name| text::escape(&name.to_string_lossy()))
+        };
+        self.0.entry(ifindex).or_insert_with(|| (name(), 0)).1 += 1;
+    }
+}
+
+/// As in "4 filters named like ours that no note claims are on vx7 and u0".
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.values().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(" and ");
+        match self.0.values().map(|(_, count)| count).sum() {
+            1_usize => write!(f, "1 filter named like ours that no note claims is on {names}"),
+            count => write!(f, "{count} filters named like ours that no note claims are on {names}"),
+        }
+    }
+}
+
+/// Removes filters of ours, as far as `reach` goes, then the qdiscs that dead runs made and nobody uses, and the notes.
+pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, NetlinkError> {
+    let (live, dead) = notes.live_and_dead().unwrap_or_default();
     let here = netns::current_identity().unwrap_or_default();
-    let owned: Vec<Placed> =
-        live.iter().filter(|record| record.netns == here).flat_map(|record| record.places.clone()).collect();
+    let live: Vec<Record> = live.into_iter().filter(|record| record.netns == here).collect();
+    let (ours, others): (Vec<_>, Vec<_>) = dead.into_iter().partition(|note| note.record.netns == here);
+    let mut swept = Swept { attaching: live.iter().any(|record| record.attaching), ..Swept::default() };
     let control = TrafficControl::connect()?;
-    let mut removed = 0;
     let interfaces = control.clsact_interfaces().await?;
     for &ifindex in &interfaces {
         for egress in [false, true] {
             let (filters, _) = control.filters(ifindex, egress).await?;
             for filter in filters.iter().filter(|filter| filter.name.starts_with(OUR_PREFIX)) {
-                if !owned.iter().any(|place| is_at(place, filter)) {
+                if live.iter().any(|record| names(record, filter)) {
+                    continue;
+                }
+                let is_dead = ours.iter().any(|note| names(&note.record, filter));
+                if is_dead || (reach == Reach::Unclaimed && !swept.attaching) {
                     control.delete(filter).await?;
-                    removed += 1;
+                    swept.removed += 1;
+                } else {
+                    swept.left.add(ifindex);
                 }
             }
         }
     }
-    for (path, record) in dead {
-        if record.netns == here {
-            removed += remove_qdiscs(&control, &record, &interfaces).await?;
-        } else if record.netns != (0, 0) && netns::exists(record.netns) {
-            // Of another namespace that still is: for `overlay-probe --netns NAME cleanup`.
-            continue;
-        }
+    swept.removed += remove_qdiscs(&control, ours.iter().map(|note| &note.record), &interfaces).await?;
+    for note in ours {
         // Gone already is as good.
-        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(&note.path);
     }
-    Ok(removed)
+    for note in others {
+        // Of another namespace that still is: for `overlay-probe --netns NAME cleanup`. A container does not see the
+        // namespaces of others, and leaves what is theirs.
+        let netns = note.record.netns;
+        if netns == (0, 0) || !(notes.are_shared() || netns::exists(netns)) {
+            let _ = fs::remove_file(&note.path);
+        }
+    }
+    Ok(swept)
 }
 
 /// At the orderly end of a run, after its filters are off: removes the qdiscs that it made and nobody else uses.
 pub async fn finish(record: &Record) -> Result<(), NetlinkError> {
     let control = TrafficControl::connect()?;
     let interfaces = control.clsact_interfaces().await?;
-    remove_qdiscs(&control, record, &interfaces).await.map(drop)
+    remove_qdiscs(&control, [record].into_iter(), &interfaces).await.map(drop)
 }
 
 async fn remove_qdiscs(
     control: &TrafficControl,
-    record: &Record,
+    records: impl Iterator<Item = &Record>,
     interfaces: &[u32],
 ) -> Result<usize, NetlinkError> {
-    let mut made: Vec<u32> =
-        record.places.iter().filter(|place| place.made_qdisc).map(|place| place.ifindex).collect();
-    made.sort_unstable();
-    made.dedup();
+    let places = records.flat_map(|record| &record.places);
+    let made: BTreeSet<u32> = places.filter(|place| place.made_qdisc).map(|place| place.ifindex).collect();
     let mut removed = 0;
     for ifindex in made.into_iter().filter(|ifindex| interfaces.contains(ifindex)) {
         let (_, ingress) = control.filters(ifindex, false).await?;
@@ -76,7 +140,30 @@ async fn remove_qdiscs(
     Ok(removed)
 }
 
-fn is_at(place: &Placed, filter: &BpfFilter) -> bool {
-    (place.ifindex, place.egress, place.priority, place.handle)
-        == (filter.ifindex, filter.egress, filter.priority, filter.handle)
+fn names(record: &Record, filter: &BpfFilter) -> bool {
+    let is_at = |place: &Placed| {
+        (place.ifindex, place.egress, place.priority, place.handle, place.program)
+            == (filter.ifindex, filter.egress, filter.priority, filter.handle, filter.program)
+    };
+    record.places.iter().any(is_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_counted_and_named() {
+        let mut left = Left::default();
+        assert!(left.is_empty());
+        // No such interface: its number stands for it.
+        left.add(i32::MAX.unsigned_abs());
+        assert_eq!(left.to_string(), "1 filter named like ours that no note claims is on 2147483647");
+        left.add(1);
+        left.add(1);
+        assert_eq!(
+            left.to_string(),
+            "3 filters named like ours that no note claims are on lo and 2147483647"
+        );
+    }
 }

@@ -23,6 +23,8 @@ pub struct BpfFilter {
     pub priority: u16,
     /// Handle.
     pub handle: u32,
+    /// `TCA_BPF_ID`: the kernel's number of the program; 0 where the kernel does not say.
+    pub program: u32,
     /// `TCA_BPF_NAME`: what the program was called when it was attached. Hostile input.
     pub name: String,
 }
@@ -139,15 +141,19 @@ fn bpf_filter(ifindex: u32, egress: bool, message: &TcMessage) -> Option<BpfFilt
     if handle == 0 {
         return None;
     }
-    let name = message.attributes.iter().find_map(|attribute| match attribute {
-        TcAttribute::Options(options) => options.iter().find_map(|option| match option {
-            TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
-            _ => None,
-        }),
-        _ => None,
-    })?;
+    let (mut name, mut program) = (None, 0);
+    for attribute in &message.attributes {
+        let TcAttribute::Options(options) = attribute else { continue };
+        for option in options {
+            match option {
+                TcOption::Bpf(TcFilterBpfOption::ProgName(value)) => name = Some(value.clone()),
+                TcOption::Bpf(TcFilterBpfOption::ProgId(value)) => program = *value,
+                _ => {}
+            }
+        }
+    }
     let priority = u16::try_from(message.header.info >> 16).unwrap_or(0);
-    Some(BpfFilter { ifindex, egress, priority, handle, name })
+    Some(BpfFilter { ifindex, egress, priority, handle, program, name: name? })
 }
 
 fn failed(operation: &'static str) -> impl Fn(rtnetlink::Error) -> NetlinkError {
