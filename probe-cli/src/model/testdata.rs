@@ -7,13 +7,14 @@ use probe_common::sizes::{BUCKETS, EDGE};
 use super::{Model, build};
 use crate::{
     inventory::{
-        Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodKey, PodSource, PublicKey, Tunnel,
-        TunnelKind, Underlay, VfPod, VfPodSource, VfTraffic, VirtualFunction, WireguardPeer,
+        Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
+        PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfTraffic,
+        VirtualFunction, WireguardPeer,
     },
     netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
     sample::{
-        Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, ProgramCost, Sample,
-        TunnelSample, VfDriverTimes, VfSample, WireguardSample,
+        Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, PodInterfaceSample,
+        ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
     },
 };
 
@@ -83,6 +84,73 @@ pub(crate) fn inventory(pods: u8) -> Inventory {
         pods: list,
         ..Inventory::default()
     }
+}
+
+/// Where the first pod's interfaces are counted.
+const NETNS: &str = "/var/run/netns/cni-5a2b8c9e-77d1-4c38-9d0f-2b1a6f3e4d5c";
+
+/// Gives the first pod what a runtime and Multus tell: a UID, two secondary interfaces, one with a hostile name and no
+/// counters, and a source that disagrees. Adds a pod that is on the node's own network.
+pub(crate) fn add_networks(inventory: &mut Inventory) {
+    let interface = |ifindex: u32, name: &str, kind: Option<&str>| PodInterface {
+        name: name.to_owned(),
+        ifindex,
+        kind: kind.map(str::to_owned),
+        mtu: 1500,
+        up: true,
+        ..PodInterface::default()
+    };
+    let interfaces = vec![
+        PodInterface { mtu: 1450, is_default: true, ..interface(2, "eth0", Some("veth")) },
+        PodInterface {
+            parent: Some("eth0".to_owned()),
+            mac: Some(Mac([2, 0, 0, 0, 0, 9])),
+            addresses: vec!["192.0.2.9/24".parse().unwrap(), "2001:db8:2::9/64".parse().unwrap()],
+            network: Some("shop/storage".to_owned()),
+            ..interface(3, "net1", Some("macvlan"))
+        },
+        PodInterface {
+            hardware: Some("0000:01:10.0".to_owned()),
+            up: false,
+            ..interface(4, "ev\u{1b}[2J\u{202e}il", None)
+        },
+    ];
+    if let Some(pod) = inventory.pods.first_mut() {
+        *pod = Pod {
+            uid: Some("7c1d2f0e-93f5-4a6b-8f5d-1d0f6a2b3c4d".to_owned()),
+            source: PodSource::Cri,
+            host_evidence: Some(Evidence::PeerIndex),
+            netns: Some(NETNS.to_owned()),
+            interfaces,
+            requested_networks: Some("storage, shop/ev\u{1b}il@net2".to_owned()),
+            disagreements: vec![Disagreement {
+                about: Disputed::Addresses,
+                evidence: Evidence::LibcniResult,
+                says: "10.42.1.9".to_owned(),
+            }],
+            ..pod.clone()
+        };
+    }
+    inventory.pods.push(Pod {
+        namespace: Some("kube-system".to_owned()),
+        name: Some("kube-proxy-x2x4z".to_owned()),
+        uid: Some("0b7a".to_owned()),
+        source: PodSource::Cri,
+        host_network: true,
+        ..Pod::default()
+    });
+}
+
+/// Counters after `seconds` of the macvlan that [`add_networks`] gives the first pod.
+pub(crate) fn add_pod_interfaces(sample: &mut Sample, seconds: u64) {
+    let counters = LinkCounters {
+        tx_packets: 100 * seconds,
+        tx_bytes: 150_000 * seconds,
+        rx_packets: 10 * seconds,
+        rx_bytes: 660 * seconds,
+        ..LinkCounters::default()
+    };
+    sample.pod_interfaces = vec![PodInterfaceSample { netns: NETNS.to_owned(), ifindex: 3, counters }];
 }
 
 fn counts(packets: u64, bytes: u64, overhead: u64) -> Counts {

@@ -2,7 +2,7 @@
 
 use super::{rate::Rate, state::Tab, vf};
 use crate::{
-    inventory::{PeerKey, PodKey},
+    inventory::{PeerKey, Pod, PodInterface, PodKey},
     model::{Flow, Model, PeerRow, PodRow, TunnelRow, VfRow, carried},
     sample::Both,
     text,
@@ -70,16 +70,18 @@ impl<'a> Subject<'a> {
         match self {
             Self::Tunnel(row) => RowKey::Tunnel(row.tunnel.ifindex),
             Self::Peer(row) => RowKey::Peer(row.tunnel, row.peer.as_ref().map(|peer| peer.key)),
-            Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(crate::inventory::Pod::key)),
+            Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(Pod::key)),
             Self::Vf(row) => RowKey::Vf(row.vf.pci_address.clone()),
         }
     }
 
-    /// What it carried through tunnels; none of a VF, whose packets are in none.
+    /// What it carried through tunnels; none of a VF, whose packets are in none, and of a pod on the node's network, whose
+    /// packets cannot be told from the node's.
     pub(super) fn flow(self) -> Option<&'a Both<Flow>> {
         match self {
             Self::Tunnel(row) => Some(&row.flow),
             Self::Peer(row) => Some(&row.flow),
+            Self::Pod(row) if row.pod.as_ref().is_some_and(|pod| pod.host_network) => None,
             Self::Pod(row) => Some(&row.flow),
             Self::Vf(_) => None,
         }
@@ -148,13 +150,28 @@ impl<'a> Subject<'a> {
                 }
             }
             Self::Pod(row) => {
-                if let Some(pod) = &row.pod {
-                    words.extend(pod.addresses.iter().map(ToString::to_string));
-                    words.extend(pod.host_ifname.iter().map(|name| text::escape(name)));
-                }
+                words.extend(row.pod.iter().flat_map(of_pod));
+                words.extend(row.interfaces.iter().flat_map(|row| of_interface(&row.interface)));
             }
             Self::Vf(row) => words.extend(vf::words(&row.vf)),
         }
         words.join(" ")
     }
+}
+
+/// What a filter finds a pod by beside its name.
+fn of_pod(pod: &Pod) -> Vec<String> {
+    let addresses = pod.addresses.iter().map(ToString::to_string);
+    let names = [&pod.host_ifname, &pod.uid, &pod.requested_networks].into_iter().flatten();
+    let on_node = pod.host_network.then(|| "on the node's network".to_owned());
+    addresses.chain(names.map(|name| text::escape(name))).chain(on_node).collect()
+}
+
+/// What a filter finds a pod's interface by.
+fn of_interface(interface: &PodInterface) -> Vec<String> {
+    let names = [&interface.kind, &interface.parent, &interface.hardware, &interface.network];
+    let names = std::iter::once(&interface.name).chain(names.into_iter().flatten());
+    let mac = interface.mac.map(|mac| mac.to_string());
+    let addresses = interface.addresses.iter().map(ToString::to_string);
+    names.map(|name| text::escape(name)).chain(mac).chain(addresses).collect()
 }

@@ -7,7 +7,7 @@ use crate::{
     inventory::Inventory,
     model::{
         self,
-        testdata::{add_vfs, inventory, sample},
+        testdata::{add_networks, add_pod_interfaces, add_vfs, inventory, sample},
     },
     sample::{Both, Sample},
 };
@@ -20,6 +20,13 @@ pub(super) fn state(pods: u8) -> State {
 /// The same node with virtual functions.
 pub(super) fn state_with_vfs(pods: u8) -> State {
     minute(&inventory(pods), add_vfs)
+}
+
+/// The same node where a pod has secondary networks, and another is on the node's own.
+pub(super) fn state_with_networks(pods: u8) -> State {
+    let mut inventory = inventory(pods);
+    add_networks(&mut inventory);
+    minute(&inventory, add_pod_interfaces)
 }
 
 /// A node with virtual functions and no tunnel, after a minute.

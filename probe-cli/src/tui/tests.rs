@@ -68,6 +68,100 @@ fn trouble_is_in_sight() {
 }
 
 #[test]
+fn secondary_networks_at_every_size() {
+    let mut state = testdata::state_with_networks(2);
+    keys(&mut state, "4g");
+    snapshots("pods-networks", &state);
+    assert!(draw(&state, (200, 60)).contains("TX 1.20 Mbit/s, RX 5.28"));
+    keys(&mut state, "uu");
+    assert!(draw(&state, (200, 60)).contains("TX 100 p/s, RX 10 p/s"));
+    keys(&mut state, "/on the node");
+    press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("pods-host-network", draw(&state, (80, 24)));
+}
+
+#[test]
+fn no_fact_of_a_pod_is_left_out_at_any_size() {
+    let mut state = testdata::state_with_networks(2);
+    keys(&mut state, "/cart");
+    press(&mut state, &[KeyCode::Enter]);
+    keys(&mut state, "4");
+    for size in SIZES {
+        let screen = draw(&state, size);
+        for name in [
+            "addresses",
+            "host veth",
+            "known from",
+            "UID",
+            "requested",
+            "disputed",
+            "TX total",
+            "RX total",
+            "overhead",
+            "GSO, GRO",
+            "secondary",
+        ] {
+            assert!(screen.contains(&format!(" {name:<11} ")), "{size:?} {name}: {screen}");
+        }
+        assert!(screen.contains("net1: macvlan on eth0, MTU 1500"), "{screen}");
+        assert!(screen.contains("ev\\u{1b}[2J\\u{202e}il: hardware 0000:01:10.0"), "{screen}");
+    }
+}
+
+#[test]
+fn a_filter_finds_a_pod_by_all_that_names_it_and_its_networks() {
+    let mut state = testdata::state_with_networks(9);
+    for (filter, pods) in [
+        ("cart-e45f", 1),
+        ("10.42.1.3", 1),
+        ("veth4", 1),
+        ("7C1D2F0E", 1),
+        ("shop/storage", 1),
+        ("net1", 1),
+        ("192.0.2.9", 1),
+        ("2001:db8:2::9", 1),
+        ("02:00:00:00:00:09", 1),
+        ("0000:01:10.0", 1),
+        ("node's network", 1),
+        ("nothing", 0),
+    ] {
+        state.filter = filter.to_owned();
+        let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Pods);
+        assert_eq!(rows.len(), pods, "{filter}");
+    }
+}
+
+#[test]
+fn a_pod_on_the_nodes_network_has_no_counters_of_its_own() {
+    let mut state = testdata::state_with_networks(2);
+    state.filter = "kube-proxy".to_owned();
+    state.tab = Tab::Pods;
+    let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Pods);
+    for column in super::columns::of(Tab::Pods, rows.iter().copied()) {
+        if column != ColumnId::Name {
+            assert_eq!(super::cells::cell(column, rows[0], state.measure).text, "-", "{column:?}");
+        }
+    }
+    assert!(draw(&state, (80, 24)).contains("on the node's network"));
+}
+
+#[test]
+fn many_interfaces_leave_room_for_the_facts() {
+    let mut model = model::Model::clone(testdata::state_with_networks(1).shown().unwrap());
+    let row = model.pods.iter_mut().find(|row| !row.interfaces.is_empty()).unwrap();
+    row.interfaces = vec![row.interfaces[1].clone(); 20];
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model)));
+    keys(&mut state, "4g/cart");
+    press(&mut state, &[KeyCode::Enter]);
+    insta::assert_snapshot!("pods-many-interfaces", draw(&state, (80, 24)));
+    for size in SIZES {
+        let screen = draw(&state, size);
+        assert!(screen.contains(" host veth ") && screen.contains("more: no room"), "{screen}");
+    }
+}
+
+#[test]
 fn virtual_functions_at_every_size() {
     let mut state = testdata::state_with_vfs(2);
     snapshots("sriov-overview", &state);
@@ -371,7 +465,7 @@ proptest! {
         pods in 0_u8..30,
         vfs in any::<bool>(),
     ) {
-        let mut state = if vfs { testdata::state_with_vfs(pods) } else { testdata::state(pods) };
+        let mut state = if vfs { testdata::state_with_vfs(pods) } else { testdata::state_with_networks(pods) };
         press(&mut state, &pressed);
         draw(&state, (width, height));
         update(&mut state, Action::Model(Arc::new(Model::default())));

@@ -17,6 +17,9 @@ use crate::{
 const FACTS: u16 = 44;
 const SIZES: u16 = 36;
 
+/// The most lines that a graph needs.
+const GRAPH: u16 = 17;
+
 /// Draws them.
 pub(super) fn draw(
     buf: &mut Buffer,
@@ -29,6 +32,7 @@ pub(super) fn draw(
     let (line, body) = paint::split_top(area, 1);
     rule(buf, line, &subject.name(), theme);
     let all = facts::of(subject, model);
+    let body = wide(buf, body, &facts::wide(subject, state.measure), theme);
     let rest = match subject {
         Subject::Tunnel(row) => {
             let (left, right) = paint::split_left(body, FACTS);
@@ -46,8 +50,35 @@ pub(super) fn draw(
         let values = state.shown_history().values(Whose::Row(&key), state.measure);
         let step = model.interval.map(|interval| interval.as_secs_f64());
         let graph = Graph { title: "", values: &values, measure: state.measure, step };
-        graph::draw(buf, Rect { height: rest.height.min(17), ..rest }, &graph, theme);
+        graph::draw(buf, Rect { height: rest.height.min(GRAPH), ..rest }, &graph, theme);
     }
+}
+
+/// Facts that take the whole width, in the lower half at most; the last line says how many have no room there. Returns what
+/// is above.
+fn wide(buf: &mut Buffer, area: Rect, all: &[Fact], theme: Theme) -> Rect {
+    if all.is_empty() {
+        return area;
+    }
+    let room = (area.height / 2).max(1);
+    let needed = |facts: &[Fact]| height(facts, area.width, theme);
+    let mut shown = all.len();
+    // With fewer than all of them, one line tells of the others.
+    while shown > 0 && all.get(..shown).map_or(0, needed).saturating_add(u16::from(shown < all.len())) > room
+    {
+        shown -= 1;
+    }
+    let (first, others) = all.split_at(shown);
+    let mut lines: Vec<_> =
+        first.iter().flat_map(|fact| facts::lines(fact, area.width.saturating_sub(1), theme)).collect();
+    if !others.is_empty() {
+        let what = if shown == 0 { "" } else { " more" };
+        lines.push(vec![Span::styled(format!(" {}{what}: no room", others.len()), theme.dim())]);
+    }
+    let taken = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let (above, below) = paint::split_top(area, area.height.saturating_sub(taken).min(GRAPH));
+    paint::lines(buf, below, lines);
+    above
 }
 
 /// Facts in one column, or in two when they are too many for one; returns what is left for a graph. That is on the

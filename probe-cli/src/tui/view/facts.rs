@@ -1,5 +1,6 @@
 //! What is known of one tunnel, peer, pod or virtual function, in words.
 
+mod pod;
 mod vf;
 
 use ratatui::text::Span;
@@ -7,10 +8,10 @@ use ratatui::text::Span;
 use super::{paint, theme::Theme};
 use crate::{
     inventory::{Peer, Tunnel, TunnelKind, Underlay},
-    model::{Flow, Model, PeerRow, PodRow, TunnelRow},
+    model::{Flow, Model, PeerRow, TunnelRow},
     sample::{Both, OuterCounts},
     text,
-    tui::subject::Subject,
+    tui::{state::Measure, subject::Subject},
 };
 
 /// Columns of the names.
@@ -24,8 +25,16 @@ pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     match subject {
         Subject::Tunnel(row) => of_tunnel(row),
         Subject::Peer(row) => of_peer(row),
-        Subject::Pod(row) => of_pod(row, model),
+        Subject::Pod(row) => pod::facts(row, model),
         Subject::Vf(row) => vf::facts(row),
+    }
+}
+
+/// What needs the whole width: a pod's secondary interfaces.
+pub(super) fn wide(subject: Subject<'_>, measure: Measure) -> Vec<Fact> {
+    match subject {
+        Subject::Pod(row) => pod::interfaces(row, measure),
+        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Vf(_) => Vec::new(),
     }
 }
 
@@ -169,31 +178,6 @@ fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
             ("handshake", format!("{age}; {transfer}"), false)
         }
     });
-    facts
-}
-
-fn of_pod(row: &PodRow, model: &Model) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = Vec::new();
-    match &row.pod {
-        None => {
-            facts.push((
-                "other",
-                "the host's own traffic, unknown addresses, pods beyond the slots".to_owned(),
-                false,
-            ));
-            if model.observer.pods_without_slot > 0 {
-                facts.push(("no slot", format!("{} pods", model.observer.pods_without_slot), true));
-            }
-        }
-        Some(pod) => {
-            let addresses: Vec<_> = pod.addresses.iter().map(ToString::to_string).collect();
-            facts.push(("addresses", addresses.join(" "), false));
-            let veth = pod.host_ifname.as_ref().map_or_else(|| "-".to_owned(), |name| text::escape(name));
-            facts.push(("host veth", veth, false));
-            facts.push(("known from", pod.source.words().to_owned(), false));
-        }
-    }
-    facts.extend(carried(&row.flow));
     facts
 }
 

@@ -1,0 +1,144 @@
+//! What is known of one pod, and of its interfaces to secondary networks.
+
+use super::Fact;
+use crate::{
+    inventory::{Disagreement, Disputed, Pod, PodInterface},
+    model::{InterfaceRow, Model, PodRow},
+    text,
+    tui::{
+        rate::{self, Rate},
+        state::Measure,
+        subject::Subject,
+    },
+};
+
+/// All of it but the interfaces: who it is and who says so, then what it carried.
+pub(super) fn facts(row: &PodRow, model: &Model) -> Vec<Fact> {
+    let mut facts = row.pod.as_ref().map_or_else(|| other(model), named);
+    match Subject::Pod(row).flow() {
+        Some(flow) => facts.extend(super::carried(flow)),
+        None => facts.push(("carried", "- (counted with the node's own, in \"other\")".to_owned(), false)),
+    }
+    facts
+}
+
+/// A fact for each secondary interface.
+pub(super) fn interfaces(row: &PodRow, measure: Measure) -> Vec<Fact> {
+    let secondary = row.interfaces.iter().filter(|row| !row.interface.is_default);
+    secondary.map(|row| ("secondary", interface(row, measure), !row.interface.up)).collect()
+}
+
+/// What no pod's slot counts.
+fn other(model: &Model) -> Vec<Fact> {
+    let words = "the host's own traffic, unknown addresses, pods beyond the slots";
+    let mut facts = vec![("other", words.to_owned(), false)];
+    if model.observer.pods_without_slot > 0 {
+        facts.push(("no slot", format!("{} pods", model.observer.pods_without_slot), true));
+    }
+    facts
+}
+
+fn named(pod: &Pod) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    if pod.host_network {
+        facts.push(("network", "on the node's network".to_owned(), false));
+    } else {
+        facts.push(("addresses", list(&pod.addresses), false));
+        let by = pod.host_evidence.map_or_else(String::new, |by| format!(", by {}", by.words()));
+        facts.push(("host veth", format!("{}{by}", or_dash(pod.host_ifname.as_deref())), false));
+    }
+    facts.push(("known from", pod.source.words().to_owned(), false));
+    facts.push(("UID", or_dash(pod.uid.as_deref()), false));
+    facts.push(("requested", or_dash(pod.requested_networks.as_deref()), false));
+    facts.extend(pod.disagreements.iter().map(disputed));
+    facts
+}
+
+fn disputed(other: &Disagreement) -> Fact {
+    let about = match other.about {
+        Disputed::HostInterface => "host veth",
+        Disputed::Addresses => "addresses",
+    };
+    ("disputed", format!("{} says {about} {}", other.evidence.words(), text::escape(&other.says)), true)
+}
+
+/// `net1: macvlan on eth0, MTU 1500, network shop/lan, 192.0.2.9/24; TX 1.2 kbit/s, RX -`.
+fn interface(row: &InterfaceRow, measure: Measure) -> String {
+    let interface = &row.interface;
+    let network = or_dash(interface.network.as_deref());
+    let addresses = match list(&interface.addresses) {
+        none if interface.addresses.is_empty() => format!("addresses {none}"),
+        some => some,
+    };
+    let rate = |rate: Option<Rate>| rate::words(rate.map(|rate| rate.of(measure)), measure);
+    format!(
+        "{}: {}, MTU {}{}, network {network}, {addresses}; TX {}, RX {}",
+        text::escape(&interface.name),
+        kind(interface),
+        interface.mtu,
+        if interface.up { "" } else { ", DOWN" },
+        rate(row.rate.map(|rate| rate.tx.into())),
+        rate(row.rate.map(|rate| rate.rx.into())),
+    )
+}
+
+/// What it is, and what of the node is behind it.
+fn kind(interface: &PodInterface) -> String {
+    let kind = interface.kind.as_deref().map_or_else(|| "hardware".to_owned(), text::escape);
+    match (&interface.parent, &interface.hardware, kind.as_str()) {
+        (Some(parent), _, "veth") => format!("{kind} in {}", text::escape(parent)),
+        (Some(parent), ..) => format!("{kind} on {}", text::escape(parent)),
+        (None, Some(hardware), _) => format!("{kind} {}", text::escape(hardware)),
+        // The host end of a veth need not be in a bridge.
+        (None, None, "veth") => kind,
+        (None, None, "hardware") => format!("{kind} -"),
+        (None, None, _) => format!("{kind} on -"),
+    }
+}
+
+fn or_dash(words: Option<&str>) -> String {
+    words.map_or_else(|| "-".to_owned(), text::escape)
+}
+
+fn list<T: ToString>(all: &[T]) -> String {
+    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_an_interface_is_said_as_far_as_it_is_known() {
+        let said = |kind: Option<&str>, parent: Option<&str>, hardware: Option<&str>| {
+            super::kind(&PodInterface {
+                kind: kind.map(str::to_owned),
+                parent: parent.map(str::to_owned),
+                hardware: hardware.map(str::to_owned),
+                ..PodInterface::default()
+            })
+        };
+        for (kind, parent, hardware, words) in [
+            (Some("macvlan"), Some("eth0"), None, "macvlan on eth0"),
+            (Some("macvlan"), None, None, "macvlan on -"),
+            (Some("veth"), Some("br0"), None, "veth in br0"),
+            (Some("veth"), None, None, "veth"),
+            (None, None, Some("0000:01:10.0"), "hardware 0000:01:10.0"),
+            (None, None, None, "hardware -"),
+        ] {
+            assert_eq!(said(kind, parent, hardware), words);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_of_an_interface_is_not_zero() {
+        let row = InterfaceRow {
+            interface: PodInterface { name: "net1".to_owned(), up: true, ..PodInterface::default() },
+            counters: None,
+            rate: None,
+        };
+        let words = "net1: hardware -, MTU 0, network -, addresses -; TX -, RX -";
+        assert_eq!(interface(&row, Measure::OuterBits), words);
+    }
+}
