@@ -4,7 +4,7 @@ use super::{columns::ColumnId, state::Measure, subject::Subject, vf};
 use crate::{
     inventory::{TunnelKind, VirtualFunction},
     model::{Flow, Handshake, TunnelRow, both, overhead_share},
-    sample::{Both, Counts},
+    sample::Both,
     text,
 };
 
@@ -71,8 +71,8 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::Overhead => {
             or_dash(subject.flow().and_then(overhead_share).map(|share| format!("{share:.1}%")))
         }
-        ColumnId::MeanSize => or_dash(mean_size(total).map(|bytes| format!("{bytes:.0}"))),
-        ColumnId::Segments => or_dash(segments(total).map(|segments| format!("{segments:.1}"))),
+        ColumnId::MeanSize => or_dash(mean_size(subject).map(|bytes| format!("{bytes:.0}"))),
+        ColumnId::Segments => or_dash(segments(subject).map(|segments| format!("{segments:.1}"))),
         ColumnId::Oversize => unwanted(total.map(|total| total.oversize as f64)),
         ColumnId::Fragments => unwanted(total.map(|total| total.fragments as f64)),
         ColumnId::Total => or_dash(total.map(|total| text::bytes(total.outer_bytes))),
@@ -112,8 +112,8 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         ColumnId::TxPackets => SortValue::Rate(rate.tx.map(|rate| rate.packets)),
         ColumnId::RxPackets => SortValue::Rate(rate.rx.map(|rate| rate.packets)),
         ColumnId::Overhead => SortValue::Number(subject.flow().and_then(overhead_share)),
-        ColumnId::MeanSize => SortValue::Number(mean_size(total)),
-        ColumnId::Segments => SortValue::Number(segments(total)),
+        ColumnId::MeanSize => SortValue::Number(mean_size(subject)),
+        ColumnId::Segments => SortValue::Number(segments(subject)),
         ColumnId::Oversize => SortValue::Number(total.map(|total| total.oversize as f64)),
         ColumnId::Fragments => SortValue::Number(total.map(|total| total.fragments as f64)),
         ColumnId::Total => SortValue::Number(total.map(|total| total.outer_bytes as f64)),
@@ -126,13 +126,21 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
     }
 }
 
-fn mean_size(total: Option<Counts>) -> Option<f64> {
-    let total = total.filter(|total| total.packets > 0)?;
-    Some(total.inner_bytes as f64 / total.packets as f64)
+/// Mean bytes of what was sent into tunnels, or of a VF's frames.
+fn mean_size(subject: Subject<'_>) -> Option<f64> {
+    if let Subject::Vf(row) = subject {
+        return vf::mean_frame(&vf::wire(row)?);
+    }
+    let total = both(subject.flow()?);
+    (total.packets > 0).then(|| total.inner_bytes as f64 / total.packets as f64)
 }
 
-fn segments(total: Option<Counts>) -> Option<f64> {
-    Flow { total: total?, rate: None }.packets_per_skb()
+fn segments(subject: Subject<'_>) -> Option<f64> {
+    let total = match subject {
+        Subject::Vf(row) => vf::wire(row)?,
+        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) => both(subject.flow()?),
+    };
+    Flow { total, rate: None }.packets_per_skb()
 }
 
 /// Packets that a VF drops per second, both directions.

@@ -41,7 +41,7 @@ pub(super) enum ColumnId {
     RxPackets,
     /// Encapsulation's share of the outer bytes.
     Overhead,
-    /// Mean bytes of the inner packet.
+    /// Mean bytes of the inner packet, or of a VF's frame.
     MeanSize,
     /// Wire packets per socket buffer.
     Segments,
@@ -77,9 +77,18 @@ pub(super) struct Spec {
 }
 
 /// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`.
-pub(super) fn of<'a>(tab: Tab, mut rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
-    let is_told = rows.any(|row| handshake(row).is_some());
-    all(tab).iter().copied().filter(|column| is_told || *column != ColumnId::Handshake).collect()
+pub(super) fn of<'a>(tab: Tab, rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
+    let (mut is_told, mut is_on_wire) = (false, tab != Tab::Vfs);
+    for row in rows {
+        is_told |= handshake(row).is_some();
+        is_on_wire |= matches!(row, Subject::Vf(row) if row.wire.is_some());
+    }
+    let says_something = |column: &ColumnId| match column {
+        ColumnId::Handshake => is_told,
+        ColumnId::MeanSize | ColumnId::Segments => is_on_wire,
+        _ => true,
+    };
+    all(tab).iter().copied().filter(says_something).collect()
 }
 
 fn all(tab: Tab) -> &'static [ColumnId] {
@@ -103,7 +112,7 @@ fn all(tab: Tab) -> &'static [ColumnId] {
         ],
         Tab::Vfs => &[
             Vf, Holder, Network, Interface, Driver, Mtu, Tx, TxPackets, Rx, RxPackets, Drops, CountedBy,
-            Vlan, Link,
+            MeanSize, Segments, Vlan, Link,
         ],
         Tab::Overview | Tab::Messages | Tab::Cost => &[],
     }

@@ -180,6 +180,39 @@ fn virtual_functions_at_every_size() {
 }
 
 #[test]
+fn vfs_that_ebpf_counts_show_the_packets_of_the_wire() {
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model::testdata::vfs_by_ebpf())));
+    keys(&mut state, "5g");
+    snapshots("sriov-vfs-ebpf", &state);
+    for size in SIZES {
+        let screen = draw(&state, size);
+        for name in ["TX wire", "RX wire", "mean frame", "GSO, GRO", "too big", "dropped", "link"] {
+            assert!(screen.contains(&format!(" {name:<11} ")), "{size:?} {name}: {screen}");
+        }
+        assert_eq!(screen.contains(" IP bytes "), size.0 > 80, "{screen}");
+    }
+    let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Vfs);
+    let said = |column: ColumnId| {
+        let cells = rows.iter().map(|row| super::cells::cell(column, *row, state.measure).text);
+        cells.collect::<Vec<_>>()
+    };
+    assert_eq!(said(ColumnId::MeanSize), ["1100", "-"]);
+    assert_eq!(said(ColumnId::Segments), ["3.6", "-"]);
+    // All of it fits also where there is more to say of the VF itself.
+    let mut long = Model::clone(testdata::state_of_vfs().shown().unwrap());
+    let counted = &state.shown().unwrap().vfs[0];
+    long.vfs[0].vf.traffic = counted.vf.traffic;
+    long.vfs[0].wire.clone_from(&counted.wire);
+    update(&mut state, Action::Model(Arc::new(long)));
+    keys(&mut state, "g");
+    let screen = draw(&state, (80, 24));
+    for name in ["disputed", "TX wire", "too big", "TX rate", "link"] {
+        assert!(screen.contains(&format!(" {name:<11} ")), "{name}: {screen}");
+    }
+}
+
+#[test]
 fn no_fact_of_a_vf_is_left_out_at_any_size() {
     let mut state = testdata::state_with_vfs(2);
     keys(&mut state, "5g");

@@ -2,6 +2,8 @@
 
 use crate::{
     inventory::{Mac, VfLinkState, VfPod, VirtualFunction},
+    model::{Flow, VfRow},
+    sample::Counts,
     text,
 };
 
@@ -69,6 +71,24 @@ pub(super) fn link(vf: &VirtualFunction) -> Option<&'static str> {
 pub(super) fn macs(vf: &VirtualFunction) -> (Option<Mac>, Option<Mac>) {
     let used = vf.interface.as_ref().and_then(|interface| interface.mac);
     (used, vf.settings.as_ref().and_then(|settings| settings.mac))
+}
+
+/// Packets of both directions as the wire has them; none when eBPF does not count them.
+pub(super) fn wire(row: &VfRow) -> Option<Counts> {
+    let counts = &row.wire.as_ref()?.counts;
+    let mut total = counts.tx;
+    total += counts.rx;
+    Some(total)
+}
+
+/// Mean bytes of an Ethernet frame; none while there was none.
+pub(super) fn mean_frame(counts: &Counts) -> Option<f64> {
+    (counts.packets > 0).then(|| counts.outer_bytes as f64 / counts.packets as f64)
+}
+
+/// Mean packets of the wire per socket buffer; none while there was none.
+pub(super) fn segments(counts: &Counts) -> Option<f64> {
+    Flow { total: *counts, rate: None }.packets_per_skb()
 }
 
 /// Everything else that a filter looks at.

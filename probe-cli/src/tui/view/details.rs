@@ -9,7 +9,7 @@ use super::{
     theme::Theme,
 };
 use crate::{
-    model::Model,
+    model::{Model, SizeBucket},
     tui::{history::Whose, state::State, subject::Subject},
 };
 
@@ -37,13 +37,16 @@ pub(super) fn draw(
         Subject::Tunnel(row) => {
             let (left, right) = paint::split_left(body, FACTS);
             column(buf, left, &all, theme);
-            let room_for_both = right.width >= SIZES + 40;
-            let (middle, rest) =
-                paint::split_left(right, if room_for_both { SIZES + 2 } else { right.width });
-            sizes::draw(buf, middle, row, theme);
-            rest
+            histogram(buf, right, "inner bytes", &row.sizes, theme)
         }
-        Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_) => columns(buf, body, &all, theme),
+        Subject::Peer(_) | Subject::Pod(_) => columns(buf, body, &all, theme),
+        Subject::Vf(row) => {
+            let rest = columns(buf, body, &all, theme);
+            match &row.wire {
+                Some(wire) if rest.width >= SIZES => histogram(buf, rest, "IP bytes", &wire.sizes, theme),
+                _ => rest,
+            }
+        }
     };
     if rest.width > 20 {
         let key = subject.key();
@@ -52,6 +55,14 @@ pub(super) fn draw(
         let graph = Graph { title: "", values: &values, measure: state.measure, step };
         graph::draw(buf, Rect { height: rest.height.min(GRAPH), ..rest }, &graph, theme);
     }
+}
+
+/// Packets by size, and what is left for a graph; nothing, where there is no room for both.
+fn histogram(buf: &mut Buffer, area: Rect, bytes: &str, buckets: &[SizeBucket], theme: Theme) -> Rect {
+    let room_for_both = area.width >= SIZES + 40;
+    let (left, rest) = paint::split_left(area, if room_for_both { SIZES + 2 } else { area.width });
+    sizes::draw(buf, left, bytes, buckets, theme);
+    rest
 }
 
 /// Facts that take the whole width, in the lower half at most; the last line says how many have no room there. Returns what

@@ -1,10 +1,10 @@
-//! The packet-size histogram of a tunnel, with the MTU's edge in it.
+//! The packet-size histogram of a tunnel or a virtual function, with the MTU's edge in it.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    model::{Edge, SizeBucket, TunnelRow},
+    model::{Edge, SizeBucket},
     text,
 };
 
@@ -12,22 +12,21 @@ use crate::{
 const LABEL: u16 = 13;
 const COUNT: u16 = 14;
 
-/// Draws it: a line for each bucket, transmit and receive together, their counts beside.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, row: &TunnelRow, theme: Theme) {
+/// Draws it: a line for each bucket, transmit and receive together, their counts beside. `bytes` says whose they are.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, bytes: &str, sizes: &[SizeBucket], theme: Theme) {
     let (line, body) = paint::split_top(area, 1);
     let bars = area.width.saturating_sub(LABEL + COUNT + 1);
     let heading = format!(
-        "{:<label$}{:bars$}{:>7}{:>7}",
-        " inner bytes",
+        " {bytes:<label$}{:bars$}{:>7}{:>7}",
         "",
         "TX",
         "RX",
-        label = usize::from(LABEL),
+        label = usize::from(LABEL) - 1,
         bars = usize::from(bars)
     );
     paint::words(buf, line, &heading, theme.heading());
-    let largest = row.sizes.iter().map(total).max().unwrap_or(0);
-    paint::lines(buf, body, row.sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme)));
+    let largest = sizes.iter().map(total).max().unwrap_or(0);
+    paint::lines(buf, body, sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme)));
 }
 
 fn total(bucket: &SizeBucket) -> u64 {

@@ -3,8 +3,8 @@
 use super::Fact;
 use crate::{
     inventory::{VfLinkState, VirtualFunction},
-    model::VfRow,
-    sample::Both,
+    model::{VfRow, VfWire},
+    sample::{Both, Counts},
     text,
     tui::vf,
 };
@@ -14,7 +14,7 @@ pub(super) fn facts(row: &VfRow) -> Vec<Fact> {
     let function = &row.vf;
     let mut facts = owner(function);
     facts.extend(place(function));
-    facts.extend(carried(function));
+    facts.extend(carried(row));
     facts.extend(settings(function));
     facts
 }
@@ -71,18 +71,40 @@ fn place(function: &VirtualFunction) -> Vec<Fact> {
 }
 
 /// Totals, and who counted.
-fn carried(function: &VirtualFunction) -> Vec<Fact> {
-    let counted_by = ("counted by", function.traffic.counted_by().to_owned(), false);
-    let Some(counters) = function.traffic.counters() else { return vec![counted_by] };
+fn carried(row: &VfRow) -> Vec<Fact> {
+    let traffic = row.vf.traffic;
+    let mut facts: Vec<Fact> = vec![("counted by", traffic.counted_by().to_owned(), false)];
+    let Some(counters) = traffic.counters() else { return facts };
     let direction =
         |packets: u64, bytes: u64| format!("{} packets, {}", text::si(packets as f64), text::bytes(bytes));
+    if let Some(wire) = &row.wire {
+        let direction = |counts: &Counts| direction(counts.packets, counts.outer_bytes);
+        facts.push(("TX wire", direction(&wire.counts.tx), false));
+        facts.push(("RX wire", direction(&wire.counts.rx), false));
+        facts.extend(packets(wire));
+    } else {
+        facts.push(("TX total", direction(counters.tx_packets, counters.tx_bytes), false));
+        facts.push(("RX total", direction(counters.rx_packets, counters.rx_bytes), false));
+    }
     let dropped = Both { tx: counters.tx_dropped, rx: counters.rx_dropped };
     let drops = format!("TX {}, RX {} packets", text::si(dropped.tx as f64), text::si(dropped.rx as f64));
+    facts.push(("dropped", drops, dropped.tx > 0 || dropped.rx > 0));
+    facts
+}
+
+/// What the packets of the wire are like.
+fn packets(wire: &VfWire) -> Vec<Fact> {
+    let Both { tx, rx } = &wire.counts;
+    let words = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    let size = |counts: &Counts| words(vf::mean_frame(counts), 0);
+    let segments = |counts: &Counts| words(vf::segments(counts), 1);
+    let oversize = tx.oversize + rx.oversize;
     vec![
-        counted_by,
-        ("TX total", direction(counters.tx_packets, counters.tx_bytes), false),
-        ("RX total", direction(counters.rx_packets, counters.rx_bytes), false),
-        ("dropped", drops, dropped.tx > 0 || dropped.rx > 0),
+        ("mean frame", format!("TX {}, RX {} bytes", size(tx), size(rx)), false),
+        ("GSO, GRO", format!("TX {}, RX {} seg/skb", segments(tx), segments(rx)), false),
+        ("too big", format!("{} over the MTU", text::si(oversize as f64)), oversize > 0),
     ]
 }
 
@@ -146,6 +168,24 @@ mod tests {
         assert_eq!(with(Some(1), Some(1)), ("02:00:00:00:00:01, PF-set".to_owned(), false));
         let other = "02:00:00:00:00:01, but PF-set is 02:00:00:00:00:02";
         assert_eq!(with(Some(1), Some(2)), (other.to_owned(), true));
+    }
+
+    #[test]
+    fn what_ebpf_counts_is_of_the_wire_and_nothing_carried_has_no_size() {
+        let mut row = testdata::vfs_by_ebpf().vfs.remove(0);
+        let said = |row: &VfRow, name: &str| {
+            let fact = facts(row).into_iter().find(|(fact, ..)| *fact == name).unwrap();
+            (fact.1, fact.2)
+        };
+        assert_eq!(said(&row, "mean frame").0, "TX 67, RX 1444 bytes");
+        assert_eq!(said(&row, "GSO, GRO").0, "TX 1.0, RX 30.0 seg/skb");
+        assert_eq!(said(&row, "too big"), ("0 over the MTU".to_owned(), false));
+        let counts = &mut row.wire.as_mut().unwrap().counts;
+        counts.rx.oversize = 3;
+        counts.tx = Counts::default();
+        assert_eq!(said(&row, "mean frame").0, "TX -, RX 1444 bytes");
+        assert_eq!(said(&row, "GSO, GRO").0, "TX -, RX 30.0 seg/skb");
+        assert_eq!(said(&row, "too big"), ("3 over the MTU".to_owned(), true));
     }
 
     #[test]
