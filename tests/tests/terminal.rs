@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use overlay_probe::lab::Family;
-use probe_tests::{lab::TestLab, terminal::Terminal, tool::binary, wait_for};
+use probe_tests::{lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
 
 #[test]
 fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
@@ -32,6 +32,25 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
     terminal.keys(&["Escape"]);
     terminal.keys(&["1"]);
     terminal.wait_for("all tunnels");
+    terminal.keys(&["q"]);
+    terminal.assert_given_back(0);
+}
+
+#[test]
+fn a_pod_shows_its_secondary_network() {
+    let lab = TestLab::up(2, 2, Family::V4);
+    let (node, pod) = (lab.node(1), lab.lab.options.pod(1, 2));
+    sh("ip", &["-n", &node, "link", "add", "mv0", "link", "eth0", "type", "macvlan"]);
+    sh("ip", &["-n", &node, "link", "set", "mv0", "netns", &pod, "name", "net1"]);
+    sh("ip", &["-n", &pod, "addr", "add", "192.0.2.9/24", "dev", "net1"]);
+    sh("ip", &["-n", &pod, "link", "set", "net1", "up"]);
+    let terminal = Terminal::run("net1", (80, 24), &format!("{} --netns {node} top", binary().display()));
+    terminal.wait_for("flannel.1");
+    terminal.keys(&["4"]);
+    // Only that pod is left, wherever it was among the others.
+    terminal.keys(&["/", "1", "9", "2", ".", "0", ".", "2", ".", "9", "Enter"]);
+    terminal.wait_for("4 Pods 1");
+    terminal.wait_for("secondary   net1: macvlan on eth0, MTU 1500, network -, 192.0.2.9/24;");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }
