@@ -1,12 +1,44 @@
-//! Reading one file without trust in it: bounded, never waiting, regular files only. Which files, and what is in them, is
-//! for those who read.
+//! Opening and reading one file without trust in it: bounded, never waiting, never above a root that is given. Which files,
+//! and what is in them, is for those who read.
 
 use std::{
     fs::{self, File},
     io::{self, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    os::{
+        fd::{AsFd, AsRawFd as _, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
+    path::{Path, PathBuf},
 };
+
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+};
+
+/// How often a path is tried again that somebody changes at the same moment (openat2(2), `EAGAIN`).
+const TRIES: usize = 16;
+
+/// Opens `path` below the directory `root`, without reading: nothing happens to a pipe or a device. A link that is absolute
+/// leads to that root and not to ours. Needs openat2, of Linux 5.6.
+pub fn look_below(root: impl AsFd, path: &Path, flags: OFlag, resolve: ResolveFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | flags)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | resolve);
+    let mut outcome = Err(Errno::EAGAIN);
+    for _ in 0..TRIES {
+        outcome = openat2(root.as_fd(), path, how);
+        if !matches!(outcome, Err(Errno::EAGAIN | Errno::EINTR)) {
+            break;
+        }
+    }
+    outcome
+}
+
+/// A path that means what is open, however long and linked its own one is.
+pub fn through(open: impl AsFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd()))
+}
 
 /// The bytes of a regular file, at most `longest`; none for what is no regular file. Opened without waiting: a pipe would
 /// never answer. A link is not followed.

@@ -6,13 +6,13 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io,
-    os::fd::{AsRawFd as _, OwnedFd},
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
+    path::Path,
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2},
+    fcntl::{OFlag, ResolveFlag, open, openat},
     sys::{
         stat::{FileStat, Mode, SFlag, fstat},
         statfs,
@@ -27,8 +27,6 @@ pub(super) const LONGEST: u64 = 2 << 20;
 const TOTAL: u64 = 32 << 20;
 /// Entries of one directory that are looked at.
 const ENTRIES: usize = 200_000;
-/// How often a path is tried again that changed meanwhile (openat2(2), `EAGAIN`).
-const TRIES: usize = 16;
 
 /// A host's root.
 #[derive(Debug)]
@@ -59,16 +57,7 @@ impl Root {
     /// Opens without reading: nothing happens to a pipe or a device.
     fn look(&self, path: &str, more: OFlag) -> nix::Result<OwnedFd> {
         // Magic links (`/proc/<pid>/root`) lead out of any root, so they are not followed either.
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC | more).resolve(resolve);
-        let mut outcome = Err(Errno::EAGAIN);
-        for _ in 0..TRIES {
-            outcome = openat2(&self.directory, path, how);
-            if !matches!(outcome, Err(Errno::EAGAIN | Errno::EINTR)) {
-                break;
-            }
-        }
-        outcome
+        files::look_below(&self.directory, Path::new(path), more, ResolveFlag::RESOLVE_NO_MAGICLINKS)
     }
 
     /// A file's bytes and when it was written.
@@ -82,7 +71,7 @@ impl Root {
         if u64::try_from(stat.st_size).unwrap_or_default().min(LONGEST) > left {
             return Err(Trouble::Exhausted);
         }
-        let file = File::open(through(&handle)).map_err(no_proc)?;
+        let file = File::open(files::through(&handle)).map_err(no_proc)?;
         let bytes = files::read_open(&file, LONGEST.min(left))?;
         self.left.set(left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
         Ok((bytes, stat))
@@ -145,7 +134,7 @@ impl Root {
         let handle = self.look(path, OFlag::O_DIRECTORY)?;
         let mut first = BTreeSet::new();
         let mut found = Names::default();
-        for (count, entry) in fs::read_dir(through(&handle)).map_err(no_proc)?.enumerate() {
+        for (count, entry) in fs::read_dir(files::through(&handle)).map_err(no_proc)?.enumerate() {
             if count >= ENTRIES {
                 found.is_cut = true;
                 break;
@@ -190,11 +179,6 @@ impl Root {
             Err(errno) => Trouble::from(errno).told("open", &format!("/{path}/root")),
         }
     }
-}
-
-/// The path of what an open descriptor stands for.
-fn through(handle: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
 }
 
 /// What is open is there: that it cannot be found is not about it.

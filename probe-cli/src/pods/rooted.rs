@@ -4,41 +4,25 @@
 use std::{
     fs::{self, File},
     io,
-    os::fd::AsRawFd as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use nix::{
-    errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
+    fcntl::{OFlag, ResolveFlag, open},
     sys::stat::Mode,
 };
 
-/// How often a path is tried again that somebody renames at the same moment (openat2(2), EAGAIN).
-const TRIES: usize = 8;
+use crate::files::look_below;
+pub(super) use crate::files::through;
 
 /// Opens `path`, absolute as the host has it, below `root`, without reading or writing: nothing happens to a pipe or a
 /// device. Needs openat2, of Linux 5.6, for a root that is not our own.
 pub(super) fn look(root: &Path, path: &Path, more: OFlag) -> io::Result<File> {
-    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | more;
     if root == Path::new("/") {
-        return Ok(open(path, flags, Mode::empty())?.into());
+        return Ok(open(path, OFlag::O_PATH | OFlag::O_CLOEXEC | more, Mode::empty())?.into());
     }
     let below = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    let mut outcome = Err(Errno::EAGAIN);
-    for _ in 0..TRIES {
-        outcome = openat2(&below, path, how);
-        if !matches!(outcome, Err(Errno::EAGAIN)) {
-            break;
-        }
-    }
-    Ok(outcome?.into())
-}
-
-/// A path that means what is open, however long and linked its own one is.
-pub(super) fn through(open: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()))
+    Ok(look_below(below, path, more, ResolveFlag::empty())?.into())
 }
 
 /// What people call `path` below `root`.

@@ -135,6 +135,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
             "cli",
             "ebpf",
             "engine",
+            "files",
             "hostfiles",
             "lab",
             "leftovers",
