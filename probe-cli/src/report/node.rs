@@ -1,5 +1,5 @@
 //! The node as text and JSON: `show node`. What the kernel has is one section, "actual"; what files want of it is in
-//! [`super::intended`].
+//! `intended`, beside this.
 
 use std::net::IpAddr;
 
