@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::live::Context;
 use crate::{
     ebpf::{self, AttachMode},
     engine, lab,
@@ -106,10 +107,10 @@ impl Default for ProbeArgs {
 
 impl ProbeArgs {
     /// What these arguments mean to the engine.
-    pub(super) fn engine(&self, host: engine::HostOptions) -> engine::EngineOptions {
+    pub(super) fn engine(&self, context: &Context) -> engine::EngineOptions {
         engine::EngineOptions {
-            notes: Notes::new(host.insists.then_some(host.root.as_path())),
-            host,
+            notes: Notes::new(context.host_root.as_deref()),
+            host: context.host(),
             interval: self.interval,
             probe: ebpf::ProbeOptions {
                 limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },

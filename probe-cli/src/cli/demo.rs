@@ -30,9 +30,9 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let first = lab.nodes.first().context("the lab has no node")?;
     let load =
         Load::start(&load_options(&options.prefix, TCP_MBIT, UDP_PPS)).context("cannot send traffic")?;
-    netns::enter(&netns::open(&first.netns)?)?;
+    context.go_to(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
-        let mut engine = live::start(args.probe.engine(context.host())).await?;
+        let mut engine = live::start(args.probe.engine(context)).await?;
         if io::stdout().is_terminal() {
             return top::show(engine, context, &format!("demo: {}", first.netns)).await;
         }

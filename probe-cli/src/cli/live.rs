@@ -2,6 +2,7 @@
 //! on a signal.
 
 use std::{
+    cell::Cell,
     future::Future,
     path::{Path, PathBuf},
 };
@@ -12,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     engine::{Engine, EngineOptions, HostOptions},
     leftovers::{self, Notes, Reach},
-    netns, privilege,
+    netns::{self, Namespace},
+    privilege,
 };
 
 /// What the global options say.
@@ -22,6 +24,8 @@ pub(super) struct Context {
     pub(super) netns: Option<String>,
     /// `--host-root`.
     pub(super) host_root: Option<PathBuf>,
+    /// The node was looked for in another network namespace than the one that this was started in.
+    pub(super) is_elsewhere: Cell<bool>,
     /// `--cri-socket`.
     pub(super) cri_socket: Option<PathBuf>,
     /// `--no-color`.
@@ -33,7 +37,7 @@ impl Context {
     /// given. The process has one thread here.
     pub(super) fn enter(&self) -> anyhow::Result<()> {
         if let Some(name) = &self.netns {
-            netns::enter(&netns::open(name)?)?;
+            self.go_to(&netns::open(name)?)?;
         } else if let Some(root) = &self.host_root
             && let Ok(node) = netns::open(&root.join("proc/1/ns/net").to_string_lossy())
             && node.identity().ok() != netns::current_identity().ok()
@@ -44,11 +48,20 @@ impl Context {
         Ok(())
     }
 
-    /// Where the node's files and sockets are.
+    /// Puts the process into a network namespace that somebody chose.
+    pub(super) fn go_to(&self, namespace: &Namespace) -> anyhow::Result<()> {
+        let here = netns::current_identity().ok();
+        netns::enter(namespace)?;
+        self.is_elsewhere.set(netns::current_identity().ok() != here);
+        Ok(())
+    }
+
+    /// Where the node's files and sockets are. Those of the machine are another node's when this one was looked for in a
+    /// network namespace beside the machine's own, unless somebody says which files are its own.
     pub(super) fn host(&self) -> HostOptions {
         HostOptions {
             root: self.root().to_owned(),
-            insists: self.host_root.is_some(),
+            is_node: self.host_root.is_some() || !self.is_elsewhere.get(),
             cri_socket: self.cri_socket.clone(),
         }
     }

@@ -11,7 +11,7 @@ mod show;
 mod top;
 mod watch;
 
-use std::process::ExitCode;
+use std::{cell::Cell, process::ExitCode};
 
 use clap::Parser as _;
 
@@ -31,6 +31,7 @@ fn run(args: Args) -> anyhow::Result<()> {
     let context = live::Context {
         netns: args.netns,
         host_root: args.host_root,
+        is_elsewhere: Cell::new(false),
         cri_socket: args.cri_socket,
         no_color: args.no_color,
     };

@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
-        let engine = live::start(args.probe.engine(context.host())).await?;
+        let engine = live::start(args.probe.engine(context)).await?;
         show(engine, context, &context.node()).await
     })
 }

@@ -23,7 +23,7 @@ use crate::{
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
-        let mut engine = live::start(args.probe.engine(context.host())).await?;
+        let mut engine = live::start(args.probe.engine(context)).await?;
         tracing::info!("counting on {}", hooks(&engine));
         if let Some(path) = &args.ready_file {
             ready(path, &engine)?;

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, mem,
-    os::linux::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -68,19 +67,14 @@ struct Known {
 const SETTLING: Duration = Duration::from_secs(20);
 
 impl PodSource {
-    /// For the node that lives in the calling thread's network namespace, whose files are below the host's root. When the
-    /// namespace is not that of the host, its files tell of the host's pods and not of this node's; unless somebody
-    /// insists on them.
+    /// For the node that lives in the calling thread's network namespace. Files of a host that it is not tell nothing of
+    /// its pods.
     pub(super) fn new(host: &HostOptions) -> Self {
-        let HostOptions { root, insists, cri_socket } = host;
-        let own = netns::current_identity().ok();
-        let host = fs::metadata(root.join("proc/1/ns/net")).ok();
-        let host = host.map(|metadata| (metadata.st_dev(), metadata.st_ino()));
-        let is_host = host.is_none() || own.is_none() || host == own;
+        let HostOptions { root, is_node, cri_socket } = host;
         Self {
-            root: (*insists || is_host).then(|| root.to_owned()),
+            root: is_node.then(|| root.to_owned()),
             cri_socket: cri_socket.clone(),
-            registry: Registry::new(Path::new(registry::DIRECTORY), own),
+            registry: Registry::new(Path::new(registry::DIRECTORY), netns::current_identity().ok()),
             follower: None,
             facts: PodFacts::default(),
             namespaces: BTreeMap::new(),
