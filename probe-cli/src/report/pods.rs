@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::align::aligned;
+use super::align::{aligned, wrapped};
 use crate::{
     inventory::{Evidence, Pod, PodInterface, PodSource},
     text,
@@ -58,7 +58,7 @@ pub fn table(pods: &[Pod], notes: &[String]) -> String {
         aligned(&mut out, &rows);
     }
     for note in notes {
-        let _ = writeln!(out, "! {}", text::escape(note));
+        wrapped(&mut out, "! ", &text::escape(note));
     }
     out
 }

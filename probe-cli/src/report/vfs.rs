@@ -1,10 +1,8 @@
 //! Virtual functions as text and JSON: `show vfs`.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
-use super::align::aligned;
+use super::align::{aligned, wrapped};
 use crate::{inventory::VirtualFunction, netlink::facts::LinkCounters, text};
 
 /// One document.
@@ -85,7 +83,7 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
     out.push('\n');
     aligned(&mut out, &set);
     for note in notes {
-        let _ = writeln!(out, "! {}", text::escape(note));
+        wrapped(&mut out, "! ", &text::escape(note));
     }
     out
 }
