@@ -2,7 +2,7 @@
 //!
 //! Here belongs reading `/proc/self` and who the kernel is; not the node's counters.
 
-use std::{fs, os::fd::RawFd, time::Duration};
+use std::{fs, os::fd::RawFd, path::Path, time::Duration};
 
 /// Memory that the kernel accounts for a map or program behind one of our file descriptors (`memlock` in its
 /// fdinfo), in bytes; none when the kernel does not say.
@@ -40,6 +40,24 @@ pub fn hostname() -> Option<String> {
     setting("hostname")
 }
 
+/// Whether the running kernel has a module of this name, loaded, built in or to be loaded; none when nothing below `root`
+/// tells. Looking is all that is done: to ask the kernel for it would load it.
+pub fn has_module(root: &Path, name: &str) -> Option<bool> {
+    if fs::metadata(format!("/sys/module/{name}")).is_ok() {
+        return Some(true);
+    }
+    let directory = root.join("lib/modules").join(kernel_release()?);
+    let file = format!("/{name}.ko");
+    let mut known = None;
+    for list in ["modules.builtin", "modules.dep"] {
+        let Ok(text) = fs::read_to_string(directory.join(list)) else { continue };
+        // `kernel/drivers/net/wireguard/wireguard.ko.xz: ...`
+        let names = text.lines().filter_map(|line| line.split(':').next());
+        known = Some(known.unwrap_or(false) || names.into_iter().any(|path| path.contains(&file)));
+    }
+    known
+}
+
 fn setting(name: &str) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -48,6 +66,20 @@ fn setting(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modules_that_are_there_are_not_and_are_not_known() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(has_module(root.path(), "no_such_module"), None);
+        let directory = root.path().join("lib/modules").join(kernel_release().unwrap());
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("modules.dep"), "kernel/drivers/net/one/one_such.ko.xz: kernel/lib/x.ko\n")
+            .unwrap();
+        assert_eq!(has_module(root.path(), "one_such"), Some(true));
+        assert_eq!(has_module(root.path(), "no_such_module"), Some(false));
+        fs::write(directory.join("modules.builtin"), "kernel/net/no_such_module.ko\n").unwrap();
+        assert_eq!(has_module(root.path(), "no_such_module"), Some(true));
+    }
 
     #[test]
     fn our_own_process_has_cost() {

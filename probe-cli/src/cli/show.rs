@@ -59,6 +59,8 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
         outer_routes: &outer_routes,
         intent: survey.intent.as_ref(),
         comparison: &comparison,
+        charts: &survey.charts,
+        has_wireguard: survey.has_wireguard,
         pod_interfaces: inventory::pod_interfaces(&survey.facts, inventory),
     };
     // What else is known of the node is worth its lines all the same.

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::{error::EngineError, host::HostOptions, inventory::InventorySource};
 use crate::{
+    hostfiles::facts::Chart,
     inventory::{
-        Inventory, LinkList,
+        Inventory, LinkList, TunnelKind,
         intent::{self, Intent},
         links,
     },
@@ -23,6 +24,10 @@ pub struct Survey {
     pub inventory: Inventory,
     /// What the node's files want; none when the files here are of another node.
     pub intent: Option<Intent>,
+    /// Manifests of charts among the node's files.
+    pub charts: Vec<Chart>,
+    /// The kernel can make WireGuard devices; none when that is not known.
+    pub has_wireguard: Option<bool>,
     /// Host name in our own UTS namespace.
     pub hostname: Option<String>,
     /// Release of the running kernel.
@@ -35,7 +40,11 @@ pub async fn survey(host: &HostOptions) -> Result<Survey, EngineError> {
     source.ask().await;
     let (facts, inventory) = source.read_facts().await?;
     let intent = source.files().map(intent::intent);
-    Ok(Survey { facts, inventory, intent, hostname: procfs::hostname(), kernel: procfs::kernel_release() })
+    let charts = source.files().and_then(|files| files.charts.value()).cloned().unwrap_or_default();
+    let has_device = inventory.tunnels.iter().any(|tunnel| tunnel.kind == TunnelKind::Wireguard);
+    let has_wireguard = if has_device { Some(true) } else { procfs::has_module(&host.root, "wireguard") };
+    let (hostname, kernel) = (procfs::hostname(), procfs::kernel_release());
+    Ok(Survey { facts, inventory, intent, charts, has_wireguard, hostname, kernel })
 }
 
 impl Survey {

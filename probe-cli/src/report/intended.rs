@@ -1,7 +1,8 @@
 //! The part of `show node` that has what is intended beside what there is.
 
-use super::align::{aligned, wrapped};
+use super::align::{aligned, indented, wrapped};
 use crate::{
+    hostfiles::facts::{Chart, ChartKind},
     inventory::{
         Aspect, Comparison,
         intent::{Basis, Intent},
@@ -13,7 +14,7 @@ use crate::{
 const VALUES: usize = 24;
 
 /// A table, then what is odd about the files. Nothing where no file tells anything.
-pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison]) {
+pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], charts: &[Chart]) {
     if rows.iter().all(|row| row.intended.is_empty()) {
         out.push_str("No file below the host's root says what is intended.\n\n");
     } else {
@@ -30,12 +31,49 @@ pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison]) {
         aligned(out, &cells);
         out.push('\n');
     }
+    let others = others(intent, charts);
+    if !others.is_empty() {
+        indented(out, 0, &others);
+        out.push('\n');
+    }
     for note in &intent.notes {
         wrapped(out, "! ", &text::escape(note));
     }
     if !intent.notes.is_empty() {
         out.push('\n');
     }
+}
+
+/// What the kernel has no word for: networks by their names in CNI's files, and the charts' manifests.
+fn others(intent: &Intent, charts: &[Chart]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut add = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
+    if let Some(network) = &intent.default_network {
+        add("default network", text::escape(&network.value));
+    }
+    if let Some(multus) = &intent.multus {
+        let state = match (&multus.requested, &multus.installed) {
+            (Some(_), Some(_)) => "requested, and first in CNI's directory",
+            (Some(_), None) => "requested, but not first in CNI's directory",
+            (None, Some(_)) => "first in CNI's directory",
+            (None, None) => "mentioned",
+        };
+        let delegate =
+            multus.delegate.as_ref().map(|delegate| format!("; behind it {}", text::escape(&delegate.value)));
+        add("Multus", format!("{state}{}", delegate.unwrap_or_default()));
+    }
+    if intent.whereabouts.is_some() {
+        add("Whereabouts", "configured".to_owned());
+    }
+    for chart in charts {
+        let namespace = chart.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str());
+        let kind = match chart.kind {
+            ChartKind::HelmChart => "HelmChart",
+            ChartKind::HelmChartConfig => "HelmChartConfig",
+        };
+        add(kind, format!("{} in namespace {}", text::escape(&chart.name.value), text::escape(namespace)));
+    }
+    rows
 }
 
 fn title(aspect: Aspect) -> &'static str {
@@ -90,7 +128,11 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::report::align::WIDTH;
+    use crate::{
+        hostfiles::facts::Sourced,
+        inventory::intent::{Intended, MultusIntent},
+        report::align::WIDTH,
+    };
 
     fn row(
         aspect: Aspect,
@@ -121,16 +163,31 @@ mod tests {
             row(Aspect::Interface, &["evil\u{1b}[2J"], &["eth0"], None, Basis::Inferred),
             row(Aspect::Port, &[], &["8472"], None, Basis::Configured),
         ];
-        let intent =
-            Intent { notes: vec!["one file says this, another \u{1b} that".to_owned()], ..Intent::default() };
+        let said = |value: &str| Intended {
+            value: value.to_owned(),
+            basis: Basis::Configured,
+            file: None,
+            line: None,
+        };
+        let intent = Intent {
+            notes: vec!["one file says this, another \u{1b} that".to_owned()],
+            default_network: Some(said("multus-cni-network")),
+            multus: Some(MultusIntent { delegate: Some(said("k8s-pod-network")), ..MultusIntent::default() }),
+            ..Intent::default()
+        };
+        let charts = [Chart {
+            kind: ChartKind::HelmChartConfig,
+            name: Sourced { value: "rke2-canal\u{1b}".to_owned(), file: "x".to_owned(), line: None },
+            ..Chart::default()
+        }];
         let mut out = String::new();
-        table(&mut out, &intent, &rows);
+        table(&mut out, &intent, &rows, &charts);
         insta::assert_snapshot!(out);
         for line in out.lines() {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
         }
         let mut out = String::new();
-        table(&mut out, &Intent::default(), &rows[5..]);
+        table(&mut out, &Intent::default(), &rows[5..], &[]);
         assert_eq!(out, "No file below the host's root says what is intended.\n\n");
     }
 }

@@ -11,6 +11,7 @@ use super::{
     intended,
 };
 use crate::{
+    hostfiles::facts::Chart,
     inventory::{
         Certainty, Comparison, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress,
         OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
@@ -34,6 +35,10 @@ pub struct NodeView<'a> {
     pub intent: Option<&'a Intent>,
     /// That beside what the kernel has.
     pub comparison: &'a [Comparison],
+    /// Manifests of charts among the node's files.
+    pub charts: &'a [Chart],
+    /// The kernel can make WireGuard devices; none when that is not known.
+    pub has_wireguard: Option<bool>,
     /// Interfaces of pods.
     pub pod_interfaces: usize,
 }
@@ -47,6 +52,8 @@ struct Document<'a> {
     actual: Actual<'a>,
     intended: Option<&'a Intent>,
     side_by_side: &'a [Comparison],
+    charts: &'a [Chart],
+    has_wireguard: Option<bool>,
     notes: &'a [String],
 }
 
@@ -140,6 +147,8 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         actual,
         intended: view.intent,
         side_by_side: view.comparison,
+        charts: view.charts,
+        has_wireguard: view.has_wireguard,
         notes: &inventory.notes,
     };
     Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
@@ -197,7 +206,7 @@ pub fn table(view: NodeView<'_>) -> String {
     indented(&mut out, 0, &facts(view));
     out.push('\n');
     if let Some(intent) = view.intent {
-        intended::table(&mut out, intent, view.comparison);
+        intended::table(&mut out, intent, view.comparison, view.charts);
     }
     actual(&mut out, view);
     for note in odd(inventory).iter().chain(&inventory.notes) {
@@ -224,7 +233,12 @@ fn facts(view: NodeView<'_>) -> Vec<Vec<String>> {
         }
     };
     add("host name", vec![or_dash(view.hostname)]);
-    add("kernel", vec![or_dash(view.kernel)]);
+    let wireguard = match view.has_wireguard {
+        Some(true) => "",
+        Some(false) => ", without WireGuard",
+        None => ", WireGuard unknown",
+    };
+    add("kernel", vec![format!("{}{wireguard}", or_dash(view.kernel))]);
     let own = |own: &OwnPodCidr| format!("{} ({})", own.cidr, known_by(own.source));
     add("pod networks", node.pod_cidrs.iter().map(own).collect());
     let address = |own: &NodeAddress| format!("{} on {}", own.address, text::escape(&own.interface));
@@ -378,6 +392,8 @@ mod tests {
             outer_routes: routes,
             intent: None,
             comparison: &[],
+            charts: &[],
+            has_wireguard: Some(false),
             pod_interfaces,
         }
     }

@@ -46,7 +46,7 @@ pub(crate) const MODULES: &[Module] = &[
     // Meaning.
     pure("model", &["inventory", "netlink::facts", "sample", "text"]),
     // People and machines.
-    outside("report", &["inventory", "model", "netlink::facts", "sample", "text"]),
+    outside("report", &["hostfiles::facts", "inventory", "model", "netlink::facts", "sample", "text"]),
     outside("tui", &["inventory", "model", "sample", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["netlink", "netns", "text"]),
