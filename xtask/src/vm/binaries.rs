@@ -18,7 +18,11 @@ use crate::{
 };
 
 /// The directory; it goes when this is dropped.
-pub(super) struct Binaries(TempDir);
+pub(super) struct Binaries {
+    directory: TempDir,
+    /// Somebody asked for these tests by name.
+    are_chosen: bool,
+}
 
 impl Binaries {
     /// The tool and the tests that are wanted, all of them when `wanted` is empty.
@@ -27,7 +31,8 @@ impl Binaries {
         if let Some(unknown) = wanted.iter().find(|name| !tests.contains(name)) {
             bail!("there is no file of tests {unknown} that runs in network namespaces");
         }
-        let this = Self::tool_only()?;
+        let mut this = Self::tool_only()?;
+        this.are_chosen = !wanted.is_empty();
         ui::note("building the tests");
         let mut cargo = command::cargo("test");
         // Emulated processors are slow, so the tests are compiled as users' programs are.
@@ -52,9 +57,10 @@ impl Binaries {
         let target = tree::root().join("target");
         // The same place for every run would let two of them change each other's files.
         let directory = tempfile::Builder::new().prefix("vm-").tempdir_in(&target);
-        let this = Self(directory.with_context(|| format!("making a directory in {}", target.display()))?);
+        let directory = directory.with_context(|| format!("making a directory in {}", target.display()))?;
+        let this = Self { directory, are_chosen: false };
         for below in ["bin", "tests"] {
-            fs::create_dir(this.0.path().join(below)).context("making the machine's directory")?;
+            fs::create_dir(this.directory.path().join(below)).context("making the machine's directory")?;
         }
         this.add(&tool, Path::new("bin/overlay-probe"))?;
         this.write("guest.sh", guest::SCRIPT.to_owned())?;
@@ -64,17 +70,23 @@ impl Binaries {
 
     /// Where they are, on the host and in the machine.
     pub(super) fn path(&self) -> &Path {
-        self.0.path()
+        self.directory.path()
+    }
+
+    /// Somebody asked for these tests by name.
+    pub(super) fn are_chosen(&self) -> bool {
+        self.are_chosen
     }
 
     /// Copies a program without what only debuggers read: files come slowly into the machine.
     fn add(&self, file: &Path, to: &Path) -> Result<()> {
-        let to = self.0.path().join(to);
+        let to = self.directory.path().join(to);
         command::capture(program("strip").arg("-o").arg(&to).arg(file)).map(drop)
     }
 
     fn write(&self, name: &str, text: String) -> Result<()> {
-        fs::write(self.0.path().join(name), text).with_context(|| format!("writing the machine's {name}"))
+        fs::write(self.directory.path().join(name), text)
+            .with_context(|| format!("writing the machine's {name}"))
     }
 }
 

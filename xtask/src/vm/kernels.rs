@@ -21,6 +21,9 @@ pub(super) struct Kernel {
     /// What tests may need and this kernel lacks, each with the reason.
     #[serde(default)]
     pub(super) lacks: BTreeMap<String, String>,
+    /// Files of tests that are run on this kernel only when somebody asks for them: another one runs them.
+    #[serde(default)]
+    pub(super) leaves_out: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -101,6 +101,10 @@ impl<'a> Machine<'a> {
     fn settings(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
             ("KERNEL", self.image.root.display().to_string()),
+            (
+                "LEAVES_OUT",
+                if self.binaries.are_chosen() { String::new() } else { self.kernel.leaves_out.join(" ") },
+            ),
             ("LIMIT", LIMIT_OF_A_FILE.as_secs().to_string()),
             ("RELEASE", self.image.release.clone()),
             ("REPOSITORY", tree::root().display().to_string()),

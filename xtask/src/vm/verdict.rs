@@ -142,6 +142,7 @@ mod tests {
             required: true,
             supports: vec!["wireguard".to_owned()],
             lacks: [("tcx".to_owned(), "came later".to_owned())].into(),
+            leaves_out: Vec::new(),
         }
     }
 
