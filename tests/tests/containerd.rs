@@ -202,6 +202,11 @@ fn attributed(lab: &TestLab, containerd: &Containerd, watch: &Watch, pod: &Pod) 
     };
     let (here, there) = (containerd.open(pod).unwrap(), lab.pod(2, 1));
     for ipv6 in [false, true] {
+        wait_for("both ways to be open", || {
+            let forth = send::send_udp(&here, &there, lab.address(2, 1, ipv6), 2, PAYLOAD).unwrap();
+            let back = send::send_udp(&there, &here, pod.address(ipv6), 2, PAYLOAD).unwrap();
+            ((forth, back) == (2, 2)).then_some(())
+        });
         let (before, count) = (packets(&watch.settled()), u64::try_from(COUNT).unwrap());
         assert_eq!(send::send_udp(&here, &there, lab.address(2, 1, ipv6), COUNT, PAYLOAD).unwrap(), COUNT);
         assert_eq!(send::send_udp(&there, &here, pod.address(ipv6), COUNT, PAYLOAD).unwrap(), COUNT);
