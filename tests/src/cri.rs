@@ -1,153 +1,22 @@
-//! A container runtime and a kubelet that are nothing but their sockets: the messages of CRI v1
-//! (k8s.io/cri-api pkg/apis/runtime/v1/api.proto) and of pod-resources v1 (k8s.io/kubelet
-//! pkg/apis/podresources/v1/api.proto) with every field that real ones fill, and servers that send them. Written apart from the
-//! tool's own messages, so that a wrong tag shows.
+//! A container runtime and a kubelet that are nothing but their sockets: servers of CRI v1 and of pod-resources v1 (k8s.io/kubelet
+//! pkg/apis/podresources/v1/api.proto), with every field that real ones fill.
+
+pub(crate) mod messages;
 
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex},
 };
 
 use prost::Message;
 
+use self::messages::{
+    LinuxPodSandboxStatus, ListPodSandboxResponse, Namespace, NamespaceMode, NamespaceOption, PodIp,
+    PodSandboxMetadata, PodSandboxNetworkStatus, PodSandboxStatus, PodSandboxStatusRequest,
+    PodSandboxStatusResponse,
+};
+pub use self::messages::{PodSandbox, PodSandboxState};
 use crate::grpc::{Answer, Server};
-
-/// `PodSandbox`.
-#[derive(Clone, PartialEq, Message)]
-pub struct PodSandbox {
-    /// Container ID.
-    #[prost(string, tag = "1")]
-    pub id: String,
-    /// Names.
-    #[prost(message, optional, tag = "2")]
-    pub metadata: Option<Metadata>,
-    /// 0 is `SANDBOX_READY`.
-    #[prost(enumeration = "State", tag = "3")]
-    pub state: i32,
-    /// Nanoseconds.
-    #[prost(int64, tag = "4")]
-    pub created_at: i64,
-    /// Labels.
-    #[prost(map = "string, string", tag = "5")]
-    pub labels: HashMap<String, String>,
-    /// Annotations.
-    #[prost(map = "string, string", tag = "6")]
-    pub annotations: HashMap<String, String>,
-    /// Name of the runtime class.
-    #[prost(string, tag = "7")]
-    pub runtime_handler: String,
-}
-
-/// `PodSandboxState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-#[repr(i32)]
-pub enum State {
-    /// `SANDBOX_READY`.
-    Ready = 0,
-    /// `SANDBOX_NOTREADY`.
-    NotReady = 1,
-}
-
-/// `PodSandboxMetadata`.
-#[derive(Clone, PartialEq, Message)]
-pub struct Metadata {
-    /// Pod name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// Pod UID.
-    #[prost(string, tag = "2")]
-    pub uid: String,
-    /// Kubernetes namespace.
-    #[prost(string, tag = "3")]
-    pub namespace: String,
-    /// How often it was made.
-    #[prost(uint32, tag = "4")]
-    pub attempt: u32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ListPodSandboxResponse {
-    #[prost(message, repeated, tag = "1")]
-    items: Vec<PodSandbox>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct PodSandboxStatusRequest {
-    #[prost(string, tag = "1")]
-    pod_sandbox_id: String,
-    #[prost(bool, tag = "2")]
-    verbose: bool,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct PodSandboxStatusResponse {
-    #[prost(message, optional, tag = "1")]
-    status: Option<PodSandboxStatus>,
-    #[prost(map = "string, string", tag = "2")]
-    info: HashMap<String, String>,
-    #[prost(int64, tag = "4")]
-    timestamp: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct PodSandboxStatus {
-    #[prost(string, tag = "1")]
-    id: String,
-    #[prost(message, optional, tag = "2")]
-    metadata: Option<Metadata>,
-    #[prost(enumeration = "State", tag = "3")]
-    state: i32,
-    #[prost(int64, tag = "4")]
-    created_at: i64,
-    #[prost(message, optional, tag = "5")]
-    network: Option<Network>,
-    #[prost(message, optional, tag = "6")]
-    linux: Option<Linux>,
-    #[prost(map = "string, string", tag = "7")]
-    labels: HashMap<String, String>,
-    #[prost(map = "string, string", tag = "8")]
-    annotations: HashMap<String, String>,
-    #[prost(string, tag = "9")]
-    runtime_handler: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Network {
-    #[prost(string, tag = "1")]
-    ip: String,
-    #[prost(message, repeated, tag = "2")]
-    additional_ips: Vec<PodIp>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct PodIp {
-    #[prost(string, tag = "1")]
-    ip: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Linux {
-    #[prost(message, optional, tag = "1")]
-    namespaces: Option<Namespaces>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Namespaces {
-    #[prost(message, optional, tag = "2")]
-    options: Option<NamespaceOption>,
-}
-
-/// Modes: 0 pod, 1 container, 2 node.
-#[derive(Clone, PartialEq, Message)]
-struct NamespaceOption {
-    #[prost(int32, tag = "1")]
-    network: i32,
-    #[prost(int32, tag = "2")]
-    pid: i32,
-    #[prost(int32, tag = "3")]
-    ipc: i32,
-}
 
 #[derive(Clone, PartialEq, Message)]
 struct VersionResponse {
@@ -230,13 +99,13 @@ impl Pod {
         Self {
             listed: PodSandbox {
                 id: id(name),
-                metadata: Some(Metadata {
+                metadata: Some(PodSandboxMetadata {
                     name: name.to_owned(),
                     uid: format!("u-{name}"),
                     namespace: "shop".to_owned(),
                     attempt: 1,
                 }),
-                state: State::Ready.into(),
+                state: PodSandboxState::Ready.into(),
                 created_at: 1_700_000_000_000_000_000,
                 labels: names.map(label).into(),
                 annotations: [("k8s.v1.cni.cncf.io/networks".to_owned(), "macvlan".to_owned())].into(),
@@ -254,8 +123,12 @@ impl Pod {
         let mut addresses = self.addresses.iter().cloned();
         let ip = addresses.next().unwrap_or_default();
         let additional_ips = addresses.map(|ip| PodIp { ip }).collect();
-        let network = i32::from(self.host_network) * 2;
-        let options = Some(NamespaceOption { network, pid: 1, ipc: 0 });
+        let network = if self.host_network { NamespaceMode::Node } else { NamespaceMode::Pod };
+        let options = Some(NamespaceOption {
+            network: network.into(),
+            pid: NamespaceMode::Container.into(),
+            ipc: NamespaceMode::Pod.into(),
+        });
         let network_namespace = if self.host_network {
             serde_json::json!([{"type": "pid"}])
         } else {
@@ -271,8 +144,8 @@ impl Pod {
                 metadata,
                 state,
                 created_at,
-                network: Some(Network { ip, additional_ips }),
-                linux: Some(Linux { namespaces: Some(Namespaces { options }) }),
+                network: Some(PodSandboxNetworkStatus { ip, additional_ips }),
+                linux: Some(LinuxPodSandboxStatus { namespaces: Some(Namespace { options }) }),
                 labels,
                 annotations,
                 runtime_handler,

@@ -24,7 +24,7 @@ use overlay_probe::{
 };
 use probe_tests::{
     PATIENCE,
-    cri::{self, Pod, State},
+    cri::{self, Pod, PodSandboxState},
     grpc::{Answer, Server},
 };
 use prost::Message as _;
@@ -74,7 +74,7 @@ fn shared(pods: Vec<Pod>) -> cri::Pods {
 fn everything_that_a_runtime_says_of_a_pod() {
     let (root, socket) = host();
     let mut ended = Pod::new("ended-0", &[]);
-    ended.listed.state = State::NotReady.into();
+    ended.listed.state = PodSandboxState::NotReady.into();
     let mut host_pod = Pod::new("host-0", &[]);
     host_pod.host_network = true;
     let pods = shared(vec![Pod::new("cart-0", &["192.0.2.7", "2001:db8::7"]), ended, host_pod]);
@@ -124,7 +124,7 @@ fn only_new_and_changed_pods_are_asked_about() {
         {
             let mut pods = pods.lock().unwrap();
             pods.remove(0);
-            pods[7].listed.state = State::NotReady.into();
+            pods[7].listed.state = PodSandboxState::NotReady.into();
             pods.push(Pod::new("new-0", &["192.0.2.9"]));
             pods.push(Pod::new("young-0", &[]));
         }

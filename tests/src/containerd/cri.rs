@@ -15,11 +15,15 @@ use xtask::digest::sha256;
 
 use super::messages::{
     Empty, ImageSpec, ImageStatusRequest, ImageStatusResponse, LinuxPodSandboxConfig,
-    LinuxSandboxSecurityContext, ListPodSandboxResponse, NamespaceMode, NamespaceOption, PodSandboxConfig,
-    PodSandboxId, PodSandboxMetadata, PodSandboxState, PodSandboxStatusResponse, RunPodSandboxRequest,
-    StatusResponse,
+    LinuxSandboxSecurityContext, PodSandboxConfig, PodSandboxId, RunPodSandboxRequest, StatusResponse,
 };
-use crate::PATIENCE;
+use crate::{
+    PATIENCE,
+    cri::messages::{
+        ListPodSandboxResponse, NamespaceMode, NamespaceOption, PodSandboxMetadata, PodSandboxState,
+        PodSandboxStatusRequest, PodSandboxStatusResponse,
+    },
+};
 
 /// What a pod is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,12 +124,17 @@ impl Cri {
         let labels = [("name", &spec.name), ("namespace", &spec.namespace), ("uid", &spec.uid)];
         let labels = labels.map(|(key, value)| (format!("io.kubernetes.pod.{key}"), value.clone()));
         let network = if spec.host_network { NamespaceMode::Node } else { NamespaceMode::Pod };
-        let options = NamespaceOption { network: network.into(), pid: NamespaceMode::Container.into() };
+        let options = NamespaceOption {
+            network: network.into(),
+            pid: NamespaceMode::Container.into(),
+            ipc: NamespaceMode::Pod.into(),
+        };
         let config = PodSandboxConfig {
             metadata: Some(PodSandboxMetadata {
                 name: spec.name.clone(),
                 uid: spec.uid.clone(),
                 namespace: spec.namespace.clone(),
+                attempt: 0,
             }),
             hostname: if spec.host_network { String::new() } else { spec.name.clone() },
             labels: HashMap::from(labels),
@@ -162,7 +171,7 @@ impl Cri {
 
     /// `RuntimeService.PodSandboxStatus`, verbose.
     pub fn status(&self, id: &str) -> Result<SandboxStatus, Status> {
-        let request = PodSandboxId { verbose: true, ..of(id) };
+        let request = PodSandboxStatusRequest { pod_sandbox_id: id.to_owned(), verbose: true };
         let response: PodSandboxStatusResponse =
             self.call("/runtime.v1.RuntimeService/PodSandboxStatus", request)?;
         let status = response.status.unwrap();
@@ -200,10 +209,10 @@ impl Cri {
 }
 
 fn of(id: &str) -> PodSandboxId {
-    PodSandboxId { pod_sandbox_id: id.to_owned(), verbose: false }
+    PodSandboxId { pod_sandbox_id: id.to_owned() }
 }
 
 fn sandbox(id: String, metadata: Option<PodSandboxMetadata>, state: i32) -> Sandbox {
-    let PodSandboxMetadata { name, uid, namespace } = metadata.unwrap();
+    let PodSandboxMetadata { name, uid, namespace, attempt: _ } = metadata.unwrap();
     Sandbox { id, namespace, name, uid, ready: state == PodSandboxState::Ready as i32 }
 }

@@ -55,8 +55,16 @@ impl Node {
         self.beyond.ip("link set pod0 up");
     }
 
-    /// flannel's bridge with a pod on it.
-    fn bridged_pod(&self) {
+    /// flannel's VXLAN to one other node, and its bridge with a pod on it.
+    fn flannel(&self, device: &str, vni: u32, port: u16) {
+        self.ip(&format!(
+            "link add name {device} type vxlan id {vni} dev u0 local 192.0.2.1 dstport {port} nolearning
+             addr add 10.42.0.0/32 dev {device}
+             link set {device} up
+             neigh add 10.42.1.0 lladdr 0a:00:00:00:00:02 dev {device} nud permanent
+             route add 10.42.1.0/24 via 10.42.1.0 dev {device} onlink"
+        ));
+        self.fdb("0a:00:00:00:00:02", device, "192.0.2.2");
         let beyond = self.beyond.name();
         self.ip(&format!(
             "link add name cni0 mtu 1450 type bridge
@@ -111,13 +119,7 @@ fn peers(node: &Node) -> Vec<String> {
 #[test]
 fn rke2_flannel() {
     let node = Node::new("rkeflannel");
-    node.ip("link add name flannel.4096 type vxlan id 4096 dev u0 local 192.0.2.1 dstport 4789 nolearning
-         addr add 10.42.0.0/32 dev flannel.4096
-         link set flannel.4096 up
-         neigh add 10.42.1.0 lladdr 0a:00:00:00:00:02 dev flannel.4096 nud permanent
-         route add 10.42.1.0/24 via 10.42.1.0 dev flannel.4096 onlink");
-    node.fdb("0a:00:00:00:00:02", "flannel.4096", "192.0.2.2");
-    node.bridged_pod();
+    node.flannel("flannel.4096", 4096, 4789);
     assert_eq!(node.plane(), "rke2-flannel vxlan certain flannel.4096");
     assert_eq!(peers(&node), ["flannel.4096 192.0.2.2 [\"10.42.1.0/24\"]"]);
     let value = show(node.name(), "node");
@@ -140,13 +142,7 @@ fn rke2_flannel() {
 #[test]
 fn k3s_flannel_and_a_leftover_beside_it() {
     let node = Node::new("k3s");
-    node.ip("link add name flannel.1 type vxlan id 1 dev u0 local 192.0.2.1 dstport 8472 nolearning
-         addr add 10.42.0.0/32 dev flannel.1
-         link set flannel.1 up
-         neigh add 10.42.1.0 lladdr 0a:00:00:00:00:02 dev flannel.1 nud permanent
-         route add 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink");
-    node.fdb("0a:00:00:00:00:02", "flannel.1", "192.0.2.2");
-    node.bridged_pod();
+    node.flannel("flannel.1", 1, 8472);
     assert_eq!(node.plane(), "flannel vxlan certain flannel.1");
 
     // What Calico left when it was replaced.
