@@ -100,15 +100,19 @@ impl Namespace {
     }
 }
 
-/// Opens a namespace by its name below [`DIRECTORY`] or by a path.
-pub fn open(name: &str) -> Result<Namespace, NetnsError> {
+/// Opens a namespace by its name below [`DIRECTORY`] or by a path, for those who tell nobody why it cannot be opened.
+pub fn try_open(name: &str) -> io::Result<Namespace> {
     let path = if name.contains('/') { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
-    let file = File::open(path).map_err(|source| {
+    File::open(path).map(|file| Namespace { name: name.to_owned(), file })
+}
+
+/// Opens a namespace by its name below [`DIRECTORY`] or by a path. The error lists those that exist.
+pub fn open(name: &str) -> Result<Namespace, NetnsError> {
+    try_open(name).map_err(|source| {
         let names = list();
         let known = if names.is_empty() { "none".to_owned() } else { escape(&names.join(", ")) };
         NetnsError::Open { name: name.to_owned(), known, source }
-    })?;
-    Ok(Namespace { name: name.to_owned(), file })
+    })
 }
 
 /// Moves the calling thread into the namespace, for good.

@@ -47,20 +47,21 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let inventory = &survey.inventory;
     let outer_routes = inventory::outer_routes(&survey.facts, inventory);
     let paths = inventory::mtu_paths(&survey.facts, inventory);
-    let comparison = survey
+    let configured = survey.configured(&context.host());
+    let comparison = configured
         .intent
         .as_ref()
         .map(|intent| inventory::side_by_side(intent, inventory, &paths))
         .unwrap_or_default();
     let view = NodeView {
-        hostname: survey.hostname.as_deref(),
-        kernel: survey.kernel.as_deref(),
+        hostname: configured.hostname.as_deref(),
+        kernel: configured.kernel.as_deref(),
         inventory,
         outer_routes: &outer_routes,
-        intent: survey.intent.as_ref(),
+        intent: configured.intent.as_ref(),
         comparison: &comparison,
-        charts: &survey.charts,
-        has_wireguard: survey.has_wireguard,
+        charts: &configured.charts,
+        has_wireguard: configured.has_wireguard,
         pod_interfaces: inventory::pod_interfaces(&survey.facts, inventory),
     };
     // What else is known of the node is worth its lines all the same.

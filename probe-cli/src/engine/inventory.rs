@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{host::HostOptions, pods::PodSource};
 use crate::{
-    hostfiles::{self, facts::HostFiles},
+    hostfiles::{
+        self,
+        facts::{HostsEntry, Sourced},
+    },
     inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
     netlink::{
         NetlinkError, Source,
@@ -18,8 +21,8 @@ use crate::{
 pub(super) struct InventorySource {
     netlink: Source,
     pods: Box<PodSource>,
-    /// What the node's files said at the start; none when the files here are of another node.
-    files: Option<Box<HostFiles>>,
+    /// What `/etc/hosts` said at the start; nothing when the files here are of another node.
+    hosts: Vec<Sourced<HostsEntry>>,
     /// The WireGuard devices when everything was read last, without their counters.
     wireguard: Vec<WireguardFact>,
 }
@@ -30,15 +33,10 @@ impl InventorySource {
         let pods = Box::new(PodSource::new(host));
         Ok(Self {
             netlink: Source::connect()?,
-            files: pods.root().map(|root| Box::new(hostfiles::read(root))),
+            hosts: pods.root().map(hostfiles::hosts).unwrap_or_default(),
             pods,
             wireguard: Vec::new(),
         })
-    }
-
-    /// What the node's files said at the start.
-    pub(super) fn files(&self) -> Option<&HostFiles> {
-        self.files.as_deref()
     }
 
     /// Asks who pods are, and waits for the answers.
@@ -83,8 +81,7 @@ impl InventorySource {
         self.pods.read(&self.netlink);
         let mut inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
         inventory.notes.extend(self.pods.unread().iter().cloned());
-        let hosts = self.files().and_then(|files| files.hosts.value()).map(Vec::as_slice);
-        inventory.name_nodes(hosts.unwrap_or_default());
+        inventory.name_nodes(&self.hosts);
         Ok((facts, inventory))
     }
 

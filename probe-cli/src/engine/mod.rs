@@ -15,5 +15,5 @@ mod vfs;
 pub use error::EngineError;
 pub use host::HostOptions;
 pub use run::{Engine, EngineOptions};
-pub use survey::{Survey, survey};
+pub use survey::{Configured, Survey, survey};
 pub use vfs::vf_facts;

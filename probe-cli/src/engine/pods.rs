@@ -10,6 +10,7 @@ use std::{
 
 use super::host::HostOptions;
 use crate::{
+    inventory::canonical,
     netlink::{
         NetlinkError, Source,
         facts::{LinkCounters, NamespaceFact},
@@ -167,7 +168,7 @@ impl PodSource {
         let wanted = self.wanted();
         self.namespaces.retain(|path, _| wanted.contains(path));
         for path in wanted {
-            let Ok(namespace) = netns::open(&self.below_root(&path)) else {
+            let Ok(namespace) = netns::try_open(&self.below_root(&path)) else {
                 // Gone with its pod.
                 self.namespaces.remove(&path);
                 continue;
@@ -203,10 +204,8 @@ impl PodSource {
 
     /// Where a namespace of the node is for us. A name without a directory is one of `ip netns`.
     fn below_root(&self, path: &str) -> String {
-        let Some(absolute) = path.strip_prefix('/') else { return path.to_owned() };
-        // `/var/run` is a link to `/run`, which below another root leads nowhere.
-        let absolute =
-            absolute.strip_prefix("var/").filter(|rest| rest.starts_with("run/")).unwrap_or(absolute);
+        // `/var/run` is a link, which below another root leads nowhere.
+        let Some(absolute) = canonical(path).strip_prefix('/') else { return path.to_owned() };
         let root = self.root.as_deref().unwrap_or(Path::new("/"));
         root.join(absolute).to_string_lossy().into_owned()
     }
@@ -222,7 +221,7 @@ impl PodSource {
             if is_only && now >= *settles {
                 continue;
             }
-            let Ok(namespace) = netns::open(&self.below_root(path)) else { continue };
+            let Ok(namespace) = netns::try_open(&self.below_root(path)) else { continue };
             if namespace.identity().ok() != Some(*identity) {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{error::EngineError, host::HostOptions, inventory::InventorySource};
 use crate::{
-    hostfiles::facts::Chart,
+    hostfiles::{self, facts::Chart},
     inventory::{
         Inventory, LinkList, TunnelKind,
         intent::{self, Intent},
@@ -22,6 +22,11 @@ pub struct Survey {
     pub facts: Facts,
     /// What that comes to.
     pub inventory: Inventory,
+}
+
+/// What the node is by its files and its kernel.
+#[derive(Debug)]
+pub struct Configured {
     /// What the node's files want; none when the files here are of another node.
     pub intent: Option<Intent>,
     /// Manifests of charts among the node's files.
@@ -39,15 +44,26 @@ pub async fn survey(host: &HostOptions) -> Result<Survey, EngineError> {
     let mut source = InventorySource::open(host)?;
     source.ask().await;
     let (facts, inventory) = source.read_facts().await?;
-    let intent = source.files().map(intent::intent);
-    let charts = source.files().and_then(|files| files.charts.value()).cloned().unwrap_or_default();
-    let has_device = inventory.tunnels.iter().any(|tunnel| tunnel.kind == TunnelKind::Wireguard);
-    let has_wireguard = if has_device { Some(true) } else { procfs::has_module(&host.root, "wireguard") };
-    let (hostname, kernel) = (procfs::hostname(), procfs::kernel_release());
-    Ok(Survey { facts, inventory, intent, charts, has_wireguard, hostname, kernel })
+    Ok(Survey { facts, inventory })
 }
 
 impl Survey {
+    /// What the files below the host's root want of the node, and what its kernel can do.
+    pub fn configured(&self, host: &HostOptions) -> Configured {
+        let files = host.is_node.then(|| hostfiles::read(&host.root));
+        let intent = files.as_ref().map(intent::intent);
+        let charts = files.as_ref().and_then(|files| files.charts.value()).cloned().unwrap_or_default();
+        let has_device = self.inventory.tunnels.iter().any(|tunnel| tunnel.kind == TunnelKind::Wireguard);
+        let has_wireguard = if has_device { Some(true) } else { procfs::has_module(&host.root, "wireguard") };
+        Configured {
+            intent,
+            charts,
+            has_wireguard,
+            hostname: procfs::hostname(),
+            kernel: procfs::kernel_release(),
+        }
+    }
+
     /// The links with their roles, and what could not be read of PFs and VFs. Sysfs is below `root`.
     pub fn links(&mut self, root: &Path) -> (LinkList, Vec<String>) {
         let mut notes = Vec::new();

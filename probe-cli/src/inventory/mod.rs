@@ -33,6 +33,7 @@ pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, mtu_paths};
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use outer_routes::{OuterRoute, outer_routes};
 pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
+pub use pods::canonical;
 pub use types::*;
 pub use vf_traffic::{FrameCounters, VfTraffic};
 pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VirtualFunction, virtual_functions};

@@ -235,7 +235,7 @@ fn shared_addresses(pods: &[Pod], notes: &mut Notes) {
 }
 
 /// `/var/run` is `/run` on every system that runs containers.
-pub(super) fn canonical(path: &str) -> &str {
+pub fn canonical(path: &str) -> &str {
     match path.strip_prefix("/var") {
         Some(rest) if rest.starts_with("/run/") => rest,
         _ => path,

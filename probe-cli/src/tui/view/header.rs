@@ -39,9 +39,9 @@ fn right(model: &Model) -> String {
 /// The tabs, as roomy as the width allows: without blanks where that is too much, and without
 /// the counts.
 fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
+    let counts = Tab::ALL.map(|tab| (tab, count(state, tab)));
     let line = |gap: &str, counted: bool| {
-        let tabs = Tab::ALL.map(|tab| {
-            let count = count(state, tab);
+        let tabs = counts.map(|(tab, count)| {
             let style = match tab {
                 _ if tab == state.tab => theme.selected(),
                 Tab::Messages if count.is_some() => theme.alarm(),
