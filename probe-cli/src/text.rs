@@ -120,6 +120,15 @@ fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
     out
 }
 
+/// Hexadecimal digits, two for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// A number and what it counts: `1 route`, `2 routes`. The word takes an s.
 pub fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }

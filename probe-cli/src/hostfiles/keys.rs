@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use super::{facts::Sourced, notes::Notes, tree::short};
+use super::{facts::Sourced, notes::Notes, parse::note_trouble, root::Root, tree::short};
 
 /// Most entries of one file.
 const MOST: usize = 10_000;
@@ -29,6 +29,13 @@ pub(super) enum Change {
     Add,
     /// `-=`
     Remove,
+}
+
+/// The entries of a file; none where it is not there, and a note where it cannot be read.
+pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Vec<Entry> {
+    let answer = root.text(file);
+    note_trouble(&answer, file, notes);
+    answer.value().map(|text| entries(file, text)).unwrap_or_default()
 }
 
 /// The entries of a text. Lines that are none, comments among them, are passed over.

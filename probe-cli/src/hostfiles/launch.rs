@@ -6,7 +6,7 @@ use super::{
     facts::{Settings, Sourced},
     keys,
     notes::Notes,
-    parse::{ends, note_rest, note_trouble},
+    parse::{conf_files, note_trouble},
     rancher,
     root::Root,
 };
@@ -50,12 +50,8 @@ pub(super) fn read(root: &Root, services: &[&str], settings: &mut Settings, note
         let mut files: Vec<String> =
             unit.filter(|file| root.exists(file).value().is_some()).take(1).collect();
         let drop_ins = format!("/etc/systemd/system/{service}.service.d");
-        let names = root.names(&drop_ins, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf"]));
-        note_trouble(&names, &drop_ins, notes);
-        if let Some(names) = names.value() {
-            note_rest(names, &drop_ins, notes);
-            files.extend(names.first.iter().map(|name| format!("{drop_ins}/{name}")));
-        }
+        let names = conf_files(root, &drop_ins, FILES, notes);
+        files.extend(names.iter().map(|name| format!("{drop_ins}/{name}")));
         let mut command = Vec::new();
         for file in &files {
             let text = root.text(file);
@@ -142,9 +138,7 @@ fn environment(root: &Root, service: &str, settings: &mut Settings, notes: &mut 
         format!("/usr/local/lib/systemd/system/{service}.env"),
         format!("/etc/systemd/system/{service}.service.env"),
     ] {
-        let text = root.text(&file);
-        note_trouble(&text, &file, notes);
-        let entries = text.value().map(|text| keys::entries(&file, text)).unwrap_or_default();
+        let entries = keys::read(root, &file, notes);
         for (variable, key) in VARIABLES {
             let said =
                 entries.iter().rev().find(|entry| entry.key == variable && !entry.value.value.is_empty());

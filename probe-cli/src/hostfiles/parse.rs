@@ -64,6 +64,15 @@ pub(super) fn note_rest(names: &Names, directory: &str, notes: &mut Notes) {
     }
 }
 
+/// The `.conf` files of a directory, by name, at most so many; what is left out or cannot be read is a note.
+pub(super) fn conf_files(root: &Root, directory: &str, most: usize, notes: &mut Notes) -> Vec<String> {
+    let names = root.names(directory, most, |name, kind| !kind.is_dir() && ends(name, &[".conf"]));
+    note_trouble(&names, directory, notes);
+    let Observed::Value(names) = names else { return Vec::new() };
+    note_rest(&names, directory, notes);
+    names.first
+}
+
 /// A file that could not be read, as a note of its own.
 pub(super) fn note_trouble<T>(answer: &Observed<T>, path: &str, notes: &mut Notes) {
     if let Some(trouble) = answer.trouble() {

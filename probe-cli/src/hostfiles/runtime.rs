@@ -8,7 +8,7 @@ use toml::{
 use super::{
     facts::Sourced,
     notes::Notes,
-    parse::{ends, note_rest, note_trouble},
+    parse::{conf_files, note_trouble},
     root::Root,
 };
 use crate::observed::Observed;
@@ -56,12 +56,7 @@ pub(super) fn directory(root: &Root, rke2: &str, k3s: &str, notes: &mut Notes) -
 /// CRI-O's: of its file and drop-ins, the last one that says it.
 fn crio(root: &Root, notes: &mut Notes) -> Option<Sourced<String>> {
     let directory = format!("{CRIO}.d");
-    let drop_ins = root.names(&directory, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf"]));
-    note_trouble(&drop_ins, &directory, notes);
-    if let Some(found) = drop_ins.value() {
-        note_rest(found, &directory, notes);
-    }
-    let names = drop_ins.value().map(|found| found.first.as_slice()).unwrap_or_default();
+    let names = conf_files(root, &directory, FILES, notes);
     let files = [CRIO.to_owned()].into_iter().chain(names.iter().map(|name| format!("{directory}/{name}")));
     let mut found = None;
     for file in files {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{
     facts::{NetworkManager, Networkd, Sourced},
-    keys::{Change, Entry, entries},
+    keys::{self, Change, Entry},
     notes::Notes,
-    parse::{ends, note_rest, note_trouble},
+    parse::conf_files,
     root::Root,
     tree::{boolean, short},
 };
@@ -33,7 +33,7 @@ pub(super) fn network_manager(root: &Root, notes: &mut Notes) -> Observed<Networ
     files.insert(behind, "/etc/NetworkManager/NetworkManager.conf".to_owned());
     let mut unmanaged: Vec<Sourced<String>> = Vec::new();
     for file in files {
-        let entries = read(root, &file, notes);
+        let entries = keys::read(root, &file, notes);
         for entry in &entries {
             if entry.section == "keyfile" && entry.key == "unmanaged-devices" {
                 apply(&mut unmanaged, entry);
@@ -93,7 +93,7 @@ pub(super) fn networkd(root: &Root, notes: &mut Notes) -> Observed<Networkd> {
     let mut found =
         Networkd { is_running: is_running(root, "systemd-networkd.service"), ..Networkd::default() };
     for file in main.chain(drop_ins).collect::<Vec<_>>() {
-        for entry in read(root, &file, notes).iter().filter(|entry| entry.section == "Network") {
+        for entry in keys::read(root, &file, notes).iter().filter(|entry| entry.section == "Network") {
             let setting = match entry.key.as_str() {
                 "ManageForeignRoutes" => &mut found.manage_foreign_routes,
                 "ManageForeignRoutingPolicyRules" => &mut found.manage_foreign_rules,
@@ -113,22 +113,13 @@ pub(super) fn networkd(root: &Root, notes: &mut Notes) -> Observed<Networkd> {
     Observed::Value(found)
 }
 
-fn read(root: &Root, file: &str, notes: &mut Notes) -> Vec<Entry> {
-    let answer = root.text(file);
-    note_trouble(&answer, file, notes);
-    answer.value().map(|text| entries(file, text)).unwrap_or_default()
-}
-
 /// `.conf` files of several directories, directory by directory, each sorted by name. A later directory's file hides those of
 /// the same name before it; a link to `/dev/null` hides them and says nothing.
 fn drop_ins(root: &Root, directories: &[&str], notes: &mut Notes) -> Vec<String> {
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
     for (index, directory) in directories.iter().enumerate() {
-        let names = root.names(directory, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf"]));
-        note_trouble(&names, directory, notes);
-        let Observed::Value(names) = names else { continue };
-        note_rest(&names, directory, notes);
-        by_name.extend(names.first.into_iter().map(|name| (name, index)));
+        let names = conf_files(root, directory, FILES, notes);
+        by_name.extend(names.into_iter().map(|name| (name, index)));
     }
     let mut files: Vec<(usize, String)> = by_name.into_iter().map(|(name, index)| (index, name)).collect();
     files.sort();

@@ -126,12 +126,8 @@ impl<'a> There<'a> {
         let devices =
             || planes.iter().flat_map(|plane| &plane.devices).filter(|device| device.left_over.is_none());
         let indices: BTreeSet<u32> = devices().map(|device| device.ifindex).collect();
-        let tunnels: Vec<&Tunnel> = inventory
-            .tunnels
-            .iter()
-            .chain(&inventory.other_tunnels)
-            .filter(|tunnel| indices.contains(&tunnel.ifindex))
-            .collect();
+        let tunnels: Vec<&Tunnel> =
+            inventory.all_tunnels().filter(|tunnel| indices.contains(&tunnel.ifindex)).collect();
         Self {
             planes: planes.iter().map(|plane| (plane.system, plane.encapsulation)).collect(),
             encapsulations: planes.iter().map(|plane| plane.encapsulation).collect(),

@@ -225,7 +225,7 @@ pub struct RoutedPeer {
 pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> (Vec<DataPlane>, Vec<RoutedPeer>) {
     let ground = Ground::new(index, inventory);
     let mut found: Vec<Judged> = Vec::new();
-    for tunnel in inventory.tunnels.iter().chain(&inventory.other_tunnels) {
+    for tunnel in inventory.all_tunnels() {
         found.push(match tunnel.kind {
             TunnelKind::Vxlan => vxlan::judge(&ground, tunnel),
             TunnelKind::Wireguard => wireguard::judge(&ground, tunnel),

@@ -122,8 +122,8 @@ pub(super) fn is_tunnel(link: &LinkFact) -> bool {
     link.vxlan.is_some() || is_wireguard(link)
 }
 
-/// A device that outer packets of another tunnel never leave by.
-fn is_any_tunnel(link: &LinkFact) -> bool {
+/// A tunnel of any kind: outer packets of another never leave by it.
+pub(super) fn is_any_tunnel(link: &LinkFact) -> bool {
     is_tunnel(link) || matches!(link.kind.as_deref(), Some("ipip" | "geneve"))
 }
 

@@ -42,7 +42,7 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
     inventory.holes.sort();
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
     inventory.pods = pods(&index, named, namespaces, &mut notes);
-    let tunnels: Vec<_> = inventory.tunnels.iter().chain(&inventory.other_tunnels).collect();
+    let tunnels: Vec<_> = inventory.all_tunnels().collect();
     inventory.node = this_node(&index, &tunnels, &inventory.pods);
     (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory);
     let runtime = named.sandboxes.trouble().map(|why| {

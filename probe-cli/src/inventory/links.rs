@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Encapsulation, Inventory,
     index::{Index, family},
-    node::bridge_networks,
+    node::pod_bridges,
 };
 use crate::{
     netlink::facts::{Facts, LinkData, LinkFact, OperState},
@@ -138,7 +138,8 @@ pub(super) fn pod_links(index: &Index<'_>, inventory: &Inventory) -> BTreeMap<u3
         let Some(ifindex) = pod.host_ifindex else { continue };
         found.entry(ifindex).or_default().extend(pod.addresses.iter().map(|address| family(*address)));
     }
-    let bridges: BTreeSet<u32> = pod_bridges(index, inventory).collect();
+    let bridges: BTreeSet<u32> =
+        pod_bridges(index, &inventory.node.pod_cidrs).map(|link| link.ifindex).collect();
     for link in &index.facts.links {
         if link.master.is_some_and(|master| bridges.contains(&master)) && leads_elsewhere(link) {
             found.entry(link.ifindex).or_default();
@@ -147,20 +148,13 @@ pub(super) fn pod_links(index: &Index<'_>, inventory: &Inventory) -> BTreeMap<u3
     found
 }
 
-/// Bridges whose network is one of the node's pod networks.
-fn pod_bridges(index: &Index<'_>, inventory: &Inventory) -> impl Iterator<Item = u32> {
-    bridge_networks(index)
-        .filter(|(_, network)| inventory.node.pod_cidrs.iter().any(|own| own.cidr == *network))
-        .map(|(link, _)| link.ifindex)
-}
-
 fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u32, BTreeSet<LinkRole>> {
     let mut roles: HashMap<u32, BTreeSet<LinkRole>> = HashMap::new();
     let mut add = |ifindex: u32, role: LinkRole| {
         roles.entry(ifindex).or_default().insert(role);
     };
     let mut underlays: BTreeSet<u32> = BTreeSet::new();
-    for tunnel in inventory.tunnels.iter().chain(&inventory.other_tunnels) {
+    for tunnel in inventory.all_tunnels() {
         add(tunnel.ifindex, LinkRole::Tunnel);
         underlays.extend(tunnel.underlays().map(|underlay| underlay.ifindex));
     }
@@ -171,8 +165,8 @@ fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u3
     for ifindex in pod_links(index, inventory).into_keys() {
         add(ifindex, LinkRole::Pod);
     }
-    for ifindex in pod_bridges(index, inventory) {
-        add(ifindex, LinkRole::PodBridge);
+    for link in pod_bridges(index, &inventory.node.pod_cidrs) {
+        add(link.ifindex, LinkRole::PodBridge);
     }
     let is_default = |prefix: u8, ifindex: Option<u32>| ifindex.filter(|_| prefix == 0);
     for ifindex in index

@@ -102,12 +102,8 @@ pub fn mtu_paths(facts: &Facts, inventory: &Inventory) -> Vec<MtuPath> {
         .into_iter()
         .filter_map(|(ifindex, families)| Some((index.link(ifindex)?.mtu, families)))
         .collect();
-    let mut paths: Vec<MtuPath> = inventory
-        .tunnels
-        .iter()
-        .chain(&inventory.other_tunnels)
-        .map(|tunnel| of_tunnel(&index, inventory, tunnel))
-        .collect();
+    let mut paths: Vec<MtuPath> =
+        inventory.all_tunnels().map(|tunnel| of_tunnel(&index, inventory, tunnel)).collect();
     for plane in inventory.data_planes.iter().filter(|plane| plane.encapsulation == Encapsulation::None) {
         paths.extend(plane.devices.iter().filter_map(|device| of_nic(&index, device)));
     }

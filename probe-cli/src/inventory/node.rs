@@ -174,6 +174,15 @@ pub(super) fn bridge_networks<'i>(index: &'i Index<'_>) -> impl Iterator<Item = 
     })
 }
 
+/// Bridges whose network is one of the node's pod networks.
+pub(super) fn pod_bridges<'i>(
+    index: &'i Index<'_>,
+    own: &'i [OwnPodCidr],
+) -> impl Iterator<Item = &'i LinkFact> {
+    let is_own = |network: IpNet| own.iter().any(|own| own.cidr == network);
+    bridge_networks(index).filter(move |(_, network)| is_own(*network)).map(|(link, _)| link)
+}
+
 /// A /32 or /128.
 pub(super) fn is_single(address: IpNet) -> bool {
     address.prefix_len() == address.max_prefix_len()
@@ -183,8 +192,8 @@ fn addresses(index: &Index<'_>, own: &[OwnPodCidr]) -> Vec<NodeAddress> {
     let of_node = |link: &LinkFact| {
         // A dummy holds the addresses of services (kube-ipvs0, nodelocaldns).
         link.hardware_type != libc::ARPHRD_LOOPBACK
-            && !super::index::is_tunnel(link)
-            && !matches!(link.kind.as_deref(), Some("dummy" | "ipip" | "ip6tnl" | "sit" | "geneve"))
+            && !super::index::is_any_tunnel(link)
+            && !matches!(link.kind.as_deref(), Some("dummy" | "ip6tnl" | "sit"))
     };
     let addresses = index.facts.addresses.iter().filter(|fact| fact.global);
     addresses

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use crate::mac::Mac;
+use crate::{mac::Mac, text};
 
 /// Who says that a pod is there and what its name is, the strongest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -190,15 +190,8 @@ impl Evidence {
 /// Name of the host end of a pod's veth: `cali` and the first 11 hex digits of the SHA-1 of `namespace.name`
 /// (Calico libcalico-go, `VethNameForWorkload`; the prefix can be configured, and hardly ever is).
 pub fn calico_veth_name(namespace: &str, name: &str) -> String {
-    use std::fmt::Write as _;
-    let digest = Sha1::digest(format!("{namespace}.{name}"));
-    let mut text = "cali".to_owned();
-    for byte in digest.iter().take(6) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.truncate(15);
-    text
+    let digest = text::hex(&Sha1::digest(format!("{namespace}.{name}")));
+    format!("cali{}", digest.get(..11).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -47,6 +47,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// All tunnel devices, those that no program counts on last.
+    pub fn all_tunnels(&self) -> impl Iterator<Item = &Tunnel> {
+        self.tunnels.iter().chain(&self.other_tunnels)
+    }
+
     /// Takes the names of remote nodes from the lines of `/etc/hosts`: the first name of an address is the canonical one
     /// (hosts(5)). The Kubernetes API would know all of them; nothing on the node does.
     pub fn name_nodes(&mut self, hosts: &[Sourced<HostsEntry>]) {

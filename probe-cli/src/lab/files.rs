@@ -18,9 +18,10 @@ use sha1::{Digest as _, Sha1};
 
 use super::{
     error::LabError,
-    plan::{Family, LabOptions, PORT, VNI, hex},
+    plan::{Family, LabOptions, PORT, VNI},
     registry::{Lab, Node, Pod},
 };
+use crate::text::hex;
 
 /// Name of Canal's pod network.
 const NETWORK: &str = "k8s-pod-network";

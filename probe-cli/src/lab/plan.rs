@@ -15,6 +15,7 @@ use super::error::LabError;
 use crate::{
     inventory::Mac,
     netlink::configure::{Route, Step, Vxlan},
+    text::hex,
 };
 pub use wireguard::wireguard_peer_steps;
 
@@ -253,16 +254,6 @@ pub fn pod_name(node: u16, pod: u16) -> (String, String) {
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
     // The number makes it unique; the digits around it make it look like one of Kubernetes' own.
     (namespace.to_owned(), format!("{app}-{}-{}{pod:03x}", cut(&hash, 9), cut(&unique, 2)))
-}
-
-/// Hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Steps inside a node's namespace, after its NIC `eth0` was put there.

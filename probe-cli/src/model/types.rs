@@ -150,6 +150,15 @@ pub struct PeerRow {
     pub wireguard: Option<WireguardRow>,
 }
 
+impl PeerRow {
+    /// Name of the peer's node, else its address, else its key; none for the row "other". Escape before showing.
+    pub fn label(&self) -> Option<String> {
+        let peer = self.peer.as_ref()?;
+        let address = || peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
+        Some(self.node_name.clone().unwrap_or_else(address))
+    }
+}
+
 /// What WireGuard itself tells of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireguardRow {

@@ -11,6 +11,11 @@ pub(super) const WIDTH: usize = 80;
 /// No column is made narrower than this, whatever comes of the line.
 const LEAST: usize = 12;
 
+/// The first row of a table: names of its columns.
+pub(super) fn heading(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// Columns as wide as their longest cell. Where a line would not fit the terminal, first the last column gives way, then
 /// the widest ones; what is cut loses its middle.
 pub(super) fn aligned(out: &mut String, rows: &[Vec<String>]) {

@@ -1,6 +1,6 @@
 //! The part of `show node` that has what is intended beside what there is.
 
-use super::align::{aligned, indented, wrapped};
+use super::align::{aligned, heading, indented, wrapped};
 use crate::{
     hostfiles::facts::{Chart, ChartKind},
     inventory::{
@@ -18,7 +18,7 @@ pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], char
     if rows.iter().all(|row| row.intended.is_empty()) {
         out.push_str("No file below the host's root says what is intended.\n\n");
     } else {
-        let mut cells = vec![["", "INTENDED", "", "ACTUAL", "SAID BY"].map(str::to_owned).to_vec()];
+        let mut cells = vec![heading(&["", "INTENDED", "", "ACTUAL", "SAID BY"])];
         cells.extend(rows.iter().map(|row| {
             vec![
                 title(row.aspect).to_owned(),

@@ -22,7 +22,7 @@ struct Document<'a> {
 /// The document, with a line end.
 pub fn json(list: &LinkList, notes: &[String]) -> Result<String, serde_json::Error> {
     let document = Document { schema_version: 1, links: &list.links, others: list.others, notes };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    super::document(&document)
 }
 
 /// The node's own links, then those of pods.

@@ -11,6 +11,15 @@ pub mod pods;
 pub mod table;
 pub mod vfs;
 
+use serde::Serialize;
+
+use crate::text;
+
+/// A document as JSON, with a line end; safe to print.
+fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(text::escape_json(&serde_json::to_string(value)?) + "\n")
+}
+
 /// Fails when a field of `value` stands nowhere in the part of docs/json.md with this heading.
 #[cfg(test)]
 fn documented(value: &serde_json::Value, heading: &str) {

@@ -24,7 +24,7 @@ struct Document<'a> {
 /// The document, with a line end.
 pub fn json(paths: &[MtuPath], notes: &[String]) -> Result<String, serde_json::Error> {
     let document = Document { schema_version: 1, paths, notes };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    super::document(&document)
 }
 
 /// A tree for each way, from the NIC to the pods.

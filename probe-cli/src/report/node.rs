@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    align::{aligned, indented, wrapped},
+    align::{aligned, heading, indented, wrapped},
     intended,
 };
 use crate::{
@@ -135,7 +135,7 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         pod_cidrs: &inventory.node.pod_cidrs,
         addresses: &inventory.node.addresses,
         default_routes: &inventory.node.default_routes,
-        tunnels: tunnels(inventory).map(|tunnel| tunnel_row(view, tunnel)).collect(),
+        tunnels: inventory.all_tunnels().map(|tunnel| tunnel_row(view, tunnel)).collect(),
         peers: inventory.peers.len() + inventory.routed_peers.len(),
         holes: inventory.holes.len(),
         pod_interfaces: view.pod_interfaces,
@@ -151,11 +151,7 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         has_wireguard: view.has_wireguard,
         notes: &inventory.notes,
     };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
-}
-
-fn tunnels(inventory: &Inventory) -> impl Iterator<Item = &Tunnel> {
-    inventory.tunnels.iter().chain(&inventory.other_tunnels)
+    super::document(&document)
 }
 
 fn tunnel_row<'a>(view: NodeView<'a>, tunnel: &'a Tunnel) -> TunnelRow<'a> {
@@ -272,7 +268,6 @@ fn known_by(source: PodCidrSource) -> &'static str {
 /// What carries pods' packets, and by what.
 fn actual(out: &mut String, view: NodeView<'_>) {
     let inventory = view.inventory;
-    let heading = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     if inventory.data_planes.is_empty() {
         out.push_str("No data plane leads to other nodes' pods.\n");
         return;
@@ -302,7 +297,7 @@ fn actual(out: &mut String, view: NodeView<'_>) {
         out.push('\n');
     }
     let mut rows = vec![heading(&["TUNNEL", "KIND", "LOCAL", "UNDERLAY", "MTU", "STATE"])];
-    rows.extend(tunnels(inventory).map(|tunnel| {
+    rows.extend(inventory.all_tunnels().map(|tunnel| {
         let underlays: Vec<_> = tunnel.underlays().map(|underlay| text::escape(&underlay.name)).collect();
         vec![
             text::escape(&tunnel.name),
@@ -325,7 +320,7 @@ fn actual(out: &mut String, view: NodeView<'_>) {
 }
 
 fn outer_route(inventory: &Inventory, route: &OuterRoute) -> Vec<String> {
-    let tunnel = tunnels(inventory).find(|tunnel| tunnel.ifindex == route.tunnel);
+    let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == route.tunnel);
     let interface = route.interface.as_deref().map(text::escape);
     let via: Vec<String> =
         route.gateway.map(|gateway| gateway.to_string()).into_iter().chain(interface).collect();

@@ -10,7 +10,7 @@ use std::{
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::align::{indented, wrapped};
+use super::align::{heading, indented, wrapped};
 use crate::{
     inventory::{Encapsulation, Hole, Inventory, Mac, Peer, PeerKey, PublicKey},
     netlink::facts::{Facts, WireguardCounters},
@@ -85,7 +85,7 @@ pub fn json(view: PeersView<'_>) -> Result<String, serde_json::Error> {
         holes: view.inventory.holes.iter().map(|hole| hole_row(view, hole)).collect(),
         notes: &view.inventory.notes,
     };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    super::document(&document)
 }
 
 /// The name of a device, as the kernel has it.
@@ -96,9 +96,10 @@ fn name(view: PeersView<'_>, ifindex: u32) -> String {
 
 fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
     let inventory = view.inventory;
-    let tunnels = || inventory.tunnels.iter().chain(&inventory.other_tunnels);
-    let names: BTreeMap<u32, (String, Encapsulation)> =
-        tunnels().map(|tunnel| (tunnel.ifindex, (tunnel.name.clone(), tunnel.kind.into()))).collect();
+    let names: BTreeMap<u32, (String, Encapsulation)> = inventory
+        .all_tunnels()
+        .map(|tunnel| (tunnel.ifindex, (tunnel.name.clone(), tunnel.kind.into())))
+        .collect();
     let of = |ifindex: u32| {
         names.get(&ifindex).cloned().unwrap_or_else(|| (name(view, ifindex), Encapsulation::None))
     };
@@ -212,10 +213,6 @@ pub fn table(view: PeersView<'_>) -> String {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
-}
-
-fn heading(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn or_dash<T: ToString>(value: Option<T>) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::align::{aligned, wrapped};
+use super::align::{aligned, heading, wrapped};
 use crate::{
     inventory::{Evidence, Pod, PodInterface, PodSource},
     text,
@@ -26,13 +26,13 @@ struct Document<'a> {
 /// The document, with a line end.
 pub fn json(pods: &[Pod], notes: &[String]) -> Result<String, serde_json::Error> {
     let document = Document { schema_version: 1, pods, notes };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    super::document(&document)
 }
 
 /// A table of pods, one of secondary interfaces where there are some, then the notes.
 pub fn table(pods: &[Pod], notes: &[String]) -> String {
     let mut out = String::new();
-    let mut rows = vec![["POD", "ADDRESSES", "INTERFACE", "FOUND BY"].map(str::to_owned).to_vec()];
+    let mut rows = vec![heading(&["POD", "ADDRESSES", "INTERFACE", "FOUND BY"])];
     rows.extend(pods.iter().map(|pod| {
         let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
         let interface = match &pod.host_ifname {
@@ -52,8 +52,8 @@ pub fn table(pods: &[Pod], notes: &[String]) -> String {
         pods.iter().flat_map(|pod| pod.secondary().map(move |interface| (pod, interface))).collect();
     if !interfaces.is_empty() {
         out.push('\n');
-        let heading = ["POD", "SECONDARY", "KIND", "PARENT", "MTU", "NETWORK", "ADDRESSES"];
-        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        let names = ["POD", "SECONDARY", "KIND", "PARENT", "MTU", "NETWORK", "ADDRESSES"];
+        let mut rows = vec![heading(&names)];
         rows.extend(interfaces.into_iter().map(|(pod, interface)| secondary(pod, interface)));
         aligned(&mut out, &rows);
     }

@@ -151,9 +151,8 @@ fn tunnel_name(row: &crate::model::TunnelRow) -> String {
 
 fn peer_name(row: &crate::model::PeerRow) -> String {
     let tunnel = text::escape(&row.tunnel_name);
-    let Some(peer) = &row.peer else { return format!("{tunnel} other") };
-    let address = || peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
-    let node = row.node_name.as_deref().map_or_else(address, text::escape);
+    let Some(label) = row.label() else { return format!("{tunnel} other") };
+    let node = text::escape(&label);
     let age = row.wireguard.map(|told| format!(" hs {}", text::age(told.handshake.age())));
     format!("{tunnel} {node}{}", age.unwrap_or_default())
 }

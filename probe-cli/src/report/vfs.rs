@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::align::{aligned, wrapped};
+use super::align::{aligned, heading, wrapped};
 use crate::{inventory::VirtualFunction, netlink::facts::LinkCounters, text};
 
 /// One document.
@@ -16,7 +16,7 @@ struct Document<'a> {
 /// The document, with a line end.
 pub fn json(vfs: &[VirtualFunction], notes: &[String]) -> Result<String, serde_json::Error> {
     let document = Document { schema_version: 1, vfs, notes };
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    super::document(&document)
 }
 
 /// Two tables, since one would be too wide: whose each VF is, and what is set and counted; then the notes.
@@ -25,8 +25,7 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
     let name = |vf: &VirtualFunction| {
         format!("{} vf {}", text::escape(vf.pf.as_deref().unwrap_or(&vf.pf_pci_address)), vf.index)
     };
-    let mut whose =
-        vec![["VF", "PCI ADDRESS", "DRIVER", "IOMMU", "INTERFACE", "MTU", "POD"].map(str::to_owned).to_vec()];
+    let mut whose = vec![heading(&["VF", "PCI ADDRESS", "DRIVER", "IOMMU", "INTERFACE", "MTU", "POD"])];
     whose.extend(vfs.iter().map(|vf| {
         let interface = vf.interface.as_ref();
         let netns = interface.and_then(|interface| interface.netns.as_deref());
@@ -53,8 +52,8 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
             pod,
         ]
     }));
-    let heading = ["VF", "MAC", "VLAN", "SPOOF", "TRUST", "LINK", "RX", "TX", "COUNTED BY"];
-    let mut set = vec![heading.map(str::to_owned).to_vec()];
+    let names = ["VF", "MAC", "VLAN", "SPOOF", "TRUST", "LINK", "RX", "TX", "COUNTED BY"];
+    let mut set = vec![heading(&names)];
     set.extend(vfs.iter().map(|vf| {
         let settings = vf.settings.as_ref();
         let on = |value: Option<bool>| value.map_or_else(dash, |on| if on { "on" } else { "off" }.to_owned());

@@ -111,14 +111,7 @@ impl<'a> Subject<'a> {
     pub(super) fn name(self) -> String {
         match self {
             Self::Tunnel(row) => text::escape(&row.tunnel.name),
-            Self::Peer(row) => row.peer.as_ref().map_or_else(
-                || "other".to_owned(),
-                |peer| {
-                    let address =
-                        || peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
-                    row.node_name.as_deref().map_or_else(address, text::escape)
-                },
-            ),
+            Self::Peer(row) => row.label().map_or_else(|| "other".to_owned(), |label| text::escape(&label)),
             Self::Pod(row) => {
                 row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label()))
             }

@@ -39,11 +39,7 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let node = world.node(1);
     check(binary, &node)?;
     ui::note(&format!("showing it {rounds} times"));
-    let ours = || {
-        let mut show = command::program(binary);
-        show.args(["--netns", &node, "show", "node", "--format", "json"]);
-        cost(show)
-    };
+    let ours = || cost(show(binary, &node));
     let (mut cpu, mut memory, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     // Once before, to warm up; it is not counted.
     for round in 0..=rounds {
@@ -64,6 +60,12 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
         row("memory", memory, "MiB", "at most 57 (60 MB)")?,
         row("CPU beside ip and bridge", ratios, "times", "")?,
     ])
+}
+
+fn show(binary: &Path, node: &str) -> Command {
+    let mut show = command::program(binary);
+    show.args(["--netns", node, "show", "node", "--format", "json"]);
+    show
 }
 
 fn dumps(node: &str) -> Result<Duration> {
@@ -100,9 +102,7 @@ fn cost(mut command: Command) -> Result<Cost> {
 
 /// What is measured is what was promised.
 fn check(binary: &Path, node: &str) -> Result<()> {
-    let text = command::capture(
-        command::program(binary).args(["--netns", node, "show", "node", "--format", "json"]),
-    )?;
+    let text = command::capture(&mut show(binary, node))?;
     let value: Value = serde_json::from_str(&text)?;
     let count = |name: &str| value["actual"][name].as_u64().unwrap_or(0);
     anyhow::ensure!(count("pod_interfaces") >= u64::from(PODS), "only {} pods", count("pod_interfaces"));

@@ -51,7 +51,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                     Certain
                 }
                 System::Cilium => {
-                    evidence.extend(cilium(ground));
+                    evidence.extend(ground.cilium());
                     Likely
                 }
                 _ => {
@@ -80,7 +80,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
         })
         .collect();
     // Cilium without a tunnel, on the only node or with routes that somebody else knows.
-    let mut tunnels = ground.inventory.tunnels.iter().chain(&ground.inventory.other_tunnels);
+    let mut tunnels = ground.inventory.all_tunnels();
     let has_tunnel = tunnels
         .any(|tunnel| tunnel.external && matches!(tunnel.kind, TunnelKind::Vxlan | TunnelKind::Geneve));
     if let Some(host) = ground.cilium_host
@@ -91,7 +91,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
             system: System::Cilium,
             encapsulation: Encapsulation::None,
             certainty: Some(Likely),
-            evidence: cilium(ground).into_iter().collect(),
+            evidence: ground.cilium().into_iter().collect(),
             device: PlaneDevice {
                 ifindex: host.ifindex,
                 name: host.name.clone(),
@@ -104,9 +104,4 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
         });
     }
     judged
-}
-
-fn cilium(ground: &Ground<'_>) -> Option<String> {
-    let host = ground.cilium_host?;
-    Some(format!("pod networks are routed by veth {} to its own address", host.name))
 }

@@ -9,7 +9,7 @@ use crate::{
     inventory::{
         Inventory, Mac, Tunnel, TunnelKind,
         index::{Index, family},
-        node::{CALICO_PROTOCOLS, bridge_networks, is_by_own_address, is_single},
+        node::{CALICO_PROTOCOLS, is_by_own_address, is_single, pod_bridges},
     },
     netlink::facts::{LinkFact, RouteFact, RouteType},
 };
@@ -76,8 +76,6 @@ impl<'a> Ground<'a> {
         for peer in &inventory.peers {
             *peers.entry(peer.tunnel).or_insert(0) += 1;
         }
-        let is_own = |network: IpNet| inventory.node.pod_cidrs.iter().any(|own| own.cidr == network);
-        let bridge = bridge_networks(index).find(|(_, network)| is_own(*network)).map(|(link, _)| link);
         let pod_links = inventory.pods.iter().filter_map(|pod| index.link(pod.host_ifindex?));
         let links = || index.facts.links.iter();
         let host_routes: BTreeSet<u32> = index
@@ -92,13 +90,19 @@ impl<'a> Ground<'a> {
             inventory,
             peers,
             has_calico_pods: pod_links.clone().any(|link| link.mac == Some(CALICO_HOST_MAC)),
-            bridge,
+            bridge: pod_bridges(index, &inventory.node.pod_cidrs).next(),
             cilium_host: links()
                 .find(|link| host_routes.contains(&link.ifindex) && is_local_pair(index, link)),
             has_bpf_pair: ["bpfin.cali", "bpfout.cali"]
                 .into_iter()
                 .all(|name| links().any(|link| link.name == name && is_local_pair(index, link))),
         }
+    }
+
+    /// How Cilium's routes are known, where there are some.
+    pub(super) fn cilium(&self) -> Option<String> {
+        let host = self.cilium_host?;
+        Some(format!("pod networks are routed by veth {} to its own address", host.name))
     }
 
     /// Unicast routes by the device that lead elsewhere: not to its own addresses' networks, not the default.

@@ -47,8 +47,8 @@ fn geneve(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     }
     let mut evidence =
         vec![format!("{name} is a Geneve device whose destination comes with each packet{port}")];
-    if let Some(host) = ground.cilium_host {
-        evidence.push(format!("pod networks are routed by veth {} to its own address", host.name));
+    if let Some(words) = ground.cilium() {
+        evidence.push(words);
         return Verdict::new(System::Cilium, Certain, evidence);
     }
     if name.starts_with("cilium_") {

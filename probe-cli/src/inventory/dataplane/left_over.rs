@@ -25,7 +25,7 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
         let device = &mut judged.device;
         // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
         let outer = |ifindex| {
-            let mut tunnels = ground.inventory.tunnels.iter().chain(&ground.inventory.other_tunnels);
+            let mut tunnels = ground.inventory.all_tunnels();
             tunnels.find(|tunnel| tunnel.ifindex == ifindex).and_then(|tunnel| tunnel.outer_family)
         };
         let family = device.families.first().copied().or_else(|| outer(device.ifindex));

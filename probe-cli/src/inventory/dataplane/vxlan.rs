@@ -28,8 +28,8 @@ fn external(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         evidence.push(format!("Calico wrote {} by {name}", counted(routes, "route")));
         return Verdict::new(System::CalicoEbpf, Certain, evidence);
     }
-    if let Some(host) = ground.cilium_host {
-        evidence.push(format!("pod networks are routed by veth {} to its own address", host.name));
+    if let Some(words) = ground.cilium() {
+        evidence.push(words);
         return Verdict::new(System::Cilium, Certain, evidence);
     }
     if ground.has_bpf_pair {

@@ -39,8 +39,8 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         return Verdict::new(System::Calico, Likely, evidence);
     }
     if tunnel.port == Some(CILIUM_PORT) {
-        if let Some(host) = ground.cilium_host {
-            evidence.push(format!("pod networks are routed by veth {} to its own address", host.name));
+        if let Some(words) = ground.cilium() {
+            evidence.push(words);
             return Verdict::new(System::Cilium, Certain, evidence);
         }
         return Verdict::new(System::Cilium, Likely, evidence);
@@ -51,7 +51,8 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         route.gateway.is_none()
             && ground.inventory.node.pod_cidrs.iter().any(|own| contains_more(route.destination, own.cidr))
     });
-    if let Some(base) = ground.based_on(tunnel) {
+    let base = ground.based_on(tunnel);
+    if let Some(base) = base {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));
     }
     if let Some(route) = wide {
@@ -65,7 +66,7 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     } else if is_named {
         evidence.push("its name is flannel's".to_owned());
     }
-    let structure = ground.based_on(tunnel).is_some() || wide.is_some();
+    let structure = base.is_some() || wide.is_some();
     if structure || (is_named && (is_port || tunnel.port.is_none())) {
         let (system, words) = ground.flannel();
         evidence.push(words);

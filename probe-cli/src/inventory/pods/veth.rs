@@ -9,6 +9,7 @@ use super::named::{DEFAULT_INTERFACE, Named};
 use crate::{
     inventory::{
         index::Index,
+        node::is_single,
         pod::{Evidence, calico_veth_name},
     },
     netlink::facts::{LinkFact, NamespaceFact, RouteFact, RouteType},
@@ -99,9 +100,7 @@ impl<'a> HostEnds<'a> {
 
 /// On the link itself: a /32 or /128 without a gateway.
 fn is_to_one_station(route: &RouteFact) -> bool {
-    route.kind == RouteType::Unicast
-        && route.gateway.is_none()
-        && route.destination.prefix_len() == route.destination.max_prefix_len()
+    route.kind == RouteType::Unicast && route.gateway.is_none() && is_single(route.destination)
 }
 
 /// A veth whose other end is in another network namespace.
