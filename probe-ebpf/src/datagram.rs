@@ -33,6 +33,10 @@ pub(crate) const TOO_BIG: u32 = 4;
 /// An outer packet. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Datagram {
+    /// Outer packets of the buffer.
+    pub(crate) packets: u64,
+    /// Their bytes together, from the outer IP header on.
+    pub(crate) packet_bytes: u64,
     /// Outer source address; who complains about a size.
     pub(crate) source: Address,
     /// Outer destination address, of the quoted packet in a complaint.
@@ -54,7 +58,7 @@ pub(crate) struct Datagram {
     /// Where the outer IP header starts.
     start: u32,
     /// Bytes of the buffer from there on.
-    pub(crate) bytes: u32,
+    bytes: u32,
     /// Bytes before the tunnel's payload.
     header: u32,
     /// 1 for a first fragment.
@@ -69,9 +73,9 @@ pub(crate) struct Datagram {
 
 /// Reads the packet into [`DATAGRAM`]; none when it is nothing to us.
 #[inline(always)]
-pub(crate) fn parse(skb: Skb, direction: u32, l3: bool) -> Option<&'static Datagram> {
+pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static Datagram> {
     let datagram = DATAGRAM.get_ptr_mut(0)?;
-    if parse_into_map(skb.0, datagram, direction, u32::from(l3)) == 0 {
+    if parse_into_map(skb.0, datagram, direction, l3) == 0 {
         return None;
     }
     // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
@@ -88,10 +92,15 @@ fn parse_into_map(skb: *mut __sk_buff, datagram: *mut Datagram, direction: u32, 
         Err(NotIp::Short) => read(&skb.whole(), skb, direction, l3 != 0, datagram),
         read => read,
     };
-    match read {
-        Ok(is_ours) => is_ours.into(),
-        Err(_) => 0,
+    if !matches!(read, Ok(true)) {
+        return 0;
     }
+    if datagram.what != TOO_BIG {
+        let segments = datagram.segments(skb);
+        datagram.packets = segments.packets;
+        datagram.packet_bytes = segments.bytes;
+    }
+    1
 }
 
 /// True when it may be ours.
@@ -191,7 +200,7 @@ fn vxlan_header(skb: *mut __sk_buff, start: u32, frame: u32) -> u32 {
 impl Datagram {
     /// The outer packets of the buffer.
     #[inline(always)]
-    pub(crate) fn segments(&self, skb: Skb) -> Segments {
+    fn segments(&self, skb: Skb) -> Segments {
         if skb.gso_size() == 0 {
             return Segments::one(self.bytes);
         }

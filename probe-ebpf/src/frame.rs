@@ -7,7 +7,7 @@
 use aya_ebpf::bindings::__sk_buff;
 use probe_common::keys::{Address, TX};
 use probe_ebpf::{
-    inner::{self, End, Inner, Meta},
+    inner::{self, End, Headers, Inner, Meta},
     packet::{Packet, Short},
     segments::Segments,
     wireguard,
@@ -18,34 +18,27 @@ use crate::{maps::FRAME, skb::Skb};
 /// An inner packet with the remote end's link-layer address. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Frame {
+    headers: Headers,
     packets: u64,
     bytes: u64,
-    address: Address,
-    remote: Address,
     /// The remote end's MAC address, the first byte in the highest bits of 48.
     pub(crate) mac: u64,
     full: u32,
     last: u32,
     link: u32,
     trailer: u32,
-    fragment: u32,
-    /// IP version, 0 for none.
-    pub(crate) version: u32,
-    /// IP protocol number of TCP or UDP, else 0.
-    pub(crate) transport: u32,
-    reserved: u32,
 }
 
 /// Reads the packet into [`FRAME`]. False when that is not possible, which does not happen.
 #[inline(always)]
-pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: bool) -> Option<&'static Frame> {
+pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: u32) -> Option<&'static Frame> {
     let end = match end {
         End::Source => 1,
         End::Destination => 2,
         End::Neither => 0,
     };
     let frame = FRAME.get_ptr_mut(0)?;
-    if parse_into_map(skb.0, frame, direction, end, u32::from(l3)) == 0 {
+    if parse_into_map(skb.0, frame, direction, end, l3) == 0 {
         return None;
     }
     // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
@@ -73,7 +66,13 @@ fn parse_into_map(skb: *mut __sk_buff, frame: *mut Frame, direction: u32, end: u
         Err(Short) => read(&skb.whole(), &meta, end, direction, frame),
         read => read,
     };
-    read.is_ok().into()
+    if read.is_err() {
+        return 0;
+    }
+    // SAFETY: a live reference; volatile, so that it is really read back: what follows looks the same for every packet.
+    let lengths = unsafe { (&raw const frame.headers.lengths).read_volatile() };
+    frame.set(&lengths.inner(&meta));
+    1
 }
 
 #[inline(always)]
@@ -84,32 +83,25 @@ fn read<P: Packet>(
     direction: u32,
     frame: &mut Frame,
 ) -> Result<(), Short> {
-    let inner = inner::read(packet, meta, end)?;
-    let mut mac = 0;
+    inner::read(packet, meta, end, &mut frame.headers)?;
+    frame.mac = 0;
     if !meta.l3 && meta.len >= 14 {
         let at = if direction == TX { 0 } else { 6 };
         let high = u32::from_be(packet.u32_raw(at)?);
-        mac = (u64::from(high) << 16) | u64::from(packet.u16(at + 4)?);
+        frame.mac = (u64::from(high) << 16) | u64::from(packet.u16(at + 4)?);
     }
-    frame.set(&inner, mac);
     Ok(())
 }
 
 impl Frame {
     #[inline(always)]
-    fn set(&mut self, inner: &Inner, mac: u64) {
+    fn set(&mut self, inner: &Inner) {
         self.packets = inner.segments.packets;
         self.bytes = inner.segments.bytes;
         self.full = inner.segments.full;
         self.last = inner.segments.last;
         self.link = inner.link;
         self.trailer = inner.trailer;
-        self.fragment = inner.fragment.into();
-        self.version = inner.version.into();
-        self.transport = u32::from(inner.transport.number());
-        self.address = inner.address;
-        self.remote = inner.remote;
-        self.mac = mac;
     }
 
     /// The inner packets.
@@ -118,10 +110,22 @@ impl Frame {
         Segments { packets: self.packets, bytes: self.bytes, full: self.full, last: self.last }
     }
 
+    /// IP version, 0 for none.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> u32 {
+        self.headers.version
+    }
+
+    /// IP protocol number of TCP or UDP, else 0.
+    #[inline(always)]
+    pub(crate) fn transport(&self) -> u32 {
+        self.headers.transport
+    }
+
     /// It is a fragment.
     #[inline(always)]
     pub(crate) fn is_fragment(&self) -> bool {
-        self.fragment != 0
+        self.headers.fragment != 0
     }
 
     /// The destination is a group address: multicast or broadcast.
@@ -133,13 +137,13 @@ impl Frame {
     /// The pod's address.
     #[inline(always)]
     pub(crate) fn address(&self) -> &Address {
-        &self.address
+        &self.headers.address
     }
 
     /// The remote end's address, on a device of bare IP packets.
     #[inline(always)]
     pub(crate) fn remote(&self) -> &Address {
-        &self.remote
+        &self.headers.remote
     }
 
     /// Bytes of the outer IP packets of WireGuard, see [`wireguard::outer_bytes`].

@@ -35,44 +35,57 @@ pub enum End {
     Neither,
 }
 
-/// Transport protocols that are told apart.
+/// What the headers of a buffer say. Integers only, no padding: the kernel programs have it in a map, and it is read into its
+/// place, so that the verifier does not carry each kind of packet to the end of the reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// Anything else, also what cannot be read.
-    Other,
+#[repr(C)]
+pub struct Headers {
+    /// Address of the asked end; zero when there is none.
+    pub address: Address,
+    /// Address of the other end, written on devices of bare IP packets only: there it names the peer.
+    pub remote: Address,
+    /// What tells how many packets it holds.
+    pub lengths: Lengths,
+    /// IP version, 0 when it is not IP or its header is broken.
+    pub version: u32,
+    /// IP protocol number of TCP or UDP; 0 for any other, also for what cannot be read.
+    pub transport: u32,
+    /// 1 for a fragment, first or later.
+    pub fragment: u32,
+    reserved: u32,
+}
+
+/// Lengths that the headers of a buffer have and tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Lengths {
+    /// Bytes of link header in the buffer.
+    pub link: u32,
+    /// Bytes of IP header, options and extension headers included; 0 when it is not IP.
+    pub ip: u32,
+    /// Bytes from the IP header to the payload, which every segment of a GSO buffer repeats; 0 when they are not known.
+    pub repeated: u32,
+    /// Bytes of the IP packet as its header tells; 0 when it does not.
+    pub total: u32,
 }
 
 /// The inner packets of one buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inner {
-    /// IP version, 0 when it is not IP or its header is broken.
-    pub version: u8,
-    /// Transport protocol of an IP packet.
-    pub transport: Transport,
-    /// It is a fragment, first or later.
-    pub fragment: bool,
     /// The inner IP packets.
     pub segments: Segments,
     /// Bytes of link header that each of them carries through the tunnel, VLAN tags included.
     pub link: u32,
     /// Bytes behind the IP packet (Ethernet padding): they travel, and are no part of it.
     pub trailer: u32,
-    /// Address of the asked end; zero when there is none.
-    pub address: Address,
-    /// Address of the other end, read on devices of bare IP packets only: there it names the peer.
-    pub remote: Address,
 }
 
-/// Reads the inner packets.
+/// Reads the headers.
 ///
 /// [`Short`] comes only from a view that is not complete. What a complete packet does not hold is counted as what is
 /// certain: not IP, other protocol.
 #[inline(always)]
-pub fn read<P: Packet + ?Sized>(packet: &P, meta: &Meta, end: End) -> Result<Inner, Short> {
+pub fn read<P: Packet + ?Sized>(packet: &P, meta: &Meta, end: End, into: &mut Headers) -> Result<(), Short> {
     let link = match if meta.l3 { link::bare(packet, 0) } else { link::ethernet(packet, 0) } {
         Ok(link) => link,
         Err(Short) if !P::COMPLETE => return Err(Short),
@@ -82,91 +95,137 @@ pub fn read<P: Packet + ?Sized>(packet: &P, meta: &Meta, end: End) -> Result<Inn
             Link { bytes: if meta.len < whole { meta.len } else { whole }, version: 0 }
         }
     };
-    let ip_bytes = meta.len.saturating_sub(link.bytes);
-    let on_wire = link.bytes + if meta.vlan { VLAN_BYTES } else { 0 };
-    let mut inner = Inner {
-        version: 0,
-        transport: Transport::Other,
-        fragment: false,
-        segments: Segments::one(ip_bytes),
-        link: on_wire,
-        trailer: 0,
-        address: Address { octets: [0; 16] },
-        remote: Address { octets: [0; 16] },
-    };
+    into.lengths.link = link.bytes;
     if link.version == 0 {
-        return Ok(inner);
+        into.set_not_ip();
+        return Ok(());
     }
     match ip::parse(packet, link.bytes, link.version) {
-        Ok(ip) => describe(packet, meta, end, &ip, ip_bytes, &mut inner)?,
+        Ok(ip) => into.set_ip(packet, meta, end, &ip)?,
         Err(ip::NotIp::Short) if !P::COMPLETE => return Err(Short),
-        Err(_) => {}
-    }
-    Ok(inner)
-}
-
-#[inline(always)]
-fn describe<P: Packet + ?Sized>(
-    packet: &P,
-    meta: &Meta,
-    end: End,
-    ip: &Ip,
-    ip_bytes: u32,
-    inner: &mut Inner,
-) -> Result<(), Short> {
-    inner.version = ip.version;
-    inner.fragment = !matches!(ip.fragment, Fragment::None);
-    inner.transport = match (ip.fragment, ip.protocol) {
-        (Fragment::Later, _) => Transport::Other,
-        (_, ip::TCP) => Transport::Tcp,
-        (_, ip::UDP) => Transport::Udp,
-        _ => Transport::Other,
-    };
-    if meta.gso_size == 0 {
-        // The header's own length leaves out Ethernet padding. It is not believed when it contradicts the buffer.
-        if ip.total >= ip.header && ip.total < ip_bytes {
-            inner.trailer = ip_bytes - ip.total;
-            inner.segments = Segments::one(ip.total);
-        }
-    } else {
-        let transport = match ip.transport_bytes(packet) {
-            Ok(bytes) => bytes,
-            Err(Short) if !P::COMPLETE => return Err(Short),
-            Err(Short) => 0,
-        };
-        let header = if transport == 0 { 0 } else { ip.header + transport };
-        inner.segments = Segments::split(ip_bytes, header, meta.gso_size, meta.gso_segs);
-    }
-    let is_source = match end {
-        End::Source => true,
-        End::Destination => false,
-        End::Neither => return Ok(()),
-    };
-    let ends = if meta.l3 {
-        (ip.address(packet, is_source), ip.address(packet, !is_source))
-    } else {
-        (ip.address(packet, is_source), Ok(inner.remote))
-    };
-    match ends {
-        (Ok(address), Ok(remote)) => {
-            inner.address = address;
-            inner.remote = remote;
-        }
-        _ if !P::COMPLETE => return Err(Short),
-        _ => {}
+        Err(_) => into.set_not_ip(),
     }
     Ok(())
 }
 
-impl Transport {
-    /// Its number in an IP header; 0 for those that are not told apart.
+impl Headers {
+    /// Of no packet.
+    pub const NONE: Self = Self {
+        address: Address { octets: [0; 16] },
+        remote: Address { octets: [0; 16] },
+        lengths: Lengths { link: 0, ip: 0, repeated: 0, total: 0 },
+        version: 0,
+        transport: 0,
+        fragment: 0,
+        reserved: 0,
+    };
+
+    /// All but the link header.
     #[inline(always)]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Tcp => ip::TCP,
-            Self::Udp => ip::UDP,
-            Self::Other => 0,
+    fn set_not_ip(&mut self) {
+        clear(&mut self.address);
+        clear(&mut self.remote);
+        self.lengths.ip = 0;
+        self.lengths.repeated = 0;
+        self.lengths.total = 0;
+        self.version = 0;
+        self.transport = 0;
+        self.fragment = 0;
+    }
+
+    #[inline(always)]
+    fn set_ip<P: Packet + ?Sized>(
+        &mut self,
+        packet: &P,
+        meta: &Meta,
+        end: End,
+        ip: &Ip,
+    ) -> Result<(), Short> {
+        self.set_addresses(packet, meta, end, ip)?;
+        self.version = ip.version.into();
+        self.fragment = u32::from(!matches!(ip.fragment, Fragment::None));
+        self.transport = match (ip.fragment, ip.protocol) {
+            (Fragment::First | Fragment::None, ip::TCP | ip::UDP) => ip.protocol.into(),
+            _ => 0,
+        };
+        self.lengths.ip = ip.header;
+        self.lengths.total = ip.total;
+        self.lengths.repeated = 0;
+        if meta.gso_size != 0 {
+            let transport = match ip.transport_bytes(packet) {
+                Ok(bytes) => bytes,
+                Err(Short) if !P::COMPLETE => return Err(Short),
+                Err(Short) => 0,
+            };
+            if transport != 0 {
+                self.lengths.repeated = ip.header + transport;
+            }
         }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn set_addresses<P: Packet + ?Sized>(
+        &mut self,
+        packet: &P,
+        meta: &Meta,
+        end: End,
+        ip: &Ip,
+    ) -> Result<(), Short> {
+        let is_source = match end {
+            End::Source => true,
+            End::Destination => false,
+            End::Neither => {
+                clear(&mut self.address);
+                return Ok(());
+            }
+        };
+        set_address(&mut self.address, packet, ip, is_source)?;
+        if meta.l3 {
+            set_address(&mut self.remote, packet, ip, !is_source)?;
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn set_address<P: Packet + ?Sized>(
+    into: &mut Address,
+    packet: &P,
+    ip: &Ip,
+    is_source: bool,
+) -> Result<(), Short> {
+    match ip.address(packet, is_source) {
+        Ok(address) => *into = address,
+        Err(Short) if !P::COMPLETE => return Err(Short),
+        Err(Short) => clear(into),
+    }
+    Ok(())
+}
+
+/// Volatile, word by word: the compiler would have a function fill it byte by byte, for the verifier to follow.
+#[inline(always)]
+fn clear(address: &mut Address) {
+    let words = (&raw mut *address).cast::<u64>();
+    // SAFETY: 16 live bytes, aligned to 8.
+    unsafe {
+        words.write_volatile(0);
+        words.add(1).write_volatile(0);
+    }
+}
+
+impl Lengths {
+    /// The packets of a buffer whose headers these are.
+    #[inline(always)]
+    pub const fn inner(&self, meta: &Meta) -> Inner {
+        let bytes = meta.len.saturating_sub(self.link);
+        let link = self.link + if meta.vlan { VLAN_BYTES } else { 0 };
+        // The header's own length leaves out Ethernet padding. It is not believed when it contradicts the buffer.
+        if meta.gso_size == 0 && self.total != 0 && self.total >= self.ip && self.total < bytes {
+            return Inner { segments: Segments::one(self.total), link, trailer: bytes - self.total };
+        }
+        let segments = Segments::split(bytes, self.repeated, meta.gso_size, meta.gso_segs);
+        Inner { segments, link, trailer: 0 }
     }
 }
 

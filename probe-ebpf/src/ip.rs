@@ -70,11 +70,12 @@ impl From<Short> for NotIp {
 /// Reads the header of `version` that starts at `start`.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, start: u32, version: u8) -> Result<Ip, NotIp> {
-    match version {
+    let ip = match version {
         4 => ipv4(packet, start),
         6 => ipv6(packet, start),
         _ => Err(NotIp::Broken),
-    }
+    }?;
+    Ok(ip.forgotten(packet)?)
 }
 
 #[inline(always)]
@@ -139,6 +140,32 @@ fn ipv6<P: Packet + ?Sized>(packet: &P, start: u32) -> Result<Ip, NotIp> {
 }
 
 impl Ip {
+    /// The same, by way of [`Packet::forget`]: each kind of header is one more that the verifier tells apart.
+    #[inline(always)]
+    fn forgotten<P: Packet + ?Sized>(self, packet: &P) -> Result<Self, Short> {
+        let fragment = match self.fragment {
+            Fragment::None => 0,
+            Fragment::First => 1,
+            Fragment::Later => 2,
+        };
+        let kinds = u64::from(self.version) | (u64::from(self.protocol) << 8) | (fragment << 16);
+        let kinds = packet.forget(kinds | (u64::from(self.header) << 32))?;
+        let numbers = packet.forget(u64::from(self.id) | (u64::from(self.total) << 32))?;
+        Ok(Self {
+            version: kinds as u8,
+            start: self.start,
+            header: (kinds >> 32) as u32,
+            protocol: (kinds >> 8) as u8,
+            fragment: match kinds >> 16 & 3 {
+                0 => Fragment::None,
+                1 => Fragment::First,
+                _ => Fragment::Later,
+            },
+            id: numbers as u32,
+            total: (numbers >> 32) as u32,
+        })
+    }
+
     /// Bytes of the transport header, for a segment to repeat; 0 when the protocol has none that we know or the
     /// packet is a later fragment.
     #[inline(always)]

@@ -6,7 +6,7 @@ use probe_ebpf::{
     packet::{Packet, Short},
 };
 
-use crate::maps::SCRATCH;
+use crate::maps::{SCRATCH, forget};
 
 /// What a function keeps where the verifier does not follow it.
 #[repr(C)]
@@ -139,6 +139,11 @@ impl Packet for Whole {
     #[inline(always)]
     fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
         self.read::<u32>(offset)
+    }
+
+    #[inline(always)]
+    fn forget(&self, number: u64) -> Result<u64, Short> {
+        forget(number).ok_or(Short)
     }
 
     #[inline(always)]

@@ -42,7 +42,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         return None;
     }
     let end = if DIRECTION == TX { End::Source } else { End::Destination };
-    let frame = frame::parse(skb, DIRECTION, end, config.l3 != 0)?;
+    let frame = frame::parse(skb, DIRECTION, end, config.l3)?;
     let tunnel = TUNNEL_COUNTS.get_ptr_mut(tunnel_slot * 2 + DIRECTION)?;
     // SAFETY: a live per-CPU map value, only this CPU writes it.
     let tunnel = unsafe { &mut *tunnel };
@@ -107,7 +107,7 @@ fn find_peer(frame: *const Frame, config: *const IfaceConfig, is_tx: u32) -> u64
 fn allowed_peer(frame: &Frame, config: &IfaceConfig, is_tx: bool) -> Option<AllowedPeer> {
     let other = AllowedPeer { peer: config.tunnel, overhead: config.overhead };
     // What is not IP: `-EPROTONOSUPPORT` in `wg_xmit`.
-    if is_tx && frame.version == 0 {
+    if is_tx && frame.version() == 0 {
         return None;
     }
     match allowed(config.tunnel, frame.remote()) {
@@ -180,7 +180,7 @@ impl Amount {
 
 #[inline(always)]
 fn add_kinds(tunnel: &mut TunnelCounters, frame: &Frame, packets: u64) {
-    match frame.version {
+    match frame.version() {
         4 => add!(tunnel.ipv4 => packets),
         6 => add!(tunnel.ipv6 => packets),
         _ => {
@@ -188,9 +188,9 @@ fn add_kinds(tunnel: &mut TunnelCounters, frame: &Frame, packets: u64) {
             return;
         }
     }
-    if frame.transport == u32::from(ip::TCP) {
+    if frame.transport() == u32::from(ip::TCP) {
         add!(tunnel.tcp => packets);
-    } else if frame.transport == u32::from(ip::UDP) {
+    } else if frame.transport() == u32::from(ip::UDP) {
         add!(tunnel.udp => packets);
     } else {
         add!(tunnel.other_protocol => packets);

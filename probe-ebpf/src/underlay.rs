@@ -8,7 +8,7 @@ use probe_common::{
     limits::{EVENTS_PER_SECOND, TUNNELS},
     table::{Key, PEER_OUTER, TUNNEL_LISTEN},
 };
-use probe_ebpf::{segments::Segments, wireguard::Kind};
+use probe_ebpf::wireguard::Kind;
 
 use crate::{
     NEXT,
@@ -36,7 +36,7 @@ pub(crate) fn ovp_underlay_rx(ctx: TcContext) -> i32 {
 #[inline(always)]
 fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
-    let datagram = datagram::parse(skb, DIRECTION, config.l3 != 0)?;
+    let datagram = datagram::parse(skb, DIRECTION, config.l3)?;
     let mut kind = Kind::Data;
     let (tunnel, peer) = match datagram.what {
         datagram::VXLAN => {
@@ -65,7 +65,7 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         let _ = FRAGMENTS.insert(&fragment_key(datagram), &FragmentOwner { tunnel, peer }, 0);
     }
     let is_fragment = datagram.is_first_fragment != 0;
-    count::<DIRECTION>(&datagram.segments(skb), FragmentOwner { tunnel, peer }, is_fragment, kind);
+    count::<DIRECTION>(datagram, FragmentOwner { tunnel, peer }, is_fragment, kind);
     Some(())
 }
 
@@ -108,7 +108,7 @@ fn later_fragment<const DIRECTION: u32>(datagram: &Datagram) {
     // SAFETY: the value is copied at once; entries are inserted whole.
     match unsafe { FRAGMENTS.get(&fragment_key(datagram)) }.copied() {
         // Only data is long enough to be cut.
-        Some(owner) => count::<DIRECTION>(&Segments::one(datagram.bytes), owner, true, Kind::Data),
+        Some(owner) => count::<DIRECTION>(datagram, owner, true, Kind::Data),
         None => lost(|losses| add!(losses.unknown_fragments => 1)),
     }
 }
@@ -119,8 +119,8 @@ fn fragment_key(datagram: &Datagram) -> FragmentKey {
 }
 
 #[inline(always)]
-fn count<const DIRECTION: u32>(segments: &Segments, owner: FragmentOwner, is_fragment: bool, kind: Kind) {
-    let (packets, bytes) = (segments.packets, segments.bytes);
+fn count<const DIRECTION: u32>(datagram: &Datagram, owner: FragmentOwner, is_fragment: bool, kind: Kind) {
+    let (packets, bytes) = (datagram.packets, datagram.packet_bytes);
     for counters in [
         OUTER_COUNTS.get_ptr_mut(owner.tunnel * 2 + DIRECTION),
         OUTER_PEERS.get_ptr_mut(owner.peer * 2 + DIRECTION),

@@ -4,7 +4,7 @@
 use probe_common::keys::Address;
 use probe_ebpf::{
     icmp,
-    inner::{self, End, Inner, Meta, Transport},
+    inner::{self, End, Headers, Inner, Meta},
     ip::{self, Fragment},
     link, outer,
 };
@@ -69,10 +69,16 @@ impl Builder {
         self
     }
 
-    fn read(&self, gso_size: u32, end: End) -> Inner {
+    fn read(&self, gso_size: u32, end: End) -> (Headers, Inner) {
         let meta = Meta { len: u32::try_from(self.0.len()).unwrap(), gso_size, ..Meta::default() };
-        inner::read(self.0.as_slice(), &meta, end).unwrap()
+        read(&self.0, &meta, end)
     }
+}
+
+fn read(bytes: &[u8], meta: &Meta, end: End) -> (Headers, Inner) {
+    let mut headers = Headers::NONE;
+    inner::read(bytes, meta, end, &mut headers).unwrap();
+    (headers, headers.lengths.inner(meta))
 }
 
 fn v4(a: u8, b: u8, c: u8, d: u8) -> Address {
@@ -80,13 +86,13 @@ fn v4(a: u8, b: u8, c: u8, d: u8) -> Address {
 }
 
 /// One line of the table: version, transport, fragment, packets, inner bytes, link bytes, trailer.
-type Line = (u8, Transport, bool, u64, u64, u32, u32);
+type Line = (u32, u32, u32, u64, u64, u32, u32);
 
-fn line(inner: &Inner) -> Line {
+fn line((headers, inner): &(Headers, Inner)) -> Line {
     (
-        inner.version,
-        inner.transport,
-        inner.fragment,
+        headers.version,
+        headers.transport,
+        headers.fragment,
         inner.segments.packets,
         inner.segments.bytes,
         inner.link,
@@ -96,73 +102,69 @@ fn line(inner: &Inner) -> Line {
 
 #[test]
 fn inner_packets_are_read_as_the_wire_has_them() {
-    use Transport::{Other, Tcp, Udp};
+    const TCP: u32 = 6;
+    const UDP: u32 = 17;
     let eth4 = || Builder::ethernet(0x0800);
     let eth6 = || Builder::ethernet(0x86dd);
     let cases: Vec<(&str, Builder, u32, Line)> = vec![
-        ("udp", eth4().ipv4(17, 92, 0x4000, 0).udp(53).zeros(64), 0, (4, Udp, false, 1, 92, 14, 0)),
-        ("tcp", eth4().ipv4(6, 40, 0, 0).tcp(5), 0, (4, Tcp, false, 1, 40, 14, 0)),
-        ("padded to 60", eth4().ipv4(6, 40, 0, 0).tcp(5).zeros(6), 0, (4, Tcp, false, 1, 40, 14, 6)),
-        ("options", eth4().ipv4(17, 36, 0, 2).udp(1).zeros(0), 0, (4, Udp, false, 1, 36, 14, 0)),
-        ("first fragment", eth4().ipv4(17, 60, 0x2000, 0).udp(1).zeros(32), 0, (4, Udp, true, 1, 60, 14, 0)),
-        ("later fragment", eth4().ipv4(17, 60, 0x2005, 0).zeros(40), 0, (4, Other, true, 1, 60, 14, 0)),
-        ("icmp", eth4().ipv4(1, 28, 0, 0).zeros(8), 0, (4, Other, false, 1, 28, 14, 0)),
-        ("total too small", eth4().ipv4(17, 10, 0, 0).zeros(8), 0, (4, Udp, false, 1, 28, 14, 0)),
-        ("total too large", eth4().ipv4(17, 999, 0, 0).zeros(8), 0, (4, Udp, false, 1, 28, 14, 0)),
-        ("header too short", eth4().bytes(&[0x44; 40]), 0, (0, Other, false, 1, 40, 14, 0)),
+        ("udp", eth4().ipv4(17, 92, 0x4000, 0).udp(53).zeros(64), 0, (4, UDP, 0, 1, 92, 14, 0)),
+        ("tcp", eth4().ipv4(6, 40, 0, 0).tcp(5), 0, (4, TCP, 0, 1, 40, 14, 0)),
+        ("padded to 60", eth4().ipv4(6, 40, 0, 0).tcp(5).zeros(6), 0, (4, TCP, 0, 1, 40, 14, 6)),
+        ("options", eth4().ipv4(17, 36, 0, 2).udp(1).zeros(0), 0, (4, UDP, 0, 1, 36, 14, 0)),
+        ("first fragment", eth4().ipv4(17, 60, 0x2000, 0).udp(1).zeros(32), 0, (4, UDP, 1, 1, 60, 14, 0)),
+        ("later fragment", eth4().ipv4(17, 60, 0x2005, 0).zeros(40), 0, (4, 0, 1, 1, 60, 14, 0)),
+        ("icmp", eth4().ipv4(1, 28, 0, 0).zeros(8), 0, (4, 0, 0, 1, 28, 14, 0)),
+        ("total too small", eth4().ipv4(17, 10, 0, 0).zeros(8), 0, (4, UDP, 0, 1, 28, 14, 0)),
+        ("total too large", eth4().ipv4(17, 999, 0, 0).zeros(8), 0, (4, UDP, 0, 1, 28, 14, 0)),
+        ("header too short", eth4().bytes(&[0x44; 40]), 0, (0, 0, 0, 1, 40, 14, 0)),
         (
             "one tag",
             Builder::ethernet(0x8100).vlan(0x0800).ipv4(6, 40, 0, 0).tcp(5),
             0,
-            (4, Tcp, false, 1, 40, 18, 0),
+            (4, TCP, 0, 1, 40, 18, 0),
         ),
         (
             "two tags",
             Builder::ethernet(0x88a8).vlan(0x8100).vlan(0x86dd).ipv6(17, 8).udp(1),
             0,
-            (6, Udp, false, 1, 48, 22, 0),
+            (6, UDP, 0, 1, 48, 22, 0),
         ),
-        ("arp", Builder::ethernet(0x0806).zeros(28), 0, (0, Other, false, 1, 28, 14, 0)),
-        ("v6 tcp", eth6().ipv6(6, 20).tcp(5), 0, (6, Tcp, false, 1, 60, 14, 0)),
+        ("arp", Builder::ethernet(0x0806).zeros(28), 0, (0, 0, 0, 1, 28, 14, 0)),
+        ("v6 tcp", eth6().ipv6(6, 20).tcp(5), 0, (6, TCP, 0, 1, 60, 14, 0)),
         (
             "v6 hop-by-hop and destination options",
             eth6().ipv6(0, 32).bytes(&[60, 0, 0, 0, 0, 0, 0, 0]).bytes(&[17, 1]).zeros(14).udp(1),
             0,
-            (6, Udp, false, 1, 72, 14, 0),
+            (6, UDP, 0, 1, 72, 14, 0),
         ),
         (
             "v6 first fragment",
             eth6().ipv6(44, 16).bytes(&[17, 0, 0, 1, 0, 0, 0, 9]).udp(1),
             0,
-            (6, Udp, true, 1, 56, 14, 0),
+            (6, UDP, 1, 1, 56, 14, 0),
         ),
         (
             "v6 later fragment",
             eth6().ipv6(44, 16).bytes(&[17, 0, 0, 9, 0, 0, 0, 9]).zeros(8),
             0,
-            (6, Other, true, 1, 56, 14, 0),
+            (6, 0, 1, 1, 56, 14, 0),
         ),
         (
             "v6 atomic fragment",
             eth6().ipv6(44, 16).bytes(&[17, 0, 0, 0, 0, 0, 0, 9]).udp(1),
             0,
-            (6, Udp, false, 1, 56, 14, 0),
+            (6, UDP, 0, 1, 56, 14, 0),
         ),
         (
             "v6 authentication header",
             eth6().ipv6(51, 44).bytes(&[6, 4]).zeros(22).tcp(5),
             0,
-            (6, Tcp, false, 1, 84, 14, 0),
+            (6, TCP, 0, 1, 84, 14, 0),
         ),
-        ("v6 headers without end", eth6().ipv6(0, 80).bytes(&[0; 80]), 0, (6, Other, false, 1, 120, 14, 0)),
+        ("v6 headers without end", eth6().ipv6(0, 80).bytes(&[0; 80]), 0, (6, 0, 0, 1, 120, 14, 0)),
         // 3 segments: 1398 + 1398 + 4, each with 20 + 32 bytes of headers.
-        (
-            "tcp gso",
-            eth4().ipv4(6, 0, 0, 0).tcp(8).zeros(2800),
-            1398,
-            (4, Tcp, false, 3, 2800 + 3 * 52, 14, 0),
-        ),
-        ("udp gso v6", eth6().ipv6(17, 0).udp(1).zeros(3000), 1000, (6, Udp, false, 3, 3000 + 3 * 48, 14, 0)),
+        ("tcp gso", eth4().ipv4(6, 0, 0, 0).tcp(8).zeros(2800), 1398, (4, TCP, 0, 3, 2800 + 3 * 52, 14, 0)),
+        ("udp gso v6", eth6().ipv6(17, 0).udp(1).zeros(3000), 1000, (6, UDP, 0, 3, 3000 + 3 * 48, 14, 0)),
     ];
     for (name, packet, gso_size, expected) in cases {
         assert_eq!(line(&packet.read(gso_size, End::Neither)), expected, "{name}");
@@ -172,22 +174,22 @@ fn inner_packets_are_read_as_the_wire_has_them() {
 #[test]
 fn addresses_are_those_of_the_asked_end() {
     let packet = Builder::ethernet(0x0800).ipv4(17, 28, 0, 0).udp(1);
-    assert_eq!(packet.read(0, End::Source).address, v4(10, 42, 1, 2));
-    assert_eq!(packet.read(0, End::Destination).address, v4(10, 42, 2, 3));
-    assert_eq!(packet.read(0, End::Neither).address, Address::default());
+    assert_eq!(packet.read(0, End::Source).0.address, v4(10, 42, 1, 2));
+    assert_eq!(packet.read(0, End::Destination).0.address, v4(10, 42, 2, 3));
+    assert_eq!(packet.read(0, End::Neither).0.address, Address::default());
     let packet = Builder::ethernet(0x86dd).ipv6(17, 8).udp(1);
-    assert_eq!(packet.read(0, End::Source).address.octets[7], 1);
-    assert_eq!(packet.read(0, End::Destination).address.octets[7], 2);
+    assert_eq!(packet.read(0, End::Source).0.address.octets[7], 1);
+    assert_eq!(packet.read(0, End::Destination).0.address.octets[7], 2);
 }
 
 #[test]
 fn the_outer_packet_adds_what_its_family_costs() {
-    let packet = Builder::ethernet(0x0800).ipv4(6, 0, 0, 0).tcp(8).zeros(2800).read(1398, End::Neither);
+    let packet = Builder::ethernet(0x0800).ipv4(6, 0, 0, 0).tcp(8).zeros(2800).read(1398, End::Neither).1;
     assert_eq!(packet.outer_bytes(50, false), packet.segments.bytes + 3 * 50);
     assert_eq!(packet.outer_bytes(70, false), packet.segments.bytes + 3 * 70);
-    let tagged = Builder::ethernet(0x8100).vlan(0x0800).ipv4(6, 40, 0, 0).tcp(5).read(0, End::Neither);
+    let tagged = Builder::ethernet(0x8100).vlan(0x0800).ipv4(6, 40, 0, 0).tcp(5).read(0, End::Neither).1;
     assert_eq!(tagged.outer_bytes(50, false), 40 + 54, "the tag travels inside the tunnel");
-    let padded = Builder::ethernet(0x0800).ipv4(6, 40, 0, 0).tcp(5).zeros(6).read(0, End::Neither);
+    let padded = Builder::ethernet(0x0800).ipv4(6, 40, 0, 0).tcp(5).zeros(6).read(0, End::Neither).1;
     assert_eq!(padded.outer_bytes(50, false), 40 + 6 + 50, "so does padding");
 }
 
@@ -245,7 +247,7 @@ proptest! {
     fn any_bytes_are_counted_once(bytes in prop::collection::vec(any::<u8>(), 0..200), l3: bool) {
         let len = u32::try_from(bytes.len()).unwrap();
         let meta = Meta { len, l3, ..Meta::default() };
-        let inner = inner::read(bytes.as_slice(), &meta, End::Source).unwrap();
+        let (_, inner) = read(&bytes, &meta, End::Source);
         prop_assert_eq!(inner.segments.packets, 1);
         prop_assert!(inner.segments.bytes + u64::from(inner.link) + u64::from(inner.trailer) == u64::from(len));
     }
@@ -255,7 +257,7 @@ proptest! {
     fn gso_payload_is_conserved(payload in 1_u16..60_000, gso in 1_u32..9000, words in 5_u8..16) {
         let header = 20 + u32::from(words) * 4;
         let packet = Builder::ethernet(0x0800).ipv4(6, 0, 0, 0).tcp(words).zeros(usize::from(payload));
-        let segments = packet.read(gso, End::Neither).segments;
+        let segments = packet.read(gso, End::Neither).1.segments;
         let headers = segments.packets * u64::from(header);
         prop_assert_eq!(segments.bytes - headers, u64::from(payload));
         let rebuilt = (segments.packets - 1) * u64::from(segments.full) + u64::from(segments.last);
@@ -269,9 +271,9 @@ proptest! {
         let packet = Builder::ethernet(0x86dd).ipv6(44, 16).bytes(&[6, 0, 0, 1, 0, 0, 0, 9]).tcp(6);
         let cut = &packet.0[..cut.min(packet.0.len())];
         let meta = Meta { len: u32::try_from(cut.len()).unwrap(), ..Meta::default() };
-        let inner = inner::read(cut, &meta, End::Destination).unwrap();
-        prop_assert!(inner.version == 6 || inner.version == 0);
-        prop_assert!(matches!(inner.transport, Transport::Tcp | Transport::Other));
+        let (headers, _) = read(cut, &meta, End::Destination);
+        prop_assert!(matches!(headers.version, 6 | 0));
+        prop_assert!(matches!(headers.transport, 6 | 0));
     }
 
     #[test]
