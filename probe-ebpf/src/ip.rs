@@ -148,21 +148,22 @@ impl Ip {
             Fragment::First => 1,
             Fragment::Later => 2,
         };
-        let kinds = u64::from(self.version) | (u64::from(self.protocol) << 8) | (fragment << 16);
-        let kinds = packet.forget(kinds | (u64::from(self.header) << 32))?;
-        let numbers = packet.forget(u64::from(self.id) | (u64::from(self.total) << 32))?;
+        let kinds = u32::from_le_bytes([self.version, self.protocol, fragment, 0]);
+        let [kinds, header] = packet.forget([kinds, self.header])?;
+        let [version, protocol, fragment, _] = kinds.to_le_bytes();
+        let [id, total] = packet.forget([self.id, self.total])?;
         Ok(Self {
-            version: kinds as u8,
+            version,
             start: self.start,
-            header: (kinds >> 32) as u32,
-            protocol: (kinds >> 8) as u8,
-            fragment: match kinds >> 16 & 3 {
+            header,
+            protocol,
+            fragment: match fragment {
                 0 => Fragment::None,
                 1 => Fragment::First,
                 _ => Fragment::Later,
             },
-            id: numbers as u32,
-            total: (numbers >> 32) as u32,
+            id,
+            total,
         })
     }
 

@@ -43,7 +43,8 @@ pub fn ethernet<P: Packet + ?Sized>(packet: &P, start: u32) -> Result<Link, Shor
         ETHERTYPE_IPV6 => 6,
         _ => 0,
     };
-    Ok(Link { bytes: packet.forget(u64::from(bytes))? as u32, version })
+    let [bytes, _] = packet.forget([bytes, 0])?;
+    Ok(Link { bytes, version })
 }
 
 /// Reads the start of a bare IP packet: the version is its first four bits.

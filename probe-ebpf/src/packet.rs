@@ -22,11 +22,11 @@ pub trait Packet {
     /// Four bytes as they stand in the packet.
     fn u32_raw(&self, offset: u32) -> Result<u32, Short>;
 
-    /// The same number, which may be one that the verifier no longer knows: it walks what follows once for each number that
-    /// it knows. For numbers that are not needed to tell where a read ends.
+    /// The same numbers, which may be such that the verifier no longer knows them: it walks what follows once for each value
+    /// that it knows.
     #[inline(always)]
-    fn forget(&self, number: u64) -> Result<u64, Short> {
-        Ok(number)
+    fn forget(&self, numbers: [u32; 2]) -> Result<[u32; 2], Short> {
+        Ok(numbers)
     }
 
     /// The chain of IPv6 extension headers at `start`.

@@ -142,8 +142,9 @@ impl Packet for Whole {
     }
 
     #[inline(always)]
-    fn forget(&self, number: u64) -> Result<u64, Short> {
-        forget(number).ok_or(Short)
+    fn forget(&self, [low, high]: [u32; 2]) -> Result<[u32; 2], Short> {
+        let word = forget(u64::from(low) | (u64::from(high) << 32)).ok_or(Short)?;
+        Ok([word as u32, (word >> 32) as u32])
     }
 
     #[inline(always)]

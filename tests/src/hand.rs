@@ -2,7 +2,10 @@
 
 use overlay_probe::netns::{self, Namespace};
 
-use crate::{lab::TestNetns, ns};
+use crate::{
+    lab::{TestNetns, offloads_off},
+    ns,
+};
 
 /// Name of the tunnel device on both nodes.
 pub const TUNNEL: &str = "vx7";
@@ -92,9 +95,7 @@ impl Pair {
     /// Makes both ends of the veth put real packets on the wire, one by one.
     pub fn offloads_off(&self) {
         for node in [1, 2] {
-            for feature in ["tso", "gso", "gro", "tx-udp_tnl-segmentation", "tx-udp-segmentation"] {
-                ns(self.node(node), &format!("ethtool -K u0 {feature} off"));
-            }
+            offloads_off(self.node(node), "u0");
         }
     }
 }

@@ -76,11 +76,9 @@ impl Tcpdump {
     /// Starts it on an interface, one direction, and waits until it listens.
     pub fn start(netns: &str, interface: &str, direction: &str, filter: &str) -> Self {
         let directory = TempDir::new().unwrap();
-        let child = Command::new("ip")
-            .args([
-                "netns", "exec", netns, "tcpdump", "-i", interface, "-Q", direction, "-s", "96", "-B",
-                "65536",
-            ])
+        let child = Command::new("nsenter")
+            .arg(format!("--net=/run/netns/{netns}"))
+            .args(["tcpdump", "-i", interface, "-Q", direction, "-s", "96", "-B", "65536"])
             .args(["-U", "--immediate-mode", "-Z", "root", "-w"])
             .arg(directory.path().join("pcap"))
             .args(filter.split(' '))

@@ -1,7 +1,9 @@
 //! Labs of a test's own, removed when the test ends, however it ends.
 
 use std::{
+    fs,
     sync::atomic::{AtomicU32, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -9,6 +11,8 @@ use overlay_probe::{
     lab::{self, Family, LabOptions, registry::Lab},
     netns::{self, Namespace},
 };
+
+use tempfile::NamedTempFile;
 
 use crate::{ns, sh, wait_for};
 
@@ -59,9 +63,7 @@ impl TestLab {
     /// counters and tcpdump see what a wire would carry.
     pub fn offloads_off(&self) {
         for node in &self.lab.nodes {
-            for feature in ["tso", "gso", "gro", "tx-udp_tnl-segmentation", "tx-udp-segmentation"] {
-                ns(&node.netns, &format!("ethtool -K eth0 {feature} off"));
-            }
+            offloads_off(&node.netns, "eth0");
         }
         for node in &self.lab.nodes {
             ns(&self.lab.options.underlay(), &format!("ethtool -K node{} gro off", node.number));
@@ -74,9 +76,12 @@ impl TestLab {
     /// (RFC 3810 sections 9.11 and 9.1, RFC 3376 alike), and would be on every count.
     fn quiet(&self) {
         const SILENCE: Duration = Duration::from_millis(1200);
+        /// Looking is work too, which a busy machine does instead of what is waited for.
+        const BETWEEN: Duration = Duration::from_millis(200);
         let counters = || ns(&self.lab.options.underlay(), "ip -j -s link show");
         let (mut before, mut since) = (counters(), Instant::now());
         wait_for("the underlay to be quiet", || {
+            thread::sleep(BETWEEN);
             let now = counters();
             if now != before {
                 (before, since) = (now, Instant::now());
@@ -107,6 +112,12 @@ impl Drop for TestLab {
     }
 }
 
+/// Makes an interface put real packets on the wire, one by one, and hand them up one by one.
+pub fn offloads_off(netns: &str, interface: &str) {
+    let features = ["tso", "gso", "gro", "tx-udp_tnl-segmentation", "tx-udp-segmentation"];
+    ns(netns, &format!("ethtool -K {interface} {} off", features.join(" off ")));
+}
+
 /// A namespace for a data plane made by hand.
 pub struct TestNetns(String);
 
@@ -125,11 +136,13 @@ impl TestNetns {
         &self.0
     }
 
-    /// Runs `ip` commands in it, one a line.
+    /// Runs `ip` commands in it, one a line, all of them in one process.
     pub fn ip(&self, commands: &str) {
-        for line in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            ns(&self.0, &format!("ip {line}"));
-        }
+        let lines: Vec<&str> = commands.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), lines.join("\n")).unwrap();
+        let batch = file.path().to_str().unwrap();
+        sh("ip", &["-n", &self.0, "-batch", batch]);
     }
 }
 

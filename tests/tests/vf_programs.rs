@@ -35,9 +35,8 @@ impl Cable {
         ));
         for (end, host) in ends.iter().zip(1..) {
             end.ip(&format!("addr add 192.0.2.{host}/24 dev net1\nlink set net1 up"));
-            for feature in ["tso", "gso", "gro", "tx-udp-segmentation", "txvlan"] {
-                ns(end.name(), &format!("ethtool -K net1 {feature} off"));
-            }
+            let features = ["tso", "gso", "gro", "tx-udp-segmentation", "txvlan"].join(" off ");
+            ns(end.name(), &format!("ethtool -K net1 {features} off"));
         }
         Self { ends }
     }
