@@ -27,7 +27,7 @@ struct Routed {
 /// `mtu`: of the router's far side.
 fn routed(mtu: u32, is_v6: bool) -> Routed {
     let [near, router, far] = ["near", "router", "far"].map(TestNetns::new);
-    let (length, family) = if is_v6 { (64, "-6") } else { (24, "-4") };
+    let length = if is_v6 { 64 } else { 24 };
     let address = |network: u8, host: u8| {
         if is_v6 { format!("fd99:{network}::{host}") } else { format!("192.0.{network}.{host}") }
     };
@@ -46,7 +46,7 @@ fn routed(mtu: u32, is_v6: bool) -> Routed {
              link set r{side} up",
             address(side, 254)
         ));
-        node.ip(&format!("{family} route add default via {}", address(side, 254)));
+        node.ip(&format!("route add default via {}", address(side, 254)));
     }
     ns(router.name(), "sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
     router.ip(&format!("link set r2 mtu {mtu}"));

@@ -18,6 +18,8 @@ pub(super) struct Ending {
     good: Option<bool>,
     /// What went wrong beside tests.
     faults: Vec<String>,
+    /// What is worth knowing and not wrong.
+    remarks: Vec<String>,
     pub(super) took: Duration,
     pub(super) logs: Option<PathBuf>,
 }
@@ -44,6 +46,11 @@ impl Ending {
     pub(super) fn fault(&mut self, what: String) {
         self.faults.push(what);
     }
+
+    /// Something is worth knowing that is not wrong.
+    pub(super) fn remark(&mut self, what: String) {
+        self.remarks.push(what);
+    }
 }
 
 /// What is said of a kernel at the end.
@@ -59,12 +66,11 @@ pub(super) struct Verdict {
 impl Verdict {
     /// The kernel ran, or should have.
     pub(super) fn new(kernel: &Kernel, release: Option<&str>, ending: Ending) -> Self {
-        let Ending { reader, skips, good, mut faults, took, logs } = ending;
+        let Ending { reader, skips, good, mut faults, mut remarks, took, logs } = ending;
         if good.is_none() {
             faults.push("ended before all tests had run".to_owned());
         }
         let mut tally = reader.end(good.unwrap_or(true));
-        let mut remarks = Vec::new();
         for (test, said) in &skips {
             tally.passed = tally.passed.saturating_sub(1);
             match allowed(kernel, said) {
