@@ -2,7 +2,7 @@
 //! and what is in them, is for those who read.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _},
     os::{
         fd::{AsFd, AsRawFd as _, OwnedFd},
@@ -40,17 +40,16 @@ pub fn through(open: impl AsFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd()))
 }
 
-/// The bytes of a regular file, at most `longest`; none for what is no regular file. Opened without waiting: a pipe would
-/// never answer. A link is not followed.
-pub fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Ok(None);
-    }
-    read_open(&file, longest).map(Some)
+/// Opens a regular file to read it; none for anything else, and for a link, which is not followed. Never waits: a pipe would
+/// not answer.
+pub fn open(path: &Path) -> io::Result<Option<File>> {
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
+        // What open(2) says of a link that it may not follow, and of a socket.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENXIO)) => return Ok(None),
+        file => file?,
+    };
+    Ok(Some(file).filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file())))
 }
 
 /// The rest of an open file, at most `longest` bytes.
@@ -71,13 +70,19 @@ mod tests {
     fn a_file_has_a_bound_and_a_pipe_is_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        fs::write(&path, b"12345").unwrap();
-        assert_eq!(read(&path, 5).unwrap().as_deref(), Some(&b"12345"[..]));
-        assert!(read(&path, 4).unwrap_err().to_string().contains("longer than 4 bytes"));
+        std::fs::write(&path, b"12345").unwrap();
+        let read = |longest| read_open(&open(&path).unwrap().unwrap(), longest);
+        assert_eq!(read(5).unwrap(), b"12345");
+        assert!(read(4).unwrap_err().to_string().contains("longer than 4 bytes"));
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert_eq!(read(&pipe, 5).unwrap(), None);
-        std::os::unix::fs::symlink(&path, directory.path().join("link")).unwrap();
-        assert_eq!(read(&directory.path().join("link"), 5).unwrap(), None);
+        let socket = directory.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for other in [&pipe, &socket, &link, directory.path()] {
+            assert!(open(other).unwrap().is_none(), "{}", other.display());
+        }
+        assert!(open(&directory.path().join("nothing")).is_err());
     }
 }

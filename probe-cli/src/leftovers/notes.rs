@@ -4,13 +4,13 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{Flock, FlockArg};
 
 use super::record::{Record, read};
+use crate::files;
 
 /// Where they are on a node.
 pub const DIRECTORY: &str = "/run/overlay-probe/run";
@@ -80,13 +80,8 @@ impl Notes {
             };
             for entry in entries {
                 let path = entry?.path();
-                // A pipe would never answer, and a link is nobody's note.
-                let flags = (OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
-                // Gone or unreadable since: not ours to judge.
-                let Ok(file) = File::options().read(true).custom_flags(flags).open(&path) else { continue };
-                if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-                    continue;
-                }
+                // Gone or unreadable since: not ours to judge. What is no file is nobody's note.
+                let Ok(Some(file)) = files::open(&path) else { continue };
                 match Flock::lock(file, FlockArg::LockSharedNonblock) {
                     Ok(file) => dead.push(Dead { path, record: read(&file), _file: file }),
                     Err((file, _)) => live.push(read(&file)),

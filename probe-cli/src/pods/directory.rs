@@ -5,13 +5,10 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     ffi::{OsStr, OsString},
-    fs::{self, File, Metadata},
+    fs::{self, Metadata},
     io::{self, Read as _},
     mem,
-    os::{
-        linux::fs::MetadataExt as _,
-        unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
-    },
+    os::{linux::fs::MetadataExt as _, unix::fs::FileTypeExt as _},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -20,6 +17,7 @@ use nix::fcntl::OFlag;
 use tokio::task::yield_now;
 
 use super::rooted;
+use crate::files;
 
 /// Longest file that is read. libcni's are some kilobytes.
 const LONGEST: u64 = 1 << 20;
@@ -295,12 +293,8 @@ fn text(path: &Path, metadata: &Metadata, left: &mut u64) -> Result<String, Wron
         return Err(Wrong::NoRoom);
     }
     let unreadable = |error: io::Error| Wrong::Unreadable(error.to_string());
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
-    let file = File::options().read(true).custom_flags(flags.bits()).open(path).map_err(unreadable)?;
     // Somebody may have put something else in its place meanwhile.
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(Wrong::NoFile("something else at every look"));
-    }
+    let file = files::open(path).map_err(unreadable)?.ok_or(Wrong::NoFile("something else at every look"))?;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

@@ -49,7 +49,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside("report", &["hostfiles::facts", "inventory", "model", "netlink::facts", "sample", "text"]),
     outside("tui", &["inventory", "model", "sample", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
-    outside("leftovers", &["netlink", "netns", "text"]),
+    outside("leftovers", &["files", "netlink", "netns", "text"]),
     outside("lab", &["inventory", "netlink", "netns", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(

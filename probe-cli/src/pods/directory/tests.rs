@@ -142,7 +142,7 @@ fn what_is_wrong_is_told_by_kind() {
     fixture.write("good", "1", 0);
     fixture.write("odd", "!", 0);
     fs::write(fixture.path("binary"), b"\xff\xfe\x00").unwrap();
-    let long = File::create(fixture.path("long")).unwrap();
+    let long = fs::File::create(fixture.path("long")).unwrap();
     long.set_len(10 << 20).unwrap();
     nix::unistd::mkfifo(&fixture.path("pipe"), Mode::S_IRWXU).unwrap();
     let _listener = UnixListener::bind(fixture.path("socket")).unwrap();
