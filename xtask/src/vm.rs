@@ -30,9 +30,9 @@ use crate::{
 };
 pub(crate) use debian::install_qemu;
 
-/// One for each core of the machines that tests run on at least. With four on two cores all is done a twelfth sooner, and
-/// each test takes twice as long.
-const MACHINES: u8 = 2;
+/// One for each kernel, also on two cores: a machine waits for nearly half of its time, for links to come up and samples to
+/// be taken.
+const MACHINES: u8 = 4;
 
 /// Run the tests in network namespaces on the kernels of kernels.toml, in virtual machines.
 #[derive(clap::Args)]
