@@ -139,7 +139,7 @@ pub(crate) fn slot(key: &Key) -> Option<u32> {
 fn find_slot(key: *const Key) -> u64 {
     // SAFETY: the caller's, who waits.
     let key = unsafe { &*key };
-    forget(probe(key).map_or(NO_SLOT, u64::from)).unwrap_or(NO_SLOT)
+    probe(key).map_or(NO_SLOT, u64::from)
 }
 
 /// No slot is that large.

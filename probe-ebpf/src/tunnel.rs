@@ -13,7 +13,7 @@ use probe_ebpf::{inner::End, ip};
 use crate::{
     NEXT,
     frame::{self, Frame},
-    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, forget, iface, slot},
+    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
     skb::Skb,
 };
 
@@ -47,7 +47,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     // SAFETY: a live per-CPU map value, only this CPU writes it.
     let tunnel = unsafe { &mut *tunnel };
     // Lookups are what the verifier walks longest: this one before there is more than one way to have come here.
-    let pod = forget(u64::from(pod::<DIRECTION>(skb, frame)))? as u32;
+    let pod = pod::<DIRECTION>(skb, frame);
     let mut copies = 1;
     if DIRECTION == TX && frame.to_group() {
         copies = u64::from(config.flood);
@@ -66,8 +66,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         };
         (peer.peer, frame.wireguard_bytes(peer.overhead, config.wireguard_mtu))
     };
-    let (copies, peer) = (forget(copies)?, forget(u64::from(peer))? as u32);
-    let amount = Amount::of(frame, config, forget(outer)?, copies);
+    let amount = Amount::of(frame, config, outer, copies);
     // SAFETY: as above.
     unsafe {
         amount.add_to(&mut *PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?);
@@ -93,14 +92,13 @@ fn wireguard_peer<const DIRECTION: u32>(frame: &Frame, config: &IfaceConfig) -> 
 /// No real answer: there are fewer peer slots.
 const NO_PEER: u64 = u64::MAX;
 
-/// By way of a map value, so that the verifier does not follow each kind of answer through the counting.
+/// A function of its own with one kind of answer, so that the verifier does not follow each of them through the counting.
 #[inline(never)]
 fn find_peer(frame: *const Frame, config: *const IfaceConfig, is_tx: u32) -> u64 {
     // SAFETY: live map values.
     let (frame, config) = unsafe { (&*frame, &*config) };
     let found = allowed_peer(frame, config, is_tx != 0);
-    let word = found.map_or(NO_PEER, |found| u64::from(found.peer) | (u64::from(found.overhead) << 32));
-    forget(word).unwrap_or(NO_PEER)
+    found.map_or(NO_PEER, |found| u64::from(found.peer) | (u64::from(found.overhead) << 32))
 }
 
 #[inline(always)]
