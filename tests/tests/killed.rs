@@ -1,9 +1,19 @@
 //! How it ends: by a signal that it can answer, and by one that it cannot. Foreign filters are never touched.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+};
 
-use nix::sys::signal::Signal;
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use overlay_probe::{
     lab::send,
     leftovers::{DIRECTORY, Notes, RunRecord},
@@ -14,9 +24,10 @@ use probe_tests::{
     needs,
     needs::ways,
     ns,
-    tool::{Watch, entry, number, run, run_apart},
+    tool::{INTERVAL, Watch, binary, entry, number, run, run_apart},
     wait_for,
 };
+use serde_json::Value;
 
 const OURS_TUNNEL: [&str; 2] = ["ovp_tunnel_rx", "ovp_tunnel_tx"];
 const OURS_UNDERLAY: [&str; 2] = ["ovp_underlay_rx", "ovp_underlay_tx"];
@@ -68,6 +79,98 @@ fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
             }
         }
     }
+}
+
+/// A start of `watch` with clsact filters whose stdout is `stdout`.
+fn started(pair: &Pair, stdout: Stdio) -> Child {
+    let mut command = Command::new(binary());
+    command.args(["--netns", pair.node(1), "watch", "--format", "jsonl", "--interval", "50ms"]).args(CLSACT);
+    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until a thread of the tool waits in a write to a full pipe.
+fn until_it_waits_for_a_reader(child: &Child) {
+    wait_for("a write that waits", || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).ok()?.flatten();
+        let waits =
+            |path: PathBuf| fs::read_to_string(path.join("wchan")).is_ok_and(|at| at.contains("pipe"));
+        tasks.into_iter().any(|task| waits(task.path())).then_some(())
+    });
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+#[test]
+fn an_end_while_attaching_leaves_nothing() {
+    let pair = Pair::new("early");
+    let mut seen = 0;
+    for round in 0..20 {
+        let mut child = started(&pair, Stdio::null());
+        // The first filter of several: the rest is still to come, or has just come.
+        wait_for("the first filter", || {
+            let filters = filters(pair.node(1), TUNNEL).len() + filters(pair.node(1), "u0").len();
+            (filters > 0).then(|| seen += usize::from(filters < 4))
+        });
+        let with = [Signal::SIGTERM, Signal::SIGQUIT][round % 2];
+        signal(&child, with);
+        let status = wait_for("watch to end", || child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{with}: {status}");
+        for interface in [TUNNEL, "u0"] {
+            assert!(!has_clsact(pair.node(1), interface), "{with}: {interface}");
+        }
+    }
+    // On a machine that attaches all of them at once the test sees less, and that is not wrong.
+    println!("{seen} of 20 ended between the first filter and the last");
+}
+
+#[test]
+fn an_end_is_an_end_while_nobody_reads() {
+    let pair = Pair::new("stuck");
+    let (reader, writer) = std::io::pipe().unwrap();
+    // Full before the first line: every write waits.
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while (&writer).write(&[b' '; 4096]).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    let mut child = started(&pair, writer.into());
+    until_it_waits_for_a_reader(&child);
+    signal(&child, Signal::SIGTERM);
+    let status = wait_for("watch to end", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0), "{status}");
+    for interface in [TUNNEL, "u0"] {
+        assert!(!has_clsact(pair.node(1), interface), "{interface}");
+    }
+    drop(reader);
+}
+
+/// Bytes that a pipe holds (pipe(7)), and fewer than any line of JSON has.
+const PIPE: usize = 65_536;
+const SHORTEST_LINE: usize = 1024;
+
+/// A reader that was late gets new numbers, and is told of the lines that it missed.
+#[test]
+fn a_late_reader_is_told_what_it_missed() {
+    let pair = Pair::new("late");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = started(&pair, writer.into());
+    let mut lines = BufReader::new(reader).lines().map(|line| line.unwrap());
+    let mut pause = INTERVAL;
+    let told = wait_for("a line that says so", || {
+        until_it_waits_for_a_reader(&child);
+        // One line waits behind it. How soon one more is due depends on the machine.
+        thread::sleep(pause);
+        pause *= 2;
+        // What is in the pipe, what waited, and the first after that.
+        lines.by_ref().take(PIPE / SHORTEST_LINE + 3).find_map(|line| {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            let notes = line["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
+            notes.into_iter().find(|note| note.contains("left out before this one")).map(str::to_owned)
+        })
+    });
+    assert!(told.ends_with("as the reader of stdout was late"), "{told}");
+    signal(&child, Signal::SIGTERM);
+    wait_for("watch to end", || child.try_wait().unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::{
     args::{DemoArgs, Format, WatchArgs},
     lab::{DEMO_TIME, build, load_options, options},
-    live::{self, Context},
+    live::{self, Context, Stop},
     top, watch,
 };
 use crate::{
@@ -32,9 +32,13 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         Load::start(&load_options(&options.prefix, TCP_MBIT, UDP_PPS)).context("cannot send traffic")?;
     context.go_to(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
-        let mut engine = live::start(args.probe.engine(context)).await?;
+        let mut stop = Stop::catch()?;
+        let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
+            return Ok(());
+        };
         if io::stdout().is_terminal() {
-            return top::show(engine, context, &format!("demo: {}", first.netns)).await;
+            let title = format!("demo: {}", first.netns);
+            return Box::pin(top::show(engine, context, &title, &mut stop)).await;
         }
         let _ =
             writeln!(io::stderr(), "stdout is no terminal: printing what {} carries for 10 s", first.netns);
@@ -42,9 +46,9 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         tokio::select! {
             result = watch::print(&mut engine, &watch) => result?,
             () = tokio::time::sleep(DEMO_TIME + args.probe.interval / 2) => {}
-            result = live::stopped() => result?,
+            () = stop.asked() => {}
         }
-        engine.stop().await;
+        live::end(engine, &mut stop).await;
         Ok(())
     });
     // Privileges for the namespaces are given up by now; what of the lab can still be removed goes now, and the kernel

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::{
     args::{Dataplane, Family, LabArgs, LabCommand, LabLoadArgs, LabShapeArgs},
-    live,
+    live::{self, Stop},
 };
 use crate::{
     lab::{
@@ -129,6 +129,7 @@ fn load(args: &LabLoadArgs) -> anyhow::Result<()> {
         let _ = writeln!(io::stderr(), "{}", text::escape(flow));
     }
     live::block_on(async {
+        let mut stop = Stop::catch()?;
         let end = async {
             match args.duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -136,9 +137,10 @@ fn load(args: &LabLoadArgs) -> anyhow::Result<()> {
             }
         };
         tokio::select! {
-            () = end => Ok(()),
-            result = live::stopped() => result,
+            () = end => {}
+            () = stop.asked() => {}
         }
+        Ok(())
     })?;
     report(&load.stop())
 }

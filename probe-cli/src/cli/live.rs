@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     engine::{Engine, EngineOptions, HostOptions},
@@ -101,8 +101,20 @@ pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
         .block_on(work)
 }
 
-/// Checks privileges, sweeps what a killed run left, attaches, and gives up what is not needed from here on.
-pub(super) async fn start(options: EngineOptions) -> anyhow::Result<Engine> {
+/// Checks privileges, sweeps what a killed run left, attaches, and gives up what is not needed from here on. None when the
+/// user or the system asked us to stop meanwhile: then nothing is attached.
+///
+/// A signal that comes while programs are being attached is answered right after: [`Engine::start`] attaches without
+/// waiting for anything, so that the select below ends it either before or behind that.
+pub(super) async fn start(options: EngineOptions, stop: &mut Stop) -> anyhow::Result<Option<Engine>> {
+    tokio::select! {
+        biased;
+        engine = attach(options) => engine.map(Some),
+        () = stop.asked() => Ok(None),
+    }
+}
+
+async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     privilege::check_attach()?;
     let swept = leftovers::sweep(&options.notes, Reach::Noted).await.context("cannot look for leftovers")?;
     if swept.removed > 0 {
@@ -120,15 +132,39 @@ pub(super) async fn start(options: EngineOptions) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-/// Resolves when the user or the system asks us to stop.
-pub(super) async fn stopped() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+/// Takes everything off; asked to stop once more, it does not wait for the removal of qdiscs.
+pub(super) async fn end(engine: Engine, stop: &mut Stop) {
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hangup.recv() => {}
+        biased;
+        () = engine.stop() => {}
+        () = stop.asked() => {}
     }
-    Ok(())
+}
+
+/// The signals by which the user or the system asks us to stop. They are caught from the moment that this exists: made
+/// before anything is attached, it keeps their default action, death, from leaving filters behind.
+pub(super) struct Stop([Signal; 4]);
+
+impl Stop {
+    /// Catches the signals. Must be called inside a runtime.
+    pub(super) fn catch() -> anyhow::Result<Self> {
+        let caught = |kind, name| signal(kind).with_context(|| format!("cannot catch {name}"));
+        Ok(Self([
+            caught(SignalKind::terminate(), "SIGTERM")?,
+            caught(SignalKind::interrupt(), "SIGINT")?,
+            caught(SignalKind::hangup(), "SIGHUP")?,
+            caught(SignalKind::quit(), "SIGQUIT")?,
+        ]))
+    }
+
+    /// Resolves when one of them has come.
+    pub(super) async fn asked(&mut self) {
+        let Self([terminate, interrupt, hangup, quit]) = self;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+            _ = quit.recv() => {}
+        }
+    }
 }

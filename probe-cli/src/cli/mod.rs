@@ -10,6 +10,7 @@ mod logging;
 mod show;
 mod top;
 mod watch;
+mod writer;
 
 use std::{cell::Cell, process::ExitCode};
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     args::TopArgs,
-    live::{self, Context},
+    live::{self, Context, Stop},
 };
 use crate::{
     engine::{Engine, EngineError},
@@ -18,13 +18,19 @@ use crate::{
 pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
-        let engine = live::start(args.probe.engine(context)).await?;
-        show(engine, context, &context.node()).await
+        let mut stop = Stop::catch()?;
+        let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
+        Box::pin(show(engine, context, &context.node(), &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
-pub(super) async fn show(mut engine: Engine, context: &Context, title: &str) -> anyhow::Result<()> {
+pub(super) async fn show(
+    mut engine: Engine,
+    context: &Context,
+    title: &str,
+    stop: &mut Stop,
+) -> anyhow::Result<()> {
     let (sender, receiver) = watch::channel(Some(Arc::new(engine.first())));
     let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
@@ -45,14 +51,11 @@ pub(super) async fn show(mut engine: Engine, context: &Context, title: &str) -> 
                     feeding = false;
                     failure = Some(error);
                 }
-                result = live::stopped() => {
-                    result?;
-                    break;
-                }
+                () = stop.asked() => break,
             }
         }
     }
-    engine.stop().await;
+    live::end(engine, stop).await;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 

@@ -1,16 +1,13 @@
 //! `watch`: headless rates.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use anyhow::Context as _;
 
 use super::{
     args::{Format, WatchArgs},
-    live::{self, Context},
+    live::{self, Context, Stop},
+    writer::{Offered, Writer},
 };
 use crate::{
     ebpf::{AttachMode, Hook},
@@ -23,37 +20,56 @@ use crate::{
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
-        let mut engine = live::start(args.probe.engine(context)).await?;
+        let mut stop = Stop::catch()?;
+        let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
+            return Ok(());
+        };
         tracing::info!("counting on {}", hooks(&engine));
         if let Some(path) = &args.ready_file {
             ready(path, &engine)?;
         }
         tokio::select! {
             result = print(&mut engine, args) => result?,
-            result = live::stopped() => result?,
+            () = stop.asked() => {}
         }
-        engine.stop().await;
+        live::end(engine, &mut stop).await;
         Ok(())
     })
 }
 
-/// Prints until `--count` is reached or stdout is closed.
+/// Prints until `--count` is reached or stdout is closed. A line that nobody has taken when the next but one is due is left
+/// out, and the line after it says so: the numbers of a reader that is late stay new.
 pub(super) async fn print(engine: &mut Engine, args: &WatchArgs) -> anyhow::Result<()> {
-    let mut printed = 0;
+    let mut writer = Writer::start().context("cannot start the thread that prints")?;
+    let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
         let model = engine.tick().await?;
-        write(&model, args.format, &mut io::stdout().lock())?;
-        printed += 1;
+        let text = text_of(&with_note(model, left_out), args.format)?;
+        match writer.offer(text) {
+            Offered::Taken => (printed, left_out) = (printed + 1, 0),
+            Offered::Late => left_out += 1,
+            Offered::Ended => break,
+        }
     }
-    Ok(())
+    writer.end().await.context("cannot write to stdout")
 }
 
-fn write(model: &Model, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
-    let text = match format {
+/// The model, with a word about lines that were left out before it.
+fn with_note(mut model: Model, left_out: u64) -> Model {
+    if left_out > 0 {
+        let lines = if left_out == 1 { "1 line was".to_owned() } else { format!("{left_out} lines were") };
+        model.notes.push(format!("{lines} left out before this one, as the reader of stdout was late"));
+    }
+    model
+}
+
+fn text_of(model: &Model, format: Format) -> anyhow::Result<String> {
+    let mut text = match format {
         Format::Jsonl => jsonl::line(model).context("cannot write JSON")?,
         Format::Table => table::table(model),
     };
-    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to stdout")
+    text.push('\n');
+    Ok(text)
 }
 
 /// Tells scripts that counting has begun, and where.

@@ -1,0 +1,131 @@
+//! Printing without waiting: a thread of its own writes to stdout, so that a reader that takes nothing holds up neither the
+//! samples nor the answer to a signal.
+
+use std::{io, thread};
+
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// It is printed, or will be.
+    Taken,
+    /// The one before it still waits for a reader: this one is dropped.
+    Late,
+    /// Nothing can be printed any more; [`Writer::end`] says why.
+    Ended,
+}
+
+/// The thread that prints. It ends with the process, also while a write waits for a reader.
+pub(super) struct Writer {
+    texts: mpsc::Sender<String>,
+    result: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Writer {
+    /// Starts it.
+    pub(super) fn start() -> io::Result<Self> {
+        Self::to(io::stdout())
+    }
+
+    fn to(mut out: impl io::Write + Send + 'static) -> io::Result<Self> {
+        // One text waits while one is being written.
+        let (texts, mut waiting) = mpsc::channel::<String>(1);
+        let (done, result) = oneshot::channel();
+        thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+            let result = loop {
+                let Some(text) = waiting.blocking_recv() else { break Ok(()) };
+                if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                    break Err(error);
+                }
+            };
+            // Before anybody sees the result, no text is taken any more.
+            drop(waiting);
+            // Nobody waits for it when a signal ended the run.
+            let _ = done.send(result);
+        })?;
+        Ok(Self { texts, result })
+    }
+
+    /// Has a text printed, if the one before is on its way.
+    pub(super) fn offer(&mut self, text: String) -> Offered {
+        match self.texts.try_send(text) {
+            Ok(()) => Offered::Taken,
+            Err(TrySendError::Full(_)) => Offered::Late,
+            Err(TrySendError::Closed(_)) => Offered::Ended,
+        }
+    }
+
+    /// Waits until everything taken is printed, or cannot be.
+    pub(super) async fn end(self) -> io::Result<()> {
+        let Self { texts, result } = self;
+        drop(texts);
+        result.await.unwrap_or_else(|gone| Err(io::Error::other(gone)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+
+    use super::*;
+
+    /// Writes when it is let.
+    struct Slow {
+        let_go: std_mpsc::Receiver<()>,
+        begun: std_mpsc::Sender<()>,
+        written: Arc<Mutex<String>>,
+    }
+
+    impl io::Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.begun.send(()).unwrap();
+            let gone = self.let_go.recv().is_err();
+            if gone {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.written.lock().unwrap().push_str(str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Writer, std_mpsc::Sender<()>, std_mpsc::Receiver<()>, Arc<Mutex<String>>) {
+        let (let_it, let_go) = std_mpsc::channel();
+        let (begun, has_begun) = std_mpsc::channel();
+        let written = Arc::new(Mutex::new(String::new()));
+        let writer = Writer::to(Slow { let_go, begun, written: Arc::clone(&written) }).unwrap();
+        (writer, let_it, has_begun, written)
+    }
+
+    #[tokio::test]
+    async fn a_late_reader_gets_what_fits() {
+        let (mut writer, let_it, has_begun, written) = slow();
+        assert_eq!(writer.offer("a".to_owned()), Offered::Taken);
+        has_begun.recv().unwrap();
+        assert_eq!(writer.offer("b".to_owned()), Offered::Taken);
+        assert_eq!(writer.offer("c".to_owned()), Offered::Late);
+        let_it.send(()).unwrap();
+        has_begun.recv().unwrap();
+        assert_eq!(writer.offer("d".to_owned()), Offered::Taken);
+        let_it.send(()).unwrap();
+        let_it.send(()).unwrap();
+        writer.end().await.unwrap();
+        assert_eq!(*written.lock().unwrap(), "abd");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_went_is_an_error() {
+        let (mut writer, let_it, has_begun, _) = slow();
+        assert_eq!(writer.offer("a".to_owned()), Offered::Taken);
+        has_begun.recv().unwrap();
+        drop(let_it);
+        assert_eq!(writer.end().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}
