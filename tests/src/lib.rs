@@ -17,17 +17,13 @@ pub mod kernel;
 pub mod lab;
 pub mod needs;
 pub mod packets;
+mod patience;
 pub mod terminal;
 pub mod tool;
 
-use std::{
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+pub use self::patience::{Patience, patience, wait_for};
 
-/// Longer than anything takes, also on a busy machine: waiting ends as soon as what is waited for is there.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+use std::process::Command;
 
 /// Runs a command that must succeed; returns what it printed.
 pub fn sh(program: &str, args: &[&str]) -> String {
@@ -48,18 +44,6 @@ pub fn ns(netns: &str, command: &str) -> String {
     match words.as_slice() {
         ["ip", words @ ..] => sh("ip", &[&["-n", netns], words].concat()),
         words => sh("nsenter", &[&[format!("--net=/run/netns/{netns}").as_str()], words].concat()),
-    }
-}
-
-/// Waits until `found` gives something.
-pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(value) = found() {
-            return value;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(20));
     }
 }
 

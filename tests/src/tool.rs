@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
 };
@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{PATIENCE, wait_for};
+use crate::{Patience, wait_for};
 
 /// The binary under test: from `OVERLAY_PROBE_BIN`, else where `cargo build --release` puts it.
 pub fn binary() -> PathBuf {
@@ -142,11 +142,7 @@ impl Watch {
 
     /// The next object.
     pub fn next(&self) -> Value {
-        match self.lines.recv_timeout(PATIENCE) {
-            Ok(value) => value,
-            Err(RecvTimeoutError::Timeout) => panic!("watch printed nothing"),
-            Err(RecvTimeoutError::Disconnected) => panic!("watch ended"),
-        }
+        Patience::start().receive("watch", &self.lines)
     }
 
     /// The first object that `found` likes.

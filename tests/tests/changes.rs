@@ -82,10 +82,12 @@ fn a_tunnel_that_is_replaced_by_one_with_the_same_number() {
         assert_eq!(number(tunnel(&watch.settled(), TUNNEL).unwrap(), "tx", "packets"), 10);
         let before = ifindex(pair.node(1), TUNNEL);
         pair.replace_tunnel(1, before);
-        // Nothing that is shown tells when the new one is followed: what it carries does.
+        // Nothing that is shown tells when the new one is followed: what it carries does. While the kernel adds a clsact
+        // qdisc it drops what the device sends (`qdisc_graft`, net/sched/sch_api.c), so that a datagram may be lost then.
         let mut rounds = 0;
         let counted = watch.until("the new tunnel to count", |value| {
-            send_from_1(&pair, 1);
+            let arrived = send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 1, 100).unwrap();
+            assert!(arrived == 1 || attach == "clsact", "TCX drops nothing");
             rounds += 1;
             let now = number(tunnel(value, TUNNEL)?, "tx", "packets");
             (now != 10 && now > 0).then_some(now)

@@ -16,9 +16,7 @@ use overlay_probe::{
     netlink::{ChangeKind, Changes, Source},
     pods::facts::PodFacts,
 };
-
-/// Longer than any notification takes, also on a busy machine.
-const SOON: Duration = Duration::from_secs(10);
+use probe_tests::{Patience, patience};
 
 /// Runs `test` on a thread of its own in a new network namespace, which goes away with the thread.
 fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
@@ -56,12 +54,13 @@ fn underlay() {
 
 /// Waits until no address is being looked for on the link (RFC 4862): the end of that is a change, too.
 async fn settled() {
-    for _ in 0..100 {
+    let mut patience = Patience::start();
+    while patience.left().is_some() {
         let output = Command::new("ip").args(["-6", "addr", "show", "tentative"]).output().unwrap();
         if output.stdout.is_empty() {
             return;
         }
-        tokio::time::sleep(SOON / 100).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("addresses stay tentative");
 }
@@ -129,7 +128,7 @@ fn the_inventory_of_a_hand_made_data_plane() {
 async fn changes(changes: &mut Changes, until: &[ChangeKind]) -> Vec<ChangeKind> {
     let mut seen = Vec::new();
     while seen.last().is_none_or(|kind| !until.contains(kind)) {
-        let next = tokio::time::timeout(SOON, changes.next()).await;
+        let next = tokio::time::timeout(patience(), changes.next()).await;
         seen.push(next.unwrap_or_else(|_| panic!("no {until:?} after {seen:?}")).unwrap());
     }
     seen

@@ -23,9 +23,9 @@ use overlay_probe::{
     },
 };
 use probe_tests::{
-    PATIENCE,
     cri::{self, Pod, PodSandboxState},
     grpc::{Answer, Server},
+    patience,
 };
 use prost::Message as _;
 use tempfile::TempDir;
@@ -34,8 +34,11 @@ use tempfile::TempDir;
 const SHORT: Deadlines = Deadlines { call: Duration::from_millis(300), refresh: Duration::from_secs(2) };
 /// A user who may nothing.
 const NOBODY: u32 = 65_534;
-/// Longer than anything takes on a busy machine.
-const LONG: Deadlines = Deadlines { call: PATIENCE, refresh: PATIENCE };
+
+/// Longer than anything takes on this machine.
+fn long() -> Deadlines {
+    Deadlines { call: patience(), refresh: patience() }
+}
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -79,7 +82,7 @@ fn everything_that_a_runtime_says_of_a_pod() {
     host_pod.host_network = true;
     let pods = shared(vec![Pod::new("cart-0", &["192.0.2.7", "2001:db8::7"]), ended, host_pod]);
     let _server = cri::runtime(&socket, &pods);
-    let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+    let mut runtime = Runtime::with_deadlines(root.path(), None, long());
     let found = block_on(runtime.refresh());
     assert_eq!(runtime.notes(), Vec::<String>::new());
     let by_name = |name: &str| {
@@ -114,7 +117,7 @@ fn only_new_and_changed_pods_are_asked_about() {
     let pods = shared(many);
     let server = cri::runtime(&socket, &pods);
     block_on(async {
-        let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+        let mut runtime = Runtime::with_deadlines(root.path(), None, long());
         assert_eq!(names(&runtime.refresh().await).len(), 250);
         let statuses = |calls: Vec<String>| calls.iter().filter(|call| *call == "PodSandboxStatus").count();
         assert_eq!(statuses(server.calls()), 250);
@@ -145,7 +148,7 @@ fn a_pod_that_never_has_an_address_is_asked_about_ever_more_seldom() {
     let (root, socket) = host();
     let server = cri::runtime(&socket, &shared(vec![Pod::new("odd-0", &[])]));
     block_on(async {
-        let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+        let mut runtime = Runtime::with_deadlines(root.path(), None, long());
         for _ in 0..32 {
             assert_eq!(names(&runtime.refresh().await), ["odd-0"]);
         }
@@ -157,7 +160,7 @@ fn a_pod_that_never_has_an_address_is_asked_about_ever_more_seldom() {
 #[test]
 fn sockets_of_a_host_below_a_root() {
     let root = TempDir::new().unwrap();
-    assert_eq!(refresh(root.path(), LONG).0, Observed::Absent);
+    assert_eq!(refresh(root.path(), long()).0, Observed::Absent);
     // CRI-O's path leads through a link that is absolute on the host, and is longer than a socket's address may be.
     let deep = root.path().join("a-long-name".repeat(12));
     fs::create_dir_all(deep.join("run")).unwrap();
@@ -169,9 +172,9 @@ fn sockets_of_a_host_below_a_root() {
     fs::create_dir(deep.join("run/real")).unwrap();
     symlink("/run/real", deep.join("run/crio")).unwrap();
     fs::rename(&near, deep.join("run/real/crio.sock")).unwrap();
-    assert_eq!(names(&refresh(&deep, LONG).0), ["cart-0"]);
+    assert_eq!(names(&refresh(&deep, long()).0), ["cart-0"]);
     // One that is given is a path of our own.
-    let mut runtime = Runtime::with_deadlines(&deep, Some(&near), LONG);
+    let mut runtime = Runtime::with_deadlines(&deep, Some(&near), long());
     let trouble = block_on(runtime.refresh()).trouble().unwrap();
     assert!(trouble.contains("near.sock: it is not there"), "{trouble}");
 }
@@ -184,7 +187,7 @@ fn the_first_runtime_that_answers_and_a_word_of_the_others() {
     let plain = root.path().join("run/containerd/containerd.sock");
     let _server = cri::runtime(&plain, &pods);
     block_on(async {
-        let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+        let mut runtime = Runtime::with_deadlines(root.path(), None, long());
         assert_eq!(names(&runtime.refresh().await), ["cart-0"]);
         let [note] = runtime.notes() else { panic!("{:?}", runtime.notes()) };
         assert!(
@@ -199,7 +202,7 @@ fn the_first_runtime_that_answers_and_a_word_of_the_others() {
     // A containerd without CRI, as Docker has one.
     let _docker =
         Server::start(&socket, |_, _| Answer::Status(12, "unknown service runtime.v1.RuntimeService"));
-    let (found, notes) = refresh(root.path(), LONG);
+    let (found, notes) = refresh(root.path(), long());
     assert_eq!(names(&found), ["cart-0"]);
     assert!(notes[0].contains("Unimplemented"), "{notes:?}");
 }
@@ -210,7 +213,7 @@ fn a_runtime_that_is_started_again_is_asked_again() {
     let pods = shared(vec![Pod::new("cart-0", &["192.0.2.7"])]);
     let server = cri::runtime(&socket, &pods);
     block_on(async {
-        let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+        let mut runtime = Runtime::with_deadlines(root.path(), None, long());
         assert_eq!(names(&runtime.refresh().await), ["cart-0"]);
         drop(server);
         let found = runtime.refresh().await;
@@ -230,15 +233,15 @@ fn a_runtime_that_is_started_again_is_asked_again() {
 fn nobody_listens_and_no_socket() {
     let (root, socket) = host();
     drop(UnixListener::bind(&socket).unwrap());
-    let error = failure(&refresh(root.path(), LONG).0);
+    let error = failure(&refresh(root.path(), long()).0);
     assert!(error.contains(&*socket.to_string_lossy()) && error.contains("refused"), "{error}");
     fs::remove_file(&socket).unwrap();
     fs::write(&socket, "").unwrap();
-    let error = failure(&refresh(root.path(), LONG).0);
+    let error = failure(&refresh(root.path(), long()).0);
     assert!(error.contains("it is no socket"), "{error}");
     fs::remove_file(&socket).unwrap();
     symlink("containerd.sock", &socket).unwrap();
-    let error = failure(&refresh(root.path(), LONG).0);
+    let error = failure(&refresh(root.path(), long()).0);
     assert!(error.contains("cannot connect to"), "{error}");
 }
 
@@ -252,7 +255,7 @@ fn sockets_that_are_not_for_everybody() {
                 // SAFETY: it takes and gives numbers. The system call, unlike libc's function, is for this thread only.
                 let done = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
                 assert_eq!(done, 0);
-                refresh(of, LONG).0
+                refresh(of, long()).0
             });
             asked.join().unwrap()
         })
@@ -296,7 +299,7 @@ fn one_that_speaks_something_else() {
             let (mut stream, _) = listener.accept().unwrap();
             let _ = stream.write_all(&garbage.as_bytes().repeat(1000));
         });
-        let error = failure(&refresh(root.path(), LONG).0);
+        let error = failure(&refresh(root.path(), long()).0);
         // It may hang up before anything is asked.
         let told = error.starts_with("ListPodSandbox at ") || error.starts_with("cannot connect to ");
         assert!(told && error.contains(&*socket.to_string_lossy()), "{garbage:?}: {error}");
@@ -309,7 +312,7 @@ fn one_that_speaks_something_else() {
 fn an_error_has_its_code_and_words() {
     let (root, socket) = host();
     let _server = Server::start(&socket, |_, _| Answer::Status(13, "disk is%0A full"));
-    let error = failure(&refresh(root.path(), LONG).0);
+    let error = failure(&refresh(root.path(), long()).0);
     assert_eq!(error, format!("ListPodSandbox at {}: answered Internal: disk is\n full", socket.display()));
 }
 
@@ -323,7 +326,7 @@ fn replies_that_are_too_long_or_no_messages() {
         (vec![0x0a, 2, 0x0a, 0xff], "answered Internal"),
     ] {
         let _server = Server::start(&socket, move |_, _| Answer::Message(reply.clone()));
-        let error = failure(&refresh(root.path(), LONG).0);
+        let error = failure(&refresh(root.path(), long()).0);
         assert!(error.contains(says), "{error}");
     }
 }
@@ -354,7 +357,7 @@ fn a_pod_that_goes_between_list_and_status_is_none() {
         let there = if method.ends_with("Status") { &pods[..1] } else { &pods[..] };
         cri::answer(method, &request, there)
     });
-    let (found, notes) = refresh(root.path(), LONG);
+    let (found, notes) = refresh(root.path(), long());
     assert_eq!((names(&found), notes), (vec!["cart-0"], Vec::new()));
 }
 
@@ -368,7 +371,7 @@ fn hostile_names_are_kept_as_they_are() {
     let mut without_id = Pod::new("y", &[]);
     without_id.listed.id.clear();
     let _server = cri::runtime(&socket, &shared(vec![pod, nameless, without_id]));
-    let (found, _) = refresh(root.path(), LONG);
+    let (found, _) = refresh(root.path(), long());
     let mut found = names(&found);
     found.sort_unstable();
     assert_eq!(found, ["", "a\u{1b}[2J\u{202e}\n"]);
@@ -388,7 +391,7 @@ fn devices_that_the_kubelet_has_given() {
     let error = failure(&devices(root.path()));
     assert!(error.contains("refused") && error.contains("kubelet.sock"), "{error}");
     let _server = cri::kubelet(root.path(), &[("shop", "dpdk-0", "example.com/sriov", "0000:01:10.0")]);
-    let found = block_on(assignments(root.path(), PATIENCE));
+    let found = block_on(assignments(root.path(), patience()));
     let [one] = found.value().unwrap().as_slice() else { panic!("{found:?}") };
     assert_eq!(
         [&one.namespace, &one.pod, &one.container, &one.resource, &one.device],
@@ -407,7 +410,7 @@ fn a_follower_waits_for_nobody() {
     block_on(async {
         // It would not ask again by itself.
         let known = PodFacts { notes: vec!["known before".to_owned()], ..PodFacts::default() };
-        let mut follower = Follower::start(root.path(), None, PATIENCE, known.clone());
+        let mut follower = Follower::start(root.path(), None, patience(), known.clone());
         assert_eq!(*follower.latest(), known, "nobody was asked yet");
         let names = |follower: &Follower| -> Vec<String> {
             let latest = follower.latest();
@@ -457,7 +460,7 @@ fn no_reply_does_harm() {
         Answer::Message(bytes)
     });
     block_on(async {
-        let mut runtime = Runtime::with_deadlines(root.path(), None, LONG);
+        let mut runtime = Runtime::with_deadlines(root.path(), None, long());
         for _ in 0..good.len() {
             match runtime.refresh().await {
                 Observed::Value(found) => assert!(found.len() <= 1),

@@ -4,20 +4,30 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::error::LabError;
 use crate::netns::{self, Namespace};
 
-/// How long a receiver waits for something that does not come.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits after the first has come and no more does.
-const SILENCE: Duration = Duration::from_millis(500);
+/// How long one step of a TCP connection may take: only what is broken takes so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A receiver of datagrams looks this often whether it is to go on waiting. It counts looks and not seconds: a machine
+/// that has no time for the sender has none for the receiver's looks either, so that a slow one waits longer.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks in vain after everything was sent, before the first datagram has come.
+const LOOKS_FOR_THE_FIRST: u32 = 200;
+/// Looks in vain after everything was sent and something has come.
+const LOOKS_FOR_MORE: u32 = 40;
+/// Datagrams under way: fewer than the smallest ring or queue on the way holds, such as the 256 descriptors of a VF.
+const UNDER_WAY: usize = 64;
+/// How long the sender waits for room among them; then it takes them for lost.
+const LOST_AFTER: Duration = Duration::from_millis(500);
 
 /// A UDP socket in `namespace`, bound to `port` (0 for any) on every address of the family.
 pub fn udp_socket(namespace: &Namespace, ipv6: bool, port: u16) -> io::Result<UdpSocket> {
@@ -42,7 +52,8 @@ pub fn tcp_connect(namespace: &Namespace, to: SocketAddr) -> io::Result<TcpStrea
     inside(namespace, || TcpStream::connect_timeout(&to, PATIENCE))
 }
 
-/// Sends `bytes` over one TCP connection. Returns what arrived.
+/// Sends `bytes` over one TCP connection. Returns what arrived. When it returns, both ends have acknowledged everything:
+/// nothing of the connection will be sent again.
 pub fn send_tcp(from: &Namespace, to: &Namespace, address: IpAddr, bytes: usize) -> Result<usize, LabError> {
     let failed = |operation| move |source| error(operation, from, to, source);
     let listener = tcp_listener(to, address.is_ipv6()).map_err(failed("listen"))?;
@@ -50,15 +61,9 @@ pub fn send_tcp(from: &Namespace, to: &Namespace, address: IpAddr, bytes: usize)
     thread::scope(|scope| {
         let receiver = scope.spawn(move || -> io::Result<usize> {
             let (mut stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let mut buffer = vec![0; 1 << 16];
-            let mut total = 0;
-            loop {
-                match stream.read(&mut buffer)? {
-                    0 => return Ok(total),
-                    n => total += n,
-                }
-            }
+            let total = read_to_end(&mut stream)?;
+            close_acknowledged(stream)?;
+            Ok(total)
         });
         let mut stream = tcp_connect(from, SocketAddr::new(address, port)).map_err(failed("connect"))?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(failed("send"))?;
@@ -69,10 +74,32 @@ pub fn send_tcp(from: &Namespace, to: &Namespace, address: IpAddr, bytes: usize)
             stream.write_all(chunk).map_err(failed("send"))?;
             left -= chunk.len();
         }
-        stream.shutdown(std::net::Shutdown::Write).map_err(failed("close"))?;
+        stream.shutdown(Shutdown::Write).map_err(failed("close"))?;
+        // The receiver's own end of the connection.
+        read_to_end(&mut stream).map_err(failed("close"))?;
         let received = receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         received.map_err(failed("receive"))
     })
+}
+
+fn read_to_end(stream: &mut TcpStream) -> io::Result<usize> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(total),
+            n => total += n,
+        }
+    }
+}
+
+/// Closes the end that closes last, and waits until the other has acknowledged that (`SO_LINGER`, `tcp_close` waits while
+/// the state is LAST_ACK): an acknowledgement that is late makes the kernel send the FIN once more.
+fn close_acknowledged(stream: TcpStream) -> io::Result<()> {
+    SockRef::from(&stream).set_linger(Some(PATIENCE))?;
+    drop(stream);
+    Ok(())
 }
 
 /// Sends `count` datagrams of `payload` bytes. Returns how many arrived.
@@ -119,30 +146,88 @@ fn send_datagrams(
         Some(segment) => count * payload.div_ceil(usize::from(segment)),
         None => count,
     };
+    let per_buffer = expected / count.max(1);
+    let progress = Progress::default();
+    let progress = &progress;
     thread::scope(|scope| {
-        let counter = scope.spawn(move || -> io::Result<usize> {
-            let mut buffer = vec![0; 1 << 16];
-            let mut received = 0;
-            receiver.set_read_timeout(Some(PATIENCE))?;
-            while received < expected {
-                match receiver.recv(&mut buffer) {
-                    Ok(_) => received += 1,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
-                if received == 1 {
-                    receiver.set_read_timeout(Some(SILENCE))?;
-                }
-            }
-            Ok(received)
-        });
+        let counter = scope.spawn(move || receive(&receiver, expected, progress));
         let buffer = vec![0x5a; payload];
-        for _ in 0..count {
-            sender.send(&buffer).map_err(failed("send"))?;
+        let mut sent = Ok(());
+        for number in 0..count {
+            progress.wait_for_room(number * per_buffer);
+            sent = sender.send(&buffer).map(drop);
+            if sent.is_err() {
+                break;
+            }
         }
+        progress.all_sent();
         let received = counter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        sent.map_err(failed("send"))?;
         received.map_err(failed("receive"))
     })
+}
+
+/// What sender and receiver of datagrams know of each other.
+#[derive(Default)]
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    arrived: usize,
+    /// Datagrams that were sent, did not arrive, and are not waited for any more.
+    lost: usize,
+    all_sent: bool,
+}
+
+impl Progress {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until few of the `sent` datagrams are under way.
+    fn wait_for_room(&self, sent: usize) {
+        let full = |state: &mut State| sent.saturating_sub(state.arrived + state.lost) >= UNDER_WAY;
+        let waited = self.changed.wait_timeout_while(self.lock(), LOST_AFTER, full);
+        let (mut state, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        if result.timed_out() {
+            state.lost = sent.saturating_sub(state.arrived);
+        }
+    }
+
+    fn arrived(&self) {
+        self.lock().arrived += 1;
+        self.changed.notify_one();
+    }
+
+    fn all_sent(&self) {
+        self.lock().all_sent = true;
+    }
+}
+
+/// Counts what arrives, until all has or nothing more comes.
+fn receive(socket: &UdpSocket, expected: usize, progress: &Progress) -> io::Result<usize> {
+    socket.set_read_timeout(Some(LOOK))?;
+    let mut buffer = vec![0; 1 << 16];
+    let (mut received, mut in_vain) = (0, 0);
+    while received < expected {
+        match socket.recv(&mut buffer) {
+            Ok(_) => {
+                (received, in_vain) = (received + 1, 0);
+                progress.arrived();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                in_vain += u32::from(progress.lock().all_sent);
+                if in_vain >= if received > 0 { LOOKS_FOR_MORE } else { LOOKS_FOR_THE_FIRST } {
+                    break;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(received)
 }
 
 /// Has the kernel cut every buffer that is sent into datagrams of `segment` bytes.

@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::PATIENCE;
+use crate::Patience;
 
 /// Where hierarchies are mounted: one here (version 2), or one in each of the directories here (version 1, or both).
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -40,10 +40,10 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        let start = Instant::now();
         for cgroup in all(|name| name == self.0) {
             // A process is in its cgroup until a little after it can be waited for.
-            while remove(&cgroup).is_err() && start.elapsed() < PATIENCE {
+            let mut patience = Patience::start();
+            while remove(&cgroup).is_err() && patience.left().is_some() {
                 thread::sleep(Duration::from_millis(20));
             }
         }

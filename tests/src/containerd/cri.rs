@@ -18,11 +18,11 @@ use super::messages::{
     LinuxSandboxSecurityContext, PodSandboxConfig, PodSandboxId, RunPodSandboxRequest, StatusResponse,
 };
 use crate::{
-    PATIENCE,
     cri::messages::{
         ListPodSandboxResponse, NamespaceMode, NamespaceOption, PodSandboxMetadata, PodSandboxState,
         PodSandboxStatusRequest, PodSandboxStatusResponse,
     },
+    patience,
 };
 
 /// What a pod is to be.
@@ -198,7 +198,7 @@ impl Cri {
         self.runtime.block_on(async {
             let endpoint = Endpoint::from_shared(format!("unix:{}", self.socket.display())).unwrap();
             let refused = |error: tonic::transport::Error| Status::unavailable(format!("{error:?}"));
-            let channel = endpoint.timeout(PATIENCE).connect().await.map_err(refused)?;
+            let channel = endpoint.timeout(patience()).connect().await.map_err(refused)?;
             let mut grpc = Grpc::new(channel);
             grpc.ready().await.map_err(refused)?;
             let codec = ProstCodec::default();

@@ -1,6 +1,6 @@
 //! VFs while they are watched: rates, packets of the wire, pods that come and go.
 
-use std::{fs, net::IpAddr, path::PathBuf};
+use std::{fs, net::IpAddr, os::unix::fs::MetadataExt as _, path::PathBuf, thread};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -8,6 +8,7 @@ use nix::{
 };
 use overlay_probe::{lab::send, netns};
 use probe_tests::{
+    Patience,
     judge::{Carried, Tcpdump},
     kernel::{Held, filters, has_clsact},
     lab::TestNetns,
@@ -15,7 +16,7 @@ use probe_tests::{
     needs::{Feature, ways},
     ns, sh,
     terminal::Terminal,
-    tool::{Watch, binary},
+    tool::{INTERVAL, Watch, binary},
     wait_for,
 };
 use serde_json::Value;
@@ -103,13 +104,29 @@ fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
         }
         rests.then_some(())
     });
+    let identity = netns::open(pod.name()).unwrap().identity().unwrap();
     drop(pod);
-    wait_for("the VF at the node", || nic.interface(0));
+    let mut patience = Patience::start();
+    while nic.interface(0).is_none() {
+        assert!(patience.left().is_some(), "the VF does not come back: {:?}", holders(identity));
+        thread::sleep(INTERVAL);
+    }
     kill(pid, Signal::SIGCONT).unwrap();
     watch.until("the VF shown at the node", |value| {
         let interface = &vf(value, 0)["interface"];
         (interface["name"].is_string() && interface["netns"].is_null()).then_some(())
     });
+}
+
+/// Processes in a network namespace or with a file of it, and names of it: what it takes to see who keeps one.
+fn holders(identity: (u64, u64)) -> Vec<PathBuf> {
+    let is = |path: &PathBuf| fs::metadata(path).is_ok_and(|at| (at.dev(), at.ino()) == identity);
+    let entries =
+        |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let processes = entries(PathBuf::from("/proc")).flat_map(|process| {
+        entries(process.join("fd")).chain(entries(process.join("task")).map(|task| task.join("ns/net")))
+    });
+    processes.chain(entries(PathBuf::from(netns::DIRECTORY))).filter(is).collect()
 }
 
 /// Both VFs counted by whom this kernel has.
