@@ -1,51 +1,90 @@
-//! `cargo xtask ci`: everything that must hold, on a bare machine too. What it does is a list, and a step that fails
-//! does not hide the later ones.
+//! `cargo xtask ci`: everything that must hold, in three tiers. What is done is a list, from what fails fast to what takes
+//! long, and a step that fails does not hide the later ones.
 
 mod deny;
-mod install;
 mod lint;
+mod record;
 mod report;
 
 use std::{process::ExitCode, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use self::report::{Outcome, Report};
-use crate::{ebpf, test, test::tally::Tally, ui, vm};
+use crate::{
+    ebpf,
+    install::{self, Consent, Purpose},
+    test::{self, tally::Tally},
+    ui, vm,
+};
 
-/// Everything that must hold: format, lints, licences, the kernel object, tests, documentation.
+/// Everything that must hold: format, lints, licences, documentation, tests, the kernel object.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Do not install what is missing; the steps that need it fail.
+    /// How much of it.
+    #[arg(long, value_enum, default_value_t = Tier::Pr)]
+    tier: Tier,
+    /// Do not install what is missing: say in one line what to install, and end.
     #[arg(long)]
     no_install: bool,
+    /// When all of tier full passed, add a row to docs/kernels.md.
+    #[arg(long)]
+    record: bool,
 }
 
-/// A name, and what is done under it.
-type Step = (&'static str, fn() -> Result<Outcome>);
+impl Args {
+    /// What CI runs for a change.
+    pub(crate) fn of_a_change(no_install: bool) -> Self {
+        Self { tier: Tier::Pr, no_install, record: false }
+    }
+}
 
-/// What is done, in this order: what fails fast comes first, once there is what it needs.
+/// How much is done. Each tier does what the one before it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Tier {
+    /// Without root, before each commit: format, clippy, cargo-deny where it is installed, documentation, unit tests,
+    /// tests of the repository.
+    Quick,
+    /// What `cargo xtask test` and .ci/run do, as root: also every test in namespaces of this kernel, and on the oldest
+    /// and the newest kernel of kernels.toml those that depend on the kernel.
+    Pr,
+    /// Before an issue is called done and before a release: also every test on every kernel, the kernel object built anew,
+    /// licences and advisories of the crates.
+    Full,
+}
+
+/// A step: the first tier that has it, its name, and what is done.
+type Step = (Tier, &'static str, fn(Tier) -> Result<Outcome>);
+
+/// What is done, in this order: what fails fast comes first.
 const STEPS: [Step; 9] = [
-    ("install", || install::run().map(Outcome::from)),
-    ("format", || lint::format().map(Outcome::from)),
-    ("clippy", || lint::clippy().map(Outcome::from)),
-    ("licences, bans, sources", || deny::offline().map(Outcome::from)),
-    ("advisories", deny::advisories),
-    ("kernel object", kernel_object),
-    ("tests", || test::everything().map(Outcome::Tests)),
-    ("kernels", || vm::everything().map(Outcome::Tests)),
-    ("documentation", || lint::documentation().map(Outcome::from)),
+    (Tier::Quick, "format", |_| lint::format().map(Outcome::from)),
+    (Tier::Quick, "clippy", |_| lint::clippy().map(Outcome::from)),
+    (Tier::Quick, "licences, bans, sources", deny::offline),
+    (Tier::Full, "advisories", |_| deny::advisories()),
+    (Tier::Quick, "documentation", |_| lint::documentation().map(Outcome::from)),
+    (Tier::Quick, "unit tests", |_| test::unit().map(Outcome::Tests)),
+    (Tier::Pr, "kernel object", kernel_object),
+    (Tier::Pr, "tests in namespaces", |_| test::in_namespaces_of_this_kernel().map(Outcome::Tests)),
+    (Tier::Pr, "tests in machines", machines),
 ];
 
-pub(crate) fn run(args: &Args) -> ExitCode {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.record && args.tier != Tier::Full {
+        bail!("only a run of everything is recorded: --tier full --record");
+    }
     let mut report = Report::default();
-    for (name, step) in STEPS {
-        if args.no_install && name == "install" {
+    ui::header("install");
+    let start = Instant::now();
+    install::ensure(&purposes(args.tier), Consent::unless(args.no_install))?;
+    report.add("install", Outcome::Passed, start.elapsed());
+    for (tier, name, step) in STEPS {
+        if tier > args.tier {
             continue;
         }
         ui::header(name);
         let start = Instant::now();
-        let outcome = step().unwrap_or_else(|error| {
+        let outcome = step(args.tier).unwrap_or_else(|error| {
             ui::error(&error);
             Outcome::Failed
         });
@@ -54,11 +93,62 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     ui::header("result");
     report.print();
     let tally: Tally = report.tally();
+    if args.record && tally.failed == 0 {
+        record::add(&tally.to_string(), &report.kernels())?;
+    }
     ui::line(&tally.to_string());
-    tally.exit_code()
+    Ok(tally.exit_code())
 }
 
-fn kernel_object() -> Result<Outcome> {
-    ebpf::run(&ebpf::Args { check: true, verify: false })?;
-    Ok(Outcome::Passed)
+/// What a tier needs of the machine.
+fn purposes(tier: Tier) -> Vec<Purpose> {
+    let mut purposes = vec![Purpose::Lint];
+    if tier >= Tier::Pr {
+        purposes.extend([Purpose::Namespaces, Purpose::Machines]);
+        if rebuilds(tier) {
+            purposes.push(Purpose::Object);
+        }
+    }
+    if tier >= Tier::Full {
+        purposes.push(Purpose::Deny);
+    }
+    purposes
+}
+
+/// Whether the object is compiled again. Its sources decide its bytes, so that once is enough for all commits that do not
+/// change them, and the compiler for it takes minutes to install.
+fn rebuilds(tier: Tier) -> bool {
+    tier == Tier::Full || !ebpf::was_rebuilt_by_a_full_run().unwrap_or(false)
+}
+
+fn kernel_object(tier: Tier) -> Result<Outcome> {
+    if rebuilds(tier) {
+        ebpf::run(&ebpf::Args { check: true, verify: false })?;
+        return Ok(Outcome::Passed);
+    }
+    ebpf::compare_digests()?;
+    Ok(Outcome::PassedAs("unchanged since a full run compiled it".to_owned()))
+}
+
+fn machines(tier: Tier) -> Result<Outcome> {
+    if let Some(why) = vm::impossible() {
+        return Ok(Outcome::Skipped(why));
+    }
+    let extent = if tier == Tier::Full { vm::Extent::Everything } else { vm::Extent::OldestAndNewest };
+    let result = vm::run_all(extent)?;
+    Ok(Outcome::Machines(result.tally(), result.summary()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tier_needs_what_the_one_before_needs() {
+        let [quick, pr, full] = [Tier::Quick, Tier::Pr, Tier::Full].map(purposes);
+        assert!(quick.iter().all(|purpose| pr.contains(purpose)));
+        assert!(pr.iter().all(|purpose| full.contains(purpose)));
+        assert_eq!(quick, [Purpose::Lint], "quick needs neither root nor packages");
+        assert!(full.contains(&Purpose::Object) && full.contains(&Purpose::Deny));
+    }
 }

@@ -3,7 +3,9 @@
 mod bench;
 mod ci;
 mod command;
+mod debian;
 mod ebpf;
+mod install;
 mod test;
 mod ui;
 mod vm;
@@ -32,9 +34,9 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Args::parse().verb {
         Verb::Bench(args) => bench::run(&args),
-        Verb::Ci(args) => Ok(ci::run(&args)),
+        Verb::Ci(args) => ci::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
-        Verb::Test(args) => Ok(test::run(&args)),
+        Verb::Test(args) => test::run(&args),
         Verb::Vm(args) => vm::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test, and one line at the end that counts them.
+//! `cargo xtask test`: what CI runs for a change, or a part of its tests, and one line at the end that counts them.
 
 mod skips;
 mod suite;
@@ -9,20 +9,30 @@ use std::{
     process::{ExitCode, Stdio},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 use xtask::tree;
 
 use self::{skips::Skips, suite::Suite, tally::Tally};
-use crate::{command, ui};
+use crate::{
+    ci, command,
+    install::{self, Consent, Purpose},
+    ui,
+};
 
-/// Run the unit tests and the tests in network namespaces (those need root).
+/// Run what CI runs for a change (`cargo xtask ci --tier pr`), or only some of its tests.
+///
+/// As root on Debian 12 or Ubuntu it installs what is missing first: programs that the tests call and an emulator for
+/// other kernels.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only one of the two.
+    /// Only one kind of tests, and no judging of sources.
     #[arg(long)]
     only: Option<Part>,
+    /// Do not install what is missing: say in one line what to install, and end.
+    #[arg(long)]
+    no_install: bool,
     /// What the test binaries are told, such as a part of a test's name.
     #[arg(last = true)]
     filter: Vec<String>,
@@ -30,65 +40,68 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Of every crate, with the examples in its documentation.
+    /// Of every crate, with the examples in its documentation, and about the repository. Needs no root.
     Unit,
-    /// In network namespaces, with the built tool.
+    /// In network namespaces, with the built tool, as root.
     Netns,
 }
 
 /// Integration tests that read the repository and nothing else: they need neither root nor the built tool.
 const ABOUT_SOURCES: [&str; 2] = ["layering", "tidy"];
 
-pub(crate) fn run(args: &Args) -> ExitCode {
-    let tally = all(args).unwrap_or_else(|error| {
-        ui::error(&error);
-        Tally::FAILED
-    });
-    ui::line(&tally.to_string());
-    tally.exit_code()
-}
-
-/// Every test of every crate.
-pub(crate) fn everything() -> Result<Tally> {
-    all(&Args { only: None, filter: Vec::new() })
-}
-
-fn all(args: &Args) -> Result<Tally> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.only.is_none() && args.filter.is_empty() {
+        return ci::run(&ci::Args::of_a_change(args.no_install));
+    }
     let wanted = |part: Part| args.only.is_none_or(|only| only == part);
-    let skips = Skips::open()?;
+    if wanted(Part::Netns) {
+        install::ensure(&[Purpose::Namespaces], Consent::unless(args.no_install))?;
+    }
     let mut tally = Tally::default();
     if wanted(Part::Unit) {
-        let suite = Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips);
-        tally += suite.run("unit tests", &args.filter)?;
-        let suite = Suite::new(&targets(ABOUT_SOURCES.map(str::to_owned).to_vec()), &skips);
-        tally += suite.run("tests of the repository", &args.filter)?;
+        tally += units(&args.filter)?;
     }
     if wanted(Part::Netns) {
-        tally += namespaces(args, &skips)?;
+        tally += namespaces(&args.filter)?;
     }
+    ui::line(&tally.to_string());
+    Ok(tally.exit_code())
+}
+
+/// Tests that need neither root nor namespaces.
+pub(crate) fn unit() -> Result<Tally> {
+    units(&[])
+}
+
+/// Every test in network namespaces.
+pub(crate) fn in_namespaces_of_this_kernel() -> Result<Tally> {
+    namespaces(&[])
+}
+
+fn units(filter: &[String]) -> Result<Tally> {
+    let skips = Skips::open()?;
+    let mut tally =
+        Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips).run("unit tests", filter)?;
+    let sources = targets(ABOUT_SOURCES.map(str::to_owned).to_vec());
+    tally += Suite::new(&sources, &skips).run("tests of the repository", filter)?;
     skips.move_from_passed(tally)
 }
 
-fn namespaces(args: &Args, skips: &Skips) -> Result<Tally> {
+fn namespaces(filter: &[String]) -> Result<Tally> {
     if !command::is_root() {
-        ui::note(
-            "the tests in network namespaces need root, so they count as failed; --only unit leaves them out",
-        );
-        return Ok(Tally::FAILED);
+        bail!("the tests in network namespaces need root; `cargo xtask test --only unit` leaves them out");
     }
-    let binary = match build() {
-        Ok(binary) => binary,
-        Err(error) => {
-            ui::error(&error);
-            return Ok(Tally::FAILED);
-        }
-    };
-    let mut suite = Suite::new(&targets(in_namespaces(|_| true)?), skips);
+    let binary = build()?;
+    let skips = Skips::open()?;
+    // Compiled as for the virtual machines, which run the same binaries.
+    let mut arguments = vec!["--release".to_owned()];
+    arguments.extend(targets(in_namespaces(|_| true)?));
+    let mut suite = Suite::new(&arguments, &skips);
     suite.env("OVERLAY_PROBE_BIN", &binary);
     // Tests share the kernel's programs and the machine's processors.
-    let arguments: Vec<String> =
-        ["--test-threads=1".to_owned()].into_iter().chain(args.filter.clone()).collect();
-    suite.run("tests in network namespaces", &arguments)
+    let arguments: Vec<String> = ["--test-threads=1".to_owned()].into_iter().chain(filter.to_vec()).collect();
+    let tally = suite.run("tests in network namespaces", &arguments)?;
+    skips.move_from_passed(tally)
 }
 
 /// Names of the integration tests that run in network namespaces, if they are wanted.

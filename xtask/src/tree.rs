@@ -26,6 +26,11 @@ pub fn prebuilt() -> PathBuf {
     root().join("probe-ebpf/prebuilt")
 }
 
+/// The table of full runs on all kernels.
+pub fn kernels_table() -> PathBuf {
+    root().join("docs/kernels.md")
+}
+
 /// Every file below `directory`, as paths relative to it, sorted.
 pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();

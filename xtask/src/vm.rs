@@ -6,7 +6,6 @@
 
 mod binaries;
 mod cache;
-mod debian;
 mod guest;
 mod initramfs;
 mod kernels;
@@ -14,7 +13,7 @@ mod machine;
 mod modules;
 mod verdict;
 
-use std::{process::ExitCode, sync::Mutex, thread};
+use std::{num::NonZero, process::ExitCode, sync::Mutex, thread};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -25,14 +24,11 @@ use self::{
     verdict::{Ending, Verdict},
 };
 use crate::{
+    debian,
+    install::{self, Consent, Purpose},
     test::tally::Tally,
     ui::{self, Align},
 };
-pub(crate) use debian::install_qemu;
-
-/// One for each kernel, also on two cores: a machine waits for nearly half of its time, for links to come up and samples to
-/// be taken.
-const MACHINES: u8 = 4;
 
 /// Run the tests in network namespaces on the kernels of kernels.toml, in virtual machines.
 #[derive(clap::Args)]
@@ -49,37 +45,87 @@ pub(crate) struct Args {
     /// Fetch the kernels again instead of taking those that are cached.
     #[arg(long)]
     refresh: bool,
-    /// Machines at the same time.
-    #[arg(long, default_value_t = MACHINES, value_parser = clap::value_parser!(u8).range(1..=8))]
-    jobs: u8,
+    /// Machines at the same time. Unless given, as many as this machine has processors.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
+    jobs: Option<u8>,
+    /// How often to run each file of tests, to find out whether one fails now and then.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// Do not install what is missing: say in one line what to install, and end.
+    #[arg(long)]
+    no_install: bool,
     /// What the test binaries are told, such as a part of a test's name.
     #[arg(last = true)]
     filter: Vec<String>,
 }
 
+/// What of the matrix is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every test on every kernel.
+    Everything,
+    /// On the oldest and on the newest kernel, without the tests that say the same on every kernel.
+    OldestAndNewest,
+}
+
+/// What all machines found.
+pub(crate) struct Found(Vec<Verdict>);
+
+impl Found {
+    /// All tests on all kernels.
+    pub(crate) fn tally(&self) -> Tally {
+        self.0.iter().fold(Tally::default(), |mut sum, verdict| {
+            sum += verdict.tally();
+            sum
+        })
+    }
+
+    /// Each kernel with what it counted.
+    pub(crate) fn summary(&self) -> String {
+        let each = self.0.iter().map(|verdict| format!("{}: {}", verdict.release(), verdict.tally()));
+        each.collect::<Vec<_>>().join("; ")
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    install::ensure(&[Purpose::Machines, Purpose::Namespaces], Consent::unless(args.no_install))?;
     if args.shell {
         return shell(args);
     }
-    let tally = matrix(args)?;
+    let tally = matrix(&chosen(args)?, args)?.tally();
     ui::line(&tally.to_string());
     Ok(tally.exit_code())
 }
 
-/// Every test on every kernel.
-pub(crate) fn everything() -> Result<Tally> {
-    matrix(&Args {
+/// Why there can be no machines here; none when there can.
+pub(crate) fn impossible() -> Option<String> {
+    (!debian::is_debian())
+        .then(|| "the other kernels are Debian's packages, which this system cannot fetch".to_owned())
+}
+
+/// What CI wants of the matrix.
+pub(crate) fn run_all(extent: Extent) -> Result<Found> {
+    let kernels = match extent {
+        Extent::Everything => kernels::all()?,
+        Extent::OldestAndNewest => {
+            kernels::oldest_and_newest(|kernel| cache::prepare(kernel, false).is_ok())?
+        }
+    };
+    let args = Args {
         kernel: Vec::new(),
         test: Vec::new(),
         shell: false,
         refresh: false,
-        jobs: MACHINES,
+        jobs: None,
+        repeat: 1,
+        no_install: false,
         filter: Vec::new(),
-    })
+    };
+    matrix(&kernels, &args)
 }
 
 fn chosen(args: &Args) -> Result<Vec<Kernel>> {
-    let all = kernels::read()?;
+    let all = kernels::all()?;
     if let Some(unknown) = args.kernel.iter().find(|name| all.iter().all(|kernel| kernel.version != **name)) {
         let known: Vec<&str> = all.iter().map(|kernel| kernel.version.as_str()).collect();
         bail!("kernels.toml has no kernel {unknown}: it has {}", known.join(", "));
@@ -101,13 +147,14 @@ fn shell(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn matrix(args: &Args) -> Result<Tally> {
-    let kernels = chosen(args)?;
-    let binaries = Binaries::build(&args.test, &args.filter)?;
-    let waiting: Mutex<Vec<Kernel>> = Mutex::new(kernels.clone());
+fn matrix(kernels: &[Kernel], args: &Args) -> Result<Found> {
+    let binaries = Binaries::build(&args.test, &args.filter, args.repeat)?;
+    // A machine's processors run by turns on one of this machine's: more machines at a time would take each other's.
+    let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let waiting: Mutex<Vec<Kernel>> = Mutex::new(kernels.to_vec());
     let verdicts: Mutex<Vec<Verdict>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..args.jobs {
+        for _ in 0..jobs {
             scope.spawn(|| {
                 while let Some(kernel) = take(&waiting) {
                     let verdict = one(&kernel, args.refresh, &binaries);
@@ -126,10 +173,7 @@ fn matrix(args: &Args) -> Result<Tally> {
         |verdict: &Verdict| kernels.iter().position(|kernel| kernel.version == verdict.kernel.version);
     verdicts.sort_by_key(place);
     print(&verdicts);
-    Ok(verdicts.iter().fold(Tally::default(), |mut sum, verdict| {
-        sum += verdict.tally();
-        sum
-    }))
+    Ok(Found(verdicts))
 }
 
 fn take(waiting: &Mutex<Vec<Kernel>>) -> Option<Kernel> {

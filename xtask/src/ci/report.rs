@@ -10,10 +10,14 @@ use crate::{
 /// How one step ended.
 pub(super) enum Outcome {
     Passed,
+    /// With what there is to say of it.
+    PassedAs(String),
     Failed,
     Skipped(String),
     /// It counted tests.
     Tests(Tally),
+    /// It counted tests on several kernels; with what each of them counted.
+    Machines(Tally, String),
 }
 
 impl From<()> for Outcome {
@@ -26,20 +30,22 @@ impl Outcome {
     fn words(&self) -> String {
         match self {
             Self::Passed => "passed".to_owned(),
+            Self::PassedAs(how) => format!("passed: {how}"),
             Self::Failed => "FAILED".to_owned(),
             Self::Skipped(why) => format!("skipped: {why}"),
-            Self::Tests(tally) if tally.failed == 0 => format!("passed: {tally}"),
-            Self::Tests(tally) => format!("FAILED: {tally}"),
+            Self::Tests(tally) | Self::Machines(tally, _) => {
+                format!("{}: {tally}", if tally.failed == 0 { "passed" } else { "FAILED" })
+            }
         }
     }
 
     /// What it adds to the last line: tests one by one, of other steps what did not pass.
     fn tally(&self) -> Tally {
         match self {
-            Self::Passed => Tally::default(),
+            Self::Passed | Self::PassedAs(_) => Tally::default(),
             Self::Failed => Tally::FAILED,
             Self::Skipped(_) => Tally::SKIPPED,
-            Self::Tests(tally) => *tally,
+            Self::Tests(tally) | Self::Machines(tally, _) => *tally,
         }
     }
 }
@@ -60,6 +66,19 @@ impl Report {
         });
         let rows: Vec<Vec<String>> = [heading].into_iter().chain(rows).collect();
         ui::table(&[Align::Left, Align::Right, Align::Left], &rows);
+    }
+
+    /// What each kernel counted.
+    pub(super) fn kernels(&self) -> String {
+        let each = self.0.iter().filter_map(|(_, outcome, _)| match outcome {
+            Outcome::Machines(_, each) => Some(each.as_str()),
+            Outcome::Passed
+            | Outcome::PassedAs(_)
+            | Outcome::Failed
+            | Outcome::Skipped(_)
+            | Outcome::Tests(_) => None,
+        });
+        each.collect::<Vec<_>>().join("; ")
     }
 
     /// Tests, and the steps that did not pass.

@@ -26,7 +26,7 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// The tool and the tests that are wanted, all of them when `wanted` is empty.
-    pub(super) fn build(wanted: &[String], filter: &[String]) -> Result<Self> {
+    pub(super) fn build(wanted: &[String], filter: &[String], repeat: u16) -> Result<Self> {
         let tests = test::in_namespaces(|name| wanted.is_empty() || wanted.iter().any(|one| one == name))?;
         if let Some(unknown) = wanted.iter().find(|name| !tests.contains(name)) {
             bail!("there is no file of tests {unknown} that runs in network namespaces");
@@ -48,6 +48,7 @@ impl Binaries {
             this.add(file, Path::new("tests").join(name).as_path())?;
         }
         this.write("filter", filter.join("\n"))?;
+        this.write("repeat", repeat.to_string())?;
         Ok(this)
     }
 

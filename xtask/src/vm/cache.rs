@@ -8,12 +8,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
-use super::{
-    debian::{self, Apt},
-    kernels::Kernel,
-};
+use super::kernels::Kernel;
 use crate::{
     command::{self, program},
+    debian::{self, Apt},
     ui,
 };
 

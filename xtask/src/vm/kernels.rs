@@ -26,16 +26,66 @@ pub(super) struct Kernel {
     pub(super) leaves_out: Vec<String>,
 }
 
+/// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Files of tests that find the same on every kernel, of which the host's is one.
+    same_everywhere: Vec<String>,
+    /// The same of those that the host's may lack something for.
+    newest_is_enough: Vec<String>,
     kernel: Vec<Kernel>,
 }
 
-/// Reads it, from old to new.
-pub(super) fn read() -> Result<Vec<Kernel>> {
+/// All of them, from old to new.
+pub(super) fn all() -> Result<Vec<Kernel>> {
+    Ok(read()?.kernel)
+}
+
+/// The oldest that can be had and the newest, each without the tests that another kernel's run makes needless.
+pub(super) fn oldest_and_newest(can_be_had: impl Fn(&Kernel) -> bool) -> Result<Vec<Kernel>> {
+    let File { same_everywhere, newest_is_enough, mut kernel } = read()?;
+    let mut newest = kernel.pop();
+    // One that is required is taken in any case: then it fails, and says why.
+    let mut oldest = kernel.into_iter().find(|kernel| kernel.required || can_be_had(kernel));
+    for kernel in oldest.iter_mut().chain(&mut newest) {
+        kernel.leaves_out.extend(same_everywhere.iter().cloned());
+    }
+    if let Some(kernel) = &mut oldest {
+        kernel.leaves_out.extend(newest_is_enough);
+    }
+    Ok(oldest.into_iter().chain(newest).collect())
+}
+
+fn read() -> Result<File> {
     let path = tree::root().join("kernels.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let file: File = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    Ok(file.kernel)
+    toml::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn the_oldest_is_the_oldest_that_there_is() {
+        let versions = |can_be_had: bool| -> Vec<String> {
+            let kernels = oldest_and_newest(|_| can_be_had).unwrap().into_iter();
+            kernels.map(|kernel| kernel.version).collect()
+        };
+        assert_eq!(versions(true), ["5.10", "7.3"]);
+        assert_eq!(versions(false), ["6.1", "7.3"]);
+    }
+
+    #[test]
+    fn what_is_left_out_exists_and_is_run_somewhere() {
+        let File { same_everywhere, newest_is_enough, kernel } = read().unwrap();
+        let tests = test::in_namespaces(|_| true).unwrap();
+        let left = kernel.iter().flat_map(|kernel| &kernel.leaves_out);
+        for name in same_everywhere.iter().chain(&newest_is_enough).chain(left) {
+            assert!(tests.contains(name), "kernels.toml names {name}, and there is no such file of tests");
+        }
+        assert_eq!(kernel.last().unwrap().leaves_out, Vec::<String>::new(), "the newest runs everything");
+    }
 }

@@ -107,6 +107,11 @@ impl Verdict {
         self.tally
     }
 
+    /// What `uname -r` says of the kernel, else its series.
+    pub(super) fn release(&self) -> &str {
+        if self.release == "-" { &self.kernel.version } else { &self.release }
+    }
+
     /// What it takes to understand the verdict.
     pub(super) fn remarks(&self) -> &[String] {
         &self.remarks

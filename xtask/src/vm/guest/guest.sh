@@ -48,7 +48,7 @@ run() {
 for file in "$STAGE"/tests/*; do
     case " $LEAVES_OUT " in
     *" ${file##*/} "*) echo "     Left to another kernel: ${file##*/}" ;;
-    *) run "${file##*/}" ;;
+    *) for _ in $(seq "$(cat "$STAGE/repeat")"); do run "${file##*/}"; done ;;
     esac
 done
 

@@ -1,5 +1,5 @@
-//! Debian's packages of other suites, without touching the machine's own configuration: the configured source with the
-//! suite's name changed, in an apt configuration of its own.
+//! Debian's packages, also those of other suites, without touching the machine's own configuration: the configured source
+//! with the suite's name changed, in an apt configuration of its own.
 
 use std::{
     env, fs,
@@ -15,23 +15,25 @@ use crate::{
     ui,
 };
 
-/// The suite whose QEMU has the NIC with virtual functions (`-device igb`, QEMU 8.0).
-const QEMU_SUITE: &str = "bookworm-backports";
-const QEMU: &str = "qemu-system-x86";
+/// The suite whose QEMU has the NIC with virtual functions (`-device igb`, QEMU 8.0), for a machine of Debian 12; later
+/// ones and Ubuntu have it in their own.
+pub(crate) const QEMU_SUITE: &str = "bookworm-backports";
+const QEMU_SUITE_OF: &str = "bookworm";
+pub(crate) const QEMU: &str = "qemu-system-x86";
 
 /// Where apt looks for what it is told.
 const LISTS: &str = "/etc/apt/sources.list";
 const PARTS: &str = "/etc/apt/sources.list.d";
 
 /// An apt that knows one more suite and forgets it when dropped.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     directory: TempDir,
     suite: String,
 }
 
 impl Apt {
     /// Fetches the suite's list of packages.
-    pub(super) fn of(suite: &str) -> Result<Self> {
+    pub(crate) fn of(suite: &str) -> Result<Self> {
         let directory = TempDir::new().context("making a directory for apt")?;
         // apt reads as a user of its own.
         open_to_all(directory.path())?;
@@ -66,7 +68,7 @@ impl Apt {
     }
 
     /// Names of the packages that hold the suite's kernel.
-    pub(super) fn kernel_packages(&self) -> Result<Vec<String>> {
+    pub(crate) fn kernel_packages(&self) -> Result<Vec<String>> {
         let image = self.depends("linux-image-amd64")?;
         let image = image
             .into_iter()
@@ -88,7 +90,7 @@ impl Apt {
     }
 
     /// Downloads packages and unpacks them below `into`. Nothing is installed.
-    pub(super) fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
+    pub(crate) fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
         let downloads = self.directory.path().join("archives");
         let mut download = self.command("apt-get");
         download.arg("-q").arg("download").args(packages).current_dir(&downloads);
@@ -115,16 +117,26 @@ fn dependency(line: &str) -> Option<&str> {
     (!name.starts_with('<')).then_some(name)
 }
 
-/// Installs the emulator, unless one is there that has what the tests need.
-pub(crate) fn install_qemu() -> Result<()> {
+/// The machine's own apt, which asks nothing.
+pub(crate) fn apt() -> Command {
+    let mut command = program("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    command
+}
+
+/// Whether there is an emulator that has what the tests need.
+pub(crate) fn has_qemu() -> bool {
     let igb = command::capture(program("qemu-system-x86_64").args(["-device", "igb,help"]));
-    if igb.is_ok_and(|text| text.contains("igb options")) {
-        ui::note("QEMU is installed");
-        return Ok(());
-    }
-    if !command::is_root() {
-        bail!("missing package, which only root can install: {QEMU} of {QEMU_SUITE}");
-    }
+    igb.is_ok_and(|text| text.contains("igb options"))
+}
+
+/// Whether the emulator comes from a suite beside the machine's own.
+pub(crate) fn qemu_is_elsewhere() -> bool {
+    release("VERSION_CODENAME").as_deref() == Some(QEMU_SUITE_OF)
+}
+
+/// Installs the emulator from the suite that has it.
+pub(crate) fn install_qemu() -> Result<()> {
     ui::note(&format!("installing {QEMU} of {QEMU_SUITE}"));
     let apt = Apt::of(QEMU_SUITE)?;
     // What it depends on comes from the machine's own sources.
@@ -181,18 +193,30 @@ fn configured() -> Result<Source> {
 
 /// The suite that this machine runs.
 fn codename() -> Result<String> {
-    let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
-    let value = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        line.map(|value| value.trim_matches('"').to_owned())
-    };
-    match (value("ID").as_deref(), value("VERSION_CODENAME")) {
+    match (release("ID").as_deref(), release("VERSION_CODENAME")) {
         (Some("debian"), Some(codename)) => Ok(codename),
         (id, _) => bail!(
             "the kernels come as Debian packages and this is {}: run it in a Debian 12 container or machine",
             id.unwrap_or("an unknown system")
         ),
     }
+}
+
+/// Whether kernels can be had here at all.
+pub(crate) fn is_debian() -> bool {
+    release("ID").as_deref() == Some("debian")
+}
+
+/// Whether packages have Ubuntu's names.
+pub(crate) fn is_ubuntu() -> bool {
+    release("ID").as_deref() == Some("ubuntu")
+}
+
+/// What this system says of itself under a name (os-release(5)).
+fn release(name: &str) -> Option<String> {
+    let text = fs::read_to_string("/etc/os-release").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    line.map(|value| value.trim_matches('"').to_owned())
 }
 
 /// A source in the format of `sources.list.d/*.sources` (deb822).
@@ -230,7 +254,7 @@ fn lines(text: &str, suite: &str) -> Option<Source> {
 }
 
 /// Where fetched kernels are kept: outside the repository.
-pub(super) fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let set = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || env::home_dir().map(|home| home.join(".cache"));
     set.or_else(home).unwrap_or_else(|| PathBuf::from("/var/cache")).join("overlay-probe/kernels")
