@@ -24,7 +24,7 @@ use probe_tests::{
     needs,
     needs::ways,
     ns,
-    tool::{INTERVAL, Watch, binary, entry, number, run, run_apart},
+    tool::{INTERVAL, NOBODY, Watch, binary, entry, number, run, run_apart, with_privileges},
     wait_for,
 };
 use serde_json::Value;
@@ -396,4 +396,66 @@ fn cleanup_takes_nothing_by_name_while_a_run_attaches() {
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     drop(note);
     assert_eq!(cleanup(pair.node(1)), "removed 4 filters and qdiscs\n");
+}
+
+/// `cleanup` that could not tell whose filters there are: it removes none, and says which record it could not read.
+fn refuses(pair: &Pair, output: &Output, record: &str) {
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stdout)), (Some(3), ""), "{told}");
+    assert!(told.contains("so none is removed") && told.contains(record), "{told}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
+}
+
+#[test]
+fn cleanup_refuses_when_a_living_runs_record_cannot_be_understood() {
+    let pair = Pair::new("knew");
+    let watch = Watch::start_with(pair.node(1), &CLSACT);
+    let path = format!("{DIRECTORY}/{}.json", watch.pid());
+    // As another version might write it; into the file that the run holds.
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"places\"", "\"filters\"")).unwrap();
+    refuses(&pair, &run(&["--netns", pair.node(1), "cleanup"]), &path);
+    // A start goes on, and takes nothing either.
+    let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
+    assert!(told(&output).contains(&path), "{output:?}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    fs::write(&path, text).unwrap();
+    assert_eq!(cleanup(pair.node(1)), "nothing was left behind\n");
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn others_than_root_neither_list_nor_lock_records_and_cannot_clean_up_without() {
+    const CAPABLE: [&str; 4] =
+        ["--inh-caps", "+net_admin,+sys_admin", "--ambient-caps", "+net_admin,+sys_admin"];
+    let pair = Pair::new("kmode");
+    let watch = Watch::start_with(pair.node(1), &CLSACT);
+    let path = format!("{DIRECTORY}/{}.json", watch.pid());
+    for command in [["ls", DIRECTORY], ["cat", &path]] {
+        let output = Command::new("setpriv").args(NOBODY).args(command).output().unwrap();
+        assert!(!output.status.success(), "{command:?}: {output:?}");
+    }
+    let output = with_privileges(pair.node(1), &[&NOBODY[..], &CAPABLE].concat(), &["cleanup"]);
+    refuses(&pair, &output, DIRECTORY);
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn more_records_than_a_process_may_open_files_are_read() {
+    let pair = Pair::new("kmany");
+    let watch = Watch::start_with(pair.node(1), &CLSACT);
+    let dead = tempfile::Builder::new().prefix("many").tempdir_in(DIRECTORY).unwrap();
+    let files: Vec<PathBuf> =
+        (0..300).map(|number| Path::new(DIRECTORY).join(format!("many{number}.json"))).collect();
+    for path in &files {
+        fs::write(path, "{}").unwrap();
+    }
+    let limited = format!("ulimit -n 64; exec {} --netns {} cleanup", binary().display(), pair.node(1));
+    let output = Command::new("sh").args(["-c", &limited]).output().unwrap();
+    assert_eq!(said_by_cleanup(&output), "nothing was left behind\n");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    drop(dead);
+    assert!(files.iter().all(|path| !path.exists()), "nobody's records are removed");
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 }

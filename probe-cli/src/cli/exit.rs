@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{engine::EngineError, netns::NetnsError, privilege::PrivilegeError};
+use crate::{engine::EngineError, leftovers::SweepError, netns::NetnsError, privilege::PrivilegeError};
 
 /// Could not judge: usage errors, missing privilege, nothing to look at.
 const UNKNOWN: u8 = 3;
@@ -56,6 +56,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<NetnsError>()
             || cause.is::<super::show::NothingToShow>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
+            || matches!(cause.downcast_ref::<SweepError>(), Some(SweepError::Unknown { .. }))
     })
 }
 

@@ -120,6 +120,9 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     if swept.removed > 0 {
         tracing::warn!("removed {} filters and qdiscs that a killed run had left", swept.removed);
     }
+    for unknown in &swept.unknown {
+        tracing::warn!("a run record cannot be read; its filters, if any, are left alone: {unknown}");
+    }
     // A run that is attaching will have noted its filters in a moment.
     if !swept.left.is_empty() && !swept.attaching {
         tracing::warn!(

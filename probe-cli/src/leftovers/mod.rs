@@ -8,6 +8,6 @@ mod notes;
 mod record;
 mod sweep;
 
-pub use notes::{DIRECTORY, Dead, Notes};
+pub use notes::{DIRECTORY, Dead, Found, Notes, Unknown};
 pub use record::{Placed, Record, RunRecord};
-pub use sweep::{Left, Reach, Swept, finish, sweep};
+pub use sweep::{Left, Reach, SweepError, Swept, finish, sweep};

@@ -2,15 +2,20 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fmt,
+    fs::{self, DirBuilder, File, Metadata, Permissions},
     io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    unistd::geteuid,
+};
 
-use super::record::{Record, read};
-use crate::files;
+use super::record::{self, Record};
+use crate::{files, text};
 
 /// Where they are on a node.
 pub const DIRECTORY: &str = "/run/overlay-probe/run";
@@ -22,12 +27,55 @@ pub struct Notes {
     own: PathBuf,
 }
 
-/// A note that nobody holds any more. Locked while this lives, so that no new run takes its file.
+/// Mode of the directories: whoever can open a note can lock it, and so make a dead run look alive.
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// What all notes together say.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Of runs that live.
+    pub live: Vec<Record>,
+    /// Of runs that died.
+    pub dead: Vec<Dead>,
+    /// Runs of which it is not known whether they live or where their filters are.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A note that nobody holds.
 #[derive(Debug)]
 pub struct Dead {
-    pub(super) path: PathBuf,
+    path: PathBuf,
+    /// Device and inode of the file.
+    identity: (u64, u64),
     pub(super) record: Record,
-    _file: Flock<File>,
+}
+
+/// A note, or a directory of notes, that does not say what it should. A run that lives may be behind it.
+#[derive(Debug)]
+pub struct Unknown {
+    path: PathBuf,
+    why: String,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", text::escape(&self.path.to_string_lossy()), self.why)
+    }
+}
+
+impl Dead {
+    /// Removes the note, if it is still the same and still nobody's. Gone already is as good.
+    pub(super) fn remove(&self) {
+        let Ok(Some(file)) = files::open(&self.path) else { return };
+        let Ok(file) = Flock::lock(file, FlockArg::LockSharedNonblock) else { return };
+        if file.metadata().is_ok_and(|metadata| identity(&metadata) == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 impl Notes {
@@ -54,47 +102,45 @@ impl Notes {
             let mut path = root.join("run");
             for name in ["overlay-probe", "run"] {
                 path.push(name);
-                match fs::create_dir(&path) {
+                match DirBuilder::new().mode(DIRECTORY_MODE).create(&path) {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                     _ => {}
                 }
             }
             below(root).ok_or_else(|| io::Error::other("not a directory below --host-root"))
         });
-        below_root.chain([fs::create_dir_all(&self.own).map(|()| self.own.clone())])
+        let own = || {
+            DirBuilder::new().mode(DIRECTORY_MODE).recursive(true).create(&self.own)?;
+            Ok(self.own.clone())
+        };
+        // An earlier version left what the umask gave.
+        let only_ours = |path: PathBuf| {
+            fs::set_permissions(&path, Permissions::from_mode(DIRECTORY_MODE))?;
+            Ok(path)
+        };
+        below_root.chain([own()]).map(move |path| path.and_then(only_ours))
     }
 
-    /// Notes of runs that live, and of runs that died. A file that is no note counts as dead and empty: it can be
-    /// removed.
-    pub fn live_and_dead(&self) -> io::Result<(Vec<Record>, Vec<Dead>)> {
+    /// What all notes say. A file that nobody holds and that is no note counts as dead and empty: it can be removed. One
+    /// that is held and cannot be understood is a run that lives, of another version perhaps.
+    pub fn read(&self) -> Found {
         let mut directories = vec![self.own.clone()];
         let host = self.host_root.as_deref().and_then(below);
         directories.extend(host.filter(|path| *path != self.own));
-        let mut live = Vec::new();
-        let mut dead = Vec::new();
+        let mut found = Found::default();
         for directory in directories {
-            let entries = match fs::read_dir(directory) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for entry in entries {
-                let path = entry?.path();
-                // Gone or unreadable since: not ours to judge. What is no file is nobody's note.
-                let Ok(Some(file)) = files::open(&path) else { continue };
-                match Flock::lock(file, FlockArg::LockSharedNonblock) {
-                    Ok(file) => dead.push(Dead { path, record: read(&file), _file: file }),
-                    Err((file, _)) => live.push(read(&file)),
-                }
+            if let Err(error) = found.add_directory(&directory) {
+                found.unknown.push(Unknown { path: directory, why: error.to_string() });
             }
         }
-        Ok((live, dead))
+        found
     }
 
     /// Interfaces of a network namespace whose clsact qdisc was made by a run of ours, this one included. Runs share
-    /// it, and whoever ends last removes it.
+    /// it, and whoever ends last removes it. What cannot be read claims none: a qdisc that is left is better than one
+    /// that goes while somebody uses it.
     pub fn made_qdiscs(&self, netns: (u64, u64)) -> BTreeSet<u32> {
-        let (live, dead) = self.live_and_dead().unwrap_or_default();
+        let Found { live, dead, unknown: _ } = self.read();
         let records = live.into_iter().chain(dead.into_iter().map(|note| note.record));
         records
             .filter(|record| record.netns == netns)
@@ -103,6 +149,58 @@ impl Notes {
             .map(|place| place.ifindex)
             .collect()
     }
+}
+
+impl Found {
+    fn add_directory(&mut self, directory: &Path) -> io::Result<()> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            match files::open(&path) {
+                Ok(Some(file)) => self.add(path, file),
+                // What is no file is nobody's note.
+                Ok(None) => {}
+                // Gone since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.unknown.push(Unknown { path, why: error.to_string() }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one note. Its file is closed again: there may be more notes than a process may have open.
+    fn add(&mut self, path: PathBuf, file: File) {
+        let judged = file.metadata().map_err(|error| error.to_string()).and_then(|metadata| {
+            only_we_write(&metadata).then_some(identity(&metadata)).ok_or_else(|| {
+                "others than root may write it, so that what it says may be anybody's; remove it if no run needs it"
+                    .to_owned()
+            })
+        });
+        let identity = match judged {
+            Ok(identity) => identity,
+            Err(why) => return self.unknown.push(Unknown { path, why }),
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(file) => {
+                let record = record::read(&file).unwrap_or_default();
+                self.dead.push(Dead { path, identity, record });
+            }
+            Err((file, _)) => match record::read(&file) {
+                Ok(record) => self.live.push(record),
+                Err(why) => self.unknown.push(Unknown { path, why: format!("a run holds it, and {why}") }),
+            },
+        }
+    }
+}
+
+/// Nobody but root, or whoever this runs as, can have written it.
+fn only_we_write(metadata: &Metadata) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    let owner = metadata.uid();
+    (owner == 0 || owner == geteuid().as_raw()) && metadata.mode() & OTHERS_WRITE == 0
 }
 
 /// The host's directory. A symbolic link would lead out of the host's root, and is not followed.
@@ -130,20 +228,65 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let notes = Notes::of(directory.path());
         let mut run = RunRecord::create(&notes, (4, 5)).unwrap();
-        assert!(notes.live_and_dead().unwrap().0[0].attaching, "until it says where its filters are");
+        assert!(notes.read().live[0].attaching, "until it says where its filters are");
         run.update(vec![PLACE, PLACE]).unwrap();
         run.update(vec![PLACE]).unwrap();
         let dead_text = serde_json::to_string(run.record()).unwrap();
         fs::write(directory.path().join("dead1.json"), &dead_text).unwrap();
         fs::write(directory.path().join("dead2.json"), [0xff, 0]).unwrap();
         fs::write(directory.path().join("dead3.json"), "").unwrap();
-        let (live, dead) = notes.live_and_dead().unwrap();
-        assert_eq!(live, [Record { netns: (4, 5), places: vec![PLACE], attaching: false }]);
-        let mut places: Vec<_> = dead.into_iter().map(|note| note.record.places.len()).collect();
+        let Found { live, dead, unknown } = notes.read();
+        assert_eq!(live, [Record { netns: (4, 5), places: vec![PLACE], ..Record::default() }]);
+        let mut places: Vec<_> = dead.iter().map(|note| note.record.places.len()).collect();
         places.sort_unstable();
-        assert_eq!(places, [0, 0, 1]);
+        assert_eq!((places, unknown.len()), (vec![0, 0, 1], 0));
+        dead.iter().for_each(Dead::remove);
         drop(run);
-        assert_eq!(notes.live_and_dead().unwrap().0, []);
+        let Found { live, dead, .. } = notes.read();
+        assert_eq!((live.len(), dead.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_note_that_is_held_and_not_understood_is_a_run_that_lives() {
+        let directory = tempfile::tempdir().unwrap();
+        let notes = Notes::of(directory.path());
+        let newer = Record { version: record::VERSION + 1, netns: (4, 5), ..Record::default() };
+        for text in ["{\"netns\": 7}".to_owned(), String::new(), serde_json::to_string(&newer).unwrap()] {
+            let path = directory.path().join("1.json");
+            fs::write(&path, text).unwrap();
+            let held = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusiveNonblock).unwrap();
+            let Found { live, dead, unknown } = notes.read();
+            assert_eq!((live.len(), dead.len()), (0, 0));
+            let [unknown] = unknown.as_slice() else { panic!("{unknown:?}") };
+            assert!(unknown.to_string().contains("1.json: a run holds it, and "), "{unknown}");
+            drop(held);
+            assert_eq!(notes.read().dead.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_note_that_others_may_write_says_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let notes = Notes::of(directory.path());
+        let path = directory.path().join("1.json");
+        fs::write(&path, serde_json::to_string(&Record::default()).unwrap()).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        let Found { live, dead, unknown } = notes.read();
+        assert_eq!((live.len(), dead.len(), unknown.len()), (0, 0, 1));
+        assert!(unknown[0].to_string().contains("others than root may write it"), "{}", unknown[0]);
+    }
+
+    #[test]
+    fn the_umask_decides_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let notes = Notes::of(&directory.path().join("run"));
+        fs::create_dir(directory.path().join("run")).unwrap();
+        fs::set_permissions(directory.path().join("run"), Permissions::from_mode(0o777)).unwrap();
+        let _run = RunRecord::create(&notes, (4, 5)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&directory.path().join("run")), 0o700);
+        let note = fs::read_dir(directory.path().join("run")).unwrap().flatten().next().unwrap().path();
+        assert_eq!(mode(&note), 0o600);
     }
 
     #[test]
@@ -151,10 +294,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let notes = Notes::of(directory.path());
         let runs = [1, 2].map(|netns| RunRecord::create(&notes, (4, netns)).unwrap());
-        assert_eq!(notes.live_and_dead().unwrap().0.len(), 2);
+        assert_eq!(notes.read().live.len(), 2);
         let [first, second] = runs;
         drop(first);
-        assert_eq!(notes.live_and_dead().unwrap().0, [second.record().clone()]);
+        assert_eq!(notes.read().live, [second.record().clone()]);
     }
 
     #[test]
@@ -170,7 +313,7 @@ mod tests {
         fs::create_dir(root.path().join("run")).unwrap();
         let with = RunRecord::create(&notes, (4, 6)).unwrap();
         assert_eq!((count(&host), count(own.path())), (1, 1));
-        assert_eq!(notes.live_and_dead().unwrap().0.len(), 2, "both are read");
+        assert_eq!(notes.read().live.len(), 2, "both are read");
         drop((without, with));
 
         fs::remove_dir_all(root.path().join("run/overlay-probe")).unwrap();

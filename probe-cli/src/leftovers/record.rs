@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::MetadataExt as _,
+    io::{self, Seek as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -11,9 +11,13 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::notes::Notes;
+use crate::files;
 
 /// A note this long is not one of ours.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// Mode of a note, see the mode of its directory.
+const MODE: u32 = 0o600;
 
 /// Names that are tried for a note.
 const TRIES: u32 = 1000;
@@ -36,15 +40,31 @@ pub struct Placed {
     pub made_qdisc: bool,
 }
 
-/// What one run has where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What this version writes. A note of a later one that lives is not understood: it may name its filters in another way.
+pub(super) const VERSION: u32 = 1;
+
+/// What one run has where. Fields that are not known are passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
+    /// Of the fields' meaning; notes without it are of the first.
+    #[serde(default = "version")]
+    pub version: u32,
     /// Device and inode of the network namespace.
     pub netns: (u64, u64),
     /// Its filters.
     pub places: Vec<Placed>,
     /// It is putting filters on and cannot say yet where: the kernel chooses their handles.
     pub attaching: bool,
+}
+
+fn version() -> u32 {
+    VERSION
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { version: VERSION, netns: (0, 0), places: Vec::new(), attaching: false }
+    }
 }
 
 /// The note of this run. Removed when dropped; after a SIGKILL it stays, unlocked.
@@ -63,7 +83,7 @@ impl RunRecord {
             match directory.and_then(|directory| new_file(&directory)) {
                 Ok((file, path)) => {
                     let mut record = Self { file, path, written: Record::default() };
-                    record.write(Record { netns, places: Vec::new(), attaching: true })?;
+                    record.write(Record { netns, attaching: true, ..Record::default() })?;
                     return Ok(record);
                 }
                 Err(error) => failed = error,
@@ -79,7 +99,7 @@ impl RunRecord {
 
     /// Says where the filters are now.
     pub fn update(&mut self, places: Vec<Placed>) -> io::Result<()> {
-        self.write(Record { netns: self.written.netns, places, attaching: false })
+        self.write(Record { places, attaching: false, ..self.written.clone() })
     }
 
     fn write(&mut self, record: Record) -> io::Result<()> {
@@ -115,7 +135,7 @@ fn new_file(directory: &Path) -> io::Result<(Flock<File>, PathBuf)> {
     for number in 0..TRIES {
         let name = if number == 0 { format!("{id}.json") } else { format!("{id}-{number}.json") };
         let path = directory.join(name);
-        let file = match OpenOptions::new().create_new(true).read(true).write(true).open(&path) {
+        let file = match OpenOptions::new().create_new(true).read(true).write(true).mode(MODE).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
@@ -130,8 +150,15 @@ fn new_file(directory: &Path) -> io::Result<(Flock<File>, PathBuf)> {
     Err(io::Error::other(format!("no free name for a note in {}", directory.display())))
 }
 
-pub(super) fn read(file: &File) -> Record {
-    let mut text = Vec::new();
-    let read = file.take(MAX_BYTES).read_to_end(&mut text);
-    read.ok().and_then(|_| serde_json::from_slice(&text).ok()).unwrap_or_default()
+/// What a note says, or why it cannot be understood.
+pub(super) fn read(file: &File) -> Result<Record, String> {
+    let text = files::read_open(file, MAX_BYTES).map_err(|error| error.to_string())?;
+    let record: Record = serde_json::from_slice(&text).map_err(|error| {
+        // Not serde_json's own words: they quote the file.
+        format!("it is not a run record (line {}, column {})", error.line(), error.column())
+    })?;
+    if record.version > VERSION {
+        return Err(format!("its version is {}, of a newer overlay-probe", record.version));
+    }
+    Ok(record)
 }

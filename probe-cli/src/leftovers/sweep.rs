@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs,
+    fmt, io,
 };
 
+use thiserror::Error;
+
 use super::{
-    notes::Notes,
+    notes::{Dead, Found, Notes, Unknown},
     record::{Placed, Record},
 };
 use crate::{
@@ -29,6 +31,28 @@ pub enum Reach {
     Unclaimed,
 }
 
+/// Why nothing was removed, or not everything.
+#[derive(Debug, Error)]
+pub enum SweepError {
+    /// Whose filters there are cannot be told.
+    #[error(
+        "cannot tell which filters are a living run's, so none is removed; {unknown}{more}",
+        more = if *more == 0 { String::new() } else { format!("; and {more} more") }
+    )]
+    Unknown {
+        /// The first run record that cannot be read.
+        unknown: Unknown,
+        /// How many others cannot, either.
+        more: usize,
+    },
+    /// The kernel did not say which network namespace this is.
+    #[error("cannot tell which network namespace this is: {0}")]
+    Namespace(#[source] io::Error),
+    /// The kernel did not list or remove.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+}
+
 /// What was done.
 #[derive(Debug, Default)]
 pub struct Swept {
@@ -38,6 +62,8 @@ pub struct Swept {
     pub left: Left,
     /// A run is putting its filters on just now, and what is left may be of it.
     pub attaching: bool,
+    /// Run records that cannot be read: what is left may be of them.
+    pub unknown: Vec<Unknown>,
 }
 
 /// Filters of our name that no note claims, by interface.
@@ -73,12 +99,18 @@ impl fmt::Display for Left {
 }
 
 /// Removes filters of ours, as far as `reach` goes, then the qdiscs that dead runs made and nobody uses, and the notes.
-pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, NetlinkError> {
-    let (live, dead) = notes.live_and_dead().unwrap_or_default();
-    let here = netns::current_identity().unwrap_or_default();
+/// Where a note cannot be read, a run that lives may be behind it: then nothing is removed that no dead run's note names.
+pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, SweepError> {
+    let here = netns::current_identity().map_err(SweepError::Namespace)?;
+    let Found { live, dead, mut unknown } = notes.read();
+    if reach == Reach::Unclaimed && !unknown.is_empty() {
+        let more = unknown.len() - 1;
+        return Err(SweepError::Unknown { unknown: unknown.swap_remove(0), more });
+    }
     let live: Vec<Record> = live.into_iter().filter(|record| record.netns == here).collect();
     let (ours, others): (Vec<_>, Vec<_>) = dead.into_iter().partition(|note| note.record.netns == here);
-    let mut swept = Swept { attaching: live.iter().any(|record| record.attaching), ..Swept::default() };
+    let attaching = live.iter().any(|record| record.attaching);
+    let mut swept = Swept { attaching, unknown, ..Swept::default() };
     let control = TrafficControl::connect()?;
     let interfaces = control.clsact_interfaces().await?;
     for &ifindex in &interfaces {
@@ -99,16 +131,13 @@ pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, NetlinkError> {
         }
     }
     swept.removed += remove_qdiscs(&control, ours.iter().map(|note| &note.record), &interfaces).await?;
-    for note in ours {
-        // Gone already is as good.
-        let _ = fs::remove_file(&note.path);
-    }
+    ours.iter().for_each(Dead::remove);
     for note in others {
         // Of another namespace that still is: for `overlay-probe --netns NAME cleanup`. A container does not see the
         // namespaces of others, and leaves what is theirs.
         let netns = note.record.netns;
         if netns == (0, 0) || !(notes.are_shared() || netns::exists(netns)) {
-            let _ = fs::remove_file(&note.path);
+            note.remove();
         }
     }
     Ok(swept)
