@@ -4,48 +4,81 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_width::UnicodeWidthStr as _;
 
 /// A name that came from outside, safe to print: control characters, bidirectional overrides and everything else
 /// that could move a cursor or hide text become `\u{..}` escapes, and a backslash is doubled, so that two different
 /// names never look the same.
 pub fn escape(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
+    escaped(
+        name,
+        |byte| byte != b'\\',
+        |out, c| match c {
             '\\' => out.push_str("\\\\"),
-            c if c.is_control() || is_format(c) => {
+            c => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
             }
-            c => out.push(c),
-        }
-    }
-    out
+        },
+    )
+}
+
+/// Text of several lines, such as an error with its causes or a usage message, safe to print: what [`escape`] makes
+/// visible, but for line ends and backslashes.
+pub fn escape_lines(text: &str) -> String {
+    text.split('\n').map(|line| escape(line).replace("\\\\", "\\")).collect::<Vec<_>>().join("\n")
 }
 
 /// JSON text without a character that a terminal acts on. serde_json escapes what JSON asks for, the first 32; beyond
 /// those such characters are inside strings only, where `\u` escapes mean the same.
 pub fn escape_json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_control() || is_format(c) {
+    escaped(
+        json,
+        |_| true,
+        |out, c| {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{unit:04x}");
             }
-        } else {
-            out.push(c);
-        }
-    }
-    out
+        },
+    )
 }
 
-/// Characters of Unicode category Cf and the line and paragraph separators: invisible, and able to reorder a line.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+/// The text with each character replaced that is hidden, or ASCII and not `plain`. Most text is plain ASCII, and is copied in
+/// runs: a line of `watch` may have a megabyte.
+fn escaped(text: &str, plain: impl Fn(u8) -> bool, replace: impl Fn(&mut String, char)) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        let run = rest.bytes().position(|byte| !(matches!(byte, b' '..=b'~') && plain(byte)));
+        let (run, special) = rest.split_at(run.unwrap_or(rest.len()));
+        out.push_str(run);
+        let mut chars = special.chars();
+        let Some(c) = chars.next() else { return out };
+        if c.is_ascii() || is_hidden(c) {
+            replace(&mut out, c)
+        } else {
+            out.push(c)
+        }
+        rest = chars.as_str();
+    }
+}
+
+/// Characters that are invisible or act on a terminal: controls, format characters (Unicode category Cf, which reorder or
+/// hide), separators of lines and paragraphs, what has no meaning of its own (private use, unassigned), and letters and marks
+/// without a shape.
+fn is_hidden(c: char) -> bool {
+    use GeneralCategory::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned,
+    };
+    let without_shape = matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
+    without_shape
+        || matches!(
+            get_general_category(c),
+            Control | Format | LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned
+        )
 }
 
 /// A number with an SI prefix and three significant digits, at most 5 columns wide: `0`, `12.3k`, `1.23M`, `999G`.
@@ -162,6 +195,33 @@ mod tests {
         ] {
             assert_eq!(escape(name), shown);
         }
+    }
+
+    #[test]
+    fn no_character_is_hidden_in_what_is_escaped() {
+        // What there is of characters is in the first two planes, and tags and variation selectors in one more.
+        let all: Vec<char> = ('\0'..'\u{20000}').chain('\u{e0000}'..'\u{e0200}').collect();
+        for some in all.chunks(4096) {
+            let some: String = some.iter().collect();
+            for text in [escape(&some), escape_json(&some)] {
+                assert_eq!(text.chars().find(|&c| c.is_control() || is_hidden(c)), None);
+            }
+        }
+        for c in
+            ['\u{890}', '\u{8e2}', '\u{110bd}', '\u{13430}', '\u{1bca0}', '\u{1d173}', '\u{e000}', '\u{378}']
+        {
+            assert!(is_hidden(c), "{:x}", u32::from(c));
+        }
+        let shown = "pod-ü-名前-🦀 a\u{301}";
+        assert_eq!(escape(shown), shown);
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(
+            escape_lines("usage: a\\b\n\n  --x\u{1b}]0;t\u{7}\n"),
+            "usage: a\\b\n\n  --x\\u{1b}]0;t\\u{7}\n"
+        );
     }
 
     #[test]

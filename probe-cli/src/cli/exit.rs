@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{engine::EngineError, leftovers::SweepError, netns::NetnsError, privilege::PrivilegeError};
+use crate::{engine::EngineError, leftovers::SweepError, netns::NetnsError, privilege::PrivilegeError, text};
 
 /// Could not judge: usage errors, missing privilege, nothing to look at.
 const UNKNOWN: u8 = 3;
@@ -14,9 +14,16 @@ const FAILURE: u8 = 2;
 
 /// Shows what clap says. `--help` and `--version` are no errors.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    // Nobody to tell when the terminal is gone.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(UNKNOWN) } else { ExitCode::SUCCESS }
+    // It quotes arguments, which may come from a script that took them from anywhere. Nobody to tell when the terminal is
+    // gone.
+    let rendered = error.render();
+    if error.use_stderr() {
+        let _ = write!(io::stderr(), "{}", text::escape_lines(&rendered.to_string()));
+        ExitCode::from(UNKNOWN)
+    } else {
+        let _ = error.print();
+        ExitCode::SUCCESS
+    }
 }
 
 /// The code for a command's result; an error goes to stderr with its causes.
@@ -26,7 +33,7 @@ pub(super) fn code(result: anyhow::Result<()>) -> ExitCode {
         // Whoever read us has seen enough.
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(io::stderr(), "overlay-probe: {}", words(&error));
+    let _ = writeln!(io::stderr(), "overlay-probe: {}", text::escape_lines(&words(&error)));
     ExitCode::from(if is_unknown(&error) { UNKNOWN } else { FAILURE })
 }
 
