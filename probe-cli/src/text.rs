@@ -57,9 +57,9 @@ fn escaped(text: &str, plain: impl Fn(u8) -> bool, replace: impl Fn(&mut String,
         let mut chars = special.chars();
         let Some(c) = chars.next() else { return out };
         if c.is_ascii() || is_hidden(c) {
-            replace(&mut out, c)
+            replace(&mut out, c);
         } else {
-            out.push(c)
+            out.push(c);
         }
         rest = chars.as_str();
     }

@@ -11,8 +11,11 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 use overlay_probe::{
     lab::send,
@@ -458,4 +461,28 @@ fn more_records_than_a_process_may_open_files_are_read() {
     drop(dead);
     assert!(files.iter().all(|path| !path.exists()), "nobody's records are removed");
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn a_ready_file_follows_no_link_and_waits_for_no_pipe() {
+    let pair = Pair::new("ready");
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("victim"), "victim").unwrap();
+    std::os::unix::fs::symlink(at("victim"), at("link")).unwrap();
+    mkfifo(&at("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    for name in ["link", "pipe"] {
+        let path = at(name);
+        let ready = ["--ready-file", path.to_str().unwrap()];
+        let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
+        assert_eq!(told(&output), "", "{name}");
+        let text: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(text["attach"], "clsact", "{name}");
+    }
+    assert_eq!(fs::read(at("victim")).unwrap(), b"victim");
+    let missing = at("missing/ready");
+    let ready = ["--ready-file", missing.to_str().unwrap()];
+    let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "no temporary file is left");
 }

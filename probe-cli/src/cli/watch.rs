@@ -1,8 +1,14 @@
 //! `watch`: headless rates.
 
-use std::{fs, path::Path};
+use std::{
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use tempfile::NamedTempFile;
 
 use super::{
     args::{Format, WatchArgs},
@@ -21,12 +27,13 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
+        let ready = args.ready_file.as_deref().map(Ready::prepare).transpose()?;
         let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
         tracing::info!("counting on {}", hooks(&engine));
-        if let Some(path) = &args.ready_file {
-            ready(path, &engine)?;
+        if let Some(ready) = ready {
+            ready.tell(&engine)?;
         }
         tokio::select! {
             result = print(&mut engine, args) => result?,
@@ -72,15 +79,38 @@ fn text_of(model: &Model, format: Format) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Tells scripts that counting has begun, and where.
-fn ready(path: &Path, engine: &Engine) -> anyhow::Result<()> {
-    let attach = match engine.mode() {
-        AttachMode::Tcx => "tcx",
-        AttachMode::Clsact => "clsact",
-    };
-    let interfaces: Vec<_> = engine.attached().into_iter().map(|(name, _)| name).collect();
-    let text = serde_json::json!({ "pid": std::process::id(), "attach": attach, "interfaces": interfaces });
-    fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
+/// The file that tells scripts that counting has begun, and where. A temporary file beside it is made before anything is
+/// attached and takes its name in one step: no link is followed and nobody's pipe is waited for, whatever is there under
+/// that name.
+struct Ready {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Ready {
+    fn prepare(path: &Path) -> anyhow::Result<Self> {
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(directory)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn tell(self, engine: &Engine) -> anyhow::Result<()> {
+        let Self { path, mut file } = self;
+        let attach = match engine.mode() {
+            AttachMode::Tcx => "tcx",
+            AttachMode::Clsact => "clsact",
+        };
+        let interfaces: Vec<_> = engine.attached().into_iter().map(|(name, _)| name).collect();
+        let text =
+            serde_json::json!({ "pid": std::process::id(), "attach": attach, "interfaces": interfaces });
+        writeln!(file, "{}", text::escape_json(&text.to_string()))
+            .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
 }
 
 fn hooks(engine: &Engine) -> String {
