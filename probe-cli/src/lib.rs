@@ -1,7 +1,8 @@
 //! Overlay Probe: an eBPF and netlink data-plane diagnostic for Kubernetes nodes.
 //!
-//! Data flows one way: sources ([`netlink`], [`ebpf`], [`procfs`]) give facts at one instant ([`inventory`],
-//! [`sample`]), [`model`] gives them meaning, and people and machines see the model ([`tui`], [`report`]).
+//! Data flows one way: sources ([`netlink`], [`pods`], [`hostfiles`], [`ebpf`], ...) give facts and counters of one instant
+//! ([`facts`], [`sample`]), [`inventory`] says what exists by the facts, [`model`] gives them meaning, and people and machines
+//! see the model ([`tui`], [`report`]).
 //! `ARCHITECTURE.md` has the picture, and a test in `tests/` holds every import against it.
 //!
 //! Here belongs the list of modules. No code.
@@ -9,6 +10,7 @@
 pub mod cli;
 pub mod ebpf;
 pub mod engine;
+pub mod facts;
 pub mod files;
 pub mod hostfiles;
 pub mod inventory;

@@ -35,12 +35,19 @@ impl FromStr for Mac {
 /// In documents as people write it.
 impl Serialize for Mac {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Mac {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return <[u8; 6]>::deserialize(deserializer).map(Self);
+        }
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

@@ -108,7 +108,12 @@ impl Pod {
                 state: PodSandboxState::Ready.into(),
                 created_at: 1_700_000_000_000_000_000,
                 labels: names.map(label).into(),
-                annotations: [("k8s.v1.cni.cncf.io/networks".to_owned(), "macvlan".to_owned())].into(),
+                annotations: [
+                    ("k8s.v1.cni.cncf.io/networks".to_owned(), "macvlan".to_owned()),
+                    // As `kubectl apply` leaves the whole manifest there.
+                    ("kubectl.kubernetes.io/last-applied-configuration".to_owned(), "secret".to_owned()),
+                ]
+                .into(),
                 runtime_handler: "runc".to_owned(),
             },
             addresses: addresses.iter().map(|&address| address.to_owned()).collect(),

@@ -12,9 +12,9 @@ use std::{future::Future, io::Write as _, process::Command, time::Duration};
 
 use nix::sched::{CloneFlags, unshare};
 use overlay_probe::{
+    facts::pods::PodFacts,
     inventory::{Inventory, PeerKey, inventory},
     netlink::{ChangeKind, Changes, Source},
-    pods::facts::PodFacts,
 };
 use probe_tests::{Patience, patience};
 

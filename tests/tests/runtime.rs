@@ -16,11 +16,9 @@ use std::{
 };
 
 use overlay_probe::{
+    facts::pods::{PodFacts, Sandbox},
     observed::Observed,
-    pods::{
-        Deadlines, Follower, Runtime, assignments,
-        facts::{PodFacts, Sandbox},
-    },
+    pods::{Deadlines, Follower, Runtime, assignments},
 };
 use probe_tests::{
     cri::{self, Pod, PodSandboxState},

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{host::HostOptions, pods::PodSource};
 use crate::{
-    hostfiles::{
-        self,
-        facts::{HostsEntry, Sourced},
+    facts::{
+        files::{HostsEntry, Sourced},
+        netlink::{Facts, LinkCounters, WireguardFact},
+        pods::PodFacts,
     },
-    inventory::{self, Inventory, PeerKey, PublicKey, Tunnel, TunnelKind},
-    netlink::{
-        NetlinkError, Source,
-        facts::{Facts, LinkCounters, WireguardFact},
-    },
-    pods::facts::PodFacts,
+    hostfiles,
+    inventory::{self, Inventory, PeerKey, Tunnel, TunnelKind},
+    netlink::{NetlinkError, Source},
     sample::{Both, WireguardSample},
 };
 
@@ -96,7 +94,7 @@ impl InventorySource {
         let mut samples = BTreeMap::new();
         for device in &devices {
             for peer in &device.peers {
-                let key = PeerKey::PublicKey(PublicKey(peer.public_key));
+                let key = PeerKey::PublicKey(peer.public_key);
                 let counters = peer.counters;
                 let sample = WireguardSample {
                     last_handshake: counters.last_handshake,

@@ -10,15 +10,15 @@ use std::{
 
 use super::host::HostOptions;
 use crate::{
-    inventory::canonical,
-    netlink::{
-        NetlinkError, Source,
-        facts::{LinkCounters, NamespaceFact},
+    facts::{
+        netlink::{LinkCounters, NamespaceFact},
+        pods::PodFacts,
     },
+    inventory::canonical,
+    netlink::{NetlinkError, Source},
     netns::{self, Namespace},
     pods::{
         self, Follower,
-        facts::PodFacts,
         registry::{self, Registry},
     },
     privilege, procfs,

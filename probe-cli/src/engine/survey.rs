@@ -5,13 +5,14 @@ use std::path::Path;
 
 use super::{error::EngineError, host::HostOptions, inventory::InventorySource};
 use crate::{
-    hostfiles::{self, facts::Chart},
+    facts::{files::Chart, netlink::Facts},
+    hostfiles,
     inventory::{
         Inventory, LinkList, TunnelKind,
         intent::{self, Intent},
         links,
     },
-    netlink::{Source, facts::Facts},
+    netlink::Source,
     procfs, sriov,
 };
 

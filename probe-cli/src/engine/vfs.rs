@@ -12,13 +12,13 @@ use super::host::HostOptions;
 use super::vf_counting::{self, VfCounting};
 use crate::{
     ebpf::{AttachMode, EbpfError},
+    facts::{pods::PodFacts, sriov::PfFact},
     inventory::{self, PciInterface, VfFacts, VirtualFunction},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
-    pods::{self, facts::PodFacts},
-    privilege, procfs,
+    pods, privilege, procfs,
     sample::{ProgramCost, VfDriverTimes, VfSample},
-    sriov::{self, facts::PfFact},
+    sriov,
 };
 
 /// Everything is read anew this often: a driver may have to ask its firmware, and a node may have hundreds of

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::{
-    facts::{Chart, ChartKind, Settings, Sourced},
     notes::Notes,
     parse::{documents, ends, note_rest, note_trouble},
     root::Root,
     tree::At,
     yaml,
 };
-use crate::observed::Observed;
+use crate::{
+    facts::files::{Chart, ChartKind, Settings, Sourced},
+    observed::Observed,
+};
 
 /// Endings of manifests.
 const MANIFESTS: [&str; 3] = [".yaml", ".yml", ".json"];

@@ -1,14 +1,16 @@
 //! CNI configuration files (containernetworking/cni SPEC.md, libcni/conf.go), with what Multus has inside of them.
 
 use super::{
-    facts::{CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, Sourced},
     kubeconfig,
     notes::Notes,
     parse::{ends, json, note_rest},
     root::Root,
     tree::At,
 };
-use crate::observed::Observed;
+use crate::{
+    facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, Sourced},
+    observed::Observed,
+};
 
 /// Most files of one directory.
 const FILES: usize = 64;

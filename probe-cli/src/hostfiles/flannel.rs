@@ -2,15 +2,16 @@
 //! the kubelet writes below each pod that mounts it; flanneld writes the third.
 
 use super::{
-    cni,
-    facts::{CniFile, FlannelConf, SubnetEnv},
-    keys,
+    cni, keys,
     notes::Notes,
     parse::{json, note_rest, note_trouble},
     root::Root,
     tree::At,
 };
-use crate::observed::Observed;
+use crate::{
+    facts::files::{CniFile, FlannelConf, SubnetEnv},
+    observed::Observed,
+};
 
 /// Where the kubelet has the files of pods.
 const PODS: &str = "/var/lib/kubelet/pods";

@@ -1,12 +1,10 @@
 //! `/etc/hosts`, and files that are one word: `/etc/hostname`, Calico's `nodename` and `mtu`.
 
-use super::{
-    facts::{HostsEntry, Sourced},
-    notes::Notes,
-    root::Root,
-    tree::short,
+use super::{notes::Notes, root::Root, tree::short};
+use crate::{
+    facts::files::{HostsEntry, Sourced},
+    observed::Observed,
 };
-use crate::observed::Observed;
 
 /// Most lines that are kept: some machines carry lists of a hundred thousand blocked names.
 const LINES: usize = 4_096;

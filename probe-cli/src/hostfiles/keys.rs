@@ -3,7 +3,8 @@
 
 use std::str::FromStr;
 
-use super::{facts::Sourced, notes::Notes, parse::note_trouble, root::Root, tree::short};
+use super::{notes::Notes, parse::note_trouble, root::Root, tree::short};
+use crate::facts::files::Sourced;
 
 /// Most entries of one file.
 const MOST: usize = 10_000;

@@ -3,8 +3,8 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{facts::Kubeconfig, root::Root, tree::At, yaml};
-use crate::observed::Observed;
+use super::{root::Root, tree::At, yaml};
+use crate::{facts::files::Kubeconfig, observed::Observed};
 
 /// Most users of one file.
 const USERS: usize = 16;

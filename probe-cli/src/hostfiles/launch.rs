@@ -3,13 +3,13 @@
 //! values are taken, since the file's settings are put in front of the arguments (k3s pkg/configfilearg/parser.go, `Parse`).
 
 use super::{
-    facts::{Settings, Sourced},
     keys,
     notes::Notes,
     parse::{conf_files, note_trouble},
     rancher,
     root::Root,
 };
+use crate::facts::files::{Settings, Sourced};
 
 /// Where units are; the first one of a name counts (systemd.unit(5)).
 const DIRECTORIES: [&str; 5] = [

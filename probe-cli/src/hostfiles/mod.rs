@@ -6,7 +6,6 @@
 
 mod charts;
 mod cni;
-pub mod facts;
 mod flannel;
 mod hosts;
 mod keys;
@@ -26,12 +25,11 @@ mod yaml;
 
 use std::path::Path;
 
-use self::{
-    facts::{HostFiles, HostsEntry, Settings, Sourced},
-    notes::Notes,
-    root::Root,
+use self::{notes::Notes, root::Root};
+use crate::{
+    facts::files::{HostFiles, HostsEntry, Settings, Sourced},
+    observed::Observed,
 };
-use crate::observed::Observed;
 
 /// Everything that the files below `directory` say. That it cannot be opened is an answer too.
 pub fn read(directory: &Path) -> HostFiles {

@@ -1,6 +1,7 @@
 //! What readers could not read or understand: bounded, each with its place.
 
-use super::{facts::Sourced, tree::At};
+use super::tree::At;
+use crate::facts::files::Sourced;
 
 /// Notes that are kept. A node has a few dozen files.
 const MOST: usize = 64;

@@ -3,13 +3,15 @@
 //! kept: the same files hold the cluster's token.
 
 use super::{
-    facts::{Settings, Sourced},
     notes::Notes,
     parse::{documents, ends, note_rest, note_trouble},
     root::Root,
     tree::At,
 };
-use crate::observed::Observed;
+use crate::{
+    facts::files::{Settings, Sourced},
+    observed::Observed,
+};
 
 /// Keys that are kept, of servers and agents.
 const KEYS: [&str; 32] = [

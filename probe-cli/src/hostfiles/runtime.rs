@@ -6,12 +6,11 @@ use toml::{
 };
 
 use super::{
-    facts::Sourced,
     notes::Notes,
     parse::{conf_files, note_trouble},
     root::Root,
 };
-use crate::observed::Observed;
+use crate::{facts::files::Sourced, observed::Observed};
 
 /// What containerd and CRI-O take without configuration.
 const DEFAULT: &str = "/etc/cni/net.d";

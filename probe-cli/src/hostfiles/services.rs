@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::{
-    facts::{NetworkManager, Networkd, Sourced},
     keys::{self, Change, Entry},
     notes::Notes,
     parse::conf_files,
     root::Root,
     tree::{boolean, short},
 };
-use crate::observed::Observed;
+use crate::{
+    facts::files::{NetworkManager, Networkd, Sourced},
+    observed::Observed,
+};
 
 /// Where units of services are.
 const UNITS: [&str; 3] = ["/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system"];

@@ -13,8 +13,8 @@ use nix::{
 };
 use proptest::prelude::*;
 
-use super::{facts::HostFiles, read};
-use crate::observed::Observed;
+use super::read;
+use crate::{facts::files::HostFiles, observed::Observed};
 
 const CONFIG: &str = "etc/rancher/rke2/config.yaml";
 const MANIFESTS: &str = "var/lib/rancher/rke2/server/manifests";
@@ -92,7 +92,10 @@ fn files_that_are_no_text() {
         files.notes
     );
     let empty = Host::new().write(CONFIG, "").read();
-    assert_eq!((empty.rke2, empty.notes), (Observed::Value(super::facts::Settings::new()), Vec::new()));
+    assert_eq!(
+        (empty.rke2, empty.notes),
+        (Observed::Value(crate::facts::files::Settings::new()), Vec::new())
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::{rc::Rc, str::FromStr};
 
-use super::{facts::Sourced, notes::Notes};
+use super::notes::Notes;
+use crate::facts::files::Sourced;
 
 /// A value of a document.
 #[derive(Debug)]

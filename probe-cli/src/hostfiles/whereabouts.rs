@@ -1,14 +1,13 @@
 //! Whereabouts' own files (whereabouts script/lib.sh): its addresses are in the API server, not on disk.
 
 use super::{
-    facts::Whereabouts,
     hosts, kubeconfig,
     notes::Notes,
     parse::{json, note_trouble},
     root::Root,
     tree::At,
 };
-use crate::observed::Observed;
+use crate::{facts::files::Whereabouts, observed::Observed};
 
 /// Where it has its files.
 const DIRECTORY: &str = "/etc/cni/net.d/whereabouts.d";

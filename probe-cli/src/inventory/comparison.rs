@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    fn row(intent: &Intent, facts: &crate::netlink::facts::Facts, aspect: Aspect) -> Comparison {
+    fn row(intent: &Intent, facts: &crate::facts::netlink::Facts, aspect: Aspect) -> Comparison {
         let inventory = of_kernel(facts);
         let rows = side_by_side(intent, &inventory, &mtu_paths(facts, &inventory));
         rows.into_iter().find(|row| row.aspect == aspect).unwrap_or_else(|| empty(aspect))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Mac;
-use crate::netlink::facts::{
+use crate::facts::netlink::{
     AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, WIREGUARD, WireguardFact,
 };
 

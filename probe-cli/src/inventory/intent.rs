@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::notes::shown;
-use crate::hostfiles::facts::HostFiles;
+use crate::facts::files::HostFiles;
 
 mod addresses;
 mod agree;

@@ -7,7 +7,7 @@ use super::{
     index::{Index, family},
     tunnels::{is_bare_ip, only_address, underlay},
 };
-use crate::netlink::facts::{LinkData, LinkFact, RouteType};
+use crate::facts::netlink::{LinkData, LinkFact, RouteType};
 
 /// Gateways asked for a route before the underlay is taken from the default route.
 const ROUTE_PROBES: usize = 16;

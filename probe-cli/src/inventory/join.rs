@@ -12,9 +12,9 @@ use super::{
     tunnels::tunnel,
     wireguard,
 };
-use crate::{
-    netlink::facts::{Facts, NamespaceFact},
-    pods::facts::PodFacts,
+use crate::facts::{
+    netlink::{Facts, NamespaceFact},
+    pods::PodFacts,
 };
 
 /// Makes the inventory of what netlink said, of the pods that other sources know by name, and of what is in the network

@@ -9,9 +9,9 @@ use super::{
     index::{Index, family},
     node::pod_bridges,
 };
-use crate::{
-    netlink::facts::{Facts, LinkData, LinkFact, OperState},
-    sriov::facts::PfFact,
+use crate::facts::{
+    netlink::{Facts, LinkData, LinkFact, OperState},
+    sriov::PfFact,
 };
 
 /// How far down a stack of devices is followed: a VLAN on a bond on its ports.
@@ -266,7 +266,10 @@ fn detail(link: &LinkFact) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{inventory::testdata::*, netlink::facts::VlanFact, sriov::facts::VfFact};
+    use crate::{
+        facts::{netlink::VlanFact, sriov::VfFact},
+        inventory::testdata::*,
+    };
 
     /// A line for each link.
     fn lines(facts: &Facts, pfs: &[PfFact]) -> Vec<String> {

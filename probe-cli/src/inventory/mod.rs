@@ -36,6 +36,9 @@ pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSo
 pub use pods::canonical;
 pub use types::*;
 pub use vf_traffic::{FrameCounters, VfTraffic};
-pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VirtualFunction, virtual_functions};
+pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfSettings, VirtualFunction, virtual_functions};
 
-pub use crate::{mac::Mac, netlink::facts::VfLinkState};
+pub use crate::{
+    facts::netlink::{PublicKey, VfLinkState},
+    mac::Mac,
+};

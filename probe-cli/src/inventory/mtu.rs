@@ -9,7 +9,7 @@ use super::{
     Encapsulation, Inventory, LeftOver, PlaneDevice, System, Tunnel, TunnelKind, index::Index,
     links::pod_links,
 };
-use crate::netlink::facts::{Facts, RouteType};
+use crate::facts::netlink::{Facts, RouteType};
 
 /// What WireGuard pads packets to below its device's MTU, in bytes.
 const WIREGUARD_PADDING: u32 = 16;

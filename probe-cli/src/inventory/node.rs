@@ -9,7 +9,7 @@ use super::{
     Pod, Tunnel,
     index::{Index, family},
 };
-use crate::netlink::facts::{LinkFact, RouteFact, RouteType};
+use crate::facts::netlink::{LinkFact, RouteFact, RouteType};
 
 /// `rtm_protocol` of routes that Calico writes: its agent felix, and BIRD.
 pub(super) const CALICO_PROTOCOLS: [u8; 2] = [80, 12];

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Inventory, index::Index};
-use crate::netlink::facts::Facts;
+use crate::facts::netlink::Facts;
 
 /// Routes of one tunnel that are told apart. A node's peers are behind one or two.
 const MOST: usize = 8;
@@ -74,7 +74,7 @@ pub fn outer_routes(facts: &Facts, inventory: &Inventory) -> Vec<OuterRoute> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{inventory::testdata::*, netlink::facts::RouteFact};
+    use crate::{facts::netlink::RouteFact, inventory::testdata::*};
 
     #[test]
     fn peers_behind_each_route() {

@@ -17,7 +17,7 @@ use super::{
     notes::{NoteKind, Notes, shown},
     tunnels::flood,
 };
-use crate::netlink::facts::{LinkFact, RouteType, VxlanFact};
+use crate::facts::netlink::{LinkFact, RouteType, VxlanFact};
 
 const AGENT: &str =
     "restart the CNI's agent on this node (canal, flannel, calico-node), which writes these entries";

@@ -19,7 +19,7 @@ use super::{
     notes::{NoteKind, Notes, shown},
     pod::{Disagreement, Disputed, Evidence, Pod, PodSource},
 };
-use crate::{netlink::facts::NamespaceFact, pods::facts::PodFacts};
+use crate::facts::{netlink::NamespaceFact, pods::PodFacts};
 
 /// Namespaces of pods by what all ways to write their path have in common.
 pub(super) type Namespaces<'a> = BTreeMap<&'a str, &'a NamespaceFact>;

@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::{Inventory, Mac, inventory};
-use crate::{
-    netlink::facts::{
-        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, VxlanFact, WIREGUARD,
-        WireguardFact, WireguardPeerFact,
+use crate::facts::{
+    netlink::{
+        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, PublicKey, RouteFact, RouteType, VxlanFact,
+        WIREGUARD, WireguardFact, WireguardPeerFact,
     },
-    pods::facts::PodFacts,
+    pods::PodFacts,
 };
 
 pub(crate) const ETH0: u32 = 2;
@@ -144,14 +144,14 @@ pub(crate) fn wireguard(ifindex: u32, name: &str) -> LinkFact {
 /// What generic netlink tells of it, with a peer for each network: 192.0.2.2 has the first.
 pub(crate) fn wireguard_fact(ifindex: u32, port: u16, networks: &[&str]) -> WireguardFact {
     let peer = |(number, network): (u8, &&str)| WireguardPeerFact {
-        public_key: [number; 32],
+        public_key: PublicKey([number; 32]),
         endpoint: Some(SocketAddr::new(ip(&format!("192.0.2.{number}")), port)),
         allowed_ips: vec![net(network)],
         ..WireguardPeerFact::default()
     };
     WireguardFact {
         ifindex,
-        public_key: Some([1; 32]),
+        public_key: Some(PublicKey([1; 32])),
         listen_port: port,
         fwmark: 0,
         peers: (2..).zip(networks).map(peer).collect(),

@@ -7,7 +7,7 @@ use super::{
     index::{Index, family},
     notes::{NoteKind, Notes, shown},
 };
-use crate::netlink::facts::{FdbFact, LinkFact, VxlanFact};
+use crate::facts::netlink::{FdbFact, LinkFact, VxlanFact};
 
 /// `ARPHRD_*` of devices whose packets have no link header where TC programs see them; libc lacks some.
 const BARE_IP: [u16; 8] = [

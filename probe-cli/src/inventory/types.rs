@@ -6,13 +6,12 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{DataPlane, Node, Pod, RoutedPeer};
+use super::{DataPlane, Node, Pod, PublicKey, RoutedPeer};
 use crate::{
-    hostfiles::facts::{HostsEntry, Sourced},
+    facts::files::{HostsEntry, Sourced},
     mac::Mac,
 };
 
@@ -206,22 +205,6 @@ pub enum PeerKey {
     Mac(Mac),
     /// Public key of a WireGuard peer.
     PublicKey(PublicKey),
-}
-
-/// A WireGuard public key, shown as `wg` shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PublicKey(pub [u8; 32]);
-
-impl fmt::Display for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&BASE64_STANDARD.encode(self.0))
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({self})")
-    }
 }
 
 impl fmt::Display for PeerKey {

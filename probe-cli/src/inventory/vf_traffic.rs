@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::vfs::PciInterface;
-use crate::{
-    netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
-    sriov::facts::VfStats,
+use crate::facts::{
+    netlink::{LinkCounters, VfInfoFact, VfListFact},
+    sriov::VfStats,
 };
 
 /// What a VF carried, and who counted.

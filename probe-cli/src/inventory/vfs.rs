@@ -12,11 +12,13 @@ use super::{
     vf_traffic::{FrameCounters, VfTraffic, traffic},
 };
 use crate::{
+    facts::{
+        netlink::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
+        pods::PodFacts,
+        sriov::{PfFact, VfFact},
+    },
     mac::Mac,
-    netlink::facts::{LinkCounters, VfInfoFact, VfListFact},
     observed::Observed,
-    pods::facts::PodFacts,
-    sriov::facts::{PfFact, VfFact},
 };
 
 /// What was found out, of one moment.
@@ -99,9 +101,47 @@ pub struct VirtualFunction {
     /// Pods that other sources name.
     pub disputed_by: Vec<VfPod>,
     /// What the PF's driver has set; none when it does not tell.
-    pub settings: Option<VfInfoFact>,
+    pub settings: Option<VfSettings>,
     /// What it carried.
     pub traffic: VfTraffic,
+}
+
+/// What the PF's driver has set for a VF; see [`VfInfoFact`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfSettings {
+    /// Its number below the PF.
+    pub index: u32,
+    /// The address that the PF's administrator gave it; none when the VF may choose.
+    pub mac: Option<Mac>,
+    /// The VLAN that its packets are tagged with; none without one.
+    pub vlan: Option<VfVlan>,
+    /// Packets from other addresses are dropped; none when the driver does not say.
+    pub spoof_check: Option<bool>,
+    /// It may change what is set; none when the driver does not say.
+    pub trust: Option<bool>,
+    /// Least transmit rate in Mbit/s; none when not limited.
+    pub min_tx_mbit: Option<u32>,
+    /// Most transmit rate in Mbit/s; none when not limited.
+    pub max_tx_mbit: Option<u32>,
+    /// State of its link.
+    pub link_state: Option<VfLinkState>,
+}
+
+impl From<&VfInfoFact> for VfSettings {
+    fn from(told: &VfInfoFact) -> Self {
+        let &VfInfoFact {
+            index,
+            mac,
+            vlan,
+            spoof_check,
+            trust,
+            min_tx_mbit,
+            max_tx_mbit,
+            link_state,
+            counters: _,
+        } = told;
+        Self { index, mac, vlan, spoof_check, trust, min_tx_mbit, max_tx_mbit, link_state }
+    }
 }
 
 /// A pod that has a VF.
@@ -232,7 +272,7 @@ fn one(
         interface,
         pod,
         disputed_by,
-        settings: told.map(|told| VfInfoFact { counters: None, ..told.clone() }),
+        settings: told.map(VfSettings::from),
     }
 }
 
@@ -256,10 +296,10 @@ impl VfPodSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        netlink::facts::LinkCounters,
-        pods::facts::{Allocation, Attachment},
-        sriov::facts::VfStats,
+    use crate::facts::{
+        netlink::LinkCounters,
+        pods::{Allocation, Attachment},
+        sriov::VfStats,
     };
 
     const VF0: &str = "0000:01:10.0";

@@ -6,12 +6,12 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
-    Peer, PeerKey, PublicKey, Tunnel, TunnelKind, WireguardPeer,
+    Peer, PeerKey, Tunnel, TunnelKind, WireguardPeer,
     index::{Index, family},
     notes::{NoteKind, Notes, shown},
     tunnels::{is_bare_ip, only_address, underlay},
 };
-use crate::netlink::facts::{LinkFact, WireguardFact};
+use crate::facts::netlink::{LinkFact, WireguardFact};
 
 /// The tunnel that `link` is.
 pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Tunnel {
@@ -41,7 +41,7 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> T
         more_underlays: below.map(underlay).collect(),
         mtu: link.mtu,
         mac: None,
-        public_key: device.and_then(|device| device.public_key).map(PublicKey),
+        public_key: device.and_then(|device| device.public_key),
         addresses: index.addresses(link.ifindex).iter().map(|fact| fact.address).collect(),
         external: false,
         l3: is_bare_ip(link),
@@ -71,7 +71,7 @@ pub(super) fn peers(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Ve
             pod_cidrs.dedup();
             Peer {
                 tunnel: link.ifindex,
-                key: PeerKey::PublicKey(PublicKey(peer.public_key)),
+                key: PeerKey::PublicKey(peer.public_key),
                 node_address: peer.endpoint.map(|endpoint| endpoint.ip()),
                 pod_cidrs,
                 last_tx_age_s: None,

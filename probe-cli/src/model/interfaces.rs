@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::types::{InterfaceRow, VfRates};
 use crate::{
+    facts::netlink::LinkCounters,
     inventory::Pod,
-    netlink::facts::LinkCounters,
     sample::{Both, Sample},
 };
 

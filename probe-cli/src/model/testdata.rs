@@ -6,12 +6,12 @@ use probe_common::sizes::{BUCKETS, EDGE};
 
 use super::{Model, build};
 use crate::{
+    facts::netlink::{LinkCounters, VfLinkState, VfVlan},
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
-        PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfTraffic,
-        VirtualFunction, WireguardPeer,
+        PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
+        VfTraffic, VirtualFunction, WireguardPeer,
     },
-    netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
     sample::{
         Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, PodInterfaceSample,
         ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
@@ -317,7 +317,7 @@ pub(crate) fn vfs() -> Model {
             driver: Some("igbvf".to_owned()),
             interface: Some(PciInterface { name: "net1".to_owned(), mtu: 1500, ..PciInterface::default() }),
             pod: Some(pod("evil\u{1b}[2Jpod")),
-            settings: Some(VfInfoFact { trust: Some(true), ..VfInfoFact::default() }),
+            settings: Some(VfSettings { trust: Some(true), ..VfSettings::default() }),
             traffic: VfTraffic::Interface(counters),
             ..VirtualFunction::default()
         };
@@ -380,7 +380,7 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
             ..LinkCounters::default()
         }
     };
-    let settings = VfInfoFact {
+    let settings = VfSettings {
         mac: Some(Mac([2, 0, 0, 0, 0, 1])),
         vlan: Some(VfVlan { id: 100, qos: 3, is_qinq: false }),
         spoof_check: Some(true),
@@ -388,13 +388,13 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
         min_tx_mbit: None,
         max_tx_mbit: Some(5000),
         link_state: Some(VfLinkState::Auto),
-        ..VfInfoFact::default()
+        ..VfSettings::default()
     };
     let first = VirtualFunction {
         interface: Some(vf_interface("net1", Some("cni-5a2b8c9e-77d1-4c38-9d0f-2b1a6f3e4d5c"), 1)),
         pod: Some(vf_pod("shop", "evil\u{1b}[2Jpod", Some("sriov-net"), VfPodSource::SriovCni)),
         disputed_by: vec![vf_pod("shop", "cart-0", None, VfPodSource::Netns)],
-        settings: Some(settings.clone()),
+        settings: Some(settings),
         traffic: VfTraffic::Interface(counters(12, seconds)),
         ..vf("ens1f0", 0, Some("iavf"))
     };
@@ -406,13 +406,13 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
             Some("網\u{202e}路"),
             VfPodSource::LibcniDevice,
         )),
-        settings: Some(VfInfoFact { vlan: None, trust: None, ..settings }),
+        settings: Some(VfSettings { vlan: None, trust: None, ..settings }),
         traffic: VfTraffic::Interface(LinkCounters { rx_dropped: 2 * seconds, ..counters(3, seconds) }),
         ..vf("ens1f0", 1, Some("iavf"))
     };
     let dpdk = VirtualFunction {
         pod: Some(vf_pod("telco", "dpdk-forwarder-0", Some("sriov-dpdk"), VfPodSource::SriovCni)),
-        settings: Some(VfInfoFact { vlan: None, link_state: Some(VfLinkState::Disable), ..settings }),
+        settings: Some(VfSettings { vlan: None, link_state: Some(VfLinkState::Disable), ..settings }),
         traffic: VfTraffic::NotCountedByTheDriver,
         ..vf("ens1f0", 2, Some("vfio-pci"))
     };
@@ -421,7 +421,7 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
             up: false,
             ..vf_interface("eth7", Some("cni-9f8e7d6c-5b4a-4392-8170-6f5e4d3c2b1a"), 9)
         }),
-        settings: Some(VfInfoFact { mac: None, max_tx_mbit: None, ..settings }),
+        settings: Some(VfSettings { mac: None, max_tx_mbit: None, ..settings }),
         traffic: VfTraffic::Interface(LinkCounters::default()),
         ..vf("ens1f0", 10, Some("iavf"))
     };

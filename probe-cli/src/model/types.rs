@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use crate::{
+    facts::netlink::LinkCounters,
     inventory::{Peer, Pod, PodInterface, Tunnel, VirtualFunction},
-    netlink::facts::LinkCounters,
     sample::{Both, Counts, Kinds, OuterCounts},
 };
 

@@ -74,9 +74,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        facts::netlink::LinkCounters,
         inventory::PciInterface,
         model::Edge,
-        netlink::facts::LinkCounters,
         sample::{Counts, Kinds, VfSample},
     };
 

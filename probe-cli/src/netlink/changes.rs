@@ -9,11 +9,11 @@ pub use super::relevance::ChangeKind;
 use super::{
     decode::{self, Frame, frames},
     error::NetlinkError,
-    facts::LinkFact,
     relevance::Relevance,
     socket::{DATAGRAM, Dump, DumpSocket},
     source::links_request,
 };
+use crate::facts::netlink::LinkFact;
 
 const GROUPS: [u32; 6] = [
     libc::RTNLGRP_LINK,

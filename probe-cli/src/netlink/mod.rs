@@ -1,6 +1,6 @@
 //! rtnetlink and generic netlink: the only place that imports the netlink crates. Reads facts, follows changes, configures the lab.
 //!
-//! Here belong requests and decoding into our own plain types ([`facts`]). What the facts mean is in
+//! Here belong requests and decoding into our own plain types ([`crate::facts::netlink`]). What the facts mean is in
 //! [`crate::inventory`].
 
 mod changes;
@@ -8,7 +8,6 @@ pub mod configure;
 mod decode;
 mod error;
 mod ethtool;
-pub mod facts;
 mod namespace;
 mod relevance;
 mod socket;

@@ -7,13 +7,8 @@ use std::{
     sync::PoisonError,
 };
 
-use super::{
-    decode,
-    error::NetlinkError,
-    facts::{AddressFact, LinkCounters, LinkFact},
-    socket::Request,
-    source::Source,
-};
+use super::{decode, error::NetlinkError, socket::Request, source::Source};
+use crate::facts::netlink::{AddressFact, LinkCounters, LinkFact};
 
 // linux/net_namespace.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h; libc lacks them.
 const RTM_NEWNSID: u16 = 88;

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     decode::{self, Neighbour},
     error::DecodeError,
-    facts::{LinkFact, NeighbourFact},
 };
-use crate::mac::Mac;
+use crate::{
+    facts::netlink::{LinkFact, NeighbourFact},
+    mac::Mac,
+};
 
 /// What changed, as far as the inventory is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

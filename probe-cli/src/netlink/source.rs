@@ -8,9 +8,11 @@ use std::{
 use super::{
     decode::{self, Frame, Neighbour, Problems},
     error::{DecodeError, NetlinkError},
-    facts::{AddressFact, Facts, LinkFact, PolicyTableFact, RouteFact, RuleFact, WIREGUARD, WireguardFact},
     socket::{Dump, DumpSocket, Request},
     wireguard,
+};
+use crate::facts::netlink::{
+    AddressFact, Facts, LinkFact, PolicyTableFact, RouteFact, RuleFact, WIREGUARD, WireguardFact,
 };
 
 /// How often a torn dump is read again before it is taken as it is.

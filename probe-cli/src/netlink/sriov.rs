@@ -7,10 +7,10 @@ use super::{
     decode,
     error::{DecodeError, NetlinkError},
     ethtool,
-    facts::{LinkCounters, LinkFact, VfListFact},
     socket::Request,
     source::Source,
 };
+use crate::facts::netlink::{LinkCounters, LinkFact, VfListFact};
 
 /// linux/rtnetlink.h.
 const RTEXT_FILTER_VF: u32 = 1;

@@ -1,10 +1,8 @@
 //! Captured dumps for tests: a node with flannel v4 and v6, hand-made tunnels and a pod (`testdata/topology.sh`), and one
 //! with a link of each further kind and policy rules (`testdata/kinds.sh`).
 
-use super::{
-    decode::{self, Frame, Neighbour, frames},
-    facts::Facts,
-};
+use super::decode::{self, Frame, Neighbour, frames};
+use crate::facts::netlink::Facts;
 
 /// A table's name and the bytes of its dump.
 pub(super) const DUMPS: [(&str, &[u8]); 9] = [

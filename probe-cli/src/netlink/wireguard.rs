@@ -8,10 +8,10 @@ use ipnet::IpNet;
 use super::{
     decode::{self, WireguardDevice},
     error::NetlinkError,
-    facts::WireguardFact,
     socket::{Dump, DumpSocket, Request},
     source::{RETRIES, torn},
 };
+use crate::facts::netlink::WireguardFact;
 
 /// `CTRL_CMD_GETFAMILY` and `CTRL_ATTR_FAMILY_NAME`, linux/genetlink.h; the controller's own number is
 /// `GENL_ID_CTRL`.

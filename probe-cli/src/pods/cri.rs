@@ -20,11 +20,11 @@ use self::{
     },
     status::{Details, details},
 };
-use super::{
-    facts::{RuntimeFact, Sandbox},
-    grpc::{Client, Socket, Trouble, Within, bounded},
+use super::grpc::{Client, Socket, Trouble, Within, bounded};
+use crate::{
+    facts::pods::{RuntimeFact, Sandbox},
+    observed::Observed,
 };
-use crate::observed::Observed;
 
 /// Where runtimes listen: RKE2 and k3s, containerd, CRI-O. `/var/run` is `/run` on most systems.
 const SOCKETS: [&str; 4] = [
@@ -34,6 +34,8 @@ const SOCKETS: [&str; 4] = [
     "/var/run/crio/crio.sock",
 ];
 
+/// What concerns the networks of a pod among its annotations (Kubernetes Network Custom Resource Definition De-facto Standard).
+const NETWORK_ANNOTATIONS: &str = "k8s.v1.cni.cncf.io/";
 /// Longest list. The kubelet takes no longer one from a runtime (`maxMsgSize` in pkg/kubelet/cri/remote/utils.go).
 const LONGEST_LIST: usize = 16 << 20;
 /// Longest status of one sandbox, with the runtime's JSON.
@@ -186,10 +188,11 @@ impl Runtime {
     /// Keeps what is listed, and what is known of that.
     fn take(&mut self, listed: Vec<PodSandbox>) {
         let mut before = mem::take(&mut self.known);
-        for PodSandbox { id, metadata, state, created_at, annotations } in listed {
+        for PodSandbox { id, metadata, state, created_at, mut annotations } in listed {
             if id.is_empty() {
                 continue;
             }
+            annotations.retain(|key, _| key.starts_with(NETWORK_ANNOTATIONS));
             let mut known = before.remove(&id).unwrap_or_default();
             let metadata = metadata.unwrap_or_default();
             known.sandbox = Sandbox {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::facts::{InterfaceDevice, ResourceDevice};
+use crate::facts::pods::{InterfaceDevice, ResourceDevice};
 
 /// Of devices: `<resource>-<device ID>-device.json`, with `/` written as `-`.
 pub(super) const OF_DEVICES: &str = "/var/run/k8s.cni.cncf.io/devinfo/dp";

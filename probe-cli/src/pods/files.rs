@@ -8,11 +8,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{
-    device_info,
-    directory::Directory,
-    facts::{Allocation, Attachment, InterfaceDevice, PodFacts, ResourceDevice, Sandbox, VfConfiguration},
-    libcni, rooted, sriov_cni,
+use super::{device_info, directory::Directory, libcni, rooted, sriov_cni};
+use crate::facts::pods::{
+    Allocation, Attachment, InterfaceDevice, PodFacts, ResourceDevice, Sandbox, VfConfiguration,
 };
 
 /// Where namespaces of pods have their names.

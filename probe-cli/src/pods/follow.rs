@@ -13,7 +13,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Files, KUBELET_DEADLINE, Runtime, assignments, facts::PodFacts, named};
+use super::{Files, KUBELET_DEADLINE, Runtime, assignments, named};
+use crate::facts::pods::PodFacts;
 
 /// Pods, followed until this is dropped.
 #[derive(Debug)]

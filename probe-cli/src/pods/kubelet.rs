@@ -5,11 +5,8 @@ use std::{path::Path, time::Duration};
 
 use prost::Message;
 
-use super::{
-    facts::DeviceAssignment,
-    grpc::{Socket, Trouble, Within},
-};
-use crate::observed::Observed;
+use super::grpc::{Socket, Trouble, Within};
+use crate::{facts::pods::DeviceAssignment, observed::Observed};
 
 /// Where the kubelet listens, below the host's root.
 const SOCKET: &str = "/var/lib/kubelet/pod-resources/kubelet.sock";

@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::facts::Attachment;
+use crate::facts::pods::Attachment;
 
 /// Key of `capabilityArgs` that containerd passes all annotations of a pod under (internal/cri/server/sandbox_run.go).
 const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";

@@ -7,7 +7,6 @@
 mod cri;
 mod device_info;
 mod directory;
-pub mod facts;
 mod files;
 mod follow;
 mod grpc;
@@ -19,13 +18,13 @@ mod sriov_cni;
 
 use std::path::Path;
 
-use self::facts::PodFacts;
 pub use self::{
     cri::{Deadlines, Runtime},
     files::Files,
     follow::Follower,
     kubelet::{DEADLINE as KUBELET_DEADLINE, assignments},
 };
+use crate::facts::pods::PodFacts;
 
 /// What the files below `root` say of pods, once.
 pub fn read_files(root: &Path) -> PodFacts {

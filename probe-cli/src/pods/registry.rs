@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::facts::RegisteredPod;
+use crate::facts::pods::RegisteredPod;
 
 /// Where the files are.
 pub const DIRECTORY: &str = "/run/overlay-probe/lab";

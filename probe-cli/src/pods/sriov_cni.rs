@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::facts::{Allocation, VfConfiguration};
+use crate::facts::pods::{Allocation, VfConfiguration};
 
 /// Namespaces by PCI address.
 pub(super) const ALLOCATIONS: &str = "/var/lib/cni/sriov/pci";

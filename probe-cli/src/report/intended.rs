@@ -2,7 +2,7 @@
 
 use super::align::{aligned, heading, indented, wrapped};
 use crate::{
-    hostfiles::facts::{Chart, ChartKind},
+    facts::files::{Chart, ChartKind},
     inventory::{
         Aspect, Comparison,
         intent::{Basis, Intent},
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        hostfiles::facts::Sourced,
+        facts::files::Sourced,
         inventory::intent::{Intended, MultusIntent},
         report::align::WIDTH,
     };

@@ -10,9 +10,9 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
+    facts::netlink::LinkCounters,
     inventory::{Evidence, PodInterface, PodSource, TunnelKind, VirtualFunction, WireguardPeer},
     model::{self, Edge, Flow, Handshake, Model},
-    netlink::facts::LinkCounters,
     sample::{self, Both, Counts, OuterCounts},
     text,
 };

@@ -94,8 +94,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        facts::netlink::LinkFact,
         inventory::{links, testdata::*},
-        netlink::facts::LinkFact,
         report::align::WIDTH,
     };
 

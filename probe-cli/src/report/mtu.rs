@@ -110,8 +110,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        facts::netlink::{Facts, LinkFact, RouteFact, VxlanFact},
         inventory::{mtu_paths, testdata::*},
-        netlink::facts::{Facts, LinkFact, RouteFact, VxlanFact},
         report::align::WIDTH,
     };
 

@@ -11,7 +11,7 @@ use super::{
     intended,
 };
 use crate::{
-    hostfiles::facts::Chart,
+    facts::files::Chart,
     inventory::{
         Certainty, Comparison, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress,
         OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
@@ -372,8 +372,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        facts::netlink::Facts,
         inventory::{outer_routes, testdata::*},
-        netlink::facts::Facts,
         report::align::WIDTH,
     };
 

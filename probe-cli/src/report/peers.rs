@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::align::{heading, indented, wrapped};
 use crate::{
+    facts::netlink::{Facts, WireguardCounters},
     inventory::{Encapsulation, Hole, Inventory, Mac, Peer, PeerKey, PublicKey},
-    netlink::facts::{Facts, WireguardCounters},
     text,
 };
 
@@ -107,9 +107,7 @@ fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
         .facts
         .wireguard
         .iter()
-        .flat_map(|device| {
-            device.peers.iter().map(|peer| ((device.ifindex, PublicKey(peer.public_key)), peer.counters))
-        })
+        .flat_map(|device| device.peers.iter().map(|peer| ((device.ifindex, peer.public_key), peer.counters)))
         .collect();
     let peers = inventory.peers.iter().map(|peer| {
         let (tunnel, encapsulation) = of(peer.tunnel);
@@ -317,7 +315,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{inventory::testdata::*, netlink::facts::VxlanFact, report::align::WIDTH};
+    use crate::{facts::netlink::VxlanFact, inventory::testdata::*, report::align::WIDTH};
 
     fn node_with_everything() -> Facts {
         let mut facts = flannel6(flannel4(node(), 3), 2);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
-use crate::{inventory::VirtualFunction, netlink::facts::LinkCounters, text};
+use crate::{facts::netlink::LinkCounters, inventory::VirtualFunction, text};
 
 /// One document.
 #[derive(Serialize)]
@@ -93,8 +93,8 @@ mod tests {
 
     use super::{super::align::WIDTH, *};
     use crate::{
-        inventory::{Mac, PciInterface, VfPod, VfPodSource, VfTraffic},
-        netlink::facts::{LinkCounters, VfInfoFact, VfLinkState, VfVlan},
+        facts::netlink::{LinkCounters, VfLinkState, VfVlan},
+        inventory::{Mac, PciInterface, VfPod, VfPodSource, VfSettings, VfTraffic},
     };
 
     fn vfs() -> Vec<VirtualFunction> {
@@ -124,12 +124,12 @@ mod tests {
                 source: VfPodSource::SriovCni,
             }),
             disputed_by: Vec::new(),
-            settings: Some(VfInfoFact {
+            settings: Some(VfSettings {
                 vlan: Some(VfVlan { id: 100, qos: 0, is_qinq: false }),
                 spoof_check: Some(true),
                 trust: Some(false),
                 link_state: Some(VfLinkState::Auto),
-                ..VfInfoFact::default()
+                ..VfSettings::default()
             }),
             traffic: VfTraffic::Interface(counters),
         };

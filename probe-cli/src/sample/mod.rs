@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    facts::netlink::LinkCounters,
     inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction},
-    netlink::facts::LinkCounters,
 };
 
 /// Everything that was counted, at one instant.

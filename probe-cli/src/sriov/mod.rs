@@ -2,7 +2,6 @@
 //! root, so that a tree of files can stand for a machine. What drivers tell by netlink is in [`crate::netlink`]; whose
 //! a VF is, in [`crate::inventory`].
 
-pub mod facts;
 mod stats;
 mod sysfs;
 

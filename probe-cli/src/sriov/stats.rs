@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::facts::VfStats;
+use crate::facts::sriov::VfStats;
 
 /// Bytes read of a file: one number, or some twenty lines.
 const MAX_BYTES: u64 = 4096;

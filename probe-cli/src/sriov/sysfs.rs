@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    facts::{PfFact, VfFact},
-    stats::stats,
-};
+use super::stats::stats;
+use crate::facts::sriov::{PfFact, VfFact};
 
 /// Functions looked at: a machine has hundreds of PCI functions, with all VFs some thousands.
 const MAX_FUNCTIONS: usize = 65_536;
@@ -73,7 +71,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::sriov::facts::VfStats;
+    use crate::facts::sriov::VfStats;
 
     fn device(root: &Path, pci: &str) -> PathBuf {
         let path = root.join("sys/devices/pci0000:00").join(pci);

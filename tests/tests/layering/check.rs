@@ -131,22 +131,22 @@ mod tests {
     fn an_allowed_import_is_none() {
         assert!(check("model/build.rs", "use crate::sample::Sample; use super::types::Model;").is_empty());
         assert!(check("cli/top.rs", "use crate::tui; use clap::Parser; use super::args::Args;").is_empty());
-        assert!(check("inventory/join.rs", "use crate::netlink::facts::Facts;").is_empty());
+        assert!(check("inventory/join.rs", "use crate::facts::netlink::Facts;").is_empty());
         assert!(check("inventory/join/tests.rs", "use crate::{model, netlink::Source, tui};").is_empty());
         assert!(check("lib.rs", "pub mod cli;").is_empty());
     }
 
     #[test]
-    fn a_part_has_rules_of_its_own() {
+    fn a_source_is_no_fact() {
         assert_eq!(
-            check("inventory/join.rs", "use crate::netlink::{Source, facts::Facts};"),
+            check("inventory/join.rs", "use crate::{facts::netlink::Facts, netlink::Source};"),
             ["inventory/join.rs: inventory must not import netlink"]
         );
         assert_eq!(
-            check("netlink/facts.rs", "use super::source::Source; use std::fs;"),
+            check("facts/netlink.rs", "use crate::netlink::Source; use std::fs;"),
             [
-                "netlink/facts.rs: netlink::facts is pure and must not use std::fs",
-                "netlink/facts.rs: netlink::facts must not import netlink",
+                "facts/netlink.rs: facts is pure and must not use std::fs",
+                "facts/netlink.rs: facts must not import netlink",
             ]
         );
     }

@@ -22,31 +22,26 @@ pub(crate) const MODULES: &[Module] = &[
     pure("text", &[]),
     pure("mac", &[]),
     pure("observed", &[]),
+    // What the sources said.
+    pure("facts", &["mac", "observed"]),
     outside("files", &[]),
     // Sources.
     outside("privilege", &[]),
     outside("procfs", &[]),
     outside("netns", &["text"]),
-    pure("netlink::facts", &["mac"]),
-    outside("netlink", &["mac", "netlink::facts", "netns", "text"]),
-    pure("sriov::facts", &[]),
-    outside("sriov", &["sriov::facts"]),
-    pure("pods::facts", &["observed"]),
-    outside("pods", &["files", "observed", "pods::facts"]),
-    pure("hostfiles::facts", &["observed"]),
-    outside("hostfiles", &["files", "hostfiles::facts", "observed"]),
-    // Facts and counters of one instant. The inventory joins what the sources found out.
-    pure(
-        "inventory",
-        &["hostfiles::facts", "mac", "netlink::facts", "observed", "pods::facts", "sriov::facts", "text"],
-    ),
-    pure("sample", &["inventory", "netlink::facts"]),
+    outside("netlink", &["facts", "mac", "netns", "text"]),
+    outside("sriov", &["facts"]),
+    outside("pods", &["facts", "files", "observed"]),
+    outside("hostfiles", &["facts", "files", "observed"]),
+    // What exists on the node by these facts, and counters of one instant.
+    pure("inventory", &["facts", "mac", "observed", "text"]),
+    pure("sample", &["facts", "inventory"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "procfs", "sample", "text"]),
     // Meaning.
-    pure("model", &["inventory", "netlink::facts", "sample", "text"]),
+    pure("model", &["facts", "inventory", "sample", "text"]),
     // People and machines.
-    outside("report", &["hostfiles::facts", "inventory", "model", "netlink::facts", "sample", "text"]),
+    outside("report", &["facts", "inventory", "model", "sample", "text"]),
     outside("tui", &["inventory", "model", "sample", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["files", "netlink", "netns", "text"]),
@@ -56,21 +51,18 @@ pub(crate) const MODULES: &[Module] = &[
         "engine",
         &[
             "ebpf",
+            "facts",
             "hostfiles",
-            "hostfiles::facts",
             "inventory",
             "leftovers",
             "model",
             "netlink",
-            "netlink::facts",
             "netns",
             "pods",
-            "pods::facts",
             "privilege",
             "procfs",
             "sample",
             "sriov",
-            "sriov::facts",
             "text",
         ],
     ),
@@ -118,7 +110,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("socket2", &["lab", "netlink"]),
     // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
     // where they were received.
-    ("base64", &["hostfiles", "inventory", "lab", "pods"]),
+    ("base64", &["facts", "hostfiles", "lab", "pods"]),
     ("zeroize", &["netlink"]),
     // Errors without a type are for those who only pass them on to people.
     ("anyhow", &["cli"]),

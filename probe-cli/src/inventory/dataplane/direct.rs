@@ -8,12 +8,12 @@ use super::{
     ground::{Ground, Judged},
 };
 use crate::{
+    facts::netlink::RouteFact,
     inventory::{
         TunnelKind,
         index::family,
         node::{CALICO_PROTOCOLS, siblings},
     },
-    netlink::facts::RouteFact,
     text::counted,
 };
 

@@ -6,12 +6,12 @@ use ipnet::IpNet;
 
 use super::{Certainty, Encapsulation, PlaneDevice, System};
 use crate::{
+    facts::netlink::{LinkFact, RouteFact, RouteType},
     inventory::{
         Inventory, Mac, Tunnel, TunnelKind,
         index::{Index, family},
         node::{CALICO_PROTOCOLS, is_by_own_address, is_single, pod_bridges},
     },
-    netlink::facts::{LinkFact, RouteFact, RouteType},
 };
 
 /// MAC address of the host end of every veth that Calico's CNI plugin makes.

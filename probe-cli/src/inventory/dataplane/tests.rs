@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    inventory::{Mac, testdata::*},
-    netlink::facts::{
+    facts::netlink::{
         Facts, FwMark, GeneveFact, IpTunnelFact, LinkData, LinkFact, PolicyTableFact, RouteFact, RuleFact,
         VxlanFact,
     },
+    inventory::{Mac, testdata::*},
 };
 
 /// A line for each plane and one for each of its devices.

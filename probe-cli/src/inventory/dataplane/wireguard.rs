@@ -7,7 +7,7 @@ use super::{
     System,
     ground::{Ground, Judged, Verdict},
 };
-use crate::{inventory::Tunnel, netlink::facts::RuleFact, text::counted};
+use crate::{facts::netlink::RuleFact, inventory::Tunnel, text::counted};
 
 /// UDP port of Cilium's device.
 const CILIUM_PORT: u16 = 51871;

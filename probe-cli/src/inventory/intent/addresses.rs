@@ -10,7 +10,7 @@ use super::{
     charts,
 };
 use crate::{
-    hostfiles::facts::{HostFiles, Settings, Sourced},
+    facts::files::{HostFiles, Settings, Sourced},
     inventory::notes::shown,
 };
 

@@ -4,7 +4,7 @@ use std::{fmt::Display, str::FromStr};
 
 use super::{Basis, Intended};
 use crate::{
-    hostfiles::facts::{HostFiles, Sourced},
+    facts::files::{HostFiles, Sourced},
     inventory::notes::shown,
     observed::Observed,
 };

@@ -5,7 +5,7 @@ use super::{
     agree::{default, follows, parsed, said},
     charts,
 };
-use crate::hostfiles::facts::{HostFiles, Sourced};
+use crate::facts::files::{HostFiles, Sourced};
 
 const CHART: &str = "rke2-calico";
 

@@ -1,7 +1,7 @@
 //! Values of RKE2's charts: of a chart's own manifest, and of the `HelmChartConfig` that goes with it by name and namespace.
 
 use crate::{
-    hostfiles::facts::{Chart, ChartKind, HostFiles, Sourced},
+    facts::files::{Chart, ChartKind, HostFiles, Sourced},
     inventory::notes::shown,
 };
 

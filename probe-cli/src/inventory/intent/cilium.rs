@@ -5,7 +5,7 @@ use super::{
     agree::{default, follows, parsed, said},
     charts,
 };
-use crate::hostfiles::facts::HostFiles;
+use crate::facts::files::HostFiles;
 
 const CHART: &str = "rke2-cilium";
 

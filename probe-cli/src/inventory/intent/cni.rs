@@ -6,7 +6,7 @@ use super::{
     charts,
 };
 use crate::{
-    hostfiles::facts::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
+    facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
     inventory::notes::shown,
 };
 

@@ -6,7 +6,7 @@ use super::{
     agree::{agree, default, follows, like, parsed, said},
     charts,
 };
-use crate::hostfiles::facts::{FlannelConf, HostFiles, Sourced};
+use crate::facts::files::{FlannelConf, HostFiles, Sourced};
 
 /// Bytes that flannel takes off the outer MTU, for both families (flannel pkg/backend/vxlan/vxlan_network.go,
 /// pkg/backend/wireguard/wireguard_network.go, pkg/backend/ipip/ipip.go).

@@ -6,13 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Backend, Basis, Cni, Intent, intent};
 use crate::{
-    hostfiles::{
-        self,
-        facts::{
-            Chart, ChartKind, CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelConf, HostFiles, Multus,
-            Settings, Sourced,
-        },
+    facts::files::{
+        Chart, ChartKind, CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelConf, HostFiles, Multus,
+        Settings, Sourced,
     },
+    hostfiles,
     observed::Observed,
 };
 
@@ -22,7 +20,7 @@ fn hosts() -> PathBuf {
 
 /// What git does not keep.
 fn without_times(files: &mut HostFiles) {
-    let forget = |file: &mut Observed<hostfiles::facts::Kubeconfig>| {
+    let forget = |file: &mut Observed<crate::facts::files::Kubeconfig>| {
         if let Observed::Value(file) = file {
             file.modified = 0;
         }

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::{
+    facts::{
+        netlink::{LinkFact, RouteFact, VxlanFact},
+        pods::RegisteredPod,
+    },
     inventory::{Hole, Mac, Peer, PeerKey, PodSource, Tunnel, testdata::*},
-    netlink::facts::{LinkFact, RouteFact, VxlanFact},
-    pods::facts::RegisteredPod,
 };
 
 fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
+    facts::netlink::{IpTunnelFact, LinkData, LinkFact, RouteFact, VxlanFact},
     inventory::testdata::*,
-    netlink::facts::{IpTunnelFact, LinkData, LinkFact, RouteFact, VxlanFact},
 };
 
 /// What the ways come to: device, overhead, most, verdict, what it carries, pods by MTU with their verdicts.

@@ -4,8 +4,8 @@ use ipnet::IpNet;
 
 use super::named::{DEFAULT_INTERFACE, Named};
 use crate::{
+    facts::netlink::{LinkFact, NamespaceFact},
     inventory::{index::Index, pod::PodInterface},
-    netlink::facts::{LinkFact, NamespaceFact},
 };
 
 /// Devices that the kernel puts into every namespace when their module is loaded: nobody gave them to the pod.

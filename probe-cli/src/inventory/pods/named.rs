@@ -7,11 +7,11 @@ use std::{
 
 use super::{Namespaces, canonical};
 use crate::{
+    facts::pods::{Attachment, PodFacts, Sandbox},
     inventory::{
         notes::shown,
         pod::{Evidence, PodSource},
     },
-    pods::facts::{Attachment, PodFacts, Sandbox},
 };
 
 /// Interface of a pod to the cluster network: what runtimes call it (containerd `defaultIfName`, CRI-O `DefaultInterface`).

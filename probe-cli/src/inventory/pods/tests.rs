@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::{
+    facts::{
+        netlink::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
+        pods::{Attachment, RegisteredPod, Sandbox},
+    },
     inventory::{Inventory, PodInterface, calico_veth_name, inventory},
-    netlink::facts::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
     observed::Observed,
-    pods::facts::{Attachment, RegisteredPod, Sandbox},
 };
 
 const NSID: i32 = 4;

@@ -7,12 +7,12 @@ use std::{
 
 use super::named::{DEFAULT_INTERFACE, Named};
 use crate::{
+    facts::netlink::{LinkFact, NamespaceFact, RouteFact, RouteType},
     inventory::{
         index::Index,
         node::is_single,
         pod::{Evidence, calico_veth_name},
     },
-    netlink::facts::{LinkFact, NamespaceFact, RouteFact, RouteType},
 };
 
 /// A host end, and the rule that found it.

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 
 use super::{PciInterface, VfPod, VfPodSource};
-use crate::{
-    pods::facts::{
-        Allocation, Attachment, DeviceAssignment, InterfaceDevice, PodFacts, Sandbox, VfConfiguration,
-    },
-    sriov::facts::VfFact,
+use crate::facts::{
+    pods::{Allocation, Attachment, DeviceAssignment, InterfaceDevice, PodFacts, Sandbox, VfConfiguration},
+    sriov::VfFact,
 };
 
 /// What the sources say, by what they say it of.
@@ -282,7 +280,7 @@ mod tests {
         assert_eq!(named(&facts), []);
         let resource_and_device = "example.com-sriov-vdpa-7".to_owned();
         facts.resource_devices =
-            vec![crate::pods::facts::ResourceDevice { resource_and_device, pci: PCI.to_owned() }];
+            vec![crate::facts::pods::ResourceDevice { resource_and_device, pci: PCI.to_owned() }];
         assert_eq!(named(&facts), [told("given-0", None, VfPodSource::Kubelet)]);
     }
 }

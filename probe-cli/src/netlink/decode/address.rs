@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::Message;
-use crate::netlink::{error::DecodeError, facts::AddressFact};
+use crate::{facts::netlink::AddressFact, netlink::error::DecodeError};
 
 /// The address that `payload` describes. None for a family that is not IP.
 pub(in crate::netlink) fn address(payload: &[u8]) -> Result<Option<AddressFact>, DecodeError> {

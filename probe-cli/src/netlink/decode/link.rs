@@ -1,9 +1,9 @@
 //! `RTM_NEWLINK`: `struct ifinfomsg` and `IFLA_*`, as `rtnl_fill_ifinfo` writes them. Nothing about other messages.
 
 use super::{Attribute, Message, link_data};
-use crate::netlink::{
-    error::DecodeError,
-    facts::{LinkData, LinkFact, OperState, VxlanFact},
+use crate::{
+    facts::netlink::{LinkData, LinkFact, OperState, VxlanFact},
+    netlink::error::DecodeError,
 };
 
 // linux/if_link.h; libc has no IFLA_VXLAN_*.

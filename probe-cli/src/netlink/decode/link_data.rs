@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::Attribute;
-use crate::netlink::{
-    error::DecodeError,
-    facts::{GeneveFact, IpTunnelFact, IpvlanMode, LinkData, MacvlanMode, NetkitMode, VlanFact},
+use crate::{
+    facts::netlink::{GeneveFact, IpTunnelFact, IpvlanMode, LinkData, MacvlanMode, NetkitMode, VlanFact},
+    netlink::error::DecodeError,
 };
 
 // linux/if_tunnel.h.
@@ -131,10 +131,9 @@ fn netkit_mode(mode: u32) -> Option<NetkitMode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::{
-        decode::link,
-        facts::{LinkFact, OperState},
-        testdata::messages,
+    use crate::{
+        facts::netlink::{LinkFact, OperState},
+        netlink::{decode::link, testdata::messages},
     };
 
     /// Compared with `ip -d link show`, which the script prints at its end.

@@ -2,11 +2,9 @@
 
 use super::{Message, u32_at};
 use crate::{
+    facts::netlink::{FdbFact, NeighbourFact},
     mac::Mac,
-    netlink::{
-        error::DecodeError,
-        facts::{FdbFact, NeighbourFact},
-    },
+    netlink::error::DecodeError,
 };
 
 /// `USER_HZ`, the clock tick of `NDA_CACHEINFO`: 100 on every architecture that Kubernetes runs on, whatever the

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::{Attribute, Message, attributes, ip, u16_at, u32_at};
-use crate::netlink::{
-    error::DecodeError,
-    facts::{RouteFact, RouteType},
+use crate::{
+    facts::netlink::{RouteFact, RouteType},
+    netlink::error::DecodeError,
 };
 
 // linux/rtnetlink.h; not in libc.

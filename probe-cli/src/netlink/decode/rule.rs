@@ -1,9 +1,9 @@
 //! `RTM_NEWRULE`: `struct fib_rule_hdr` and `FRA_*`. Nothing about other messages.
 
 use super::Message;
-use crate::netlink::{
-    error::DecodeError,
-    facts::{FwMark, RuleFact},
+use crate::{
+    facts::netlink::{FwMark, RuleFact},
+    netlink::error::DecodeError,
 };
 
 // linux/fib_rules.h.

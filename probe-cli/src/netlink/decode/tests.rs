@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::netlink::{
-    facts::{FdbFact, LinkFact, NeighbourFact, OperState, RouteFact, RouteType, VxlanFact},
-    testdata::{DUMPS, facts, messages},
+use crate::{
+    facts::netlink::{FdbFact, LinkFact, NeighbourFact, OperState, RouteFact, RouteType, VxlanFact},
+    netlink::testdata::{DUMPS, facts, messages},
 };
 
 fn mac(last: [u8; 2], first: u8) -> Mac {

@@ -3,11 +3,9 @@
 
 use super::{Attribute, Message, u16_at, u32_at, u64_at};
 use crate::{
+    facts::netlink::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
     mac::Mac,
-    netlink::{
-        error::DecodeError,
-        facts::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
-    },
+    netlink::error::DecodeError,
 };
 
 // linux/if_link.h; not in libc.

@@ -13,9 +13,9 @@ use std::{
 use ipnet::IpNet;
 
 use super::{Attribute, Message};
-use crate::netlink::{
-    error::DecodeError,
-    facts::{WireguardFact, WireguardPeerFact},
+use crate::{
+    facts::netlink::{PublicKey, WireguardFact, WireguardPeerFact},
+    netlink::error::DecodeError,
 };
 
 // linux/wireguard.h; not in libc. WGDEVICE_A_PRIVATE_KEY is 3.
@@ -71,7 +71,7 @@ impl WireguardDevice {
                 WGDEVICE_A_IFINDEX if attribute.u32()? != self.device.ifindex => {
                     return Err(message.missing("WGDEVICE_A_IFINDEX"));
                 }
-                WGDEVICE_A_PUBLIC_KEY => self.device.public_key = Some(attribute.exactly()?),
+                WGDEVICE_A_PUBLIC_KEY => self.device.public_key = Some(PublicKey(attribute.exactly()?)),
                 WGDEVICE_A_LISTEN_PORT => self.device.listen_port = attribute.u16()?,
                 WGDEVICE_A_FWMARK => self.device.fwmark = attribute.u32()?,
                 WGDEVICE_A_PEERS => {
@@ -103,7 +103,7 @@ impl WireguardDevice {
             return Ok(());
         }
         let place = known.unwrap_or_else(|| {
-            let fresh = WireguardPeerFact { public_key: key, ..WireguardPeerFact::default() };
+            let fresh = WireguardPeerFact { public_key: PublicKey(key), ..WireguardPeerFact::default() };
             self.device.peers.push(fresh);
             self.places.insert(key, self.device.peers.len() - 1);
             self.device.peers.len() - 1

@@ -4,10 +4,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::netlink::{
-    decode::{Frame, family, frames},
-    facts::Facts,
-    testdata::{WIREGUARD, WIREGUARD_FAMILY},
+use crate::{
+    facts::netlink::Facts,
+    netlink::{
+        decode::{Frame, family, frames},
+        testdata::{WIREGUARD, WIREGUARD_FAMILY},
+    },
 };
 
 /// The known secrets of the captured device.
@@ -47,10 +49,10 @@ fn a_device_with_its_peers() {
     let device = device();
     assert_eq!((device.ifindex, device.listen_port, device.fwmark), (3, 51820, 0x20000));
     // kXeyMnjL8PPRfDbyrMm1XpyF+HsiClOG7DcNZj4g4zc=
-    assert_eq!(device.public_key.unwrap()[..4], [0x91, 0x77, 0xb2, 0x32]);
+    assert_eq!(device.public_key.unwrap().0[..4], [0x91, 0x77, 0xb2, 0x32]);
     let [far, sixth, bare, many] = device.peers.as_slice() else { panic!("{:?}", device.peers.len()) };
     // 7zi0q9FLCpGcvmg59hhbl9MmB77jWcbFPBLMdZeGfVk=
-    assert_eq!(far.public_key[..4], [0xef, 0x38, 0xb4, 0xab]);
+    assert_eq!(far.public_key.0[..4], [0xef, 0x38, 0xb4, 0xab]);
     assert_eq!(far.endpoint, Some("192.0.2.2:51822".parse().unwrap()));
     assert_eq!(nets(&far.allowed_ips), ["10.42.2.0/24", "fd42:0:0:2::/64"]);
     assert_eq!(far.keepalive_s, 25);
@@ -58,7 +60,7 @@ fn a_device_with_its_peers() {
     assert_eq!(counters.last_handshake.unwrap().as_secs(), 1_795_496_929);
     assert_eq!((counters.rx_bytes, counters.tx_bytes), (380, 420));
     assert_eq!(sixth.endpoint, Some("[2001:db8::3]:51821".parse().unwrap()));
-    assert_eq!((sixth.keepalive_s, sixth.counters), (0, crate::netlink::facts::WireguardCounters::default()));
+    assert_eq!((sixth.keepalive_s, sixth.counters), (0, crate::facts::netlink::WireguardCounters::default()));
     assert_eq!((bare.endpoint, bare.allowed_ips.len()), (None, 0));
     assert_eq!(many.endpoint.unwrap().port(), 51820);
     assert!(matches!(many.endpoint, Some(SocketAddr::V6(v6)) if v6.scope_id() == 2), "{:?}", many.endpoint);
@@ -112,7 +114,7 @@ fn keys_do_not_leave_the_decoder() {
         let facts = Facts { wireguard: vec![device()], ..Facts::default() };
         assert!(!holds(secret, format!("{facts:?} {facts:#?}").as_bytes()));
         assert!(!holds(secret, &serde_json::to_vec(&facts).unwrap()));
-        let inventory = crate::inventory::inventory(&facts, &crate::pods::facts::PodFacts::default(), &[]);
+        let inventory = crate::inventory::inventory(&facts, &crate::facts::pods::PodFacts::default(), &[]);
         assert!(!holds(secret, &serde_json::to_vec(&inventory).unwrap()));
     }
 }

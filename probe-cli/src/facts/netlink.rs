@@ -3,11 +3,9 @@
 mod link;
 mod rule;
 mod sriov;
+mod wireguard;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -19,6 +17,7 @@ pub use self::{
     },
     rule::{FwMark, PolicyTableFact, RuleFact},
     sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
+    wireguard::{PublicKey, WIREGUARD, WireguardCounters, WireguardFact, WireguardPeerFact},
 };
 use crate::mac::Mac;
 
@@ -130,62 +129,4 @@ pub struct NamespaceFact {
     pub links: Vec<LinkFact>,
     /// Their addresses.
     pub addresses: Vec<AddressFact>,
-}
-
-/// `IFLA_INFO_KIND` of a WireGuard device.
-pub const WIREGUARD: &str = "wireguard";
-
-/// A WireGuard device, from `WG_CMD_GET_DEVICE`. Its private key and the preshared keys of its peers come in the same
-/// reply and have no place here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireguardFact {
-    /// Interface index.
-    pub ifindex: u32,
-    /// `WGDEVICE_A_PUBLIC_KEY`; absent on a device without a key.
-    pub public_key: Option<[u8; 32]>,
-    /// `WGDEVICE_A_LISTEN_PORT`, host byte order; 0 on a device that has no socket, being down.
-    pub listen_port: u16,
-    /// `WGDEVICE_A_FWMARK`: the mark of its outer packets; 0 for none.
-    pub fwmark: u32,
-    /// Its peers, each once.
-    pub peers: Vec<WireguardPeerFact>,
-}
-
-/// A peer of a WireGuard device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireguardPeerFact {
-    /// `WGPEER_A_PUBLIC_KEY`.
-    pub public_key: [u8; 32],
-    /// `WGPEER_A_ENDPOINT`: where outer packets go, or where the last came from; absent while nobody told.
-    pub endpoint: Option<SocketAddr>,
-    /// `WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL` in seconds; 0 when off.
-    pub keepalive_s: u16,
-    /// `WGPEER_A_ALLOWEDIPS`: what may come from it and what goes to it.
-    pub allowed_ips: Vec<IpNet>,
-    /// What the kernel counted for it.
-    pub counters: WireguardCounters,
-}
-
-/// What changes with every packet of a WireGuard peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireguardCounters {
-    /// `WGPEER_A_LAST_HANDSHAKE_TIME`, wall clock since the Unix epoch; none when there was none.
-    pub last_handshake: Option<Duration>,
-    /// `WGPEER_A_RX_BYTES`: UDP payload of data packets and keepalives received, and of handshake messages.
-    pub rx_bytes: u64,
-    /// `WGPEER_A_TX_BYTES`: the same, sent.
-    pub tx_bytes: u64,
-}
-
-impl WireguardFact {
-    /// The same device with its counters at zero: what is left changes only when somebody changes it, or when a peer
-    /// moves.
-    #[must_use]
-    pub fn without_counters(&self) -> Self {
-        let mut device = self.clone();
-        for peer in &mut device.peers {
-            peer.counters = WireguardCounters::default();
-        }
-        device
-    }
 }

@@ -36,7 +36,6 @@ pub struct VfInfoFact {
     /// `IFLA_VF_LINK_STATE`.
     pub link_state: Option<VfLinkState>,
     /// `IFLA_VF_STATS`; all zero also when the driver does not count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<LinkCounters>,
 }
 

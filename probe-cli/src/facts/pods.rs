@@ -63,7 +63,7 @@ pub struct Sandbox {
     pub netns: Option<String>,
     /// It is on the host's network (`namespaces.options.network` is `NODE`).
     pub host_network: bool,
-    /// The pod's annotations.
+    /// Those of the pod's annotations that concern its networks: `k8s.v1.cni.cncf.io/*`. Others may hold secrets.
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RouteFact;
+use crate::facts::netlink::RouteFact;
 
 /// A policy rule, from `RTM_NEWRULE`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,13 @@
+//! What the sources said, as plain data that can be recorded and read back. Texts in it are hostile input.
+//!
+//! Here belong types and what is needed to look at their own fields. No I/O, no joins, no judgement; what exists on the
+//! node is made of this in [`crate::inventory`].
+
+pub mod files;
+pub mod netlink;
+pub mod pods;
+pub mod sriov;
+#[cfg(test)]
+pub(crate) mod testdata;
+#[cfg(test)]
+mod tests;

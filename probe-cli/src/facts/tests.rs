@@ -1,0 +1,40 @@
+//! That facts survive being recorded: what is written as JSON is read back as the same.
+
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{files::HostFiles, netlink, pods::PodFacts, sriov::PfFact, testdata::any};
+
+/// Writes and reads a value that was made up.
+fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(seed: u64) {
+    let value = any::<T>(seed);
+    let text = serde_json::to_string(&value).unwrap();
+    assert!(!text.contains('\n'), "a record is one line: {text}");
+    assert_eq!(serde_json::from_str::<T>(&text).unwrap(), value, "{text}");
+}
+
+proptest! {
+    #[test]
+    fn what_is_recorded_is_read_back(seed: u64) {
+        survives::<netlink::Facts>(seed);
+        survives::<netlink::NamespaceFact>(seed);
+        survives::<netlink::VfListFact>(seed);
+        survives::<PodFacts>(seed);
+        survives::<HostFiles>(seed);
+        survives::<PfFact>(seed);
+    }
+}
+
+/// Otherwise the property above says nothing.
+#[test]
+fn what_is_made_up_differs_and_has_parts() {
+    let facts: Vec<netlink::Facts> = (0..64).map(any).collect();
+    assert!(facts.iter().any(|facts| facts.wireguard.iter().any(|device| !device.peers.is_empty())));
+    assert!(facts.iter().any(|facts| facts.links.iter().any(|link| link.vxlan.is_some())));
+    assert!(facts.windows(2).all(|pair| pair[0] != pair[1]));
+    let files: Vec<HostFiles> = (0..64).map(any).collect();
+    assert!(files.iter().any(|files| files.charts.value().is_some_and(|charts| !charts.is_empty())));
+    assert!(files.iter().any(|files| files.charts.trouble().is_some()));
+}
