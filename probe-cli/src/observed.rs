@@ -39,6 +39,17 @@ impl<T> Observed<T> {
         }
     }
 
+    /// The same answer about a borrowed value.
+    pub fn as_ref(&self) -> Observed<&T> {
+        match self {
+            Self::Value(value) => Observed::Value(value),
+            Self::Absent => Observed::Absent,
+            Self::Denied { need } => Observed::Denied { need: need.clone() },
+            Self::Unsupported { why } => Observed::Unsupported { why: why.clone() },
+            Self::Failed { error } => Observed::Failed { error: error.clone() },
+        }
+    }
+
     /// Why there is no value, in words; none when there is one, and when there is simply nothing.
     pub fn trouble(&self) -> Option<String> {
         match self {
@@ -63,6 +74,13 @@ impl<T> Observed<T> {
             Self::Unsupported { why } => Observed::Unsupported { why },
             Self::Failed { error } => Observed::Failed { error },
         }
+    }
+}
+
+impl<T> Observed<Vec<T>> {
+    /// The rows of a table that was read; none also of one that was not, which [`Self::trouble`] tells apart.
+    pub fn rows(&self) -> &[T] {
+        self.value().map_or(&[], Vec::as_slice)
     }
 }
 

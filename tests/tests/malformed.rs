@@ -8,6 +8,7 @@ use overlay_probe::{
         test_run::{Bench, TestPacket},
     },
     inventory::{Inventory, Tunnel, TunnelKind, Underlay},
+    observed::Observed,
     sample::Counts,
 };
 use probe_tests::packets::{ETHERNET, PORT, VNI, inner_packets, outer_packets};
@@ -35,6 +36,7 @@ fn bench() -> Bench {
         l3: false,
         flood: 1,
         up: true,
+        told: Observed::Value(()),
     };
     let inventory = Inventory { tunnels: vec![tunnel], ..Inventory::default() };
     Bench::load(&inventory, Limits::default()).unwrap()

@@ -81,7 +81,7 @@ fn peer(tunnel: &str, n: u8) {
 
 async fn look(source: &Source) -> Inventory {
     let facts = source.facts().await.unwrap();
-    assert_eq!(facts.problems, Vec::<String>::new());
+    assert_eq!(facts.troubles(), Vec::<String>::new());
     inventory(&facts, &PodFacts::default(), &[])
 }
 

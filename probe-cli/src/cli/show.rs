@@ -75,7 +75,7 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let mut survey = survey(context)?;
     let (list, mut notes) = survey.links(context.root());
-    notes.extend(survey.facts.problems);
+    notes.extend(survey.facts.troubles());
     let is_there = !list.links.is_empty();
     show(
         args,
@@ -107,7 +107,7 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let survey = survey(context)?;
     let paths = inventory::mtu_paths(&survey.facts, &survey.inventory);
-    let notes = &survey.facts.problems;
+    let notes = &survey.facts.troubles();
     show(
         args,
         !paths.is_empty(),

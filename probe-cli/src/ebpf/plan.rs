@@ -229,7 +229,10 @@ fn address(address: IpAddr) -> Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Mac, Peer, Pod, PodSource, TunnelKind, Underlay};
+    use crate::{
+        inventory::{Mac, Peer, Pod, PodSource, TunnelKind, Underlay},
+        observed::Observed,
+    };
 
     fn tunnel(ifindex: u32, family: u8, vni: Option<u32>) -> Tunnel {
         Tunnel {
@@ -249,6 +252,7 @@ mod tests {
             external: vni.is_none(),
             l3: false,
             flood: 0,
+            told: Observed::Value(()),
             up: true,
         }
     }

@@ -6,7 +6,7 @@ use super::{host::HostOptions, pods::PodSource};
 use crate::{
     facts::{
         files::{HostsEntry, Sourced},
-        netlink::{Facts, LinkCounters, WireguardFact},
+        netlink::{Facts, LinkCounters, OfDevice, WireguardFact},
         pods::PodFacts,
     },
     hostfiles,
@@ -22,7 +22,7 @@ pub(super) struct InventorySource {
     /// What `/etc/hosts` said at the start; nothing when the files here are of another node.
     hosts: Vec<Sourced<HostsEntry>>,
     /// The WireGuard devices when everything was read last, without their counters.
-    wireguard: Vec<WireguardFact>,
+    wireguard: Vec<OfDevice<WireguardFact>>,
 }
 
 impl InventorySource {
@@ -75,7 +75,7 @@ impl InventorySource {
     /// Reads everything; gives also what it was made of.
     pub(super) async fn read_facts(&mut self) -> Result<(Facts, Inventory), NetlinkError> {
         let facts = self.netlink.facts().await?;
-        self.wireguard = facts.wireguard.iter().map(WireguardFact::without_counters).collect();
+        self.wireguard = without_counters(&facts.wireguard);
         self.pods.read(&self.netlink);
         let mut inventory = inventory::inventory(&facts, self.pods.facts(), &self.pods.namespaces());
         inventory.notes.extend(self.pods.unread().iter().cloned());
@@ -90,9 +90,9 @@ impl InventorySource {
         let ifindices: Vec<u32> = tunnels.iter().filter(of_kind).map(|tunnel| tunnel.ifindex).collect();
         // What cannot be read is said when everything is read again.
         let (devices, _) = self.netlink.wireguard(&ifindices);
-        let changed = !devices.iter().map(WireguardFact::without_counters).eq(self.wireguard.iter().cloned());
+        let changed = without_counters(&devices) != self.wireguard;
         let mut samples = BTreeMap::new();
-        for device in &devices {
+        for device in devices.iter().filter_map(|device| device.told.value()) {
             for peer in &device.peers {
                 let key = PeerKey::PublicKey(peer.public_key);
                 let counters = peer.counters;
@@ -105,4 +105,13 @@ impl InventorySource {
         }
         (samples, changed)
     }
+}
+
+/// What changes only when somebody changes it, or when a peer moves.
+fn without_counters(devices: &[OfDevice<WireguardFact>]) -> Vec<OfDevice<WireguardFact>> {
+    let of = |device: &OfDevice<WireguardFact>| OfDevice {
+        ifindex: device.ifindex,
+        told: device.told.clone().map(|device| device.without_counters()),
+    };
+    devices.iter().map(of).collect()
 }

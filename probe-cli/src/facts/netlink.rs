@@ -3,6 +3,9 @@
 mod link;
 mod rule;
 mod sriov;
+mod table;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod wireguard;
 
 use std::net::IpAddr;
@@ -17,33 +20,54 @@ pub use self::{
     },
     rule::{FwMark, PolicyTableFact, RuleFact},
     sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
+    table::{OfDevice, PerDevice, Routes},
     wireguard::{PublicKey, WIREGUARD, WireguardCounters, WireguardFact, WireguardPeerFact},
 };
-use crate::mac::Mac;
+use crate::{mac::Mac, observed::Observed};
 
-/// One dump of everything the inventory needs from one network namespace.
+/// One dump of everything the inventory needs from one network namespace. A table that could not be read is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Every link.
+    /// Every link. Without them there is no dump at all.
     pub links: Vec<LinkFact>,
     /// Every address.
-    pub addresses: Vec<AddressFact>,
+    pub addresses: Observed<Vec<AddressFact>>,
     /// Unicast and blackhole routes of the main table.
-    pub routes: Vec<RouteFact>,
-    /// Policy rules of both families.
-    #[serde(default)]
-    pub rules: Vec<RuleFact>,
+    pub routes: Routes,
+    /// Policy rules of both families; absent on a kernel without any.
+    pub rules: Observed<Vec<RuleFact>>,
     /// Routes of the tables that a rule sends every packet to but those with a mark: where Calico keeps its WireGuard routes.
-    #[serde(default)]
     pub policy_tables: Vec<PolicyTableFact>,
     /// Neighbours of tunnel devices.
-    pub neighbours: Vec<NeighbourFact>,
+    pub neighbours: PerDevice<NeighbourFact>,
     /// Forwarding database entries of tunnel devices (`AF_BRIDGE`, `NTF_SELF`).
-    pub fdb: Vec<FdbFact>,
-    /// WireGuard devices, as far as the kernel told.
-    pub wireguard: Vec<WireguardFact>,
-    /// What could not be read, with the cause: a torn dump (`NLM_F_DUMP_INTR`), an unknown attribute size.
-    pub problems: Vec<String>,
+    pub fdb: PerDevice<FdbFact>,
+    /// Every WireGuard device.
+    pub wireguard: Vec<OfDevice<WireguardFact>>,
+    /// What is wrong with tables that were read: a torn dump (`NLM_F_DUMP_INTR`), messages that could not be understood.
+    pub notes: Vec<String>,
+}
+
+impl Facts {
+    /// What could not be read or understood, each once.
+    pub fn troubles(&self) -> Vec<String> {
+        let tables = self.policy_tables.iter().filter_map(|table| table.routes.trouble());
+        let all = (self.addresses.trouble().into_iter())
+            .chain(self.routes.troubles())
+            .chain(self.neighbours.troubles())
+            .chain(self.fdb.troubles())
+            .chain(self.rules.trouble())
+            .chain(tables)
+            .chain(self.notes.iter().cloned())
+            .chain(self.wireguard.iter().filter_map(|device| device.told.trouble()));
+        let mut troubles = Vec::new();
+        for trouble in all {
+            if !troubles.contains(&trouble) {
+                troubles.push(trouble);
+            }
+        }
+        troubles
+    }
 }
 
 /// An address, from `RTM_NEWADDR`.

@@ -5,7 +5,14 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{files::HostFiles, netlink, pods::PodFacts, sriov::PfFact, testdata::any};
+use super::{
+    files::HostFiles,
+    netlink::{self, Facts, OfDevice},
+    pods::PodFacts,
+    sriov::PfFact,
+    testdata::any,
+};
+use crate::observed::Observed;
 
 /// Writes and reads a value that was made up.
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(seed: u64) {
@@ -27,11 +34,34 @@ proptest! {
     }
 }
 
+#[test]
+fn a_table_that_was_not_read_says_why_and_an_empty_one_says_nothing() {
+    fn failed<T>() -> Observed<T> {
+        Observed::Failed { error: "refused".to_owned() }
+    }
+    let denied = Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
+    let mut facts =
+        Facts { rules: Observed::Absent, addresses: Observed::Value(Vec::new()), ..Facts::default() };
+    facts.routes.ipv4 = Observed::Value(Vec::new());
+    assert_eq!(facts.troubles(), Vec::<String>::new());
+    facts.routes.ipv6 = failed();
+    facts.fdb.0 = vec![OfDevice { ifindex: 3, told: failed() }, OfDevice { ifindex: 4, told: failed() }];
+    facts.notes = vec!["links kept changing".to_owned()];
+    facts.wireguard = vec![OfDevice { ifindex: 5, told: denied }];
+    assert_eq!(facts.troubles(), ["refused", "links kept changing", "needs CAP_NET_ADMIN"]);
+    assert_eq!(facts.routes.iter().count() + facts.fdb.iter().count(), 0);
+}
+
 /// Otherwise the property above says nothing.
 #[test]
 fn what_is_made_up_differs_and_has_parts() {
     let facts: Vec<netlink::Facts> = (0..64).map(any).collect();
-    assert!(facts.iter().any(|facts| facts.wireguard.iter().any(|device| !device.peers.is_empty())));
+    assert!(facts.iter().any(|facts| {
+        facts
+            .wireguard
+            .iter()
+            .any(|device| device.told.value().is_some_and(|device| !device.peers.is_empty()))
+    }));
     assert!(facts.iter().any(|facts| facts.links.iter().any(|link| link.vxlan.is_some())));
     assert!(facts.windows(2).all(|pair| pair[0] != pair[1]));
     let files: Vec<HostFiles> = (0..64).map(any).collect();

@@ -6,8 +6,11 @@ use std::{
 };
 
 use super::Mac;
-use crate::facts::netlink::{
-    AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, WIREGUARD, WireguardFact,
+use crate::{
+    facts::netlink::{
+        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, WIREGUARD, WireguardFact,
+    },
+    observed::Observed,
 };
 
 /// The facts, indexed once.
@@ -28,7 +31,7 @@ pub(super) struct Index<'a> {
 impl<'a> Index<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
         let mut owners: HashMap<IpAddr, Vec<u32>> = HashMap::new();
-        for fact in &facts.addresses {
+        for fact in facts.addresses.rows() {
             owners.entry(fact.address.addr()).or_default().push(fact.ifindex);
         }
         let links: HashMap<u32, &LinkFact> = facts.links.iter().map(|link| (link.ifindex, link)).collect();
@@ -38,14 +41,18 @@ impl<'a> Index<'a> {
         Self {
             facts,
             below: facts.routes.iter().filter(|route| !by_tunnel(route)).collect(),
-            wireguard: facts.wireguard.iter().map(|device| (device.ifindex, device)).collect(),
+            wireguard: facts
+                .wireguard
+                .iter()
+                .filter_map(|device| Some((device.ifindex, device.told.value()?)))
+                .collect(),
             links,
             names: facts.links.iter().map(|link| (link.name.as_str(), link)).collect(),
             owners,
-            addresses: grouped(&facts.addresses, |fact| Some(fact.ifindex)),
-            routes: grouped(&facts.routes, |fact| fact.ifindex),
-            fdb: grouped(&facts.fdb, |fact| Some(fact.ifindex)),
-            neighbours: grouped(&facts.neighbours, |fact| Some(fact.ifindex)),
+            addresses: grouped(facts.addresses.rows().iter(), |fact| Some(fact.ifindex)),
+            routes: grouped(facts.routes.iter(), |fact| fact.ifindex),
+            fdb: grouped(facts.fdb.iter(), |fact| Some(fact.ifindex)),
+            neighbours: grouped(facts.neighbours.iter(), |fact| Some(fact.ifindex)),
         }
     }
 
@@ -81,6 +88,12 @@ impl<'a> Index<'a> {
     /// What the kernel told of a WireGuard device.
     pub(super) fn wireguard(&self, ifindex: u32) -> Option<&'a WireguardFact> {
         self.wireguard.get(&ifindex).copied()
+    }
+
+    /// Whether the kernel told of a WireGuard device, or why not.
+    pub(super) fn told(&self, ifindex: u32) -> Observed<()> {
+        let device = self.facts.wireguard.iter().find(|device| device.ifindex == ifindex);
+        device.map_or(Observed::Absent, |device| device.told.as_ref().map(drop))
     }
 
     /// Routes by no tunnel device.
@@ -132,7 +145,10 @@ pub(super) fn is_wireguard(link: &LinkFact) -> bool {
     link.kind.as_deref() == Some(WIREGUARD)
 }
 
-fn grouped<T>(facts: &[T], key: impl Fn(&T) -> Option<u32>) -> HashMap<u32, Vec<&T>> {
+fn grouped<'a, T>(
+    facts: impl Iterator<Item = &'a T>,
+    key: impl Fn(&T) -> Option<u32>,
+) -> HashMap<u32, Vec<&'a T>> {
     let mut groups: HashMap<u32, Vec<&T>> = HashMap::new();
     for fact in facts {
         if let Some(key) = key(fact) {

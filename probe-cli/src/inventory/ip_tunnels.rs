@@ -7,7 +7,10 @@ use super::{
     index::{Index, family},
     tunnels::{is_bare_ip, only_address, underlay},
 };
-use crate::facts::netlink::{LinkData, LinkFact, RouteType};
+use crate::{
+    facts::netlink::{LinkData, LinkFact, RouteType},
+    observed::Observed,
+};
 
 /// Gateways asked for a route before the underlay is taken from the default route.
 const ROUTE_PROBES: usize = 16;
@@ -79,5 +82,6 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact) -> Option<Tunnel> {
         l3: is_bare_ip(link),
         flood: 0,
         up: link.up,
+        told: Observed::Value(()),
     })
 }

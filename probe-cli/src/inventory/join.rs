@@ -50,8 +50,8 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
             "the container runtime names no pods ({why}); their names come from files, where there are some"
         )
     });
-    let problems = facts.problems.iter().chain(&named.notes).cloned().chain(runtime);
-    inventory.notes.extend(problems.chain(notes.lines()));
+    let troubles = facts.troubles().into_iter().chain(named.notes.iter().cloned()).chain(runtime);
+    inventory.notes.extend(troubles.chain(notes.lines()));
     inventory
 }
 

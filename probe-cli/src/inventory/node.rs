@@ -195,7 +195,7 @@ fn addresses(index: &Index<'_>, own: &[OwnPodCidr]) -> Vec<NodeAddress> {
             && !super::index::is_any_tunnel(link)
             && !matches!(link.kind.as_deref(), Some("dummy" | "ip6tnl" | "sit"))
     };
-    let addresses = index.facts.addresses.iter().filter(|fact| fact.global);
+    let addresses = index.facts.addresses.rows().iter().filter(|fact| fact.global);
     addresses
         .filter(|fact| !own.iter().any(|own| own.cidr.contains(&fact.address.addr())))
         .filter_map(|fact| {

@@ -13,6 +13,8 @@ use crate::facts::{
     pods::PodFacts,
 };
 
+pub(crate) use crate::facts::netlink::testdata::told;
+
 pub(crate) const ETH0: u32 = 2;
 pub(crate) const FLANNEL: u32 = 3;
 pub(crate) const FLANNEL6: u32 = 4;
@@ -79,12 +81,13 @@ pub(crate) fn node() -> Facts {
             LinkFact { hardware_type: libc::ARPHRD_LOOPBACK, ..ethernet(1, "lo") },
             ethernet(ETH0, "eth0"),
         ],
-        addresses: vec![address(ETH0, "192.0.2.1/24"), address(ETH0, "2001:db8::1/64")],
+        addresses: vec![address(ETH0, "192.0.2.1/24"), address(ETH0, "2001:db8::1/64")].into(),
         routes: vec![
             route("0.0.0.0/0", Some("192.0.2.254"), ETH0),
             route("192.0.2.0/24", None, ETH0),
             route("::/0", Some("2001:db8::fe"), ETH0),
-        ],
+        ]
+        .into(),
         ..Facts::default()
     }
 }

@@ -7,7 +7,10 @@ use super::{
     index::{Index, family},
     notes::{NoteKind, Notes, shown},
 };
-use crate::facts::netlink::{FdbFact, LinkFact, VxlanFact};
+use crate::{
+    facts::netlink::{FdbFact, LinkFact, VxlanFact},
+    observed::Observed,
+};
 
 /// `ARPHRD_*` of devices whose packets have no link header where TC programs see them; libc lacks some.
 const BARE_IP: [u16; 8] = [
@@ -50,6 +53,7 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, note
         l3: is_bare_ip(link),
         flood: u32::try_from(flood(index, link.ifindex).count()).unwrap_or(u32::MAX),
         up: link.up,
+        told: Observed::Value(()),
     }
 }
 

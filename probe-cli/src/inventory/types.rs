@@ -13,6 +13,7 @@ use super::{DataPlane, Node, Pod, PublicKey, RoutedPeer};
 use crate::{
     facts::files::{HostsEntry, Sourced},
     mac::Mac,
+    observed::Observed,
 };
 
 /// Everything that exists on the node, at one instant.
@@ -114,7 +115,7 @@ pub struct Tunnel {
     /// VXLAN network identifier; absent on a collect-metadata device, which carries many, and on other kinds.
     pub vni: Option<u32>,
     /// UDP destination port of the outer packets (`IFLA_VXLAN_PORT`), or the port that a WireGuard device listens on
-    /// and sends from; absent while it has none.
+    /// and sends from; absent while it has none, being down, and while [`Self::told`] is no value.
     pub port: Option<u16>,
     /// Outer source address of this node, where it is configured or follows from the underlay's addresses.
     pub local: Option<IpAddr>,
@@ -141,6 +142,9 @@ pub struct Tunnel {
     pub flood: u32,
     /// True when the device is administratively up (`IFF_UP`).
     pub up: bool,
+    /// Whether the kernel told of a WireGuard device, or why not: what is none of it is then unknown, and it may have peers.
+    /// Other kinds have nothing that may be withheld.
+    pub told: Observed<()>,
 }
 
 impl Tunnel {

@@ -47,6 +47,7 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> T
         l3: is_bare_ip(link),
         flood: 0,
         up: link.up,
+        told: index.told(link.ifindex),
     }
 }
 

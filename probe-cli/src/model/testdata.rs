@@ -12,6 +12,7 @@ use crate::{
         PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
         VfTraffic, VirtualFunction, WireguardPeer,
     },
+    observed::Observed,
     sample::{
         Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, PodInterfaceSample,
         ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
@@ -41,6 +42,7 @@ fn tunnel(name: &str, ifindex: u32, v6: bool) -> Tunnel {
         l3: false,
         flood: 0,
         up: true,
+        told: Observed::Value(()),
     }
 }
 

@@ -332,7 +332,7 @@ pub fn public_keys(namespace: &Namespace) -> Result<BTreeMap<String, [u8; 32]>, 
         Ok(facts
             .wireguard
             .iter()
-            .filter_map(|device| Some((name(device.ifindex)?, device.public_key?.0)))
+            .filter_map(|device| Some((name(device.ifindex)?, device.told.value()?.public_key?.0)))
             .collect())
     })?
 }

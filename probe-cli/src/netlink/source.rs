@@ -11,8 +11,13 @@ use super::{
     socket::{Dump, DumpSocket, Request},
     wireguard,
 };
-use crate::facts::netlink::{
-    AddressFact, Facts, LinkFact, PolicyTableFact, RouteFact, RuleFact, WIREGUARD, WireguardFact,
+
+use crate::{
+    facts::netlink::{
+        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, OfDevice, PolicyTableFact, RouteFact, RuleFact,
+        WIREGUARD, WireguardFact,
+    },
+    observed::Observed,
 };
 
 /// How often a torn dump is read again before it is taken as it is.
@@ -31,7 +36,7 @@ impl Source {
         Ok(Self { socket: Mutex::new(DumpSocket::open()?), generic: Mutex::new(DumpSocket::open_generic()?) })
     }
 
-    /// Reads everything. Fails when the links cannot be read; what else cannot is named in [`Facts::problems`].
+    /// Reads everything. Fails when the links cannot be read; what else cannot says so in its table's place.
     ///
     /// Routes are read before neighbours and neighbours before FDB entries: a CNI agent writes them in the opposite
     /// order, so a peer that is being added never looks like one with a hole.
@@ -40,57 +45,50 @@ impl Source {
         let mut facts = Facts { links: reading.table(&links_request(), Table::link)?, ..Facts::default() };
         tokio::task::yield_now().await;
 
-        facts.addresses = reading.or_note(&Request::new("addresses", libc::RTM_GETADDR, 8), Table::address);
-        for (table, family) in [("IPv4 routes", libc::AF_INET), ("IPv6 routes", libc::AF_INET6)] {
-            tokio::task::yield_now().await;
-            facts.routes.extend(reading.or_note(&routes_request(table, family), Table::route));
-        }
+        facts.addresses = reading.observed(&Request::new("addresses", libc::RTM_GETADDR, 8), Table::address);
+        tokio::task::yield_now().await;
+        facts.routes.ipv4 = reading.observed(&routes_request("IPv4 routes", libc::AF_INET), Table::route);
+        tokio::task::yield_now().await;
+        facts.routes.ipv6 = reading.observed(&routes_request("IPv6 routes", libc::AF_INET6), Table::route);
         for link in facts.links.iter().filter(|link| link.vxlan.is_some()) {
+            let ifindex = link.ifindex;
             tokio::task::yield_now().await;
-            let requests = [
-                Request::new("neighbours", libc::RTM_GETNEIGH, 12),
-                Request::new("FDB entries", libc::RTM_GETNEIGH, 12).byte(0, AF_BRIDGE),
-            ];
-            for request in requests {
-                // Only this device: an ordinary node has a thousand multicast filters on its pods' veths.
-                let request = request.attribute(NDA_IFINDEX, link.ifindex);
-                for entry in reading.or_note(&request, Table::neighbour) {
-                    match entry {
-                        Neighbour::Ip(fact) if fact.ifindex == link.ifindex => facts.neighbours.push(fact),
-                        Neighbour::Fdb(fact) if fact.ifindex == link.ifindex => facts.fdb.push(fact),
-                        _ => {}
-                    }
-                }
-            }
+            let told = reading.observed(&neighbours_request("neighbours", 0, ifindex), Table::neighbour);
+            facts
+                .neighbours
+                .0
+                .push(OfDevice { ifindex, told: told.map(|rows| own(rows, |row| row.ifindex == ifindex)) });
+            let told = reading.observed(&neighbours_request("FDB entries", AF_BRIDGE, ifindex), Table::fdb);
+            facts
+                .fdb
+                .0
+                .push(OfDevice { ifindex, told: told.map(|rows| own(rows, |row| row.ifindex == ifindex)) });
         }
         tokio::task::yield_now().await;
-        facts.rules = reading.or_note(&Request::new("policy rules", libc::RTM_GETRULE, 12), Table::rule);
-        for (table, family) in policy_tables(&facts.rules) {
-            let routes = reading.or_note(&table_request(table, family), |request, frame| {
+        facts.rules = reading.observed(&Request::new("policy rules", libc::RTM_GETRULE, 12), Table::rule);
+        for (table, family) in policy_tables(facts.rules.rows()) {
+            let routes = reading.observed(&table_request(table, family), |request, frame| {
                 Table::route_of(request, frame, table)
             });
-            match facts.policy_tables.iter_mut().find(|found| found.table == table) {
-                Some(found) => found.routes.extend(routes),
-                None => facts.policy_tables.push(PolicyTableFact { table, routes }),
-            }
+            facts.policy_tables.push(PolicyTableFact { table, family: family_of(family), routes });
         }
-        facts.problems = reading.notes;
-        facts.problems.extend(reading.problems.lines());
+        facts.notes = reading.notes;
+        facts.notes.extend(reading.problems.lines());
         tokio::task::yield_now().await;
         let of_kind = |link: &&LinkFact| link.kind.as_deref() == Some(WIREGUARD);
         let ifindices: Vec<u32> = facts.links.iter().filter(of_kind).map(|link| link.ifindex).collect();
-        let (devices, problems) = self.wireguard(&ifindices);
+        let (devices, notes) = self.wireguard(&ifindices);
         facts.wireguard = devices;
-        facts.problems.extend(problems);
+        facts.notes.extend(notes);
         Ok(facts)
     }
 
-    /// The WireGuard devices with these interface indices, and what could not be read. No notification comes when
-    /// their peers change, and their counters are nowhere else: this is asked for every sample.
-    pub fn wireguard(&self, ifindices: &[u32]) -> (Vec<WireguardFact>, Vec<String>) {
+    /// The WireGuard devices with these interface indices, and what is wrong with what was read. No notification comes
+    /// when their peers change, and their counters are nowhere else: this is asked for every sample.
+    pub fn wireguard(&self, ifindices: &[u32]) -> (Vec<OfDevice<WireguardFact>>, Vec<String>) {
         let mut socket = self.generic.lock().unwrap_or_else(PoisonError::into_inner);
         let read = wireguard::devices(&mut socket, ifindices);
-        (read.devices, read.problems)
+        (read.devices, read.notes)
     }
 }
 
@@ -128,6 +126,22 @@ fn policy_tables(rules: &[RuleFact]) -> Vec<(u32, i32)> {
     tables
 }
 
+/// Entries of one device: an ordinary node has a thousand multicast filters on its pods' veths.
+fn neighbours_request(table: &'static str, family: u8, ifindex: u32) -> Request {
+    Request::new(table, libc::RTM_GETNEIGH, 12).byte(0, family).attribute(NDA_IFINDEX, ifindex)
+}
+
+/// Those of the device that was asked for: without a filter in the kernel, it lists those of all.
+fn own<T>(mut rows: Vec<T>, is_own: impl Fn(&T) -> bool) -> Vec<T> {
+    rows.retain(is_own);
+    rows
+}
+
+/// 4 or 6.
+fn family_of(family: i32) -> u8 {
+    if family == libc::AF_INET6 { 6 } else { 4 }
+}
+
 /// Routes of one table, whose number may not fit `rtm_table`.
 fn table_request(table: u32, family: i32) -> Request {
     let family = u8::try_from(family).unwrap_or(0);
@@ -163,9 +177,20 @@ impl Table {
         Ok(wanted(frame, libc::RTM_NEWRULE).map(decode::rule).transpose()?.flatten().into_iter().collect())
     }
 
-    fn neighbour(_: &Request, frame: &Frame<'_>) -> Result<Vec<Neighbour>, DecodeError> {
+    fn neighbour(_: &Request, frame: &Frame<'_>) -> Result<Vec<NeighbourFact>, DecodeError> {
         let payload = wanted(frame, libc::RTM_NEWNEIGH);
-        Ok(payload.map(decode::neighbour).transpose()?.flatten().into_iter().collect())
+        Ok(match payload.map(decode::neighbour).transpose()?.flatten() {
+            Some(Neighbour::Ip(fact)) => vec![fact],
+            Some(Neighbour::Fdb(_)) | None => Vec::new(),
+        })
+    }
+
+    fn fdb(_: &Request, frame: &Frame<'_>) -> Result<Vec<FdbFact>, DecodeError> {
+        let payload = wanted(frame, libc::RTM_NEWNEIGH);
+        Ok(match payload.map(decode::neighbour).transpose()?.flatten() {
+            Some(Neighbour::Fdb(fact)) => vec![fact],
+            Some(Neighbour::Ip(_)) | None => Vec::new(),
+        })
     }
 }
 
@@ -205,20 +230,16 @@ impl Reading<'_> {
         Ok(rows)
     }
 
-    /// As [`Self::table`]; a failure becomes a note and no rows.
-    fn or_note<T>(
+    /// As [`Self::table`]; a failure is the table's state, and one that the kernel has not made yet is absent.
+    fn observed<T>(
         &mut self,
         request: &Request,
         decode: impl Fn(&Request, &Frame<'_>) -> Result<Vec<T>, DecodeError>,
-    ) -> Vec<T> {
+    ) -> Observed<Vec<T>> {
         match self.table(request, decode) {
-            Ok(rows) => rows,
-            Err(error) => {
-                if !is_empty_table(&error) {
-                    self.notes.push(error.to_string());
-                }
-                Vec::new()
-            }
+            Ok(rows) => Observed::Value(rows),
+            Err(error) if is_empty_table(&error) => Observed::Absent,
+            Err(error) => Observed::Failed { error: error.to_string() },
         }
     }
 }

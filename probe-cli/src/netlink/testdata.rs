@@ -40,7 +40,9 @@ pub(crate) fn facts() -> Facts {
         facts.addresses.extend(decode::address(frame.payload).unwrap());
     }
     for frame in messages("routes4").into_iter().chain(messages("routes6")) {
-        facts.routes.extend(decode::routes(frame.payload).unwrap());
+        for route in decode::routes(frame.payload).unwrap() {
+            facts.routes.push(route);
+        }
     }
     let of_tunnel = |ifindex| facts.links.iter().any(|link| link.ifindex == ifindex && link.vxlan.is_some());
     for frame in messages("neighbours").into_iter().chain(messages("fdb")) {

@@ -11,7 +11,10 @@ use super::{
     socket::{Dump, DumpSocket, Request},
     source::{RETRIES, torn},
 };
-use crate::facts::netlink::WireguardFact;
+use crate::{
+    facts::netlink::{OfDevice, WireguardFact},
+    observed::Observed,
+};
 
 /// `CTRL_CMD_GETFAMILY` and `CTRL_ATTR_FAMILY_NAME`, linux/genetlink.h; the controller's own number is
 /// `GENL_ID_CTRL`.
@@ -40,33 +43,45 @@ const NLA_F_NESTED: u16 = 1 << 15;
 /// What reading the devices gave.
 #[derive(Debug, Default)]
 pub(super) struct Devices {
-    /// Those that could be read, in the order asked for.
-    pub(super) devices: Vec<WireguardFact>,
-    /// What could not, with the cause.
-    pub(super) problems: Vec<String>,
+    /// Each with its answer, in the order asked for.
+    pub(super) devices: Vec<OfDevice<WireguardFact>>,
+    /// What is wrong with those that could be read.
+    pub(super) notes: Vec<String>,
 }
 
-/// The devices with these interface indices. One that is gone meanwhile is left out without a word: its link is, too.
+/// The devices with these interface indices. One that is gone meanwhile is absent: its link is, too.
 pub(super) fn devices(socket: &mut DumpSocket, ifindices: &[u32]) -> Devices {
     let mut read = Devices::default();
     if ifindices.is_empty() {
         return read;
     }
-    let family = match family(socket) {
-        Ok(family) => family,
-        Err(error) => {
-            read.problems.push(error.to_string());
-            return read;
-        }
-    };
+    let family = family(socket);
     for &ifindex in ifindices {
-        match device(socket, family, ifindex, &mut read.problems) {
-            Ok(device) => read.devices.push(device),
-            Err(NetlinkError::Refused { source, .. }) if source.raw_os_error() == Some(libc::ENODEV) => {}
-            Err(error) => read.problems.push(error.to_string()),
-        }
+        let told = match &family {
+            Ok(family) => told(device(socket, *family, ifindex, &mut read.notes)),
+            Err(error) => unread(error),
+        };
+        read.devices.push(OfDevice { ifindex, told });
     }
     read
+}
+
+fn told(answer: Result<WireguardFact, NetlinkError>) -> Observed<WireguardFact> {
+    match answer {
+        Ok(device) => Observed::Value(device),
+        Err(error) => unread(&error),
+    }
+}
+
+fn unread<T>(error: &NetlinkError) -> Observed<T> {
+    let NetlinkError::Refused { source, .. } = error else {
+        return Observed::Failed { error: error.to_string() };
+    };
+    match source.raw_os_error() {
+        Some(libc::ENODEV) => Observed::Absent,
+        Some(libc::EPERM) => Observed::Denied { need: "CAP_NET_ADMIN to list WireGuard peers".to_owned() },
+        _ => Observed::Failed { error: error.to_string() },
+    }
 }
 
 /// The number of WireGuard's family. Asked for each time: it is another one after the module was loaded again.
@@ -89,7 +104,7 @@ fn device(
     socket: &mut DumpSocket,
     family: u16,
     ifindex: u32,
-    problems: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<WireguardFact, NetlinkError> {
     const TABLE: &str = "WireGuard peers";
     let request = Request::new(TABLE, family, 4)
@@ -116,12 +131,12 @@ fn device(
     }
     let (dump, device, causes) = last;
     if dump == Dump::Torn {
-        problems.push(torn(TABLE));
+        notes.push(torn(TABLE));
     }
-    problems.extend(causes.lines());
+    notes.extend(causes.lines());
     let (device, left_out) = device.finish();
     if left_out > 0 {
-        problems.push(format!("{left_out} WireGuard peers and allowed IPs left out: there are too many"));
+        notes.push(format!("{left_out} WireGuard peers and allowed IPs left out: there are too many"));
     }
     Ok(device)
 }

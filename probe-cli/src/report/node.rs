@@ -405,7 +405,7 @@ mod tests {
         facts.routes.push(blackhole("10.42.0.0/24"));
         facts.links.push(wireguard(9, "flannel-wg"));
         facts.routes.push(route("10.42.0.0/16", None, 9));
-        facts.wireguard.push(wireguard_fact(9, 51820, &["10.42.2.0/24"]));
+        facts.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
         facts.neighbours.pop();
         facts.links.iter_mut().filter(|link| link.ifindex == FLANNEL6).for_each(|link| {
             "fl\u{202e}-v6.1".clone_into(&mut link.name);

@@ -107,6 +107,7 @@ fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
         .facts
         .wireguard
         .iter()
+        .filter_map(|device| device.told.value())
         .flat_map(|device| device.peers.iter().map(|peer| ((device.ifindex, peer.public_key), peer.counters)))
         .collect();
     let peers = inventory.peers.iter().map(|peer| {
@@ -331,7 +332,7 @@ mod tests {
         };
         device.peers[1].endpoint = Some("[2001:db8:1111:2222:3333:4444:5555:6666]:51821".parse().unwrap());
         device.peers[1].allowed_ips.push(net("fd42:0:0:3::/64"));
-        facts.wireguard.push(device);
+        facts.wireguard.push(told(device));
         let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
         facts.links.push(vxlan(30, "cilium_\u{1b}vxlan", data));
         facts.routes.push(blackhole("10.42.0.0/24"));

@@ -29,7 +29,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside("privilege", &[]),
     outside("procfs", &[]),
     outside("netns", &["text"]),
-    outside("netlink", &["facts", "mac", "netns", "text"]),
+    outside("netlink", &["facts", "mac", "netns", "observed", "text"]),
     outside("sriov", &["facts"]),
     outside("pods", &["facts", "files", "observed"]),
     outside("hostfiles", &["facts", "files", "observed"]),

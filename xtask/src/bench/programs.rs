@@ -12,6 +12,7 @@ use overlay_probe::{
     inventory::{Inventory, Mac, Peer, PeerKey, Pod, Tunnel, TunnelKind, Underlay},
     lab::plan,
     netns,
+    observed::Observed,
 };
 use serde_json::Value;
 
@@ -153,6 +154,7 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             l3: false,
             flood: 0,
             up: true,
+            told: Observed::Value(()),
         }],
         peers: vec![Peer {
             tunnel,

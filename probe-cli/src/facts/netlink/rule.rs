@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::netlink::RouteFact;
+use super::RouteFact;
+use crate::observed::Observed;
 
 /// A policy rule, from `RTM_NEWRULE`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +29,13 @@ pub struct FwMark {
     pub mask: u32,
 }
 
-/// The routes of one table other than the main one.
+/// The routes of one family in one table other than the main one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyTableFact {
     /// Its number.
     pub table: u32,
-    /// Unicast and blackhole routes, of both families.
-    pub routes: Vec<RouteFact>,
+    /// Family of the routes: 4 or 6.
+    pub family: u8,
+    /// Unicast and blackhole routes.
+    pub routes: Observed<Vec<RouteFact>>,
 }

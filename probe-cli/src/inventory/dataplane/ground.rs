@@ -202,7 +202,7 @@ impl<'a> Ground<'a> {
     /// Routes by the device in the tables that a rule about marks leads to.
     pub(super) fn policy_routes(&self, ifindex: u32) -> impl Iterator<Item = &'a RouteFact> {
         let tables = self.index.facts.policy_tables.iter();
-        tables.flat_map(|table| &table.routes).filter(move |route| {
+        tables.flat_map(|table| table.routes.rows()).filter(move |route| {
             route.ifindex == Some(ifindex)
                 && route.kind == RouteType::Unicast
                 && route.destination.prefix_len() > 0

@@ -6,9 +6,10 @@ use super::*;
 use crate::{
     facts::netlink::{
         Facts, FwMark, GeneveFact, IpTunnelFact, LinkData, LinkFact, PolicyTableFact, RouteFact, RuleFact,
-        VxlanFact,
+        VxlanFact, WireguardFact,
     },
     inventory::{Mac, testdata::*},
+    observed::Observed,
 };
 
 /// A line for each plane and one for each of its devices.
@@ -46,7 +47,7 @@ fn flannel_wireguard(mut facts: Facts, name: &str, peers: &[&str]) -> Facts {
     facts.links.push(wireguard(9, name));
     facts.addresses.push(address(9, "10.42.0.0/32"));
     facts.routes.push(route("10.42.0.0/16", None, 9));
-    facts.wireguard.push(wireguard_fact(9, 51820, peers));
+    facts.wireguard.push(told(wireguard_fact(9, 51820, peers)));
     facts
 }
 
@@ -81,11 +82,11 @@ fn calico_wireguard(routes: &[&str], priority: u32) -> Facts {
     facts.addresses.push(address(9, "10.42.0.66/32"));
     let mut device = wireguard_fact(9, 51820, &["10.42.2.128/26"]);
     device.fwmark = 0x10_0000;
-    facts.wireguard.push(device);
+    facts.wireguard.push(told(device));
     let mark = Some(FwMark { value: 0x10_0000, mask: 0x10_0000 });
     facts.rules.push(RuleFact { family: 4, priority, mark, is_inverted: true, table: Some(1) });
     let routes = routes.iter().map(|network| route(network, None, 9)).collect();
-    facts.policy_tables.push(PolicyTableFact { table: 1, routes });
+    facts.policy_tables.push(PolicyTableFact { table: 1, family: 4, routes });
     facts
 }
 
@@ -226,7 +227,7 @@ fn calico_ebpf_and_cilium_collect_metadata() {
 
     let mut encrypted = cilium_host(external("cilium_vxlan", 8472), 20);
     encrypted.links.push(wireguard(30, "cilium_wg0"));
-    encrypted.wireguard.push(wireguard_fact(30, 51871, &["10.0.1.0/24"]));
+    encrypted.wireguard.push(told(wireguard_fact(30, 51871, &["10.0.1.0/24"])));
     assert_eq!(
         planes(&encrypted),
         [
@@ -247,7 +248,7 @@ fn wireguard_by_hand_is_of_unknown_origin() {
     let mut vpn = own_block(calico_pod(node(), 20, "10.42.0.5/32"));
     vpn.links.push(wireguard(9, "wg0"));
     vpn.addresses.push(address(9, "10.200.0.1/24"));
-    vpn.wireguard.push(wireguard_fact(9, 51820, &["10.200.0.2/32"]));
+    vpn.wireguard.push(told(wireguard_fact(9, 51820, &["10.200.0.2/32"])));
     let unknown = ["overlay of unknown origin: WireGuard, unknown", "  wg0 [4] 1 peers 0 routes"];
     assert_eq!(planes(&vpn), unknown);
     // wg-quick with all traffic: a rule about its mark, too, but not at Calico's place.
@@ -264,9 +265,18 @@ fn flannel_over_wireguard_and_directly() {
     let pods = || calico_pod(own_block(node()), 20, "10.42.0.5/32");
     let wireguard = flannel_wireguard(pods(), "flannel-wg", &["10.42.2.0/24", "10.42.3.0/24"]);
     assert_eq!(planes(&wireguard), ["Canal: WireGuard, certain", "  flannel-wg [4] 2 peers 1 routes"]);
+    let port = |facts: &Facts| {
+        let inventory = of_kernel(facts);
+        (inventory.tunnels[0].told.value().is_some(), inventory.data_planes[0].evidence[0].clone())
+    };
+    let mut down = wireguard.clone();
+    down.wireguard =
+        vec![told(WireguardFact { listen_port: 0, ..wireguard.wireguard[0].told.value().unwrap().clone() })];
+    assert_eq!(port(&down), (true, "flannel-wg is a WireGuard device without a port, being down".to_owned()));
     let mut unread = wireguard;
-    unread.wireguard.clear();
+    unread.wireguard[0].told = Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
     assert_eq!(planes(&unread), ["Canal: WireGuard, certain", "  flannel-wg [4] ? peers 1 routes"]);
+    assert_eq!(port(&unread), (false, "flannel-wg is a WireGuard device, port unknown".to_owned()));
 
     let old = bridged_pod(node(), 20, "10.42.0.1/24");
     let old = flannel_wireguard(old, "flannel.1", &["10.42.2.0/24"]);

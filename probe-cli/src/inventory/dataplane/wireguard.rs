@@ -22,7 +22,11 @@ pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
 
 fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
-    let port = tunnel.port.map_or_else(|| ", port unknown".to_owned(), |port| format!(", port {port}"));
+    let port = match tunnel.port {
+        Some(port) => format!(", port {port}"),
+        None if tunnel.told.value().is_some() => " without a port, being down".to_owned(),
+        None => ", port unknown".to_owned(),
+    };
     let mut evidence = vec![format!("{name} is a WireGuard device{port}")];
 
     if let Some(rule) = calico_rule(ground, tunnel) {
@@ -85,13 +89,18 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
 fn calico_rule<'a>(ground: &Ground<'a>, tunnel: &Tunnel) -> Option<&'a RuleFact> {
     let device = ground.index.wireguard(tunnel.ifindex);
     let by_route = || ground.policy_routes(tunnel.ifindex).next().is_some();
-    ground.index.facts.rules.iter().filter(|rule| rule.priority == CALICO_PRIORITY && rule.is_inverted).find(
-        |rule| match (device, rule.mark) {
+    ground
+        .index
+        .facts
+        .rules
+        .rows()
+        .iter()
+        .filter(|rule| rule.priority == CALICO_PRIORITY && rule.is_inverted)
+        .find(|rule| match (device, rule.mark) {
             (Some(device), Some(mark)) => device.fwmark == mark.value,
             (None, Some(_)) => by_route(),
             (_, None) => false,
-        },
-    )
+        })
 }
 
 fn contains_more(wide: IpNet, own: IpNet) -> bool {

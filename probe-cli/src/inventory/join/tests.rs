@@ -157,13 +157,15 @@ fn the_underlay_follows_from_what_is_configured() {
                 address(1, "198.51.100.1/32"),
                 address(2, "192.0.2.1/24"),
                 address(3, "203.0.113.1/24"),
-            ],
+            ]
+            .into(),
             routes: vec![
                 route("0.0.0.0/0", Some("192.0.2.254"), 2),
                 route("203.0.113.0/24", None, 3),
                 // Never by the tunnel itself.
                 route("203.0.113.7/32", None, 9),
-            ],
+            ]
+            .into(),
             ..Facts::default()
         };
         more(&mut facts);
@@ -281,7 +283,7 @@ fn one_vtep_mac_on_two_nodes_gives_a_note() {
 
 #[test]
 fn problems_of_the_source_come_first() {
-    let facts = Facts { problems: vec!["links kept changing".to_owned()], ..Facts::default() };
+    let facts = Facts { notes: vec!["links kept changing".to_owned()], ..Facts::default() };
     assert_eq!(of_kernel(&facts).notes, ["links kept changing"]);
 }
 

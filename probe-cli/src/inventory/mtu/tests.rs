@@ -43,7 +43,7 @@ fn wireguard_node(name: &str, mtu: u32, v6: bool) -> Facts {
         device.peers[0].endpoint = Some("[2001:db8::2]:51821".parse().unwrap());
     }
     facts.routes.push(route(wide, None, 9));
-    facts.wireguard.push(device);
+    facts.wireguard.push(told(device));
     facts
 }
 

@@ -87,7 +87,7 @@ fn namespace(id: &str, nsid: Option<i32>) -> NamespaceFact {
 }
 
 fn node(links: Vec<LinkFact>, routes: Vec<RouteFact>) -> Facts {
-    Facts { links, routes, ..Facts::default() }
+    Facts { links, routes: routes.into(), ..Facts::default() }
 }
 
 fn runtime(sandboxes: Vec<Sandbox>) -> PodFacts {

@@ -24,7 +24,7 @@ pub(super) struct Routed(BTreeMap<u32, BTreeSet<IpAddr>>);
 impl Routed {
     pub(super) fn new(index: &Index<'_>) -> Self {
         let mut routed: BTreeMap<u32, BTreeSet<IpAddr>> = BTreeMap::new();
-        for route in &index.facts.routes {
+        for route in index.facts.routes.iter() {
             let Some(ifindex) = route.ifindex.filter(|_| is_to_one_station(route)) else { continue };
             let address = route.destination.addr();
             // The kernel adds such routes for the host's own addresses, too.

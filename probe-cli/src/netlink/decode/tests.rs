@@ -126,7 +126,7 @@ fn neighbours_and_fdb_of_tunnels() {
         permanent: true,
         failed: false,
     };
-    let mut neighbours = facts.neighbours.clone();
+    let mut neighbours: Vec<_> = facts.neighbours.iter().cloned().collect();
     neighbours.sort_by_key(|fact| (fact.ifindex, fact.address));
     assert_eq!(
         neighbours,

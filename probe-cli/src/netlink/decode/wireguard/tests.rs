@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    facts::netlink::Facts,
+    facts::netlink::{Facts, testdata::told},
     netlink::{
         decode::{Frame, family, frames},
         testdata::{WIREGUARD, WIREGUARD_FAMILY},
@@ -111,7 +111,7 @@ fn keys_do_not_leave_the_decoder() {
                 }
             }
         }
-        let facts = Facts { wireguard: vec![device()], ..Facts::default() };
+        let facts = Facts { wireguard: vec![told(device())], ..Facts::default() };
         assert!(!holds(secret, format!("{facts:?} {facts:#?}").as_bytes()));
         assert!(!holds(secret, &serde_json::to_vec(&facts).unwrap()));
         let inventory = crate::inventory::inventory(&facts, &crate::facts::pods::PodFacts::default(), &[]);
