@@ -4,10 +4,14 @@
 //! node is made of this in [`crate::inventory`].
 
 pub mod files;
+pub mod host;
 pub mod netlink;
 pub mod pods;
+mod snapshot;
 pub mod sriov;
 #[cfg(test)]
 pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
+
+pub use snapshot::{OfNamespace, SCHEMA, Snapshot};

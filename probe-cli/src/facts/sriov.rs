@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::observed::Observed;
+
+/// What was found out about physical and virtual functions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SriovFacts {
+    /// Physical functions with their VFs, by PCI address.
+    pub pfs: Observed<Vec<PfFact>>,
+    /// What else could not be read, with the cause.
+    pub notes: Vec<String>,
+}
+
 /// A physical function that can have virtual ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PfFact {

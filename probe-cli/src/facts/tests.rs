@@ -6,10 +6,9 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    Snapshot,
     files::HostFiles,
     netlink::{self, Facts, OfDevice},
-    pods::PodFacts,
-    sriov::PfFact,
     testdata::any,
 };
 use crate::observed::Observed;
@@ -25,12 +24,8 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(seed: u64) {
 proptest! {
     #[test]
     fn what_is_recorded_is_read_back(seed: u64) {
-        survives::<netlink::Facts>(seed);
-        survives::<netlink::NamespaceFact>(seed);
+        survives::<Snapshot>(seed);
         survives::<netlink::VfListFact>(seed);
-        survives::<PodFacts>(seed);
-        survives::<HostFiles>(seed);
-        survives::<PfFact>(seed);
     }
 }
 

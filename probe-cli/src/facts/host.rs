@@ -1,0 +1,16 @@
+//! What the kernel and the machine say of themselves, beside their network tables.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observed::Observed;
+
+/// What was found out about the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Release of the running kernel, as `uname -r` has it.
+    pub kernel: Observed<String>,
+    /// Host name in our own UTS namespace: the node's, and in a container the container's.
+    pub hostname: Observed<String>,
+    /// The kernel has a module for WireGuard, loaded, built in or to be loaded; absent when nothing tells.
+    pub wireguard_module: Observed<bool>,
+}
