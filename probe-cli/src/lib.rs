@@ -13,6 +13,7 @@ pub mod engine;
 pub mod facts;
 pub mod files;
 pub mod hostfiles;
+pub mod intent;
 pub mod inventory;
 pub mod lab;
 pub mod leftovers;

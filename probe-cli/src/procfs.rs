@@ -2,7 +2,12 @@
 //!
 //! Here belongs reading `/proc/self` and who the kernel is; not the node's counters.
 
-use std::{fs, os::fd::RawFd, path::Path, time::Duration};
+use std::{
+    fs,
+    os::fd::RawFd,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 /// Memory that the kernel accounts for a map or program behind one of our file descriptors (`memlock` in its
 /// fdinfo), in bytes; none when the kernel does not say.
@@ -28,6 +33,11 @@ pub fn resident_bytes() -> Option<u64> {
 /// Time since boot on the clock of `bpf_ktime_get_ns` (`CLOCK_MONOTONIC`).
 pub fn monotonic() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
+}
+
+/// Wall clock since the Unix epoch; a clock that is set before it is at it.
+pub fn wall_clock() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Release of the running kernel, as `uname -r` has it.

@@ -30,6 +30,17 @@ pub fn escape_lines(text: &str) -> String {
     text.split('\n').map(|line| escape(line).replace("\\\\", "\\")).collect::<Vec<_>>().join("\n")
 }
 
+/// Characters shown of a name from outside: Kubernetes allows 253, the kernel 15 bytes for an interface.
+const SHOWN: usize = 256;
+
+/// A name from outside, bounded and safe to print.
+pub fn shown(name: &str) -> String {
+    match name.char_indices().nth(SHOWN) {
+        Some((end, _)) => escape(name.get(..end).unwrap_or_default()) + "...",
+        None => escape(name),
+    }
+}
+
 /// JSON text without a character that a terminal acts on. serde_json escapes what JSON asks for, the first 32; beyond
 /// those such characters are inside strings only, where `\u` escapes mean the same.
 pub fn escape_json(json: &str) -> String {

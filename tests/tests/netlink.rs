@@ -8,12 +8,13 @@
     reason = "a test states what must hold by panicking, its helpers too"
 )]
 
-use std::{future::Future, io::Write as _, process::Command, time::Duration};
+use std::{future::Future, io::Write as _, process::Command, sync::Arc, time::Duration};
 
 use nix::sched::{CloneFlags, unshare};
 use overlay_probe::{
-    facts::pods::PodFacts,
+    facts::Snapshot,
     inventory::{Inventory, PeerKey, inventory},
+    model::mtu::room,
     netlink::{ChangeKind, Changes, Source},
 };
 use probe_tests::{Patience, patience};
@@ -82,7 +83,7 @@ fn peer(tunnel: &str, n: u8) {
 async fn look(source: &Source) -> Inventory {
     let facts = source.facts().await.unwrap();
     assert_eq!(facts.troubles(), Vec::<String>::new());
-    inventory(&facts, &PodFacts::default(), &[])
+    inventory(&Snapshot { netlink: Arc::new(facts), ..Snapshot::default() })
 }
 
 #[test]
@@ -98,7 +99,8 @@ fn the_inventory_of_a_hand_made_data_plane() {
         let seen = look(&source).await;
         let [tunnel] = seen.tunnels.as_slice() else { panic!("{:?}", seen.tunnels) };
         assert_eq!((tunnel.name.as_str(), tunnel.vni, tunnel.port), ("uplink7", Some(1), Some(8472)));
-        assert_eq!((tunnel.budget(), tunnel.overhead(), tunnel.flood), (1450, 50, 0));
+        let room = room(&seen, tunnel);
+        assert_eq!((room.budget, room.overhead, tunnel.flood), (1450, 50, 0));
         assert_eq!(tunnel.underlay.as_ref().map(|underlay| underlay.name.as_str()), Some("eth0"));
         let rows: Vec<_> = seen
             .peers

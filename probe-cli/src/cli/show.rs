@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    time::{Duration, SystemTime},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -13,9 +13,9 @@ use super::{
     live::{self, Context},
 };
 use crate::{
-    engine::{self, Survey},
-    inventory,
-    report::{self, node::NodeView, peers::PeersView},
+    engine, inventory,
+    model::{self, Model},
+    report,
 };
 
 /// There is nothing of what was asked for.
@@ -38,60 +38,35 @@ pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
 const NO_DATA_PLANE: &str = "nothing here leads to other nodes' pods: this network namespace has no tunnel and no route \
     to other pod networks; look at the node with --netns NAME, or try `overlay-probe demo` for one of our own";
 
-fn survey(context: &Context) -> anyhow::Result<Survey> {
-    live::block_on(async { Ok(engine::survey(&context.host()).await?) })
+/// The node at this moment.
+fn model(context: &Context) -> anyhow::Result<Arc<Model>> {
+    live::block_on(async { Ok(model::once(engine::look(&context.host()).await?)) })
 }
 
 fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let survey = survey(context)?;
-    let inventory = &survey.inventory;
-    let outer_routes = inventory::outer_routes(&survey.facts, inventory);
-    let paths = inventory::mtu_paths(&survey.facts, inventory);
-    let configured = survey.configured(&context.host());
-    let comparison = configured
-        .intent
-        .as_ref()
-        .map(|intent| inventory::side_by_side(intent, inventory, &paths))
-        .unwrap_or_default();
-    let view = NodeView {
-        hostname: configured.hostname.as_deref(),
-        kernel: configured.kernel.as_deref(),
-        inventory,
-        outer_routes: &outer_routes,
-        intent: configured.intent.as_ref(),
-        comparison: &comparison,
-        charts: &configured.charts,
-        has_wireguard: configured.has_wireguard,
-        pod_interfaces: inventory::pod_interfaces(&survey.facts, inventory),
-    };
+    let model = model(context)?;
     // What else is known of the node is worth its lines all the same.
     print(&match args.format {
-        ShowFormat::Json => report::node::json(view).context("cannot write JSON")?,
-        ShowFormat::Table => report::node::table(view),
+        ShowFormat::Json => report::node::json(&model).context("cannot write JSON")?,
+        ShowFormat::Table => report::node::table(&model),
     })?;
-    something(!inventory.data_planes.is_empty(), NO_DATA_PLANE)
+    something(!model.inventory.data_planes.is_empty(), NO_DATA_PLANE)
 }
 
 fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let mut survey = survey(context)?;
-    let (list, mut notes) = survey.links(context.root());
-    notes.extend(survey.facts.troubles());
-    let is_there = !list.links.is_empty();
+    let model = model(context)?;
     show(
         args,
-        is_there,
-        || report::links::json(&list, &notes),
-        || report::links::table(&list, &notes),
+        !model.inventory.links.links.is_empty(),
+        || report::links::json(&model),
+        || report::links::table(&model),
         "this network namespace has no link that concerns an overlay or pods",
     )
 }
 
 fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let survey = survey(context)?;
-    let inventory = &survey.inventory;
-    // Before 1970 there were no handshakes.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let view = PeersView { facts: &survey.facts, inventory, now };
+    let model = model(context)?;
+    let inventory = &model.inventory;
     let is_there =
         !inventory.peers.is_empty() || !inventory.routed_peers.is_empty() || !inventory.holes.is_empty();
     let words = if inventory.tunnels.iter().any(|tunnel| tunnel.external) {
@@ -101,30 +76,27 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     } else {
         "no other node is known: nothing in the FDB, no WireGuard peer that could be read, no route to other nodes' pods"
     };
-    show(args, is_there, || report::peers::json(view), || report::peers::table(view), words)
+    show(args, is_there, || report::peers::json(&model), || report::peers::table(&model), words)
 }
 
 fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let survey = survey(context)?;
-    let paths = inventory::mtu_paths(&survey.facts, &survey.inventory);
-    let notes = &survey.facts.troubles();
+    let model = model(context)?;
     show(
         args,
-        !paths.is_empty(),
-        || report::mtu::json(&paths, notes),
-        || report::mtu::table(&paths, notes),
+        !model.setup.mtu.is_empty(),
+        || report::mtu::json(&model),
+        || report::mtu::table(&model),
         NO_DATA_PLANE,
     )
 }
 
 fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let survey = survey(context)?;
-    let (pods, notes) = (&survey.inventory.pods, &survey.inventory.notes);
+    let model = model(context)?;
     show(
         args,
-        !pods.is_empty(),
-        || report::pods::json(pods, notes),
-        || report::pods::table(pods, notes),
+        !model.inventory.pods.is_empty(),
+        || report::pods::json(&model),
+        || report::pods::table(&model),
         "this node has no pods: no source names one, and no veth has a route to a single address; look at the node with \
          --netns NAME, or give its files with --host-root DIR",
     )

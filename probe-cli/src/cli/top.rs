@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::{Engine, EngineError},
-    model::Model,
+    model::{Model, Timeline},
     tui::{self, TuiOptions},
 };
 
@@ -31,14 +31,15 @@ pub(super) async fn show(
     title: &str,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
-    let (sender, receiver) = watch::channel(Some(Arc::new(engine.first())));
+    let mut timeline = Timeline::default();
+    let (sender, receiver) = watch::channel(Some(timeline.push(engine.first())));
     let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
         let screen = tui::run(receiver, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, sender);
+        let feed = feed(&mut engine, &mut timeline, sender);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -59,11 +60,15 @@ pub(super) async fn show(
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
-async fn feed(engine: &mut Engine, models: watch::Sender<Option<Arc<Model>>>) -> EngineError {
+async fn feed(
+    engine: &mut Engine,
+    timeline: &mut Timeline,
+    models: watch::Sender<Option<Arc<Model>>>,
+) -> EngineError {
     loop {
         match engine.tick().await {
             // Nobody looks any more: the screen ends in a moment.
-            Ok(model) => drop(models.send(Some(Arc::new(model)))),
+            Ok(frame) => drop(models.send(Some(timeline.push(frame)))),
             Err(error) => return error,
         }
     }

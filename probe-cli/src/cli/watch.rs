@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     ebpf::{AttachMode, Hook},
     engine::Engine,
-    model::Model,
+    model::{Model, Timeline},
     report::{jsonl, table},
     text,
 };
@@ -48,9 +49,11 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 /// out, and the line after it says so: the numbers of a reader that is late stay new.
 pub(super) async fn print(engine: &mut Engine, args: &WatchArgs) -> anyhow::Result<()> {
     let mut writer = Writer::start().context("cannot start the thread that prints")?;
+    let mut timeline = Timeline::default();
+    timeline.push(engine.first());
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
-        let model = engine.tick().await?;
+        let model = timeline.push(engine.tick().await?);
         let text = text_of(&with_note(model, left_out), args.format)?;
         match writer.offer(text) {
             Offered::Taken => (printed, left_out) = (printed + 1, 0),
@@ -62,10 +65,11 @@ pub(super) async fn print(engine: &mut Engine, args: &WatchArgs) -> anyhow::Resu
 }
 
 /// The model, with a word about lines that were left out before it.
-fn with_note(mut model: Model, left_out: u64) -> Model {
+fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
     if left_out > 0 {
         let lines = if left_out == 1 { "1 line was".to_owned() } else { format!("{left_out} lines were") };
-        model.notes.push(format!("{lines} left out before this one, as the reader of stdout was late"));
+        let notes = &mut Arc::make_mut(&mut model).notes;
+        notes.push(format!("{lines} left out before this one, as the reader of stdout was late"));
     }
     model
 }

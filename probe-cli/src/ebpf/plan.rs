@@ -15,7 +15,10 @@ use probe_common::{
 };
 
 use super::{attach::Hook, slots::Slots};
-use crate::inventory::{Inventory, Mac, Peer, PeerKey, PodKey, Tunnel, TunnelKind, Underlay};
+use crate::{
+    inventory::{Inventory, Mac, Peer, PeerKey, PodKey, Tunnel, TunnelKind, Underlay, WireguardPeer},
+    model::mtu::{self, Room},
+};
 
 /// Slots of everything that is counted.
 pub(super) struct AllSlots {
@@ -58,7 +61,7 @@ pub(super) fn tables(inventory: &Inventory, slots: &AllSlots) -> Tables {
     let incomplete = add_allowed(&mut tables, inventory, slots);
     for tunnel in &inventory.tunnels {
         if let Some(slot) = slots.tunnels.get(&tunnel.ifindex) {
-            add_tunnel(&mut tables, tunnel, slot, !incomplete.contains(&slot));
+            add_tunnel(&mut tables, tunnel, mtu::room(inventory, tunnel), slot, !incomplete.contains(&slot));
         }
     }
     for peer in &inventory.peers {
@@ -89,7 +92,7 @@ fn add_allowed(tables: &mut Tables, inventory: &Inventory, slots: &AllSlots) -> 
             continue;
         };
         let slot = slots.peers.get(&(peer.tunnel, peer.key)).unwrap_or(tunnel);
-        let value = AllowedPeer { peer: slot, overhead: wireguard.overhead().unwrap_or(0) };
+        let value = AllowedPeer { peer: slot, overhead: peer_overhead(&wireguard) };
         for net in &peer.pod_cidrs {
             wanted.entry(prefix(tunnel, *net)).or_insert(value);
         }
@@ -109,9 +112,15 @@ fn add_allowed(tables: &mut Tables, inventory: &Inventory, slots: &AllSlots) -> 
     let unread = inventory
         .tunnels
         .iter()
-        .filter(|tunnel| tunnel.kind == TunnelKind::Wireguard && tunnel.port.is_none());
+        .filter(|tunnel| tunnel.kind == TunnelKind::Wireguard && tunnel.told.value().is_none());
     incomplete.extend(unread.filter_map(|tunnel| slots.tunnels.get(&tunnel.ifindex)));
     incomplete
+}
+
+/// Bytes that outer packets to the peer add, by the endpoint's family; none without an endpoint, when nothing is sent.
+fn peer_overhead(peer: &WireguardPeer) -> u32 {
+    let family = peer.endpoint.map(|endpoint| if endpoint.is_ipv6() { 6 } else { 4 });
+    family.map_or(0, |family| mtu::overhead(TunnelKind::Wireguard, Some(family)))
 }
 
 fn prefix(tunnel: u32, net: IpNet) -> Prefix {
@@ -142,15 +151,15 @@ fn add_peer(tables: &mut Tables, peer: &Peer, tunnel: u32, slot: u32) {
     }
 }
 
-fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, slot: u32, is_complete: bool) {
+fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, room: Room, slot: u32, is_complete: bool) {
     let is_wireguard = tunnel.kind == TunnelKind::Wireguard;
     place(
         &mut tables.tunnel_ifaces,
         IfaceConfig {
             ifindex: tunnel.ifindex,
             tunnel: slot,
-            overhead: tunnel.overhead(),
-            budget: tunnel.budget(),
+            overhead: room.overhead,
+            budget: room.budget,
             l3: u32::from(tunnel.l3),
             flood: tunnel.flood,
             wireguard_mtu: if is_wireguard { tunnel.mtu } else { 0 },

@@ -9,7 +9,7 @@ use crate::{ebpf::EbpfError, netlink::NetlinkError};
 pub enum EngineError {
     /// There is nothing to look at.
     #[error(
-        "no overlay found: this network namespace has no VXLAN device\n\
+        "no overlay found: no VXLAN or WireGuard device and no SR-IOV VF in this network namespace\n\
          look at the node with --netns NAME, or try `overlay-probe demo` for one of our own"
     )]
     NoOverlay,

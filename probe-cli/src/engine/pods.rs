@@ -11,12 +11,14 @@ use std::{
 use super::host::HostOptions;
 use crate::{
     facts::{
+        OfNamespace,
         netlink::{LinkCounters, NamespaceFact},
         pods::PodFacts,
     },
     inventory::canonical,
     netlink::{NetlinkError, Source},
     netns::{self, Namespace},
+    observed::Observed,
     pods::{
         self, Follower,
         registry::{self, Registry},
@@ -49,7 +51,7 @@ pub(super) struct PodSource {
     /// Until then there may be a pod in the making.
     eventful: Duration,
     /// Namespaces that could not be looked into, with the cause.
-    unread: Vec<String>,
+    unread: Vec<OfNamespace>,
     /// Namespaces that have other interfaces than were known.
     restless: BTreeSet<String>,
     due: Duration,
@@ -137,24 +139,18 @@ impl PodSource {
         self.look(netlink);
     }
 
-    /// Where the node's files are; none when the files here are of another node.
-    pub(super) fn root(&self) -> Option<&Path> {
-        self.root.as_deref()
-    }
-
     /// What is known of pods.
     pub(super) fn facts(&self) -> &PodFacts {
         &self.facts
     }
 
-    /// What is in their namespaces.
-    pub(super) fn namespaces(&self) -> Vec<NamespaceFact> {
-        self.namespaces.values().map(|known| known.fact.clone()).collect()
-    }
-
-    /// What could not be looked into.
-    pub(super) fn unread(&self) -> &[String] {
-        &self.unread
+    /// What is in their namespaces, by path; then those that could not be looked into.
+    pub(super) fn namespaces(&self) -> Vec<OfNamespace> {
+        let read = self.namespaces.iter().map(|(path, known)| OfNamespace {
+            path: path.clone(),
+            told: Observed::Value(known.fact.clone()),
+        });
+        read.chain(self.unread.iter().cloned()).collect()
     }
 
     /// Looks into the namespaces that are named and not known yet.
@@ -183,7 +179,9 @@ impl PodSource {
                 known.map_or(if self.started { now + SETTLING } else { now }, |known| known.settles);
             match fact(netlink, &path, &namespace) {
                 Ok(fact) => drop(self.namespaces.insert(path, Known { identity, fact, settles })),
-                Err(error) => self.unread.push(format!("network namespace {path}: {error}")),
+                Err(error) => self
+                    .unread
+                    .push(OfNamespace { path, told: Observed::Failed { error: error.to_string() } }),
             }
         }
         self.restless.clear();

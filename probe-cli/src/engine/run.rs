@@ -1,29 +1,24 @@
 //! The running engine.
 
-use std::{
-    collections::BTreeSet,
-    io, mem,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, io, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     error::EngineError,
     host::HostOptions,
-    inventory::InventorySource,
     refresh::Refresh,
+    sources::Sources,
     vfs::{VfReading, VfSource},
 };
 use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
-    inventory::Inventory,
+    facts::Snapshot,
+    inventory::{Inventory, inventory},
     leftovers::{self, Notes, Placed, RunRecord},
-    model::{self, Model},
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
-    sample::{PodInterfaceSample, Sample},
-    text,
+    sample::{Behind, Frame, PodInterfaceSample, Sample},
 };
 
 /// Run-time statistics are measured in one interval of this many: they cost every eBPF program on the machine.
@@ -44,15 +39,18 @@ pub struct EngineOptions {
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
 pub struct Engine {
-    source: InventorySource,
+    sources: Sources,
     vfs: Box<VfSource>,
     changes: Changes,
     refresh: Refresh,
     probe: Probe,
+    snapshot: Arc<Snapshot>,
+    /// Of the snapshot.
     inventory: Box<Inventory>,
     /// Interface indices of links that went since the inventory was read.
     gone: BTreeSet<u32>,
-    before: Sample,
+    /// The first sample, of before the first interval.
+    first: Box<Sample>,
     next: Instant,
     interval: Duration,
     ticks: u64,
@@ -76,12 +74,13 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
-        let mut source = InventorySource::open(&options.host)?;
-        source.ask().await;
-        let inventory = source.read().await?;
-        source.follow_pods();
+        let mut sources = Sources::open(&options.host)?;
+        sources.ask().await;
+        let snapshot = sources.read_all().await?;
+        let inventory = inventory(&snapshot);
+        sources.follow_pods();
         let mut vfs = Box::new(VfSource::new(&options.host.root));
-        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic(), source.pod_facts()).vfs.is_empty() {
+        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic(), sources.pod_facts()).vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
@@ -89,14 +88,15 @@ impl Engine {
         let errors = probe.follow(&inventory)?;
         vfs.count(probe.mode());
         let mut engine = Self {
-            source,
+            sources,
             vfs,
             changes,
             refresh: Refresh::new(procfs::monotonic()),
             probe,
+            snapshot,
             inventory: Box::new(inventory),
             gone: BTreeSet::new(),
-            before: Sample::default(),
+            first: Box::default(),
             next: Instant::now() + options.interval,
             interval: options.interval,
             ticks: 0,
@@ -115,13 +115,13 @@ impl Engine {
             }
         }
         engine.measure();
-        engine.before = engine.sample()?;
+        engine.first = Box::new(engine.sample()?);
         Ok(engine)
     }
 
-    /// The model before the first interval has passed: totals, no rates.
-    pub fn first(&self) -> Model {
-        self.model(&self.before, None)
+    /// What there was when counting had begun, before the first interval.
+    pub fn first(&self) -> Frame {
+        Frame { snapshot: Arc::clone(&self.snapshot), sample: Sample::clone(&self.first) }
     }
 
     /// How programs are attached.
@@ -149,9 +149,9 @@ impl Engine {
             .unwrap_or_else(|| ifindex.to_string())
     }
 
-    /// Waits for the end of the interval, following changes meanwhile, and gives the model of it. Cancelling loses
+    /// Waits for the end of the interval, following changes meanwhile, and gives what there is then. Cancelling loses
     /// nothing: the next call waits on.
-    pub async fn tick(&mut self) -> Result<Model, EngineError> {
+    pub async fn tick(&mut self) -> Result<Frame, EngineError> {
         loop {
             let wait = self.refresh.due().saturating_sub(procfs::monotonic());
             tokio::select! {
@@ -162,24 +162,22 @@ impl Engine {
                         self.gone.insert(ifindex);
                     }
                     self.refresh.change(procfs::monotonic());
-                    self.source.happened();
+                    self.sources.happened();
                 }
                 () = tokio::time::sleep(wait) => self.follow().await?,
             }
         }
         self.schedule();
-        if self.source.pods_changed() {
+        if self.sources.pods_changed() {
             self.follow().await?;
         }
-        let now = self.sample()?;
+        let sample = self.sample()?;
         if self.wireguard_changed || self.pods_changed {
             self.refresh.change(procfs::monotonic());
         }
-        let model = self.model(&now, Some(&self.before));
-        self.before = now;
         self.ticks += 1;
         self.measure();
-        Ok(model)
+        Ok(Frame { snapshot: Arc::clone(&self.snapshot), sample })
     }
 
     /// The next sample is one interval after the last was due, or after now when that has passed already.
@@ -187,11 +185,12 @@ impl Engine {
         self.next = (self.next + self.interval).max(Instant::now());
     }
 
-    /// Reads the inventory and makes the probe follow it.
+    /// Reads the tables again and makes the probe follow what exists by them.
     async fn follow(&mut self) -> Result<(), EngineError> {
         // Before the read: what goes while it is under way may be in it.
         let gone = mem::take(&mut self.gone);
-        let inventory = self.source.read().await?;
+        self.snapshot = self.sources.refresh().await?;
+        let inventory = inventory(&self.snapshot);
         self.refresh.done(procfs::monotonic());
         let left = without(&inventory, &gone);
         if left == inventory
@@ -253,43 +252,32 @@ impl Engine {
 
     fn sample(&mut self) -> Result<Sample, EbpfError> {
         let mut sample = self.probe.read()?;
-        sample.time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        sample.time = procfs::wall_clock();
         sample.monotonic = procfs::monotonic();
-        (sample.wireguard, self.wireguard_changed) = self.source.wireguard(&self.inventory.tunnels);
-        let (interfaces, changed) = self.source.pod_interfaces();
+        (sample.wireguard, self.wireguard_changed) = self.sources.wireguard();
+        let (interfaces, changed) = self.sources.pod_interfaces();
         self.pods_changed = changed;
         sample.pod_interfaces = interfaces
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
-        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic, self.source.pod_facts());
+        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic, self.sources.pod_facts());
         (sample.vfs, sample.vf_counts, sample.vfs_at, sample.vf_notes) = (vfs, counts, at, notes);
         sample.vf_drivers = self.vfs.drivers();
         let (programs, map_bytes) = self.vfs.cost()?;
         sample.observer.programs.extend(programs);
         sample.observer.map_bytes += map_bytes;
-        sample.observer.cpu = procfs::cpu_time().unwrap_or_default();
-        sample.observer.rss_bytes = procfs::resident_bytes().unwrap_or_default();
+        sample.observer.cpu = procfs::cpu_time();
+        sample.observer.rss_bytes = procfs::resident_bytes();
+        sample.problems.clone_from(&self.problems);
+        sample.behind = self.behind_others();
         Ok(sample)
     }
 
-    fn model(&self, now: &Sample, before: Option<&Sample>) -> Model {
-        let mut model = model::build(&self.inventory, now, before);
-        model.notes.extend(self.problems.iter().cloned());
-        model.notes.extend(self.behind_others());
-        model
-    }
-
     /// Where a foreign filter may decide on packets before ours sees them.
-    fn behind_others(&self) -> impl Iterator<Item = String> {
-        self.probe.places().into_iter().filter(|place| !place.is_first()).map(|place| {
-            format!(
-                "{} ({}): a filter of somebody else runs before ours, and packets that it decides on are not \
-                 counted; use --attach tcx where the kernel has it (Linux 6.6)",
-                text::escape(&self.name(place.ifindex)),
-                if place.egress { "egress" } else { "ingress" },
-            )
-        })
+    fn behind_others(&self) -> Vec<Behind> {
+        let places = self.probe.places().into_iter().filter(|place| !place.is_first());
+        places.map(|place| Behind { ifindex: place.ifindex, egress: place.egress }).collect()
     }
 
     /// Turns measuring on for the interval that begins, or off.

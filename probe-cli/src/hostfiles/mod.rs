@@ -27,7 +27,7 @@ use std::path::Path;
 
 use self::{notes::Notes, root::Root};
 use crate::{
-    facts::files::{HostFiles, HostsEntry, Settings, Sourced},
+    facts::files::{HostFiles, Settings},
     observed::Observed,
 };
 
@@ -69,15 +69,6 @@ pub fn read(directory: &Path) -> HostFiles {
         network_manager: services::network_manager(&root, notes_),
         networkd: services::networkd(&root, notes_),
         notes: notes.into_list(),
-    }
-}
-
-/// The lines of `/etc/hosts` below `directory`, without notes: all that a run that goes on wants of these files.
-pub fn hosts(directory: &Path) -> Vec<Sourced<HostsEntry>> {
-    let Ok(root) = Root::open(directory) else { return Vec::new() };
-    match hosts::read(&root, &mut Notes::default()) {
-        Observed::Value(found) => found,
-        _ => Vec::new(),
     }
 }
 

@@ -535,7 +535,7 @@ fn damaged_files() {
         fs::write(&path, damage(&bytes, &edits)).unwrap();
         let files = host.read();
         fs::write(&path, bytes).unwrap();
-        let _ = crate::inventory::intent::intent(&files);
+        let _ = crate::intent::intent(&files);
     });
 }
 

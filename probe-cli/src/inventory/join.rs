@@ -1,27 +1,28 @@
-//! The whole join: facts and named pods in, inventory out. Each part has its own file.
+//! The whole join: a snapshot in, an inventory out. Each part has its own file.
 
 use super::{
-    Inventory,
+    Inventory, TunnelKind,
     dataplane::data_planes,
     index::{Index, is_wireguard},
     ip_tunnels,
+    links::links,
     node::this_node,
     notes::Notes,
+    outer_routes::outer_routes,
     peers::peers,
     pods::pods,
+    route_mtu::{host_route_mtu, path_devices, pod_ends},
     tunnels::tunnel,
     wireguard,
 };
-use crate::facts::{
-    netlink::{Facts, NamespaceFact},
-    pods::PodFacts,
-};
+use crate::facts::{Snapshot, host::HostFacts, netlink::Facts, pods::PodFacts};
 
-/// Makes the inventory of what netlink said, of the pods that other sources know by name, and of what is in the network
-/// namespaces of those.
+/// Makes the inventory of what the sources said.
 ///
 /// Tunnels come by interface index, peers by tunnel and key, pods by key: the same facts give the same inventory.
-pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) -> Inventory {
+pub fn inventory(snapshot: &Snapshot) -> Inventory {
+    let facts: &Facts = &snapshot.netlink;
+    let named: &PodFacts = &snapshot.pods;
     let index = Index::new(facts);
     let mut notes = Notes::default();
     let mut inventory = Inventory::default();
@@ -41,18 +42,47 @@ pub fn inventory(facts: &Facts, named: &PodFacts, namespaces: &[NamespaceFact]) 
     inventory.other_tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.holes.sort();
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
-    inventory.pods = pods(&index, named, namespaces, &mut notes);
+    inventory.pods = pods(&index, named, &snapshot.namespaces, &mut notes);
     let tunnels: Vec<_> = inventory.all_tunnels().collect();
     inventory.node = this_node(&index, &tunnels, &inventory.pods);
+    host(&mut inventory, &snapshot.host);
     (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory);
+    inventory.pod_links = pod_ends(&index, &inventory);
+    inventory.path_devices = path_devices(&index, &inventory);
+    inventory.host_route_mtu = host_route_mtu(&index);
+    inventory.outer_routes = outer_routes(&index, &inventory);
+    inventory.links = links(&index, &inventory, snapshot.sriov.pfs.rows());
+    if let Some(hosts) = snapshot.files.value().and_then(|files| files.hosts.value()) {
+        inventory.name_nodes(hosts);
+    }
+    let sriov = snapshot.sriov.pfs.trouble().map(|why| format!("SR-IOV devices cannot be read: {why}"));
+    inventory.sriov_notes = sriov.into_iter().chain(snapshot.sriov.notes.iter().cloned()).collect();
+    inventory.table_notes = facts.troubles();
     let runtime = named.sandboxes.trouble().map(|why| {
         format!(
             "the container runtime names no pods ({why}); their names come from files, where there are some"
         )
     });
-    let troubles = facts.troubles().into_iter().chain(named.notes.iter().cloned()).chain(runtime);
-    inventory.notes.extend(troubles.chain(notes.lines()));
+    let unread = snapshot.namespaces.iter().filter_map(|namespace| {
+        let why = namespace.told.trouble()?;
+        Some(format!("network namespace {}: {why}", namespace.path))
+    });
+    inventory.notes = (inventory.table_notes.iter().cloned())
+        .chain(named.notes.iter().cloned())
+        .chain(runtime)
+        .chain(notes.lines())
+        .chain(unread)
+        .collect();
     inventory
+}
+
+/// What the kernel and the machine say of themselves.
+fn host(inventory: &mut Inventory, facts: &HostFacts) {
+    let has_device = inventory.tunnels.iter().any(|tunnel| tunnel.kind == TunnelKind::Wireguard);
+    inventory.node.hostname = facts.hostname.value().cloned();
+    inventory.node.kernel = facts.kernel.value().cloned();
+    inventory.node.has_wireguard =
+        if has_device { Some(true) } else { facts.wireguard_module.value().copied() };
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     node::pod_bridges,
 };
 use crate::facts::{
-    netlink::{Facts, LinkData, LinkFact, OperState},
+    netlink::{LinkData, LinkFact, OperState},
     sriov::PfFact,
 };
 
@@ -90,12 +90,11 @@ pub enum LinkRole {
 }
 
 /// The links.
-pub fn links(facts: &Facts, inventory: &Inventory, pfs: &[PfFact]) -> LinkList {
-    let index = Index::new(facts);
-    let roles = roles(&index, inventory, pfs);
+pub(super) fn links(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> LinkList {
+    let roles = roles(index, inventory, pfs);
     let mut list = LinkList::default();
     let name = |ifindex: u32| index.link(ifindex).map(|link| link.name.clone());
-    for link in &facts.links {
+    for link in &index.facts.links {
         let Some(roles) = roles.get(&link.ifindex) else {
             list.others += usize::from(link.hardware_type != libc::ARPHRD_LOOPBACK);
             continue;
@@ -122,12 +121,6 @@ impl LinkRow {
     pub fn is_of_pod(&self) -> bool {
         self.roles.iter().all(|role| matches!(role, LinkRole::Pod | LinkRole::OtherNamespace))
     }
-}
-
-/// How many interfaces of pods there are: pods that share a bridge have no route of their own, and are none of the
-/// inventory's pods.
-pub fn pod_interfaces(facts: &Facts, inventory: &Inventory) -> usize {
-    pod_links(&Index::new(facts), inventory).len()
 }
 
 /// The node's ends of pods' interfaces, each with the families of its pod's addresses; none of them where only the bridge
@@ -267,13 +260,16 @@ fn detail(link: &LinkFact) -> Option<String> {
 mod tests {
     use super::*;
     use crate::{
-        facts::{netlink::VlanFact, sriov::VfFact},
+        facts::{
+            netlink::{Facts, VlanFact},
+            sriov::VfFact,
+        },
         inventory::testdata::*,
     };
 
     /// A line for each link.
     fn lines(facts: &Facts, pfs: &[PfFact]) -> Vec<String> {
-        let list = links(facts, &of_kernel(facts), pfs);
+        let list = links(&Index::new(facts), &of_kernel(facts), pfs);
         let line = |link: &LinkRow| {
             let roles: Vec<_> = link.roles.iter().map(|role| format!("{role:?}")).collect();
             let below = link.parent.as_ref().or(link.master.as_ref());
@@ -352,7 +348,7 @@ mod tests {
                 "veth1a2b3c4d Up Pod on cni0",
             ]
         );
-        let list = links(&facts, &of_kernel(&facts), &pfs);
+        let list = links(&Index::new(&facts), &of_kernel(&facts), &pfs);
         let details: Vec<_> = list.links.iter().filter_map(|link| link.detail.as_deref()).collect();
         assert_eq!(details, ["id 100", "VNI 1, port 8472"]);
     }

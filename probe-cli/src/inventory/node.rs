@@ -17,6 +17,12 @@ pub(super) const CALICO_PROTOCOLS: [u8; 2] = [80, 12];
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
+    /// Host name; none when unknown. Escape before showing.
+    pub hostname: Option<String>,
+    /// Release of the kernel; none when unknown.
+    pub kernel: Option<String>,
+    /// The kernel can make WireGuard devices; none when that is not known.
+    pub has_wireguard: Option<bool>,
     /// The pod networks of this node, every family, and how each is known.
     pub pod_cidrs: Vec<OwnPodCidr>,
     /// Its own addresses: of NICs, bonds and the like, not of tunnels, pods' bridges or dummies.
@@ -74,7 +80,12 @@ pub struct DefaultRoute {
 /// What the tables say of the node.
 pub(super) fn this_node(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Node {
     let pod_cidrs = own_pod_cidrs(index, tunnels, pods);
-    Node { addresses: addresses(index, &pod_cidrs), default_routes: default_routes(index), pod_cidrs }
+    Node {
+        addresses: addresses(index, &pod_cidrs),
+        default_routes: default_routes(index),
+        pod_cidrs,
+        ..Node::default()
+    }
 }
 
 /// Own pod networks, sorted. A network inside another that is known is not named again.

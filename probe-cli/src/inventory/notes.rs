@@ -2,12 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::text::escape;
-
 /// Notes shown of one kind; the rest is a number.
 const SHOWN: usize = 8;
-/// Characters shown of a name from outside: Kubernetes allows 253, the kernel 15 bytes for an interface.
-const NAME: usize = 256;
 
 /// What a note is about. The order is that of the inventory's notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,13 +61,5 @@ impl Notes {
             let more = (further > 0).then(|| format!("and {further} more {}", kind.plural()));
             shown.into_iter().chain(more)
         })
-    }
-}
-
-/// A name from outside, bounded and safe to print.
-pub(super) fn shown(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
-        Some((end, _)) => escape(name.get(..end).unwrap_or_default()) + "...",
-        None => escape(name),
     }
 }

@@ -9,7 +9,6 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Inventory, index::Index};
-use crate::facts::netlink::Facts;
 
 /// Routes of one tunnel that are told apart. A node's peers are behind one or two.
 const MOST: usize = 8;
@@ -32,8 +31,7 @@ pub struct OuterRoute {
 }
 
 /// The routes by tunnel, those of most peers first; at most eight for each.
-pub fn outer_routes(facts: &Facts, inventory: &Inventory) -> Vec<OuterRoute> {
-    let index = Index::new(facts);
+pub(super) fn outer_routes(index: &Index<'_>, inventory: &Inventory) -> Vec<OuterRoute> {
     let mut remotes: BTreeMap<u32, BTreeSet<IpAddr>> = BTreeMap::new();
     for peer in &inventory.peers {
         remotes.entry(peer.tunnel).or_default().extend(peer.node_address);
@@ -73,15 +71,18 @@ pub fn outer_routes(facts: &Facts, inventory: &Inventory) -> Vec<OuterRoute> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{facts::netlink::RouteFact, inventory::testdata::*};
+    use crate::{
+        facts::netlink::{Facts, RouteFact},
+        inventory::testdata::*,
+    };
 
     #[test]
     fn peers_behind_each_route() {
         let mut facts = flannel6(flannel4(node(), 3), 1);
         facts.routes.push(RouteFact { mtu: Some(1400), ..route("192.0.2.4/32", Some("192.0.2.254"), ETH0) });
         let of = |facts: &Facts| {
-            outer_routes(facts, &of_kernel(facts))
+            of_kernel(facts)
+                .outer_routes
                 .into_iter()
                 .map(|route| {
                     let destination = route.destination.map_or("none".to_owned(), |net| net.to_string());

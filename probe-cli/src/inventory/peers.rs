@@ -14,10 +14,13 @@ use ipnet::IpNet;
 use super::{
     Hole, Mac, Peer, PeerKey,
     index::{Index, family, is_unicast},
-    notes::{NoteKind, Notes, shown},
+    notes::{NoteKind, Notes},
     tunnels::flood,
 };
-use crate::facts::netlink::{LinkFact, RouteType, VxlanFact};
+use crate::{
+    facts::netlink::{LinkFact, RouteType, VxlanFact},
+    text::shown,
+};
 
 const AGENT: &str =
     "restart the CNI's agent on this node (canal, flannel, calico-node), which writes these entries";

@@ -16,10 +16,13 @@ use self::{
 };
 use super::{
     index::Index,
-    notes::{NoteKind, Notes, shown},
+    notes::{NoteKind, Notes},
     pod::{Disagreement, Disputed, Evidence, Pod, PodSource},
 };
-use crate::facts::{netlink::NamespaceFact, pods::PodFacts};
+use crate::{
+    facts::{OfNamespace, netlink::NamespaceFact, pods::PodFacts},
+    text::shown,
+};
 
 /// Namespaces of pods by what all ways to write their path have in common.
 pub(super) type Namespaces<'a> = BTreeMap<&'a str, &'a NamespaceFact>;
@@ -28,11 +31,11 @@ pub(super) type Namespaces<'a> = BTreeMap<&'a str, &'a NamespaceFact>;
 pub(super) fn pods(
     index: &Index<'_>,
     facts: &PodFacts,
-    namespaces: &[NamespaceFact],
+    namespaces: &[OfNamespace],
     notes: &mut Notes,
 ) -> Vec<Pod> {
-    let namespaces: Namespaces<'_> =
-        namespaces.iter().map(|namespace| (canonical(&namespace.path), namespace)).collect();
+    let read = namespaces.iter().filter_map(|namespace| namespace.told.value());
+    let namespaces: Namespaces<'_> = read.map(|fact| (canonical(&fact.path), fact)).collect();
     let routed = Routed::new(index);
     let ends = HostEnds::new(index, &routed);
     let mut taken: HashMap<u32, String> = HashMap::new();

@@ -1,17 +1,22 @@
 //! Facts of nodes for the tests of the joins: a NIC, flannel's devices, pods. No expectations.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
 use super::{Inventory, Mac, inventory};
 use crate::facts::{
+    OfNamespace, Snapshot,
     netlink::{
-        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, PublicKey, RouteFact, RouteType, VxlanFact,
-        WIREGUARD, WireguardFact, WireguardPeerFact,
+        AddressFact, Facts, FdbFact, LinkFact, NamespaceFact, NeighbourFact, PublicKey, RouteFact, RouteType,
+        VxlanFact, WIREGUARD, WireguardFact, WireguardPeerFact,
     },
     pods::PodFacts,
 };
+use crate::observed::Observed;
 
 pub(crate) use crate::facts::netlink::testdata::told;
 
@@ -21,7 +26,24 @@ pub(crate) const FLANNEL6: u32 = 4;
 
 /// The inventory of a node whose pods nobody names.
 pub(crate) fn of_kernel(facts: &Facts) -> Inventory {
-    inventory(facts, &PodFacts::default(), &[])
+    joined(facts, &PodFacts::default(), &[])
+}
+
+/// The inventory of a node with these pods and what is in their namespaces.
+pub(crate) fn joined(facts: &Facts, pods: &PodFacts, namespaces: &[NamespaceFact]) -> Inventory {
+    inventory(&snapshot(facts, pods, namespaces))
+}
+
+/// What sources said that know nothing else.
+pub(crate) fn snapshot(facts: &Facts, pods: &PodFacts, namespaces: &[NamespaceFact]) -> Snapshot {
+    let of =
+        |fact: &NamespaceFact| OfNamespace { path: fact.path.clone(), told: Observed::Value(fact.clone()) };
+    Snapshot {
+        netlink: Arc::new(facts.clone()),
+        pods: Arc::new(pods.clone()),
+        namespaces: Arc::new(namespaces.iter().map(of).collect()),
+        ..Snapshot::default()
+    }
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use super::{
     Mac, Tunnel, TunnelKind, Underlay,
     index::{Index, family},
-    notes::{NoteKind, Notes, shown},
+    notes::{NoteKind, Notes},
 };
 use crate::{
     facts::netlink::{FdbFact, LinkFact, VxlanFact},
     observed::Observed,
+    text::shown,
 };
 
 /// `ARPHRD_*` of devices whose packets have no link header where TC programs see them; libc lacks some.

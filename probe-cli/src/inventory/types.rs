@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{DataPlane, Node, Pod, PublicKey, RoutedPeer};
+use super::{DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer};
 use crate::{
     facts::files::{HostsEntry, Sourced},
     mac::Mac,
@@ -17,33 +17,43 @@ use crate::{
 };
 
 /// Everything that exists on the node, at one instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Inventory {
     /// Tunnel devices, by interface index.
     pub tunnels: Vec<Tunnel>,
     /// Remote VTEPs and WireGuard peers, over all tunnels.
     pub peers: Vec<Peer>,
     /// Tunnel devices of further kinds, which no program counts on: IP in IP and Geneve. By interface index.
-    #[serde(default)]
     pub other_tunnels: Vec<Tunnel>,
     /// Remote nodes that only routes know, by device and address.
-    #[serde(default)]
     pub routed_peers: Vec<RoutedPeer>,
     /// Where the tables of a peer do not join.
-    #[serde(default)]
     pub holes: Vec<Hole>,
     /// Pods of this node.
     pub pods: Vec<Pod>,
     /// The node itself: its pod networks, addresses and default routes.
-    #[serde(default)]
     pub node: Node,
     /// What carries pods' packets to other nodes, or once did.
-    #[serde(default)]
     pub data_planes: Vec<DataPlane>,
+    /// Links that concern the overlay or pods.
+    pub links: LinkList,
+    /// The node's ends of pods' interfaces, by interface index: pods that share a bridge have no route of their own, and
+    /// are none of `pods`.
+    pub pod_links: Vec<PodLink>,
+    /// The routes that tunnels' outer packets take.
+    pub outer_routes: Vec<OuterRoute>,
+    /// The devices that packets to other nodes take, with the MTUs of the routes there.
+    pub path_devices: Vec<PathDevice>,
+    /// The smallest MTU of a route by Cilium's host device, which leads to pods on all nodes; none when no route has one.
+    pub host_route_mtu: Option<u32>,
     /// Names of nodes by their addresses, as far as this node's files tell. Hostile input: escape before showing.
     pub node_names: BTreeMap<IpAddr, String>,
     /// What could not be read or does not fit together, in words an operator can act on.
     pub notes: Vec<String>,
+    /// Those of the notes that are about the kernel's tables.
+    pub table_notes: Vec<String>,
+    /// What could not be read of physical and virtual functions.
+    pub sriov_notes: Vec<String>,
 }
 
 impl Inventory {
@@ -148,44 +158,10 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Bytes that the outer IP packet adds to the inner IP packet on the wire, where the kind and family decide it:
-    /// 50 for VXLAN over IPv4, 70 over IPv6 (outer IP 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14), the same for Geneve
-    /// without options; 60 and 80 for WireGuard (UDP 8, data header 16, authentication tag 16), and padding comes on top;
-    /// 20 for IP in IP. Where peers differ, the most.
-    pub fn overhead(&self) -> u32 {
-        match (self.kind, self.outer_family) {
-            (TunnelKind::Vxlan | TunnelKind::Geneve, Some(6)) => 40 + 8 + 8 + 14,
-            (TunnelKind::Vxlan | TunnelKind::Geneve, _) => 20 + 8 + 8 + 14,
-            (TunnelKind::Ipip, _) => 20,
-            (TunnelKind::Wireguard, Some(4)) => wireguard_overhead(false),
-            (TunnelKind::Wireguard, _) => wireguard_overhead(true),
-        }
-    }
-
     /// All devices that outer packets leave by.
     pub fn underlays(&self) -> impl Iterator<Item = &Underlay> {
         self.underlay.iter().chain(&self.more_underlays)
     }
-
-    /// Largest inner IP packet in bytes that the tunnel takes and its underlay carries in one piece.
-    pub fn budget(&self) -> u32 {
-        let below = self.underlays().map(|underlay| underlay.mtu).min();
-        let room = below.map_or(u32::MAX, |mtu| mtu.saturating_sub(self.overhead()));
-        match self.kind {
-            // A packet below the device's MTU is padded to a multiple of 16 bytes, but not beyond the MTU.
-            TunnelKind::Wireguard if room < self.mtu => room - room % WIREGUARD_PADDING,
-            _ => self.mtu.min(room),
-        }
-    }
-}
-
-/// What WireGuard pads packets to, in bytes (`MESSAGE_PADDING_MULTIPLE` in drivers/net/wireguard/messages.h).
-const WIREGUARD_PADDING: u32 = 16;
-
-/// Bytes that an outer packet of WireGuard adds to the padded inner IP packet: IP, UDP, `struct message_data` and the
-/// tag behind it.
-fn wireguard_overhead(is_v6: bool) -> u32 {
-    if is_v6 { 40 + 8 + 16 + 16 } else { 20 + 8 + 16 + 16 }
 }
 
 /// The device below a tunnel.
@@ -233,7 +209,6 @@ pub struct Peer {
     pub pod_cidrs: Vec<IpNet>,
     /// Seconds since the FDB entry of a VXLAN peer was last used for sending, or since it was made, when the inventory was
     /// read. Where several entries have its address, the shortest. None on other kinds.
-    #[serde(default)]
     pub last_tx_age_s: Option<u64>,
     /// What only a WireGuard peer has.
     pub wireguard: Option<WireguardPeer>,
@@ -291,14 +266,6 @@ pub struct WireguardPeer {
     pub endpoint: Option<SocketAddr>,
     /// Seconds between persistent keepalives; absent when they are off.
     pub keepalive_s: Option<u16>,
-}
-
-impl WireguardPeer {
-    /// Bytes that an outer packet adds to the padded inner packet, by the endpoint's family; none without an endpoint,
-    /// when nothing is sent.
-    pub fn overhead(&self) -> Option<u32> {
-        self.endpoint.map(|endpoint| wireguard_overhead(endpoint.is_ipv6()))
-    }
 }
 
 impl PeerKey {

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use self::pods::{Claims, netns_name};
-use super::{
-    notes::shown,
-    vf_traffic::{FrameCounters, VfTraffic, traffic},
-};
+use super::vf_traffic::{FrameCounters, VfTraffic, traffic};
 use crate::{
     facts::{
         netlink::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
@@ -19,6 +16,7 @@ use crate::{
     },
     mac::Mac,
     observed::Observed,
+    text::shown,
 };
 
 /// What was found out, of one moment.

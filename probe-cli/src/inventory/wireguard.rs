@@ -8,10 +8,13 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{
     Peer, PeerKey, Tunnel, TunnelKind, WireguardPeer,
     index::{Index, family},
-    notes::{NoteKind, Notes, shown},
+    notes::{NoteKind, Notes},
     tunnels::{is_bare_ip, only_address, underlay},
 };
-use crate::facts::netlink::{LinkFact, WireguardFact};
+use crate::{
+    facts::netlink::{LinkFact, WireguardFact},
+    text::shown,
+};
 
 /// The tunnel that `link` is.
 pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Tunnel {

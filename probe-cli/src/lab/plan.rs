@@ -13,7 +13,8 @@ use sha1::{Digest as _, Sha1};
 
 use super::error::LabError;
 use crate::{
-    inventory::Mac,
+    inventory::{Mac, TunnelKind},
+    model::mtu::overhead,
     netlink::configure::{Route, Step, Vxlan},
     text::hex,
 };
@@ -143,12 +144,12 @@ impl LabOptions {
 
     /// MTU of `flannel.1`: the NIC's less IPv4, UDP, VXLAN and Ethernet headers (flannel pkg/backend/vxlan/device.go).
     pub fn v4_tunnel_mtu(&self) -> u32 {
-        self.underlay_mtu.saturating_sub(50)
+        self.underlay_mtu.saturating_sub(overhead(TunnelKind::Vxlan, Some(4)))
     }
 
     /// MTU of `flannel-v6.1`: flannel asks for the same as above and the kernel clamps it (`vxlan_config_apply`).
     pub fn v6_tunnel_mtu(&self) -> u32 {
-        self.underlay_mtu.saturating_sub(70)
+        self.underlay_mtu.saturating_sub(overhead(TunnelKind::Vxlan, Some(6)))
     }
 
     /// MTU of pods: Canal's constant, but never above a tunnel's, since this lab is a healthy one.

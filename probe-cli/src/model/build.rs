@@ -1,21 +1,27 @@
 //! Inventory and two samples to a [`Model`].
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::{
-    Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, TunnelRow,
-    WireguardRow, interfaces, sizes::sizes, vfs,
+    Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, Setup, TunnelRow,
+    WireguardRow, interfaces, mtu, sizes::sizes, vfs,
 };
 use crate::{
     inventory::{Inventory, Peer},
     sample::{Both, Counts, PeerSample, ProgramCost, Sample, WireguardSample},
+    text,
 };
 
 /// What `now` means, with rates against `before`.
 ///
 /// Something that has no counters in `now` (it appeared a moment ago) is shown with zero totals and no rates; a
 /// counter that is smaller than before belongs to a new thing of the same name and has no rates either.
-pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Model {
+pub(super) fn build(
+    inventory: &Arc<Inventory>,
+    setup: &Arc<Setup>,
+    now: &Sample,
+    before: Option<&Sample>,
+) -> Model {
     let interval = before
         .and_then(|before| now.monotonic.checked_sub(before.monotonic))
         .filter(|interval| !interval.is_zero());
@@ -29,6 +35,8 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
     Model {
         time: now.time,
         interval,
+        inventory: Arc::clone(inventory),
+        setup: Arc::clone(setup),
         tunnels: inventory
             .tunnels
             .iter()
@@ -36,10 +44,12 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
                 let sample = now.tunnels.get(&tunnel.ifindex);
                 let earlier = before.and_then(|before| before.tunnels.get(&tunnel.ifindex));
                 let kinds = sample.map(|sample| sample.kinds.clone()).unwrap_or_default();
+                let room = mtu::room(inventory, tunnel);
                 TunnelRow {
                     tunnel: tunnel.clone(),
+                    room,
                     flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
-                    sizes: sizes(tunnel.budget(), &kinds),
+                    sizes: sizes(room.budget, &kinds),
                     kinds,
                     outer: sample.and_then(|sample| sample.outer),
                 }
@@ -57,7 +67,30 @@ pub fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Mo
 /// Of two sources that read the same file, both may tell of it.
 fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
     let mut seen = HashSet::new();
-    inventory.notes.iter().chain(&now.vf_notes).filter(|note| seen.insert(note.as_str())).cloned().collect()
+    let mut notes: Vec<String> = (inventory.notes.iter().chain(&now.vf_notes))
+        .filter(|note| seen.insert(note.as_str()))
+        .cloned()
+        .collect();
+    notes.extend(now.problems.iter().cloned());
+    notes.extend(now.behind.iter().map(|place| {
+        format!(
+            "{} ({}): a filter of somebody else runs before ours, and packets that it decides on are not \
+             counted; use --attach tcx where the kernel has it (Linux 6.6)",
+            text::escape(&name(inventory, place.ifindex)),
+            if place.egress { "egress" } else { "ingress" },
+        )
+    }));
+    notes
+}
+
+/// Name of a tunnel or of a device below one, else its index.
+fn name(inventory: &Inventory, ifindex: u32) -> String {
+    let devices = inventory.tunnels.iter().flat_map(|tunnel| {
+        let below = tunnel.underlays().map(|below| (below.ifindex, &below.name));
+        std::iter::once((tunnel.ifindex, &tunnel.name)).chain(below)
+    });
+    let mut named = devices.filter(|(index, _)| *index == ifindex);
+    named.next().map_or_else(|| ifindex.to_string(), |(_, name)| name.clone())
 }
 
 fn peers(
@@ -175,7 +208,7 @@ fn pmtu_events(inventory: &Inventory, now: &Sample) -> Vec<PmtuEventRow> {
 
 fn observer(now: &Sample, before: Option<&Sample>, interval: Option<Duration>) -> ObserverRow {
     let cpu_percent = before.zip(interval).and_then(|(before, interval)| {
-        let spent = now.observer.cpu.checked_sub(before.observer.cpu)?;
+        let spent = now.observer.cpu?.checked_sub(before.observer.cpu?)?;
         Some(spent.as_secs_f64() / interval.as_secs_f64() * 100.0)
     });
     ObserverRow {

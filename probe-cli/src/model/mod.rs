@@ -1,14 +1,39 @@
-//! The meaning of an inventory and two samples: rates, joins, shares. Pure: no I/O, no clock, no async, no UI.
+//! The meaning of frames: what exists, what fits, what is intended, and rates between two samples. Pure: no I/O, no clock, no async, no UI.
 //!
 //! Rates exist nowhere else. Every screen, report and verdict is made from a [`Model`] and nothing else.
 
 mod build;
+mod compare;
 mod interfaces;
+pub mod mtu;
+mod setup;
 mod sizes;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod timeline;
 mod types;
 mod vfs;
 
-pub use build::build;
+pub use compare::{Aspect, Comparison, side_by_side};
+pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths};
+pub use setup::Setup;
+pub use timeline::{Timeline, once};
 pub use types::*;
+
+// What a model shows of what exists, of what files want and of counters. People and machines see a node through these.
+pub use crate::{
+    facts::{
+        files::{Chart, ChartKind, Sourced},
+        netlink::{LinkCounters, PublicKey, VfLinkState, VfVlan},
+    },
+    intent::{Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice, MultusIntent},
+    inventory::{
+        Bypass, Certainty, DataPlane, DefaultRoute, Disagreement, Disputed, Encapsulation, Evidence, Hole,
+        Inventory, LeftOver, LinkList, LinkRole, LinkRow, LinkState, Node, NodeAddress, OuterRoute,
+        OwnPodCidr, PciInterface, Peer, PeerKey, PlaneDevice, Pod, PodCidrSource, PodInterface, PodKey,
+        PodSource, RoutedPeer, System, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
+        VfTraffic, VirtualFunction, WireguardPeer,
+    },
+    mac::Mac,
+    sample::{Both, Counts, Kinds, OuterCounts, OuterPart, Sample},
+};

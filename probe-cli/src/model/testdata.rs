@@ -1,21 +1,23 @@
 //! Models for the tests of screens and reports: a node of a dual-stack cluster, with awkward names in it.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use probe_common::sizes::{BUCKETS, EDGE};
 
-use super::{Model, build};
+use super::Model;
+use super::mtu::overhead;
 use crate::{
     facts::netlink::{LinkCounters, VfLinkState, VfVlan},
+    facts::{netlink::Facts, pods::PodFacts},
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
         PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VfTraffic, VirtualFunction, WireguardPeer,
+        VfTraffic, VirtualFunction, WireguardPeer, testdata::snapshot,
     },
     observed::Observed,
     sample::{
-        Both, Counts, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent, PodInterfaceSample,
-        ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
+        Both, Counts, Frame, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent,
+        PodInterfaceSample, ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
     },
 };
 
@@ -190,15 +192,15 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
                     run_time_ns: 310_000 * seconds,
                 })
                 .to_vec(),
-            cpu: Duration::from_millis(4 * seconds),
-            rss_bytes: 12_900_000,
+            cpu: Some(Duration::from_millis(4 * seconds)),
+            rss_bytes: Some(12_900_000),
             map_bytes: 5_300_000,
             ..Observer::default()
         },
         ..Sample::default()
     };
     for tunnel in &inventory.tunnels {
-        let overhead = u64::from(tunnel.overhead());
+        let overhead = u64::from(overhead(tunnel.kind, tunnel.outer_family));
         let counts = both(12 / (overhead / 25), overhead);
         let mut kinds = Both { tx: Kinds::default(), rx: Kinds::default() };
         kinds.tx.sizes = vec![10 * seconds, 20, 30, 0, 0, 0, 5, 0, 0, 0, counts.tx.packets, 0];
@@ -209,7 +211,7 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     }
     for (peer, scale) in inventory.peers.iter().zip([4, 2, 1, 1]) {
         let tunnel = inventory.tunnels.iter().find(|tunnel| tunnel.ifindex == peer.tunnel).unwrap();
-        let counts = both(scale, u64::from(tunnel.overhead()));
+        let counts = both(scale, u64::from(overhead(tunnel.kind, tunnel.outer_family)));
         sample.peers.insert((peer.tunnel, peer.key), PeerSample { counts, outer: outers(&counts) });
     }
     for (pod, scale) in inventory.pods.iter().zip((1..=9).rev().cycle()) {
@@ -217,6 +219,23 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     }
     sample.other_pods = both(1, 50);
     sample
+}
+
+/// The model of this inventory, which is of no snapshot.
+pub(crate) fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Model {
+    super::build::build(&Arc::new(inventory.clone()), &Arc::default(), now, before)
+}
+
+/// The model of what netlink said, once.
+pub(crate) fn of_facts(facts: &Facts) -> Model {
+    let snapshot = Arc::new(snapshot(facts, &PodFacts::default(), &[]));
+    let frame = Frame { snapshot, sample: Sample::default() };
+    Arc::unwrap_or_clone(super::once(frame))
+}
+
+/// A model with nothing but an inventory.
+pub(crate) fn of_inventory(inventory: Inventory) -> Model {
+    Model { inventory: Arc::new(inventory), ..Model::default() }
 }
 
 /// A model with rates.

@@ -1,10 +1,12 @@
 //! The model's data types: what screens and reports show. No logic beyond ratios of their own fields.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use super::{Room, Setup};
 
 use crate::{
     facts::netlink::LinkCounters,
-    inventory::{Peer, Pod, PodInterface, Tunnel, VirtualFunction},
+    inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
     sample::{Both, Counts, Kinds, OuterCounts},
 };
 
@@ -15,6 +17,10 @@ pub struct Model {
     pub time: Duration,
     /// Time between the samples; none for the first sample, which has no rates.
     pub interval: Option<Duration>,
+    /// What exists on the node.
+    pub inventory: Arc<Inventory>,
+    /// What its files want, and what fits.
+    pub setup: Arc<Setup>,
     /// Tunnels in the inventory's order.
     pub tunnels: Vec<TunnelRow>,
     /// Peers, by tunnel, then key; a row for "other" last in each tunnel that has such traffic.
@@ -97,6 +103,8 @@ pub struct Rates {
 pub struct TunnelRow {
     /// What it is.
     pub tunnel: Tunnel,
+    /// What fits in it.
+    pub room: Room,
     /// What it carried.
     pub flow: Both<Flow>,
     /// The same packets by kind and size, totals.
@@ -222,8 +230,8 @@ pub struct ObserverRow {
     pub programs: Vec<ProgramRow>,
     /// Our CPU over the interval in percent of one core; none for the first sample.
     pub cpu_percent: Option<f64>,
-    /// Our resident memory in bytes.
-    pub rss_bytes: u64,
+    /// Our resident memory in bytes; none when the kernel does not say.
+    pub rss_bytes: Option<u64>,
     /// Memory of our kernel maps in bytes.
     pub map_bytes: u64,
     /// Events lost so far, ring full and rate limit together.

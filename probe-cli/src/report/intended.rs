@@ -2,11 +2,7 @@
 
 use super::align::{aligned, heading, indented, wrapped};
 use crate::{
-    facts::files::{Chart, ChartKind},
-    inventory::{
-        Aspect, Comparison,
-        intent::{Basis, Intent},
-    },
+    model::{Aspect, Basis, Chart, ChartKind, Comparison, Intent},
     text,
 };
 
@@ -129,8 +125,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        facts::files::Sourced,
-        inventory::intent::{Intended, MultusIntent},
+        model::{Intended, MultusIntent, Sourced},
         report::align::WIDTH,
     };
 

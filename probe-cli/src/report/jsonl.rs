@@ -10,10 +10,10 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    facts::netlink::LinkCounters,
-    inventory::{Evidence, PodInterface, PodSource, TunnelKind, VirtualFunction, WireguardPeer},
-    model::{self, Edge, Flow, Handshake, Model},
-    sample::{self, Both, Counts, OuterCounts},
+    model::{
+        self, Both, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterCounts, PodInterface,
+        PodSource, TunnelKind, VirtualFunction, WireguardPeer,
+    },
     text,
 };
 
@@ -242,7 +242,7 @@ struct PmtuEvent {
 struct Observer {
     programs: Vec<Program>,
     cpu_percent: Option<f64>,
-    rss_bytes: u64,
+    rss_bytes: Option<u64>,
     map_bytes: u64,
     events_lost: u64,
     unknown_fragments: u64,
@@ -302,7 +302,7 @@ fn interface(row: &model::InterfaceRow) -> Interface {
 }
 
 fn vf(row: &model::VfRow) -> Vf {
-    let counted = |counts: Counts, of: &sample::Kinds| VfWireDirection {
+    let counted = |counts: Counts, of: &model::Kinds| VfWireDirection {
         skbs: counts.skbs,
         packets: counts.packets,
         bytes: counts.outer_bytes,
@@ -344,7 +344,7 @@ fn ratio(flow: &Both<Flow>) -> Option<f64> {
 }
 
 fn outer(counts: OuterCounts) -> Outer {
-    let part = |part: sample::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
+    let part = |part: model::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
     Outer {
         packets: counts.packets,
         bytes: counts.bytes,
@@ -354,12 +354,12 @@ fn outer(counts: OuterCounts) -> Outer {
     }
 }
 
-fn underlay(below: &crate::inventory::Underlay, address: Option<IpAddr>) -> Underlay {
+fn underlay(below: &model::Underlay, address: Option<IpAddr>) -> Underlay {
     Underlay { name: below.name.clone(), ifindex: below.ifindex, mtu: below.mtu, address }
 }
 
 fn tunnel(row: &model::TunnelRow) -> Tunnel {
-    let direction = |flow: &Flow, of: &sample::Kinds, measured: Option<OuterCounts>| TunnelDirection {
+    let direction = |flow: &Flow, of: &model::Kinds, measured: Option<OuterCounts>| TunnelDirection {
         flow: direction(flow),
         kinds: kinds(of),
         unsent: of.unsent,
@@ -375,7 +375,7 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         more_underlays: row.tunnel.more_underlays.iter().map(|below| underlay(below, None)).collect(),
         public_key: row.tunnel.public_key.map(|key| key.to_string()),
         mtu: row.tunnel.mtu,
-        budget: row.tunnel.budget(),
+        budget: row.room.budget,
         tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
         overhead_ratio: ratio(&row.flow),
@@ -383,7 +383,7 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
     }
 }
 
-fn kinds(kinds: &sample::Kinds) -> Kinds {
+fn kinds(kinds: &model::Kinds) -> Kinds {
     Kinds {
         ipv4: kinds.ipv4,
         ipv6: kinds.ipv6,

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::align::{aligned, wrapped};
+use crate::model::Model;
 use crate::{
-    inventory::{LinkList, LinkRole, LinkRow, LinkState},
+    model::{LinkRole, LinkRow, LinkState},
     text,
 };
 
@@ -16,17 +17,24 @@ struct Document<'a> {
     schema_version: u32,
     links: &'a [LinkRow],
     others: usize,
-    notes: &'a [String],
+    notes: Vec<&'a String>,
 }
 
 /// The document, with a line end.
-pub fn json(list: &LinkList, notes: &[String]) -> Result<String, serde_json::Error> {
-    let document = Document { schema_version: 1, links: &list.links, others: list.others, notes };
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
+    let list = &model.inventory.links;
+    let document = Document {
+        schema_version: 1,
+        links: &list.links,
+        others: list.others,
+        notes: notes(model).collect(),
+    };
     super::document(&document)
 }
 
 /// The node's own links, then those of pods.
-pub fn table(list: &LinkList, notes: &[String]) -> String {
+pub fn table(model: &Model) -> String {
+    let list = &model.inventory.links;
     let mut out = String::new();
     let (pods, own): (Vec<&LinkRow>, Vec<&LinkRow>) = list.links.iter().partition(|link| link.is_of_pod());
     for (heading, links) in [("LINK", own), ("POD LINK", pods)] {
@@ -43,10 +51,14 @@ pub fn table(list: &LinkList, notes: &[String]) -> String {
     if list.others > 0 {
         let _ = writeln!(out, "\nand {}, of no concern here", text::counted(list.others, "further link"));
     }
-    for note in notes {
+    for note in notes(model) {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
+}
+
+fn notes(model: &Model) -> impl Iterator<Item = &String> {
+    model.inventory.sriov_notes.iter().chain(&model.inventory.table_notes)
 }
 
 fn row(link: &LinkRow) -> Vec<String> {
@@ -93,13 +105,10 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{
-        facts::netlink::LinkFact,
-        inventory::{links, testdata::*},
-        report::align::WIDTH,
-    };
+    use crate::facts::netlink::{Facts, LinkFact};
+    use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
-    fn list() -> LinkList {
+    fn facts() -> Facts {
         let mut facts = calico_pod(flannel6(flannel4(node(), 1), 1), 20, "10.42.0.5/32");
         facts.links.push(LinkFact { kind: Some("dummy".to_owned()), ..ethernet(22, "kube-ipvs0") });
         facts.links.push(LinkFact {
@@ -108,12 +117,12 @@ mod tests {
             ..ethernet(23, "ens1f0\u{1b}[2J")
         });
         facts.links.push(pod_veth(25, "docker1"));
-        links(&facts, &of_kernel(&facts), &[])
+        facts
     }
 
     #[test]
     fn pods_come_after_the_rest() {
-        let text = table(&list(), &["something odd".to_owned()]);
+        let text = table(&of_facts(&Facts { notes: vec!["something odd".to_owned()], ..facts() }));
         insta::assert_snapshot!("links", text);
         for line in text.lines() {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -122,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = json(&list(), &[]).unwrap();
+        let document = json(&of_facts(&facts())).unwrap();
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("links-json", serde_json::to_string_pretty(&value["links"][2]).unwrap());
         crate::report::documented(&value, "# The JSON of `show links --format json`");

@@ -8,8 +8,9 @@ use super::{
     align::{indented, wrapped},
     node::families,
 };
+use crate::model::Model;
 use crate::{
-    inventory::{Encapsulation, Fit, MtuPath},
+    model::{Encapsulation, Fit, MtuPath},
     text,
 };
 
@@ -22,22 +23,23 @@ struct Document<'a> {
 }
 
 /// The document, with a line end.
-pub fn json(paths: &[MtuPath], notes: &[String]) -> Result<String, serde_json::Error> {
-    let document = Document { schema_version: 1, paths, notes };
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
+    let document =
+        Document { schema_version: 1, paths: &model.setup.mtu, notes: &model.inventory.table_notes };
     super::document(&document)
 }
 
 /// A tree for each way, from the NIC to the pods.
-pub fn table(paths: &[MtuPath], notes: &[String]) -> String {
+pub fn table(model: &Model) -> String {
     let mut out = String::new();
-    for path in paths {
+    for path in &model.setup.mtu {
         if !out.is_empty() {
             out.push('\n');
         }
         let _ = writeln!(out, "{}", title(path));
         indented(&mut out, 2, &steps(path));
     }
-    for note in notes {
+    for note in &model.inventory.table_notes {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
@@ -109,11 +111,8 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{
-        facts::netlink::{Facts, LinkFact, RouteFact, VxlanFact},
-        inventory::{mtu_paths, testdata::*},
-        report::align::WIDTH,
-    };
+    use crate::facts::netlink::{Facts, LinkFact, RouteFact, VxlanFact};
+    use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
     fn canal() -> Facts {
         let mut facts = flannel6(flannel4(node(), 1), 1);
@@ -133,17 +132,13 @@ mod tests {
         facts
     }
 
-    fn paths(facts: &Facts) -> Vec<MtuPath> {
-        mtu_paths(facts, &of_kernel(facts))
-    }
-
     #[test]
     fn trees_from_the_nic_to_the_pods() {
         let mut direct = node();
         direct.routes.push(blackhole("10.42.0.0/24"));
         direct.routes.push(route("10.42.2.0/24", Some("192.0.2.2"), ETH0));
         for (name, facts) in [("canal", canal()), ("cilium", cilium()), ("direct", direct)] {
-            let text = table(&paths(&facts), &["odd \u{1b}".to_owned()]);
+            let text = table(&of_facts(&Facts { notes: vec!["odd \u{1b}".to_owned()], ..facts }));
             insta::assert_snapshot!(format!("mtu-{name}"), text);
             for line in text.lines() {
                 assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -153,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = json(&paths(&canal()), &[]).unwrap();
+        let document = json(&of_facts(&canal())).unwrap();
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("mtu-json", serde_json::to_string_pretty(&value["paths"][1]).unwrap());
         crate::report::documented(&value, "# The JSON of `show mtu --format json`");

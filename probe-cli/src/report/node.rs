@@ -10,38 +10,15 @@ use super::{
     align::{aligned, heading, indented, wrapped},
     intended,
 };
+use crate::model::Model;
 use crate::{
-    facts::files::Chart,
-    inventory::{
-        Certainty, Comparison, DataPlane, DefaultRoute, Encapsulation, Inventory, Mac, NodeAddress,
-        OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
-        intent::Intent,
+    model::{
+        Certainty, Chart, Comparison, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, Mac,
+        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind,
+        Underlay,
     },
     text,
 };
-
-/// What is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct NodeView<'a> {
-    /// Host name; none when unknown.
-    pub hostname: Option<&'a str>,
-    /// Release of the kernel; none when unknown.
-    pub kernel: Option<&'a str>,
-    /// What the kernel has.
-    pub inventory: &'a Inventory,
-    /// The routes that tunnels' outer packets take.
-    pub outer_routes: &'a [OuterRoute],
-    /// What the node's files want; none when there are no files of this node.
-    pub intent: Option<&'a Intent>,
-    /// That beside what the kernel has.
-    pub comparison: &'a [Comparison],
-    /// Manifests of charts among the node's files.
-    pub charts: &'a [Chart],
-    /// The kernel can make WireGuard devices; none when that is not known.
-    pub has_wireguard: Option<bool>,
-    /// Interfaces of pods.
-    pub pod_interfaces: usize,
-}
 
 /// One document.
 #[derive(Serialize)]
@@ -119,8 +96,8 @@ struct UnderlayRow<'a> {
 }
 
 /// The document, with a line end.
-pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
-    let inventory = view.inventory;
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
+    let inventory: &Inventory = &model.inventory;
     let planes = inventory.data_planes.iter().map(|plane| Plane {
         system: plane.system,
         encapsulation: plane.encapsulation,
@@ -135,27 +112,27 @@ pub fn json(view: NodeView<'_>) -> Result<String, serde_json::Error> {
         pod_cidrs: &inventory.node.pod_cidrs,
         addresses: &inventory.node.addresses,
         default_routes: &inventory.node.default_routes,
-        tunnels: inventory.all_tunnels().map(|tunnel| tunnel_row(view, tunnel)).collect(),
+        tunnels: inventory.all_tunnels().map(|tunnel| tunnel_row(model, tunnel)).collect(),
         peers: inventory.peers.len() + inventory.routed_peers.len(),
         holes: inventory.holes.len(),
-        pod_interfaces: view.pod_interfaces,
+        pod_interfaces: inventory.pod_links.len(),
     };
     let document = Document {
         schema_version: 1,
-        hostname: view.hostname,
-        kernel: view.kernel,
+        hostname: inventory.node.hostname.as_deref(),
+        kernel: inventory.node.kernel.as_deref(),
         actual,
-        intended: view.intent,
-        side_by_side: view.comparison,
-        charts: view.charts,
-        has_wireguard: view.has_wireguard,
+        intended: model.setup.intent.as_ref(),
+        side_by_side: &model.setup.comparison,
+        charts: &model.setup.charts,
+        has_wireguard: inventory.node.has_wireguard,
         notes: &inventory.notes,
     };
     super::document(&document)
 }
 
-fn tunnel_row<'a>(view: NodeView<'a>, tunnel: &'a Tunnel) -> TunnelRow<'a> {
-    let routes = view.outer_routes.iter().filter(|route| route.tunnel == tunnel.ifindex);
+fn tunnel_row<'a>(model: &'a Model, tunnel: &'a Tunnel) -> TunnelRow<'a> {
+    let routes = model.inventory.outer_routes.iter().filter(|route| route.tunnel == tunnel.ifindex);
     let routes = routes.map(|route| RouteRow {
         destination: route.destination,
         gateway: route.gateway,
@@ -184,7 +161,7 @@ fn tunnel_row<'a>(view: NodeView<'a>, tunnel: &'a Tunnel) -> TunnelRow<'a> {
         public_key: tunnel.public_key.map(|key| key.to_string()),
         addresses: &tunnel.addresses,
         up: tunnel.up,
-        peers: peers_of(view.inventory, tunnel),
+        peers: peers_of(&model.inventory, tunnel),
         outer_routes: routes.collect(),
     }
 }
@@ -196,15 +173,15 @@ fn peers_of(inventory: &Inventory, tunnel: &Tunnel) -> Option<usize> {
 }
 
 /// The node in a few blocks, then what is odd about it.
-pub fn table(view: NodeView<'_>) -> String {
+pub fn table(model: &Model) -> String {
     let mut out = String::new();
-    let inventory = view.inventory;
-    indented(&mut out, 0, &facts(view));
+    let inventory: &Inventory = &model.inventory;
+    indented(&mut out, 0, &facts(model));
     out.push('\n');
-    if let Some(intent) = view.intent {
-        intended::table(&mut out, intent, view.comparison, view.charts);
+    if let Some(intent) = &model.setup.intent {
+        intended::table(&mut out, intent, &model.setup.comparison, &model.setup.charts);
     }
-    actual(&mut out, view);
+    actual(&mut out, model);
     for note in odd(inventory).iter().chain(&inventory.notes) {
         wrapped(&mut out, "! ", &text::escape(note));
     }
@@ -217,8 +194,8 @@ fn odd(inventory: &Inventory) -> Vec<String> {
     devices.flat_map(PlaneDevice::oddities).collect()
 }
 
-fn facts(view: NodeView<'_>) -> Vec<Vec<String>> {
-    let inventory = view.inventory;
+fn facts(model: &Model) -> Vec<Vec<String>> {
+    let inventory: &Inventory = &model.inventory;
     let node = &inventory.node;
     let or_dash = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), text::escape);
     let mut rows = Vec::new();
@@ -228,13 +205,13 @@ fn facts(view: NodeView<'_>) -> Vec<Vec<String>> {
             rows.push(vec![if number == 0 { name.to_owned() } else { String::new() }, value]);
         }
     };
-    add("host name", vec![or_dash(view.hostname)]);
-    let wireguard = match view.has_wireguard {
+    add("host name", vec![or_dash(node.hostname.as_deref())]);
+    let wireguard = match node.has_wireguard {
         Some(true) => "",
         Some(false) => ", without WireGuard",
         None => ", WireGuard unknown",
     };
-    add("kernel", vec![format!("{}{wireguard}", or_dash(view.kernel))]);
+    add("kernel", vec![format!("{}{wireguard}", or_dash(node.kernel.as_deref()))]);
     let own = |own: &OwnPodCidr| format!("{} ({})", own.cidr, known_by(own.source));
     add("pod networks", node.pod_cidrs.iter().map(own).collect());
     let address = |own: &NodeAddress| format!("{} on {}", own.address, text::escape(&own.interface));
@@ -252,7 +229,7 @@ fn facts(view: NodeView<'_>) -> Vec<Vec<String>> {
         format!(", {} in their tables", text::counted(holes, "hole"))
     };
     add("peers", vec![format!("{}{holes}", inventory.peers.len() + inventory.routed_peers.len())]);
-    add("pod interfaces", vec![view.pod_interfaces.to_string()]);
+    add("pod interfaces", vec![inventory.pod_links.len().to_string()]);
     rows
 }
 
@@ -266,8 +243,8 @@ fn known_by(source: PodCidrSource) -> &'static str {
 }
 
 /// What carries pods' packets, and by what.
-fn actual(out: &mut String, view: NodeView<'_>) {
-    let inventory = view.inventory;
+fn actual(out: &mut String, model: &Model) {
+    let inventory: &Inventory = &model.inventory;
     if inventory.data_planes.is_empty() {
         out.push_str("No data plane leads to other nodes' pods.\n");
         return;
@@ -312,7 +289,7 @@ fn actual(out: &mut String, view: NodeView<'_>) {
         aligned(out, &rows);
     }
     let mut rows = vec![heading(&["OUTER PACKETS OF", "TAKE ROUTE", "VIA", "PEERS"])];
-    rows.extend(view.outer_routes.iter().map(|route| outer_route(inventory, route)));
+    rows.extend(model.inventory.outer_routes.iter().map(|route| outer_route(inventory, route)));
     if rows.len() > 1 {
         out.push('\n');
         aligned(out, &rows);
@@ -368,39 +345,25 @@ pub(super) fn families(families: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{
-        facts::netlink::Facts,
-        inventory::{outer_routes, testdata::*},
-        report::align::WIDTH,
-    };
+    use crate::facts::netlink::Facts;
+    use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
-    fn view((inventory, routes): &(Inventory, Vec<OuterRoute>)) -> NodeView<'_> {
-        let (hostname, kernel) = (Some("worker-\u{1b}1"), Some("6.12.0"));
-        let pod_interfaces = inventory.pods.len();
-        NodeView {
-            hostname,
-            kernel,
-            inventory,
-            outer_routes: routes,
-            intent: None,
-            comparison: &[],
-            charts: &[],
-            has_wireguard: Some(false),
-            pod_interfaces,
-        }
-    }
-
-    fn seen(facts: &Facts) -> (Inventory, Vec<OuterRoute>) {
-        let inventory = of_kernel(facts);
-        let routes = outer_routes(facts, &inventory);
-        (inventory, routes)
+    fn seen(facts: &Facts) -> Model {
+        let mut model = of_facts(facts);
+        let node = &mut Arc::make_mut(&mut model.inventory).node;
+        node.hostname = Some("worker-\u{1b}1".to_owned());
+        node.kernel = Some("6.12.0".to_owned());
+        node.has_wireguard = Some(false);
+        model
     }
 
     /// Half-way from VXLAN to WireGuard, both families, a hole, a hostile name.
-    fn node_in_between() -> (Inventory, Vec<OuterRoute>) {
+    fn node_in_between() -> Model {
         let mut facts = calico_pod(flannel6(flannel4(node(), 2), 1), 20, "10.42.0.5/32");
         facts.routes.push(blackhole("10.42.0.0/24"));
         facts.links.push(wireguard(9, "flannel-wg"));
@@ -425,7 +388,7 @@ mod tests {
         for (name, seen) in
             [("plain", plain), ("in-between", node_in_between()), ("nothing", nothing), ("unknown", unknown)]
         {
-            let text = table(view(&seen));
+            let text = table(&seen);
             insta::assert_snapshot!(format!("node-{name}"), text);
             for line in text.lines() {
                 assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -435,7 +398,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = json(view(&node_in_between())).unwrap();
+        let document = json(&node_in_between()).unwrap();
         assert!(!document.trim_end().contains(char::is_control), "{document:?}");
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("node-json", serde_json::to_string_pretty(&value).unwrap());

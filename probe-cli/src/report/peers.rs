@@ -11,25 +11,14 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::align::{heading, indented, wrapped};
+use crate::model::{Model, WireguardRow};
 use crate::{
-    facts::netlink::{Facts, WireguardCounters},
-    inventory::{Encapsulation, Hole, Inventory, Mac, Peer, PeerKey, PublicKey},
+    model::{Encapsulation, Hole, Mac, Peer, PeerKey},
     text,
 };
 
 /// Networks of one peer that are shown in a table.
 const NETWORKS: usize = 8;
-
-/// What is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct PeersView<'a> {
-    /// The kernel's tables: names of devices, what WireGuard counted.
-    pub facts: &'a Facts,
-    /// What they come to.
-    pub inventory: &'a Inventory,
-    /// Wall clock since the Unix epoch, which WireGuard's handshakes are told in.
-    pub now: Duration,
-}
 
 /// One document.
 #[derive(Serialize)]
@@ -78,44 +67,41 @@ struct HoleRow {
 }
 
 /// The document, with a line end.
-pub fn json(view: PeersView<'_>) -> Result<String, serde_json::Error> {
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
     let document = Document {
         schema_version: 1,
-        peers: rows(view),
-        holes: view.inventory.holes.iter().map(|hole| hole_row(view, hole)).collect(),
-        notes: &view.inventory.notes,
+        peers: rows(model),
+        holes: model.inventory.holes.iter().map(|hole| hole_row(model, hole)).collect(),
+        notes: &model.inventory.notes,
     };
     super::document(&document)
 }
 
 /// The name of a device, as the kernel has it.
-fn name(view: PeersView<'_>, ifindex: u32) -> String {
-    let link = view.facts.links.iter().find(|link| link.ifindex == ifindex);
-    link.map_or_else(|| format!("(interface {ifindex})"), |link| link.name.clone())
+fn name(model: &Model, ifindex: u32) -> String {
+    let inventory = &model.inventory;
+    let tunnels = inventory.all_tunnels().map(|tunnel| (tunnel.ifindex, &tunnel.name));
+    let links = inventory.links.links.iter().map(|link| (link.ifindex, &link.name));
+    let mut named = tunnels.chain(links).filter(|(index, _)| *index == ifindex);
+    named.next().map_or_else(|| format!("(interface {ifindex})"), |(_, name)| name.clone())
 }
 
-fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
-    let inventory = view.inventory;
+fn rows(model: &Model) -> Vec<PeerRow> {
+    let inventory = &model.inventory;
     let names: BTreeMap<u32, (String, Encapsulation)> = inventory
         .all_tunnels()
         .map(|tunnel| (tunnel.ifindex, (tunnel.name.clone(), tunnel.kind.into())))
         .collect();
     let of = |ifindex: u32| {
-        names.get(&ifindex).cloned().unwrap_or_else(|| (name(view, ifindex), Encapsulation::None))
+        names.get(&ifindex).cloned().unwrap_or_else(|| (name(model, ifindex), Encapsulation::None))
     };
-    let counters: BTreeMap<(u32, PublicKey), WireguardCounters> = view
-        .facts
-        .wireguard
+    let told: BTreeMap<(u32, PeerKey), WireguardRow> = model
+        .peers
         .iter()
-        .filter_map(|device| device.told.value())
-        .flat_map(|device| device.peers.iter().map(|peer| ((device.ifindex, peer.public_key), peer.counters)))
+        .filter_map(|row| Some(((row.tunnel, row.peer.as_ref()?.key), row.wireguard?)))
         .collect();
     let peers = inventory.peers.iter().map(|peer| {
         let (tunnel, encapsulation) = of(peer.tunnel);
-        let told = match peer.key {
-            PeerKey::PublicKey(key) => counters.get(&(peer.tunnel, key)).copied(),
-            PeerKey::Mac(_) => None,
-        };
         PeerRow {
             tunnel,
             ifindex: peer.tunnel,
@@ -124,7 +110,7 @@ fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
             node_address: peer.node_address,
             pod_cidrs: peer.pod_cidrs.clone(),
             last_tx_age_s: peer.last_tx_age_s,
-            wireguard: wireguard_of(peer, told, view.now),
+            wireguard: wireguard_of(peer, told.get(&(peer.tunnel, peer.key))),
         }
     });
     let routed = inventory.routed_peers.iter().map(|peer| {
@@ -143,22 +129,21 @@ fn rows(view: PeersView<'_>) -> Vec<PeerRow> {
     peers.chain(routed).collect()
 }
 
-fn wireguard_of(peer: &Peer, told: Option<WireguardCounters>, now: Duration) -> Option<Wireguard> {
+fn wireguard_of(peer: &Peer, told: Option<&WireguardRow>) -> Option<Wireguard> {
     let known = peer.wireguard?;
-    // A clock that was set back makes no negative ages.
-    let age = told.and_then(|told| told.last_handshake).map(|last| now.saturating_sub(last).as_secs());
+    let age = told.and_then(|told| told.handshake.age());
     Some(Wireguard {
         endpoint: known.endpoint,
         keepalive_s: known.keepalive_s,
         handshake: told.map(|_| if age.is_some() { "done" } else { "never" }),
-        handshake_age_s: age,
-        tx_bytes: told.map(|told| told.tx_bytes),
-        rx_bytes: told.map(|told| told.rx_bytes),
+        handshake_age_s: age.map(|age| age.as_secs()),
+        tx_bytes: told.map(|told| told.bytes.tx),
+        rx_bytes: told.map(|told| told.bytes.rx),
     })
 }
 
-fn hole_row(view: PeersView<'_>, hole: &Hole) -> HoleRow {
-    let row = HoleRow { tunnel: name(view, hole.tunnel()), ifindex: hole.tunnel(), ..HoleRow::default() };
+fn hole_row(model: &Model, hole: &Hole) -> HoleRow {
+    let row = HoleRow { tunnel: name(model, hole.tunnel()), ifindex: hole.tunnel(), ..HoleRow::default() };
     match *hole {
         Hole::RouteWithoutNeighbour { pod_cidr, gateway, .. } => HoleRow {
             kind: "route-without-neighbour",
@@ -176,15 +161,15 @@ fn hole_row(view: PeersView<'_>, hole: &Hole) -> HoleRow {
 }
 
 /// A table for each device; entries without a counterpart are rows of their own.
-pub fn table(view: PeersView<'_>) -> String {
+pub fn table(model: &Model) -> String {
     let mut out = String::new();
     let mut devices: BTreeMap<u32, (String, Encapsulation, Vec<PeerRow>)> = BTreeMap::new();
-    for row in rows(view) {
+    for row in rows(model) {
         let entry = (row.tunnel.clone(), row.encapsulation, Vec::new());
         devices.entry(row.ifindex).or_insert(entry).2.push(row);
     }
-    for hole in &view.inventory.holes {
-        let entry = (name(view, hole.tunnel()), Encapsulation::Vxlan, Vec::new());
+    for hole in &model.inventory.holes {
+        let entry = (name(model, hole.tunnel()), Encapsulation::Vxlan, Vec::new());
         devices.entry(hole.tunnel()).or_insert(entry);
     }
     for (ifindex, (name, encapsulation, rows)) in devices {
@@ -193,7 +178,7 @@ pub fn table(view: PeersView<'_>) -> String {
         }
         let count = text::counted(rows.len(), "peer");
         let _ = writeln!(out, "{}: {encapsulation}, {count}", text::escape(&name));
-        let holes = view.inventory.holes.iter().filter(|hole| hole.tunnel() == ifindex).collect::<Vec<_>>();
+        let holes = model.inventory.holes.iter().filter(|hole| hole.tunnel() == ifindex).collect::<Vec<_>>();
         let cells = match encapsulation {
             Encapsulation::Wireguard => wireguard_cells(&rows),
             Encapsulation::Vxlan | Encapsulation::Geneve => vxlan_cells(&rows, &holes),
@@ -201,14 +186,14 @@ pub fn table(view: PeersView<'_>) -> String {
         };
         indented(&mut out, 2, &cells);
     }
-    for tunnel in view.inventory.tunnels.iter().filter(|tunnel| tunnel.external) {
+    for tunnel in model.inventory.tunnels.iter().filter(|tunnel| tunnel.external) {
         let words = format!(
             "{}: its destinations are in eBPF maps of who made it, not in the kernel's tables",
             text::escape(&tunnel.name)
         );
         wrapped(&mut out, "! ", &words);
     }
-    for note in &view.inventory.notes {
+    for note in &model.inventory.notes {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
@@ -316,7 +301,14 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::{facts::netlink::VxlanFact, inventory::testdata::*, report::align::WIDTH};
+    use crate::facts::netlink::{Facts, VxlanFact};
+    use crate::{
+        facts::pods::PodFacts,
+        model::{Both, PublicKey, once},
+        sample::{Frame, Sample, WireguardSample},
+    };
+    use crate::{inventory::testdata::*, report::align::WIDTH};
+    use std::sync::Arc;
 
     fn node_with_everything() -> Facts {
         let mut facts = flannel6(flannel4(node(), 3), 2);
@@ -325,11 +317,6 @@ mod tests {
         facts.fdb[0].used_s = Some(4000);
         facts.links.push(wireguard(9, "flannel-wg"));
         let mut device = wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"]);
-        device.peers[0].counters = WireguardCounters {
-            last_handshake: Some(Duration::from_secs(900)),
-            rx_bytes: 5_000_000,
-            tx_bytes: 1_234,
-        };
         device.peers[1].endpoint = Some("[2001:db8:1111:2222:3333:4444:5555:6666]:51821".parse().unwrap());
         device.peers[1].allowed_ips.push(net("fd42:0:0:3::/64"));
         facts.wireguard.push(told(device));
@@ -340,15 +327,24 @@ mod tests {
         facts
     }
 
-    fn with_view<T>(shown: impl FnOnce(PeersView<'_>) -> T) -> T {
-        let facts = node_with_everything();
-        let inventory = of_kernel(&facts);
-        shown(PeersView { facts: &facts, inventory: &inventory, now: Duration::from_secs(1000) })
+    fn model() -> Model {
+        let snapshot = Arc::new(snapshot(&node_with_everything(), &PodFacts::default(), &[]));
+        let key = |number: u8| (9, PeerKey::PublicKey(PublicKey([number; 32])));
+        let told = WireguardSample {
+            last_handshake: Some(Duration::from_secs(900)),
+            bytes: Both { rx: 5_000_000, tx: 1_234 },
+        };
+        let sample = Sample {
+            time: Duration::from_secs(1000),
+            wireguard: [(key(2), told), (key(3), WireguardSample::default())].into(),
+            ..Sample::default()
+        };
+        Arc::unwrap_or_clone(once(Frame { snapshot, sample }))
     }
 
     #[test]
     fn a_table_for_each_device() {
-        let text = with_view(table);
+        let text = table(&model());
         insta::assert_snapshot!("peers", text);
         for line in text.lines() {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -357,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = with_view(json).unwrap();
+        let document = json(&model()).unwrap();
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("peers-json", serde_json::to_string_pretty(&value).unwrap());
         crate::report::documented(&value, "# The JSON of `show peers --format json`");

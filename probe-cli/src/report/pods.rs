@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
+use crate::model::{Inventory, Model};
 use crate::{
-    inventory::{Evidence, Pod, PodInterface, PodSource},
+    model::{Evidence, Pod, PodInterface, PodSource},
     text,
 };
 
@@ -24,13 +25,15 @@ struct Document<'a> {
 }
 
 /// The document, with a line end.
-pub fn json(pods: &[Pod], notes: &[String]) -> Result<String, serde_json::Error> {
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
+    let Inventory { pods, notes, .. } = &*model.inventory;
     let document = Document { schema_version: 1, pods, notes };
     super::document(&document)
 }
 
 /// A table of pods, one of secondary interfaces where there are some, then the notes.
-pub fn table(pods: &[Pod], notes: &[String]) -> String {
+pub fn table(model: &Model) -> String {
+    let Inventory { pods, notes, .. } = &*model.inventory;
     let mut out = String::new();
     let mut rows = vec![heading(&["POD", "ADDRESSES", "INTERFACE", "FOUND BY"])];
     rows.extend(pods.iter().map(|pod| {
@@ -121,7 +124,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
-    use crate::inventory::{Disagreement, Disputed, Mac};
+    use crate::model::{Disagreement, Disputed, Mac, testdata::of_inventory};
 
     fn pods() -> Vec<Pod> {
         let interface = |name: &str, kind: &str, is_default| PodInterface {
@@ -178,9 +181,13 @@ mod tests {
         vec![unnamed, host, first]
     }
 
+    fn model(notes: Vec<String>) -> Model {
+        of_inventory(Inventory { pods: pods(), notes, ..Inventory::default() })
+    }
+
     #[test]
     fn both_tables_fit_a_terminal() {
-        let text = table(&pods(), &["something \u{1b} odd".to_owned()]);
+        let text = table(&model(vec!["something \u{1b} odd".to_owned()]));
         insta::assert_snapshot!(text);
         for line in text.lines() {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = json(&pods(), &[]).unwrap();
+        let document = json(&model(Vec::new())).unwrap();
         assert!(!document.trim_end().contains(char::is_control), "{document:?}");
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&value["pods"][2]).unwrap());

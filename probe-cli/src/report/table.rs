@@ -5,9 +5,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
-    inventory::TunnelKind,
-    model::{Flow, Model, Rates, VfRates, VfRow, carried, overhead_share},
-    sample::Both,
+    model::{Both, Flow, Model, Rates, TunnelKind, VfRates, VfRow, carried, overhead_share},
     text,
 };
 
@@ -131,7 +129,10 @@ fn vf_name(row: &VfRow) -> String {
 fn cost(model: &Model) -> String {
     let mut cost = String::new();
     if let Some(cpu) = model.observer.cpu_percent {
-        let _ = write!(cost, ", probe {cpu:.1} % CPU, {}", text::bytes(model.observer.rss_bytes));
+        let _ = write!(cost, ", probe {cpu:.1} % CPU");
+        if let Some(bytes) = model.observer.rss_bytes {
+            let _ = write!(cost, ", {}", text::bytes(bytes));
+        }
     }
     if model.observer.events_lost > 0 {
         let _ = write!(cost, ", {} events lost", model.observer.events_lost);

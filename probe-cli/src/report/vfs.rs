@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
-use crate::{facts::netlink::LinkCounters, inventory::VirtualFunction, text};
+use crate::{
+    model::{LinkCounters, VirtualFunction},
+    text,
+};
 
 /// One document.
 #[derive(Serialize)]
@@ -92,9 +95,8 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
-    use crate::{
-        facts::netlink::{LinkCounters, VfLinkState, VfVlan},
-        inventory::{Mac, PciInterface, VfPod, VfPodSource, VfSettings, VfTraffic},
+    use crate::model::{
+        LinkCounters, Mac, PciInterface, VfLinkState, VfPod, VfPodSource, VfSettings, VfTraffic, VfVlan,
     };
 
     fn vfs() -> Vec<VirtualFunction> {

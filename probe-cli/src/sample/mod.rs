@@ -2,12 +2,12 @@
 //!
 //! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
 
-use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    facts::netlink::LinkCounters,
+    facts::{Snapshot, netlink::LinkCounters},
     inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction},
 };
 
@@ -44,8 +44,30 @@ pub struct Sample {
     pub other_pods: Both<Counts>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEvent>,
+    /// What could not be attached, in words.
+    pub problems: Vec<String>,
+    /// Where programs of others run before ours.
+    pub behind: Vec<Behind>,
     /// What the observer itself cost and lost.
     pub observer: Observer,
+}
+
+/// What an interval gives: the node and its counters at one instant. A recording is a list of these.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// What the sources said; the same one while nothing changes.
+    pub snapshot: Arc<Snapshot>,
+    /// What was counted.
+    pub sample: Sample,
+}
+
+/// A place where a filter of somebody else may decide on packets before ours sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// Interface index.
+    pub ifindex: u32,
+    /// Packets that leave by it, and not those that arrive.
+    pub egress: bool,
 }
 
 /// The last two times that the PFs' drivers were asked.
@@ -202,10 +224,10 @@ pub struct PmtuEvent {
 pub struct Observer {
     /// Our eBPF programs.
     pub programs: Vec<ProgramCost>,
-    /// CPU time of our process, user and system.
-    pub cpu: Duration,
-    /// Resident memory of our process in bytes.
-    pub rss_bytes: u64,
+    /// CPU time of our process, user and system; none when the kernel does not say.
+    pub cpu: Option<Duration>,
+    /// Resident memory of our process in bytes; none when the kernel does not say.
+    pub rss_bytes: Option<u64>,
     /// Memory of our kernel maps in bytes, as the kernel accounts it.
     pub map_bytes: u64,
     /// Events that found the ring buffer full.

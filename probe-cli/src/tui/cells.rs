@@ -2,9 +2,7 @@
 
 use super::{columns::ColumnId, state::Measure, subject::Subject, vf};
 use crate::{
-    inventory::{TunnelKind, VirtualFunction},
-    model::{Flow, Handshake, TunnelRow, both, overhead_share},
-    sample::Both,
+    model::{Both, Flow, Handshake, TunnelKind, TunnelRow, VirtualFunction, both, overhead_share},
     text,
 };
 

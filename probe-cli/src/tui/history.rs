@@ -7,7 +7,7 @@ use super::{
     state::{Measure, Tab},
     subject::{self, RowKey, Subject, subjects},
 };
-use crate::{model::Model, sample::Both};
+use crate::model::{Both, Model};
 
 /// Samples kept: two for every column of a graph on the widest usual terminal.
 pub(super) const LENGTH: usize = 400;

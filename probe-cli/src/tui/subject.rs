@@ -2,9 +2,9 @@
 
 use super::{rate::Rate, state::Tab, vf};
 use crate::{
-    inventory::{PeerKey, Pod, PodInterface, PodKey},
-    model::{Flow, Model, PeerRow, PodRow, TunnelRow, VfRow, carried},
-    sample::Both,
+    model::{
+        Both, Flow, Model, PeerKey, PeerRow, Pod, PodInterface, PodKey, PodRow, TunnelRow, VfRow, carried,
+    },
     text,
 };
 

@@ -3,13 +3,9 @@
 use std::sync::Arc;
 
 use super::{action::Action, state::State, update::update};
-use crate::{
-    inventory::Inventory,
-    model::{
-        self,
-        testdata::{add_networks, add_pod_interfaces, add_vfs, inventory, sample},
-    },
-    sample::{Both, Sample},
+use crate::model::{
+    self, Both, Inventory, Sample,
+    testdata::{add_networks, add_pod_interfaces, add_vfs, build, inventory, sample},
 };
 
 /// A state after a minute of models.
@@ -47,7 +43,7 @@ fn minute(inventory: &Inventory, add: impl Fn(&mut Sample, u64)) -> State {
     let mut state = State::new("node1".to_owned(), false);
     for second in 1..=60 {
         let before = (second > 1).then(|| sample(second - 1));
-        let model = model::build(inventory, &sample(second), before.as_ref());
+        let model = build(inventory, &sample(second), before.as_ref());
         update(&mut state, Action::Model(Arc::new(model)));
     }
     state

@@ -1,9 +1,7 @@
 //! What screens say of a virtual function, in a few words, safe to print.
 
 use crate::{
-    inventory::{Mac, VfLinkState, VfPod, VirtualFunction},
-    model::{Flow, VfRow},
-    sample::Counts,
+    model::{Counts, Flow, Mac, VfLinkState, VfPod, VfRow, VirtualFunction},
     text,
 };
 

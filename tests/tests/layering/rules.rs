@@ -33,19 +33,21 @@ pub(crate) const MODULES: &[Module] = &[
     outside("sriov", &["facts"]),
     outside("pods", &["facts", "files", "observed"]),
     outside("hostfiles", &["facts", "files", "observed"]),
-    // What exists on the node by these facts, and counters of one instant.
+    // What files want, what exists on the node, and counters of one instant.
+    pure("intent", &["facts", "observed", "text"]),
     pure("inventory", &["facts", "mac", "observed", "text"]),
     pure("sample", &["facts", "inventory"]),
+    // Meaning. What fits in a tunnel is known by one part of it.
+    pure("model::mtu", &["inventory"]),
+    pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "sample", "text"]),
     // A source of samples; what it counts is said by the inventory.
-    outside("ebpf", &["inventory", "procfs", "sample", "text"]),
-    // Meaning.
-    pure("model", &["facts", "inventory", "sample", "text"]),
+    outside("ebpf", &["inventory", "model::mtu", "procfs", "sample", "text"]),
     // People and machines.
-    outside("report", &["facts", "inventory", "model", "sample", "text"]),
-    outside("tui", &["inventory", "model", "sample", "text"]),
+    pure("report", &["model", "text"]),
+    outside("tui", &["model", "text"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["files", "netlink", "netns", "text"]),
-    outside("lab", &["inventory", "netlink", "netns", "pods", "text"]),
+    outside("lab", &["inventory", "model::mtu", "netlink", "netns", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",
@@ -55,9 +57,9 @@ pub(crate) const MODULES: &[Module] = &[
             "hostfiles",
             "inventory",
             "leftovers",
-            "model",
             "netlink",
             "netns",
+            "observed",
             "pods",
             "privilege",
             "procfs",

@@ -8,10 +8,8 @@ use std::{
 use super::{Namespaces, canonical};
 use crate::{
     facts::pods::{Attachment, PodFacts, Sandbox},
-    inventory::{
-        notes::shown,
-        pod::{Evidence, PodSource},
-    },
+    inventory::pod::{Evidence, PodSource},
+    text::shown,
 };
 
 /// Interface of a pod to the cluster network: what runtimes call it (containerd `defaultIfName`, CRI-O `DefaultInterface`).

@@ -1,12 +1,13 @@
 //! Pods as tables: what each source says, and what comes of it.
 
 use super::*;
+use crate::inventory::testdata::joined;
 use crate::{
     facts::{
         netlink::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
         pods::{Attachment, RegisteredPod, Sandbox},
     },
-    inventory::{Inventory, PodInterface, calico_veth_name, inventory},
+    inventory::{Inventory, PodInterface, calico_veth_name},
     observed::Observed,
 };
 
@@ -136,7 +137,7 @@ fn each_rule_finds_the_veth_and_the_strongest_is_believed() {
         ),
         ("route", vec![veth(10, "x", 9, 9)], vec![route("10.42.0.5", 10)], &plain, None, Evidence::Route),
     ] {
-        let inventory = inventory(&node(veths, routes), facts, &[namespace("a", nsid)]);
+        let inventory = joined(&node(veths, routes), facts, &[namespace("a", nsid)]);
         let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
         assert_eq!((pod.host_ifindex, pod.host_evidence), (Some(10), Some(expected)), "{what}");
         assert_eq!(pod.label(), "shop/cart-0");
@@ -148,7 +149,7 @@ fn each_rule_finds_the_veth_and_the_strongest_is_believed() {
 fn a_weaker_rule_that_finds_another_veth_is_kept() {
     let calico = calico_veth_name("shop", "cart-0");
     let facts = node(vec![veth(10, &calico, NSID, 2), veth(11, "other", 7, 2)], vec![route("10.42.0.5", 11)]);
-    let inventory = inventory(&facts, &runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]), &[]);
+    let inventory = joined(&facts, &runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]), &[]);
     let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
     assert_eq!(pod.host_ifname.as_deref(), Some(calico.as_str()));
     let [other] = pod.disagreements.as_slice() else { panic!("{:?}", pod.disagreements) };
@@ -171,7 +172,7 @@ fn addresses_that_differ_are_all_known_and_told() {
     // A family that the runtime does not name is no contradiction.
     inside.addresses.push(AddressFact { ifindex: 2, address: "fd42::5/64".parse().unwrap(), global: true });
     inside.addresses.push(AddressFact { ifindex: 2, address: "fe80::5/64".parse().unwrap(), global: false });
-    let inventory = inventory(&node(vec![veth(10, "x", NSID, 2)], vec![]), &facts, &[inside]);
+    let inventory = joined(&node(vec![veth(10, "x", NSID, 2)], vec![]), &facts, &[inside]);
     let pod = only(&inventory);
     assert_eq!(pod.addresses, [ip("10.42.0.5"), ip("10.42.0.9"), ip("fd42::5")]);
     let [other] = pod.disagreements.as_slice() else { panic!("{:?}", pod.disagreements) };
@@ -183,7 +184,7 @@ fn two_pods_with_one_address() {
     let facts = runtime(vec![sandbox("a", "one", "10.42.0.5"), sandbox("b", "two", "10.42.0.5")]);
     let links = vec![veth(10, "x", NSID, 2), veth(11, "y", NSID + 1, 2)];
     let inside = [namespace("a", Some(NSID)), namespace("b", Some(NSID + 1))];
-    let inventory = inventory(&node(links, vec![]), &facts, &inside);
+    let inventory = joined(&node(links, vec![]), &facts, &inside);
     assert_eq!(inventory.pods.len(), 2);
     let [note] = inventory.notes.as_slice() else { panic!("{:?}", inventory.notes) };
     assert!(note.starts_with("pods shop/one and shop/two both have the address 10.42.0.5"), "{note}");
@@ -193,7 +194,7 @@ fn two_pods_with_one_address() {
 fn pods_on_the_nodes_network_have_no_addresses_of_their_own() {
     let host = Sandbox { host_network: true, ..sandbox("a", "proxy", "192.0.2.1") };
     let facts = node(vec![veth(10, "x", NSID, 2)], vec![route("192.0.2.1", 10)]);
-    let inventory = inventory(&facts, &runtime(vec![host]), &[]);
+    let inventory = joined(&facts, &runtime(vec![host]), &[]);
     let pod = inventory.pods.iter().find(|pod| pod.name.is_some()).unwrap();
     assert!(pod.host_network && pod.addresses.is_empty() && pod.host_ifindex.is_none(), "{pod:?}");
     assert!(inventory.pods.iter().any(|pod| pod.label() == "(x)"), "whose veth that is nobody knows");
@@ -204,7 +205,7 @@ fn of_several_sandboxes_the_newest_that_is_ready() {
     let old = Sandbox { created_at: 1, ..sandbox("a", "db-0", "10.42.0.5") };
     let new = Sandbox { created_at: 2, ..sandbox("b", "db-0", "10.42.0.6") };
     let newest = Sandbox { created_at: 3, ready: false, ..sandbox("c", "db-0", "10.42.0.7") };
-    let inventory = inventory(&node(vec![], vec![]), &runtime(vec![new, newest, old]), &[]);
+    let inventory = joined(&node(vec![], vec![]), &runtime(vec![new, newest, old]), &[]);
     assert_eq!(only(&inventory).uid.as_deref(), Some("uid-b"));
 }
 
@@ -219,7 +220,7 @@ fn without_a_runtime_the_cache_names_pods_that_are_there() {
         ],
         ..PodFacts::default()
     };
-    let inventory = inventory(&node(vec![], vec![]), &facts, &[namespace("new", None)]);
+    let inventory = joined(&node(vec![], vec![]), &facts, &[namespace("new", None)]);
     let pod = only(&inventory);
     assert_eq!((pod.label().as_str(), pod.source), ("shop/db-0", PodSource::Libcni));
     assert_eq!(pod.netns.as_deref(), Some("/var/run/netns/cni-new"));
@@ -231,7 +232,7 @@ fn without_a_runtime_the_cache_names_pods_that_are_there() {
 fn what_the_runtime_does_not_know_is_not_in_the_cache_either() {
     let attachments = vec![attachment("gone", "cart-0", "eth0", "net")];
     let facts = PodFacts { attachments, ..runtime(vec![]) };
-    assert_eq!(inventory(&node(vec![], vec![]), &facts, &[namespace("gone", None)]).pods, []);
+    assert_eq!(joined(&node(vec![], vec![]), &facts, &[namespace("gone", None)]).pods, []);
 }
 
 #[test]
@@ -244,7 +245,7 @@ fn a_lab_pod_that_the_runtime_knows_is_there_once() {
     };
     let facts =
         PodFacts { registered: vec![registered], ..runtime(vec![sandbox("a", "cart-0", "10.42.0.5")]) };
-    assert_eq!(only(&inventory(&node(vec![], vec![]), &facts, &[])).source, PodSource::Cri);
+    assert_eq!(only(&joined(&node(vec![], vec![]), &facts, &[])).source, PodSource::Cri);
 }
 
 #[test]
@@ -278,7 +279,7 @@ fn secondary_interfaces_with_their_network_and_what_is_behind_them() {
     let mut known = sandbox("a", "cart-0", "10.42.0.5");
     known.annotations.insert("k8s.v1.cni.cncf.io/networks".to_owned(), "storage, lan".to_owned());
     let facts = PodFacts { attachments, ..runtime(vec![known]) };
-    let inventory = inventory(&node(links, vec![]), &facts, &[inside]);
+    let inventory = joined(&node(links, vec![]), &facts, &[inside]);
     let pod = only(&inventory);
     assert_eq!(pod.requested_networks.as_deref(), Some("storage, lan"));
     let rows: Vec<_> = pod

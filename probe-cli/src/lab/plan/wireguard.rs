@@ -4,19 +4,22 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{LabOptions, node_v4, node_v6, pod_base_v4, pod_base_v6, route, single, sysctl, up, v4, v6};
-use crate::netlink::configure::{Step, Wireguard, WireguardPeer};
+use crate::{
+    inventory::TunnelKind,
+    model::mtu::overhead,
+    netlink::configure::{Step, Wireguard, WireguardPeer},
+};
 
-/// A device's name, its port, and the NIC's MTU less 80 for either family, as flannel has them.
+/// A device's name, its port, as flannel has them. Its MTU leaves room for either family.
 const NAME: &str = "flannel-wg";
 const PORT: u16 = 51820;
 const NAME_V6: &str = "flannel-wg-v6";
 const PORT_V6: u16 = 51821;
-const OVERHEAD: u32 = 80;
 
 impl LabOptions {
     /// MTU of the WireGuard devices.
     pub fn wireguard_mtu(&self) -> u32 {
-        self.underlay_mtu.saturating_sub(OVERHEAD)
+        self.underlay_mtu.saturating_sub(overhead(TunnelKind::Wireguard, None))
     }
 
     /// A node's WireGuard devices: whether each is for IPv6.

@@ -1,6 +1,7 @@
 //! From samples to rates: what is known, what is not, and what adds up.
 
 use super::*;
+use crate::model::testdata::build;
 use crate::model::testdata::{inventory, sample};
 
 #[test]

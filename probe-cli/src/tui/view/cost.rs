@@ -52,7 +52,7 @@ fn heading(theme: Theme) -> Vec<Span<'static>> {
 fn costs(observer: &ObserverRow) -> [(&'static str, String); 3] {
     [
         ("CPU", observer.cpu_percent.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1} % of one core"))),
-        ("memory", text::bytes(observer.rss_bytes)),
+        ("memory", observer.rss_bytes.map_or_else(|| "-".to_owned(), text::bytes)),
         ("kernel maps", text::bytes(observer.map_bytes)),
     ]
 }

@@ -7,9 +7,7 @@ use ratatui::text::Span;
 
 use super::{paint, theme::Theme};
 use crate::{
-    inventory::{Peer, Tunnel, TunnelKind, Underlay},
-    model::{Flow, Model, PeerRow, TunnelRow},
-    sample::{Both, OuterCounts},
+    model::{Both, Flow, Model, OuterCounts, Peer, PeerRow, Tunnel, TunnelKind, TunnelRow, Underlay},
     text,
     tui::{state::Measure, subject::Subject},
 };
@@ -65,7 +63,7 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let mut facts: Vec<Fact> = vec![("kind", format!("{}{vni}{port}{state}", tunnel.kind), !tunnel.up)];
     facts.push(underlay(tunnel));
     facts.extend(tunnel.public_key.map(|key| ("public key", key.to_string(), false)));
-    facts.push(budget(tunnel));
+    facts.push(budget(row));
     facts.extend(carried(&row.flow));
     facts.extend(outer(row.outer.as_ref()));
     let kinds = &row.kinds;
@@ -104,12 +102,12 @@ fn underlay(tunnel: &Tunnel) -> Fact {
     }
 }
 
-fn budget(tunnel: &Tunnel) -> Fact {
-    let overhead = tunnel.overhead();
-    let Some(below) = tunnel.underlays().map(|below| below.mtu).min() else {
+fn budget(row: &TunnelRow) -> Fact {
+    let (tunnel, overhead) = (&row.tunnel, row.room.overhead);
+    let Some(fits) = row.room.most else {
         return ("MTU", format!("{}; {overhead} bytes of encapsulation", tunnel.mtu), false);
     };
-    let fits = below.saturating_sub(overhead);
+    let below = fits + overhead;
     let (words, alarm) = match tunnel.mtu.cmp(&fits) {
         std::cmp::Ordering::Greater => {
             (format!("{} is {} too big: {fits} fit", tunnel.mtu, tunnel.mtu - fits), true)

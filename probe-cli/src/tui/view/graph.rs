@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    sample::Both,
+    model::Both,
     text,
     tui::{rate, state::Measure},
 };

@@ -31,7 +31,9 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
 
 fn right(model: &Model) -> String {
     let cost = model.observer.cpu_percent.map_or_else(String::new, |cpu| {
-        format!("probe {cpu:.1} % CPU, {}  ", text::bytes(model.observer.rss_bytes))
+        let memory =
+            model.observer.rss_bytes.map_or_else(String::new, |bytes| format!(", {}", text::bytes(bytes)));
+        format!("probe {cpu:.1} % CPU{memory}  ")
     });
     format!(" {cost}{} ", text::clock(model.time))
 }

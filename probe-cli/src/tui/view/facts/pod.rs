@@ -2,8 +2,7 @@
 
 use super::Fact;
 use crate::{
-    inventory::{Disagreement, Disputed, Pod, PodInterface},
-    model::{InterfaceRow, Model, PodRow},
+    model::{Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
     text,
     tui::{
         rate::{self, Rate},

@@ -2,9 +2,7 @@
 
 use super::Fact;
 use crate::{
-    inventory::{VfLinkState, VirtualFunction},
-    model::{VfRow, VfWire},
-    sample::{Both, Counts},
+    model::{Both, Counts, VfLinkState, VfRow, VfWire, VirtualFunction},
     text,
     tui::vf,
 };
@@ -141,10 +139,7 @@ fn settings(function: &VirtualFunction) -> Vec<Fact> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        inventory::{Mac, PciInterface},
-        model::testdata,
-    };
+    use crate::model::{Mac, PciInterface, testdata};
 
     fn said(function: &VirtualFunction, name: &str) -> (String, bool) {
         let mut row = testdata::vfs().vfs.remove(0);

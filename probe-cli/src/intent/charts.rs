@@ -2,7 +2,7 @@
 
 use crate::{
     facts::files::{Chart, ChartKind, HostFiles, Sourced},
-    inventory::notes::shown,
+    text::shown,
 };
 
 /// Where RKE2 and k3s install their charts.

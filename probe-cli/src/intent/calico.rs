@@ -1,11 +1,13 @@
 //! Calico by its operator: the encapsulation of its pools, WireGuard beside it, and how it finds the node's address.
 
-use super::{
-    Backend, Encryption, Intended, Intent, InterfaceChoice,
-    agree::{default, follows, parsed, said},
-    charts,
+use crate::{
+    facts::files::{HostFiles, Sourced},
+    intent::{
+        Backend, Encryption, Intended, Intent, InterfaceChoice,
+        agree::{default, follows, parsed, said},
+        charts,
+    },
 };
-use crate::facts::files::{HostFiles, Sourced};
 
 const CHART: &str = "rke2-calico";
 

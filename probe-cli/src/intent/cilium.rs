@@ -1,11 +1,13 @@
 //! Cilium by its chart: tunnel or native routing, encryption, devices.
 
-use super::{
-    Backend, Encryption, Intent, InterfaceChoice,
-    agree::{default, follows, parsed, said},
-    charts,
+use crate::{
+    facts::files::HostFiles,
+    intent::{
+        Backend, Encryption, Intent, InterfaceChoice,
+        agree::{default, follows, parsed, said},
+        charts,
+    },
 };
-use crate::facts::files::HostFiles;
 
 const CHART: &str = "rke2-cilium";
 

@@ -4,14 +4,14 @@ use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use super::{
-    Basis, Cni, Intended, Intent,
-    agree::{agree, default, follows, like, parsed, place, said},
-    charts,
-};
 use crate::{
     facts::files::{HostFiles, Settings, Sourced},
-    inventory::notes::shown,
+    intent::{
+        Basis, Cni, Intended, Intent,
+        agree::{agree, default, follows, like, parsed, place, said},
+        charts,
+    },
+    text::shown,
 };
 
 /// What RKE2 and k3s take without configuration (k3s pkg/cli/cmds/server.go).

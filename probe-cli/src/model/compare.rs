@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, fmt::Display, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Encapsulation, Inventory, MtuPath, System, Tunnel, TunnelKind,
+use crate::{
     intent::{Backend, Basis, Cni, Intended, Intent, InterfaceChoice},
+    inventory::{Encapsulation, Inventory, System, Tunnel, TunnelKind},
+    model::MtuPath,
 };
 
 /// A question.
@@ -289,8 +290,10 @@ fn ports(intent: &Intent, there: &There<'_>) -> Comparison {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::inventory::{mtu_paths, testdata::*};
+    use crate::{
+        inventory::testdata::*,
+        model::{compare::*, mtu_paths},
+    };
 
     fn said<T>(value: T) -> Intended<T> {
         let file = Some("/etc/rancher/rke2/config.yaml".to_owned());
@@ -315,7 +318,7 @@ mod tests {
 
     fn row(intent: &Intent, facts: &crate::facts::netlink::Facts, aspect: Aspect) -> Comparison {
         let inventory = of_kernel(facts);
-        let rows = side_by_side(intent, &inventory, &mtu_paths(facts, &inventory));
+        let rows = side_by_side(intent, &inventory, &mtu_paths(&inventory));
         rows.into_iter().find(|row| row.aspect == aspect).unwrap_or_else(|| empty(aspect))
     }
 
@@ -324,7 +327,7 @@ mod tests {
         let facts = calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32");
         let intent = canal(Backend::Vxlan);
         let inventory = of_kernel(&facts);
-        for row in side_by_side(&intent, &inventory, &mtu_paths(&facts, &inventory)) {
+        for row in side_by_side(&intent, &inventory, &mtu_paths(&inventory)) {
             if row.aspect == Aspect::PodMtu {
                 // The pod's veth of the test data has the MTU of the NIC.
                 assert_eq!((row.agrees, row.actual.as_slice()), (Some(false), &["1500".to_owned()][..]));

@@ -1,13 +1,13 @@
 //! Which CNI makes the pods' first interface, what is in front of it, and the MTU that it gives to pods.
 
-use super::{
-    Basis, Cni, Intended, Intent, MultusIntent,
-    agree::{agree, default, follows, like, parsed, place, said},
-    charts,
-};
 use crate::{
     facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
-    inventory::notes::shown,
+    intent::{
+        Basis, Cni, Intended, Intent, MultusIntent,
+        agree::{agree, default, follows, like, parsed, place, said},
+        charts,
+    },
+    text::shown,
 };
 
 /// MTU of Canal's pods where nobody says another (`calico.vethuMTU` in the chart rke2-canal).

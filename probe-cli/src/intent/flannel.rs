@@ -1,12 +1,14 @@
 //! flannel's backend, alone and inside of Canal and k3s: what the chart or the command line asks for, what the ConfigMap that
 //! reached this node says, and what flanneld wrote down.
 
-use super::{
-    Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice,
-    agree::{agree, default, follows, like, parsed, said},
-    charts,
+use crate::{
+    facts::files::{FlannelConf, HostFiles, Sourced},
+    intent::{
+        Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice,
+        agree::{agree, default, follows, like, parsed, said},
+        charts,
+    },
 };
-use crate::facts::files::{FlannelConf, HostFiles, Sourced};
 
 /// Bytes that flannel takes off the outer MTU, for both families (flannel pkg/backend/vxlan/vxlan_network.go,
 /// pkg/backend/wireguard/wireguard_network.go, pkg/backend/ipip/ipip.go).

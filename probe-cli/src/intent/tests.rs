@@ -4,13 +4,13 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{Backend, Basis, Cni, Intent, intent};
 use crate::{
     facts::files::{
         Chart, ChartKind, CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelConf, HostFiles, Multus,
         Settings, Sourced,
     },
     hostfiles,
+    intent::{Backend, Basis, Cni, Intent, intent},
     observed::Observed,
 };
 

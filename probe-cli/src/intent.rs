@@ -6,8 +6,7 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::notes::shown;
-use crate::facts::files::HostFiles;
+use crate::{facts::files::HostFiles, text::shown};
 
 mod addresses;
 mod agree;

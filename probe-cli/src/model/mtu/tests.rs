@@ -1,15 +1,15 @@
 //! The formulas of each data plane as a table, and who is compared with what.
 
-use super::*;
 use crate::{
-    facts::netlink::{IpTunnelFact, LinkData, LinkFact, RouteFact, VxlanFact},
+    facts::netlink::{Facts, IpTunnelFact, LinkData, LinkFact, RouteFact, VxlanFact},
     inventory::testdata::*,
+    model::mtu::*,
 };
 
 /// What the ways come to: device, overhead, most, verdict, what it carries, pods by MTU with their verdicts.
 fn ways(facts: &Facts) -> Vec<String> {
     let fit = |fit: Option<Fit>| fit.map_or("-".to_owned(), |fit| format!("{fit:?}"));
-    mtu_paths(facts, &of_kernel(facts))
+    mtu_paths(&of_kernel(facts))
         .iter()
         .map(|path| {
             let most = path.most.map_or("-".to_owned(), |most| most.to_string());
@@ -171,7 +171,7 @@ fn what_is_left_over_is_compared_with_nobody() {
     let mut facts = wireguard_node("flannel-wg", 1420, false);
     facts.routes.push(blackhole("10.42.0.0/24"));
     facts = pod(flannel4(facts, 0), 20, 1420);
-    let paths = mtu_paths(&facts, &of_kernel(&facts));
+    let paths = mtu_paths(&of_kernel(&facts));
     let left_over: Vec<_> = paths.iter().map(|path| (path.device.as_str(), path.left_over)).collect();
     assert_eq!(left_over, [("flannel.1", true), ("flannel-wg", false)]);
     assert_eq!(

@@ -2,11 +2,11 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use super::{Basis, Intended};
 use crate::{
     facts::files::{HostFiles, Sourced},
-    inventory::notes::shown,
+    intent::{Basis, Intended},
     observed::Observed,
+    text::shown,
 };
 
 /// A file says so.

@@ -1,0 +1,178 @@
+//! All sources but eBPF, and what they said last: reads everything once, then again what changes. What is the same as before
+//! keeps its place in memory.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{host::HostOptions, pods::PodSource};
+use crate::{
+    facts::{
+        SCHEMA, Snapshot,
+        host::HostFacts,
+        netlink::{Facts, LinkCounters, OfDevice, WireguardFact},
+        pods::PodFacts,
+        sriov::SriovFacts,
+    },
+    hostfiles,
+    inventory::PeerKey,
+    netlink::{NetlinkError, Source},
+    observed::Observed,
+    procfs,
+    sample::{Both, WireguardSample},
+    sriov,
+};
+
+/// See the module.
+pub(super) struct Sources {
+    netlink: Source,
+    pods: Box<PodSource>,
+    host: HostOptions,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Sources {
+    /// Opens them in the calling thread's network namespace. Nothing is read yet.
+    pub(super) fn open(host: &HostOptions) -> Result<Self, NetlinkError> {
+        Ok(Self {
+            netlink: Source::connect()?,
+            pods: Box::new(PodSource::new(host)),
+            host: host.clone(),
+            snapshot: Arc::default(),
+        })
+    }
+
+    /// Asks who pods are, and waits for the answers.
+    pub(super) async fn ask(&mut self) {
+        self.pods.ask().await;
+    }
+
+    /// Goes on asking who pods are, in the background. Must be called inside a runtime of tokio.
+    pub(super) fn follow_pods(&mut self) {
+        self.pods.follow();
+    }
+
+    /// True when pods have come or gone. Cheap.
+    pub(super) fn pods_changed(&mut self) -> bool {
+        self.pods.changed()
+    }
+
+    /// Something has happened that may have to do with pods.
+    pub(super) fn happened(&mut self) {
+        self.pods.happened();
+    }
+
+    /// What is known of who pods are, and of their devices.
+    pub(super) fn pod_facts(&self) -> &PodFacts {
+        self.pods.facts()
+    }
+
+    /// Counters of the interfaces of pods that have several, and whether a pod has others than in the snapshot.
+    pub(super) fn pod_interfaces(&mut self) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
+        self.pods.counters(&self.netlink)
+    }
+
+    /// Reads everything: what changes only when somebody configures the node, too.
+    pub(super) async fn read_all(&mut self) -> Result<Arc<Snapshot>, NetlinkError> {
+        let HostOptions { root, is_node, .. } = &self.host;
+        let files = if *is_node { Observed::Value(hostfiles::read(root)) } else { Observed::Absent };
+        let pfs = match sriov::physical_functions(root) {
+            Ok(pfs) => Observed::Value(pfs),
+            Err(error) => Observed::Failed { error: error.to_string() },
+        };
+        let host = HostFacts {
+            kernel: told(procfs::kernel_release()),
+            hostname: told(procfs::hostname()),
+            wireguard_module: told(procfs::has_module(root, "wireguard")),
+        };
+        self.snapshot = Arc::new(Snapshot {
+            files: Arc::new(files),
+            sriov: Arc::new(SriovFacts { pfs, notes: Vec::new() }),
+            host: Arc::new(host),
+            ..Snapshot::default()
+        });
+        self.refresh().await
+    }
+
+    /// Reads again what changes while the node runs: the kernel's tables and the namespaces of pods.
+    pub(super) async fn refresh(&mut self) -> Result<Arc<Snapshot>, NetlinkError> {
+        let mut netlink = self.netlink.facts().await?;
+        let before = &self.snapshot;
+        let mut sriov = SriovFacts::clone(&before.sriov);
+        sriov.notes = name_hardware(&mut netlink, &sriov);
+        // What is counted is in samples.
+        netlink.wireguard = without_counters(&netlink.wireguard);
+        self.pods.read(&self.netlink);
+        let pods = self.pods.facts();
+        let pods = if *before.pods == *pods { Arc::clone(&before.pods) } else { Arc::new(pods.clone()) };
+        self.snapshot = Arc::new(Snapshot {
+            schema: SCHEMA,
+            taken_at: procfs::wall_clock(),
+            netlink: kept(&before.netlink, netlink),
+            pods,
+            namespaces: kept(&before.namespaces, self.pods.namespaces()),
+            files: Arc::clone(&before.files),
+            sriov: kept(&before.sriov, sriov),
+            host: Arc::clone(&before.host),
+        });
+        Ok(Arc::clone(&self.snapshot))
+    }
+
+    /// What WireGuard counted for the peers of its devices; and whether a device or a peer is another than in the snapshot.
+    /// The kernel tells of no such change.
+    pub(super) fn wireguard(&self) -> (BTreeMap<(u32, PeerKey), WireguardSample>, bool) {
+        let known = &self.snapshot.netlink.wireguard;
+        let ifindices: Vec<u32> = known.iter().map(|device| device.ifindex).collect();
+        // What cannot be read is said when everything is read again.
+        let (devices, _) = self.netlink.wireguard(&ifindices);
+        let changed = without_counters(&devices) != *known;
+        let mut samples = BTreeMap::new();
+        for device in devices.iter().filter_map(|device| device.told.value()) {
+            for peer in &device.peers {
+                let key = PeerKey::PublicKey(peer.public_key);
+                let counters = peer.counters;
+                let sample = WireguardSample {
+                    last_handshake: counters.last_handshake,
+                    bytes: Both { tx: counters.tx_bytes, rx: counters.rx_bytes },
+                };
+                samples.insert((device.ifindex, key), sample);
+            }
+        }
+        (samples, changed)
+    }
+}
+
+/// Before Linux 5.14 a link does not say what is behind it; `ethtool` does, and is asked where there may be virtual functions.
+/// Gives what could not be read.
+fn name_hardware(netlink: &mut Facts, sriov: &SriovFacts) -> Vec<String> {
+    if sriov.pfs.rows().is_empty() {
+        return Vec::new();
+    }
+    match Source::connect().and_then(|source| source.hardware()) {
+        Ok(found) => {
+            for (known, _) in found {
+                if let Some(link) = netlink.links.iter_mut().find(|link| link.ifindex == known.ifindex) {
+                    link.parent_device = known.parent_device;
+                }
+            }
+            Vec::new()
+        }
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+/// What was there before, when it is the same.
+fn kept<T: PartialEq>(before: &Arc<T>, now: T) -> Arc<T> {
+    if **before == now { Arc::clone(before) } else { Arc::new(now) }
+}
+
+fn told<T>(answer: Option<T>) -> Observed<T> {
+    answer.map_or(Observed::Absent, Observed::Value)
+}
+
+/// What changes only when somebody changes it, or when a peer moves.
+fn without_counters(devices: &[OfDevice<WireguardFact>]) -> Vec<OfDevice<WireguardFact>> {
+    let of = |device: &OfDevice<WireguardFact>| OfDevice {
+        ifindex: device.ifindex,
+        told: device.told.as_ref().map(WireguardFact::without_counters),
+    };
+    devices.iter().map(of).collect()
+}
