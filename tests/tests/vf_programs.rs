@@ -8,7 +8,7 @@ use overlay_probe::{
     ebpf::{VfCounters, VfPlace},
     lab::send,
     netns,
-    sample::VfSample,
+    sample::VfCounts,
 };
 use probe_tests::{kernel::Held, lab::TestNetns, needs, ns, wait_for};
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Cable {
     }
 }
 
-fn read(counters: &mut VfCounters, pci: &str) -> VfSample {
+fn read(counters: &mut VfCounters, pci: &str) -> VfCounts {
     counters.read().unwrap().remove(pci).unwrap()
 }
 
@@ -100,7 +100,7 @@ fn since(now: &Value, before: &Value) -> [u64; 4] {
     })
 }
 
-fn counted(sample: &VfSample) -> [u64; 4] {
+fn counted(sample: &VfCounts) -> [u64; 4] {
     let counts = sample.counts;
     [counts.tx.packets, counts.tx.outer_bytes, counts.rx.packets, counts.rx.outer_bytes]
 }

@@ -13,7 +13,7 @@ use super::{
     live::{self, Context},
 };
 use crate::{
-    engine, inventory,
+    engine,
     model::{self, Model},
     report,
 };
@@ -103,23 +103,14 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let host = context.host();
-    let reading = engine::vf_facts(&host);
-    let facts = live::block_on(async { reading.await.context("cannot read the virtual functions") })?;
-    let (vfs, notes) = inventory::virtual_functions(&facts);
-    let words = if facts.pfs.is_empty() {
+    let model = model(context)?;
+    let words = if model.inventory.pfs.is_empty() {
         "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at the node \
          that has the NIC with --netns"
     } else {
         "this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0"
     };
-    show(
-        args,
-        !vfs.is_empty(),
-        || report::vfs::json(&vfs, &notes),
-        || report::vfs::table(&vfs, &notes),
-        words,
-    )
+    show(args, !model.vfs.is_empty(), || report::vfs::json(&model), || report::vfs::table(&model), words)
 }
 
 /// Prints the document, or the table when there is something in it; and says so when there is nothing.

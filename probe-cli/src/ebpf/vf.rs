@@ -19,7 +19,7 @@ use probe_common::{keys::IfaceConfig, limits::TUNNELS};
 use super::{counters::TunnelCounts, error::EbpfError, object, stats, tcx::TcxLink, vf_room::Room};
 use crate::{
     procfs,
-    sample::{ProgramCost, VfSample},
+    sample::{ProgramCost, VfCounts},
 };
 
 /// Sets of programs and maps, of which each has room for [`TUNNELS`] VFs. Having the kernel verify one takes the longest of
@@ -117,13 +117,13 @@ impl VfCounters {
     }
 
     /// What was counted, by PCI address. A VF whose interface the programs are not on any more is left out.
-    pub fn read(&mut self) -> Result<BTreeMap<String, VfSample>, EbpfError> {
+    pub fn read(&mut self) -> Result<BTreeMap<String, VfCounts>, EbpfError> {
         let mut samples = BTreeMap::new();
         for set in &mut self.sets {
             for (place, counted) in set.counted.iter().filter(|(place, counted)| counted.is_on(place.ifindex))
             {
                 let (counts, kinds) = set.counts.read(counted.slot)?;
-                samples.insert(place.pci.clone(), VfSample { since: counted.since, counts, kinds });
+                samples.insert(place.pci.clone(), VfCounts { since: counted.since, counts, kinds });
             }
         }
         Ok(samples)

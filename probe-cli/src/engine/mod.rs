@@ -16,4 +16,3 @@ pub use error::EngineError;
 pub use host::HostOptions;
 pub use once::look;
 pub use run::{Engine, EngineOptions};
-pub use vfs::vf_facts;

@@ -1,7 +1,12 @@
 //! Looks at the node once. Nothing is attached, and no privilege is needed but where the kernel wants one to tell of
 //! WireGuard's peers and of other namespaces.
 
-use super::{error::EngineError, host::HostOptions, sources::Sources};
+use super::{
+    error::EngineError,
+    host::HostOptions,
+    sources::Sources,
+    vfs::{self, VfReading},
+};
 use crate::{
     procfs,
     sample::{Frame, Sample},
@@ -11,9 +16,18 @@ use crate::{
 pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     let mut sources = Sources::open(host)?;
     sources.ask().await;
-    let snapshot = sources.read_all().await?;
+    let (sriov, VfReading { vfs, at, drivers, notes }) = vfs::once(&host.root);
+    let snapshot = sources.read_all(&sriov).await?;
     let (wireguard, _) = sources.wireguard();
-    let sample =
-        Sample { time: procfs::wall_clock(), monotonic: procfs::monotonic(), wireguard, ..Sample::default() };
+    let sample = Sample {
+        time: procfs::wall_clock(),
+        monotonic: procfs::monotonic(),
+        wireguard,
+        vfs,
+        vfs_at: at,
+        vf_drivers: drivers,
+        vf_notes: notes,
+        ..Sample::default()
+    };
     Ok(Frame { snapshot, sample })
 }

@@ -76,11 +76,12 @@ impl Engine {
         let changes = Changes::connect()?;
         let mut sources = Sources::open(&options.host)?;
         sources.ask().await;
-        let snapshot = sources.read_all().await?;
+        let mut vfs = Box::new(VfSource::new(&options.host.root));
+        vfs.follow(procfs::monotonic());
+        let snapshot = sources.read_all(vfs.facts()).await?;
         let inventory = inventory(&snapshot);
         sources.follow_pods();
-        let mut vfs = Box::new(VfSource::new(&options.host.root));
-        if inventory.tunnels.is_empty() && vfs.read(procfs::monotonic(), sources.pod_facts()).vfs.is_empty() {
+        if inventory.tunnels.is_empty() && inventory.vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
@@ -189,7 +190,7 @@ impl Engine {
     async fn follow(&mut self) -> Result<(), EngineError> {
         // Before the read: what goes while it is under way may be in it.
         let gone = mem::take(&mut self.gone);
-        self.snapshot = self.sources.refresh().await?;
+        self.snapshot = self.sources.refresh(self.vfs.facts()).await?;
         let inventory = inventory(&self.snapshot);
         self.refresh.done(procfs::monotonic());
         let left = without(&inventory, &gone);
@@ -261,9 +262,10 @@ impl Engine {
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
-        let VfReading { vfs, counts, at, notes } = self.vfs.read(sample.monotonic, self.sources.pod_facts());
-        (sample.vfs, sample.vf_counts, sample.vfs_at, sample.vf_notes) = (vfs, counts, at, notes);
-        sample.vf_drivers = self.vfs.drivers();
+        self.vfs.follow(sample.monotonic);
+        self.snapshot = self.sources.with_sriov(self.vfs.facts());
+        let VfReading { vfs, at, drivers, notes } = self.vfs.read();
+        (sample.vfs, sample.vfs_at, sample.vf_drivers, sample.vf_notes) = (vfs, at, drivers, notes);
         let (programs, map_bytes) = self.vfs.cost()?;
         sample.observer.programs.extend(programs);
         sample.observer.map_bytes += map_bytes;

@@ -8,8 +8,7 @@ use crate::{
     facts::{
         SCHEMA, Snapshot,
         host::HostFacts,
-        netlink::{Facts, LinkCounters, OfDevice, WireguardFact},
-        pods::PodFacts,
+        netlink::{LinkCounters, LinkFact, OfDevice, WireguardFact},
         sriov::SriovFacts,
     },
     hostfiles,
@@ -18,7 +17,6 @@ use crate::{
     observed::Observed,
     procfs,
     sample::{Both, WireguardSample},
-    sriov,
 };
 
 /// See the module.
@@ -60,44 +58,30 @@ impl Sources {
         self.pods.happened();
     }
 
-    /// What is known of who pods are, and of their devices.
-    pub(super) fn pod_facts(&self) -> &PodFacts {
-        self.pods.facts()
-    }
-
     /// Counters of the interfaces of pods that have several, and whether a pod has others than in the snapshot.
     pub(super) fn pod_interfaces(&mut self) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
         self.pods.counters(&self.netlink)
     }
 
-    /// Reads everything: what changes only when somebody configures the node, too.
-    pub(super) async fn read_all(&mut self) -> Result<Arc<Snapshot>, NetlinkError> {
+    /// Reads everything: what changes only when somebody configures the node, too. What is known of VFs is given.
+    pub(super) async fn read_all(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let HostOptions { root, is_node, .. } = &self.host;
         let files = if *is_node { Observed::Value(hostfiles::read(root)) } else { Observed::Absent };
-        let pfs = match sriov::physical_functions(root) {
-            Ok(pfs) => Observed::Value(pfs),
-            Err(error) => Observed::Failed { error: error.to_string() },
-        };
         let host = HostFacts {
             kernel: told(procfs::kernel_release()),
             hostname: told(procfs::hostname()),
             wireguard_module: told(procfs::has_module(root, "wireguard")),
         };
-        self.snapshot = Arc::new(Snapshot {
-            files: Arc::new(files),
-            sriov: Arc::new(SriovFacts { pfs, notes: Vec::new() }),
-            host: Arc::new(host),
-            ..Snapshot::default()
-        });
-        self.refresh().await
+        self.snapshot =
+            Arc::new(Snapshot { files: Arc::new(files), host: Arc::new(host), ..Snapshot::default() });
+        self.refresh(sriov).await
     }
 
     /// Reads again what changes while the node runs: the kernel's tables and the namespaces of pods.
-    pub(super) async fn refresh(&mut self) -> Result<Arc<Snapshot>, NetlinkError> {
+    pub(super) async fn refresh(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let mut netlink = self.netlink.facts().await?;
         let before = &self.snapshot;
-        let mut sriov = SriovFacts::clone(&before.sriov);
-        sriov.notes = name_hardware(&mut netlink, &sriov);
+        netlink.notes.extend(name_hardware(&mut netlink.links, sriov));
         // What is counted is in samples.
         netlink.wireguard = without_counters(&netlink.wireguard);
         self.pods.read(&self.netlink);
@@ -110,10 +94,20 @@ impl Sources {
             pods,
             namespaces: kept(&before.namespaces, self.pods.namespaces()),
             files: Arc::clone(&before.files),
-            sriov: kept(&before.sriov, sriov),
+            sriov: if *before.sriov == *sriov { Arc::clone(&before.sriov) } else { Arc::new(sriov.clone()) },
             host: Arc::clone(&before.host),
         });
         Ok(Arc::clone(&self.snapshot))
+    }
+
+    /// The same snapshot with what is known of VFs now.
+    pub(super) fn with_sriov(&mut self, sriov: &SriovFacts) -> Arc<Snapshot> {
+        if *self.snapshot.sriov != *sriov {
+            let snapshot = Snapshot::clone(&self.snapshot);
+            let (taken_at, sriov) = (procfs::wall_clock(), Arc::new(sriov.clone()));
+            self.snapshot = Arc::new(Snapshot { taken_at, sriov, ..snapshot });
+        }
+        Arc::clone(&self.snapshot)
     }
 
     /// What WireGuard counted for the peers of its devices; and whether a device or a peer is another than in the snapshot.
@@ -142,20 +136,20 @@ impl Sources {
 
 /// Before Linux 5.14 a link does not say what is behind it; `ethtool` does, and is asked where there may be virtual functions.
 /// Gives what could not be read.
-fn name_hardware(netlink: &mut Facts, sriov: &SriovFacts) -> Vec<String> {
+fn name_hardware(links: &mut [LinkFact], sriov: &SriovFacts) -> Option<String> {
     if sriov.pfs.rows().is_empty() {
-        return Vec::new();
+        return None;
     }
     match Source::connect().and_then(|source| source.hardware()) {
         Ok(found) => {
             for (known, _) in found {
-                if let Some(link) = netlink.links.iter_mut().find(|link| link.ifindex == known.ifindex) {
+                if let Some(link) = links.iter_mut().find(|link| link.ifindex == known.ifindex) {
                     link.parent_device = known.parent_device;
                 }
             }
-            Vec::new()
+            None
         }
-        Err(error) => vec![error.to_string()],
+        Err(error) => Some(error.to_string()),
     }
 }
 

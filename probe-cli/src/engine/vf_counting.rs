@@ -10,11 +10,11 @@ use std::{
 use super::vfs::interfaces;
 use crate::{
     ebpf::{EbpfError, VfCounters, VfPlace},
-    inventory::{FrameCounters, VfFacts},
+    facts::sriov::SriovFacts,
     netlink::NetlinkError,
     netns::{self, NetnsError},
     procfs,
-    sample::{ProgramCost, VfSample},
+    sample::{ProgramCost, VfCounts},
     text,
 };
 
@@ -42,8 +42,9 @@ struct Waiting {
 
 impl VfCounting {
     /// Takes the programs off VFs that went elsewhere. Those that are new where they are wait for [`Self::advance`].
-    pub(super) fn follow(&mut self, facts: &VfFacts) {
-        let vfs: BTreeSet<&str> = facts.pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
+    pub(super) fn follow(&mut self, facts: &SriovFacts) {
+        let vfs: BTreeSet<&str> =
+            facts.pfs.rows().iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
         // The programs read Ethernet, which has addresses of six bytes; InfiniBand's are longer, and left out.
         let found = facts
             .interfaces
@@ -97,7 +98,7 @@ impl VfCounting {
     }
 
     /// What was counted, by PCI address.
-    pub(super) fn read(&mut self) -> BTreeMap<String, VfSample> {
+    pub(super) fn read(&mut self) -> BTreeMap<String, VfCounts> {
         self.counters.read().unwrap_or_else(|error| {
             let note = format!("VFs are counted by their interfaces: {error}");
             if !self.notes.contains(&note) {
@@ -155,19 +156,8 @@ enum Refusal {
 /// In the VF's namespace, if it still is the VF's: an index is given again, and then it names another interface.
 fn attach_here(counters: &mut VfCounters, vf: &Waiting) -> Result<(), Refusal> {
     let (_, found) = interfaces(None).map_err(Refusal::Netlink)?;
-    if !found.iter().any(|now| now.pci == vf.place.pci && now.ifindex == vf.place.ifindex) {
+    if !found.iter().any(|(now, _)| now.pci == vf.place.pci && now.ifindex == vf.place.ifindex) {
         return Ok(());
     }
     counters.attach(&vf.place, &vf.name, vf.mtu).map_err(Refusal::Ebpf)
-}
-
-/// Packets and frames of what the programs counted.
-pub(super) fn frames(counts: &BTreeMap<String, VfSample>) -> BTreeMap<String, FrameCounters> {
-    let frames = |VfSample { counts, .. }: &VfSample| FrameCounters {
-        rx_packets: counts.rx.packets,
-        tx_packets: counts.tx.packets,
-        rx_bytes: counts.rx.outer_bytes,
-        tx_bytes: counts.tx.outer_bytes,
-    };
-    counts.iter().map(|(pci, sample)| (pci.clone(), frames(sample))).collect()
 }

@@ -1,5 +1,5 @@
-//! Reads what there is of virtual functions: sysfs, the PFs' drivers, the interfaces in every named network namespace, and who
-//! has them.
+//! Reads what there is of virtual functions: sysfs, the PFs' drivers, and the interfaces in every named network namespace. What
+//! they are is for the snapshot, what was counted for the sample.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,16 +8,18 @@ use std::{
     time::Duration,
 };
 
-use super::host::HostOptions;
-use super::vf_counting::{self, VfCounting};
+use super::vf_counting::VfCounting;
 use crate::{
     ebpf::{AttachMode, EbpfError},
-    facts::{pods::PodFacts, sriov::PfFact},
-    inventory::{self, PciInterface, VfFacts, VirtualFunction},
+    facts::{
+        netlink::LinkCounters,
+        sriov::{OfPf, PciInterface, PfFact, SriovFacts},
+    },
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
-    pods, privilege, procfs,
-    sample::{ProgramCost, VfDriverTimes, VfSample},
+    observed::Observed,
+    privilege, procfs,
+    sample::{ProgramCost, VfDriver, VfDrivers, VfSample},
     sriov,
 };
 
@@ -32,23 +34,23 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) struct VfSource {
     root: PathBuf,
     due: Duration,
-    drivers: VfDriverTimes,
+    drivers: VfDrivers,
     found: Found,
     /// Programs on them; none where there is no TCX, as with `--attach clsact`: a filter would stay behind in a pod's
     /// namespace when we are killed.
     counting: Option<VfCounting>,
 }
 
-/// What there is of them at one moment.
+/// What was counted at one moment.
 #[derive(Default)]
 pub(super) struct VfReading {
-    /// All of them.
-    pub(super) vfs: Vec<VirtualFunction>,
-    /// What our programs counted, by PCI address.
-    pub(super) counts: BTreeMap<String, VfSample>,
-    /// When that and the interfaces' counters were read, on the monotonic clock.
+    /// On the VFs' interfaces, by PCI address.
+    pub(super) vfs: Vec<VfSample>,
+    /// When that was read, on the monotonic clock.
     pub(super) at: Duration,
-    /// What does not fit together, or could not be read.
+    /// What the PFs' drivers counted.
+    pub(super) drivers: VfDrivers,
+    /// What is counted otherwise than it could be, and why.
     pub(super) notes: Vec<String>,
 }
 
@@ -58,7 +60,7 @@ impl VfSource {
         Self {
             root: root.to_owned(),
             due: Duration::ZERO,
-            drivers: VfDriverTimes::default(),
+            drivers: VfDrivers::default(),
             found: Found::default(),
             counting: None,
         }
@@ -71,14 +73,28 @@ impl VfSource {
         }
     }
 
-    /// The VFs at `now`, a time of the monotonic clock; `pods` are the last answers of those who know who has them.
-    pub(super) fn read(&mut self, now: Duration, pods: &PodFacts) -> VfReading {
-        if now >= self.due
-            && let Err(error) = self.read_all(now)
-        {
-            let notes = vec![format!("virtual functions cannot be read: {error}")];
-            return VfReading { notes, ..VfReading::default() };
+    /// What they are, as of the last time that everything was read.
+    pub(super) fn facts(&self) -> &SriovFacts {
+        &self.found.facts
+    }
+
+    /// Reads everything anew when it is time, or when a VF was seen to have gone.
+    pub(super) fn follow(&mut self, now: Duration) {
+        if now < self.due {
+            return;
         }
+        self.due = now + EVERY;
+        self.found = read(&self.root);
+        let told = mem::take(&mut self.found.told);
+        let before = mem::replace(&mut self.drivers, VfDrivers { at: now, told, before: None });
+        self.drivers.before = (!before.at.is_zero()).then_some((before.at, before.told));
+        if let Some(counting) = &mut self.counting {
+            privilege::with_admin(|| counting.follow(&self.found.facts));
+        }
+    }
+
+    /// What was counted until now.
+    pub(super) fn read(&mut self) -> VfReading {
         // Entering other namespaces needs CAP_SYS_ADMIN. The counters last, and all at once: rates are between such times.
         let is_missing = privilege::with_admin(|| {
             self.counting.iter_mut().for_each(VfCounting::advance);
@@ -87,37 +103,19 @@ impl VfSource {
         if is_missing {
             self.due = self.due.min(self.drivers.at + SOON);
         }
-        if has_vfs(&self.found.facts.pfs) && self.found.facts.claims != *pods {
-            self.found.facts.claims = pods.clone();
-        }
-        let counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
+        let mut counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
         let at = procfs::monotonic();
-        self.found.facts.frames = vf_counting::frames(&counts);
-        let (vfs, mut notes) = inventory::virtual_functions(&self.found.facts);
-        notes.extend(self.counting.iter().flat_map(VfCounting::notes));
-        VfReading { vfs, counts, at, notes }
-    }
-
-    /// Reads everything anew.
-    fn read_all(&mut self, now: Duration) -> io::Result<()> {
-        self.due = now + EVERY;
-        let pfs = sriov::physical_functions(&self.root)?;
-        // Who has VFs matters where there are some.
-        let found = read(pfs, PodFacts::default());
-        let (vfs, _) = inventory::virtual_functions(&self.found.facts);
-        let before = vfs.into_iter().map(|vf| (vf.pci_address, vf.traffic)).collect();
-        let at = mem::replace(&mut self.drivers.at, now);
-        self.drivers.before = (!at.is_zero()).then_some((at, before));
-        self.found = found;
-        if let Some(counting) = &mut self.counting {
-            privilege::with_admin(|| counting.follow(&self.found.facts));
-        }
-        Ok(())
-    }
-
-    /// When the PFs' drivers were asked.
-    pub(super) fn drivers(&self) -> VfDriverTimes {
-        self.drivers.clone()
+        let samples = self.found.vf_interfaces().map(|interface| VfSample {
+            pci: interface.pci.clone(),
+            netns: interface.netns.clone(),
+            ifindex: interface.ifindex,
+            interface: self.found.counters.get(&interface.pci).copied(),
+            programs: counts.remove(&interface.pci),
+        });
+        let mut vfs: Vec<VfSample> = samples.collect();
+        vfs.sort_by(|a, b| a.pci.cmp(&b.pci));
+        let notes = self.counting.iter().flat_map(VfCounting::notes).collect();
+        VfReading { vfs, at, drivers: self.drivers.clone(), notes }
     }
 
     /// What the programs on VFs cost so far, and the bytes of their maps.
@@ -126,61 +124,69 @@ impl VfSource {
     }
 }
 
-/// Facts, and a socket in the node's own namespace. There is none in another: a socket keeps its namespace (`get_net` in
-/// `sk_alloc`), so a pod's would outlive the pod, and the pod's VF would not come back to the node.
+/// Facts, what goes with them, and a socket in the node's own namespace. There is none in another: a socket keeps its namespace
+/// (`get_net` in `sk_alloc`), so a pod's would outlive the pod, and the pod's VF would not come back to the node.
 #[derive(Default)]
 struct Found {
-    facts: VfFacts,
+    facts: SriovFacts,
+    /// What the drivers counted.
+    told: Vec<VfDriver>,
+    /// What interfaces counted when they were read last, by PCI address.
+    counters: BTreeMap<String, LinkCounters>,
     own: Option<Source>,
 }
 
 impl Found {
+    /// The interfaces of VFs.
+    fn vf_interfaces(&self) -> impl Iterator<Item = &PciInterface> {
+        let pfs = self.facts.pfs.rows().iter();
+        let vfs: BTreeSet<&str> = pfs.flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
+        self.facts.interfaces.iter().filter(move |interface| vfs.contains(interface.pci.as_str()))
+    }
+
     /// Reads the counters of the VFs' interfaces again. One that moved since has none until everything is read; true when
     /// there is such a one that was still there the last time.
     fn count(&mut self) -> bool {
-        let Self { facts: VfFacts { pfs, interfaces, .. }, own } = self;
-        let vfs: BTreeSet<&str> = pfs.iter().flat_map(|pf| &pf.vfs).map(|vf| vf.pci.as_str()).collect();
-        let mut there: BTreeMap<String, Vec<PciInterface>> = BTreeMap::new();
+        let mut there: BTreeMap<&str, Vec<Counted>> = BTreeMap::new();
+        let mut counters = BTreeMap::new();
         let mut is_missing = false;
-        for interface in interfaces.iter_mut().filter(|interface| vfs.contains(interface.pci.as_str())) {
-            let before = interface.counters;
-            interface.counters = match &interface.netns {
-                None => own.as_ref().and_then(|own| own.link_counters(interface.ifindex).ok().flatten()),
+        for interface in self.vf_interfaces() {
+            let now = match &interface.netns {
+                None => self.own.as_ref().and_then(|own| own.link_counters(interface.ifindex).ok().flatten()),
                 Some(name) => there
-                    .entry(name.clone())
+                    .entry(name)
                     // What cannot be read is said when everything is read.
                     .or_insert_with(|| {
                         let read = netns::open(name).and_then(|namespace| interfaces_of(&namespace, name));
                         read.ok().and_then(Result::ok).unwrap_or_default()
                     })
                     .iter()
-                    .find(|now| now.pci == interface.pci && now.ifindex == interface.ifindex)
-                    .and_then(|now| now.counters),
+                    .find(|(now, _)| now.pci == interface.pci && now.ifindex == interface.ifindex)
+                    .and_then(|(_, counters)| *counters),
             };
-            is_missing |= before.is_some() && interface.counters.is_none();
+            is_missing |= now.is_none() && self.counters.contains_key(&interface.pci);
+            counters.extend(now.map(|now| (interface.pci.clone(), now)));
         }
+        self.counters = counters;
         is_missing
     }
 }
 
-/// What there is below the host's root and in the kernel. What cannot be read, and who does not answer, becomes a note.
-pub async fn vf_facts(host: &HostOptions) -> io::Result<VfFacts> {
-    let HostOptions { root, cri_socket, .. } = host;
-    let pfs = sriov::physical_functions(root)?;
-    let claims =
-        if has_vfs(&pfs) { pods::read(root, cri_socket.as_deref()).await } else { PodFacts::default() };
-    Ok(read(pfs, claims).facts)
+/// What there is below the host's root and in the kernel, and what the drivers counted. What cannot be read becomes a note.
+pub(super) fn once(root: &Path) -> (SriovFacts, VfReading) {
+    let mut source = VfSource::new(root);
+    source.follow(procfs::monotonic());
+    let reading = source.read();
+    (source.found.facts, reading)
 }
 
-/// Without VFs there is nothing to look for in files, sockets and other namespaces.
-fn has_vfs(pfs: &[PfFact]) -> bool {
-    pfs.iter().any(|pf| !pf.vfs.is_empty())
-}
-
-fn read(pfs: Vec<PfFact>, claims: PodFacts) -> Found {
-    let has_vfs = has_vfs(&pfs);
-    let mut found = Found { facts: VfFacts { pfs, claims, ..VfFacts::default() }, own: None };
-    if !has_vfs {
+fn read(root: &Path) -> Found {
+    let mut found = Found::default();
+    match sriov::physical_functions(root) {
+        Ok(pfs) => found.facts.pfs = Observed::Value(pfs),
+        Err(error) => found.facts.pfs = Observed::Failed { error: error.to_string() },
+    }
+    if !found.facts.has_vfs() {
         return found;
     }
     found.facts.netns = netns::list();
@@ -190,6 +196,7 @@ fn read(pfs: Vec<PfFact>, claims: PodFacts) -> Found {
     if found.own.is_some() {
         found.facts.leave_out_others();
     }
+    found.take_counters();
     found
 }
 
@@ -198,16 +205,22 @@ impl Found {
     fn look(&mut self) {
         match interfaces(None) {
             Ok((source, here)) => {
+                let pfs = self.facts.pfs.rows();
+                let is_pf = |interface: &PciInterface| pfs.iter().any(|pf| pf.pci == interface.pci);
                 // The PFs themselves are asked from their own namespace.
-                for pf in
-                    here.iter().filter(|interface| self.facts.pfs.iter().any(|pf| pf.pci == interface.pci))
-                {
-                    match source.vf_list(pf.ifindex) {
-                        Ok(list) => drop(self.facts.lists.insert(pf.pci.clone(), list)),
-                        Err(error) => self.facts.notes.push(format!("{}: {error}", pf.name)),
-                    }
-                }
-                self.facts.interfaces.extend(here);
+                let lists: Vec<OfPf> = here
+                    .iter()
+                    .filter(|(interface, _)| is_pf(interface))
+                    .map(|(pf, _)| OfPf {
+                        pci: pf.pci.clone(),
+                        told: match source.vf_list(pf.ifindex) {
+                            Ok(list) => Observed::Value(list),
+                            Err(error) => Observed::Failed { error: format!("{}: {error}", pf.name) },
+                        },
+                    })
+                    .collect();
+                self.facts.lists = lists;
+                self.add(here);
                 self.own = Some(source);
             }
             Err(error) => self.facts.notes.push(error.to_string()),
@@ -222,7 +235,7 @@ impl Found {
             });
             match there {
                 Ok(None) => {}
-                Ok(Some(Ok(interfaces))) => self.facts.interfaces.extend(interfaces),
+                Ok(Some(Ok(interfaces))) => self.add(interfaces),
                 Ok(Some(Err(error))) => self.facts.notes.push(format!("network namespace {name}: {error}")),
                 // A pod that ended meanwhile.
                 Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -230,22 +243,50 @@ impl Found {
             }
         }
     }
+
+    fn add(&mut self, interfaces: Vec<Counted>) {
+        for (interface, counters) in interfaces {
+            self.counters.extend(counters.map(|counters| (interface.pci.clone(), counters)));
+            self.facts.interfaces.push(interface);
+        }
+    }
+
+    /// Takes what drivers counted out of the facts.
+    fn take_counters(&mut self) {
+        let SriovFacts { pfs: Observed::Value(pfs), lists, .. } = &mut self.facts else { return };
+        for PfFact { pci: pf, vfs, .. } in pfs {
+            let list = lists.iter_mut().find(|list| list.pci == *pf);
+            let mut list = list.and_then(|list| match &mut list.told {
+                Observed::Value(list) => Some(list),
+                _ => None,
+            });
+            for vf in vfs {
+                let told =
+                    list.as_mut().and_then(|list| list.vfs.iter_mut().find(|told| told.index == vf.index));
+                let (told, files) = (told.and_then(|told| told.counters.take()), vf.stats.take());
+                self.told.push(VfDriver { pf: pf.clone(), pci: vf.pci.clone(), told, files });
+            }
+        }
+    }
 }
+
+/// An interface and what it counted.
+type Counted = (PciInterface, Option<LinkCounters>);
 
 /// The interfaces of hardware in another namespace, which nothing of ours stays in.
 fn interfaces_of(
     namespace: &Namespace,
     name: &str,
-) -> Result<Result<Vec<PciInterface>, NetlinkError>, NetnsError> {
+) -> Result<Result<Vec<Counted>, NetlinkError>, NetnsError> {
     netns::run_in(namespace, || interfaces(Some(name)).map(|(_, found)| found))
 }
 
 /// The interfaces of hardware in the calling thread's namespace, and a socket that stays in it.
-pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<PciInterface>), NetlinkError> {
+pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<Counted>), NetlinkError> {
     let source = Source::connect()?;
     let found = source.hardware()?;
     let found = found.into_iter().filter_map(|(link, counters)| {
-        Some(PciInterface {
+        let interface = PciInterface {
             pci: link.parent_device?,
             ifindex: link.ifindex,
             name: link.name,
@@ -253,8 +294,8 @@ pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<PciInterfac
             mtu: link.mtu,
             mac: link.mac,
             up: link.up,
-            counters,
-        })
+        };
+        Some((interface, counters))
     });
     let found = found.collect();
     Ok((source, found))

@@ -13,6 +13,7 @@ use super::{
     pods::pods,
     route_mtu::{host_route_mtu, path_devices, pod_ends},
     tunnels::tunnel,
+    vfs::virtual_functions,
     wireguard,
 };
 use crate::facts::{Snapshot, host::HostFacts, netlink::Facts, pods::PodFacts};
@@ -52,6 +53,8 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.host_route_mtu = host_route_mtu(&index);
     inventory.outer_routes = outer_routes(&index, &inventory);
     inventory.links = links(&index, &inventory, snapshot.sriov.pfs.rows());
+    inventory.pfs = snapshot.sriov.pfs.rows().to_vec();
+    (inventory.vfs, inventory.vf_notes) = virtual_functions(&snapshot.sriov, named);
     if let Some(hosts) = snapshot.files.value().and_then(|files| files.hosts.value()) {
         inventory.name_nodes(hosts);
     }

@@ -19,7 +19,6 @@ mod route_mtu;
 pub(crate) mod testdata;
 mod tunnels;
 mod types;
-mod vf_traffic;
 mod vfs;
 mod wireguard;
 
@@ -32,10 +31,12 @@ pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSo
 pub use pods::canonical;
 pub use route_mtu::{PathDevice, PodLink};
 pub use types::*;
-pub use vf_traffic::{FrameCounters, VfTraffic};
-pub use vfs::{PciInterface, VfFacts, VfPod, VfPodSource, VfSettings, VirtualFunction, virtual_functions};
+pub use vfs::{VfPod, VfPodSource, VfSettings, VirtualFunction};
 
 pub use crate::{
-    facts::netlink::{PublicKey, VfLinkState},
+    facts::{
+        netlink::{PublicKey, VfLinkState},
+        sriov::PciInterface,
+    },
     mac::Mac,
 };

@@ -9,9 +9,14 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer};
+use super::{
+    DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer, VirtualFunction,
+};
 use crate::{
-    facts::files::{HostsEntry, Sourced},
+    facts::{
+        files::{HostsEntry, Sourced},
+        sriov::PfFact,
+    },
     mac::Mac,
     observed::Observed,
 };
@@ -31,6 +36,12 @@ pub struct Inventory {
     pub holes: Vec<Hole>,
     /// Pods of this node.
     pub pods: Vec<Pod>,
+    /// Physical functions.
+    pub pfs: Vec<PfFact>,
+    /// Virtual functions, by PF and number.
+    pub vfs: Vec<VirtualFunction>,
+    /// What does not fit together about virtual functions, or could not be read.
+    pub vf_notes: Vec<String>,
     /// The node itself: its pod networks, addresses and default routes.
     pub node: Node,
     /// What carries pods' packets to other nodes, or once did.

@@ -2,78 +2,19 @@
 
 mod pods;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use self::pods::{Claims, netns_name};
-use super::vf_traffic::{FrameCounters, VfTraffic, traffic};
 use crate::{
     facts::{
-        netlink::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
+        netlink::{VfInfoFact, VfLinkState, VfListFact, VfVlan},
         pods::PodFacts,
-        sriov::{PfFact, VfFact},
+        sriov::{PciInterface, PfFact, SriovFacts, VfFact},
     },
     mac::Mac,
     observed::Observed,
     text::shown,
 };
-
-/// What was found out, of one moment.
-#[derive(Clone, Debug, Default)]
-pub struct VfFacts {
-    /// PFs with their VFs.
-    pub pfs: Vec<PfFact>,
-    /// What the drivers tell of VFs, by the PF's PCI address.
-    pub lists: BTreeMap<String, VfListFact>,
-    /// Interfaces of PCI functions, in every namespace that could be read.
-    pub interfaces: Vec<PciInterface>,
-    /// What eBPF programs counted on the interfaces of VFs, by PCI address.
-    pub frames: BTreeMap<String, FrameCounters>,
-    /// What the runtime, the kubelet and files say of pods and their devices.
-    pub claims: PodFacts,
-    /// Names of the network namespaces that there are.
-    pub netns: Vec<String>,
-    /// What could not be read, with the cause.
-    pub notes: Vec<String>,
-}
-
-impl VfFacts {
-    /// Leaves out what is not this node's: sysfs shows every PCI device of the machine in every network namespace, and
-    /// other classes than NICs have VFs, too. A PF is of this node when its interface could be found; one that has no
-    /// driver, or whose driver gives it to a user whole, has none anywhere.
-    pub fn leave_out_others(&mut self) {
-        let Self { pfs, interfaces, .. } = self;
-        pfs.retain(|pf| {
-            matches!(pf.driver.as_deref(), None | Some("vfio-pci"))
-                || interfaces.iter().any(|interface| interface.pci == pf.pci)
-        });
-    }
-}
-
-/// A network interface of a PCI function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PciInterface {
-    /// PCI address of the function.
-    #[serde(skip)]
-    pub pci: String,
-    /// Its index in its namespace.
-    #[serde(skip)]
-    pub ifindex: u32,
-    /// Its name.
-    pub name: String,
-    /// Name of the network namespace that it is in; none for the node's own.
-    pub netns: Option<String>,
-    /// MTU in bytes.
-    pub mtu: u32,
-    /// The address that it uses.
-    pub mac: Option<Mac>,
-    /// `IFF_UP`.
-    pub up: bool,
-    /// What it counted.
-    #[serde(skip)]
-    pub counters: Option<LinkCounters>,
-}
 
 /// A virtual function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +41,6 @@ pub struct VirtualFunction {
     pub disputed_by: Vec<VfPod>,
     /// What the PF's driver has set; none when it does not tell.
     pub settings: Option<VfSettings>,
-    /// What it carried.
-    pub traffic: VfTraffic,
 }
 
 /// What the PF's driver has set for a VF; see [`VfInfoFact`].
@@ -172,14 +111,19 @@ pub enum VfPodSource {
     Netns,
 }
 
-/// The VFs of a node, and what does not fit together.
-pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>) {
-    let mut notes = facts.notes.clone();
-    notes.extend(facts.claims.notes.iter().cloned());
-    let claims = Claims::new(&facts.claims);
+/// The VFs of a node, and what does not fit together; `pods` is what is said of who has them.
+pub(super) fn virtual_functions(facts: &SriovFacts, pods: &PodFacts) -> (Vec<VirtualFunction>, Vec<String>) {
+    let unread = facts.pfs.trouble().map(|why| format!("virtual functions cannot be read: {why}"));
+    let lists = facts.lists.iter().filter_map(|list| list.told.trouble());
+    let mut notes: Vec<String> = unread.into_iter().chain(lists).chain(facts.notes.iter().cloned()).collect();
+    if !facts.has_vfs() {
+        return (Vec::new(), notes);
+    }
+    notes.extend(pods.notes.iter().cloned());
+    let claims = Claims::new(pods);
     let mut found = Vec::new();
-    for pf in &facts.pfs {
-        let list = facts.lists.get(&pf.pci);
+    for pf in facts.pfs.rows() {
+        let list = facts.lists.iter().find(|list| list.pci == pf.pci).and_then(|list| list.told.value());
         let name = interface(facts, &pf.pci).map(|interface| interface.name.clone());
         if list.is_some_and(|list| list.truncated) {
             notes.push(format!(
@@ -193,8 +137,8 @@ pub fn virtual_functions(facts: &VfFacts) -> (Vec<VirtualFunction>, Vec<String>)
             found.push(one(facts, &claims, pf, name.clone(), list, vf, &mut notes));
         }
     }
-    notes.extend(unanswered(&facts.claims, &found));
-    for allocation in &facts.claims.allocations {
+    notes.extend(unanswered(pods, &found));
+    for allocation in &pods.allocations {
         if netns_name(&allocation.netns).is_some_and(|name| !facts.netns.iter().any(|there| there == name)) {
             notes.push(format!(
                 "{} is allocated to {}, which does not exist: the next pod that gets it will fail; remove {}",
@@ -224,7 +168,7 @@ fn unanswered(claims: &PodFacts, found: &[VirtualFunction]) -> Vec<String> {
 }
 
 fn one(
-    facts: &VfFacts,
+    facts: &SriovFacts,
     claims: &Claims<'_>,
     pf: &PfFact,
     pf_name: Option<String>,
@@ -266,7 +210,6 @@ fn one(
         pf_driver: pf.driver.clone(),
         driver: vf.driver.clone(),
         iommu_group: vf.iommu_group,
-        traffic: traffic(interface.as_ref(), facts.frames.get(&vf.pci).copied(), list, told, vf.stats),
         interface,
         pod,
         disputed_by,
@@ -274,7 +217,7 @@ fn one(
     }
 }
 
-fn interface<'a>(facts: &'a VfFacts, pci: &str) -> Option<&'a PciInterface> {
+fn interface<'a>(facts: &'a SriovFacts, pci: &str) -> Option<&'a PciInterface> {
     facts.interfaces.iter().find(|interface| interface.pci == pci)
 }
 
@@ -295,9 +238,8 @@ impl VfPodSource {
 mod tests {
     use super::*;
     use crate::facts::{
-        netlink::LinkCounters,
         pods::{Allocation, Attachment},
-        sriov::VfStats,
+        sriov::OfPf,
     };
 
     const VF0: &str = "0000:01:10.0";
@@ -315,7 +257,7 @@ mod tests {
         }
     }
 
-    fn facts() -> VfFacts {
+    fn facts() -> SriovFacts {
         let vf = |index, pci: &str, driver: &str| VfFact {
             index,
             pci: pci.to_owned(),
@@ -323,14 +265,15 @@ mod tests {
             iommu_group: Some(20 + index),
             stats: None,
         };
-        VfFacts {
+        SriovFacts {
             pfs: vec![PfFact {
                 pci: "0000:01:00.0".to_owned(),
                 driver: Some("igb".to_owned()),
                 total_vfs: 7,
                 num_vfs: Some(2),
                 vfs: vec![vf(0, VF0, "igbvf"), vf(1, VF1, "vfio-pci")],
-            }],
+            }]
+            .into(),
             interfaces: vec![
                 PciInterface {
                     pci: "0000:01:00.0".to_owned(),
@@ -341,90 +284,73 @@ mod tests {
                     pci: VF0.to_owned(),
                     name: "net1".to_owned(),
                     netns: Some("cni-1".to_owned()),
-                    counters: Some(LinkCounters { rx_packets: 3, ..LinkCounters::default() }),
                     ..PciInterface::default()
                 },
             ],
             netns: vec!["cni-1".to_owned(), "cni-2".to_owned()],
-            claims: PodFacts { devices: Observed::Value(Vec::new()), ..PodFacts::default() },
-            ..VfFacts::default()
+            ..SriovFacts::default()
         }
     }
 
-    fn told(index: u32, rx_packets: u64) -> VfInfoFact {
-        let counters = LinkCounters { rx_packets, ..LinkCounters::default() };
-        VfInfoFact { index, trust: Some(true), counters: Some(counters), ..VfInfoFact::default() }
+    /// Who says nothing of any VF.
+    fn claims() -> PodFacts {
+        PodFacts { devices: Observed::Value(Vec::new()), ..PodFacts::default() }
     }
 
-    fn list(vfs: Vec<VfInfoFact>) -> BTreeMap<String, VfListFact> {
-        [("0000:01:00.0".to_owned(), VfListFact { count: Some(2), vfs, truncated: false })].into()
-    }
-
-    #[test]
-    fn a_driver_that_answers_zeros_does_not_count() {
-        let mut facts = facts();
-        facts.lists = list(vec![told(0, 0), told(1, 0)]);
-        let (vfs, notes) = virtual_functions(&facts);
-        assert_eq!(notes, Vec::<String>::new());
-        assert!(matches!(vfs[0].traffic, VfTraffic::Interface(counters) if counters.rx_packets == 3));
-        assert_eq!(vfs[1].traffic, VfTraffic::NotCountedByTheDriver);
-        assert_eq!((vfs[1].pf.as_deref(), vfs[1].interface.is_none()), (Some("eth0"), true));
-        // A driver that counts for one counts for all: here zero is a number.
-        facts.lists = list(vec![told(0, 9), told(1, 0)]);
-        let (vfs, _) = virtual_functions(&facts);
-        assert_eq!(vfs[1].traffic, VfTraffic::PfDriver(LinkCounters::default()));
-        facts.lists.clear();
-        assert_eq!(virtual_functions(&facts).0[1].traffic, VfTraffic::Unknown);
+    /// What the PF's driver tells of its first VFs.
+    fn list(vfs: u32, truncated: bool) -> Vec<OfPf> {
+        let vfs = (0..vfs).map(|index| VfInfoFact { index, trust: Some(true), ..VfInfoFact::default() });
+        let told = VfListFact { count: Some(2), vfs: vfs.collect(), truncated };
+        vec![OfPf { pci: "0000:01:00.0".to_owned(), told: Observed::Value(told) }]
     }
 
     #[test]
     fn the_strongest_source_names_the_pod_and_disagreement_is_told() {
-        let mut facts = facts();
-        let pod = |facts: &VfFacts, index: usize| {
-            let pod = virtual_functions(facts).0[index].pod.clone()?;
+        let (facts, mut claims) = (facts(), claims());
+        let pod = |claims: &PodFacts, index: usize| {
+            let pod = virtual_functions(&facts, claims).0[index].pod.clone()?;
             Some((pod.name, pod.network, pod.source))
         };
-        assert_eq!(pod(&facts, 0), None);
-        facts.claims.attachments = vec![attachment("cart-0", "cni-1", None)];
-        assert_eq!(pod(&facts, 0), Some(("cart-0".to_owned(), None, VfPodSource::Netns)));
+        assert_eq!(pod(&claims, 0), None);
+        claims.attachments = vec![attachment("cart-0", "cni-1", None)];
+        assert_eq!(pod(&claims, 0), Some(("cart-0".to_owned(), None, VfPodSource::Netns)));
         let network = Some("sriov-net".to_owned());
         // A VF of vfio-pci has no interface anywhere.
-        facts.claims.attachments.push(attachment("dpdk-0", "cni-2", Some(VF1)));
-        assert_eq!(pod(&facts, 1), Some(("dpdk-0".to_owned(), network, VfPodSource::LibcniDevice)));
-        facts.claims.allocations =
+        claims.attachments.push(attachment("dpdk-0", "cni-2", Some(VF1)));
+        assert_eq!(pod(&claims, 1), Some(("dpdk-0".to_owned(), network, VfPodSource::LibcniDevice)));
+        claims.allocations =
             vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-2".to_owned() }];
-        assert_eq!(pod(&facts, 0), Some(("dpdk-0".to_owned(), None, VfPodSource::SriovCni)));
-        let (vfs, notes) = virtual_functions(&facts);
+        assert_eq!(pod(&claims, 0), Some(("dpdk-0".to_owned(), None, VfPodSource::SriovCni)));
+        let (vfs, notes) = virtual_functions(&facts, &claims);
         assert_eq!(vfs[0].disputed_by[0].name, "cart-0");
         assert!(notes[0].contains("sriov-cni says it is of pod shop/dpdk-0"), "{notes:?}");
     }
 
     #[test]
     fn who_does_not_answer_is_told() {
-        let mut facts = facts();
-        facts.claims.sandboxes = Observed::Failed { error: "x: refused".to_owned() };
-        facts.claims.devices = Observed::Denied { need: "root to use y".to_owned() };
-        assert_eq!(virtual_functions(&facts).1, ["x: refused", "needs root to use y"]);
-        facts.claims = PodFacts::default();
-        let [note] = &virtual_functions(&facts).1[..] else { panic!() };
+        let (mut facts, mut claims) = (facts(), claims());
+        claims.sandboxes = Observed::Failed { error: "x: refused".to_owned() };
+        claims.devices = Observed::Denied { need: "root to use y".to_owned() };
+        assert_eq!(virtual_functions(&facts, &claims).1, ["x: refused", "needs root to use y"]);
+        claims = PodFacts::default();
+        let [note] = &virtual_functions(&facts, &claims).1[..] else { panic!() };
         assert!(note.contains("from files of CNI plugins only"), "{note}");
         // Where nothing is missing, nobody is missed.
-        facts.claims.attachments =
+        claims.attachments =
             vec![attachment("cart-0", "cni-1", None), attachment("dpdk-0", "cni-2", Some(VF1))];
-        assert_eq!(virtual_functions(&facts).1, Vec::<String>::new());
-        facts.claims.devices = Observed::Denied { need: "root to use y".to_owned() };
+        assert_eq!(virtual_functions(&facts, &claims).1, Vec::<String>::new());
+        claims.devices = Observed::Denied { need: "root to use y".to_owned() };
         facts.pfs.clear();
-        assert_eq!(virtual_functions(&facts).1, Vec::<String>::new());
+        assert_eq!(virtual_functions(&facts, &claims).1, Vec::<String>::new());
     }
 
     #[test]
     fn an_allocation_to_nowhere_and_a_list_cut_short() {
-        let mut facts = facts();
-        facts.claims.allocations =
+        let (mut facts, mut claims) = (facts(), claims());
+        claims.allocations =
             vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-9".to_owned() }];
-        facts.lists = list(vec![told(0, 0)]);
-        facts.lists.values_mut().for_each(|list| list.truncated = true);
-        let (vfs, notes) = virtual_functions(&facts);
+        facts.lists = list(1, true);
+        let (vfs, notes) = virtual_functions(&facts, &claims);
         assert!(
             notes.iter().any(|note| note.contains("remove /var/lib/cni/sriov/pci/0000:01:10.0")),
             "{notes:?}"
@@ -435,34 +361,20 @@ mod tests {
 
     /// The kernel's list has a length of 16 bits, which 256 VFs do not fit into.
     #[test]
-    fn of_256_vfs_those_that_the_list_lost_have_what_sysfs_tells() {
+    fn of_256_vfs_those_that_the_list_lost_have_no_settings() {
         let mut facts = facts();
-        facts.interfaces.retain(|interface| interface.pci == "0000:01:00.0");
         facts.pfs[0].vfs = (0..256)
             .map(|index| VfFact {
                 index,
                 pci: format!("0000:02:{:02x}.{}", index / 8, index % 8),
-                stats: (index % 2 == 0)
-                    .then(|| VfStats { rx_packets: u64::from(index), ..VfStats::default() }),
                 ..VfFact::default()
             })
             .collect();
-        let listed = (0..222).map(|index| told(index, 1000 + u64::from(index))).collect();
-        facts.lists = list(listed);
-        facts.lists.values_mut().for_each(|list| list.truncated = true);
-        let (vfs, notes) = virtual_functions(&facts);
+        facts.lists = list(222, true);
+        let (vfs, notes) = virtual_functions(&facts, &claims());
         assert_eq!((vfs.len(), notes.len()), (256, 1), "{notes:?}");
         assert!(notes[0].contains("holds 222 of its VFs"), "{notes:?}");
-        for vf in vfs {
-            let counters =
-                |rx_packets| LinkCounters { rx_packets: u64::from(rx_packets), ..LinkCounters::default() };
-            let expected = match vf.index {
-                index @ ..222 => VfTraffic::PfDriver(counters(1000 + index)),
-                index if index % 2 == 0 => VfTraffic::Sysfs(counters(index)),
-                _ => VfTraffic::Unknown,
-            };
-            assert_eq!((vf.traffic, vf.settings.is_some()), (expected, vf.index < 222), "VF {}", vf.index);
-        }
+        assert!(vfs.iter().all(|vf| vf.settings.is_some() == (vf.index < 222)));
     }
 
     #[test]

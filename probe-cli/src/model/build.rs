@@ -59,7 +59,7 @@ pub(super) fn build(
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
-        vfs: vfs::rows(now, before),
+        vfs: vfs::rows(&inventory.vfs, now, before),
         notes: notes(inventory, now),
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn build(
 /// Of two sources that read the same file, both may tell of it.
 fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
     let mut seen = HashSet::new();
-    let mut notes: Vec<String> = (inventory.notes.iter().chain(&now.vf_notes))
+    let mut notes: Vec<String> = (inventory.notes.iter().chain(&inventory.vf_notes).chain(&now.vf_notes))
         .filter(|note| seen.insert(note.as_str()))
         .cloned()
         .collect();

@@ -12,6 +12,7 @@ mod sizes;
 pub(crate) mod testdata;
 mod timeline;
 mod types;
+mod vf_traffic;
 mod vfs;
 
 pub use compare::{Aspect, Comparison, side_by_side};
@@ -19,6 +20,7 @@ pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths};
 pub use setup::Setup;
 pub use timeline::{Timeline, once};
 pub use types::*;
+pub use vf_traffic::VfTraffic;
 
 // What a model shows of what exists, of what files want and of counters. People and machines see a node through these.
 pub use crate::{
@@ -32,7 +34,7 @@ pub use crate::{
         Inventory, LeftOver, LinkList, LinkRole, LinkRow, LinkState, Node, NodeAddress, OuterRoute,
         OwnPodCidr, PciInterface, Peer, PeerKey, PlaneDevice, Pod, PodCidrSource, PodInterface, PodKey,
         PodSource, RoutedPeer, System, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VfTraffic, VirtualFunction, WireguardPeer,
+        VirtualFunction, WireguardPeer,
     },
     mac::Mac,
     sample::{Both, Counts, Kinds, OuterCounts, OuterPart, Sample},

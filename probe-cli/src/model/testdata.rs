@@ -12,12 +12,13 @@ use crate::{
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
         PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VfTraffic, VirtualFunction, WireguardPeer, testdata::snapshot,
+        VirtualFunction, WireguardPeer, testdata::snapshot,
     },
     observed::Observed,
     sample::{
         Both, Counts, Frame, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent,
-        PodInterfaceSample, ProgramCost, Sample, TunnelSample, VfDriverTimes, VfSample, WireguardSample,
+        PodInterfaceSample, ProgramCost, Sample, TunnelSample, VfCounts, VfDriver, VfDrivers, VfSample,
+        WireguardSample,
     },
 };
 
@@ -315,8 +316,66 @@ pub(crate) fn wireguard() -> Model {
     build(&inventory, &sample(40), Some(&sample(39)))
 }
 
-/// A node with two virtual functions and no tunnel: one in a pod, one of vfio-pci, which nobody counts.
+/// Two virtual functions: one in a pod, one of vfio-pci, which nobody counts.
+fn two_vfs() -> Inventory {
+    let pod = |name: &str| VfPod {
+        namespace: "shop".to_owned(),
+        name: name.to_owned(),
+        network: Some("sriov-net".to_owned()),
+        source: VfPodSource::SriovCni,
+    };
+    let first = VirtualFunction {
+        pci_address: "0000:01:10.0".to_owned(),
+        pf_pci_address: "0000:01:00.0".to_owned(),
+        pf: Some("ens1f0".to_owned()),
+        driver: Some("igbvf".to_owned()),
+        interface: Some(PciInterface { name: "net1".to_owned(), mtu: 1500, ..PciInterface::default() }),
+        pod: Some(pod("evil\u{1b}[2Jpod")),
+        settings: Some(VfSettings { trust: Some(true), ..VfSettings::default() }),
+        ..VirtualFunction::default()
+    };
+    let second = VirtualFunction {
+        index: 1,
+        pci_address: "0000:01:10.2".to_owned(),
+        driver: Some("vfio-pci".to_owned()),
+        interface: None,
+        pod: Some(pod("dpdk-0")),
+        ..first.clone()
+    };
+    Inventory { vfs: vec![first, second], ..Inventory::default() }
+}
+
+/// What their interfaces and their PF's driver counted.
+fn sample_of_two_vfs(inventory: &Inventory, interface: LinkCounters, seconds: u64) -> Sample {
+    let [first, second] = &inventory.vfs[..] else { panic!() };
+    Sample {
+        vfs: vec![interface_of(first, interface)],
+        vf_drivers: VfDrivers {
+            told: vec![driver_of(second, LinkCounters::default())],
+            ..VfDrivers::default()
+        },
+        ..sample(&Inventory::default(), seconds)
+    }
+}
+
+fn interface_of(vf: &VirtualFunction, counters: LinkCounters) -> VfSample {
+    let interface = vf.interface.as_ref().unwrap();
+    VfSample {
+        pci: vf.pci_address.clone(),
+        netns: interface.netns.clone(),
+        ifindex: interface.ifindex,
+        interface: Some(counters),
+        programs: None,
+    }
+}
+
+fn driver_of(vf: &VirtualFunction, counters: LinkCounters) -> VfDriver {
+    VfDriver { pf: vf.pf_pci_address.clone(), pci: vf.pci_address.clone(), told: Some(counters), files: None }
+}
+
+/// A node with two virtual functions and no tunnel.
 pub(crate) fn vfs() -> Model {
+    let inventory = two_vfs();
     let sample = |seconds: u64| {
         let counters = LinkCounters {
             rx_packets: 900 * seconds,
@@ -325,35 +384,9 @@ pub(crate) fn vfs() -> Model {
             tx_bytes: 20_000 * seconds,
             ..LinkCounters::default()
         };
-        let pod = |name: &str| VfPod {
-            namespace: "shop".to_owned(),
-            name: name.to_owned(),
-            network: Some("sriov-net".to_owned()),
-            source: VfPodSource::SriovCni,
-        };
-        let first = VirtualFunction {
-            pci_address: "0000:01:10.0".to_owned(),
-            pf_pci_address: "0000:01:00.0".to_owned(),
-            pf: Some("ens1f0".to_owned()),
-            driver: Some("igbvf".to_owned()),
-            interface: Some(PciInterface { name: "net1".to_owned(), mtu: 1500, ..PciInterface::default() }),
-            pod: Some(pod("evil\u{1b}[2Jpod")),
-            settings: Some(VfSettings { trust: Some(true), ..VfSettings::default() }),
-            traffic: VfTraffic::Interface(counters),
-            ..VirtualFunction::default()
-        };
-        let second = VirtualFunction {
-            index: 1,
-            pci_address: "0000:01:10.2".to_owned(),
-            driver: Some("vfio-pci".to_owned()),
-            interface: None,
-            pod: Some(pod("dpdk-0")),
-            traffic: VfTraffic::NotCountedByTheDriver,
-            ..first.clone()
-        };
-        Sample { vfs: vec![first, second], ..sample(&Inventory::default(), seconds) }
+        sample_of_two_vfs(&inventory, counters, seconds)
     };
-    build(&Inventory::default(), &sample(40), Some(&sample(39)))
+    build(&inventory, &sample(40), Some(&sample(39)))
 }
 
 fn vf(pf: &str, index: u32, driver: Option<&str>) -> VirtualFunction {
@@ -387,20 +420,9 @@ fn vf_interface(name: &str, netns: Option<&str>, last: u8) -> PciInterface {
     }
 }
 
-/// Adds virtual functions of every sort to a sample `seconds` old: in pods with awkward names, of `vfio-pci`, in a network
-/// namespace without a known pod, and of a PF without an interface.
-pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
-    let wave = |seconds: u64| (0..seconds).map(|second| 300 + 30 * (second % 16)).sum::<u64>();
-    let counters = |scale: u64, seconds: u64| {
-        let packets = wave(seconds) * scale;
-        LinkCounters {
-            tx_packets: packets,
-            tx_bytes: packets * 1400,
-            rx_packets: packets / 3,
-            rx_bytes: packets / 3 * 900,
-            ..LinkCounters::default()
-        }
-    };
+/// Virtual functions of every sort: in pods with awkward names, of `vfio-pci`, in a network namespace without a known pod, and
+/// of a PF without an interface.
+pub(crate) fn many_vfs() -> Vec<VirtualFunction> {
     let settings = VfSettings {
         mac: Some(Mac([2, 0, 0, 0, 0, 1])),
         vlan: Some(VfVlan { id: 100, qos: 3, is_qinq: false }),
@@ -416,7 +438,6 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
         pod: Some(vf_pod("shop", "evil\u{1b}[2Jpod", Some("sriov-net"), VfPodSource::SriovCni)),
         disputed_by: vec![vf_pod("shop", "cart-0", None, VfPodSource::Netns)],
         settings: Some(settings),
-        traffic: VfTraffic::Interface(counters(12, seconds)),
         ..vf("ens1f0", 0, Some("iavf"))
     };
     let wide = VirtualFunction {
@@ -428,13 +449,11 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
             VfPodSource::LibcniDevice,
         )),
         settings: Some(VfSettings { vlan: None, trust: None, ..settings }),
-        traffic: VfTraffic::Interface(LinkCounters { rx_dropped: 2 * seconds, ..counters(3, seconds) }),
         ..vf("ens1f0", 1, Some("iavf"))
     };
     let dpdk = VirtualFunction {
         pod: Some(vf_pod("telco", "dpdk-forwarder-0", Some("sriov-dpdk"), VfPodSource::SriovCni)),
         settings: Some(VfSettings { vlan: None, link_state: Some(VfLinkState::Disable), ..settings }),
-        traffic: VfTraffic::NotCountedByTheDriver,
         ..vf("ens1f0", 2, Some("vfio-pci"))
     };
     let nobodys = VirtualFunction {
@@ -443,29 +462,51 @@ pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
             ..vf_interface("eth7", Some("cni-9f8e7d6c-5b4a-4392-8170-6f5e4d3c2b1a"), 9)
         }),
         settings: Some(VfSettings { mac: None, max_tx_mbit: None, ..settings }),
-        traffic: VfTraffic::Interface(LinkCounters::default()),
         ..vf("ens1f0", 10, Some("iavf"))
     };
     let by_driver = VirtualFunction {
         pod: Some(vf_pod("telco", "dpdk-router-0", Some("sriov-dpdk"), VfPodSource::LibcniDevice)),
-        traffic: VfTraffic::PfDriver(counters(5, seconds / 5 * 5)),
         ..vf("enp129s0f0np0", 12, Some("vfio-pci"))
     };
     let unknown = VirtualFunction { pf: None, pf_driver: None, iommu_group: None, ..vf("", 13, None) };
-    let before = VfTraffic::PfDriver(counters(5, (seconds / 5 * 5).saturating_sub(5)));
-    sample.vf_drivers = VfDriverTimes {
-        at: Duration::from_secs(seconds / 5 * 5),
-        before: (seconds >= 10).then(|| {
-            (Duration::from_secs(seconds / 5 * 5 - 5), [(by_driver.pci_address.clone(), before)].into())
-        }),
+    vec![first, wide, dpdk, nobodys, by_driver, unknown]
+}
+
+/// Adds what they carried to a sample `seconds` old.
+pub(crate) fn add_vfs(sample: &mut Sample, seconds: u64) {
+    let wave = |seconds: u64| (0..seconds).map(|second| 300 + 30 * (second % 16)).sum::<u64>();
+    let counters = |scale: u64, seconds: u64| {
+        let packets = wave(seconds) * scale;
+        LinkCounters {
+            tx_packets: packets,
+            tx_bytes: packets * 1400,
+            rx_packets: packets / 3,
+            rx_bytes: packets / 3 * 900,
+            ..LinkCounters::default()
+        }
     };
-    sample.vfs = vec![first, wide, dpdk, nobodys, by_driver, unknown];
+    let all = many_vfs();
+    let [first, wide, dpdk, nobodys, by_driver, _] = &all[..] else { panic!() };
+    sample.vfs = vec![
+        interface_of(first, counters(12, seconds)),
+        interface_of(wide, LinkCounters { rx_dropped: 2 * seconds, ..counters(3, seconds) }),
+        interface_of(nobodys, LinkCounters::default()),
+    ];
+    let asked = seconds / 5 * 5;
+    let told = |seconds: u64| {
+        vec![driver_of(dpdk, LinkCounters::default()), driver_of(by_driver, counters(5, seconds))]
+    };
+    sample.vf_drivers = VfDrivers {
+        at: Duration::from_secs(asked),
+        told: told(asked),
+        before: (seconds >= 10).then(|| (Duration::from_secs(asked - 5), told(asked - 5))),
+    };
 }
 
 /// The same node where programs count the VF of the pod.
 pub(crate) fn vfs_by_ebpf() -> Model {
+    let inventory = two_vfs();
     let sample = |seconds: u64| {
-        let mut vfs: Vec<VirtualFunction> = vfs().vfs.into_iter().map(|row| row.vf).collect();
         let counters = LinkCounters {
             rx_packets: 900 * seconds,
             tx_packets: 300 * seconds,
@@ -474,7 +515,6 @@ pub(crate) fn vfs_by_ebpf() -> Model {
             rx_dropped: seconds,
             tx_dropped: 0,
         };
-        vfs[0].traffic = VfTraffic::Ebpf(counters);
         let direction = |skbs: u64, packets: u64, bytes: u64, size: usize| {
             let counts = Counts { skbs, packets, outer_bytes: bytes, ..Counts::default() };
             let mut sizes = vec![0; BUCKETS];
@@ -483,13 +523,14 @@ pub(crate) fn vfs_by_ebpf() -> Model {
         };
         let tx = direction(300 * seconds, counters.tx_packets, counters.tx_bytes, 0);
         let rx = direction(30 * seconds, counters.rx_packets, counters.rx_bytes, EDGE);
-        let counted = VfSample {
+        let counted = VfCounts {
             since: Duration::from_secs(1),
             counts: Both { tx: tx.0, rx: rx.0 },
             kinds: Both { tx: tx.1, rx: rx.1 },
         };
-        let vf_counts = [(vfs[0].pci_address.clone(), counted)].into();
-        Sample { vfs, vf_counts, ..sample(&Inventory::default(), seconds) }
+        let mut sample = sample_of_two_vfs(&inventory, counters, seconds);
+        sample.vfs[0].programs = Some(counted);
+        sample
     };
-    build(&Inventory::default(), &sample(40), Some(&sample(39)))
+    build(&inventory, &sample(40), Some(&sample(39)))
 }

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Room, Setup};
+use super::{Room, Setup, VfTraffic};
 
 use crate::{
     facts::netlink::LinkCounters,
@@ -40,8 +40,10 @@ pub struct Model {
 /// A virtual function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VfRow {
-    /// What it is, with its counters since it was made.
+    /// What it is.
     pub vf: VirtualFunction,
+    /// What it carried since it was made, and who counted.
+    pub traffic: VfTraffic,
     /// Rates over the interval; none when nobody counts, or when it was not the same who counted before.
     pub rate: Option<Both<VfRates>>,
     /// What only eBPF tells; none when it is not who counts.

@@ -1,67 +1,95 @@
-//! Rates of virtual functions from two samples.
+//! Virtual functions with what they carry: who counts, and rates from two samples.
 
-use std::{mem, time::Duration};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use super::{
     interfaces,
     sizes::sizes,
     types::{VfRates, VfRow, VfWire},
+    vf_traffic::{VfTraffic, counting, traffic},
 };
 use crate::{
-    inventory::{VfTraffic, VirtualFunction},
-    sample::{Both, Sample, VfDriverTimes},
+    inventory::VirtualFunction,
+    sample::{Both, Sample, VfDriver, VfDrivers, VfSample},
 };
 
-/// The rows of `now`'s VFs.
-pub(super) fn rows(now: &Sample, before: Option<&Sample>) -> Vec<VfRow> {
-    now.vfs
-        .iter()
-        .map(|vf| VfRow {
-            vf: vf.clone(),
-            rate: match vf.traffic {
-                VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, &now.vf_drivers),
-                _ => before.and_then(|before| by_interface(vf, now, before)),
-            },
-            wire: wire(vf, now),
+/// The rows of the node's VFs.
+pub(super) fn rows(vfs: &[VirtualFunction], now: &Sample, before: Option<&Sample>) -> Vec<VfRow> {
+    let samples = by_pci(&now.vfs);
+    let earlier = before.map(|before| by_pci(&before.vfs));
+    let told = Told::new(&now.vf_drivers.told);
+    let interval = before.and_then(|before| now.vfs_at.checked_sub(before.vfs_at)).filter(|it| !it.is_zero());
+    vfs.iter()
+        .map(|vf| {
+            let sample = samples.get(vf.pci_address.as_str()).copied();
+            let traffic = told.traffic(vf, sample);
+            let rate = match traffic {
+                VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, traffic, &now.vf_drivers),
+                VfTraffic::Ebpf(_) | VfTraffic::Interface(_) => {
+                    let before = earlier.as_ref().and_then(|before| before.get(vf.pci_address.as_str()));
+                    by_interface(sample, before.copied(), interval)
+                }
+                VfTraffic::NotCountedByTheDriver | VfTraffic::Unknown => None,
+            };
+            VfRow { vf: vf.clone(), traffic, rate, wire: wire(vf, traffic, sample) }
         })
         .collect()
 }
 
+fn by_pci(samples: &[VfSample]) -> BTreeMap<&str, &VfSample> {
+    samples.iter().map(|sample| (sample.pci.as_str(), sample)).collect()
+}
+
+/// What PFs' drivers told, to be looked up.
+struct Told<'a> {
+    rows: BTreeMap<&'a str, &'a VfDriver>,
+    counting: std::collections::BTreeSet<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn new(rows: &'a [VfDriver]) -> Self {
+        Self { rows: rows.iter().map(|row| (row.pci.as_str(), row)).collect(), counting: counting(rows) }
+    }
+
+    fn traffic(&self, vf: &VirtualFunction, sample: Option<&VfSample>) -> VfTraffic {
+        let row = self.rows.get(vf.pci_address.as_str()).copied();
+        traffic(sample, row, self.counting.contains(vf.pf_pci_address.as_str()))
+    }
+}
+
 /// What eBPF tells, where it is who counts.
-fn wire(vf: &VirtualFunction, now: &Sample) -> Option<VfWire> {
-    let counted = matches!(vf.traffic, VfTraffic::Ebpf(_)).then(|| now.vf_counts.get(&vf.pci_address))??;
+fn wire(vf: &VirtualFunction, traffic: VfTraffic, sample: Option<&VfSample>) -> Option<VfWire> {
+    let counted = matches!(traffic, VfTraffic::Ebpf(_)).then(|| sample?.programs.as_ref())??;
     let mtu = vf.interface.as_ref()?.mtu;
     Some(VfWire { counts: counted.counts, kinds: counted.kinds.clone(), sizes: sizes(mtu, &counted.kinds) })
 }
 
 /// Rates of what was counted on an interface. None when nothing was before, or it began anew: a VF that was taken away and
 /// given again is another one.
-fn by_interface(vf: &VirtualFunction, now: &Sample, before: &Sample) -> Option<Both<VfRates>> {
-    let earlier = before.vfs.iter().find(|before| before.pci_address == vf.pci_address)?;
-    let place = |vf: &VirtualFunction| vf.interface.as_ref().map(|i| (i.netns.clone(), i.ifindex));
-    let since = |sample: &Sample| sample.vf_counts.get(&vf.pci_address).map(|counted| counted.since);
-    let same = match (vf.traffic, earlier.traffic) {
-        (VfTraffic::Interface(_), VfTraffic::Interface(_)) => true,
-        (VfTraffic::Ebpf(_), VfTraffic::Ebpf(_)) => since(now) == since(before),
-        _ => false,
-    };
-    if !same || place(vf) != place(earlier) {
+fn by_interface(
+    now: Option<&VfSample>,
+    before: Option<&VfSample>,
+    interval: Option<Duration>,
+) -> Option<Both<VfRates>> {
+    let (now, before, interval) = (now?, before?, interval?);
+    let place = |sample: &VfSample| (sample.netns.clone(), sample.ifindex);
+    let since = |sample: &VfSample| sample.programs.as_ref().map(|programs| programs.since);
+    if place(now) != place(before) || since(now) != since(before) {
         return None;
     }
-    let interval = now.vfs_at.checked_sub(before.vfs_at).filter(|interval| !interval.is_zero())?;
-    rates(vf.traffic, earlier.traffic, interval)
+    rates(traffic(Some(now), None, false), traffic(Some(before), None, false), interval)
 }
 
 /// Rates of what the PF's driver counted, over the time between its last two answers: samples between them have the same
 /// counters, which does not mean that nothing was carried.
-fn by_driver(now: &VirtualFunction, times: &VfDriverTimes) -> Option<Both<VfRates>> {
-    let (at, counted) = times.before.as_ref()?;
-    let before = counted.get(&now.pci_address)?;
-    if mem::discriminant(before) != mem::discriminant(&now.traffic) {
+fn by_driver(vf: &VirtualFunction, now: VfTraffic, drivers: &VfDrivers) -> Option<Both<VfRates>> {
+    let (at, told) = drivers.before.as_ref()?;
+    let before = Told::new(told).traffic(vf, None);
+    if mem::discriminant(&before) != mem::discriminant(&now) {
         return None;
     }
-    let interval = times.at.checked_sub(*at).filter(|interval| !interval.is_zero())?;
-    rates(now.traffic, *before, interval)
+    let interval = drivers.at.checked_sub(*at).filter(|interval| !interval.is_zero())?;
+    rates(now, before, interval)
 }
 
 fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<Both<VfRates>> {
@@ -74,24 +102,24 @@ mod tests {
 
     use super::*;
     use crate::{
-        facts::netlink::LinkCounters,
+        facts::{netlink::LinkCounters, sriov::VfStats},
         inventory::PciInterface,
         model::Edge,
-        sample::{Counts, Kinds, VfSample},
+        sample::{Counts, Kinds, VfCounts},
     };
 
-    fn sample(ifindex: u32, traffic: VfTraffic) -> Sample {
-        let interface = PciInterface { ifindex, ..PciInterface::default() };
-        let vf = VirtualFunction { interface: Some(interface), traffic, ..VirtualFunction::default() };
-        Sample { vfs: vec![vf], ..Sample::default() }
+    fn vf() -> VirtualFunction {
+        let interface = PciInterface { mtu: 1500, ..PciInterface::default() };
+        VirtualFunction { interface: Some(interface), ..VirtualFunction::default() }
     }
 
-    fn counted(packets: u64) -> VfTraffic {
-        VfTraffic::Interface(LinkCounters {
-            rx_packets: packets,
-            rx_bytes: packets * 100,
-            ..LinkCounters::default()
-        })
+    fn counters(packets: u64) -> LinkCounters {
+        LinkCounters { rx_packets: packets, rx_bytes: packets * 100, ..LinkCounters::default() }
+    }
+
+    fn sample(ifindex: u32, packets: u64) -> Sample {
+        let vf = VfSample { ifindex, interface: Some(counters(packets)), ..VfSample::default() };
+        Sample { vfs: vec![vf], ..Sample::default() }
     }
 
     /// The same two seconds later.
@@ -99,97 +127,87 @@ mod tests {
         Sample { vfs_at: Duration::from_secs(2), ..sample }
     }
 
+    fn row(now: &Sample, before: Option<&Sample>) -> VfRow {
+        rows(&[vf()], now, before).remove(0)
+    }
+
     #[test]
     fn rates_of_the_same_counters_only() {
-        let rate = |now: &Sample, before: &Sample| rows(now, Some(before))[0].rate;
-        let found = rate(&later(sample(3, counted(30))), &sample(3, counted(10))).unwrap();
+        let now = later(sample(3, 30));
+        let found = row(&now, Some(&sample(3, 10))).rate.unwrap();
         assert_eq!(
             (found.rx.packets_per_s, found.rx.bits_per_s, found.tx),
             (10.0, 8000.0, VfRates::default())
         );
-        let now = later(sample(3, counted(30)));
-        for before in [
-            later(sample(3, counted(10))),
-            sample(3, counted(31)),
-            sample(4, counted(10)),
-            sample(3, VfTraffic::PfDriver(LinkCounters::default())),
-            sample(3, VfTraffic::Unknown),
-            Sample::default(),
-        ] {
-            assert_eq!(rate(&now, &before), None, "{before:?}");
+        let mut uncounted = sample(3, 10);
+        uncounted.vfs[0].interface = None;
+        for before in [later(sample(3, 10)), sample(3, 31), sample(4, 10), uncounted, Sample::default()] {
+            assert_eq!(row(&now, Some(&before)).rate, None, "{before:?}");
         }
-        assert_eq!(rows(&now, None)[0].rate, None);
+        assert_eq!(row(&now, None).rate, None);
     }
 
     #[test]
     fn what_ebpf_counts_has_rates_since_it_began_and_sizes_against_the_mtu() {
         let seconds = Duration::from_secs;
-        let sample = |since: u64, packets: u64| {
-            let VfTraffic::Interface(counters) = counted(packets) else { panic!() };
-            let mut sample = sample(3, VfTraffic::Ebpf(counters));
-            sample.vfs[0].interface.as_mut().unwrap().mtu = 1500;
+        let counted = |since: u64, packets: u64| {
+            let mut sample = sample(3, packets);
             let counts = Both { rx: Counts { packets, ..Counts::default() }, ..Both::default() };
             let mut sizes = vec![0; BUCKETS];
             (sizes[0], sizes[EDGE]) = (packets - 1, 1);
             let kinds = Both { rx: Kinds { sizes, ..Kinds::default() }, ..Both::default() };
-            sample.vf_counts = [(String::new(), VfSample { since: seconds(since), counts, kinds })].into();
+            sample.vfs[0].programs = Some(VfCounts { since: seconds(since), counts, kinds });
             sample
         };
-        let now = later(sample(5, 30));
-        let row = |before: &Sample| rows(&now, Some(before)).remove(0);
-        assert_eq!(row(&sample(5, 10)).rate.map(|rate| rate.rx.packets_per_s), Some(10.0));
-        let wire = row(&sample(5, 10)).wire.unwrap();
+        let now = later(counted(5, 30));
+        let row = |before: &Sample| row(&now, Some(before));
+        assert_eq!(row(&counted(5, 10)).rate.map(|rate| rate.rx.packets_per_s), Some(10.0));
+        let wire = row(&counted(5, 10)).wire.unwrap();
         assert_eq!(wire.counts.rx.packets, 30);
         let filled: Vec<_> = wire.sizes.iter().filter(|bucket| bucket.packets.rx > 0).collect();
         assert_eq!((filled[0].to, filled[0].packets.rx), (Some(64), 29));
         assert_eq!((filled[1].to, filled[1].edge, filled[1].packets.rx), (Some(1500), Edge::At, 1));
         // It began anew since, and another counted before.
-        for before in [sample(4, 10), super::tests::sample(3, counted(10))] {
+        for before in [counted(4, 10), sample(3, 10)] {
             assert_eq!(row(&before).rate, None);
         }
-        let by_interface = super::tests::sample(3, counted(30));
-        assert_eq!(rows(&by_interface, None)[0].wire, None);
+        assert_eq!(super::tests::row(&sample(3, 30), None).wire, None);
     }
 
     #[test]
     fn a_drivers_rates_are_over_the_time_between_its_answers() {
         let seconds = Duration::from_secs;
-        let driver = |packets: u64| {
-            VfTraffic::PfDriver(LinkCounters {
-                tx_packets: packets,
-                tx_bytes: packets * 100,
-                ..LinkCounters::default()
-            })
+        let driver = |packets: u64| VfDriver { told: Some(counters(packets)), ..VfDriver::default() };
+        let files = |rx_packets: u64| VfDriver {
+            files: Some(VfStats { rx_packets, ..VfStats::default() }),
+            ..VfDriver::default()
         };
-        let asked = |now: u64, before: Option<(u64, VfTraffic)>| {
-            let before = before.map(|(at, traffic)| (seconds(at), [(String::new(), traffic)].into()));
-            Sample { vf_drivers: VfDriverTimes { at: seconds(now), before }, ..sample(3, driver(70)) }
+        let asked = |now: u64, told: VfDriver, before: Option<(u64, VfDriver)>| {
+            let before = before.map(|(at, told)| (seconds(at), vec![told]));
+            Sample {
+                vf_drivers: VfDrivers { at: seconds(now), told: vec![told], before },
+                ..Sample::default()
+            }
         };
-        let rate = |now: &Sample| {
-            // One second ago the counters were the same: the driver was not asked since.
-            rows(now, Some(now))[0].rate
-        };
-        let found = rate(&asked(15, Some((10, driver(20))))).unwrap();
+        // One second ago the counters were the same: the driver was not asked since.
+        let rate = |now: &Sample| row(now, Some(now)).rate;
+        let found = rate(&asked(15, driver(70), Some((10, driver(20))))).unwrap();
         assert_eq!(
-            (found.tx.packets_per_s, found.tx.bits_per_s, found.rx.packets_per_s),
+            (found.rx.packets_per_s, found.rx.bits_per_s, found.tx.packets_per_s),
             (10.0, 8000.0, 0.0)
         );
-        let files = |packets: u64| match driver(packets) {
-            VfTraffic::PfDriver(counters) => VfTraffic::Sysfs(counters),
-            other => other,
-        };
-        let now = Sample { vf_drivers: asked(15, Some((10, files(20)))).vf_drivers, ..sample(3, files(70)) };
-        assert_eq!(rate(&now).map(|rate| rate.tx.packets_per_s), Some(10.0));
-        for unknown in [
-            asked(15, None),
-            asked(15, Some((10, driver(71)))),
-            asked(15, Some((15, driver(20)))),
-            asked(15, Some((16, driver(20)))),
-            asked(15, Some((10, counted(20)))),
-            asked(15, Some((10, VfTraffic::Sysfs(LinkCounters::default())))),
-            asked(15, Some((10, VfTraffic::NotCountedByTheDriver))),
+        let found = rate(&asked(15, files(70), Some((10, files(20)))));
+        assert_eq!(found.map(|rate| rate.rx.packets_per_s), Some(10.0));
+        for (now, before) in [
+            (15, None),
+            (15, Some((10, driver(71)))),
+            (15, Some((15, driver(20)))),
+            (15, Some((16, driver(20)))),
+            (15, Some((10, VfDriver::default()))),
+            (15, Some((10, files(20)))),
+            (15, Some((10, driver(0)))),
         ] {
-            assert_eq!(rate(&unknown), None, "{unknown:?}");
+            assert_eq!(rate(&asked(now, driver(70), before.clone())), None, "{before:?}");
         }
     }
 }

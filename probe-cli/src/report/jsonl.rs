@@ -9,10 +9,11 @@ use ipnet::IpNet;
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::vfs;
 use crate::{
     model::{
         self, Both, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterCounts, PodInterface,
-        PodSource, TunnelKind, VirtualFunction, WireguardPeer,
+        PodSource, TunnelKind, WireguardPeer,
     },
     text,
 };
@@ -26,7 +27,7 @@ pub fn line(model: &Model) -> Result<String, serde_json::Error> {
 }
 
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     schema_version: u32,
     /// RFC 3339, UTC.
     time: String,
@@ -34,7 +35,7 @@ struct Document {
     tunnels: Vec<Tunnel>,
     peers: Vec<Peer>,
     pods: Vec<Pod>,
-    vfs: Vec<Vf>,
+    vfs: Vec<Vf<'a>>,
     pmtu_events: Vec<PmtuEvent>,
     #[serde(rename = "self")]
     observer: Observer,
@@ -57,9 +58,9 @@ struct Direction {
 
 /// As `show vfs` has it, with rates, and with what only eBPF tells.
 #[derive(Serialize)]
-struct Vf {
+struct Vf<'a> {
     #[serde(flatten)]
-    function: VirtualFunction,
+    function: vfs::Vf<'a>,
     tx: Option<VfDirection>,
     rx: Option<VfDirection>,
     wire: Option<VfWire>,
@@ -257,8 +258,8 @@ struct Program {
     ns_per_run: Option<f64>,
 }
 
-impl From<&Model> for Document {
-    fn from(model: &Model) -> Self {
+impl<'a> From<&'a Model> for Document<'a> {
+    fn from(model: &'a Model) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             time: rfc3339(model.time),
@@ -301,7 +302,7 @@ fn interface(row: &model::InterfaceRow) -> Interface {
     }
 }
 
-fn vf(row: &model::VfRow) -> Vf {
+fn vf(row: &model::VfRow) -> Vf<'_> {
     let counted = |counts: Counts, of: &model::Kinds| VfWireDirection {
         skbs: counts.skbs,
         packets: counts.packets,
@@ -311,7 +312,7 @@ fn vf(row: &model::VfRow) -> Vf {
         kinds: kinds(of),
     };
     Vf {
-        function: row.vf.clone(),
+        function: row.into(),
         tx: row.rate.map(|rate| link_direction(rate.tx)),
         rx: row.rate.map(|rate| link_direction(rate.rx)),
         wire: row.wire.as_ref().map(|wire| VfWire {

@@ -109,7 +109,7 @@ fn vfs(out: &mut String, model: &Model) {
     }
     link_heading(out, "VF", "COUNTED BY");
     for row in &model.vfs {
-        link_row(out, &vf_name(row), row.rate.as_ref(), row.vf.traffic.counted_by());
+        link_row(out, &vf_name(row), row.rate.as_ref(), row.traffic.counted_by());
     }
 }
 

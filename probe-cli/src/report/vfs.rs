@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
 use crate::{
-    model::{LinkCounters, VirtualFunction},
+    model::{LinkCounters, Mac, Model, VfPod, VfRow, VfSettings, VfTraffic, VirtualFunction},
     text,
 };
 
@@ -12,24 +12,77 @@ use crate::{
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
-    vfs: &'a [VirtualFunction],
+    vfs: Vec<Vf<'a>>,
     notes: &'a [String],
 }
 
+/// A virtual function, here and in `watch`.
+#[derive(Serialize)]
+pub(super) struct Vf<'a> {
+    index: u32,
+    pci_address: &'a str,
+    pf_pci_address: &'a str,
+    pf: Option<&'a str>,
+    pf_driver: Option<&'a str>,
+    driver: Option<&'a str>,
+    iommu_group: Option<u32>,
+    interface: Option<Interface<'a>>,
+    pod: Option<&'a VfPod>,
+    disputed_by: &'a [VfPod],
+    settings: Option<VfSettings>,
+    traffic: VfTraffic,
+}
+
+#[derive(Serialize)]
+struct Interface<'a> {
+    name: &'a str,
+    netns: Option<&'a str>,
+    mtu: u32,
+    mac: Option<Mac>,
+    up: bool,
+}
+
+impl<'a> From<&'a VfRow> for Vf<'a> {
+    fn from(row: &'a VfRow) -> Self {
+        let vf = &row.vf;
+        Self {
+            index: vf.index,
+            pci_address: &vf.pci_address,
+            pf_pci_address: &vf.pf_pci_address,
+            pf: vf.pf.as_deref(),
+            pf_driver: vf.pf_driver.as_deref(),
+            driver: vf.driver.as_deref(),
+            iommu_group: vf.iommu_group,
+            interface: vf.interface.as_ref().map(|interface| Interface {
+                name: &interface.name,
+                netns: interface.netns.as_deref(),
+                mtu: interface.mtu,
+                mac: interface.mac,
+                up: interface.up,
+            }),
+            pod: vf.pod.as_ref(),
+            disputed_by: &vf.disputed_by,
+            settings: vf.settings,
+            traffic: row.traffic,
+        }
+    }
+}
+
 /// The document, with a line end.
-pub fn json(vfs: &[VirtualFunction], notes: &[String]) -> Result<String, serde_json::Error> {
-    let document = Document { schema_version: 1, vfs, notes };
-    super::document(&document)
+pub fn json(model: &Model) -> Result<String, serde_json::Error> {
+    let vfs = model.vfs.iter().map(Vf::from).collect();
+    super::document(&Document { schema_version: 1, vfs, notes: &model.inventory.vf_notes })
 }
 
 /// Two tables, since one would be too wide: whose each VF is, and what is set and counted; then the notes.
-pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
+pub fn table(model: &Model) -> String {
+    let rows = &model.vfs;
     let dash = || "-".to_owned();
     let name = |vf: &VirtualFunction| {
         format!("{} vf {}", text::escape(vf.pf.as_deref().unwrap_or(&vf.pf_pci_address)), vf.index)
     };
     let mut whose = vec![heading(&["VF", "PCI ADDRESS", "DRIVER", "IOMMU", "INTERFACE", "MTU", "POD"])];
-    whose.extend(vfs.iter().map(|vf| {
+    whose.extend(rows.iter().map(|VfRow { vf, .. }| {
         let interface = vf.interface.as_ref();
         let netns = interface.and_then(|interface| interface.netns.as_deref());
         let pod = match (&vf.pod, netns) {
@@ -57,14 +110,14 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
     }));
     let names = ["VF", "MAC", "VLAN", "SPOOF", "TRUST", "LINK", "RX", "TX", "COUNTED BY"];
     let mut set = vec![heading(&names)];
-    set.extend(vfs.iter().map(|vf| {
+    set.extend(rows.iter().map(|VfRow { vf, traffic, .. }| {
         let settings = vf.settings.as_ref();
         let on = |value: Option<bool>| value.map_or_else(dash, |on| if on { "on" } else { "off" }.to_owned());
         let link = settings
             .and_then(|settings| settings.link_state)
             .map(|state| format!("{state:?}").to_lowercase());
         let bytes =
-            |of: fn(&LinkCounters) -> u64| vf.traffic.counters().map_or_else(dash, |c| text::bytes(of(&c)));
+            |of: fn(&LinkCounters) -> u64| traffic.counters().map_or_else(dash, |c| text::bytes(of(&c)));
         let (rx, tx) = (bytes(|counters| counters.rx_bytes), bytes(|counters| counters.tx_bytes));
         let mac =
             vf.interface.as_ref().and_then(|i| i.mac).or_else(|| settings.and_then(|settings| settings.mac));
@@ -77,14 +130,14 @@ pub fn table(vfs: &[VirtualFunction], notes: &[String]) -> String {
             link.unwrap_or_else(dash),
             rx,
             tx,
-            vf.traffic.counted_by().to_owned(),
+            traffic.counted_by().to_owned(),
         ]
     }));
     let mut out = String::new();
     aligned(&mut out, &whose);
     out.push('\n');
     aligned(&mut out, &set);
-    for note in notes {
+    for note in &model.inventory.vf_notes {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
@@ -95,11 +148,9 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
-    use crate::model::{
-        LinkCounters, Mac, PciInterface, VfLinkState, VfPod, VfPodSource, VfSettings, VfTraffic, VfVlan,
-    };
+    use crate::model::{Inventory, PciInterface, VfLinkState, VfPodSource, VfVlan, testdata::of_inventory};
 
-    fn vfs() -> Vec<VirtualFunction> {
+    fn model(notes: Vec<String>) -> Model {
         let counters = LinkCounters { rx_packets: 900, rx_bytes: 1_300_000, ..LinkCounters::default() };
         let first = VirtualFunction {
             index: 0,
@@ -117,7 +168,6 @@ mod tests {
                 mtu: 1500,
                 mac: Some(Mac([2, 0, 0, 0, 0, 1])),
                 up: true,
-                counters: Some(counters),
             }),
             pod: Some(VfPod {
                 namespace: "shop".to_owned(),
@@ -133,7 +183,6 @@ mod tests {
                 link_state: Some(VfLinkState::Auto),
                 ..VfSettings::default()
             }),
-            traffic: VfTraffic::Interface(counters),
         };
         let second = VirtualFunction {
             index: 1,
@@ -142,15 +191,21 @@ mod tests {
             interface: None,
             pod: None,
             settings: None,
-            traffic: VfTraffic::NotCountedByTheDriver,
             ..first.clone()
         };
-        vec![first, second]
+        let row = |vf, traffic| VfRow { vf, traffic, rate: None, wire: None };
+        Model {
+            vfs: vec![
+                row(first, VfTraffic::Interface(counters)),
+                row(second, VfTraffic::NotCountedByTheDriver),
+            ],
+            ..of_inventory(Inventory { vf_notes: notes, ..Inventory::default() })
+        }
     }
 
     #[test]
     fn both_tables_fit_a_terminal() {
-        let text = table(&vfs(), &["something \u{1b} odd".to_owned()]);
+        let text = table(&model(vec!["something \u{1b} odd".to_owned()]));
         insta::assert_snapshot!(text);
         for line in text.lines() {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
@@ -159,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_document_is_documented() {
-        let document = json(&vfs(), &[]).unwrap();
+        let document = json(&model(Vec::new())).unwrap();
         assert!(!document.trim_end().contains(char::is_control), "{document:?}");
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&value["vfs"][0]).unwrap());

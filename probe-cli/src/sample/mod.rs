@@ -2,13 +2,15 @@
 //!
 //! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
 
+mod rows;
+
 use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    facts::{Snapshot, netlink::LinkCounters},
-    inventory::{PeerKey, PodKey, VfTraffic, VirtualFunction},
+    facts::{Snapshot, netlink::LinkCounters, sriov::VfStats},
+    inventory::{PeerKey, PodKey},
 };
 
 /// Everything that was counted, at one instant.
@@ -21,22 +23,23 @@ pub struct Sample {
     /// By tunnel interface index.
     pub tunnels: BTreeMap<u32, TunnelSample>,
     /// By tunnel interface index and peer.
+    #[serde(with = "rows")]
     pub peers: BTreeMap<(u32, PeerKey), PeerSample>,
     /// By tunnel interface index and peer: what WireGuard itself counted.
+    #[serde(with = "rows")]
     pub wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
-    /// Virtual functions with what they carried.
-    pub vfs: Vec<VirtualFunction>,
-    /// Monotonic clock when their interfaces' counters were read: later than the rest, since they are in many namespaces.
+    /// What was counted on the interfaces of virtual functions, by PCI address.
+    pub vfs: Vec<VfSample>,
+    /// Monotonic clock when that was read: later than the rest, since they are in many namespaces.
     pub vfs_at: Duration,
-    /// When the PFs' drivers were asked what they counted, which is not for every sample.
-    pub vf_drivers: VfDriverTimes,
-    /// By PCI address: what our programs counted on the interfaces of those that they are on.
-    pub vf_counts: BTreeMap<String, VfSample>,
-    /// What does not fit together about them, or could not be read.
+    /// What the PFs' drivers counted for them, which they are not asked for every sample.
+    pub vf_drivers: VfDrivers,
+    /// What of virtual functions is counted otherwise than it could be, and why.
     pub vf_notes: Vec<String>,
     /// By tunnel interface index: what no peer slot counts.
     pub other_peers: BTreeMap<u32, PeerSample>,
     /// By pod.
+    #[serde(with = "rows")]
     pub pods: BTreeMap<PodKey, Both<Counts>>,
     /// Interfaces of pods that have several, as the kernel counts them.
     pub pod_interfaces: Vec<PodInterfaceSample>,
@@ -70,13 +73,43 @@ pub struct Behind {
     pub egress: bool,
 }
 
-/// The last two times that the PFs' drivers were asked.
+/// What was counted on the interface of one virtual function, seen from its user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VfDriverTimes {
-    /// The last: what a VF of [`Sample::vfs`] carried according to its PF's driver is of this time of the monotonic clock.
+pub struct VfSample {
+    /// PCI address.
+    pub pci: String,
+    /// Name of the network namespace that the interface is in; none for the node's own.
+    pub netns: Option<String>,
+    /// Interface index there.
+    pub ifindex: u32,
+    /// What the interface itself counted; none when it is not there any more.
+    pub interface: Option<LinkCounters>,
+    /// What our programs counted on it; none where they are not.
+    pub programs: Option<VfCounts>,
+}
+
+/// What the PFs' drivers counted, the last two times that they were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfDrivers {
+    /// The last time, on the monotonic clock.
     pub at: Duration,
-    /// The time before, and what VFs had carried then, by PCI address; none when there was none.
-    pub before: Option<(Duration, BTreeMap<String, VfTraffic>)>,
+    /// What they told then.
+    pub told: Vec<VfDriver>,
+    /// The time before, and what they told then; none when there was none.
+    pub before: Option<(Duration, Vec<VfDriver>)>,
+}
+
+/// What a PF's driver counted for one of its virtual functions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfDriver {
+    /// PCI address of the PF.
+    pub pf: String,
+    /// PCI address of the VF.
+    pub pci: String,
+    /// What it answers by netlink; none when it does not.
+    pub told: Option<LinkCounters>,
+    /// What it has in files; none without them.
+    pub files: Option<VfStats>,
 }
 
 /// Counters of one interface in a pod.
@@ -93,7 +126,7 @@ pub struct PodInterfaceSample {
 /// What our programs counted on the interface of one VF. "Outer" bytes are those of the Ethernet frames, without the
 /// checksum behind them and without what the NIC pads a short frame with; the budget is the interface's MTU.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VfSample {
+pub struct VfCounts {
     /// When counting began, on the monotonic clock: counts of another beginning are other counts.
     pub since: Duration,
     /// Totals.
@@ -297,5 +330,30 @@ impl AddAssign for PeerSample {
         if let Some(other) = other.outer {
             *self.outer.get_or_insert_default() += other;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::facts::testdata::any;
+
+    proptest! {
+        #[test]
+        fn a_frame_that_is_recorded_is_read_back(seed: u64) {
+            let frame = any::<Frame>(seed);
+            let text = serde_json::to_string(&frame).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Frame>(&text).unwrap(), frame);
+        }
+    }
+
+    #[test]
+    fn keys_of_several_parts_are_rows() {
+        let key = (3, PeerKey::Mac(crate::mac::Mac([2, 0, 0, 0, 0, 1])));
+        let sample = Sample { peers: [(key, PeerSample::default())].into(), ..Sample::default() };
+        let value = serde_json::to_value(&sample).unwrap();
+        assert_eq!(value["peers"][0][0], serde_json::json!([3, { "mac": "02:00:00:00:00:01" }]));
     }
 }

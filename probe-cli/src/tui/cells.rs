@@ -75,7 +75,10 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::Fragments => unwanted(total.map(|total| total.fragments as f64)),
         ColumnId::Total => or_dash(total.map(|total| text::bytes(total.outer_bytes))),
         ColumnId::Drops => unwanted(drops(subject)),
-        ColumnId::CountedBy => or_dash(function(subject).map(|vf| vf.traffic.counted_by().to_owned())),
+        ColumnId::CountedBy => or_dash(match subject {
+            Subject::Vf(row) => Some(row.traffic.counted_by().to_owned()),
+            Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) => None,
+        }),
         ColumnId::Vlan => or_dash(function(subject).and_then(vf::vlan)),
         ColumnId::Link => or_dash(function(subject).and_then(vf::link).map(str::to_owned)),
     }

@@ -146,7 +146,7 @@ impl<'a> Subject<'a> {
                 words.extend(row.pod.iter().flat_map(of_pod));
                 words.extend(row.interfaces.iter().flat_map(|row| of_interface(&row.interface)));
             }
-            Self::Vf(row) => words.extend(vf::words(&row.vf)),
+            Self::Vf(row) => words.extend(vf::words(row)),
         }
         words.join(" ")
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{action::Action, state::State, update::update};
 use crate::model::{
     self, Both, Inventory, Sample,
-    testdata::{add_networks, add_pod_interfaces, add_vfs, build, inventory, sample},
+    testdata::{add_networks, add_pod_interfaces, add_vfs, build, inventory, many_vfs, sample},
 };
 
 /// A state after a minute of models.
@@ -15,7 +15,9 @@ pub(super) fn state(pods: u8) -> State {
 
 /// The same node with virtual functions.
 pub(super) fn state_with_vfs(pods: u8) -> State {
-    minute(&inventory(pods), add_vfs)
+    let mut inventory = inventory(pods);
+    inventory.vfs = many_vfs();
+    minute(&inventory, add_vfs)
 }
 
 /// The same node where a pod has secondary networks, and another is on the node's own.
@@ -27,7 +29,8 @@ pub(super) fn state_with_networks(pods: u8) -> State {
 
 /// A node with virtual functions and no tunnel, after a minute.
 pub(super) fn state_of_vfs() -> State {
-    minute(&Inventory::default(), |sample, second| {
+    let inventory = Inventory { vfs: many_vfs(), ..Inventory::default() };
+    minute(&inventory, |sample, second| {
         // Nothing is carried through no tunnel.
         sample.other_pods = Both::default();
         add_vfs(sample, second);

@@ -202,7 +202,7 @@ fn vfs_that_ebpf_counts_show_the_packets_of_the_wire() {
     // All of it fits also where there is more to say of the VF itself.
     let mut long = Model::clone(testdata::state_of_vfs().shown().unwrap());
     let counted = &state.shown().unwrap().vfs[0];
-    long.vfs[0].vf.traffic = counted.vf.traffic;
+    long.vfs[0].traffic = counted.traffic;
     long.vfs[0].wire.clone_from(&counted.wire);
     update(&mut state, Action::Model(Arc::new(long)));
     keys(&mut state, "g");

@@ -90,7 +90,8 @@ pub(super) fn segments(counts: &Counts) -> Option<f64> {
 }
 
 /// Everything else that a filter looks at.
-pub(super) fn words(vf: &VirtualFunction) -> Vec<String> {
+pub(super) fn words(row: &VfRow) -> Vec<String> {
+    let vf = &row.vf;
     let (used, set) = macs(vf);
     let fixed = [vf.pci_address.clone(), vf.pf_pci_address.clone(), driver(vf)];
     fixed
@@ -99,6 +100,6 @@ pub(super) fn words(vf: &VirtualFunction) -> Vec<String> {
         .chain(vf.pod.iter().chain(&vf.disputed_by).map(pod))
         .chain([network(vf), interface(vf), netns(vf)].into_iter().flatten())
         .chain([used, set].into_iter().flatten().map(|mac| mac.to_string()))
-        .chain([vf.traffic.counted_by().to_owned()])
+        .chain([row.traffic.counted_by().to_owned()])
         .collect()
 }

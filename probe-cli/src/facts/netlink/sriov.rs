@@ -35,7 +35,7 @@ pub struct VfInfoFact {
     pub max_tx_mbit: Option<u32>,
     /// `IFLA_VF_LINK_STATE`.
     pub link_state: Option<VfLinkState>,
-    /// `IFLA_VF_STATS`; all zero also when the driver does not count.
+    /// `IFLA_VF_STATS`; all zero also when the driver does not count. None in a snapshot: counters are in samples.
     pub counters: Option<LinkCounters>,
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{PciInterface, VfPod, VfPodSource};
+use super::{VfPod, VfPodSource};
 use crate::facts::{
     pods::{Allocation, Attachment, DeviceAssignment, InterfaceDevice, PodFacts, Sandbox, VfConfiguration},
-    sriov::VfFact,
+    sriov::{PciInterface, VfFact},
 };
 
 /// What the sources say, by what they say it of.

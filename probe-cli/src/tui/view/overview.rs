@@ -84,7 +84,7 @@ fn draw_graph(
 /// Whose sum a sum over VFs is: of those that somebody counts.
 fn which_vfs(model: &Model) -> String {
     let all = model.vfs.len();
-    match model.vfs.iter().filter(|row| row.vf.traffic.counters().is_some()).count() {
+    match model.vfs.iter().filter(|row| row.traffic.counters().is_some()).count() {
         counted if counted == all => "all VFs".to_owned(),
         counted => format!("{counted} of {all} VFs counted"),
     }

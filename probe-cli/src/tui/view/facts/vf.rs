@@ -70,7 +70,7 @@ fn place(function: &VirtualFunction) -> Vec<Fact> {
 
 /// Totals, and who counted.
 fn carried(row: &VfRow) -> Vec<Fact> {
-    let traffic = row.vf.traffic;
+    let traffic = row.traffic;
     let mut facts: Vec<Fact> = vec![("counted by", traffic.counted_by().to_owned(), false)];
     let Some(counters) = traffic.counters() else { return facts };
     let direction =

@@ -1,0 +1,94 @@
+//! That a recording loses nothing: the models that are made live are those that the recorded frames give.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{sync::Arc, thread, time::Duration};
+
+use overlay_probe::{
+    ebpf::{Limits, ProbeOptions},
+    engine::{Engine, EngineOptions, HostOptions},
+    lab::{
+        Family, live,
+        load::{Load, LoadOptions},
+    },
+    leftovers::Notes,
+    model::{Model, Timeline},
+    netns,
+    sample::Frame,
+};
+use probe_tests::{lab::TestLab, ns};
+
+/// Enough for everything below to happen between them.
+const FRAMES: usize = 60;
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// A node under load, whose pods come and go, and that gets a tunnel, loses it, and gets it again.
+#[test]
+fn live_models_are_those_of_the_recorded_frames() {
+    let lab = TestLab::up(2, 3, Family::Dual);
+    let options = LoadOptions { prefix: lab.prefix().to_owned(), tcp_mbit: 20, udp_pps: 200, flows: 4 };
+    let load = Load::start(&options).unwrap();
+    let node = lab.node(1);
+    let here = netns::open(&node).unwrap();
+    // The engine lives on one thread, in the node's namespace.
+    let (models, lines) = thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            netns::enter(&here).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(watch(&node, lab.prefix()))
+        });
+        watch.join().unwrap()
+    });
+    drop(load.stop());
+    let mut timeline = Timeline::default();
+    for (number, (live, line)) in models.iter().zip(&lines).enumerate() {
+        let frame: Frame = serde_json::from_str(line).unwrap();
+        let replayed = timeline.push(frame);
+        assert_eq!(replayed, *live, "frame {number}");
+    }
+    // What was to happen has happened.
+    let tunnels = |name: &str| models.iter().filter(|model| has_tunnel(model, name)).count();
+    let hand_made = tunnels("byhand9");
+    assert!(hand_made > 0 && hand_made < models.len(), "{hand_made}");
+    let pods: Vec<usize> = models.iter().map(|model| model.inventory.pods.len()).collect();
+    assert!(pods.iter().min() < pods.iter().max(), "{pods:?}");
+    let last = models.last().unwrap();
+    assert!(last.tunnels.iter().any(|row| row.flow.tx.rate.is_some_and(|rate| rate.packets_per_s > 0.0)));
+}
+
+fn has_tunnel(model: &Model, name: &str) -> bool {
+    model.tunnels.iter().any(|row| row.tunnel.name == name)
+}
+
+/// Models as they are made, and the frames that they are made of as they are recorded.
+async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
+    let directory = tempfile::TempDir::new().unwrap();
+    let mut engine = Engine::start(EngineOptions {
+        interval: INTERVAL,
+        probe: ProbeOptions { limits: Limits::default(), mode: None },
+        host: HostOptions { is_node: false, ..HostOptions::default() },
+        notes: Notes::new(Some(directory.path())),
+    })
+    .await
+    .unwrap();
+    let (mut timeline, mut models, mut lines) = (Timeline::default(), Vec::new(), Vec::new());
+    let mut keep = |frame: Frame| {
+        lines.push(serde_json::to_string(&frame).unwrap());
+        models.push(timeline.push(frame));
+    };
+    keep(engine.first());
+    for number in 0..FRAMES {
+        match number {
+            8 | 30 => drop(ns(node, "ip link add byhand9 up type vxlan id 9 dev eth0 dstport 4789")),
+            20 => drop(ns(node, "ip link del byhand9")),
+            12 => {
+                let address = "10.42.1.77".parse().unwrap();
+                drop(live::add_pod(prefix, 1, 7, "shop", "late-0", vec![address]).unwrap());
+            }
+            40 => live::remove_pod(prefix, 1, "shop", "late-0").unwrap(),
+            _ => {}
+        }
+        keep(engine.tick().await.unwrap());
+    }
+    engine.stop().await;
+    (models, lines)
+}
