@@ -44,7 +44,8 @@ pub(super) struct Args {
     #[arg(long, global = true)]
     pub(super) no_color: bool,
 
-    /// Say more about what is done, on stderr; twice for everything
+    /// More diagnostics on stderr (-vv for debug); the variable OVERLAY_PROBE_LOG sets a filter instead, such as debug or
+    /// overlay_probe::ebpf=debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 

@@ -179,12 +179,9 @@ fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
     let seconds = interval.as_secs_f64();
     let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
     Some(Rates {
-        skbs_per_s: rate(now.skbs, before.skbs)?,
         packets_per_s: rate(now.packets, before.packets)?,
         inner_bits_per_s: rate(now.inner_bytes, before.inner_bytes)? * 8.0,
         outer_bits_per_s: rate(now.outer_bytes, before.outer_bytes)? * 8.0,
-        oversize_per_s: rate(now.oversize, before.oversize)?,
-        fragments_per_s: rate(now.fragments, before.fragments)?,
     })
 }
 

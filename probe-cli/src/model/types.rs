@@ -86,18 +86,12 @@ pub struct Flow {
 /// Rates over one interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
-    /// Socket buffers per second.
-    pub skbs_per_s: f64,
     /// Wire packets per second.
     pub packets_per_s: f64,
     /// Bits per second of the inner IP packets.
     pub inner_bits_per_s: f64,
     /// Bits per second of the outer IP packets.
     pub outer_bits_per_s: f64,
-    /// Packets over the budget, per second.
-    pub oversize_per_s: f64,
-    /// Inner fragments per second.
-    pub fragments_per_s: f64,
 }
 
 /// A tunnel.

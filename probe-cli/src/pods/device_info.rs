@@ -113,8 +113,12 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             let text = String::from_utf8_lossy(&bytes);
-            let _ = of_device(&name, &text);
-            let _ = of_interface(&format!("{name}-{ID}_{name}"), &text);
+            if let Ok(Some(found)) = of_device(&name, &text) {
+                prop_assert!(found.pci.len() <= text.len() && name.starts_with(&found.resource_and_device));
+            }
+            if let Ok(Some(found)) = of_interface(&format!("{name}-{ID}_{name}"), &text) {
+                prop_assert!(found.pci.len() <= text.len() && !found.container_id.is_empty());
+            }
         }
     }
 }

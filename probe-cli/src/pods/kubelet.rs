@@ -150,7 +150,9 @@ mod tests {
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len() + 1));
             if let Ok(Some(pods)) = entries(&mut bytes.as_slice(), 9) {
-                let _ = flat(&pods);
+                let found = flat(&pods).unwrap_or_default();
+                prop_assert!(found.len() <= MOST.min(bytes.len()));
+                prop_assert!(found.iter().all(|one| one.pod.len() <= LONGEST_NAME));
             }
         }
     }

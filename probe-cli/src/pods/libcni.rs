@@ -187,7 +187,12 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len() + 1));
-            let _ = parse("", &String::from_utf8_lossy(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            if let Ok(Some(found)) = parse("", &text) {
+                // Escapes take more room than what they stand for, and an address is at least two characters.
+                let longest = found.pod.len().max(found.network.len()).max(found.container_id.len());
+                prop_assert!(longest <= text.len() && found.addresses.len() <= text.len() / 2);
+            }
         }
     }
 }

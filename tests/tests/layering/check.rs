@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    imports::paths,
-    rules::{DEBTS, DOORS, IMPURE, MODULES, Module},
+    imports::{handed_on, paths},
+    rules::{DOORS, IMPURE, MODULES, Module},
 };
 
 /// One source file.
@@ -15,6 +15,8 @@ pub(crate) struct Source {
     module: Vec<String>,
     /// The paths it uses; those of the tool itself begin with `crate`.
     paths: Vec<Vec<String>>,
+    /// Those of them that it hands on.
+    handed_on: Vec<Vec<String>>,
 }
 
 impl Source {
@@ -26,9 +28,12 @@ impl Source {
         if module.last().is_some_and(|name| ["mod", "lib", "main"].contains(&name.as_str())) {
             module.pop();
         }
-        let found = if test_code { Vec::new() } else { paths(text) };
-        let paths = found.into_iter().map(|path| absolute(&module, path)).collect();
-        Self { name: path.display().to_string(), module, paths }
+        let found = |of: fn(&str) -> Vec<Vec<String>>| -> Vec<Vec<String>> {
+            let found = if test_code { Vec::new() } else { of(text) };
+            found.into_iter().map(|path| absolute(&module, path)).collect()
+        };
+        let (paths, handed_on) = (found(paths), found(handed_on));
+        Self { name: path.display().to_string(), module, paths, handed_on }
     }
 
     /// The module below the root; none for the root itself.
@@ -65,9 +70,12 @@ fn entry(path: &[String]) -> Option<&'static Module> {
 }
 
 /// What a file imports of the tool, as entries of the table: from, to.
-pub(crate) fn imports_of(source: &Source) -> impl Iterator<Item = (&'static str, &'static str)> {
+fn imports_of<'a>(
+    source: &Source,
+    paths: &'a [Vec<String>],
+) -> impl Iterator<Item = (&'static str, &'static str)> + use<'a> {
     let from = source.entry();
-    source.paths.iter().filter_map(move |path| {
+    paths.iter().filter_map(move |path| {
         let (root, rest) = path.split_first()?;
         let to = entry(rest).filter(|_| root == "crate")?;
         from.filter(|from| from.name != to.name).map(|from| (from.name, to.name))
@@ -85,11 +93,14 @@ pub(crate) fn violations(sources: &[Source]) -> Vec<String> {
 fn of_one(source: &Source) -> Vec<String> {
     let Some(module) = source.entry() else { return Vec::new() };
     let file = &source.name;
-    let backwards = imports_of(source)
-        .filter(|(from, to)| {
-            !module.may.contains(to) && !DEBTS.iter().any(|debt| (debt.0, debt.1) == (*from, *to))
-        })
+    let backwards = imports_of(source, &source.paths)
+        .filter(|(_, to)| !module.may.contains(to))
         .map(|(from, to)| format!("{file}: {from} must not import {to}"));
+    // A part of a module is the module's own.
+    let is_part = |to: &str| to.split("::").next() == module.name.split("::").next();
+    let handed_on = imports_of(source, &source.handed_on)
+        .filter(|(_, to)| !module.shows.contains(to) && !is_part(to))
+        .map(|(from, to)| format!("{file}: {from} must not hand on what is of {to}"));
     let top = source.top_module().unwrap_or_default();
     let through_the_wall = source.paths.iter().filter_map(|path| {
         let (name, doors) = DOORS.iter().find(|(name, _)| path.first().is_some_and(|first| first == name))?;
@@ -101,7 +112,7 @@ fn of_one(source: &Source) -> Vec<String> {
         let rule = IMPURE.iter().find(|rule| used == **rule || used.starts_with(&format!("{rule}::")))?;
         Some(format!("{file}: {} is pure and must not use {rule}", module.name))
     });
-    backwards.chain(through_the_wall).chain(impure).collect()
+    backwards.chain(handed_on).chain(through_the_wall).chain(impure).collect()
 }
 
 #[cfg(test)]
@@ -119,12 +130,27 @@ mod tests {
             "use crate::tui::Action;",
             "use crate::{sample::Sample, tui};",
             "use super::super::tui::Action;",
-            "fn f() { crate::tui::run() }",
-            "pub use crate::{\n    inventory::Mac,\n    tui::{self, Action},\n};",
+            "fn f() { crate::tui::show() }",
         ] {
             assert_eq!(check("model/build.rs", text), wrong, "{text}");
         }
         assert_eq!(check("model/mod.rs", "use super::tui;"), ["model/mod.rs: model must not import tui"]);
+    }
+
+    #[test]
+    fn what_is_handed_on_does_not_hide_where_it_is_from() {
+        assert_eq!(
+            check("text.rs", "pub use crate::netlink::Source;"),
+            ["text.rs: text must not hand on what is of netlink", "text.rs: text must not import netlink",]
+        );
+        for text in ["pub use crate::text::escape;", "pub(crate) use crate::{text, mac::Mac};"] {
+            assert_eq!(
+                check("inventory/mod.rs", text),
+                ["inventory/mod.rs: inventory must not hand on what is of text"]
+            );
+        }
+        let own = "pub use crate::{facts::netlink::PublicKey, mac::Mac}; pub use self::types::Tunnel;";
+        assert!(check("inventory/mod.rs", own).is_empty());
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub(crate) fn paths(text: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// The paths that the text hands on to everybody (`pub use`, `pub(crate) use`) outside of test code.
+pub(crate) fn handed_on(text: &str) -> Vec<Vec<String>> {
+    let tokens = without_tests(&tokens(text));
+    let mut found = Vec::new();
+    for at in (0..tokens.len()).filter(|&at| tokens[at] == "pub") {
+        let rest = &tokens[at + 1..];
+        let starts =
+            |with: &[&str]| rest.iter().map(String::as_str).take(with.len()).eq(with.iter().copied());
+        let written = [&["use"][..], &["(", "crate", ")", "use"]].into_iter().find(|with| starts(with));
+        if let Some(with) = written {
+            tree(&tokens, at + 1 + with.len(), &[], &mut found);
+        }
+    }
+    found
+}
+
 /// Reads a path or a group from `at`, below `prefix`; returns where it ends.
 fn tree(tokens: &[String], mut at: usize, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut path = prefix.to_vec();
@@ -160,7 +176,7 @@ fn quoted(chars: &[char]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::paths;
+    use super::{handed_on, paths};
 
     fn joined(text: &str) -> Vec<String> {
         paths(text).iter().map(|path| path.join("::")).collect()
@@ -172,6 +188,15 @@ mod tests {
             joined("use crate::{a, b::{self, C as D}, e::*};\nuse super::x::Y;"),
             ["crate::a", "crate::b::self", "crate::b::C", "crate::e::*", "super::x::Y"]
         );
+    }
+
+    #[test]
+    fn what_is_handed_on_is_told_from_what_is_used() {
+        let text = "use crate::a; pub use crate::b; pub(crate) use crate::{c, d::E};\n\
+            pub(super) use crate::f::H; pub fn i() { use crate::j; } pub struct K(u8); use crate::l;\n\
+            #[cfg(test)] pub use crate::m;";
+        let found: Vec<String> = handed_on(text).iter().map(|path| path.join("::")).collect();
+        assert_eq!(found, ["crate::b", "crate::c", "crate::d::E"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod rules;
 use std::{collections::BTreeSet, fs};
 
 use check::{Source, violations};
-use rules::{DEBTS, DOORS, MODULES};
+use rules::{DOORS, MODULES};
 use xtask::tree;
 
 /// The tool's own sources.
@@ -50,16 +50,7 @@ fn every_crate_has_a_door() {
     assert!(difference.is_empty(), "in the manifest or in the table of doors, not in both: {difference:?}");
 }
 
-#[test]
-fn every_debt_is_owed() {
-    let sources = sources();
-    for (from, to, _) in DEBTS {
-        let owed = sources.iter().any(|source| check::imports_of(source).any(|edge| edge == (from, to)));
-        assert!(owed, "{from} no longer imports {to}: strike it from the debts");
-    }
-}
-
-/// Without the debts, the modules can be put in an order in which each imports only what comes before it.
+/// The modules can be put in an order in which each imports only what comes before it.
 #[test]
 fn nothing_points_backwards() {
     let mut rest: Vec<_> = MODULES.iter().collect();

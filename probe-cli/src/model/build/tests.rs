@@ -22,10 +22,15 @@ fn rates_are_differences_over_the_monotonic_clock() {
     let (before, now) = (sample(&inventory, 10), sample(&inventory, 14));
     let model = build(&inventory, &now, Some(&before));
     let row = &model.tunnels[0];
-    let (new, old) = (now.tunnels[&3].counts.tx, before.tunnels[&3].counts.tx);
-    let rate = row.flow.tx.rate.unwrap();
-    assert!((rate.packets_per_s - (new.packets - old.packets) as f64 / 4.0).abs() < 1e-6);
-    assert!((rate.outer_bits_per_s - (new.outer_bytes - old.outer_bytes) as f64 * 2.0).abs() < 1e-3);
+    let (new, old) = (now.tunnels[&3].counts, before.tunnels[&3].counts);
+    for (rate, new, old) in [(row.flow.tx.rate, new.tx, old.tx), (row.flow.rx.rate, new.rx, old.rx)] {
+        // Four seconds, and eight bits a byte.
+        let Rates { packets_per_s, inner_bits_per_s, outer_bits_per_s } = rate.unwrap();
+        assert!((packets_per_s - (new.packets - old.packets) as f64 / 4.0).abs() < 1e-6);
+        assert!((inner_bits_per_s - (new.inner_bytes - old.inner_bytes) as f64 * 2.0).abs() < 1e-3);
+        assert!((outer_bits_per_s - (new.outer_bytes - old.outer_bytes) as f64 * 2.0).abs() < 1e-3);
+    }
+    assert_ne!(new.tx, new.rx, "or a direction could be taken for the other");
     assert!((row.flow.tx.overhead_per_packet().unwrap() - 50.0).abs() < 1e-9);
 }
 

@@ -304,10 +304,17 @@ mod tests {
         #[test]
         fn nothing_panics(count in 0_u32..300, at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>()) {
             let mut bytes = message(count);
+            let whole = vf_list(&bytes).unwrap().vfs;
+            let cut = cut.index(bytes.len() + 1);
+            if let Ok(list) = vf_list(&bytes[..cut]) {
+                prop_assert!(whole.starts_with(&list.vfs), "what is cut is the beginning of the whole");
+            }
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            bytes.truncate(cut.index(bytes.len() + 1));
-            let _ = vf_list(&bytes);
+            bytes.truncate(cut);
+            if let Ok(list) = vf_list(&bytes) {
+                prop_assert!(list.vfs.len() <= MAX_VFS.min(bytes.len() / 4));
+            }
             let _ = link_counters(&bytes);
         }
     }

@@ -150,7 +150,9 @@ mod tests {
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len() + 1));
             if let Ok(reply) = PodSandboxStatusResponse::decode(&*bytes) {
-                let _ = details(&reply);
+                let found = details(&reply);
+                prop_assert!(found.addresses.len() <= bytes.len() / 2);
+                prop_assert!(!found.host_network || found.netns.is_none());
             }
         }
 
@@ -159,7 +161,8 @@ mod tests {
             let mut text = INFO.as_bytes().to_vec();
             let at = at.index(text.len());
             text[at] = byte;
-            let _ = netns(&String::from_utf8(text).unwrap());
+            let text = String::from_utf8(text).unwrap();
+            prop_assert!(netns(&text).is_none_or(|path| !path.is_empty() && path.len() <= text.len()));
         }
     }
 }
