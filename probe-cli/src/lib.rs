@@ -24,6 +24,7 @@ pub mod netns;
 pub mod observed;
 pub mod pods;
 pub mod privilege;
+pub mod proc;
 pub mod procfs;
 pub mod report;
 pub mod sample;

@@ -1,6 +1,10 @@
 //! What the kernel and the machine say of themselves, beside their network tables.
 
+mod sysctl;
+
 use serde::{Deserialize, Serialize};
+
+pub use sysctl::{ConfSysctls, Sysctls};
 
 use crate::observed::Observed;
 

@@ -3,6 +3,8 @@
 //! Here belong types and what is needed to look at their own fields. No I/O, no joins, no judgement; what exists on the
 //! node is made of this in [`crate::inventory`].
 
+mod bounded;
+pub mod counters;
 pub mod files;
 pub mod host;
 pub mod netlink;
@@ -14,4 +16,5 @@ pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
 
+pub use bounded::Bounded;
 pub use snapshot::{OfNamespace, SCHEMA, Snapshot};

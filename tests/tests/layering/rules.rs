@@ -36,6 +36,7 @@ pub(crate) const MODULES: &[Module] = &[
     // Sources.
     outside("privilege", &[]),
     outside("procfs", &[]),
+    outside("proc", &["facts", "files", "observed"]),
     outside("netns", &["text"]),
     outside("netlink", &["facts", "mac", "netns", "observed", "text"]),
     outside("sriov", &["facts"]),
