@@ -8,6 +8,8 @@ use crate::lab::TestNetns;
 /// Something that not every kernel or machine has; named as in `kernels.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
+    /// Bridges that filter VLANs.
+    BridgeVlan,
     /// IP-in-IP devices.
     Ipip,
     /// ipvlan devices.
@@ -28,6 +30,7 @@ impl Feature {
     /// Its name in `kernels.toml`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::BridgeVlan => "bridge-vlan",
             Self::Ipip => "ipip",
             Self::Ipvlan => "ipvlan",
             Self::Macvlan => "macvlan",
@@ -54,6 +57,7 @@ impl Feature {
                 let there = symbols.lines().any(|line| line.split(' ').nth(2) == Some("tcx_prog_query"));
                 (!there).then(|| "the kernel has no tcx_prog_query".to_owned())
             }
+            Self::BridgeVlan => no_link("", "bridge vlan_filtering 1"),
             Self::Ipip => no_link("", "ipip local 192.0.2.1 remote 192.0.2.2"),
             Self::Ipvlan | Self::Macvlan => no_link("link parent", self.name()),
             Self::Vlan => no_link("link parent", "vlan id 7"),

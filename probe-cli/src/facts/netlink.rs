@@ -1,6 +1,11 @@
 //! What rtnetlink says, as our own plain types: nothing is joined or judged here.
 
+mod bridge_vlan;
+mod conf;
+mod device;
+mod exception;
 mod link;
+mod neighbour_state;
 mod rule;
 mod sriov;
 mod table;
@@ -14,10 +19,15 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    bridge_vlan::{BridgeVlansFact, VlanRange},
+    conf::{Ipv4Conf, Ipv6Conf},
+    device::{ChannelsFact, DeviceFact, DriverFact, FeatureFact},
+    exception::PmtuException,
     link::{
-        GeneveFact, IpTunnelFact, IpvlanMode, LinkData, LinkFact, MacvlanMode, NetkitMode, OperState,
-        VlanFact, VxlanFact,
+        BridgeFact, GeneveFact, IpTunnelFact, IpvlanMode, LinkData, LinkFact, MacvlanMode, NetkitMode,
+        OperState, VlanFact, VxlanDf, VxlanFact,
     },
+    neighbour_state::{NeighbourState, NeighbourStateFact},
     rule::{FwMark, PolicyTableFact, RuleFact},
     sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},
     table::{OfDevice, PerDevice, Routes},

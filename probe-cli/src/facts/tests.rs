@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Snapshot,
+    Bounded, Snapshot, counters,
     files::HostFiles,
+    host,
     netlink::{self, Facts, OfDevice},
     testdata::any,
 };
@@ -26,6 +27,15 @@ proptest! {
     fn what_is_recorded_is_read_back(seed: u64) {
         survives::<Snapshot>(seed);
         survives::<netlink::VfListFact>(seed);
+        survives::<Bounded<netlink::PmtuException>>(seed);
+        survives::<Bounded<netlink::NeighbourStateFact>>(seed);
+        survives::<Bounded<netlink::BridgeVlansFact>>(seed);
+        survives::<netlink::DeviceFact>(seed);
+        survives::<counters::ProtocolCounters>(seed);
+        survives::<counters::SoftnetCounters>(seed);
+        survives::<counters::ConntrackCounters>(seed);
+        survives::<Bounded<counters::LinkStatistics>>(seed);
+        survives::<host::Sysctls>(seed);
     }
 }
 

@@ -245,6 +245,7 @@ fn detail(link: &LinkFact) -> Option<String> {
             let end = |end: Option<std::net::IpAddr>| end.map_or("any".to_owned(), |end| end.to_string());
             Some(format!("{} to {}", end(data.local), end(data.remote)))
         }
+        LinkData::Bridge(_) => None,
         LinkData::Geneve(data) if data.collect_metadata => Some(format!("any VNI, port {}", data.port)),
         LinkData::Geneve(data) => Some(format!("VNI {}, port {}", data.vni, data.port)),
         LinkData::Vlan(data) => {

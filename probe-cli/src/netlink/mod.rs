@@ -3,16 +3,23 @@
 //! Here belong requests and decoding into our own plain types ([`crate::facts::netlink`]). What the facts mean is in
 //! [`crate::inventory`].
 
+mod bridge_vlans;
 mod changes;
 pub mod configure;
 mod decode;
+mod device;
 mod error;
 mod ethtool;
+mod exceptions;
+mod generic;
 mod namespace;
+mod neighbours;
 mod relevance;
+mod rows;
 mod socket;
 mod source;
 mod sriov;
+mod statistics;
 pub mod tc;
 #[cfg(test)]
 pub(crate) mod testdata;

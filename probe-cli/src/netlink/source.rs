@@ -27,7 +27,7 @@ pub(super) const RETRIES: usize = 3;
 #[derive(Debug)]
 pub struct Source {
     pub(super) socket: Mutex<DumpSocket>,
-    generic: Mutex<DumpSocket>,
+    pub(super) generic: Mutex<DumpSocket>,
 }
 
 impl Source {
@@ -94,9 +94,9 @@ impl Source {
 
 /// Policy tables that are read. Calico has one for each family, wg-quick one for each of its devices.
 const MOST_POLICY_TABLES: usize = 8;
-const AF_BRIDGE: u8 = 7;
+pub(super) const AF_BRIDGE: u8 = 7;
 /// linux/neighbour.h; filters a dump by device, for neighbours since Linux 4.4 and with strict checking for the FDB.
-const NDA_IFINDEX: u16 = 8;
+pub(super) const NDA_IFINDEX: u16 = 8;
 
 /// Links without statistics, which nobody here reads, and without virtual functions, which may cost the driver a
 /// round trip to its firmware each.

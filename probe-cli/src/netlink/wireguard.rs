@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::{
     decode::{self, WireguardDevice},
     error::NetlinkError,
+    generic,
     socket::{Dump, DumpSocket, Request},
     source::{RETRIES, torn},
 };
@@ -15,12 +16,6 @@ use crate::{
     facts::netlink::{OfDevice, WireguardFact},
     observed::Observed,
 };
-
-/// `CTRL_CMD_GETFAMILY` and `CTRL_ATTR_FAMILY_NAME`, linux/genetlink.h; the controller's own number is
-/// `GENL_ID_CTRL`.
-const GENL_ID_CTRL: u16 = 16;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 
 /// linux/wireguard.h.
 const WG_GENL_NAME: &[u8] = b"wireguard\0";
@@ -84,20 +79,9 @@ fn unread<T>(error: &NetlinkError) -> Observed<T> {
     }
 }
 
-/// The number of WireGuard's family. Asked for each time: it is another one after the module was loaded again.
+/// The number of WireGuard's family.
 fn family(socket: &mut DumpSocket) -> Result<u16, NetlinkError> {
-    const TABLE: &str = "the generic netlink family of WireGuard";
-    let request = Request::new(TABLE, GENL_ID_CTRL, 4)
-        .byte(0, CTRL_CMD_GETFAMILY)
-        .byte(1, 1)
-        .bytes(CTRL_ATTR_FAMILY_NAME, WG_GENL_NAME)
-        .single();
-    let mut found = None;
-    socket.dump(&request, |frame| found = found.or(decode::family(frame.payload).ok()))?;
-    found.ok_or(NetlinkError::Refused {
-        table: TABLE,
-        source: std::io::Error::new(std::io::ErrorKind::NotFound, "no number in the answer"),
-    })
+    generic::family(socket, "the generic netlink family of WireGuard", WG_GENL_NAME)
 }
 
 fn device(

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Ipv4Conf, Ipv6Conf};
 use crate::mac::Mac;
 
 /// A link, from `RTM_NEWLINK`.
@@ -37,6 +38,10 @@ pub struct LinkFact {
     pub master: Option<u32>,
     /// `IFLA_PARENT_DEV_NAME` (since Linux 5.14): the device behind it, such as a PCI address.
     pub parent_device: Option<String>,
+    /// `IFLA_AF_SPEC` of IPv4; none where IPv4 does not use the link, as with an MTU below 68.
+    pub ipv4_conf: Option<Ipv4Conf>,
+    /// `IFLA_AF_SPEC` of IPv6; none where IPv6 does not use the link, as with an MTU below 1280.
+    pub ipv6_conf: Option<Ipv6Conf>,
     /// `IFLA_INFO_DATA` of a VXLAN device.
     pub vxlan: Option<VxlanFact>,
     /// `IFLA_INFO_DATA` of further kinds.
@@ -61,6 +66,30 @@ pub struct VxlanFact {
     pub collect_metadata: bool,
     /// `IFLA_VXLAN_LEARNING`.
     pub learning: bool,
+    /// `IFLA_VXLAN_L2MISS`: somebody is told of each destination without an FDB entry; none where the kernel does not say.
+    pub l2miss: Option<bool>,
+    /// `IFLA_VXLAN_L3MISS`: somebody is told of each destination without a neighbour.
+    pub l3miss: Option<bool>,
+    /// `IFLA_VXLAN_UDP_CSUM`: outer IPv4 packets are sent with a UDP checksum; none where the kernel does not say.
+    pub udp_checksum: Option<bool>,
+    /// `IFLA_VXLAN_UDP_ZERO_CSUM6_TX`: outer IPv6 packets are sent without a UDP checksum.
+    pub udp_zero_checksum6_tx: Option<bool>,
+    /// `IFLA_VXLAN_UDP_ZERO_CSUM6_RX`: outer IPv6 packets without a UDP checksum are taken.
+    pub udp_zero_checksum6_rx: Option<bool>,
+    /// `IFLA_VXLAN_DF` (since Linux 4.20): what outer IPv4 packets have in "do not fragment".
+    pub df: Option<VxlanDf>,
+}
+
+/// `VXLAN_DF_*` (linux/if_link.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VxlanDf {
+    /// Never set: what does not fit is taken apart.
+    Unset,
+    /// Always set.
+    Set,
+    /// As the inner packet has it.
+    Inherit,
 }
 
 /// Operational state of a link (RFC 2863, `IF_OPER_*` in linux/if.h).
@@ -89,6 +118,8 @@ pub enum OperState {
 pub enum LinkData {
     /// Kinds "ipip" and "ip6tnl".
     IpTunnel(IpTunnelFact),
+    /// Kind "bridge".
+    Bridge(BridgeFact),
     /// Kind "geneve".
     Geneve(GeneveFact),
     /// Kind "vlan".
@@ -112,6 +143,19 @@ pub struct IpTunnelFact {
     pub remote: Option<IpAddr>,
     /// `IFLA_IPTUN_COLLECT_METADATA`.
     pub collect_metadata: bool,
+}
+
+/// `IFLA_BR_*` of a bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeFact {
+    /// `IFLA_BR_VLAN_FILTERING`: VLANs of its ports count.
+    pub vlan_filtering: bool,
+    /// `IFLA_BR_VLAN_DEFAULT_PVID`: VLAN of ports that are given none; 0 for none.
+    pub default_pvid: Option<u16>,
+    /// `IFLA_BR_NF_CALL_IPTABLES`: netfilter sees its IPv4 packets, whatever the sysctl says; none without `br_netfilter`.
+    pub nf_call_iptables: Option<bool>,
+    /// `IFLA_BR_NF_CALL_IP6TABLES`.
+    pub nf_call_ip6tables: Option<bool>,
 }
 
 /// `IFLA_GENEVE_*`.

@@ -1,8 +1,8 @@
 //! `RTM_NEWLINK`: `struct ifinfomsg` and `IFLA_*`, as `rtnl_fill_ifinfo` writes them. Nothing about other messages.
 
-use super::{Attribute, Message, link_data};
+use super::{Attribute, Message, conf, link_data};
 use crate::{
-    facts::netlink::{LinkData, LinkFact, OperState, VxlanFact},
+    facts::netlink::{LinkData, LinkFact, OperState, VxlanDf, VxlanFact},
     netlink::error::DecodeError,
 };
 
@@ -13,10 +13,16 @@ const IFLA_VXLAN_GROUP: u16 = 2;
 const IFLA_VXLAN_LINK: u16 = 3;
 const IFLA_VXLAN_LOCAL: u16 = 4;
 const IFLA_VXLAN_LEARNING: u16 = 7;
+const IFLA_VXLAN_L2MISS: u16 = 13;
+const IFLA_VXLAN_L3MISS: u16 = 14;
 const IFLA_VXLAN_PORT: u16 = 15;
 const IFLA_VXLAN_GROUP6: u16 = 16;
 const IFLA_VXLAN_LOCAL6: u16 = 17;
+const IFLA_VXLAN_UDP_CSUM: u16 = 18;
+const IFLA_VXLAN_UDP_ZERO_CSUM6_TX: u16 = 19;
+const IFLA_VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
 const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
+const IFLA_VXLAN_DF: u16 = 29;
 
 /// The link that `payload` describes. None for a message about something else: a bridge's view of its port
 /// (`AF_BRIDGE`), or a wireless event, which comes as a link message with almost nothing in it.
@@ -47,6 +53,7 @@ pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, Decod
             libc::IFLA_CARRIER => link.carrier = Some(attribute.u8()? != 0),
             IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
             libc::IFLA_LINKINFO => info = Some(attribute),
+            libc::IFLA_AF_SPEC => (link.ipv4_conf, link.ipv6_conf) = conf::conf(&attribute)?,
             libc::IFLA_WIRELESS => return Ok(None),
             _ => {}
         }
@@ -114,8 +121,24 @@ fn vxlan(data: &Attribute<'_>) -> Result<VxlanFact, DecodeError> {
             IFLA_VXLAN_GROUP | IFLA_VXLAN_GROUP6 => vxlan.group = Some(attribute.ip()?),
             IFLA_VXLAN_COLLECT_METADATA => vxlan.collect_metadata = attribute.u8()? != 0,
             IFLA_VXLAN_LEARNING => vxlan.learning = attribute.u8()? != 0,
+            IFLA_VXLAN_L2MISS => vxlan.l2miss = Some(attribute.u8()? != 0),
+            IFLA_VXLAN_L3MISS => vxlan.l3miss = Some(attribute.u8()? != 0),
+            IFLA_VXLAN_UDP_CSUM => vxlan.udp_checksum = Some(attribute.u8()? != 0),
+            IFLA_VXLAN_UDP_ZERO_CSUM6_TX => vxlan.udp_zero_checksum6_tx = Some(attribute.u8()? != 0),
+            IFLA_VXLAN_UDP_ZERO_CSUM6_RX => vxlan.udp_zero_checksum6_rx = Some(attribute.u8()? != 0),
+            IFLA_VXLAN_DF => vxlan.df = df(attribute.u8()?),
             _ => {}
         }
     }
     Ok(vxlan)
+}
+
+/// `VXLAN_DF_*`; none for a value that is not known here.
+fn df(value: u8) -> Option<VxlanDf> {
+    Some(match value {
+        0 => VxlanDf::Unset,
+        1 => VxlanDf::Set,
+        2 => VxlanDf::Inherit,
+        _ => return None,
+    })
 }

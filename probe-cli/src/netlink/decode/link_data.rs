@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::Attribute;
 use crate::{
-    facts::netlink::{GeneveFact, IpTunnelFact, IpvlanMode, LinkData, MacvlanMode, NetkitMode, VlanFact},
+    facts::netlink::{
+        BridgeFact, GeneveFact, IpTunnelFact, IpvlanMode, LinkData, MacvlanMode, NetkitMode, VlanFact,
+    },
     netlink::error::DecodeError,
 };
 
@@ -14,6 +16,10 @@ const IFLA_IPTUN_LOCAL: u16 = 2;
 const IFLA_IPTUN_REMOTE: u16 = 3;
 const IFLA_IPTUN_COLLECT_METADATA: u16 = 19;
 // linux/if_link.h.
+const IFLA_BR_VLAN_FILTERING: u16 = 7;
+const IFLA_BR_NF_CALL_IPTABLES: u16 = 36;
+const IFLA_BR_NF_CALL_IP6TABLES: u16 = 37;
+const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
 const IFLA_GENEVE_ID: u16 = 1;
 const IFLA_GENEVE_REMOTE: u16 = 2;
 const IFLA_GENEVE_PORT: u16 = 5;
@@ -31,6 +37,7 @@ const ETH_P_8021AD: u16 = 0x88a8;
 pub(super) fn link_data(kind: &str, data: &Attribute<'_>) -> Result<Option<LinkData>, DecodeError> {
     Ok(Some(match kind {
         "ipip" | "ip6tnl" => LinkData::IpTunnel(ip_tunnel(data)?),
+        "bridge" => LinkData::Bridge(bridge(data)?),
         "geneve" => LinkData::Geneve(geneve(data)?),
         "vlan" => LinkData::Vlan(vlan(data)?),
         "macvlan" | "macvtap" => LinkData::Macvlan(value(data, IFLA_MACVLAN_MODE)?.and_then(macvlan_mode)),
@@ -38,6 +45,22 @@ pub(super) fn link_data(kind: &str, data: &Attribute<'_>) -> Result<Option<LinkD
         "netkit" => LinkData::Netkit(value(data, IFLA_NETKIT_MODE)?.and_then(netkit_mode)),
         _ => return Ok(None),
     }))
+}
+
+/// `br_fill_info`. Its timers are passed over.
+fn bridge(data: &Attribute<'_>) -> Result<BridgeFact, DecodeError> {
+    let mut bridge = BridgeFact::default();
+    for attribute in data.nested() {
+        let attribute = attribute?;
+        match attribute.kind {
+            IFLA_BR_VLAN_FILTERING => bridge.vlan_filtering = attribute.u8()? != 0,
+            IFLA_BR_VLAN_DEFAULT_PVID => bridge.default_pvid = Some(attribute.u16()?),
+            IFLA_BR_NF_CALL_IPTABLES => bridge.nf_call_iptables = Some(attribute.u8()? != 0),
+            IFLA_BR_NF_CALL_IP6TABLES => bridge.nf_call_ip6tables = Some(attribute.u8()? != 0),
+            _ => {}
+        }
+    }
+    Ok(bridge)
 }
 
 /// `ipip_fill_info`: addresses always, all zero when they are not set; what collects metadata as a flag.
@@ -183,7 +206,13 @@ mod tests {
         assert_eq!(data("nkhost"), LinkData::Netkit(Some(NetkitMode::L3)));
         assert_eq!(of("nkhost").link, Some(of("nk0").ifindex));
         assert_eq!(of("eth1").master, Some(of("br0").ifindex));
-        assert_eq!(of("br0").data, None);
+        let bridge = BridgeFact {
+            vlan_filtering: false,
+            default_pvid: Some(1),
+            nf_call_iptables: Some(false),
+            nf_call_ip6tables: Some(false),
+        };
+        assert_eq!(data("br0"), LinkData::Bridge(bridge));
 
         let state = |name| (of(name).up, of(name).oper_state, of(name).carrier);
         assert_eq!(state("eth0"), (true, Some(OperState::Up), Some(true)));

@@ -6,13 +6,19 @@
 //! error. No sockets here.
 
 mod address;
+mod bridge_vlan;
+mod conf;
+mod ethtool;
+mod exception;
 mod generic;
 mod link;
 mod link_data;
 mod namespace;
 mod neighbour;
+mod neighbour_state;
 mod route;
 mod rule;
+mod statistics;
 mod vf;
 mod wireguard;
 
@@ -20,12 +26,17 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 pub(super) use self::{
     address::address,
-    generic::family,
+    bridge_vlan::bridge_vlans,
+    ethtool::{channels, features},
+    exception::exception,
+    generic::{family, family_name},
     link::link,
     namespace::nsid,
     neighbour::{Neighbour, neighbour},
+    neighbour_state::neighbour_state,
     route::{routes, routes_of},
     rule::rule,
+    statistics::link_statistics,
     vf::{link_counters, vf_list},
     wireguard::WireguardDevice,
 };

@@ -9,7 +9,7 @@ use crate::{
 
 /// `USER_HZ`, the clock tick of `NDA_CACHEINFO`: 100 on every architecture that Kubernetes runs on, whatever the
 /// kernel's own HZ is.
-const TICKS_PER_SECOND: u64 = 100;
+pub(super) const TICKS_PER_SECOND: u64 = 100;
 
 /// What a neighbour message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

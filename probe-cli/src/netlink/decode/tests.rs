@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    facts::netlink::{FdbFact, LinkFact, NeighbourFact, OperState, RouteFact, RouteType, VxlanFact},
+    facts::netlink::{
+        FdbFact, Ipv4Conf, Ipv6Conf, LinkFact, NeighbourFact, OperState, RouteFact, RouteType, VxlanDf,
+        VxlanFact,
+    },
     netlink::testdata::{DUMPS, facts, messages},
 };
 
@@ -39,6 +42,15 @@ fn links_with_their_vxlan_data() {
             link_netns: None,
             master: None,
             parent_device: None,
+            ipv4_conf: Some(Ipv4Conf::default()),
+            ipv6_conf: Some(Ipv6Conf {
+                mtu: 1450,
+                accept_ra: 1,
+                accept_ra_default_router: 1,
+                autoconf: 1,
+                addr_gen_mode: Some(0),
+                ..Ipv6Conf::default()
+            }),
             vxlan: Some(VxlanFact {
                 vni: 1,
                 port: 8472,
@@ -47,6 +59,12 @@ fn links_with_their_vxlan_data() {
                 group: None,
                 collect_metadata: false,
                 learning: false,
+                l2miss: Some(false),
+                l3miss: Some(false),
+                udp_checksum: Some(true),
+                udp_zero_checksum6_tx: Some(false),
+                udp_zero_checksum6_rx: Some(false),
+                df: Some(VxlanDf::Unset),
             }),
             data: None,
         }
@@ -217,6 +235,12 @@ fn decode_all(bytes: &[u8]) -> usize {
         understood += usize::from(routes(frame.payload).is_ok());
         understood += usize::from(neighbour(frame.payload).is_ok());
         understood += usize::from(rule(frame.payload).is_ok());
+        understood += usize::from(neighbour_state(frame.payload).is_ok());
+        understood += usize::from(exception(frame.payload).is_ok());
+        understood += usize::from(bridge_vlans(frame.payload).is_ok());
+        understood += usize::from(link_statistics(frame.payload).is_ok());
+        understood += usize::from(features(frame.payload, |_| true).is_ok());
+        understood += usize::from(channels(frame.payload).is_ok());
     }
     understood
 }
