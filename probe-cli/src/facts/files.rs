@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::device_plugin::DevicePluginConfig;
 use crate::observed::Observed;
 
 /// A value and where it was read.
@@ -62,6 +63,8 @@ pub struct HostFiles {
     pub multus_networks: Observed<Vec<CniFile>>,
     /// Whereabouts' files.
     pub whereabouts: Observed<Whereabouts>,
+    /// What the SR-IOV network device plugin is told.
+    pub device_plugin: Observed<DevicePluginConfig>,
     /// `/var/lib/calico/nodename`.
     pub calico_nodename: Observed<Sourced<String>>,
     /// `/var/lib/calico/mtu`: MTU of pods as calico-node chose it, in bytes of the IP packet.
@@ -93,10 +96,14 @@ pub enum ChartKind {
 pub struct Chart {
     /// What it is.
     pub kind: ChartKind,
+    /// `apiVersion`; a manifest without one, or with another than `helm.cattle.io/v1`, counts for nothing.
+    pub api_version: Option<Sourced<String>>,
     /// `metadata.name`.
     pub name: Sourced<String>,
     /// `metadata.namespace`; none where the manifest has none, which means `default`.
     pub namespace: Option<Sourced<String>>,
+    /// `spec.chart` of a `HelmChart`: name or address of the chart.
+    pub chart: Option<Sourced<String>>,
     /// Those of its values that concern networking, by dotted path: of `valuesContent`, and of a `HelmChart` also of `set`.
     /// An element of a list of maps has its number in the path.
     pub values: Settings,
@@ -196,6 +203,8 @@ pub struct CniPlugin {
     pub vlan: Option<Sourced<u32>>,
     /// `ipam.type`.
     pub ipam: Option<Sourced<String>>,
+    /// `ipam.dataDir` of host-local: where its files are instead of `/var/lib/cni/networks`.
+    pub ipam_directory: Option<Sourced<String>>,
     /// `ipam.ranges` and `ipam.subnet` of host-local, `ipam.range` of Whereabouts: CIDRs, `usePodCidr`, `usePodCidrIPv6`.
     pub ranges: Vec<Sourced<String>>,
     /// What only Multus has.
@@ -209,6 +218,10 @@ pub struct Multus {
     pub delegates: Vec<CniNetwork>,
     /// `clusterNetwork`: a NetworkAttachmentDefinition, a network's name, a file or a directory.
     pub cluster_network: Option<Sourced<String>>,
+    /// `confDir`: where `clusterNetwork` and `defaultNetworks` are looked for by name; none for `/etc/cni/multus/net.d`.
+    pub conf_dir: Option<Sourced<String>>,
+    /// The configurations in `confDir`; absent where there is none.
+    pub conf_dir_files: Observed<Vec<CniFile>>,
     /// `defaultNetworks`: what every pod gets besides.
     pub default_networks: Vec<Sourced<String>>,
     /// `readinessindicatorfile`: Multus waits for it.

@@ -1,10 +1,14 @@
 //! What the kernel and the machine say of themselves, beside their network tables.
 
+mod modules;
 mod sysctl;
 
 use serde::{Deserialize, Serialize};
 
-pub use sysctl::{ConfSysctls, Sysctls};
+pub use self::{
+    modules::{Installed, Modules},
+    sysctl::{ConfSysctls, Sysctls},
+};
 
 use crate::observed::Observed;
 

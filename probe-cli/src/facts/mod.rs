@@ -5,9 +5,12 @@
 
 mod bounded;
 pub mod counters;
+pub mod device_plugin;
 pub mod files;
 pub mod host;
+pub mod ipam;
 pub mod netlink;
+pub mod pci;
 pub mod pods;
 mod snapshot;
 pub mod sriov;

@@ -8,8 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     Bounded, Snapshot, counters,
     files::HostFiles,
-    host,
+    host, ipam,
     netlink::{self, Facts, OfDevice},
+    pci,
     testdata::any,
 };
 use crate::observed::Observed;
@@ -36,6 +37,9 @@ proptest! {
         survives::<counters::ConntrackCounters>(seed);
         survives::<Bounded<counters::LinkStatistics>>(seed);
         survives::<host::Sysctls>(seed);
+        survives::<host::Modules>(seed);
+        survives::<ipam::IpamNetwork>(seed);
+        survives::<pci::PciFunctionFact>(seed);
     }
 }
 

@@ -158,7 +158,14 @@ fn chart(document: &At<'_>, notes: &mut Notes) -> Option<Chart> {
             flatten(set, kept, &mut values);
         }
     }
-    Some(Chart { kind, name, namespace: metadata.and_then(|metadata| metadata.string("namespace")), values })
+    Some(Chart {
+        kind,
+        api_version: document.string("apiVersion"),
+        name,
+        namespace: metadata.and_then(|metadata| metadata.string("namespace")),
+        chart: spec.and_then(|spec| spec.string("chart")).map(without_credentials),
+        values,
+    })
 }
 
 /// The values in `valuesContent`: YAML inside of a text.
@@ -225,4 +232,48 @@ fn is_kept(path: &str, kept: &[&str]) -> bool {
     let is_wanted =
         kept.iter().any(|wanted| path.starts_with(wanted) || wanted.starts_with(&format!("{path}.")));
     is_wanted && !path.split('.').any(|part| DROPPED.contains(&part))
+}
+
+/// A chart's address without a user and password in it: `scheme://user:password@host/chart.tgz`.
+fn without_credentials(mut chart: Sourced<String>) -> Sourced<String> {
+    if let Some((scheme, rest)) = chart.value.split_once("://") {
+        let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        if let Some(at) = rest.get(..authority).and_then(|authority| authority.rfind('@')) {
+            chart.value = format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default());
+        }
+    }
+    chart
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_makes_a_manifest_count() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(
+            root.path().join("charts.yaml"),
+            "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata:\n  name: a\nspec:\n  chart: oci://me:secret@charts.example/a\n\
+             ---\nkind: HelmChartConfig\nmetadata:\n  name: rke2-canal\n  namespace: kube-system\n\
+             ---\napiVersion: v1\nkind: HelmChart\nmetadata: {name: b}\nspec: {chart: stable/b@1}\n",
+        )
+        .unwrap();
+        let found = read(&Root::open(root.path()).unwrap(), "/", &mut Notes::default());
+        let found = found.value().unwrap();
+        let text =
+            |value: &Option<Sourced<String>>| value.as_ref().map(|value| (value.value.clone(), value.line));
+        let said = |text: &str, line| Some((text.to_owned(), Some(line)));
+        let rows: Vec<_> = found.iter().map(|chart| (text(&chart.api_version), text(&chart.chart))).collect();
+        assert_eq!(
+            rows,
+            [
+                (said("helm.cattle.io/v1", 1), said("oci://charts.example/a", 6)),
+                (None, None),
+                (said("v1", 13), said("stable/b@1", 16)),
+            ]
+        );
+    }
 }

@@ -32,6 +32,11 @@ pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut Notes) -
 
 /// The configurations of a directory, by name.
 pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<CniFile>> {
+    list(root, directory, true, notes)
+}
+
+/// With what is beside each, or without: a directory that a configuration in it names would have no end.
+fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut Notes) -> Observed<Vec<CniFile>> {
     let names = root
         .names(directory, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf", ".conflist", ".json"]));
     names.map(|names| {
@@ -43,8 +48,8 @@ pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed
                 Observed::Value(node) => {
                     let is_list = ends(name, &[".conflist"]);
                     let mut found = file(&path, &At::root(&path, &node), is_list, notes);
-                    for plugin in &mut found.network.plugins {
-                        look_around(root, plugin);
+                    for plugin in found.network.plugins.iter_mut().filter(|_| looks_around) {
+                        look_around(root, plugin, notes);
                     }
                     found
                 }
@@ -60,7 +65,7 @@ pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed
 }
 
 /// Adds what is beside a Multus configuration: the files that it names.
-fn look_around(root: &Root, plugin: &mut CniPlugin) {
+fn look_around(root: &Root, plugin: &mut CniPlugin, notes: &mut Notes) {
     let Some(multus) = &mut plugin.multus else { return };
     if let Some(kubeconfig) = &multus.kubeconfig {
         multus.kubeconfig_file = kubeconfig::read(root, &kubeconfig.value);
@@ -68,6 +73,26 @@ fn look_around(root: &Root, plugin: &mut CniPlugin) {
     if let Some(file) = &multus.readiness_file {
         multus.is_ready = root.exists(&file.value);
     }
+    if let Some(directory) = &multus.conf_dir {
+        multus.conf_dir_files = list(root, &directory.value, false, notes);
+    }
+}
+
+/// Where host-local has its files for one of the networks, their delegates included, other than in its own place.
+pub(super) fn ipam_directories<'a>(networks: impl Iterator<Item = &'a CniNetwork>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut rest: Vec<&CniNetwork> = networks.collect();
+    while let Some(network) = rest.pop() {
+        for plugin in &network.plugins {
+            found.extend(plugin.ipam_directory.as_ref().map(|directory| directory.value.as_str()));
+            let multus = plugin.multus.iter();
+            rest.extend(multus.flat_map(|multus| {
+                let files = multus.conf_dir_files.value().into_iter().flatten().map(|file| &file.network);
+                multus.delegates.iter().chain(files)
+            }));
+        }
+    }
+    found
 }
 
 /// The network of a file.
@@ -119,6 +144,7 @@ fn plugin(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniPlugin {
         device,
         vlan: vlan.and_then(|key| at.parsed(key, "a number", notes)),
         ipam: ipam.and_then(|ipam| ipam.string("type")),
+        ipam_directory: ipam.and_then(|ipam| ipam.string("dataDir")),
         ranges: ipam.map(|ipam| ranges(&ipam)).unwrap_or_default(),
         multus: (is_multus && nested > 0).then(|| Box::new(multus(at, nested - 1, notes))),
         kind,
@@ -141,6 +167,8 @@ fn multus(at: &At<'_>, nested: usize, notes: &mut Notes) -> Multus {
     Multus {
         delegates: delegates.take(PLUGINS).map(|delegate| network(&delegate, nested, notes)).collect(),
         cluster_network: at.string("clusterNetwork"),
+        conf_dir: at.string("confDir"),
+        conf_dir_files: Observed::Absent,
         default_networks: default_networks
             .take(PLUGINS)
             .map(|(at, text)| at.sourced(text.to_owned()))
@@ -150,5 +178,40 @@ fn multus(at: &At<'_>, nested: usize, notes: &mut Notes) -> Multus {
         kubeconfig: at.string("kubeconfig"),
         kubeconfig_file: Observed::Absent,
         socket_directory: at.string("daemonSocketDir"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_multus_names_is_read_once_and_not_further() {
+        let root = tempfile::tempdir().unwrap();
+        let multus = r#"{"name":"m","type":"multus","confDir":"/nets","delegates":[
+            {"name":"d","plugins":[{"type":"bridge","ipam":{"type":"host-local","dataDir":"/data/d"}}]}]}"#;
+        for directory in ["etc", "nets"] {
+            fs::create_dir(root.path().join(directory)).unwrap();
+            fs::write(root.path().join(directory).join("00-multus.conf"), multus).unwrap();
+        }
+        fs::write(
+            root.path().join("nets/10-net1.conf"),
+            r#"{"name":"net1","type":"macvlan","ipam":{"type":"host-local","dataDir":"/data/net1"}}"#,
+        )
+        .unwrap();
+        let found = files(&Root::open(root.path()).unwrap(), "/etc", &mut Notes::default());
+        let network = &found.value().unwrap()[0].network;
+        let of = |network: &CniNetwork| network.plugins[0].multus.clone().unwrap();
+        assert_eq!(of(network).conf_dir.unwrap().value, "/nets");
+        let inner = of(network).conf_dir_files;
+        let inner = inner.value().unwrap();
+        assert_eq!(inner[1].network.name.as_ref().unwrap().value, "net1");
+        // It names its own directory: without end, if that were followed.
+        assert_eq!(of(&inner[0].network).conf_dir_files, Observed::Absent);
+        let mut directories = ipam_directories([network].into_iter());
+        directories.sort_unstable();
+        assert_eq!(directories, ["/data/d", "/data/d", "/data/net1"]);
     }
 }

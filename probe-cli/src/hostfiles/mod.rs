@@ -6,11 +6,14 @@
 
 mod charts;
 mod cni;
+mod device_plugin;
 mod flannel;
 mod hosts;
+mod ipam;
 mod keys;
 mod kubeconfig;
 mod launch;
+mod modules;
 mod notes;
 mod parse;
 mod rancher;
@@ -23,11 +26,15 @@ mod tree;
 mod whereabouts;
 mod yaml;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use self::{notes::Notes, root::Root};
 use crate::{
-    facts::files::{HostFiles, Settings},
+    facts::{
+        files::{HostFiles, Settings},
+        host::Installed,
+        ipam::IpamNetwork,
+    },
     observed::Observed,
 };
 
@@ -62,6 +69,7 @@ pub fn read(directory: &Path) -> HostFiles {
         cni: cni::directory(&root, cni_directory, notes_),
         multus_networks: cni::files(&root, "/etc/cni/multus/net.d", notes_),
         whereabouts: whereabouts::read(&root, notes_),
+        device_plugin: device_plugin::read(&root, notes_),
         calico_nodename: hosts::one_line(&root, "/var/lib/calico/nodename"),
         calico_mtu: hosts::number(&root, "/var/lib/calico/mtu"),
         hostname: hosts::one_line(&root, "/etc/hostname"),
@@ -69,6 +77,28 @@ pub fn read(directory: &Path) -> HostFiles {
         network_manager: services::network_manager(&root, notes_),
         networkd: services::networkd(&root, notes_),
         notes: notes.into_list(),
+    }
+}
+
+/// The addresses that host-local has given away, by the files below `directory`: in its own place, and where the plugins of
+/// `files` keep theirs. To be read again as pods come and go, but not with each sample.
+pub fn ipam(directory: &Path, files: &HostFiles) -> Observed<Vec<IpamNetwork>> {
+    let root = match Root::open(directory) {
+        Ok(root) => root,
+        Err(error) => {
+            return Observed::Failed { error: format!("cannot open {}: {error}", directory.display()) };
+        }
+    };
+    let files = files.cni.value().map(|cni| &cni.files).into_iter().chain(files.multus_networks.value());
+    let networks = files.flatten().map(|file| &file.network);
+    ipam::read(&root, cni::ipam_directories(networks).into_iter())
+}
+
+/// Which modules that a pod network may need the files below `directory` have for the kernel of this release.
+pub fn modules(directory: &Path, release: &str) -> Observed<BTreeMap<String, Installed>> {
+    match Root::open(directory) {
+        Ok(root) => modules::read(&root, release),
+        Err(error) => Observed::Failed { error: format!("cannot open {}: {error}", directory.display()) },
     }
 }
 

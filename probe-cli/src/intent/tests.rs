@@ -122,6 +122,7 @@ fn config(name: &str, namespace: Option<&str>, values: &[(&str, &str)]) -> Chart
         name: sourced(name.to_owned(), "/m.yaml"),
         namespace: namespace.map(|namespace| sourced(namespace.to_owned(), "/m.yaml")),
         values: values.collect(),
+        ..Chart::default()
     }
 }
 

@@ -6,8 +6,11 @@
 
 mod conntrack;
 mod file;
+mod modules;
 mod protocol;
 mod softnet;
 mod sysctl;
 
-pub use self::{conntrack::conntrack, protocol::protocols, softnet::softnet, sysctl::sysctls};
+pub use self::{
+    conntrack::conntrack, modules::modules, protocol::protocols, softnet::softnet, sysctl::sysctls,
+};

@@ -9,12 +9,11 @@ use super::stats::stats;
 use crate::facts::sriov::{PfFact, VfFact};
 
 /// Functions looked at: a machine has hundreds of PCI functions, with all VFs some thousands.
-const MAX_FUNCTIONS: usize = 65_536;
+pub(super) const MAX_FUNCTIONS: usize = 65_536;
 
 /// The PFs below `root`, by PCI address. None at all where there is no PCI bus.
 pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
-    let devices = root.join("sys/bus/pci/devices");
-    let entries = match fs::read_dir(&devices) {
+    let entries = match fs::read_dir(devices(root)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
@@ -22,6 +21,11 @@ pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
         entries.take(MAX_FUNCTIONS).flatten().filter_map(|entry| physical_function(&entry.path())).collect();
     found.sort_by(|a, b| a.pci.cmp(&b.pci));
     Ok(found)
+}
+
+/// Where the PCI functions of a machine are.
+pub(super) fn devices(root: &Path) -> PathBuf {
+    root.join("sys/bus/pci/devices")
 }
 
 fn physical_function(device: &Path) -> Option<PfFact> {
@@ -53,16 +57,16 @@ fn virtual_function(link: &Path) -> Option<VfFact> {
     })
 }
 
-fn name(path: &Path) -> Option<String> {
+pub(super) fn name(path: &Path) -> Option<String> {
     path.file_name()?.to_str().map(str::to_owned)
 }
 
 /// The last part of what a link points to.
-fn target(device: &Path, link: &str) -> Option<String> {
+pub(super) fn target(device: &Path, link: &str) -> Option<String> {
     fs::read_link(device.join(link)).ok().and_then(|target: PathBuf| name(&target))
 }
 
-fn number(device: &Path, file: &str) -> Option<u32> {
+pub(super) fn number(device: &Path, file: &str) -> Option<u32> {
     fs::read_to_string(device.join(file)).ok()?.trim().parse().ok()
 }
 
