@@ -67,6 +67,13 @@ pub enum NetnsError {
     },
 }
 
+impl NetnsError {
+    /// True when privileges are missing.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Enter { source, .. } if source.raw_os_error() == Some(libc::EPERM))
+    }
+}
+
 /// The way out, where there is one: a file that is no namespace is `EINVAL`, and no privilege helps.
 fn hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {

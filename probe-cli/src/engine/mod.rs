@@ -4,6 +4,8 @@
 
 mod error;
 mod host;
+pub mod inside;
+pub mod network;
 mod once;
 mod pods;
 mod refresh;

@@ -10,6 +10,7 @@ pub mod files;
 pub mod host;
 pub mod ipam;
 pub mod netlink;
+pub mod network;
 pub mod pci;
 pub mod pods;
 mod snapshot;

@@ -10,7 +10,7 @@ use super::{
     files::HostFiles,
     host, ipam,
     netlink::{self, Facts, OfDevice},
-    pci,
+    network, pci,
     testdata::any,
 };
 use crate::observed::Observed;
@@ -38,6 +38,8 @@ proptest! {
         survives::<Bounded<counters::LinkStatistics>>(seed);
         survives::<host::Sysctls>(seed);
         survives::<host::Modules>(seed);
+        survives::<network::NetworkFacts>(seed);
+        survives::<network::PodNetwork>(seed);
         survives::<ipam::IpamNetwork>(seed);
         survives::<pci::PciFunctionFact>(seed);
     }

@@ -14,6 +14,7 @@ mod exceptions;
 mod generic;
 mod namespace;
 mod neighbours;
+mod pod_routes;
 mod relevance;
 mod rows;
 mod socket;

@@ -15,19 +15,18 @@ use super::{
 use crate::{facts::Bounded, observed::Observed};
 
 /// The rows that `decode` makes of the answer, at most `most` of them.
-pub(super) fn rows<T>(
+pub(super) fn rows<T, R: IntoIterator<Item = T>>(
     socket: &Mutex<DumpSocket>,
     request: &Request,
     most: usize,
-    decode: impl Fn(&Frame<'_>) -> Result<Option<T>, DecodeError>,
+    decode: impl Fn(&Frame<'_>) -> Result<R, DecodeError>,
 ) -> Observed<Bounded<T>> {
     let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
     let mut attempts = 0;
     loop {
         let (mut found, mut problems) = (Bounded::default(), Problems::default());
         let dump = socket.dump(request, |frame| match decode(&frame) {
-            Ok(Some(row)) => found.add(row, most),
-            Ok(None) => {}
+            Ok(rows) => rows.into_iter().for_each(|row| found.add(row, most)),
             Err(cause) => problems.add(cause),
         });
         match dump {

@@ -106,7 +106,7 @@ pub(super) fn links_request() -> Request {
 }
 
 /// Routes of the main table: strict checking makes the kernel honour `rtm_table`.
-fn routes_request(table: &'static str, family: i32) -> Request {
+pub(super) fn routes_request(table: &'static str, family: i32) -> Request {
     let family = u8::try_from(family).unwrap_or(0);
     Request::new(table, libc::RTM_GETROUTE, 12).byte(0, family).byte(4, libc::RT_TABLE_MAIN)
 }

@@ -79,6 +79,7 @@ pub(crate) const MODULES: &[Module] = &[
             "observed",
             "pods",
             "privilege",
+            "proc",
             "procfs",
             "sample",
             "sriov",

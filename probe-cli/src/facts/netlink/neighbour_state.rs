@@ -9,6 +9,8 @@ use crate::mac::Mac;
 /// A neighbour, from `RTM_NEWNEIGH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeighbourStateFact {
+    /// Interface index.
+    pub ifindex: u32,
     /// Its address.
     pub address: IpAddr,
     /// Its link-layer address; none while it is not known.

@@ -11,11 +11,9 @@ use crate::{
 /// linux/neighbour.h; not in libc.
 const NDA_PROBES: u16 = 4;
 
-/// Interface index and neighbour in `payload`; none for what the kernel makes up by itself (`NUD_NOARP`: multicast groups)
+/// The neighbour in `payload`; none for what the kernel makes up by itself (`NUD_NOARP`: multicast groups)
 /// and for proxy entries.
-pub(in crate::netlink) fn neighbour_state(
-    payload: &[u8],
-) -> Result<Option<(u32, NeighbourStateFact)>, DecodeError> {
+pub(in crate::netlink) fn neighbour_state(payload: &[u8]) -> Result<Option<NeighbourStateFact>, DecodeError> {
     let message = Message::new("RTM_NEWNEIGH", payload, 12)?;
     let (ifindex, state, flags) = (message.u32(4), message.u16(8), message.u8(10));
     if !matches!(i32::from(message.u8(0)), libc::AF_INET | libc::AF_INET6)
@@ -44,7 +42,8 @@ pub(in crate::netlink) fn neighbour_state(
     let address = address.ok_or_else(|| message.missing("NDA_DST"))?;
     let [confirmed_s, used_s, updated_s] = ages;
     let is_router = flags & libc::NTF_ROUTER != 0;
-    let fact = NeighbourStateFact {
+    Ok(Some(NeighbourStateFact {
+        ifindex,
         address,
         mac,
         state: self::state(state),
@@ -53,8 +52,7 @@ pub(in crate::netlink) fn neighbour_state(
         used_s,
         updated_s,
         probes,
-    };
-    Ok(Some((ifindex, fact)))
+    }))
 }
 
 /// `NUD_*`; none for a state that is not known here.

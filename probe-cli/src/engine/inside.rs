@@ -1,0 +1,109 @@
+//! Looks into pods' network namespaces for what the kernel does not tell from outside: sysctls of the whole namespace, routes,
+//! neighbours, learned path MTUs. Links and addresses are read from outside, in `pods`.
+//!
+//! A namespace has to be entered for it, on a thread of its own, and nothing stays in it: a socket would keep it alive. This
+//! takes about a millisecond for each, so that only a few are read at a time.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    facts::network::{InsideFacts, PodNetwork},
+    netlink::Source,
+    netns::{self, Namespace},
+    observed::Observed,
+    proc,
+};
+
+/// Nothing is entered after that.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Namespaces of pods, looked into by turns.
+#[derive(Debug, Default)]
+pub struct Inside {
+    /// By path, with the number of the round that it was looked into.
+    known: BTreeMap<String, Known>,
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// Device and inode: what tells it from another one of the same path.
+    identity: (u64, u64),
+    round: u64,
+    told: Observed<InsideFacts>,
+}
+
+impl Inside {
+    /// Looks into at most `most` of the namespaces, those that were looked into longest ago. `paths` are all there are: as the
+    /// node has them, and where they are for us.
+    pub fn read(&mut self, paths: &[(String, String)], most: usize) {
+        self.round += 1;
+        let open = |at: &str| {
+            let namespace = netns::try_open(at).ok()?;
+            let identity = namespace.identity().ok()?;
+            Some((namespace, identity))
+        };
+        self.known.retain(|path, _| paths.iter().any(|(there, _)| there == path));
+        let mut due: Vec<(u64, &String, Namespace, (u64, u64))> = Vec::new();
+        for (path, at) in paths {
+            match open(at) {
+                Some((namespace, identity)) => {
+                    let known = self.known.get(path).filter(|known| known.identity == identity);
+                    due.push((known.map_or(0, |known| known.round), path, namespace, identity));
+                }
+                // Gone with its pod.
+                None => drop(self.known.remove(path)),
+            }
+        }
+        due.sort_by_key(|(round, ..)| *round);
+        due.truncate(most);
+        let namespaces = due.iter().map(|(_, _, namespace, _)| namespace);
+        let answers = look(&namespaces.collect::<Vec<_>>());
+        for ((_, path, _, identity), told) in due.iter().zip(answers) {
+            let known = Known { identity: *identity, round: self.round, told };
+            self.known.insert((*path).clone(), known);
+        }
+    }
+
+    /// What is known of each.
+    pub fn facts(&self) -> Vec<PodNetwork> {
+        let facts = self.known.iter();
+        facts.map(|(path, known)| PodNetwork { path: path.clone(), told: known.told.clone() }).collect()
+    }
+}
+
+/// Looks into each on one thread, which goes from one to the next. Without an answer for those after the deadline.
+fn look(namespaces: &[&Namespace]) -> Vec<Observed<InsideFacts>> {
+    let until = Instant::now() + DEADLINE;
+    let enter = || {
+        let in_time = namespaces.iter().take_while(|_| Instant::now() < until);
+        in_time.map(|namespace| inside(namespace)).collect()
+    };
+    thread::scope(|scope| scope.spawn(enter).join().unwrap_or_default())
+}
+
+/// What is in a namespace, which the calling thread enters for good.
+fn inside(namespace: &Namespace) -> Observed<InsideFacts> {
+    if let Err(error) = netns::enter(namespace) {
+        return if error.is_denied() {
+            Observed::Denied { need: "CAP_SYS_ADMIN, to look into pods' network namespaces".to_owned() }
+        } else {
+            Observed::Failed { error: error.to_string() }
+        };
+    }
+    match Source::connect() {
+        Ok(source) => Observed::Value(InsideFacts {
+            sysctls: proc::sysctls(),
+            routes_ipv4: source.pod_routes_v4(),
+            routes_ipv6: source.pod_routes_v6(),
+            pmtu_ipv4: source.pmtu_exceptions_v4(),
+            pmtu_ipv6: source.pmtu_exceptions_v6(),
+            neighbours: source.neighbours(),
+        }),
+        Err(error) => Observed::Failed { error: error.to_string() },
+    }
+}
