@@ -1,9 +1,11 @@
 //! The state of network namespaces beside their tables, of the node's and of pods', against `ip` and `sysctl`. Needs root.
 #![allow(clippy::panic, reason = "a test states what must hold by panicking, its helpers too")]
 
+use std::fs;
+
 use overlay_probe::{
-    engine::{inside::Inside, network::network},
-    facts::{Bounded, network::InsideFacts},
+    engine::{HostOptions, inside::Inside, look, network::network},
+    facts::{Bounded, Snapshot, counters::NodeCounters, network::InsideFacts},
     netlink::Source,
     netns,
     observed::Observed,
@@ -106,4 +108,40 @@ fn the_nodes_devices_are_the_tunnels_and_what_carries_them() {
     assert_eq!(rows(&found.devices[1].neighbours)[0].address.to_string(), "192.0.2.2");
     assert!(found.sysctls.ipv4_all.forwarding.value().is_some());
     assert_eq!(rows(&found.bridge_vlans), []);
+}
+
+#[test]
+fn a_look_at_the_node_has_all_of_it_and_can_be_recorded() {
+    let node = TestNetns::new("look");
+    node.ip("link set lo up
+         link add e0 type veth peer name other
+         addr add 192.0.2.1/24 dev e0
+         link set e0 up
+         link set other up
+         link add flannel.1 type vxlan id 1 dev e0 local 192.0.2.1 dstport 8472 nolearning");
+    let root = tempfile::tempdir().unwrap();
+    let networks = root.path().join("var/lib/cni/networks/k8s-pod-network");
+    fs::create_dir_all(&networks).unwrap();
+    fs::write(networks.join("10.42.0.5"), "c0ffee\r\neth0").unwrap();
+    let host = HostOptions { root: root.path().to_owned(), ..HostOptions::default() };
+    let namespace = netns::open(node.name()).unwrap();
+    let frame = netns::run_in(&namespace, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(look(&host)).unwrap()
+    })
+    .unwrap();
+    let snapshot = &frame.snapshot;
+    assert_eq!(snapshot.network.devices.len(), 2);
+    assert_eq!(snapshot.ipam.value().unwrap()[0].taken[0].container, "c0ffee");
+    let counted = frame.sample.node.links.iter().map(|link| link.value().unwrap().ifindex);
+    let devices = snapshot.network.devices.iter().map(|found| found.device.ifindex);
+    assert!(counted.eq(devices));
+    assert!(frame.sample.node.protocols.snmp.value().unwrap().ip.in_receives.is_some());
+    // No modules of this kernel below that root, whatever is loaded.
+    assert_eq!(snapshot.host.modules.installed, Observed::Absent);
+    assert!(snapshot.host.modules.wireguard_family.value().is_some());
+    let text = serde_json::to_string(&**snapshot).unwrap();
+    assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), **snapshot);
+    let text = serde_json::to_string(&frame.sample.node).unwrap();
+    assert_eq!(serde_json::from_str::<NodeCounters>(&text).unwrap(), *frame.sample.node);
 }

@@ -20,6 +20,7 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     let snapshot = sources.read_all(&sriov).await?;
     let (wireguard, _) = sources.wireguard();
     let sample = Sample {
+        node: Box::new(sources.counters()),
         time: procfs::wall_clock(),
         monotonic: procfs::monotonic(),
         wireguard,

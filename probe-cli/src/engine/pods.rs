@@ -200,6 +200,11 @@ impl PodSource {
             .collect()
     }
 
+    /// The namespaces of pods: as the node has them, and where they are for us.
+    pub(super) fn paths(&self) -> Vec<(String, String)> {
+        self.namespaces.keys().map(|path| (path.clone(), self.below_root(path))).collect()
+    }
+
     /// Where a namespace of the node is for us. A name without a directory is one of `ip netns`.
     fn below_root(&self, path: &str) -> String {
         // `/var/run` is a link, which below another root leads nowhere.

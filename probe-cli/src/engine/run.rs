@@ -262,6 +262,7 @@ impl Engine {
             .into_iter()
             .map(|((netns, ifindex), counters)| PodInterfaceSample { netns, ifindex, counters })
             .collect();
+        sample.node = Box::new(self.sources.counters());
         self.vfs.follow(sample.monotonic);
         self.snapshot = self.sources.with_sriov(self.vfs.facts());
         let VfReading { vfs, at, drivers, notes } = self.vfs.read();

@@ -1,22 +1,24 @@
 //! All sources but eBPF, and what they said last: reads everything once, then again what changes. What is the same as before
 //! keeps its place in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{host::HostOptions, pods::PodSource};
+use super::{host::HostOptions, inside::Inside, network::network, pods::PodSource};
 use crate::{
     facts::{
         SCHEMA, Snapshot,
-        host::HostFacts,
-        netlink::{LinkCounters, LinkFact, OfDevice, WireguardFact},
+        counters::NodeCounters,
+        host::{HostFacts, Modules},
+        netlink::{LinkCounters, LinkFact, OfDevice, WIREGUARD, WireguardFact},
         sriov::SriovFacts,
     },
     hostfiles,
     inventory::PeerKey,
     netlink::{NetlinkError, Source},
     observed::Observed,
-    procfs,
+    privilege, proc, procfs,
     sample::{Both, WireguardSample},
+    sriov,
 };
 
 /// See the module.
@@ -24,8 +26,16 @@ pub(super) struct Sources {
     netlink: Source,
     pods: Box<PodSource>,
     host: HostOptions,
+    inside: Inside,
+    /// When what changes slowly is read again.
+    due: Duration,
     snapshot: Arc<Snapshot>,
 }
+
+/// What changes slowly is read this often: much of it costs a system call or more for each device, pod or address.
+const SLOW: Duration = Duration::from_secs(30);
+/// Pods that are looked into each time. One takes about a millisecond.
+const INSIDE: usize = 16;
 
 impl Sources {
     /// Opens them in the calling thread's network namespace. Nothing is read yet.
@@ -34,6 +44,8 @@ impl Sources {
             netlink: Source::connect()?,
             pods: Box::new(PodSource::new(host)),
             host: host.clone(),
+            inside: Inside::default(),
+            due: Duration::ZERO,
             snapshot: Arc::default(),
         })
     }
@@ -67,24 +79,58 @@ impl Sources {
     pub(super) async fn read_all(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let HostOptions { root, is_node, .. } = &self.host;
         let files = if *is_node { Observed::Value(hostfiles::read(root)) } else { Observed::Absent };
+        let kernel = told(procfs::kernel_release());
+        let installed = kernel.as_ref().and_then(|release| hostfiles::modules(root, release));
+        let modules = Modules {
+            loaded: proc::modules(),
+            installed,
+            wireguard_family: self.netlink.has_generic_family(WIREGUARD),
+        };
         let host = HostFacts {
-            kernel: told(procfs::kernel_release()),
+            kernel,
             hostname: told(procfs::hostname()),
             wireguard_module: told(procfs::has_module(root, "wireguard")),
+            modules,
         };
         self.snapshot =
             Arc::new(Snapshot { files: Arc::new(files), host: Arc::new(host), ..Snapshot::default() });
+        self.due = Duration::ZERO;
         self.refresh(sriov).await
     }
 
     /// Reads again what changes while the node runs: the kernel's tables and the namespaces of pods.
-    pub(super) async fn refresh(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
+    pub(super) async fn refresh(&mut self, vfs: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let mut netlink = self.netlink.facts().await?;
+        let is_due = procfs::monotonic() >= self.due;
+        // A start, and a look at the node, do not wait for pods that are entered one by one.
+        if is_due && !self.due.is_zero() {
+            self.look_inside();
+        }
+        if is_due {
+            self.due = procfs::monotonic() + SLOW;
+        }
         let before = &self.snapshot;
-        netlink.notes.extend(name_hardware(&mut netlink.links, sriov));
+        netlink.notes.extend(name_hardware(&mut netlink.links, vfs));
         // What is counted is in samples.
         netlink.wireguard = without_counters(&netlink.wireguard);
         self.pods.read(&self.netlink);
+        let (network, ipam, pci) = if is_due {
+            let ipam = match &*before.files {
+                Observed::Value(files) => hostfiles::ipam(&self.host.root, files),
+                _ => Observed::Absent,
+            };
+            let pci = match sriov::network_functions(&self.host.root) {
+                Ok(functions) => Observed::Value(functions),
+                Err(error) => Observed::Failed { error: error.to_string() },
+            };
+            (
+                kept(&before.network, network(&self.netlink, &netlink)),
+                kept(&before.ipam, ipam),
+                kept(&before.pci, pci),
+            )
+        } else {
+            (Arc::clone(&before.network), Arc::clone(&before.ipam), Arc::clone(&before.pci))
+        };
         let pods = self.pods.facts();
         let pods = if *before.pods == *pods { Arc::clone(&before.pods) } else { Arc::new(pods.clone()) };
         self.snapshot = Arc::new(Snapshot {
@@ -93,8 +139,12 @@ impl Sources {
             netlink: kept(&before.netlink, netlink),
             pods,
             namespaces: kept(&before.namespaces, self.pods.namespaces()),
+            network,
+            inside: kept(&before.inside, self.inside.facts()),
+            ipam,
+            pci,
             files: Arc::clone(&before.files),
-            sriov: if *before.sriov == *sriov { Arc::clone(&before.sriov) } else { Arc::new(sriov.clone()) },
+            sriov: if *before.sriov == *vfs { Arc::clone(&before.sriov) } else { Arc::new(vfs.clone()) },
             host: Arc::clone(&before.host),
         });
         Ok(Arc::clone(&self.snapshot))
@@ -108,6 +158,24 @@ impl Sources {
             self.snapshot = Arc::new(Snapshot { taken_at, sriov, ..snapshot });
         }
         Arc::clone(&self.snapshot)
+    }
+
+    /// Looks into a few of the pods' namespaces that were looked into longest ago. What is found is in the next snapshot.
+    fn look_inside(&mut self) {
+        let paths = self.pods.paths();
+        // Entering other namespaces needs CAP_SYS_ADMIN.
+        privilege::with_admin(|| self.inside.read(&paths, INSIDE));
+    }
+
+    /// What the kernel counted of the node's network by itself.
+    pub(super) fn counters(&self) -> NodeCounters {
+        let devices = self.snapshot.network.devices.iter().map(|found| found.device.ifindex);
+        NodeCounters {
+            protocols: proc::protocols(),
+            softnet: proc::softnet(),
+            conntrack: proc::conntrack(),
+            links: devices.map(|ifindex| self.netlink.link_statistics_of(ifindex)).collect(),
+        }
     }
 
     /// What WireGuard counted for the peers of its devices; and whether a device or a peer is another than in the snapshot.

@@ -21,4 +21,6 @@ pub struct HostFacts {
     pub hostname: Observed<String>,
     /// The kernel has a module for WireGuard, loaded, built in or to be loaded; absent when nothing tells.
     pub wireguard_module: Observed<bool>,
+    /// Modules that are loaded, and those that could be.
+    pub modules: Modules,
 }

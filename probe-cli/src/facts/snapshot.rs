@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     files::HostFiles,
     host::HostFacts,
+    ipam::IpamNetwork,
     netlink::{self, NamespaceFact},
+    network::{NetworkFacts, PodNetwork},
+    pci::PciFunctionFact,
     pods::PodFacts,
     sriov::SriovFacts,
 };
@@ -30,6 +33,15 @@ pub struct Snapshot {
     pub pods: Arc<PodFacts>,
     /// What is in the network namespaces of pods, by path.
     pub namespaces: Arc<Vec<OfNamespace>>,
+    /// The node's network beside its tables: sysctls, learned path MTUs, devices. Read every half minute.
+    pub network: Arc<NetworkFacts>,
+    /// What is in the network namespaces of pods beside links and addresses, by path; those that were looked into: a few every
+    /// half minute.
+    pub inside: Arc<Vec<PodNetwork>>,
+    /// Addresses that host-local has given away; absent when the files that can be read are another node's.
+    pub ipam: Arc<Observed<Vec<IpamNetwork>>>,
+    /// Network functions on the PCI bus, by PCI address.
+    pub pci: Arc<Observed<Vec<PciFunctionFact>>>,
     /// The node's files; absent when the files that can be read are another node's.
     pub files: Arc<Observed<HostFiles>>,
     /// Physical and virtual functions.

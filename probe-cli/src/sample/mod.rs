@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::D
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    facts::{Snapshot, netlink::LinkCounters, sriov::VfStats},
+    facts::{Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},
     inventory::{PeerKey, PodKey},
 };
 
@@ -51,6 +51,8 @@ pub struct Sample {
     pub problems: Vec<String>,
     /// Where programs of others run before ours.
     pub behind: Vec<Behind>,
+    /// What the kernel counted of the node's network by itself.
+    pub node: Box<NodeCounters>,
     /// What the observer itself cost and lost.
     pub observer: Observer,
 }

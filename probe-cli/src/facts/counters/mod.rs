@@ -3,12 +3,14 @@
 
 mod conntrack;
 mod link;
+mod node;
 mod protocol;
 mod softnet;
 
 pub use self::{
     conntrack::{ConntrackCounters, ConntrackEvents},
     link::LinkStatistics,
+    node::NodeCounters,
     protocol::{
         IcmpCounters, IpCounters, Netstat, ProtocolCounters, Snmp, Snmp6, TcpCounters, TcpExtension,
         UdpCounters,
