@@ -1,7 +1,7 @@
 //! All sources but eBPF, and what they said last: reads everything once, then again what changes. What is the same as before
 //! keeps its place in memory.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use super::{host::HostOptions, inside::Inside, network::network, pods::PodSource};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     },
     hostfiles,
     inventory::PeerKey,
+    leftovers::{self, Notes},
     netlink::{NetlinkError, Source},
     observed::Observed,
     privilege, proc, procfs,
@@ -114,7 +115,9 @@ impl Sources {
         // What is counted is in samples.
         netlink.wireguard = without_counters(&netlink.wireguard);
         self.pods.read(&self.netlink);
-        let (network, ipam, pci) = if is_due {
+        let (network, ipam, pci, runs) = if is_due {
+            let root = Some(self.host.root.as_path()).filter(|root| *root != Path::new("/"));
+            let runs = leftovers::runs(&Notes::new(root));
             let ipam = match &*before.files {
                 Observed::Value(files) => hostfiles::ipam(&self.host.root, files),
                 _ => Observed::Absent,
@@ -127,9 +130,15 @@ impl Sources {
                 kept(&before.network, network(&self.netlink, &netlink)),
                 kept(&before.ipam, ipam),
                 kept(&before.pci, pci),
+                kept(&before.runs, runs),
             )
         } else {
-            (Arc::clone(&before.network), Arc::clone(&before.ipam), Arc::clone(&before.pci))
+            (
+                Arc::clone(&before.network),
+                Arc::clone(&before.ipam),
+                Arc::clone(&before.pci),
+                Arc::clone(&before.runs),
+            )
         };
         let pods = self.pods.facts();
         let pods = if *before.pods == *pods { Arc::clone(&before.pods) } else { Arc::new(pods.clone()) };
@@ -143,6 +152,7 @@ impl Sources {
             inside: kept(&before.inside, self.inside.facts()),
             ipam,
             pci,
+            runs,
             files: Arc::clone(&before.files),
             sriov: if *before.sriov == *vfs { Arc::clone(&before.sriov) } else { Arc::new(vfs.clone()) },
             host: Arc::clone(&before.host),

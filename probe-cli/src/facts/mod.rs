@@ -13,6 +13,7 @@ pub mod netlink;
 pub mod network;
 pub mod pci;
 pub mod pods;
+pub mod runs;
 mod snapshot;
 pub mod sriov;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::{
     network::{NetworkFacts, PodNetwork},
     pci::PciFunctionFact,
     pods::PodFacts,
+    runs::RunFact,
     sriov::SriovFacts,
 };
 use crate::observed::Observed;
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub ipam: Arc<Observed<Vec<IpamNetwork>>>,
     /// Network functions on the PCI bus, by PCI address.
     pub pci: Arc<Observed<Vec<PciFunctionFact>>>,
+    /// Runs of this tool that have clsact filters, or left some.
+    pub runs: Arc<Observed<Vec<RunFact>>>,
     /// The node's files; absent when the files that can be read are another node's.
     pub files: Arc<Observed<HostFiles>>,
     /// Physical and virtual functions.

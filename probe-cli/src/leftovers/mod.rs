@@ -6,8 +6,10 @@
 
 mod notes;
 mod record;
+mod runs;
 mod sweep;
 
 pub use notes::{DIRECTORY, Dead, Found, Notes, Unknown};
 pub use record::{Placed, Record, RunRecord};
+pub use runs::runs;
 pub use sweep::{Left, Reach, SweepError, Swept, finish, sweep};

@@ -63,7 +63,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside("tui::terminal", &["tui"]),
     outside("tui::run", &["model", "tui", "tui::terminal"]),
     // What a killed run leaves behind; a data plane to try things on.
-    outside("leftovers", &["files", "netlink", "netns", "text"]),
+    outside("leftovers", &["facts", "files", "netlink", "netns", "observed", "text"]),
     outside("lab", &["inventory", "model::mtu", "netlink", "netns", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
