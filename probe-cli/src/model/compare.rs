@@ -1,18 +1,22 @@
 //! What is intended and what there is, side by side: one row for each question that both can answer. Pure. What a
 //! difference means, and what to do about it, is not judged here.
 
-use std::{collections::BTreeSet, fmt::Display, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use serde::{Deserialize, Serialize};
+use ipnet::IpNet;
+use serde::Serialize;
 
 use crate::{
     intent::{Backend, Basis, Cni, Intended, Intent, InterfaceChoice},
-    inventory::{Encapsulation, Inventory, System, Tunnel, TunnelKind},
+    inventory::{Encapsulation, Inventory, OwnPodCidr, PodCidrSource, System, Tunnel, TunnelKind},
     model::MtuPath,
 };
 
 /// A question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
     /// Which CNI connects pods.
@@ -39,89 +43,150 @@ pub enum Aspect {
     Port,
 }
 
-/// The answers to one question. Texts are of files and of the kernel: escape before showing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An answer. Texts are of files and of the kernel: escape before showing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The CNI that a file names.
+    Cni(Cni),
+    /// The system that made a data plane.
+    System(System),
+    /// The backend that a file names.
+    Backend(Backend),
+    /// What a data plane wraps packets in.
+    Encapsulation(Encapsulation),
+    /// A family of addresses: 4 or 6.
+    Family(u8),
+    /// A network.
+    Network(IpNet),
+    /// An address.
+    Address(IpAddr),
+    /// How the interface for tunnels is chosen.
+    Interface(InterfaceChoice),
+    /// The name of an interface.
+    Name(String),
+    /// An MTU in bytes, a VNI or a port.
+    Number(u32),
+}
+
+/// Where an answer is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file of the node.
+    File {
+        /// Its path.
+        file: String,
+        /// Line in it, from 1.
+        line: Option<u32>,
+    },
+    /// What the program takes when no file says anything else.
+    Default,
+    /// A table of the kernel.
+    Netlink {
+        /// What `ip` calls the table: `link`, `address`, `route`.
+        table: &'static str,
+        /// What names the entry there: an interface, a destination.
+        key: String,
+    },
+}
+
+/// An answer and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The answer.
+    pub value: Answer,
+    /// Where it is from.
+    pub origin: Origin,
+}
+
+/// The answers to one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// The question.
     pub aspect: Aspect,
     /// What is intended; empty when no file tells.
-    pub intended: Vec<String>,
+    pub intended: Vec<Claim>,
     /// What there is; empty when the kernel does not tell.
-    pub actual: Vec<String>,
+    pub actual: Vec<Claim>,
     /// They agree; none when one of them is not known, or they cannot be compared.
     pub agrees: Option<bool>,
     /// How the intention came to be; none when there is none.
     pub basis: Option<Basis>,
-    /// The file that says it.
-    pub file: Option<String>,
-    /// Line in that file, from 1.
-    pub line: Option<u32>,
+    /// What says so first; none when nothing does.
+    pub said_by: Option<Origin>,
 }
 
 /// All questions, in the order of [`Aspect`]; those that neither answers are left out.
 pub fn side_by_side(intent: &Intent, inventory: &Inventory, paths: &[MtuPath]) -> Vec<Comparison> {
-    let there = There::new(inventory);
-    let node = &inventory.node;
-    let pod_cidrs: Vec<_> = node.pod_cidrs.iter().map(|own| own.cidr).collect();
-    let mut families = families(intent);
-    families.agrees = agree(&families.intended, &words(&there.families), true);
-    let pod_mtus: BTreeSet<u32> = paths
-        .iter()
-        .filter(|path| !path.left_over)
-        .flat_map(|path| &path.pods)
-        .map(|pods| pods.mtu)
-        .collect();
+    let actual = Actual::new(inventory);
+    let pod_cidrs: Vec<Claim> = inventory.node.pod_cidrs.iter().map(pod_cidr).collect();
+    let within = |claim: &Claim| match claim.value {
+        Answer::Network(own) => intent.cluster_cidrs.iter().any(|cidr| cidr.value.contains(&own)),
+        _ => false,
+    };
+    let pod_mtus = pod_mtus(inventory, paths);
+    let both = [&intent.ipv4, &intent.ipv6].into_iter().zip([4, 6]);
+    let families = both.filter_map(|(wanted, family)| {
+        let wanted = wanted.as_ref().filter(|wanted| wanted.value)?;
+        Some(Claim { value: Answer::Family(family), origin: origin(wanted) })
+    });
+    let first_family = intent.ipv4.as_ref().or(intent.ipv6.as_ref());
     let rows = vec![
         Comparison {
-            actual: there.systems(),
-            agrees: cni_agrees(intent, &there),
-            ..one(Aspect::Cni, intent.cni.as_ref())
+            actual: actual.systems(),
+            agrees: cni_agrees(intent, &actual),
+            ..one(Aspect::Cni, intent.cni.as_ref(), Answer::Cni)
         },
         Comparison {
-            actual: words(&there.encapsulations),
-            agrees: backend_agrees(intent, &there),
-            ..one(Aspect::Backend, intent.backend.as_ref())
+            actual: claims(&actual.encapsulations, Answer::Encapsulation),
+            agrees: backend_agrees(intent, &actual),
+            ..one(Aspect::Backend, intent.backend.as_ref(), Answer::Backend)
         },
-        Comparison { actual: words(&there.families), ..families },
+        compared(
+            Comparison {
+                intended: families.collect(),
+                basis: first_family.map(|first| first.basis),
+                said_by: first_family.map(origin),
+                ..empty(Aspect::Families)
+            },
+            claims(&actual.families, Answer::Family),
+            true,
+        ),
         Comparison {
-            actual: words(&pod_cidrs),
-            agrees: (!intent.cluster_cidrs.is_empty() && !pod_cidrs.is_empty()).then(|| {
-                let within = |own| intent.cluster_cidrs.iter().any(|cidr| cidr.value.contains(own));
-                pod_cidrs.iter().all(within)
-            }),
-            ..many(Aspect::ClusterCidrs, &intent.cluster_cidrs)
+            agrees: (!intent.cluster_cidrs.is_empty() && !pod_cidrs.is_empty())
+                .then(|| pod_cidrs.iter().all(within)),
+            actual: pod_cidrs.clone(),
+            ..many(Aspect::ClusterCidrs, &intent.cluster_cidrs, Answer::Network)
         },
-        Comparison {
-            agrees: agree(&values(&intent.pod_cidrs), &words(&pod_cidrs), true),
-            actual: words(&pod_cidrs),
-            ..many(Aspect::PodCidrs, &intent.pod_cidrs)
-        },
-        Comparison {
-            agrees: agree(&values(&intent.node_ips), &words(&there.locals), false),
-            actual: words(&there.locals),
-            ..many(Aspect::NodeAddresses, &intent.node_ips)
-        },
-        interface(intent, &there),
-        numbers(Aspect::TunnelMtu, intent.tunnel_mtu.as_ref(), &there.mtus),
-        numbers(Aspect::PodMtu, intent.pod_mtu.as_ref(), &pod_mtus),
-        numbers(Aspect::Vni, intent.vni.as_ref(), &there.vnis),
-        ports(intent, &there),
+        compared(many(Aspect::PodCidrs, &intent.pod_cidrs, Answer::Network), pod_cidrs, true),
+        compared(
+            many(Aspect::NodeAddresses, &intent.node_ips, Answer::Address),
+            claims(&actual.locals, Answer::Address),
+            false,
+        ),
+        interface(intent, &actual),
+        number(Aspect::TunnelMtu, intent.tunnel_mtu.as_ref(), &actual.mtus),
+        number(Aspect::PodMtu, intent.pod_mtu.as_ref(), &pod_mtus),
+        number(Aspect::Vni, intent.vni.as_ref(), &actual.vnis),
+        ports(intent, &actual),
     ];
     rows.into_iter().filter(|row| !row.intended.is_empty() || !row.actual.is_empty()).collect()
 }
 
+/// Answers with where each was found first.
+type Found<T> = BTreeMap<T, Origin>;
+
 /// What carries pods' packets, without what is left over.
-struct There<'a> {
-    planes: Vec<(System, Encapsulation)>,
-    encapsulations: BTreeSet<Encapsulation>,
-    families: BTreeSet<u8>,
+struct Actual<'a> {
+    planes: Vec<(System, Encapsulation, Origin)>,
+    encapsulations: Found<Encapsulation>,
+    families: Found<u8>,
     tunnels: Vec<&'a Tunnel>,
-    locals: BTreeSet<IpAddr>,
-    mtus: BTreeSet<u32>,
-    vnis: BTreeSet<u32>,
+    locals: Found<IpAddr>,
+    mtus: Found<u32>,
+    vnis: Found<u32>,
 }
 
-impl<'a> There<'a> {
+impl<'a> Actual<'a> {
     fn new(inventory: &'a Inventory) -> Self {
         let planes: Vec<_> = inventory.data_planes.iter().filter(|plane| !plane.is_left_over()).collect();
         let devices =
@@ -129,90 +194,118 @@ impl<'a> There<'a> {
         let indices: BTreeSet<u32> = devices().map(|device| device.ifindex).collect();
         let tunnels: Vec<&Tunnel> =
             inventory.all_tunnels().filter(|tunnel| indices.contains(&tunnel.ifindex)).collect();
+        let planes: Vec<(System, Encapsulation, Origin)> = planes
+            .iter()
+            .map(|plane| {
+                let device = plane.devices.first().map(|device| device.name.clone());
+                (plane.system, plane.encapsulation, link(device.unwrap_or_default()))
+            })
+            .collect();
+        let of_tunnels = || tunnels.iter().map(|tunnel| (*tunnel, link(tunnel.name.clone())));
         Self {
-            planes: planes.iter().map(|plane| (plane.system, plane.encapsulation)).collect(),
-            encapsulations: planes.iter().map(|plane| plane.encapsulation).collect(),
-            families: devices().flat_map(|device| &device.families).copied().collect(),
-            locals: tunnels.iter().filter_map(|tunnel| tunnel.local).collect(),
-            mtus: tunnels.iter().map(|tunnel| tunnel.mtu).collect(),
-            vnis: tunnels.iter().filter_map(|tunnel| tunnel.vni).collect(),
+            encapsulations: found(planes.iter().map(|(_, encapsulation, by)| (*encapsulation, by.clone()))),
+            families: found(devices().flat_map(|device| {
+                device.families.iter().map(|family| (*family, link(device.name.clone())))
+            })),
+            locals: found(of_tunnels().filter_map(|(tunnel, by)| Some((tunnel.local?, by)))),
+            mtus: found(of_tunnels().map(|(tunnel, by)| (tunnel.mtu, by))),
+            vnis: found(of_tunnels().filter_map(|(tunnel, by)| Some((tunnel.vni?, by)))),
+            planes,
             tunnels,
         }
     }
 
-    fn systems(&self) -> Vec<String> {
-        let mut systems: Vec<String> = self.planes.iter().map(|(system, _)| system.to_string()).collect();
-        systems.dedup();
+    fn systems(&self) -> Vec<Claim> {
+        let systems = self.planes.iter();
+        let mut systems: Vec<Claim> = systems
+            .map(|(system, _, origin)| Claim { value: Answer::System(*system), origin: origin.clone() })
+            .collect();
+        systems.dedup_by(|a, b| a.value == b.value);
         systems
     }
 }
 
+fn found<T: Ord>(all: impl Iterator<Item = (T, Origin)>) -> Found<T> {
+    let mut found = Found::new();
+    for (value, origin) in all {
+        found.entry(value).or_insert(origin);
+    }
+    found
+}
+
+fn link(name: String) -> Origin {
+    Origin::Netlink { table: "link", key: name }
+}
+
+fn pod_cidr(own: &OwnPodCidr) -> Claim {
+    let table = match own.source {
+        PodCidrSource::BlackholeRoute | PodCidrSource::HostRoute => "route",
+        PodCidrSource::Bridge | PodCidrSource::TunnelAddress => "address",
+    };
+    Claim { value: Answer::Network(own.cidr), origin: Origin::Netlink { table, key: own.cidr.to_string() } }
+}
+
+/// MTUs of the pods' interfaces that packets to other nodes come by.
+fn pod_mtus(inventory: &Inventory, paths: &[MtuPath]) -> Found<u32> {
+    let mtus = paths.iter().filter(|path| !path.left_over).flat_map(|path| &path.pods).map(|pods| pods.mtu);
+    let key = |mtu| inventory.pod_links.iter().find(|link| link.mtu == Some(mtu)).map(|link| link.ifindex);
+    found(mtus.map(|mtu| (mtu, link(key(mtu).map_or_else(String::new, |ifindex| ifindex.to_string())))))
+}
+
 fn empty(aspect: Aspect) -> Comparison {
-    Comparison {
-        aspect,
-        intended: Vec::new(),
-        actual: Vec::new(),
-        agrees: None,
-        basis: None,
-        file: None,
-        line: None,
+    Comparison { aspect, intended: Vec::new(), actual: Vec::new(), agrees: None, basis: None, said_by: None }
+}
+
+fn origin<T>(intended: &Intended<T>) -> Origin {
+    match &intended.file {
+        Some(file) => Origin::File { file: file.clone(), line: intended.line },
+        None => Origin::Default,
     }
 }
 
-fn one<T: Display>(aspect: Aspect, intended: Option<&Intended<T>>) -> Comparison {
-    many(aspect, intended.map(std::slice::from_ref).unwrap_or_default())
+fn one<T: Clone>(aspect: Aspect, intended: Option<&Intended<T>>, value: fn(T) -> Answer) -> Comparison {
+    many(aspect, intended.map(std::slice::from_ref).unwrap_or_default(), value)
 }
 
-fn many<T: Display>(aspect: Aspect, intended: &[Intended<T>]) -> Comparison {
+fn many<T: Clone>(aspect: Aspect, intended: &[Intended<T>], value: fn(T) -> Answer) -> Comparison {
     let first = intended.first();
+    let claim =
+        |intended: &Intended<T>| Claim { value: value(intended.value.clone()), origin: origin(intended) };
     Comparison {
-        intended: values(intended),
+        intended: intended.iter().map(claim).collect(),
         basis: first.map(|first| first.basis),
-        file: first.and_then(|first| first.file.clone()),
-        line: first.and_then(|first| first.line),
+        said_by: first.map(origin),
         ..empty(aspect)
     }
 }
 
-fn values<T: Display>(intended: &[Intended<T>]) -> Vec<String> {
-    intended.iter().map(|intended| intended.value.to_string()).collect()
+fn claims<T: Clone>(found: &Found<T>, value: fn(T) -> Answer) -> Vec<Claim> {
+    let claim =
+        |(found, origin): (&T, &Origin)| Claim { value: value(found.clone()), origin: origin.clone() };
+    found.iter().map(claim).collect()
 }
 
-fn words<T: Display>(values: impl IntoIterator<Item = T>) -> Vec<String> {
-    values.into_iter().map(|value| value.to_string()).collect()
+/// The row with what there is, compared as values.
+fn compared(row: Comparison, actual: Vec<Claim>, is_all: bool) -> Comparison {
+    Comparison { agrees: agree(&row.intended, &actual, is_all), actual, ..row }
 }
 
 /// Whether everything that there is was intended, and with `is_all` also the other way round.
-fn agree(intended: &[String], actual: &[String], is_all: bool) -> Option<bool> {
+fn agree(intended: &[Claim], actual: &[Claim], is_all: bool) -> Option<bool> {
     if intended.is_empty() || actual.is_empty() {
         return None;
     }
-    let within = |some: &[String], all: &[String]| some.iter().all(|one| all.contains(one));
+    let has = |all: &[Claim], one: &Claim| all.iter().any(|other| other.value == one.value);
+    let within = |some: &[Claim], all: &[Claim]| some.iter().all(|one| has(all, one));
     Some(within(actual, intended) && (!is_all || within(intended, actual)))
 }
 
-fn numbers(aspect: Aspect, intended: Option<&Intended<u32>>, actual: &BTreeSet<u32>) -> Comparison {
-    let row = one(aspect, intended);
-    let actual = words(actual);
-    Comparison { agrees: agree(&row.intended, &actual, true), actual, ..row }
-}
-
-fn families(intent: &Intent) -> Comparison {
-    let of = |family: &str, wanted: Option<&Intended<bool>>| {
-        wanted.filter(|wanted| wanted.value).map(|_| family.to_owned())
-    };
-    let first = intent.ipv4.as_ref().or(intent.ipv6.as_ref());
-    Comparison {
-        intended: of("4", intent.ipv4.as_ref()).into_iter().chain(of("6", intent.ipv6.as_ref())).collect(),
-        basis: first.map(|first| first.basis),
-        file: first.and_then(|first| first.file.clone()),
-        line: first.and_then(|first| first.line),
-        ..empty(Aspect::Families)
-    }
+fn number(aspect: Aspect, intended: Option<&Intended<u32>>, actual: &Found<u32>) -> Comparison {
+    compared(one(aspect, intended, Answer::Number), claims(actual, Answer::Number), true)
 }
 
 /// Where the kernel shows who made the data plane.
-fn cni_agrees(intent: &Intent, there: &There<'_>) -> Option<bool> {
+fn cni_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
     let cni = &intent.cni.as_ref()?.value;
     let fits = |system: System| match (cni, system) {
         (_, System::Unknown) | (Cni::None | Cni::Other(_), _) => None,
@@ -224,11 +317,11 @@ fn cni_agrees(intent: &Intent, there: &There<'_>) -> Option<bool> {
         | (Cni::Cilium, System::Cilium) => Some(true),
         _ => Some(false),
     };
-    let answers: Vec<bool> = there.planes.iter().filter_map(|(system, _)| fits(*system)).collect();
+    let answers: Vec<bool> = actual.planes.iter().filter_map(|(system, _, _)| fits(*system)).collect();
     (!answers.is_empty()).then(|| answers.into_iter().all(|fits| fits))
 }
 
-fn backend_agrees(intent: &Intent, there: &There<'_>) -> Option<bool> {
+fn backend_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
     let wanted = match &intent.backend.as_ref()?.value {
         Backend::Vxlan => Encapsulation::Vxlan,
         Backend::Geneve => Encapsulation::Geneve,
@@ -239,53 +332,38 @@ fn backend_agrees(intent: &Intent, there: &There<'_>) -> Option<bool> {
     };
     // Encryption of its own, beside the tunnel, is no other backend.
     let beside = intent.encryption.is_some().then_some(Encapsulation::Wireguard);
-    let mut there = there.encapsulations.iter().copied().filter(|one| Some(*one) != beside).peekable();
+    let mut there = actual.encapsulations.keys().copied().filter(|one| Some(*one) != beside).peekable();
     there.peek()?;
     Some(there.all(|one| one == wanted))
 }
 
-fn interface(intent: &Intent, there: &There<'_>) -> Comparison {
-    let underlays: BTreeSet<&str> =
-        there.tunnels.iter().flat_map(|tunnel| tunnel.underlays()).map(|below| below.name.as_str()).collect();
-    let row = empty(Aspect::Interface);
-    let actual = words(underlays);
-    let Some(wanted) = &intent.interface else { return Comparison { actual, ..row } };
-    let (intended, agrees) = match &wanted.value {
-        InterfaceChoice::Name(name) => {
+fn interface(intent: &Intent, actual: &Actual<'_>) -> Comparison {
+    let underlays = actual.tunnels.iter().flat_map(|tunnel| tunnel.underlays());
+    let underlays = found(underlays.map(|below| (below.name.clone(), link(below.name.clone()))));
+    let there = claims(&underlays, Answer::Name);
+    let agrees = match intent.interface.as_ref().map(|wanted| &wanted.value) {
+        Some(InterfaceChoice::Name(name)) => {
             // It may be told by its address.
-            let by_address = name.parse().ok().map(|address: IpAddr| there.locals.contains(&address));
-            let agrees = by_address.or_else(|| agree(std::slice::from_ref(name), &actual, false));
-            (name.clone(), agrees)
+            let by_address = name.parse().ok().map(|address: IpAddr| actual.locals.contains_key(&address));
+            let by_name = || (!underlays.is_empty()).then(|| underlays.keys().all(|there| there == name));
+            by_address.or_else(by_name)
         }
-        InterfaceChoice::Pattern(pattern) => (format!("matches {pattern}"), None),
-        InterfaceChoice::Rule(rule) => (rule.clone(), None),
+        Some(InterfaceChoice::Pattern(_) | InterfaceChoice::Rule(_)) | None => None,
     };
-    Comparison {
-        intended: vec![intended],
-        actual,
-        agrees,
-        basis: Some(wanted.basis),
-        file: wanted.file.clone(),
-        line: wanted.line,
-        ..row
-    }
+    let row = one(Aspect::Interface, intent.interface.as_ref(), Answer::Interface);
+    Comparison { actual: there, agrees, ..row }
 }
 
 /// Each family may have a port of its own; WireGuard beside another tunnel has another one.
-fn ports(intent: &Intent, there: &There<'_>) -> Comparison {
-    let row = one(Aspect::Port, intent.port.as_ref());
-    let mut intended = row.intended.clone();
-    intended.extend(intent.port_v6.as_ref().map(|port| port.value.to_string()));
+fn ports(intent: &Intent, actual: &Actual<'_>) -> Comparison {
+    let port = |port: u16| Answer::Number(port.into());
+    let mut row = one(Aspect::Port, intent.port.as_ref(), port);
+    let v6 = intent.port_v6.as_ref();
+    row.intended.extend(v6.map(|v6| Claim { value: port(v6.value), origin: origin(v6) }));
     let is_beside = |tunnel: &&Tunnel| intent.encryption.is_some() && tunnel.kind == TunnelKind::Wireguard;
-    let actual: BTreeSet<u16> = there
-        .tunnels
-        .iter()
-        .copied()
-        .filter(|tunnel| !is_beside(tunnel))
-        .filter_map(|tunnel| tunnel.port)
-        .collect();
-    let actual = words(actual);
-    Comparison { agrees: agree(&intended, &actual, false), intended, actual, ..row }
+    let tunnels = actual.tunnels.iter().copied().filter(|tunnel| !is_beside(tunnel));
+    let there = found(tunnels.filter_map(|tunnel| Some((tunnel.port?, link(tunnel.name.clone())))));
+    compared(row, claims(&there, port), false)
 }
 
 #[cfg(test)]
@@ -330,10 +408,16 @@ mod tests {
         for row in side_by_side(&intent, &inventory, &mtu_paths(&inventory)) {
             if row.aspect == Aspect::PodMtu {
                 // The pod's veth of the test data has the MTU of the NIC.
-                assert_eq!((row.agrees, row.actual.as_slice()), (Some(false), &["1500".to_owned()][..]));
+                assert_eq!(row.agrees, Some(false));
+                assert_eq!(row.actual[0].value, Answer::Number(1500));
             } else if !row.intended.is_empty() {
                 assert_eq!(row.agrees, Some(true), "{row:?}");
-                assert_eq!((row.basis, row.line), (Some(Basis::Configured), Some(3)));
+                let file = "/etc/rancher/rke2/config.yaml".to_owned();
+                let by_file = Some(Origin::File { file, line: Some(3) });
+                assert_eq!((row.basis, row.said_by), (Some(Basis::Configured), by_file));
+                for Claim { origin, .. } in &row.actual {
+                    assert!(matches!(origin, Origin::Netlink { key, .. } if !key.is_empty()), "{origin:?}");
+                }
             }
         }
     }
@@ -374,7 +458,11 @@ mod tests {
             None
         );
         let nothing = row(&Intent::default(), &facts, Aspect::Backend);
-        assert_eq!((nothing.agrees, nothing.actual.as_slice()), (None, &["VXLAN".to_owned()][..]));
+        let found = Claim {
+            value: Answer::Encapsulation(Encapsulation::Vxlan),
+            origin: link("flannel.1".to_owned()),
+        };
+        assert_eq!((nothing.agrees, nothing.actual), (None, vec![found]));
         assert_eq!(side_by_side(&Intent::default(), &Inventory::default(), &[]), []);
     }
 }

@@ -15,7 +15,7 @@ mod types;
 mod vf_traffic;
 mod vfs;
 
-pub use compare::{Aspect, Comparison, side_by_side};
+pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths};
 pub use setup::Setup;
 pub use timeline::{Timeline, once};

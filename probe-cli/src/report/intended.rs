@@ -1,8 +1,10 @@
 //! The part of `show node` that has what is intended beside what there is.
 
+use serde::Serialize;
+
 use super::align::{aligned, heading, indented, wrapped};
 use crate::{
-    model::{Aspect, Basis, Chart, ChartKind, Comparison, Intent},
+    model::{Answer, Aspect, Basis, Chart, ChartKind, Claim, Comparison, Intent, InterfaceChoice, Origin},
     text,
 };
 
@@ -96,17 +98,73 @@ fn mark(agrees: Option<bool>) -> &'static str {
     }
 }
 
-fn list(values: &[String]) -> String {
-    if values.is_empty() {
+fn list(claims: &[Claim]) -> String {
+    if claims.is_empty() {
         return "-".to_owned();
     }
-    text::fit(&text::escape(&values.join(" ")), VALUES)
+    text::fit(&text::escape(&words(claims).join(" ")), VALUES)
+}
+
+/// Each answer in words, as the file or the kernel has it.
+fn words(claims: &[Claim]) -> Vec<String> {
+    claims.iter().map(|claim| word(&claim.value)).collect()
+}
+
+fn word(answer: &Answer) -> String {
+    match answer {
+        Answer::Cni(cni) => cni.to_string(),
+        Answer::System(system) => system.to_string(),
+        Answer::Backend(backend) => backend.to_string(),
+        Answer::Encapsulation(encapsulation) => encapsulation.to_string(),
+        Answer::Family(family) => family.to_string(),
+        Answer::Network(network) => network.to_string(),
+        Answer::Address(address) => address.to_string(),
+        Answer::Interface(InterfaceChoice::Pattern(pattern)) => format!("matches {pattern}"),
+        Answer::Interface(InterfaceChoice::Name(words) | InterfaceChoice::Rule(words))
+        | Answer::Name(words) => words.clone(),
+        Answer::Number(number) => number.to_string(),
+    }
+}
+
+/// A row of `side_by_side`.
+#[derive(Serialize)]
+pub(super) struct Row<'a> {
+    aspect: Aspect,
+    intended: Vec<String>,
+    actual: Vec<String>,
+    agrees: Option<bool>,
+    basis: Option<Basis>,
+    file: Option<&'a str>,
+    line: Option<u32>,
+}
+
+impl<'a> From<&'a Comparison> for Row<'a> {
+    fn from(row: &'a Comparison) -> Self {
+        let (file, line) = place(row);
+        Self {
+            aspect: row.aspect,
+            intended: words(&row.intended),
+            actual: words(&row.actual),
+            agrees: row.agrees,
+            basis: row.basis,
+            file,
+            line,
+        }
+    }
+}
+
+fn place(row: &Comparison) -> (Option<&str>, Option<u32>) {
+    match &row.said_by {
+        Some(Origin::File { file, line }) => (Some(file), *line),
+        Some(Origin::Default | Origin::Netlink { .. }) | None => (None, None),
+    }
 }
 
 fn said_by(row: &Comparison) -> String {
     // Whole paths are in the JSON: here the end of one says more than its beginning.
-    let name = row.file.as_deref().map(|file| text::escape(file.rsplit('/').next().unwrap_or(file)));
-    let place = match (name, row.line) {
+    let (file, line) = place(row);
+    let name = file.map(|file| text::escape(file.rsplit('/').next().unwrap_or(file)));
+    let place = match (name, line) {
         (Some(name), Some(line)) => format!("{name}:{line}"),
         (Some(name), None) => name,
         (None, _) => String::new(),
@@ -136,15 +194,20 @@ mod tests {
         agrees: Option<bool>,
         basis: Basis,
     ) -> Comparison {
-        let words = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        let file = "/var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml".to_owned();
+        let origin = Origin::File { file, line: Some(9) };
+        let claims = |values: &[&str]| {
+            let claim =
+                |value: &&str| Claim { value: Answer::Name((*value).to_owned()), origin: origin.clone() };
+            values.iter().map(claim).collect()
+        };
         Comparison {
             aspect,
-            intended: words(intended),
-            actual: words(actual),
+            intended: claims(intended),
+            actual: claims(actual),
             agrees,
             basis: (!intended.is_empty()).then_some(basis),
-            file: Some("/var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml".to_owned()),
-            line: Some(9),
+            said_by: Some(origin.clone()),
         }
     }
 

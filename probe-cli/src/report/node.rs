@@ -13,9 +13,8 @@ use super::{
 use crate::model::Model;
 use crate::{
     model::{
-        Certainty, Chart, Comparison, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, Mac,
-        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind,
-        Underlay,
+        Certainty, Chart, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, Mac, NodeAddress,
+        OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
     },
     text,
 };
@@ -28,7 +27,7 @@ struct Document<'a> {
     kernel: Option<&'a str>,
     actual: Actual<'a>,
     intended: Option<&'a Intent>,
-    side_by_side: &'a [Comparison],
+    side_by_side: Vec<intended::Row<'a>>,
     charts: &'a [Chart],
     has_wireguard: Option<bool>,
     notes: &'a [String],
@@ -123,7 +122,7 @@ pub fn json(model: &Model) -> Result<String, serde_json::Error> {
         kernel: inventory.node.kernel.as_deref(),
         actual,
         intended: model.setup.intent.as_ref(),
-        side_by_side: &model.setup.comparison,
+        side_by_side: model.setup.comparison.iter().map(Into::into).collect(),
         charts: &model.setup.charts,
         has_wireguard: inventory.node.has_wireguard,
         notes: &inventory.notes,
