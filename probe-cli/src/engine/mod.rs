@@ -7,6 +7,7 @@ mod host;
 pub mod inside;
 pub mod network;
 mod once;
+mod pci_interfaces;
 mod pods;
 mod refresh;
 mod run;

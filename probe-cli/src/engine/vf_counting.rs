@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::vfs::interfaces;
+use super::pci_interfaces::interfaces;
 use crate::{
     ebpf::{EbpfError, VfCounters, VfPlace},
     facts::sriov::SriovFacts,

@@ -8,15 +8,18 @@ use std::{
     time::Duration,
 };
 
-use super::vf_counting::VfCounting;
+use super::{
+    pci_interfaces::{Counted, interfaces, interfaces_of},
+    vf_counting::VfCounting,
+};
 use crate::{
     ebpf::{AttachMode, EbpfError},
     facts::{
         netlink::LinkCounters,
         sriov::{OfPf, PciInterface, PfFact, SriovFacts},
     },
-    netlink::{NetlinkError, Source},
-    netns::{self, Namespace, NetnsError},
+    netlink::Source,
+    netns::{self, NetnsError},
     observed::Observed,
     privilege, procfs,
     sample::{ProgramCost, VfDriver, VfDrivers, VfSample},
@@ -268,35 +271,4 @@ impl Found {
             }
         }
     }
-}
-
-/// An interface and what it counted.
-type Counted = (PciInterface, Option<LinkCounters>);
-
-/// The interfaces of hardware in another namespace, which nothing of ours stays in.
-fn interfaces_of(
-    namespace: &Namespace,
-    name: &str,
-) -> Result<Result<Vec<Counted>, NetlinkError>, NetnsError> {
-    netns::run_in(namespace, || interfaces(Some(name)).map(|(_, found)| found))
-}
-
-/// The interfaces of hardware in the calling thread's namespace, and a socket that stays in it.
-pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<Counted>), NetlinkError> {
-    let source = Source::connect()?;
-    let found = source.hardware()?;
-    let found = found.into_iter().filter_map(|(link, counters)| {
-        let interface = PciInterface {
-            pci: link.parent_device?,
-            ifindex: link.ifindex,
-            name: link.name,
-            netns: netns.map(str::to_owned),
-            mtu: link.mtu,
-            mac: link.mac,
-            up: link.up,
-        };
-        Some((interface, counters))
-    });
-    let found = found.collect();
-    Ok((source, found))
 }

@@ -93,6 +93,12 @@ impl Source {
         let family =
             match generic::family(&mut socket, "the generic netlink family of ethtool", ETHTOOL_GENL_NAME) {
                 Ok(family) => family,
+                // Built without CONFIG_ETHTOOL_NETLINK.
+                Err(NetlinkError::Refused { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    return Observed::Unsupported {
+                        why: "the kernel does not answer ethtool by netlink".to_owned(),
+                    };
+                }
                 Err(error) => return observed(&error),
             };
         let header = Request::attributes().attribute(ETHTOOL_A_HEADER_DEV_INDEX, ifindex);

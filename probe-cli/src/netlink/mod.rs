@@ -16,6 +16,7 @@ mod namespace;
 mod neighbours;
 mod pod_routes;
 mod relevance;
+mod retry;
 mod rows;
 mod socket;
 mod source;

@@ -9,8 +9,8 @@ use std::{
 use super::{
     decode::{Frame, Problems},
     error::{DecodeError, NetlinkError},
+    retry::{torn, whole},
     socket::{Dump, DumpSocket, Request},
-    source::{RETRIES, torn},
 };
 use crate::{facts::Bounded, observed::Observed};
 
@@ -22,22 +22,21 @@ pub(super) fn rows<T, R: IntoIterator<Item = T>>(
     decode: impl Fn(&Frame<'_>) -> Result<R, DecodeError>,
 ) -> Observed<Bounded<T>> {
     let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut attempts = 0;
-    loop {
+    let mut attempt = || {
         let (mut found, mut problems) = (Bounded::default(), Problems::default());
         let dump = socket.dump(request, |frame| match decode(&frame) {
             Ok(rows) => rows.into_iter().for_each(|row| found.add(row, most)),
             Err(cause) => problems.add(cause),
-        });
-        match dump {
-            Err(error) => return observed(&error),
-            Ok(Dump::Torn) if attempts < RETRIES => attempts += 1,
-            Ok(dump) => {
-                found.notes.extend((dump == Dump::Torn).then(|| torn(request.table)));
-                found.notes.extend(problems.lines());
-                return Observed::Value(found);
-            }
+        })?;
+        Ok((dump, (found, problems)))
+    };
+    match whole(&mut attempt) {
+        Ok((dump, (mut found, problems))) => {
+            found.notes.extend((dump == Dump::Torn).then(|| torn(request.table)));
+            found.notes.extend(problems.lines());
+            Observed::Value(found)
         }
+        Err(error) => observed(&error),
     }
 }
 

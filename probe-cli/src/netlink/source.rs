@@ -8,6 +8,7 @@ use std::{
 use super::{
     decode::{self, Frame, Neighbour, Problems},
     error::{DecodeError, NetlinkError},
+    retry::{torn, whole},
     socket::{Dump, DumpSocket, Request},
     wireguard,
 };
@@ -19,9 +20,6 @@ use crate::{
     },
     observed::Observed,
 };
-
-/// How often a torn dump is read again before it is taken as it is.
-pub(super) const RETRIES: usize = 3;
 
 /// The kernel's tables of one network namespace.
 #[derive(Debug)]
@@ -218,9 +216,9 @@ impl Reading<'_> {
                 Ok(found) => rows.extend(found),
                 Err(problem) => problems.push(problem),
             })?;
-            Ok((dump, rows, problems))
+            Ok((dump, (rows, problems)))
         };
-        let (dump, rows, problems) = whole(&mut attempt)?;
+        let (dump, (rows, problems)) = whole(&mut attempt)?;
         if dump == Dump::Torn {
             self.notes.push(torn(request.table));
         }
@@ -244,52 +242,9 @@ impl Reading<'_> {
     }
 }
 
-/// What to say of a table that could not be read in one piece.
-pub(super) fn torn(table: &str) -> String {
-    format!(
-        "{table} kept changing while they were read ({} attempts): some may be missing or listed twice",
-        RETRIES + 1
-    )
-}
-
-/// Calls `attempt` until its dump is whole, at most [`RETRIES`] times more.
-fn whole<T>(
-    attempt: &mut impl FnMut() -> Result<(Dump, Vec<T>, Vec<DecodeError>), NetlinkError>,
-) -> Result<(Dump, Vec<T>, Vec<DecodeError>), NetlinkError> {
-    let mut last = attempt()?;
-    for _ in 0..RETRIES {
-        if last.0 == Dump::Whole {
-            break;
-        }
-        last = attempt()?;
-    }
-    Ok(last)
-}
-
 /// The kernel makes a routing table with its first route; before that, listing it is `ENOENT` (`inet_dump_fib`). Rules
 /// are not supported where the kernel was built without any.
 fn is_empty_table(error: &NetlinkError) -> bool {
     let NetlinkError::Refused { source, .. } = error else { return false };
     source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(libc::EOPNOTSUPP)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_torn_dump_is_read_again_and_then_taken_as_it_is() {
-        for (torn, calls, outcome) in
-            [(0, 1, Dump::Whole), (1, 2, Dump::Whole), (3, 4, Dump::Whole), (9, 4, Dump::Torn)]
-        {
-            let mut count = 0;
-            let mut attempt = || {
-                count += 1;
-                let dump = if count <= torn { Dump::Torn } else { Dump::Whole };
-                Ok((dump, vec![count], Vec::new()))
-            };
-            let (dump, rows, _) = whole(&mut attempt).unwrap();
-            assert_eq!((dump, rows, count), (outcome, vec![calls], calls), "torn {torn} times");
-        }
-    }
 }

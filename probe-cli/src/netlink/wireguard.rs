@@ -9,8 +9,8 @@ use super::{
     decode::{self, WireguardDevice},
     error::NetlinkError,
     generic,
+    retry::{torn, whole},
     socket::{Dump, DumpSocket, Request},
-    source::{RETRIES, torn},
 };
 use crate::{
     facts::netlink::{OfDevice, WireguardFact},
@@ -104,16 +104,9 @@ fn device(
                 causes.add(cause);
             }
         })?;
-        Ok::<_, NetlinkError>((dump, device, causes))
+        Ok((dump, (device, causes)))
     };
-    let mut last = attempt()?;
-    for _ in 0..RETRIES {
-        if last.0 == Dump::Whole {
-            break;
-        }
-        last = attempt()?;
-    }
-    let (dump, device, causes) = last;
+    let (dump, (device, causes)) = whole(&mut attempt)?;
     if dump == Dump::Torn {
         notes.push(torn(TABLE));
     }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::Tab;
-use crate::model::Model;
+use crate::{model::Model, tui::tab::Tab};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,10 @@
 //! What the cells of the tables say, and what their rows are ordered by.
 
-use super::{columns::ColumnId, state::Measure, subject::Subject, vf};
+use super::{columns::ColumnId, subject::Subject, vf};
 use crate::{
     model::{Both, Flow, Handshake, TunnelKind, TunnelRow, VirtualFunction, both, overhead_share},
     text,
+    tui::measure::Measure,
 };
 
 /// What a column sorts by.

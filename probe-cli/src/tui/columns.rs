@@ -1,6 +1,6 @@
 //! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
-use super::{cells::handshake, state::Tab, subject::Subject};
+use super::{cells::handshake, subject::Subject, tab::Tab};
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,12 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{
     rate::Rate,
-    state::{Measure, Tab},
     subject::{self, RowKey, Subject, subjects},
 };
-use crate::model::{Both, Model};
+use crate::{
+    model::{Both, Model},
+    tui::{measure::Measure, tab::Tab},
+};
 
 /// Samples kept: two for every column of a graph on the widest usual terminal.
 pub(super) const LENGTH: usize = 400;

@@ -2,10 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{
-    action::Action,
-    state::{Mode, Tab},
-};
+use super::{action::Action, state::Mode, tab::Tab};
 
 /// A line of the help screen.
 pub(super) struct Binding {

@@ -4,10 +4,13 @@ use std::cmp::Ordering;
 
 use super::{
     cells::{self, SortValue},
-    state::{Measure, Sort, State, Tab},
+    state::{Sort, State},
     subject::{self, RowKey, Subject},
 };
-use crate::model::Model;
+use crate::{
+    model::Model,
+    tui::{measure::Measure, tab::Tab},
+};
 
 /// The tables of the overview, from the top down: those of VFs where there are some, those of tunnels unless VFs are all
 /// there is.

@@ -10,7 +10,7 @@
 //! data. Here belong screens and what a key does. Not rates, not joins: those are the model's.
 //!
 //! A new key is a row in `keymap`, a new column a variant in `columns` with what it says in `cells`, a new kind of row a
-//! variant in `subject::Subject`, a new tab a variant in `state::Tab` with a file in `view`.
+//! variant in `subject::Subject`, a new tab a variant in `tab::Tab` with a file in `view`.
 
 mod action;
 mod cells;
@@ -18,10 +18,12 @@ mod columns;
 mod history;
 mod keymap;
 mod list;
+mod measure;
 mod rate;
 mod run;
 mod state;
 mod subject;
+mod tab;
 mod terminal;
 #[cfg(test)]
 mod testdata;

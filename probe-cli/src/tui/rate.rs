@@ -1,9 +1,9 @@
 //! What a row carries per second in one direction, whatever it is, in each measure. The model's rates, not made here.
 
-use super::state::Measure;
 use crate::{
     model::{Rates, VfRates},
     text,
+    tui::measure::Measure,
 };
 
 /// By measure.

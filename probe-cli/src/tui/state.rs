@@ -2,89 +2,11 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{columns::ColumnId, history::History, subject::RowKey};
+use super::{columns::ColumnId, history::History, measure::Measure, subject::RowKey, tab::Tab};
 use crate::model::{Model, PmtuEventRow};
 
 /// Messages kept.
 const MESSAGES: usize = 200;
-
-/// A screen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tab {
-    /// Everything at a glance.
-    #[default]
-    Overview,
-    /// Tunnels.
-    Tunnels,
-    /// Peers.
-    Peers,
-    /// Pods.
-    Pods,
-    /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
-    /// same on every node, and that a node has none is an answer.
-    Vfs,
-    /// What went wrong: packets too big, things that could not be read.
-    Messages,
-    /// What the observer costs.
-    Cost,
-}
-
-impl Tab {
-    /// All, in the order of their numbers and of the variants.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Vfs, Self::Messages, Self::Cost];
-
-    /// Its title.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Tunnels => "Tunnels",
-            Self::Peers => "Peers",
-            Self::Pods => "Pods",
-            Self::Vfs => "VFs",
-            Self::Messages => "Messages",
-            Self::Cost => "Cost",
-        }
-    }
-
-    /// The key that goes to it.
-    pub(super) fn number(self) -> usize {
-        self as usize + 1
-    }
-
-    /// True for a tab that is one table with the details of a row.
-    pub(super) fn is_table(self) -> bool {
-        matches!(self, Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs)
-    }
-
-    /// The tab `steps` to the right, round.
-    pub(super) fn step(self, steps: usize) -> Self {
-        Self::ALL[(self as usize + steps) % Self::ALL.len()]
-    }
-}
-
-/// What graphs and rate columns show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// Bits per second of outer IP packets: what the wire carries.
-    #[default]
-    OuterBits,
-    /// Bits per second of inner IP packets: what pods sent.
-    InnerBits,
-    /// Wire packets per second.
-    Packets,
-}
-
-impl Measure {
-    /// The next one that looks different on a tab, round. Nothing encapsulates a VF's packets: outer and inner are one.
-    pub(super) fn next(self, tab: Tab) -> Self {
-        match (self, tab) {
-            (Self::OuterBits, Tab::Vfs) | (Self::InnerBits, _) => Self::Packets,
-            (Self::OuterBits, _) => Self::InnerBits,
-            (Self::Packets, _) => Self::OuterBits,
-        }
-    }
-}
 
 /// Who gets the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! A tunnel, a peer, a pod or a virtual function as one row of a table: what all of them have in common.
 
-use super::{rate::Rate, state::Tab, vf};
+use super::{rate::Rate, vf};
 use crate::{
     model::{
         Both, Flow, Model, PeerKey, PeerRow, Pod, PodInterface, PodKey, PodRow, TunnelRow, VfRow, carried,
     },
     text,
+    tui::tab::Tab,
 };
 
 /// What names a row across models, so that a selection stays where it is when rows move.

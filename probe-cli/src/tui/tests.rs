@@ -10,13 +10,16 @@ use super::{
     action::{Action, Effect},
     columns::ColumnId,
     keymap,
-    state::{Measure, Mode, State, Tab},
+    state::{Mode, State},
     subject::RowKey,
     testdata,
     update::update,
     view::view,
 };
-use crate::model::{self, Model};
+use crate::{
+    model::{self, Model},
+    tui::{measure::Measure, tab::Tab},
+};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 

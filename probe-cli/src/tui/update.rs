@@ -4,8 +4,9 @@ use super::{
     action::{Action, Effect},
     columns,
     list::{overview_tables, position, rows},
-    state::{Frozen, Mode, Sort, State, Tab},
+    state::{Frozen, Mode, Sort, State},
     subject::{self, Subject},
+    tab::Tab,
 };
 
 /// A filter this long finds nothing anyway.

@@ -9,7 +9,7 @@ use super::{paint, theme::Theme};
 use crate::{
     model::{Both, Flow, Model, OuterCounts, Peer, PeerRow, Tunnel, TunnelKind, TunnelRow, Underlay},
     text,
-    tui::{state::Measure, subject::Subject},
+    tui::{measure::Measure, subject::Subject},
 };
 
 /// Columns of the names.

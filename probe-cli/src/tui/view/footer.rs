@@ -5,7 +5,11 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 use super::{paint, theme::Theme};
 use crate::{
     text,
-    tui::state::{Measure, Mode, State, Tab},
+    tui::{
+        measure::Measure,
+        state::{Mode, State},
+        tab::Tab,
+    },
 };
 
 /// Draws it. Labels go from the right when there is no room; quit and help stay.

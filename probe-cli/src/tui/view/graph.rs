@@ -6,7 +6,7 @@ use super::{paint, theme::Theme};
 use crate::{
     model::Both,
     text,
-    tui::{rate, state::Measure},
+    tui::{measure::Measure, rate},
 };
 
 /// Columns for the scale's labels.

@@ -6,10 +6,7 @@ use super::{paint, theme::Theme};
 use crate::{
     model::Model,
     text,
-    tui::{
-        list,
-        state::{State, Tab},
-    },
+    tui::{list, state::State, tab::Tab},
 };
 
 /// Draws them.

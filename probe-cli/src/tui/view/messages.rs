@@ -6,7 +6,7 @@ use super::{paint, theme::Theme};
 use crate::{
     model::{Model, PmtuEventRow},
     text,
-    tui::state::{State, Tab},
+    tui::{state::State, tab::Tab},
 };
 
 /// Draws them: what holds now first, then messages, the newest first.

@@ -26,8 +26,9 @@ use ratatui::{Frame, buffer::Buffer, layout::Rect};
 use self::theme::Theme;
 use super::{
     list::rows,
-    state::{Mode, State, Tab},
+    state::{Mode, State},
     subject::Subject,
+    tab::Tab,
     update::selected,
 };
 

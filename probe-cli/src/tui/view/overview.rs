@@ -15,8 +15,9 @@ use crate::{
         history::Whose,
         list::{overview_tables, position, rows},
         rate,
-        state::{State, Tab},
+        state::State,
         subject::Subject,
+        tab::Tab,
         vf,
     },
 };

@@ -10,8 +10,9 @@ use crate::{
         cells,
         columns::{self, ColumnId},
         list::why_none,
-        state::{Sort, State, Tab},
+        state::{Sort, State},
         subject::{RowKey, Subject},
+        tab::Tab,
     },
 };
 

@@ -5,8 +5,8 @@ use crate::{
     model::{Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
     text,
     tui::{
+        measure::Measure,
         rate::{self, Rate},
-        state::Measure,
         subject::Subject,
     },
 };

@@ -1,0 +1,56 @@
+//! The tabs: which there are, their order and titles. What is on one is in `view`.
+
+/// A screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tab {
+    /// Everything at a glance.
+    #[default]
+    Overview,
+    /// Tunnels.
+    Tunnels,
+    /// Peers.
+    Peers,
+    /// Pods.
+    Pods,
+    /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
+    /// same on every node, and that a node has none is an answer.
+    Vfs,
+    /// What went wrong: packets too big, things that could not be read.
+    Messages,
+    /// What the observer costs.
+    Cost,
+}
+
+impl Tab {
+    /// All, in the order of their numbers and of the variants.
+    pub(super) const ALL: [Self; 7] =
+        [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Vfs, Self::Messages, Self::Cost];
+
+    /// Its title.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Tunnels => "Tunnels",
+            Self::Peers => "Peers",
+            Self::Pods => "Pods",
+            Self::Vfs => "VFs",
+            Self::Messages => "Messages",
+            Self::Cost => "Cost",
+        }
+    }
+
+    /// The key that goes to it.
+    pub(super) fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    /// True for a tab that is one table with the details of a row.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs)
+    }
+
+    /// The tab `steps` to the right, round.
+    pub(super) fn step(self, steps: usize) -> Self {
+        Self::ALL[(self as usize + steps) % Self::ALL.len()]
+    }
+}
