@@ -4,6 +4,7 @@
 
 mod build;
 mod compare;
+pub mod fields;
 mod interfaces;
 pub mod mtu;
 mod setup;

@@ -6,14 +6,14 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::vfs;
 use crate::{
     model::{
         self, Both, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterCounts, PodInterface,
-        PodSource, TunnelKind, WireguardPeer,
+        PodSource, TunnelKind, WireguardPeer, fields,
     },
     text,
 };
@@ -42,18 +42,13 @@ struct Document<'a> {
     notes: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Direction {
-    skbs: u64,
-    packets: u64,
-    inner_bytes: u64,
-    outer_bytes: u64,
-    oversize: u64,
-    fragments: u64,
-    packets_per_s: Option<f64>,
-    inner_bits_per_s: Option<f64>,
-    outer_bits_per_s: Option<f64>,
-    overhead_ratio: Option<f64>,
+/// The metrics of one direction, by their names.
+struct Direction(Flow);
+
+impl Serialize for Direction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(fields::FLOW.iter().map(|field| (field.name, (field.of)(&self.0))))
+    }
 }
 
 /// As `show vfs` has it, with rates, and with what only eBPF tells.
@@ -323,21 +318,6 @@ fn vf(row: &model::VfRow) -> Vf<'_> {
     }
 }
 
-fn direction(flow: &Flow) -> Direction {
-    Direction {
-        skbs: flow.total.skbs,
-        packets: flow.total.packets,
-        inner_bytes: flow.total.inner_bytes,
-        outer_bytes: flow.total.outer_bytes,
-        oversize: flow.total.oversize,
-        fragments: flow.total.fragments,
-        packets_per_s: flow.rate.map(|rate| rate.packets_per_s),
-        inner_bits_per_s: flow.rate.map(|rate| rate.inner_bits_per_s),
-        outer_bits_per_s: flow.rate.map(|rate| rate.outer_bits_per_s),
-        overhead_ratio: flow.overhead_ratio(),
-    }
-}
-
 /// Outer over inner bytes of both directions together.
 fn ratio(flow: &Both<Flow>) -> Option<f64> {
     let total = model::both(flow);
@@ -361,7 +341,7 @@ fn underlay(below: &model::Underlay, address: Option<IpAddr>) -> Underlay {
 
 fn tunnel(row: &model::TunnelRow) -> Tunnel {
     let direction = |flow: &Flow, of: &model::Kinds, measured: Option<OuterCounts>| TunnelDirection {
-        flow: direction(flow),
+        flow: Direction(*flow),
         kinds: kinds(of),
         unsent: of.unsent,
         underlay: measured.map(outer),
@@ -411,7 +391,7 @@ fn size(bucket: &model::SizeBucket) -> Size {
 
 fn peer(row: &model::PeerRow) -> Peer {
     let direction = |flow: &Flow, measured: Option<OuterCounts>| PeerDirection {
-        flow: direction(flow),
+        flow: Direction(*flow),
         underlay: measured.map(outer),
     };
     Peer {
@@ -457,8 +437,8 @@ fn pod(row: &model::PodRow) -> Pod {
         other: pod.is_none(),
         addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
         interface: pod.and_then(|pod| pod.host_ifname.clone()),
-        tx: direction(&row.flow.tx),
-        rx: direction(&row.flow.rx),
+        tx: Direction(row.flow.tx),
+        rx: Direction(row.flow.rx),
         overhead_ratio: ratio(&row.flow),
     }
 }

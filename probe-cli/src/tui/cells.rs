@@ -2,7 +2,9 @@
 
 use super::{columns::ColumnId, subject::Subject, vf};
 use crate::{
-    model::{Both, Flow, Handshake, TunnelKind, TunnelRow, VirtualFunction, both, overhead_share},
+    model::{
+        Both, Flow, Handshake, TunnelKind, TunnelRow, VirtualFunction, both, fields::Number, overhead_share,
+    },
     text,
     tui::measure::Measure,
 };
@@ -33,7 +35,6 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
     let or_dash = |text: Option<String>| plain(text.unwrap_or_else(|| "-".to_owned()));
     let per_second = |value: Option<f64>| or_dash(value.map(text::si));
     let rate = subject.rate();
-    let total = subject.flow().map(both);
     match column {
         ColumnId::Name | ColumnId::Vf => plain(subject.name()),
         ColumnId::Kind => or_dash(tunnel(subject).map(|row| row.tunnel.kind.to_string())),
@@ -72,9 +73,11 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         }
         ColumnId::MeanSize => or_dash(mean_size(subject).map(|bytes| format!("{bytes:.0}"))),
         ColumnId::Segments => or_dash(segments(subject).map(|segments| format!("{segments:.1}"))),
-        ColumnId::Oversize => unwanted(total.map(|total| total.oversize as f64)),
-        ColumnId::Fragments => unwanted(total.map(|total| total.fragments as f64)),
-        ColumnId::Total => or_dash(total.map(|total| text::bytes(total.outer_bytes))),
+        ColumnId::Oversize | ColumnId::Fragments => unwanted(metric(column, subject).map(Number::as_f64)),
+        ColumnId::Total => or_dash(match metric(column, subject) {
+            Some(Number::Count(bytes)) => Some(text::bytes(bytes)),
+            Some(Number::Amount(_)) | None => None,
+        }),
         ColumnId::Drops => unwanted(drops(subject)),
         ColumnId::CountedBy => or_dash(match subject {
             Subject::Vf(row) => Some(row.traffic.counted_by().to_owned()),
@@ -88,7 +91,6 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
 /// What a column sorts by.
 pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measure) -> SortValue {
     let rate = subject.rate();
-    let total = subject.flow().map(both);
     match column {
         ColumnId::Name | ColumnId::Vf => SortValue::Text(subject.sort_name()),
         ColumnId::Kind
@@ -116,9 +118,9 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         ColumnId::Overhead => SortValue::Number(subject.flow().and_then(overhead_share)),
         ColumnId::MeanSize => SortValue::Number(mean_size(subject)),
         ColumnId::Segments => SortValue::Number(segments(subject)),
-        ColumnId::Oversize => SortValue::Number(total.map(|total| total.oversize as f64)),
-        ColumnId::Fragments => SortValue::Number(total.map(|total| total.fragments as f64)),
-        ColumnId::Total => SortValue::Number(total.map(|total| total.outer_bytes as f64)),
+        ColumnId::Oversize | ColumnId::Fragments | ColumnId::Total => {
+            SortValue::Number(metric(column, subject).map(Number::as_f64))
+        }
         ColumnId::Drops => SortValue::Number(drops(subject)),
         ColumnId::Vlan => {
             // No VLAN is below every VLAN; the unknown is below that.
@@ -126,6 +128,12 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
             SortValue::Number(function(subject).and_then(vlan).map(f64::from))
         }
     }
+}
+
+/// The metric that a column shows, of both directions together.
+fn metric(column: ColumnId, subject: Subject<'_>) -> Option<Number> {
+    let flow = Flow { total: both(subject.flow()?), rate: None };
+    (column.field()?.of)(&flow)
 }
 
 /// Mean bytes of what was sent into tunnels, or of a VF's frames.

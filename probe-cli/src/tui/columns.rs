@@ -1,6 +1,7 @@
 //! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
 use super::{cells::handshake, subject::Subject, tab::Tab};
+use crate::model::fields;
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,22 @@ fn all(tab: Tab) -> &'static [ColumnId] {
     }
 }
 
+/// The title of a metric's column.
+fn title(field: &fields::Field) -> &'static str {
+    field.title.unwrap_or_default()
+}
+
 impl ColumnId {
+    /// The metric that it shows, of both directions together; none for what is no metric, or one direction's.
+    pub(super) fn field(self) -> Option<&'static fields::Field> {
+        match self {
+            Self::Oversize => Some(&fields::OVERSIZE),
+            Self::Fragments => Some(&fields::FRAGMENTS),
+            Self::Total => Some(&fields::OUTER_BYTES),
+            _ => None,
+        }
+    }
+
     /// How it looks.
     pub(super) fn spec(self) -> Spec {
         let number = |title, width, rank| Spec { title, width, number: true, rank, grow: 0 };
@@ -144,9 +160,9 @@ impl ColumnId {
             Self::Overhead => number("OVHEAD", 6, 30),
             Self::MeanSize => number("B/PKT", 5, 70),
             Self::Segments => number("SEG/SKB", 7, 80),
-            Self::Oversize => number("TOOBIG", 6, 30),
-            Self::Fragments => number("FRAGS", 6, 60),
-            Self::Total => number("TOTAL", 9, 80),
+            Self::Oversize => number(title(&fields::OVERSIZE), 6, 30),
+            Self::Fragments => number(title(&fields::FRAGMENTS), 6, 60),
+            Self::Total => number(title(&fields::OUTER_BYTES), 9, 80),
             Self::Drops => number("DROP/s", 6, 5),
             Self::CountedBy => text("COUNTED BY", 13, 4, 0),
             Self::Vlan => number("VLAN", 4, 30),
