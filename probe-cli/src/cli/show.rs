@@ -1,6 +1,7 @@
 //! `show`: what there is, once. One function for each subject.
 
 use std::{
+    borrow::Cow,
     io::{self, Write as _},
     sync::Arc,
 };
@@ -21,7 +22,7 @@ use crate::{
 /// There is nothing of what was asked for.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub(super) struct NothingToShow(&'static str);
+pub(super) struct NothingToShow(Cow<'static, str>);
 
 pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
     context.enter()?;
@@ -104,11 +105,16 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
-    let words = if model.inventory.pfs.is_empty() {
+    let notes = &model.inventory.vf_notes;
+    // "None" is said only of what could be read.
+    let words: Cow<'static, str> = if model.vfs.is_empty() && !notes.is_empty() {
+        format!("no virtual function is known: {}", notes.join("; ")).into()
+    } else if model.inventory.pfs.is_empty() {
         "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at the node \
          that has the NIC with --netns"
+            .into()
     } else {
-        "this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0"
+        "this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0".into()
     };
     show(args, !model.vfs.is_empty(), || report::vfs::json(&model), || report::vfs::table(&model), words)
 }
@@ -119,7 +125,7 @@ fn show(
     is_there: bool,
     json: impl FnOnce() -> Result<String, serde_json::Error>,
     table: impl FnOnce() -> String,
-    nothing: &'static str,
+    nothing: impl Into<Cow<'static, str>>,
 ) -> anyhow::Result<()> {
     match args.format {
         ShowFormat::Json => print(&json().context("cannot write JSON")?)?,
@@ -129,8 +135,8 @@ fn show(
     something(is_there, nothing)
 }
 
-fn something(is_there: bool, nothing: &'static str) -> anyhow::Result<()> {
-    if is_there { Ok(()) } else { Err(NothingToShow(nothing).into()) }
+fn something(is_there: bool, nothing: impl Into<Cow<'static, str>>) -> anyhow::Result<()> {
+    if is_there { Ok(()) } else { Err(NothingToShow(nothing.into()).into()) }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -255,6 +255,21 @@ fn nothing_to_show_is_said() {
     }
 }
 
+/// What could not be read is not "none".
+#[test]
+fn virtual_functions_that_cannot_be_read_are_not_none() {
+    let root = TempDir::new().unwrap();
+    fs::create_dir_all(root.path().join("sys/bus/pci")).unwrap();
+    fs::write(root.path().join("sys/bus/pci/devices"), "").unwrap();
+    let output = run(&["--host-root", root.path().to_str().unwrap(), "show", "vfs"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{said}");
+    assert!(
+        said.contains("no virtual function is known: virtual functions cannot be read: Not a directory"),
+        "{said}"
+    );
+}
+
 #[test]
 fn no_privilege_is_needed() {
     let lab = TestLab::up(2, 1, Family::Dual);
