@@ -164,7 +164,11 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // Calendar dates: what people and machines read.
     ("time", &["report", "tui"]),
     ("toml", &["hostfiles"]),
+    // What must not reach a terminal is decided in one place.
+    ("unicode_general_category", &["text"]),
     ("unicode_width", &["report", "text", "tui"]),
+    // A file that takes its name in one step.
+    ("tempfile", &["cli"]),
 ];
 
 /// What a pure module must not use.
