@@ -34,7 +34,8 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         intent.service_cidrs.extend(agree(&format!("{family} service CIDR"), remedy, service, notes));
         let env = files.subnet_env.value();
         let pods = env.and_then(|env| if is_v6 { env.ipv6_subnet.clone() } else { env.subnet.clone() });
-        intent.pod_cidrs.extend(pods.map(said));
+        // flannel writes the address of the bridge, which is the first of the network (pkg/subnet, `WriteSubnetFile`).
+        intent.pod_cidrs.extend(pods.map(|pods| said(pods.with(pods.value.trunc()))));
     }
     // Only servers say these; an agent without them is told by its server.
     if files.charts.value().is_some() && is_told(files) {

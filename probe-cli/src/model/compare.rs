@@ -157,14 +157,14 @@ pub fn side_by_side(intent: &Intent, inventory: &Inventory, paths: &[MtuPath]) -
             actual: pod_cidrs.clone(),
             ..many(Aspect::ClusterCidrs, &intent.cluster_cidrs, Answer::Network)
         },
-        compared(many(Aspect::PodCidrs, &intent.pod_cidrs, Answer::Network), pod_cidrs, true),
+        own_pod_cidrs(intent, pod_cidrs),
         compared(
             many(Aspect::NodeAddresses, &intent.node_ips, Answer::Address),
             claims(&actual.locals, Answer::Address),
             false,
         ),
         interface(intent, &actual),
-        number(Aspect::TunnelMtu, intent.tunnel_mtu.as_ref(), &actual.mtus),
+        tunnel_mtu(intent, &actual, paths),
         number(Aspect::PodMtu, intent.pod_mtu.as_ref(), &pod_mtus),
         number(Aspect::Vni, intent.vni.as_ref(), &actual.vnis),
         ports(intent, &actual),
@@ -304,6 +304,37 @@ fn number(aspect: Aspect, intended: Option<&Intended<u32>>, actual: &Found<u32>)
     compared(one(aspect, intended, Answer::Number), claims(actual, Answer::Number), true)
 }
 
+/// This node's pod networks. Of a family that no file names, nothing is intended: a file for IPv4 says nothing of IPv6.
+fn own_pod_cidrs(intent: &Intent, actual: Vec<Claim>) -> Comparison {
+    let row = many(Aspect::PodCidrs, &intent.pod_cidrs, Answer::Network);
+    let is_named = |claim: &&Claim| match claim.value {
+        Answer::Network(IpNet::V4(_)) => {
+            intent.pod_cidrs.iter().any(|cidr| matches!(cidr.value, IpNet::V4(_)))
+        }
+        Answer::Network(IpNet::V6(_)) => {
+            intent.pod_cidrs.iter().any(|cidr| matches!(cidr.value, IpNet::V6(_)))
+        }
+        _ => false,
+    };
+    let named: Vec<Claim> = actual.iter().filter(is_named).cloned().collect();
+    Comparison { agrees: agree(&row.intended, &named, true), actual, ..row }
+}
+
+/// MTU of the tunnels. flannel asks for the same MTU for the devices of both families; the kernel gives one over IPv6 no more
+/// than what is below it leaves room for (`vxlan_config_apply`, drivers/net/vxlan/vxlan_core.c), which is 20 bytes less.
+fn tunnel_mtu(intent: &Intent, actual: &Actual<'_>, paths: &[MtuPath]) -> Comparison {
+    let row = number(Aspect::TunnelMtu, intent.tunnel_mtu.as_ref(), &actual.mtus);
+    let Some(wanted) = intent.tunnel_mtu.as_ref().filter(|_| !actual.tunnels.is_empty()) else { return row };
+    let most = |tunnel: &Tunnel| {
+        let path = paths.iter().find(|path| path.ifindex == tunnel.ifindex)?;
+        let below = path.underlays.iter().map(|device| device.mtu).min()?;
+        (tunnel.kind == TunnelKind::Vxlan && path.outer_family == Some(6))
+            .then(|| below.saturating_sub(path.overhead))
+    };
+    let fits = |tunnel: &&Tunnel| tunnel.mtu == wanted.value.min(most(tunnel).unwrap_or(u32::MAX));
+    Comparison { agrees: Some(actual.tunnels.iter().all(fits)), ..row }
+}
+
 /// Where the kernel shows who made the data plane.
 fn cni_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
     let cni = &intent.cni.as_ref()?.value;
@@ -420,6 +451,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// flannel asks for 1450 for both families, and files may name the pod network of one.
+    #[test]
+    fn a_dual_stack_flannel_that_is_well_does_not_differ() {
+        let intent = Intent {
+            ipv6: Some(said(true)),
+            pod_cidrs: vec![said(net("10.42.0.0/24"))],
+            ..canal(Backend::Vxlan)
+        };
+        let mut facts = own_block(flannel6(flannel4(node(), 2), 2));
+        facts.addresses.push(address(FLANNEL6, "fd42::/128"));
+        facts.routes.push(blackhole("fd42::/64"));
+        assert_eq!(row(&intent, &facts, Aspect::TunnelMtu).agrees, Some(true));
+        let cidrs = row(&intent, &facts, Aspect::PodCidrs);
+        assert_eq!((cidrs.agrees, cidrs.actual.len()), (Some(true), 2), "{cidrs:?}");
+        for (name, mtu, agrees) in [
+            ("flannel.1", 1430, false),
+            ("flannel.1", 1450, true),
+            ("flannel-v6.1", 1400, false),
+            ("flannel-v6.1", 1450, false),
+            ("flannel-v6.1", 1430, true),
+        ] {
+            facts.links.iter_mut().find(|link| link.name == name).unwrap().mtu = mtu;
+            assert_eq!(row(&intent, &facts, Aspect::TunnelMtu).agrees, Some(agrees), "{name} {mtu}");
+        }
+        let other = Intent { pod_cidrs: vec![said(net("10.42.9.0/24"))], ..intent };
+        assert_eq!(row(&other, &facts, Aspect::PodCidrs).agrees, Some(false));
     }
 
     #[test]
