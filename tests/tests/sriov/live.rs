@@ -90,24 +90,23 @@ fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
         (vf["interface"]["netns"] == pod.name() && vf["traffic"]["counted_by"] == counter()).then_some(())
     });
     let pid = Pid::from_raw(i32::try_from(watch.pid()).unwrap());
-    // Between two looks into the namespace, which take a thread and a file of the namespace each.
+    // Between two looks into the namespace, which take a thread and a file of the namespace each. A file is told by what is
+    // behind it: its name is the path that it was opened by.
+    let identity = netns::open(pod.name()).unwrap().identity().unwrap();
     wait_for("the probe at rest", || {
         kill(pid, Signal::SIGSTOP).unwrap();
-        let entries = |directory: &str| fs::read_dir(format!("/proc/{pid}/{directory}")).unwrap().flatten();
-        let is_netns =
-            |path: PathBuf| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with("net:"));
-        let stopped = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T ");
-        // The thread that prints is always there.
-        let looks =
-            |path: PathBuf| fs::read_to_string(path.join("comm")).is_ok_and(|name| name != "stdout\n");
-        let threads = entries("task").filter(|entry| looks(entry.path())).count();
-        let rests = stopped && threads == 1 && !entries("fd").any(|entry| is_netns(entry.path()));
+        let tasks = || fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let runs = |path: PathBuf| {
+            // Gone since is as good.
+            fs::read_to_string(path.join("stat")).is_ok_and(|stat| !stat.contains(") T "))
+        };
+        let rests = !tasks().any(|task| runs(task.path()))
+            && !holders(identity).iter().any(|holder| holder.starts_with(format!("/proc/{pid}")));
         if !rests {
             kill(pid, Signal::SIGCONT).unwrap();
         }
         rests.then_some(())
     });
-    let identity = netns::open(pod.name()).unwrap().identity().unwrap();
     drop(pod);
     let mut patience = Patience::start();
     while nic.interface(0).is_none() {
