@@ -91,12 +91,14 @@ fn started(pair: &Pair, stdout: Stdio) -> Child {
     command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Waits until a thread of the tool waits in a write to a full pipe.
+/// Waits until a thread of the tool waits in a write to stdout. `syscall` tells it on every kernel; `wchan` does not before
+/// Linux 5.16, where kernels without frame pointers have none.
 fn until_it_waits_for_a_reader(child: &Child) {
+    let writes = format!("{} {:#x} ", libc::SYS_write, libc::STDOUT_FILENO);
     wait_for("a write that waits", || {
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).ok()?.flatten();
         let waits =
-            |path: PathBuf| fs::read_to_string(path.join("wchan")).is_ok_and(|at| at.contains("pipe"));
+            |path: PathBuf| fs::read_to_string(path.join("syscall")).is_ok_and(|at| at.starts_with(&writes));
         tasks.into_iter().any(|task| waits(task.path())).then_some(())
     });
 }
