@@ -139,9 +139,10 @@ impl Relevance {
     }
 }
 
-/// The link without what comes and goes by itself.
+/// The link without what comes and goes by itself, and without its sysctls: they change without a notification of the link,
+/// are read anew with everything else, and on Linux 5.10 a notification has others than the dump.
 fn configured(link: LinkFact) -> LinkFact {
-    LinkFact { oper_state: None, carrier: None, ..link }
+    LinkFact { oper_state: None, carrier: None, ipv4_conf: None, ipv6_conf: None, ..link }
 }
 
 #[cfg(test)]
