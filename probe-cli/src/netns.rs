@@ -4,23 +4,38 @@
 //! thread or runs on a thread of its own.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File},
     io,
-    os::{fd::AsFd, linux::fs::MetadataExt as _},
+    os::{
+        fd::{AsFd, AsRawFd as _, OwnedFd},
+        linux::fs::MetadataExt as _,
+    },
     path::{Path, PathBuf},
     thread,
 };
 
 use nix::{
+    errno::Errno,
+    fcntl::{OFlag, readlinkat},
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, setns, unshare},
+    sys::statfs::{NSFS_MAGIC, fstatfs},
 };
 use thiserror::Error;
 
-use crate::text::escape;
+use crate::{files, text::escape};
 
 /// Where named namespaces are, as `ip netns` has them.
 pub const DIRECTORY: &str = "/run/netns";
+
+/// Name of a process' network namespace among its others, below `/proc/<pid>/ns`.
+const OWN_LINK: &str = "net";
+/// The kernel takes no longer one (`PATH_MAX`).
+const LONGEST_PATH: usize = 4096;
+/// `_IO(NSIO, 0x3)`, include/uapi/linux/nsfs.h.
+const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
 
 /// What can go wrong with a namespace.
 #[derive(Debug, Error)]
@@ -35,6 +50,14 @@ pub enum NetnsError {
         /// The cause.
         #[source]
         source: io::Error,
+    },
+    /// What has that name is something else.
+    #[error("{name} is not a network namespace; those that exist: {known}", name = escape(name))]
+    NotOne {
+        /// Name or path asked for.
+        name: String,
+        /// Names that exist, or "none".
+        known: String,
     },
     /// It could not be entered.
     #[error("cannot enter network namespace {name}: {source}{hint}", name = escape(name), hint = hint(source))]
@@ -107,10 +130,73 @@ impl Namespace {
     }
 }
 
-/// Opens a namespace by its name below [`DIRECTORY`] or by a path, for those who tell nobody why it cannot be opened.
+/// Opens a namespace by its name below [`DIRECTORY`] or by a path, for those who tell nobody why it cannot be opened. The
+/// name is somebody's who may choose: its links are followed wherever they lead.
 pub fn try_open(name: &str) -> io::Result<Namespace> {
     let path = if name.contains('/') { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
-    File::open(path).map(|file| Namespace { name: name.to_owned(), file })
+    of_handle(name, &files::look(&path, OFlag::empty())?)
+}
+
+/// Opens a namespace by a path that files or a runtime of the host say, below the host's root. Nothing but a network namespace
+/// is opened, whatever the path leads to.
+pub fn open_below(root: &files::Root, path: &str) -> io::Result<Namespace> {
+    if path.len() > LONGEST_PATH {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "its path is too long"));
+    }
+    // `/var/run` is `/run` wherever containers run, also where no link says so.
+    let there = match path.strip_prefix("/var/run/") {
+        Some(rest) => Path::new("/run").join(rest),
+        None => PathBuf::from(path),
+    };
+    if let Some(name) = own_name(root, &there) {
+        return of_handle(path, &files::look(&Path::new(DIRECTORY).join(name), OFlag::O_NOFOLLOW)?);
+    }
+    let handle = match of_process(&there) {
+        Some(directory) => root.look_at_kernel_link(directory, OWN_LINK, OFlag::empty()),
+        None => root.look(&there, OFlag::empty()).or_else(|errno| {
+            // `ln -s /proc/<pid>/ns/net /run/netns/x`, as is done for containers without a name: only that, and only once.
+            if !matches!(errno, Errno::ELOOP | Errno::EXDEV) {
+                return Err(errno);
+            }
+            let link = root.look(&there, OFlag::O_NOFOLLOW)?;
+            let target = PathBuf::from(readlinkat(link, "")?);
+            let directory = of_process(&target).filter(|_| target.is_absolute()).ok_or(errno)?;
+            root.look_at_kernel_link(directory, OWN_LINK, OFlag::empty())
+        }),
+    };
+    of_handle(path, &handle?)
+}
+
+/// The name that a path has in our own [`DIRECTORY`]: a name without a directory is one of `ip netns`, as a lab's file has
+/// it, and a tree of files without namespaces of its own, as a lab writes one, has that directory as a link to ours.
+fn own_name<'a>(root: &files::Root, path: &'a Path) -> Option<&'a OsStr> {
+    let (directory, name) = (path.parent()?, path.file_name()?);
+    let is_name = directory == Path::new("");
+    let is_linked =
+        || directory == Path::new(DIRECTORY) && root.link(DIRECTORY).as_deref() == Some(DIRECTORY);
+    (is_name || is_linked()).then_some(name)
+}
+
+/// The directory of a process' namespaces, for the path of its network namespace.
+fn of_process(path: &Path) -> Option<&Path> {
+    let directory = path.parent().filter(|directory| directory.ends_with("ns"))?;
+    (path.file_name()? == OWN_LINK).then_some(directory)
+}
+
+/// Opens what was looked at, if it is a network namespace.
+fn of_handle(name: &str, handle: &OwnedFd) -> io::Result<Namespace> {
+    let is_namespace = fstatfs(handle)?.filesystem_type() == NSFS_MAGIC;
+    let file = if is_namespace { files::reopen(handle)? } else { return Err(no_namespace()) };
+    // SAFETY: the request takes no argument, and the descriptor is open.
+    let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
+    if kind != libc::CLONE_NEWNET {
+        return Err(no_namespace());
+    }
+    Ok(Namespace { name: name.to_owned(), file })
+}
+
+fn no_namespace() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no network namespace")
 }
 
 /// Opens a namespace by its name below [`DIRECTORY`] or by a path. The error lists those that exist.
@@ -118,7 +204,11 @@ pub fn open(name: &str) -> Result<Namespace, NetnsError> {
     try_open(name).map_err(|source| {
         let names = list();
         let known = if names.is_empty() { "none".to_owned() } else { escape(&names.join(", ")) };
-        NetnsError::Open { name: name.to_owned(), known, source }
+        let name = name.to_owned();
+        match source.kind() {
+            io::ErrorKind::InvalidInput => NetnsError::NotOne { name, known },
+            _ => NetnsError::Open { name, known, source },
+        }
     })
 }
 
@@ -139,6 +229,11 @@ pub fn run_in<T: Send>(namespace: &Namespace, work: impl FnOnce() -> T + Send) -
     })
 }
 
+/// The calling thread's namespace.
+pub fn current() -> io::Result<Namespace> {
+    try_open("/proc/thread-self/ns/net")
+}
+
 /// Device and inode of the calling thread's namespace.
 pub fn current_identity() -> io::Result<(u64, u64)> {
     fs::metadata("/proc/thread-self/ns/net").map(|metadata| (metadata.st_dev(), metadata.st_ino()))
@@ -146,13 +241,16 @@ pub fn current_identity() -> io::Result<(u64, u64)> {
 
 /// True when some process or name still holds the namespace.
 pub fn exists(identity: (u64, u64)) -> bool {
-    let is = |path: &Path| {
-        fs::metadata(path).is_ok_and(|metadata| (metadata.st_dev(), metadata.st_ino()) == identity)
-    };
-    let named = list().iter().any(|name| is(&Path::new(DIRECTORY).join(name)));
-    named
-        || fs::read_dir("/proc")
-            .is_ok_and(|processes| processes.flatten().any(|process| is(&process.path().join("ns/net"))))
+    held().contains(&identity)
+}
+
+/// The namespaces that some process or name holds, by device and inode. Looks at every process.
+pub fn held() -> BTreeSet<(u64, u64)> {
+    let identity =
+        |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.st_dev(), metadata.st_ino()));
+    let named = list().into_iter().filter_map(|name| identity(&Path::new(DIRECTORY).join(name)));
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    named.chain(processes.filter_map(|process| identity(&process.path().join("ns/net")))).collect()
 }
 
 /// Names below [`DIRECTORY`], sorted.
@@ -164,39 +262,66 @@ pub fn list() -> Vec<String> {
     names
 }
 
-/// Makes a namespace of this name, with its loopback device down, as `ip netns add` does.
-pub fn create(name: &str) -> Result<Namespace, NetnsError> {
+/// Makes a namespace of this name, with its loopback device down, as `ip netns add` does. `note` is told its device and inode
+/// before anything has that name.
+pub fn create(
+    name: &str,
+    note: impl FnOnce((u64, u64)) -> io::Result<()> + Send,
+) -> Result<Namespace, NetnsError> {
     let failed = |step| {
         let name = name.to_owned();
         move |source: io::Error| NetnsError::Create { name, step, source }
     };
     let path = Path::new(DIRECTORY).join(name);
     share_directory().map_err(failed("share the directory of names"))?;
-    File::options()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(failed("make its file; remove a leftover with `overlay-probe lab down`"))?;
     let bound = thread::scope(|scope| {
         let handle = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET)?;
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|error| ("unshare", error.into()))?;
+            current_identity().and_then(note).map_err(|error| ("note it", error))?;
+            files::create_new(&path, 0)
+                .map_err(|error| ("make its file; remove a leftover with `overlay-probe lab down`", error))?;
             mount(Some("/proc/thread-self/ns/net"), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+                .map_err(|error| {
+                    // The empty file is all there is of it.
+                    let _ = fs::remove_file(&path);
+                    ("bind its file", error.into())
+                })
         });
         handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
-    if let Err(error) = bound {
-        // The empty file is all there is of it.
-        let _ = fs::remove_file(&path);
-        return Err(failed("unshare and bind")(error.into()));
-    }
+    bound.map_err(|(step, error)| failed(step)(error))?;
     open(name)
+}
+
+/// What is at a name below [`DIRECTORY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A network namespace of this device and inode.
+    Namespace((u64, u64)),
+    /// An empty file: a name that is not bound yet, or not any more.
+    Unbound,
+    /// Something else.
+    Other,
+}
+
+/// What is at a name below [`DIRECTORY`]. A link is something else, wherever it leads.
+pub fn named(name: &str) -> Named {
+    let path = Path::new(DIRECTORY).join(name);
+    let Ok(handle) = files::look(&path, OFlag::O_NOFOLLOW) else { return Named::Other };
+    match of_handle(name, &handle).and_then(|namespace| namespace.identity()) {
+        Ok(identity) => Named::Namespace(identity),
+        Err(_) => match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 => Named::Unbound,
+            _ => Named::Other,
+        },
+    }
 }
 
 /// Removes the name. The namespace goes when nobody uses it any more. A name that is gone already is no error.
 pub fn remove(name: &str) -> Result<(), NetnsError> {
     let path = Path::new(DIRECTORY).join(name);
     // Not a mount point: a crash between making the file and binding it.
-    let _ = umount2(&path, MntFlags::MNT_DETACH);
+    let _ = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
     match fs::remove_file(&path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -207,7 +332,7 @@ pub fn remove(name: &str) -> Result<(), NetnsError> {
 /// Makes [`DIRECTORY`] a shared mount, so that names made here are seen in every mount namespace and can be removed
 /// from any (`create_netns_dir` and `netns_add` in iproute2 do the same).
 fn share_directory() -> io::Result<()> {
-    fs::create_dir_all(DIRECTORY)?;
+    files::private_directory(Path::new(DIRECTORY))?;
     let share = MsFlags::MS_SHARED | MsFlags::MS_REC;
     if mount(None::<&str>, DIRECTORY, None::<&str>, share, None::<&str>).is_ok() {
         return Ok(());
@@ -235,6 +360,48 @@ mod tests {
     fn a_missing_namespace_is_named_with_those_that_exist() {
         let error = open("no\x1bsuch").unwrap_err().to_string();
         assert!(error.contains("no\\u{1b}such") && error.contains("those that exist"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_network_namespace_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = files::Root::open(directory.path()).unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&directory.path().join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        nix::unistd::mkfifo(&outside.path().join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("pipe"), directory.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("/proc/1/ns/net", directory.path().join("linked")).unwrap();
+        fs::write(directory.path().join("file"), "").unwrap();
+        fs::create_dir_all(directory.path().join("proc/1/ns")).unwrap();
+        fs::write(directory.path().join("proc/1/ns/net"), "").unwrap();
+        let up = format!("/..{}/pipe", outside.path().display());
+        let long = format!("/{}", "a/".repeat(LONGEST_PATH));
+        for path in ["/pipe", "/out", "/file", &up, "/proc/1/ns/net", "/linked", "/", "none", &long, "/a\0b"]
+        {
+            // A pipe that is opened waits for ever for who writes.
+            assert!(open_below(&root, path).is_err(), "{path}");
+        }
+        let own = files::Root::open(Path::new("/")).unwrap();
+        for path in
+            ["/dev/null", "/proc/thread-self/ns/mnt", "/proc/thread-self/ns/pid", "/proc/thread-self/cwd"]
+        {
+            assert!(open_below(&own, path).is_err() && try_open(path).is_err(), "{path}");
+        }
+        assert!(try_open(&directory.path().join("pipe").to_string_lossy()).is_err());
+    }
+
+    #[test]
+    fn the_namespace_of_a_process_is_found_below_a_root() {
+        let own = current_identity().unwrap();
+        let root = files::Root::open(Path::new("/")).unwrap();
+        let pid = std::process::id();
+        for path in ["/proc/thread-self/ns/net".to_owned(), format!("/proc/{pid}/ns/net")] {
+            assert_eq!(open_below(&root, &path).unwrap().identity().unwrap(), own, "{path}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("x");
+        std::os::unix::fs::symlink(format!("/proc/{pid}/ns/net"), &link).unwrap();
+        assert_eq!(open_below(&root, &link.to_string_lossy()).unwrap().identity().unwrap(), own);
     }
 
     #[test]

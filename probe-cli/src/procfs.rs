@@ -9,10 +9,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::{
+    files::{self, Root},
+    observed::Observed,
+};
+
 /// Memory that the kernel accounts for a map or program behind one of our file descriptors (`memlock` in its
 /// fdinfo), in bytes; none when the kernel does not say.
 pub fn fd_locked_bytes(fd: RawFd) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    let text = text(&format!("/proc/self/fdinfo/{fd}"))?;
     text.lines().find_map(|line| line.strip_prefix("memlock:")?.trim().parse().ok())
 }
 
@@ -24,7 +29,7 @@ pub fn cpu_time() -> Option<Duration> {
 
 /// Resident memory of this process in bytes.
 pub fn resident_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let text = text("/proc/self/status")?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
@@ -56,11 +61,12 @@ pub fn has_module(root: &Path, name: &str) -> Option<bool> {
     if fs::metadata(format!("/sys/module/{name}")).is_ok() {
         return Some(true);
     }
-    let directory = root.join("lib/modules").join(kernel_release()?);
+    let root = Root::open(root).ok()?;
+    let directory = format!("/lib/modules/{}", kernel_release()?);
     let file = format!("/{name}.ko");
     let mut known = None;
     for list in ["modules.builtin", "modules.dep"] {
-        let Ok(text) = fs::read_to_string(directory.join(list)) else { continue };
+        let Observed::Value(text) = root.text(&format!("{directory}/{list}")) else { continue };
         // `kernel/drivers/net/wireguard/wireguard.ko.xz: ...`
         let names = text.lines().filter_map(|line| line.split(':').next());
         known = Some(known.unwrap_or(false) || names.into_iter().any(|path| path.contains(&file)));
@@ -68,8 +74,15 @@ pub fn has_module(root: &Path, name: &str) -> Option<bool> {
     known
 }
 
+/// Longest file of ours below `/proc`.
+const LONGEST: u64 = 1 << 16;
+
+fn text(path: &str) -> Option<String> {
+    files::kernel_text(Path::new(path), LONGEST).ok()
+}
+
 fn setting(name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+    let text = text(&format!("/proc/sys/kernel/{name}"))?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 

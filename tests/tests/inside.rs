@@ -1,11 +1,12 @@
 //! The state of network namespaces beside their tables, of the node's and of pods', against `ip` and `sysctl`. Needs root.
 #![allow(clippy::panic, reason = "a test states what must hold by panicking, its helpers too")]
 
-use std::fs;
+use std::{fs, path::Path};
 
 use overlay_probe::{
     engine::{HostOptions, inside::Inside, look, network::network},
     facts::{Bounded, Snapshot, counters::NodeCounters, network::InsideFacts},
+    files::Root,
     netlink::Source,
     netns,
     observed::Observed,
@@ -40,14 +41,12 @@ fn pods_are_looked_into_by_turns_and_left() {
              neigh add 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud stale"
         ));
     }
-    let paths: Vec<(String, String)> = pods
-        .iter()
-        .map(|pod| (format!("/var/run/netns/{}", pod.name()), format!("/run/netns/{}", pod.name())))
-        .collect();
+    let paths: Vec<String> = pods.iter().map(|pod| format!("/var/run/netns/{}", pod.name())).collect();
+    let root = Root::open(Path::new("/")).unwrap();
     let mut inside = Inside::default();
-    inside.read(&paths, 1);
+    inside.read(&root, &paths, 1);
     assert_eq!(inside.facts().len(), 1, "one at a time");
-    inside.read(&paths, 1);
+    inside.read(&root, &paths, 1);
     let found = inside.facts();
     for ((number, pod), found) in (1..).zip(&pods).zip(&found) {
         assert_eq!(found.path, format!("/var/run/netns/{}", pod.name()));
@@ -78,7 +77,7 @@ fn pods_are_looked_into_by_turns_and_left() {
     let identity = netns::open(first.name()).unwrap().identity().unwrap();
     drop(first);
     probe_tests::wait_for("the namespace to go", || (!netns::exists(identity)).then_some(()));
-    inside.read(&paths, 8);
+    inside.read(&root, &paths, 8);
     let left: Vec<String> = inside.facts().into_iter().map(|found| found.path).collect();
     assert_eq!(left, [format!("/var/run/netns/{}", second.name())]);
 }

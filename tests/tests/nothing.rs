@@ -47,7 +47,7 @@ fn an_unknown_namespace_is_named_with_those_that_exist() {
     let output = run(&["--netns", "/etc/passwd", "watch"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("cannot enter network namespace /etc/passwd"), "{said}");
+    assert!(said.contains("/etc/passwd is not a network namespace"), "{said}");
 }
 
 #[test]

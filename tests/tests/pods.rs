@@ -1,11 +1,19 @@
 //! Pods as the tool finds them on real namespaces: who they are, their interfaces, and what the secondary ones carry.
 //! Pods of a real container runtime are in `containerd.rs`.
-#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
-use std::{fs, net::IpAddr, os::unix::net::UnixListener};
+use std::{
+    fs,
+    net::IpAddr,
+    os::unix::{fs::symlink, net::UnixListener},
+    process::Command,
+};
 
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use overlay_probe::lab::{Family, files, live, send};
 use probe_tests::{
+    cri::{self, Pod},
+    grpc::Server,
     lab::TestLab,
     ns, sh,
     tool::{Watch, binary, entry, run},
@@ -162,6 +170,98 @@ fn pods_are_named_by_the_files_of_the_node() {
         let told = |note: &&str| note.starts_with("1 file(s) of ") && note.contains(what);
         assert!(notes.iter().any(told), "{what}: {notes:?}");
     }
+}
+
+/// What a file of CNI says is a pod's namespace may be anything: what is none is not opened, which would wait for ever for who
+/// writes into a pipe, and start a watchdog.
+#[test]
+fn what_is_no_pods_namespace_is_not_opened() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let results = roots[0].join("var/lib/cni/results");
+    let cached = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
+    let text = fs::read_to_string(&cached).unwrap();
+    let there = format!("/var/run/netns/{}", lab.lab.options.pod(1, 1));
+    assert!(text.contains(&there), "{text}");
+    for place in [roots[0].join("pipe"), directory.path().join("pipe")] {
+        mkfifo(&place, Mode::S_IRUSR).unwrap();
+    }
+    symlink(directory.path().join("pipe"), roots[0].join("link")).unwrap();
+    let node = lab.node(1);
+    let own = format!("/var/run/netns/{node}");
+    for path in ["/pipe", "/link", "/../pipe", "/dev/null", "/proc/1/ns/mnt", &own] {
+        for (number, pod) in (0..).zip(["strange-0", "strange-1"]) {
+            let strange = text.replace(&there, path).replace(&lab.lab.nodes[0].pods[0].name, pod);
+            fs::write(results.join(format!("k8s-pod-network-{number}-eth0")), strange).unwrap();
+        }
+        let output = Command::new("timeout")
+            .args(["--signal=KILL", "120"])
+            .arg(binary())
+            .args(["--netns", &node, "--host-root", roots[0].to_str().unwrap()])
+            .args(["show", "pods", "--format", "json"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let value: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{path}: {said}"));
+        let notes = value["notes"].to_string();
+        assert_eq!(notes.contains("the node's own network namespace"), path == own, "{path}: {notes}");
+        assert!(!value["pods"].to_string().contains("flannel.1"), "{path}: {value}");
+    }
+}
+
+/// What a process had in memory at most, in MiB.
+fn peak_mib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() / 1024
+}
+
+/// Neither a runtime that lies nor files that pods' owners have a say in decide how much memory this takes.
+#[test]
+fn what_is_said_of_pods_takes_little_memory() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let roots = files::write(&lab.lab, directory.path()).unwrap();
+    let results = roots[0].join("var/lib/cni/results");
+    let cached = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
+    let text = fs::read_to_string(&cached).unwrap();
+    let name = &lab.lab.nodes[0].pods[0].name;
+    for number in 0..256 {
+        let more = format!("\"k8s.v1.cni.cncf.io/networks\":\"{}\"", "n".repeat((1 << 20) - 4096));
+        let text = text.replace(name, &format!("big-{number}"));
+        let text = text.replace(
+            "\"io.kubernetes.cri.pod-annotations\":{}",
+            &format!("\"io.kubernetes.cri.pod-annotations\":{{{more}}}"),
+        );
+        assert!(text.len() > 1_000_000, "{text}");
+        fs::write(results.join(format!("k8s-pod-network-{number}-eth0")), text).unwrap();
+    }
+    let socket = roots[0].join("run/containerd/containerd.sock");
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let pods: Vec<Pod> = (0..500).map(|number| Pod::new(&format!("p{number:03}"), &["192.0.2.7"])).collect();
+    let _server = Server::start(&socket, move |method, request| {
+        if !method.ends_with("Status") {
+            return cri::answer(method, &request, &pods);
+        }
+        let mut pods = pods.clone();
+        let path = "n".repeat(1_900_000);
+        pods.retain(|pod| request.windows(64).any(|part| part == pod.listed.id.as_bytes()));
+        for pod in &mut pods {
+            pod.netns.clone_from(&path);
+        }
+        cri::answer(method, &request, &pods)
+    });
+    let watch = Watch::start_with(&lab.node(1), &["--host-root", roots[0].to_str().unwrap()]);
+    let started = std::time::Instant::now();
+    let notes = watch.until("both to be told", |value| {
+        let notes = value["notes"].to_string();
+        let is_told = notes.contains("says more than is kept") && notes.contains("too many or too long");
+        (is_told && started.elapsed().as_secs() > 12).then_some(notes)
+    });
+    let peak = peak_mib(watch.pid());
+    assert!(peak < 64, "{peak} MiB; {notes}");
 }
 
 #[test]

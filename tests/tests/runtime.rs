@@ -6,7 +6,7 @@ use std::{
     future::Future,
     io::Write as _,
     os::unix::{
-        fs::{PermissionsExt as _, symlink},
+        fs::{PermissionsExt as _, chown, symlink},
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -264,8 +264,73 @@ fn sockets_that_are_not_for_everybody() {
     fs::set_permissions(root.path(), Permissions::from_mode(0o711)).unwrap();
     fs::set_permissions(&socket, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(as_nobody(root.path()), denied);
-    fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
+    // Who is not root has root's group here.
+    fs::set_permissions(&socket, Permissions::from_mode(0o660)).unwrap();
     assert_eq!(as_nobody(root.path()), Observed::Value(Vec::new()));
+}
+
+/// What is found at a well-known place may be anybody's; what somebody points to is what they want.
+#[test]
+fn a_socket_of_another_user_is_not_asked() {
+    let (root, socket) = host();
+    let server = cri::runtime(&socket, &shared(vec![Pod::new("cart-0", &[])]));
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
+    let error = failure(&refresh(root.path(), long()).0);
+    assert!(error.contains("every user may write it") && error.contains("--cri-socket"), "{error}");
+    fs::set_permissions(&socket, Permissions::from_mode(0o600)).unwrap();
+    chown(&socket, Some(NOBODY), None).unwrap();
+    let error = failure(&refresh(root.path(), long()).0);
+    assert!(error.contains("it belongs to user 65534, not to root"), "{error}");
+    let mut given = Runtime::with_deadlines(root.path(), Some(&socket), long());
+    assert_eq!(names(&block_on(given.refresh())), ["cart-0"]);
+    drop(server);
+
+    // Who listens counts, not only whose file it is.
+    fs::remove_file(&socket).unwrap();
+    chown(socket.parent().unwrap(), Some(NOBODY), None).unwrap();
+    fs::set_permissions(root.path(), Permissions::from_mode(0o711)).unwrap();
+    let _listener = thread::scope(|scope| {
+        let listening = scope.spawn(|| {
+            // SAFETY: it takes and gives numbers. The system call, unlike libc's function, is for this thread only.
+            let done = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+            assert_eq!(done, 0);
+            UnixListener::bind(&socket).unwrap()
+        });
+        listening.join().unwrap()
+    });
+    chown(&socket, Some(0), None).unwrap();
+    fs::set_permissions(&socket, Permissions::from_mode(0o600)).unwrap();
+    let error = failure(&refresh(root.path(), long()).0);
+    assert!(error.contains("user 65534 answers there"), "{error}");
+}
+
+#[test]
+fn what_a_runtime_says_too_much_is_left_out() {
+    let (root, socket) = host();
+    let long_path = format!("/run/netns/{}", "n".repeat(1_500_000));
+    let addresses: Vec<String> =
+        (0..1000).map(|number| format!("10.42.{}.{}", number / 250, number % 250)).collect();
+    let mut liar = Pod::new("liar-0", &[]);
+    (liar.netns, liar.addresses) = (long_path, addresses);
+    liar.listed.annotations.insert("k8s.v1.cni.cncf.io/networks".to_owned(), "n".repeat(100_000));
+    let mut name = Pod::new("name-0", &["192.0.2.8"]);
+    name.listed.metadata.as_mut().unwrap().name = "n".repeat(100_000);
+    let good = Pod::new("good-0", &["192.0.2.7"]);
+    let _server = cri::runtime(&socket, &shared(vec![liar, name, good]));
+    let (found, notes) = refresh(root.path(), long());
+    let found = found.value().unwrap();
+    let of = |name: &str| found.iter().find(|sandbox| sandbox.name == name).unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!((of("liar-0").netns.as_ref(), of("liar-0").addresses.len()), (None, 32));
+    assert!(of("liar-0").annotations.is_empty());
+    assert_eq!(of("good-0").annotations["k8s.v1.cni.cncf.io/networks"], "macvlan");
+    assert_eq!(
+        notes,
+        [
+            "the container runtime says more than is kept; left out: 1 lists of addresses, 1 lists of networks, 1 paths of \
+          network namespaces, 1 pod sandboxes with long names"
+        ]
+    );
 }
 
 #[test]
@@ -407,9 +472,9 @@ fn a_follower_waits_for_nobody() {
     let _silent = UnixListener::bind(&kubelet).unwrap();
     block_on(async {
         // It would not ask again by itself.
-        let known = PodFacts { notes: vec!["known before".to_owned()], ..PodFacts::default() };
+        let known = Arc::new(PodFacts { notes: vec!["known before".to_owned()], ..PodFacts::default() });
         let mut follower = Follower::start(root.path(), None, patience(), known.clone());
-        assert_eq!(*follower.latest(), known, "nobody was asked yet");
+        assert_eq!(follower.latest(), known, "nobody was asked yet");
         let names = |follower: &Follower| -> Vec<String> {
             let latest = follower.latest();
             latest.sandboxes.value().into_iter().flatten().map(|sandbox| sandbox.name.clone()).collect()

@@ -236,7 +236,7 @@ pub(super) enum LabCommand {
         sudo overlay-probe --netns ovp-node1 watch")]
     Up(LabUpArgs),
     /// Remove all of it, also what a crash left
-    Down(LabArgs),
+    Down(LabDownArgs),
     /// What of it exists
     Status(LabArgs),
     /// Send real TCP and UDP traffic between its pods
@@ -251,6 +251,16 @@ pub(super) struct LabArgs {
 }
 
 #[derive(Clone, Debug, ClapArgs)]
+pub(super) struct LabDownArgs {
+    #[command(flatten)]
+    pub(super) lab: LabArgs,
+
+    /// Remove all network namespaces that are named like the lab's, whoever made them
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
 pub(super) struct LabUpArgs {
     #[command(flatten)]
     pub(super) lab: LabArgs,
@@ -258,7 +268,8 @@ pub(super) struct LabUpArgs {
     #[command(flatten)]
     pub(super) shape: LabShapeArgs,
 
-    /// Write the files that each node would have below DIR, to be given with --host-root; `lab down` leaves them
+    /// Write the files that each node would have below DIR, to be given with --host-root; `lab down` leaves them. DIR must be
+    /// new or empty, or of an earlier lab, and nobody else's to write
     #[arg(long, value_name = "DIR")]
     pub(super) host_files: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
-    args::{Dataplane, Family, LabArgs, LabCommand, LabLoadArgs, LabShapeArgs},
+    args::{Dataplane, Family, LabArgs, LabCommand, LabDownArgs, LabLoadArgs, LabShapeArgs},
     live::{self, Stop},
 };
 use crate::{
@@ -101,8 +101,9 @@ fn up(options: &LabOptions, host_files: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn down(args: &LabArgs) -> anyhow::Result<()> {
-    let removed = lab::down(&args.prefix).context("cannot remove the lab")?;
+fn down(args: &LabDownArgs) -> anyhow::Result<()> {
+    let down = if args.force { lab::force_down } else { lab::down };
+    let removed = down(&args.lab.prefix).context("cannot remove all of the lab")?;
     writeln!(io::stdout(), "removed {removed} namespaces")?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     facts::network::{InsideFacts, PodNetwork},
+    files,
     netlink::Source,
     netns::{self, Namespace},
     observed::Observed,
@@ -38,19 +39,19 @@ struct Known {
 }
 
 impl Inside {
-    /// Looks into at most `most` of the namespaces, those that were looked into longest ago. `paths` are all there are: as the
-    /// node has them, and where they are for us.
-    pub fn read(&mut self, paths: &[(String, String)], most: usize) {
+    /// Looks into at most `most` of the namespaces, those that were looked into longest ago. `paths` are all there are, below
+    /// `root`.
+    pub fn read(&mut self, root: &files::Root, paths: &[String], most: usize) {
         self.round += 1;
-        let open = |at: &str| {
-            let namespace = netns::try_open(at).ok()?;
+        let open = |path: &str| {
+            let namespace = netns::open_below(root, path).ok()?;
             let identity = namespace.identity().ok()?;
             Some((namespace, identity))
         };
-        self.known.retain(|path, _| paths.iter().any(|(there, _)| there == path));
+        self.known.retain(|path, _| paths.contains(path));
         let mut due: Vec<(u64, &String, Namespace, (u64, u64))> = Vec::new();
-        for (path, at) in paths {
-            match open(at) {
+        for path in paths {
+            match open(path) {
                 Some((namespace, identity)) => {
                     let known = self.known.get(path).filter(|known| known.identity == identity);
                     due.push((known.map_or(0, |known| known.round), path, namespace, identity));

@@ -3,8 +3,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, mem,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,9 +13,9 @@ use crate::{
     facts::{
         OfNamespace,
         netlink::{LinkCounters, NamespaceFact},
-        pods::PodFacts,
+        pods::{PodFacts, RegisteredPod},
     },
-    inventory::canonical,
+    files,
     netlink::{NetlinkError, Source},
     netns::{self, Namespace},
     observed::Observed,
@@ -43,7 +43,7 @@ pub(super) struct PodSource {
     registry: Registry,
     /// Asks in the background, where pods are followed; nothing here waits for an answer.
     follower: Option<Follower>,
-    facts: PodFacts,
+    facts: Arc<PodFacts>,
     /// By path.
     namespaces: BTreeMap<String, Known>,
     /// Something was read before.
@@ -66,6 +66,10 @@ struct Known {
     settles: Duration,
 }
 
+/// What is said of a pod whose namespace is this one: everything of the node would be the pod's.
+const OURS: &str =
+    "it is the node's own network namespace, and no pod's: who names it has an old or wrong path";
+
 /// How long the plugins of a new pod may take to add the interfaces that it asked for.
 const SETTLING: Duration = Duration::from_secs(20);
 
@@ -79,7 +83,7 @@ impl PodSource {
             cri_socket: cri_socket.clone(),
             registry: Registry::new(Path::new(registry::DIRECTORY), netns::current_identity().ok()),
             follower: None,
-            facts: PodFacts::default(),
+            facts: Arc::default(),
             namespaces: BTreeMap::new(),
             started: false,
             eventful: Duration::ZERO,
@@ -92,8 +96,8 @@ impl PodSource {
     /// Asks the runtime, the kubelet and the files, and waits for them: they have deadlines.
     pub(super) async fn ask(&mut self) {
         if let Some(root) = &self.root {
-            let registered = mem::take(&mut self.facts.registered);
-            self.facts = PodFacts { registered, ..pods::read(root, self.cri_socket.as_deref()).await };
+            let asked = pods::read(root, self.cri_socket.as_deref()).await;
+            self.facts = with_registered(Arc::new(asked), self.facts.registered.clone());
         }
     }
 
@@ -101,7 +105,7 @@ impl PodSource {
     pub(super) fn follow(&mut self) {
         let start = |root: &PathBuf| {
             // The registry is not the follower's.
-            let known = PodFacts { registered: Vec::new(), ..self.facts.clone() };
+            let known = with_registered(Arc::clone(&self.facts), Vec::new());
             Follower::start(root, self.cri_socket.as_deref(), ASKED_EVERY, known)
         };
         self.follower = self.root.as_ref().map(start);
@@ -117,12 +121,11 @@ impl PodSource {
         let mut changed = false;
         if let Some(pods) = self.registry.pods_if_changed() {
             changed |= pods != self.facts.registered;
-            self.facts.registered = pods;
+            self.facts = with_registered(Arc::clone(&self.facts), pods);
         }
         if let Some(follower) = &mut self.follower {
             if let Some(facts) = follower.latest_if_changed() {
-                let registered = mem::take(&mut self.facts.registered);
-                let facts = PodFacts { registered, ..(*facts).clone() };
+                let facts = with_registered(facts, self.facts.registered.clone());
                 changed |= facts != self.facts;
                 self.facts = facts;
             }
@@ -140,7 +143,7 @@ impl PodSource {
     }
 
     /// What is known of pods.
-    pub(super) fn facts(&self) -> &PodFacts {
+    pub(super) fn facts(&self) -> &Arc<PodFacts> {
         &self.facts
     }
 
@@ -161,15 +164,25 @@ impl PodSource {
             self.due = now + EVERY;
         }
         self.unread.clear();
+        let (root, node) = (self.open_root(), netns::current_identity().ok());
         let wanted = self.wanted();
         self.namespaces.retain(|path, _| wanted.contains(path));
         for path in wanted {
-            let Ok(namespace) = netns::try_open(&self.below_root(&path)) else {
-                // Gone with its pod.
+            let opened = root.as_ref().and_then(|root| {
+                let namespace = netns::open_below(root, &path).ok()?;
+                let identity = namespace.identity().ok()?;
+                Some((namespace, identity))
+            });
+            let Some((namespace, identity)) = opened else {
+                // Gone with its pod, or none.
                 self.namespaces.remove(&path);
                 continue;
             };
-            let Ok(identity) = namespace.identity() else { continue };
+            if Some(identity) == node {
+                self.namespaces.remove(&path);
+                self.unread.push(OfNamespace { path, told: Observed::Failed { error: OURS.to_owned() } });
+                continue;
+            }
             let known = self.namespaces.get(&path).filter(|known| known.identity == identity);
             if known.is_some_and(|known| !again && !self.restless.contains(&path) && now >= known.settles) {
                 continue;
@@ -200,17 +213,14 @@ impl PodSource {
             .collect()
     }
 
-    /// The namespaces of pods: as the node has them, and where they are for us.
-    pub(super) fn paths(&self) -> Vec<(String, String)> {
-        self.namespaces.keys().map(|path| (path.clone(), self.below_root(path))).collect()
+    /// The paths of the namespaces of pods.
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.namespaces.keys().cloned().collect()
     }
 
-    /// Where a namespace of the node is for us. A name without a directory is one of `ip netns`.
-    fn below_root(&self, path: &str) -> String {
-        // `/var/run` is a link, which below another root leads nowhere.
-        let Some(absolute) = canonical(path).strip_prefix('/') else { return path.to_owned() };
-        let root = self.root.as_deref().unwrap_or(Path::new("/"));
-        root.join(absolute).to_string_lossy().into_owned()
+    /// Where the paths of namespaces begin.
+    pub(super) fn open_root(&self) -> Option<files::Root> {
+        files::Root::open(self.root.as_deref().unwrap_or(Path::new("/"))).ok()
     }
 
     /// Counters of the interfaces of pods that have more than one, by path of the namespace and interface index; and
@@ -218,13 +228,16 @@ impl PodSource {
     pub(super) fn counters(&mut self, netlink: &Source) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
         let mut counters = BTreeMap::new();
         let now = procfs::monotonic();
+        let root = self.open_root();
         for (path, Known { identity, fact, settles }) in &self.namespaces {
             // Loopback and the interface to the cluster network.
             let is_only = fact.links.len() <= 2;
             if is_only && now >= *settles {
                 continue;
             }
-            let Ok(namespace) = netns::try_open(&self.below_root(path)) else { continue };
+            let Some(Ok(namespace)) = root.as_ref().map(|root| netns::open_below(root, path)) else {
+                continue;
+            };
             if namespace.identity().ok() != Some(*identity) {
                 continue;
             }
@@ -249,15 +262,23 @@ impl PodSource {
     }
 }
 
+/// The same facts with these pods of a lab; copied only where they have others.
+fn with_registered(facts: Arc<PodFacts>, registered: Vec<RegisteredPod>) -> Arc<PodFacts> {
+    if facts.registered == registered {
+        return facts;
+    }
+    Arc::new(PodFacts { registered, ..PodFacts::clone(&facts) })
+}
+
 /// What is in a namespace. From outside where it has a number here, which spares entering it.
 fn fact(netlink: &Source, path: &str, namespace: &Namespace) -> Result<NamespaceFact, NetlinkError> {
     let nsid = netlink.nsid(namespace.file())?;
-    let node = fs::File::open("/proc/thread-self/ns/net").ok();
+    let node = netns::current().ok();
     let read = |source: &Source, nsid: Option<i32>| {
         let links = source.links_of(nsid)?.into_iter().map(|(link, _)| link).collect();
         let addresses = source.addresses_of(nsid)?;
         // After the links: the kernel gives the number when it first tells of a link that has its lower device there.
-        let node_nsid = node.as_ref().and_then(|node| source.nsid(node).ok().flatten());
+        let node_nsid = node.as_ref().and_then(|node| source.nsid(node.file()).ok().flatten());
         Ok(NamespaceFact { path: path.to_owned(), nsid, node_nsid, links, addresses })
     };
     match nsid {

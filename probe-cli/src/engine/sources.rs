@@ -79,7 +79,11 @@ impl Sources {
     /// Reads everything: what changes only when somebody configures the node, too. What is known of VFs is given.
     pub(super) async fn read_all(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let HostOptions { root, is_node, .. } = &self.host;
-        let files = if *is_node { Observed::Value(hostfiles::read(root)) } else { Observed::Absent };
+        let files = if *is_node {
+            Observed::Value(hostfiles::read_with(root, &self.pods.facts().sandboxes))
+        } else {
+            Observed::Absent
+        };
         let kernel = told(procfs::kernel_release());
         let installed = kernel.as_ref().and_then(|release| hostfiles::modules(root, release));
         let modules = Modules {
@@ -141,7 +145,7 @@ impl Sources {
             )
         };
         let pods = self.pods.facts();
-        let pods = if *before.pods == *pods { Arc::clone(&before.pods) } else { Arc::new(pods.clone()) };
+        let pods = Arc::clone(if before.pods == *pods { &before.pods } else { pods });
         self.snapshot = Arc::new(Snapshot {
             schema: SCHEMA,
             taken_at: procfs::wall_clock(),
@@ -174,7 +178,9 @@ impl Sources {
     fn look_inside(&mut self) {
         let paths = self.pods.paths();
         // Entering other namespaces needs CAP_SYS_ADMIN.
-        privilege::with_admin(|| self.inside.read(&paths, INSIDE));
+        if let Some(root) = self.pods.open_root() {
+            privilege::with_admin(|| self.inside.read(&root, &paths, INSIDE));
+        }
     }
 
     /// What the kernel counted of the node's network by itself.

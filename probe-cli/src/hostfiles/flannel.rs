@@ -1,6 +1,10 @@
 //! flannel's own files: `net-conf.json`, `cni-conf.json` and `subnet.env`. The chart keeps the first two in a ConfigMap, which
 //! the kubelet writes below each pod that mounts it; flanneld writes the third.
 
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
 use super::{
     cni, keys,
     notes::Notes,
@@ -9,7 +13,10 @@ use super::{
     tree::At,
 };
 use crate::{
-    facts::files::{CniFile, FlannelConf, SubnetEnv},
+    facts::{
+        files::{CniFile, FlannelConf, Sourced, SubnetEnv},
+        pods::Sandbox,
+    },
     observed::Observed,
 };
 
@@ -21,6 +28,11 @@ const VOLUME: &str = "volumes/kubernetes.io~configmap/flannel-cfg";
 const K3S: &str = "agent/etc/flannel/net-conf.json";
 /// Where flanneld writes the node's lease.
 const SUBNET_ENV: &str = "/run/flannel/subnet.env";
+/// flannel's program, and so its process.
+const FLANNELD: &str = "flanneld";
+/// What `/proc/<pid>/ns/user` leads to in the user namespace that the kernel starts with (`PROC_USER_INIT_INO`,
+/// include/linux/proc_ns.h).
+const INITIAL_USER_NAMESPACE: &str = "user:[4026531837]";
 /// Most pods that are looked at.
 const MOST_PODS: usize = 10_000;
 /// Most processes that are looked at.
@@ -32,13 +44,24 @@ pub(super) struct Flannel {
     pub(super) cni: Observed<CniFile>,
 }
 
+/// Kubernetes namespaces in which flannel runs: Canal's and rke2-flannel's, and that of its own manifest.
+const NAMESPACES: [&str; 2] = ["kube-system", "kube-flannel"];
+
 /// The newest ConfigMap volume's files, or k3s' own below `k3s`, its data directory.
-pub(super) fn read(root: &Root, k3s: &str, notes: &mut Notes) -> Flannel {
-    let volumes = match volumes(root, notes) {
+pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -> Flannel {
+    let mut volumes = match volumes(root, notes) {
         Observed::Value(volumes) => volumes,
         Observed::Absent => Vec::new(),
         other => return Flannel { conf: other.map(|_| FlannelConf::default()), cni: Observed::Absent },
     };
+    volumes.retain(|volume| owners.may_have(volume, notes));
+    if !owners.are_known()
+        && let Some(contradiction) = contradiction(root, &volumes)
+    {
+        return Flannel { conf: contradiction, cni: Observed::Absent };
+    }
+    let volumes: Vec<(String, String)> =
+        volumes.into_iter().map(|volume| (volume.written, volume.path)).collect();
     let Some((_, newest)) = volumes.first() else {
         return Flannel { conf: conf(root, &format!("{k3s}/{K3S}"), notes), cni: Observed::Absent };
     };
@@ -59,27 +82,93 @@ pub(super) fn read(root: &Root, k3s: &str, notes: &mut Notes) -> Flannel {
     }
 }
 
+/// Which pods have which files: anybody who may make a pod can have a ConfigMap mounted under any name.
+pub(super) struct Owners(Option<BTreeMap<String, String>>);
+
+impl Owners {
+    /// By the runtime's sandboxes; without a runtime nobody is known.
+    pub(super) fn new(sandboxes: &Observed<Vec<Sandbox>>) -> Self {
+        let of = |sandbox: &Sandbox| (sandbox.uid.clone(), sandbox.namespace.clone());
+        Self(sandboxes.value().map(|sandboxes| sandboxes.iter().map(of).collect()))
+    }
+
+    fn are_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// False for a volume of a pod that cannot be flannel's. One of a pod that the runtime does not have is a leftover.
+    fn may_have(&self, volume: &Volume, notes: &mut Notes) -> bool {
+        let Some(owners) = &self.0 else { return true };
+        let Some(namespace) = owners.get(&volume.pod) else { return false };
+        let is_flannels = NAMESPACES.contains(&namespace.as_str());
+        if !is_flannels {
+            let expected = NAMESPACES.join(" or ");
+            notes.add(
+                &volume.path,
+                None,
+                format!("left out: its pod is in the Kubernetes namespace {namespace}, and flannel's is in {expected}"),
+            );
+        }
+        is_flannels
+    }
+}
+
+/// A ConfigMap volume called like flannel's.
+struct Volume {
+    /// The version that the kubelet wrote last, named by its time.
+    written: String,
+    path: String,
+    /// Its pod's UID.
+    pod: String,
+}
+
+/// Without a runtime nobody says whose the volumes are: when they differ, none is believed.
+fn contradiction(root: &Root, volumes: &[Volume]) -> Option<Observed<FlannelConf>> {
+    let confs: Vec<FlannelConf> = volumes
+        .iter()
+        .filter_map(|volume| {
+            conf(root, &format!("{}/net-conf.json", volume.path), &mut Notes::default()).value().cloned()
+        })
+        .collect();
+    let what = |conf: &FlannelConf| {
+        let network = |said: &Option<Sourced<IpNet>>| said.as_ref().map(|said| said.value);
+        (backend(conf).map(str::to_owned), network(&conf.network), network(&conf.ipv6_network))
+    };
+    let first = confs.first()?;
+    confs.iter().any(|conf| what(conf) != what(first)).then(|| {
+        let files: Vec<&str> = confs.iter().map(|conf| conf.file.as_str()).collect();
+        Observed::Failed {
+            error: format!(
+                "several pods have a net-conf.json and they differ; without the container runtime it is unknown which pod is \
+                 flannel's: {}",
+                files.join(", ")
+            ),
+        }
+    })
+}
+
 fn backend(conf: &FlannelConf) -> Option<&str> {
     conf.backend.as_ref().map(|backend| backend.value.as_str())
 }
 
 /// flannel's ConfigMap volumes, the newest first. The kubelet writes each version of a volume into a directory named by its
 /// time, and points the link `..data` to it (kubernetes pkg/volume/util/atomic_writer.go).
-fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<(String, String)>> {
+fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<Volume>> {
     let pods = root.names(PODS, MOST_PODS, |_, kind| kind.is_dir());
     pods.map(|pods| {
         note_rest(&pods, PODS, notes);
-        let mut volumes: Vec<(String, String)> = Vec::new();
+        let mut volumes = Vec::new();
         for pod in &pods.first {
             let volume = format!("{PODS}/{pod}/{VOLUME}");
             match root.exists(&volume) {
                 Observed::Value(()) => {
-                    volumes.push((root.link(&format!("{volume}/..data")).unwrap_or_default(), volume));
+                    let written = root.link(&format!("{volume}/..data")).unwrap_or_default();
+                    volumes.push(Volume { written, path: volume, pod: pod.clone() });
                 }
                 answer => note_trouble(&answer, &volume, notes),
             }
         }
-        volumes.sort_by(|a, b| b.cmp(a));
+        volumes.sort_by(|a, b| (&b.written, &b.path).cmp(&(&a.written, &a.path)));
         volumes
     })
 }
@@ -115,20 +204,54 @@ pub(super) fn subnet_env(root: &Root, notes: &mut Notes) -> Observed<SubnetEnv> 
         Observed::Absent => {}
         answer => return answer.map(|text| env(SUBNET_ENV, &text, notes)),
     }
-    let Some(pid) = flanneld(root) else { return Observed::Absent };
-    root.of_process(pid).and_then(|process| {
-        let path = format!("/proc/{pid}/root{SUBNET_ENV}");
-        process.text(SUBNET_ENV).map(|text| env(&path, &text, notes))
+    flanneld(root).and_then(|pid| {
+        root.of_process(pid).and_then(|process| {
+            // Its path says which process is believed to be flanneld.
+            let path = format!("/proc/{pid}/root{SUBNET_ENV}");
+            process.text(SUBNET_ENV).map(|text| env(&path, &text, notes))
+        })
     })
 }
 
-/// The process of flanneld. Of several, the one with the lowest number.
-fn flanneld(root: &Root) -> Option<u32> {
+/// The process of flanneld. Of several, the one with the lowest number. Anybody may call a process so: it is one of root that
+/// runs a program of this name, in the user namespace of the machine.
+fn flanneld(root: &Root) -> Observed<u32> {
     let pids = root.names("/proc", MOST_PROCESSES, |name, _| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut pids: Vec<u32> = pids.value()?.first.iter().filter_map(|name| name.parse().ok()).collect();
+    let Some(pids) = pids.value() else { return Observed::Absent };
+    let mut pids: Vec<u32> = pids.first.iter().filter_map(|name| name.parse().ok()).collect();
     pids.sort_unstable();
-    pids.into_iter().find(|pid| {
-        root.text(&format!("/proc/{pid}/comm")).value().is_some_and(|name| name.trim_end() == "flanneld")
+    let mut denied = Observed::Absent;
+    for pid in pids {
+        match is_flanneld(root, pid) {
+            Observed::Value(true) => return Observed::Value(pid),
+            Observed::Denied { need } => denied = Observed::Denied { need },
+            _ => {}
+        }
+    }
+    denied
+}
+
+fn is_flanneld(root: &Root, pid: u32) -> Observed<bool> {
+    let told = |file: &str| root.kernel_text(&format!("/proc/{pid}/{file}"));
+    let of_kernel = |link: &str| root.link_target(&format!("/proc/{pid}/{link}"));
+    let is_called_so = told("comm").value().is_some_and(|name| name.trim_end() == FLANNELD);
+    let is_roots = || told("status").value().is_some_and(|status| is_of_root(status));
+    if !is_called_so || !is_roots() {
+        return Observed::Value(false);
+    }
+    of_kernel("ns/user").and_then(|user| {
+        of_kernel("exe").map(|program| {
+            let program = program.strip_suffix(" (deleted)").unwrap_or(&program);
+            user == INITIAL_USER_NAMESPACE && program.rsplit('/').next() == Some(FLANNELD)
+        })
+    })
+}
+
+/// `Uid:` of `/proc/<pid>/status` has the real, the effective, the saved and the file system's.
+fn is_of_root(status: &str) -> bool {
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    uids.is_some_and(|uids| {
+        uids.split_whitespace().count() == 4 && uids.split_whitespace().all(|uid| uid == "0")
     })
 }
 
@@ -143,3 +266,6 @@ fn env(path: &str, text: &str, notes: &mut Notes) -> SubnetEnv {
         mtu: keys::parsed(&entries, "FLANNEL_MTU", "a number", notes),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 
 mod charts;
 mod cni;
+mod deadline;
 mod device_plugin;
 mod flannel;
 mod hosts;
@@ -17,7 +18,6 @@ mod modules;
 mod notes;
 mod parse;
 mod rancher;
-mod root;
 mod runtime;
 mod services;
 #[cfg(test)]
@@ -26,23 +26,36 @@ mod tree;
 mod whereabouts;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
-use self::{notes::Notes, root::Root};
+use self::{deadline::within, flannel::Owners, notes::Notes, root::Root};
 use crate::{
     facts::{
         files::{HostFiles, Settings},
         host::Installed,
         ipam::IpamNetwork,
+        pods::Sandbox,
     },
+    files::root,
     observed::Observed,
 };
 
 /// Everything that the files below `directory` say. That it cannot be opened is an answer too.
 pub fn read(directory: &Path) -> HostFiles {
+    read_with(directory, &Observed::Absent)
+}
+
+/// The same where the runtime's sandboxes say whose the files of pods are.
+pub fn read_with(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>) -> HostFiles {
+    let (owned, owners) = (directory.to_owned(), Owners::new(sandboxes));
+    within(deadline::FILES, move || read_all(&owned, &owners))
+        .unwrap_or_else(|late| unreadable("read", directory, &late))
+}
+
+fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
     let root = match Root::open(directory) {
         Ok(root) => root,
-        Err(error) => return unreadable(directory, &error),
+        Err(error) => return unreadable("open", directory, &error),
     };
     let mut notes = Notes::default();
     let notes_ = &mut notes;
@@ -54,7 +67,7 @@ pub fn read(directory: &Path) -> HostFiles {
     if matches!(charts, Observed::Absent) {
         charts = charts::read(&root, &format!("{k3s_data}/server/manifests"), notes_);
     }
-    let flannel = flannel::read(&root, &k3s_data, notes_);
+    let flannel = flannel::read(&root, &k3s_data, owners, notes_);
     let subnet_env = flannel::subnet_env(&root, notes_);
     let cni_directory = runtime::directory(&root, &rke2_data, &k3s_data, notes_);
     HostFiles {
@@ -83,23 +96,28 @@ pub fn read(directory: &Path) -> HostFiles {
 /// The addresses that host-local has given away, by the files below `directory`: in its own place, and where the plugins of
 /// `files` keep theirs. To be read again as pods come and go, but not with each sample.
 pub fn ipam(directory: &Path, files: &HostFiles) -> Observed<Vec<IpamNetwork>> {
-    let root = match Root::open(directory) {
-        Ok(root) => root,
-        Err(error) => {
-            return Observed::Failed { error: format!("cannot open {}: {error}", directory.display()) };
-        }
-    };
     let files = files.cni.value().map(|cni| &cni.files).into_iter().chain(files.multus_networks.value());
     let networks = files.flatten().map(|file| &file.network);
-    ipam::read(&root, cni::ipam_directories(networks).into_iter())
+    let others: Vec<String> = cni::ipam_directories(networks).into_iter().map(str::to_owned).collect();
+    below(directory, move |root| ipam::read(root, others.iter().map(String::as_str)))
+}
+
+/// What `read` finds below a root, within the time that there is.
+fn below<T: Send + 'static>(
+    directory: &Path,
+    read: impl FnOnce(&Root) -> Observed<T> + Send + 'static,
+) -> Observed<T> {
+    let owned = directory.to_owned();
+    let told = within(deadline::FILES, move || Root::open(&owned).map(|root| read(&root)));
+    told.and_then(|told| told).unwrap_or_else(|error| Observed::Failed {
+        error: format!("cannot read {}: {error}", directory.display()),
+    })
 }
 
 /// Which modules that a pod network may need the files below `directory` have for the kernel of this release.
 pub fn modules(directory: &Path, release: &str) -> Observed<BTreeMap<String, Installed>> {
-    match Root::open(directory) {
-        Ok(root) => modules::read(&root, release),
-        Err(error) => Observed::Failed { error: format!("cannot open {}: {error}", directory.display()) },
-    }
+    let release = release.to_owned();
+    below(directory, move |root| modules::read(root, &release))
 }
 
 /// What RKE2 or k3s is told: by its configuration, and by how its services are started.
@@ -122,12 +140,12 @@ fn data_directory(settings: &Observed<Settings>, default: &str) -> String {
     said.unwrap_or(default).to_owned()
 }
 
-fn unreadable(directory: &Path, error: &std::io::Error) -> HostFiles {
+fn unreadable(operation: &str, directory: &Path, error: &io::Error) -> HostFiles {
     let mut notes = Notes::default();
     notes.add(
         "/",
         None,
-        format!("cannot open {}: {error}: nothing of the host was read", directory.display()),
+        format!("cannot {operation} {}: {error}: nothing of the host was read", directory.display()),
     );
     HostFiles { notes: notes.into_list(), ..HostFiles::default() }
 }

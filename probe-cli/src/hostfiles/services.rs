@@ -143,7 +143,7 @@ fn is_running(root: &Root, unit: &str) -> Option<bool> {
     // The unified hierarchy says it of a group and all below it; the older one has a list of processes.
     let unified = "/sys/fs/cgroup/system.slice";
     if root.exists(unified).value().is_some() {
-        return match root.text(&format!("{unified}/{unit}/cgroup.events")) {
+        return match root.kernel_text(&format!("{unified}/{unit}/cgroup.events")) {
             Observed::Value(events) => Some(events.lines().any(|line| line.trim() == "populated 1")),
             Observed::Absent => Some(false),
             _ => None,
@@ -151,7 +151,7 @@ fn is_running(root: &Root, unit: &str) -> Option<bool> {
     }
     let older = "/sys/fs/cgroup/systemd/system.slice";
     root.exists(older).value()?;
-    match root.text(&format!("{older}/{unit}/cgroup.procs")) {
+    match root.kernel_text(&format!("{older}/{unit}/cgroup.procs")) {
         Observed::Value(processes) => Some(!processes.trim().is_empty()),
         Observed::Absent => Some(false),
         _ => None,

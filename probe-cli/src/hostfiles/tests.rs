@@ -13,44 +13,58 @@ use nix::{
 };
 use proptest::prelude::*;
 
-use super::read;
-use crate::{facts::files::HostFiles, observed::Observed};
+use super::{Owners, read, read_all};
+use crate::{
+    facts::{files::HostFiles, pods::Sandbox},
+    observed::Observed,
+};
 
 const CONFIG: &str = "etc/rancher/rke2/config.yaml";
 const MANIFESTS: &str = "var/lib/rancher/rke2/server/manifests";
 const CNI: &str = "etc/cni/net.d";
 
 /// A root that is gone after the test.
-struct Host(tempfile::TempDir);
+pub(super) struct Host(tempfile::TempDir);
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(super) fn path(&self, path: &str) -> PathBuf {
         let path = self.0.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
-    fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
+    pub(super) fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
         fs::write(self.path(path), text).unwrap();
         self
     }
 
-    fn link(&self, path: &str, target: &str) -> &Self {
+    pub(super) fn link(&self, path: &str, target: &str) -> &Self {
         symlink(target, self.path(path)).unwrap();
         self
     }
 
-    fn read(&self) -> HostFiles {
-        read(self.0.path())
+    pub(super) fn read(&self) -> HostFiles {
+        // Without the deadline: a test's machine may be slow.
+        read_all(self.0.path(), &Owners::new(&Observed::Absent))
+    }
+
+    /// The same, with a runtime that has pods of these UIDs in these namespaces.
+    pub(super) fn read_with(&self, pods: &[(&str, &str)]) -> HostFiles {
+        let sandboxes = pods.iter().map(|(uid, namespace)| Sandbox {
+            uid: (*uid).to_owned(),
+            namespace: (*namespace).to_owned(),
+            ..Sandbox::default()
+        });
+        read_all(self.0.path(), &Owners::new(&Observed::Value(sandboxes.collect())))
     }
 }
 
 /// The one note there is.
-fn note(files: &HostFiles) -> String {
+pub(super) fn note(files: &HostFiles) -> String {
     assert_eq!(files.notes.len(), 1, "{:#?}", files.notes);
     format!("{}: {}", files.notes[0].place(), files.notes[0].value)
 }

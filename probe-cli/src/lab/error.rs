@@ -23,6 +23,28 @@ pub enum LabError {
         /// Its prefix.
         prefix: String,
     },
+    /// Somebody has the names.
+    #[error(
+        "cannot build a lab with prefix {prefix}: there are network namespaces of such names already ({names}); use another \
+         --prefix, or remove them with `overlay-probe lab down --prefix {prefix}`"
+    )]
+    Taken {
+        /// The prefix.
+        prefix: String,
+        /// The names.
+        names: String,
+    },
+    /// They are named like a lab's.
+    #[error(
+        "removed {removed} namespaces, and left {names}: nothing says that the lab made them; `lab down --force` removes \
+         network namespaces of such names all the same"
+    )]
+    NotOurs {
+        /// The names.
+        names: String,
+        /// What was removed beside them.
+        removed: usize,
+    },
     /// There is none.
     #[error("there is no lab with prefix {prefix}; build it with `overlay-probe lab up --prefix {prefix}`")]
     NoLab {

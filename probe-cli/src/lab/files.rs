@@ -6,9 +6,7 @@
 
 use std::{
     fmt::Write as _,
-    fs, io,
     net::IpAddr,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -21,35 +19,33 @@ use super::{
     plan::{Family, LabOptions, PORT, VNI},
     registry::{Lab, Node, Pod},
 };
-use crate::text::hex;
+use crate::{files::Tree, netns, text::hex};
 
+/// What a directory of such trees has in it, so that it can be written again.
+const MARK: &str = ".overlay-probe-lab";
 /// Name of Canal's pod network.
 const NETWORK: &str = "k8s-pod-network";
 
 /// Writes a tree below `directory` for each node of the lab, named like the node, and gives their paths.
 pub fn write(lab: &Lab, directory: &Path) -> Result<Vec<PathBuf>, LabError> {
+    let failed = |path: &Path| {
+        let path = directory.join(path);
+        move |source| LabError::File { path, source }
+    };
+    let tree = Tree::make(directory, MARK).map_err(failed(Path::new("")))?;
     let mut roots = Vec::new();
     for node in &lab.nodes {
-        let root = directory.join(&node.netns);
+        let root = Path::new(&node.netns);
         for (path, text) in files(lab, node) {
             let path = root.join(path);
-            put(&path, &text).map_err(|source| LabError::File { path, source })?;
+            tree.write(&path, text.as_bytes()).map_err(failed(&path))?;
         }
-        // The pods' namespaces are where they are; a tree that was written before has the link already.
+        // The pods' namespaces are where they are.
         let link = root.join("run/netns");
-        let linked = fs::create_dir_all(root.join("run")).and_then(|()| match symlink("/run/netns", &link) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        });
-        linked.map_err(|source| LabError::File { path: link, source })?;
-        roots.push(root);
+        tree.link(&link, Path::new(netns::DIRECTORY)).map_err(failed(&link))?;
+        roots.push(directory.join(root));
     }
     Ok(roots)
-}
-
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(path, text)
 }
 
 /// A node's files by their path below its root.

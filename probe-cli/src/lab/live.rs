@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
+    down,
     error::LabError,
     plan, registry,
     registry::{Lab, Pod},
@@ -50,7 +51,7 @@ pub fn remove_pod(prefix: &str, node: u16, namespace: &str, name: &str) -> Resul
         .ok_or_else(|| LabError::NoPart { what: format!("pod {namespace}/{name} on node {node}") })?;
     let pod = entry.pods.remove(index);
     configure(&netns::open(&entry.netns)?, &[Step::Delete { name: pod.host_ifname }])?;
-    netns::remove(&pod.netns)?;
+    down::remove_one(prefix, &pod.netns)?;
     registry::write(&lab)
 }
 

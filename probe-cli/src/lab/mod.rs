@@ -15,7 +15,7 @@ pub mod send;
 mod status;
 mod up;
 
-pub use down::down;
+pub use down::{down, force_down};
 pub use error::LabError;
 pub use plan::{DEFAULT_PREFIX, Dataplane, Family, LabOptions};
 pub use status::{NodeStatus, Status, status};

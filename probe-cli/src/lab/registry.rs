@@ -5,8 +5,9 @@
 //! down goes by the names of namespaces too.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    collections::BTreeSet,
+    fs,
+    io::{self, Write as _},
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -14,10 +15,16 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{error::LabError, plan::LabOptions};
-use crate::pods::registry::DIRECTORY;
+use crate::{
+    files::{self, On},
+    pods::registry::DIRECTORY,
+};
 
 /// A file this long is not one of ours: 16 nodes with 300 pods take less than one MiB.
 const MAX_BYTES: u64 = 8 << 20;
+
+/// Mode of a lab's file: what is in it, a probe believes.
+const MODE: u32 = 0o644;
 
 /// One lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +74,37 @@ fn path(prefix: &str) -> PathBuf {
 pub(super) fn write(lab: &Lab) -> Result<(), LabError> {
     let path = path(&lab.options.prefix);
     let failed = |source| LabError::Registry { path: path.clone(), source };
-    fs::create_dir_all(DIRECTORY).map_err(failed)?;
+    files::private_directory(Path::new(DIRECTORY)).map_err(failed)?;
     let unfinished = path.with_extension("json.new");
     let text = serde_json::to_vec(lab).map_err(|error| failed(error.into()))?;
-    File::create(&unfinished).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
+    // What a crash left.
+    let _ = fs::remove_file(&unfinished);
+    files::create_new(&unfinished, MODE).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
     fs::rename(&unfinished, &path).map_err(failed)
+}
+
+/// The file of the namespaces of a lab.
+fn namespaces_path(prefix: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{prefix}.namespaces"))
+}
+
+/// Notes that a namespace of this device and inode is a lab's, before it has its name.
+pub(super) fn note(prefix: &str, name: &str, (device, inode): (u64, u64)) -> io::Result<()> {
+    files::private_directory(Path::new(DIRECTORY))?;
+    files::append(&namespaces_path(prefix), MODE, format!("{device} {inode} {name}\n").as_bytes())
+}
+
+/// The namespaces that were noted, by name: a name may have been a lab's several times.
+pub(super) fn noted(prefix: &str) -> BTreeSet<(String, (u64, u64))> {
+    let read = files::open(&namespaces_path(prefix), On::Disk).map_err(io::Error::from);
+    let text = read.and_then(|file| files::read_open(&file, MAX_BYTES)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let line = |line: &str| {
+        let mut parts = line.splitn(3, ' ');
+        let identity = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some((parts.next()?.to_owned(), identity))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 /// Reads a lab's file; none when there is none or it makes no sense.
@@ -84,6 +117,7 @@ pub(super) fn remove(prefix: &str) -> Result<(), LabError> {
     let path = path(prefix);
     // Gone already is as good; so is the unfinished one of a crash.
     let _ = fs::remove_file(path.with_extension("json.new"));
+    let _ = fs::remove_file(namespaces_path(prefix));
     match fs::remove_file(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LabError::Registry { path, source }),
         _ => Ok(()),
@@ -91,7 +125,6 @@ pub(super) fn remove(prefix: &str) -> Result<(), LabError> {
 }
 
 fn read_file(path: &Path) -> io::Result<Lab> {
-    let mut text = Vec::new();
-    File::open(path)?.take(MAX_BYTES).read_to_end(&mut text)?;
+    let text = files::read_open(&files::open(path, On::Disk)?, MAX_BYTES)?;
     Ok(serde_json::from_slice(&text)?)
 }

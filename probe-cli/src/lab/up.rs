@@ -26,13 +26,17 @@ pub struct Progress {
 /// Builds a lab. When it fails, nothing of it stays.
 pub fn up(options: &LabOptions, progress: &mut dyn FnMut(Progress)) -> Result<Lab, LabError> {
     options.validate()?;
-    let taken = netns::list().iter().any(|name| plan::is_lab_name(&options.prefix, name));
-    if taken || registry::read(&options.prefix).is_some() {
+    if registry::read(&options.prefix).is_some() {
         return Err(LabError::Exists { prefix: options.prefix.clone() });
+    }
+    let mut names = netns::list();
+    names.retain(|name| plan::is_lab_name(&options.prefix, name));
+    if !names.is_empty() {
+        return Err(LabError::Taken { prefix: options.prefix.clone(), names: names.join(", ") });
     }
     build(options, progress).inspect_err(|_| {
         // The first error is the one to show.
-        let _ = down(&options.prefix);
+        let _ = down::down(&options.prefix);
     })
 }
 
@@ -45,7 +49,7 @@ fn build(options: &LabOptions, progress: &mut dyn FnMut(Progress)) -> Result<Lab
     };
     let mut lab = Lab { options: options.clone(), nodes: Vec::new() };
     registry::write(&lab)?;
-    let underlay = netns::create(&options.underlay())?;
+    let underlay = create(options, &options.underlay())?;
     configure(&underlay, &plan::underlay_steps(options))?;
     step();
     for number in 1..=options.nodes {
@@ -72,7 +76,7 @@ fn build(options: &LabOptions, progress: &mut dyn FnMut(Progress)) -> Result<Lab
 
 /// A node: its namespace, its NIC on the underlay, its tunnels and peers.
 fn node(options: &LabOptions, underlay: &Namespace, number: u16) -> Result<Node, LabError> {
-    let namespace = netns::create(&options.node(number))?;
+    let namespace = create(options, &options.node(number))?;
     let end = |name: &str| crate::netlink::configure::End {
         name: name.to_owned(),
         mtu: options.underlay_mtu,
@@ -103,7 +107,7 @@ pub(super) fn pod(
     name: String,
     addresses: Vec<std::net::IpAddr>,
 ) -> Result<Pod, LabError> {
-    let pod = netns::create(netns)?;
+    let pod = create(options, netns)?;
     let host_ifname = calico_veth_name(&namespace, &name);
     let (here, there) = plan::veth_ends(&host_ifname, options.pod_mtu());
     let veth = Step::Veth { here, there, there_netns: pod.file().as_raw_fd() };
@@ -127,6 +131,14 @@ fn wireguard_peers(lab: &Lab) -> Result<(), LabError> {
         }
     }
     Ok(())
+}
+
+/// A namespace of the lab: noted and marked as its own.
+fn create(options: &LabOptions, name: &str) -> Result<Namespace, LabError> {
+    let prefix = &options.prefix;
+    let namespace = netns::create(name, |identity| registry::note(prefix, name, identity))?;
+    configure(&namespace, &[down::mark_step(prefix)])?;
+    Ok(namespace)
 }
 
 fn identity(namespace: &Namespace) -> Result<(u64, u64), LabError> {

@@ -15,7 +15,10 @@ use nix::{
 };
 
 use super::record::{self, Record};
-use crate::{files, text};
+use crate::{
+    files::{self, On, Refused},
+    text,
+};
 
 /// Where they are on a node.
 pub const DIRECTORY: &str = "/run/overlay-probe/run";
@@ -66,7 +69,7 @@ impl fmt::Display for Unknown {
 impl Dead {
     /// Removes the note, if it is still the same and still nobody's. Gone already is as good.
     pub(super) fn remove(&self) {
-        let Ok(Some(file)) = files::open(&self.path) else { return };
+        let Ok(file) = files::open(&self.path, On::Disk) else { return };
         let Ok(file) = Flock::lock(file, FlockArg::LockSharedNonblock) else { return };
         if file.metadata().is_ok_and(|metadata| identity(&metadata) == self.identity) {
             let _ = fs::remove_file(&self.path);
@@ -159,12 +162,12 @@ impl Found {
         };
         for entry in entries {
             let path = entry?.path();
-            match files::open(&path) {
-                Ok(Some(file)) => self.add(path, file),
+            match files::open(&path, On::Disk) {
+                Ok(file) => self.add(path, file),
                 // What is no file is nobody's note.
-                Ok(None) => {}
+                Err(Refused::NotAFile(_)) => {}
                 // Gone since.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.is_absent() => {}
                 Err(error) => self.unknown.push(Unknown { path, why: error.to_string() }),
             }
         }

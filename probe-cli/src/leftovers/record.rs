@@ -1,9 +1,9 @@
 //! The note that a run with clsact filters keeps, locked while it lives. Where notes are is in `notes`.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Seek as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -135,7 +135,7 @@ fn new_file(directory: &Path) -> io::Result<(Flock<File>, PathBuf)> {
     for number in 0..TRIES {
         let name = if number == 0 { format!("{id}.json") } else { format!("{id}-{number}.json") };
         let path = directory.join(name);
-        let file = match OpenOptions::new().create_new(true).read(true).write(true).mode(MODE).open(&path) {
+        let file = match files::create_new(&path, MODE) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),

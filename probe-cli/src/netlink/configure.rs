@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use super::{error::NetlinkError, socket::DumpSocket, source::Source, wireguard};
 use crate::{
+    files,
     mac::Mac,
     netns::{self, Namespace, NetnsError},
 };
@@ -49,6 +50,13 @@ pub enum Step {
     Bridge {
         /// Its name.
         name: String,
+    },
+    /// Words about a device that the kernel keeps (`ip link set alias`).
+    Alias {
+        /// The device.
+        name: String,
+        /// The words.
+        alias: String,
     },
     /// A device becomes a port of a bridge.
     Port {
@@ -271,7 +279,7 @@ pub fn configure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureE
 async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureError> {
     if let Step::Sysctl { path, value } = step {
         let path = PathBuf::from("/proc/sys/net").join(path);
-        return fs::write(&path, value).map_err(|source| ConfigureError::Sysctl {
+        return files::write_setting(path.as_ref(), value).map_err(|source| ConfigureError::Sysctl {
             path,
             netns: netns.to_owned(),
             source,
@@ -310,6 +318,28 @@ fn private_key() -> Result<Zeroizing<[u8; 32]>, NetlinkError> {
     let mut key = Zeroizing::new([0; 32]);
     let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(key.as_mut_slice()));
     read.map(|()| key).map_err(|source| NetlinkError::Open { step: "read /dev/urandom", source })
+}
+
+/// The words that the kernel keeps about a device in `namespace` ([`Step::Alias`]); none without any.
+pub fn alias(namespace: &Namespace, name: &str) -> Result<Option<String>, ConfigureError> {
+    netns::run_in(namespace, || {
+        let open = |source| ConfigureError::Open { netns: namespace.name().to_owned(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(open)?;
+        runtime.block_on(async {
+            let (connection, handle, _) = rtnetlink::new_connection().map_err(open)?;
+            let connection = tokio::spawn(connection);
+            let mut links = handle.link().get().match_name(name.to_owned()).execute();
+            // A device that is not there has none.
+            let link = links.try_next().await.ok().flatten();
+            connection.abort();
+            Ok(link.and_then(|link| {
+                link.attributes.into_iter().find_map(|attribute| match attribute {
+                    LinkAttribute::IfAlias(alias) => Some(alias),
+                    _ => None,
+                })
+            }))
+        })
+    })?
 }
 
 /// The public keys of WireGuard devices in `namespace`, by name; those that have none are left out.
@@ -367,6 +397,12 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
                 IpAddr::V6(local) => link.local6(local),
             };
             handle.link().add(link.build()).execute().await
+        }
+        Step::Alias { name, alias } => {
+            let change = LinkUnspec::new_with_index(index(handle, name).await?)
+                .append_extra_attribute(LinkAttribute::IfAlias(alias.clone()))
+                .build();
+            handle.link().change(change).execute().await
         }
         Step::Up { name } => {
             let change = LinkUnspec::new_with_index(index(handle, name).await?).up().build();

@@ -1,6 +1,7 @@
 //! The container runtime's pod sandboxes, by CRI v1 on its socket: containerd of RKE2 and k3s, plain containerd, CRI-O. Listing
 //! is cheap; a sandbox's status is asked for when it is new or its state changed.
 
+mod annotations;
 mod messages;
 mod status;
 
@@ -14,13 +15,17 @@ use std::{
 use tokio::task::JoinSet;
 
 use self::{
+    annotations::NETWORKS,
     messages::{
         LIST, ListPodSandboxRequest, PodSandbox, PodSandboxStatusRequest, PodSandboxStatusResponse, READY,
         STATUS, VERSION, VersionRequest, VersionResponse,
     },
     status::{Details, details},
 };
-use super::grpc::{Client, Socket, Trouble, Within, bounded};
+use super::{
+    grpc::{Client, Socket, Trouble, Within, bounded},
+    limits::{self, LeftOut},
+};
 use crate::{
     facts::pods::{RuntimeFact, Sandbox},
     observed::Observed,
@@ -34,14 +39,12 @@ const SOCKETS: [&str; 4] = [
     "/var/run/crio/crio.sock",
 ];
 
-/// What concerns the networks of a pod among its annotations (Kubernetes Network Custom Resource Definition De-facto Standard).
-const NETWORK_ANNOTATIONS: &str = "k8s.v1.cni.cncf.io/";
 /// Longest list. The kubelet takes no longer one from a runtime (`maxMsgSize` in pkg/kubelet/cri/remote/utils.go).
 const LONGEST_LIST: usize = 16 << 20;
-/// Longest status of one sandbox, with the runtime's JSON.
-const LONGEST_STATUS: usize = 4 << 20;
+/// Longest status of one sandbox, with the runtime's JSON. Annotations, of which a pod may have 256 KiB, are in it thrice.
+const LONGEST_STATUS: usize = 2 << 20;
 /// Statuses that are asked for at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 /// A status that did not come, or lacks something, as while the sandbox is being made, is asked for again after 1, 2, 4 and so
 /// on refreshes, at last after two to the power of this.
 const PATIENCE: u32 = 6;
@@ -102,7 +105,7 @@ impl Runtime {
     pub fn with_deadlines(root: &Path, given: Option<&Path>, deadlines: Deadlines) -> Self {
         let found = || SOCKETS.iter().map(|path| Socket::new(root, Path::new(path))).collect();
         Self {
-            sockets: given.map_or_else(found, |path| vec![Socket::new(Path::new("/"), path)]),
+            sockets: given.map_or_else(found, |path| vec![Socket::given(path)]),
             is_given: given.is_some(),
             deadlines,
             client: None,
@@ -140,8 +143,10 @@ impl Runtime {
             }
         };
         self.notes.extend(self.passed_over.clone());
-        self.take(listed);
-        self.ask(&client, within).await;
+        let mut left_out = LeftOut::default();
+        self.take(listed, &mut left_out);
+        self.ask(&client, within, &mut left_out).await;
+        self.notes.extend(left_out.note("the container runtime"));
         // Who stands in for another one gives way to it.
         self.client = Some(client).filter(|_| self.passed_over.is_none());
         Observed::Value(self.known.values().map(|known| known.sandbox.clone()).collect())
@@ -186,23 +191,33 @@ impl Runtime {
     }
 
     /// Keeps what is listed, and what is known of that.
-    fn take(&mut self, listed: Vec<PodSandbox>) {
+    fn take(&mut self, listed: Vec<PodSandbox>, left_out: &mut LeftOut) {
         let mut before = mem::take(&mut self.known);
-        for PodSandbox { id, metadata, state, created_at, mut annotations } in listed {
-            if id.is_empty() {
+        for PodSandbox { id, metadata, state, created_at, annotations } in listed {
+            let names = metadata.unwrap_or_default();
+            let is_short = id.len() <= limits::ID
+                && names.uid.len() <= limits::ID
+                && names.namespace.len().max(names.name.len()) <= limits::NAME;
+            if id.is_empty() || !is_short {
+                if !is_short {
+                    left_out.add("pod sandboxes with long names");
+                }
                 continue;
             }
-            annotations.retain(|key, _| key.starts_with(NETWORK_ANNOTATIONS));
+            let annotations = annotations.unwrap_or_default();
+            if annotations.is_too_long {
+                left_out.add("lists of networks");
+            }
+            let annotations = annotations.networks.map(|networks| (NETWORKS.to_owned(), networks));
             let mut known = before.remove(&id).unwrap_or_default();
-            let metadata = metadata.unwrap_or_default();
             known.sandbox = Sandbox {
                 id: id.clone(),
-                namespace: metadata.namespace,
-                name: metadata.name,
-                uid: metadata.uid,
+                namespace: names.namespace,
+                name: names.name,
+                uid: names.uid,
                 ready: state == READY,
                 created_at,
-                annotations,
+                annotations: annotations.into_iter().collect(),
                 ..known.sandbox
             };
             if known.state != state {
@@ -215,8 +230,10 @@ impl Runtime {
     }
 
     /// Asks for each status that is needed.
-    async fn ask(&mut self, client: &Client, within: Within) {
+    async fn ask(&mut self, client: &Client, within: Within, left_out: &mut LeftOut) {
         let round = self.round;
+        let kept: usize = self.known.values().map(|known| size(&known.sandbox)).sum();
+        let mut room = limits::ALL.saturating_sub(kept);
         let needed = self.known.iter().filter(|(_, known)| !known.is_settled && known.next <= round);
         let mut needed: BTreeSet<String> = needed.map(|(id, _)| id.clone()).collect();
         let mut asked = JoinSet::new();
@@ -233,7 +250,7 @@ impl Runtime {
             if matches!(answer, Err(Trouble::Gone(_))) {
                 self.known.remove(&id);
             } else if let Some(known) = self.known.get_mut(&id) {
-                known.learn(answer, round);
+                known.learn(answer, round, &mut room, left_out);
             }
         }
         let mut unknown = self.known.values().filter_map(|known| known.trouble.as_deref());
@@ -254,9 +271,17 @@ impl Runtime {
 }
 
 impl Known {
-    fn learn(&mut self, answer: Result<Details, Trouble>, round: u64) {
+    /// Keeps what was answered, as far as there is room for it.
+    fn learn(
+        &mut self,
+        answer: Result<Details, Trouble>,
+        round: u64,
+        room: &mut usize,
+        left_out: &mut LeftOut,
+    ) {
         match answer {
             Ok(details) => {
+                let details = details.bounded(room, left_out);
                 // One that is not ready has no network any more.
                 self.is_settled = details.is_complete() || self.state != READY;
                 self.trouble = None;
@@ -274,6 +299,14 @@ impl Known {
     }
 }
 
+/// What a sandbox takes of the memory for all.
+fn size(sandbox: &Sandbox) -> usize {
+    let Sandbox { id, namespace, name, uid, addresses, netns, annotations, .. } = sandbox;
+    let annotations: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let texts = [id, namespace, name, uid].map(String::len).into_iter().sum::<usize>() + annotations;
+    size_of::<Known>() + texts + netns.as_ref().map_or(0, String::len) + size_of_val(addresses.as_slice())
+}
+
 async fn list(client: &Client, within: Within) -> Result<Vec<PodSandbox>, Trouble> {
     client.list(LIST, ListPodSandboxRequest {}, LONGEST_LIST, within).await
 }
@@ -287,13 +320,13 @@ async fn version(client: &Client, socket: &Socket, within: Within) -> RuntimeFac
     let known = |text: String| Some(text).filter(|text| !text.is_empty());
     RuntimeFact {
         socket: socket.shown(),
-        name: known(told.runtime_name),
-        version: known(told.runtime_version),
+        name: known(bounded(&told.runtime_name)),
+        version: known(bounded(&told.runtime_version)),
     }
 }
 
 async fn status_of(client: &Client, id: &str, within: Within) -> Result<Details, Trouble> {
     let request = PodSandboxStatusRequest { pod_sandbox_id: id.to_owned(), verbose: true };
     let reply: PodSandboxStatusResponse = client.call(STATUS, request, LONGEST_STATUS, within).await?;
-    Ok(details(&reply))
+    Ok(details(reply))
 }

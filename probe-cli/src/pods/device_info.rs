@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::limits;
 use crate::facts::pods::{InterfaceDevice, ResourceDevice};
 
 /// Of devices: `<resource>-<device ID>-device.json`, with `/` written as `-`.
@@ -32,10 +33,14 @@ struct Device {
 
 /// The PCI address; none for a device that is no PCI function.
 fn pci(text: &str) -> Result<Option<String>, String> {
-    let info: DeviceInfo =
-        serde_json::from_str(text).map_err(|error| format!("not device information ({error})"))?;
+    let info: DeviceInfo = serde_json::from_str(text)
+        .map_err(|error| format!("not device information ({})", limits::mistake(&error)))?;
     let device = info.pci.or(info.vdpa);
-    Ok(device.and_then(|device| device.pci_address).filter(|pci| !pci.is_empty()))
+    let pci = device.and_then(|device| device.pci_address).filter(|pci| !pci.is_empty());
+    match pci {
+        Some(pci) if pci.len() > limits::ID => Err("its PCI address is too long".to_owned()),
+        pci => Ok(pci),
+    }
 }
 
 pub(super) fn of_device(name: &str, text: &str) -> Result<Option<ResourceDevice>, String> {

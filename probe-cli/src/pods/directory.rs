@@ -5,7 +5,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     ffi::{OsStr, OsString},
-    fs::{self, Metadata},
+    fs::{self, File, Metadata},
     io::{self, Read as _},
     mem,
     os::{linux::fs::MetadataExt as _, unix::fs::FileTypeExt as _},
@@ -16,15 +16,14 @@ use std::{
 use nix::fcntl::OFlag;
 use tokio::task::yield_now;
 
-use super::rooted;
-use crate::files;
+use crate::files::{self, On, Refused, Root, root::shown, through};
 
 /// Longest file that is read. libcni's are some kilobytes.
 const LONGEST: u64 = 1 << 20;
 /// Most files that are read. A node has a few hundred pods, but leftovers pile up.
 const MOST: usize = 20_000;
 /// Bytes that are read of all files in one go.
-const TOTAL: u64 = 256 << 20;
+const TOTAL: u64 = 32 << 20;
 /// Most names that are looked at.
 const MOST_NAMES: usize = 1_000_000;
 /// Files after which others of the thread have a turn, and names.
@@ -128,19 +127,23 @@ impl<T> Directory<T> {
     /// without any, the newest. Between the files of others have a turn on this thread.
     pub(super) async fn read(&mut self, root: &Path, live: &BTreeSet<&str>) {
         self.trouble = None;
-        if let Err(error) = self.try_read(root, live).await {
+        let read = match Root::open(root) {
+            Ok(root) => self.try_read(&root, live).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
             self.files.clear();
             self.listed = None;
             self.left_out = None;
-            if !rooted::is_absent(&error) {
-                self.trouble = Some(format!("cannot read {}: {error}", rooted::shown(root, self.path)));
+            if !files::is_absent(&error) {
+                self.trouble = Some(format!("cannot read {}: {error}", shown(root, self.path)));
             }
         }
     }
 
-    async fn try_read(&mut self, root: &Path, live: &BTreeSet<&str>) -> io::Result<()> {
-        let directory = rooted::look(root, self.path, OFlag::O_DIRECTORY)?;
-        let here = rooted::through(&directory);
+    async fn try_read(&mut self, root: &Root, live: &BTreeSet<&str>) -> io::Result<()> {
+        let directory = File::from(root.look(self.path, OFlag::O_DIRECTORY)?);
+        let here = through(&directory);
         let stamp = Stamp::of(&directory.metadata()?);
         let is_same = self.listed.as_ref().is_some_and(|(before, of)| {
             let decide = self.left_out.is_some();
@@ -168,7 +171,7 @@ impl<T> Directory<T> {
             if count % BATCH == BATCH - 1 {
                 yield_now().await;
             }
-            if !entry.read(&here.join(name), name, self.parse, self.inner, &mut left) {
+            if !entry.read(&here.join(name), root.disk(), name, self.parse, self.inner, &mut left) {
                 gone.push(name.clone());
             }
         }
@@ -213,7 +216,7 @@ impl<T> Directory<T> {
 
     /// What is wrong, in words: each kind with how many there are and one of them.
     pub(super) fn notes(&self, root: &Path) -> Vec<String> {
-        let directory = rooted::shown(root, self.path);
+        let directory = shown(root, self.path);
         let mut notes: Vec<String> = self.trouble.iter().cloned().collect();
         if let Some(LeftOut { files, kept }) = self.left_out {
             let kept = match kept {
@@ -243,9 +246,17 @@ impl<T> Directory<T> {
 
 impl<T> Entry<T> {
     /// Reads the file again when it looks other than before; false when it is gone.
-    fn read(&mut self, path: &Path, name: &OsStr, parse: Parse<T>, inner: &[&str], left: &mut u64) -> bool {
+    fn read(
+        &mut self,
+        path: &Path,
+        on: On,
+        name: &OsStr,
+        parse: Parse<T>,
+        inner: &[&str],
+        left: &mut u64,
+    ) -> bool {
         let metadata = match fs::symlink_metadata(path) {
-            Err(error) if rooted::is_absent(&error) => return false,
+            Err(error) if files::is_absent(&error) => return false,
             Err(error) => {
                 self.stamp = None;
                 self.outcome = Err(Wrong::Unreadable(error.to_string()));
@@ -262,7 +273,7 @@ impl<T> Entry<T> {
             self.outcome = Ok(None);
             return true;
         }
-        let text = text(path, &metadata, left);
+        let text = text(path, on, &metadata, left);
         if matches!(text, Err(Wrong::NoRoom)) {
             self.stamp = None;
         }
@@ -272,7 +283,7 @@ impl<T> Entry<T> {
 }
 
 /// The text of a regular file. Opened without waiting: a pipe would never answer.
-fn text(path: &Path, metadata: &Metadata, left: &mut u64) -> Result<String, Wrong> {
+fn text(path: &Path, on: On, metadata: &Metadata, left: &mut u64) -> Result<String, Wrong> {
     let kind = metadata.file_type();
     if !kind.is_file() {
         return Err(Wrong::NoFile(match () {
@@ -294,7 +305,11 @@ fn text(path: &Path, metadata: &Metadata, left: &mut u64) -> Result<String, Wron
     }
     let unreadable = |error: io::Error| Wrong::Unreadable(error.to_string());
     // Somebody may have put something else in its place meanwhile.
-    let file = files::open(path).map_err(unreadable)?.ok_or(Wrong::NoFile("something else at every look"))?;
+    let file = files::open(path, on).map_err(|refused| match refused {
+        Refused::NotAFile(kind) => Wrong::NoFile(kind),
+        Refused::Io(error) => unreadable(error),
+        Refused::FileSystem(_) => Wrong::Unreadable(refused.to_string()),
+    })?;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

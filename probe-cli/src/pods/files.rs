@@ -8,13 +8,18 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{device_info, directory::Directory, libcni, rooted, sriov_cni};
-use crate::facts::pods::{
-    Allocation, Attachment, InterfaceDevice, PodFacts, ResourceDevice, Sandbox, VfConfiguration,
+use super::{device_info, directory::Directory, libcni, sriov_cni};
+use crate::{
+    facts::pods::{
+        Allocation, Attachment, InterfaceDevice, PodFacts, ResourceDevice, Sandbox, VfConfiguration,
+    },
+    files,
 };
 
 /// Where namespaces of pods have their names.
 const NAMESPACES: &str = "/run/netns";
+/// Most of them that are looked at.
+const MOST_NAMES: usize = 65_536;
 
 /// The files, with what they said when they were read last: reading again costs a look at each, and the contents of those
 /// that changed.
@@ -84,7 +89,9 @@ impl Files {
 /// Attachments whose network namespace is no more: files outlive pods after a crash or a restart of the machine. Namespaces
 /// that have no name are not looked for.
 fn dangling(root: &Path, attachments: &[Attachment]) -> Option<String> {
-    let names: BTreeSet<String> = rooted::names(root, Path::new(NAMESPACES)).ok()??.into_iter().collect();
+    let names = files::Root::open(root).ok()?.names(NAMESPACES, MOST_NAMES, |_, _| true);
+    let names = names.value().filter(|names| names.further == 0 && !names.is_cut)?;
+    let names: BTreeSet<&String> = names.first.iter().collect();
     let name = |attachment: &Attachment| {
         let (directory, name) = attachment.netns.as_deref()?.rsplit_once('/')?;
         directory.ends_with(NAMESPACES).then(|| name.to_owned())
@@ -95,7 +102,7 @@ fn dangling(root: &Path, attachments: &[Attachment]) -> Option<String> {
     Some(format!(
         "{} file(s) of {} are of network namespaces that do not exist, such as {} of pod {}/{}: leftovers",
         1 + gone.count(),
-        rooted::shown(root, Path::new(libcni::DIRECTORIES[0])),
+        files::root::shown(root, Path::new(libcni::DIRECTORIES[0])),
         first.netns.as_deref().unwrap_or_default(),
         first.namespace,
         first.pod,

@@ -29,8 +29,8 @@ impl Follower {
     /// Begins to ask, `every` so often after the last answer. Files and sockets are below `root`; `given` is the runtime's
     /// socket, where it is not to be looked for; `known` is what was answered before. Must be called inside a runtime of
     /// tokio.
-    pub fn start(root: &Path, given: Option<&Path>, every: Duration, known: PodFacts) -> Self {
-        let (sender, latest) = watch::channel(Arc::new(known));
+    pub fn start(root: &Path, given: Option<&Path>, every: Duration, known: Arc<PodFacts>) -> Self {
+        let (sender, latest) = watch::channel(known);
         let (sender, hurry) = (Arc::new(sender), Arc::new(Notify::new()));
         let mut tasks = JoinSet::new();
         let runtime = Runtime::new(root, given);

@@ -3,32 +3,39 @@
 
 use std::{
     error::Error,
-    fs::File,
+    fs::{File, Metadata},
     io,
     marker::PhantomData,
-    os::unix::fs::FileTypeExt as _,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use nix::fcntl::OFlag;
+use hyper_util::rt::TokioIo;
+use nix::{fcntl::OFlag, unistd::geteuid};
 use prost::{
     DecodeError, Message,
     bytes::Buf,
     encoding::{DecodeContext, WireType, decode_key, message, skip_field},
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    net::UnixStream,
+    time::{Instant, sleep, timeout_at},
+};
 use tonic::{
     Code, Request, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder},
-    transport::{Channel, Endpoint},
+    transport::{Channel, Endpoint, Uri},
 };
 use tonic_prost::{ProstCodec, ProstEncoder};
+use tower::service_fn;
 
-use super::rooted;
-use crate::observed::Observed;
+use crate::{
+    files::{self, Root, root::shown},
+    observed::Observed,
+};
 
 /// Longest text of somebody else's that is passed on.
 const LONGEST_WORDS: usize = 300;
@@ -40,7 +47,8 @@ const MOST_ENTRIES: usize = 16_384;
 /// A socket, as the host has it.
 #[derive(Clone, Debug)]
 pub(super) struct Socket {
-    root: PathBuf,
+    /// None for a path of our own.
+    root: Option<PathBuf>,
     path: PathBuf,
 }
 
@@ -79,36 +87,71 @@ impl Trouble {
 }
 
 impl Socket {
+    /// One that is looked for below a host's root.
     pub(super) fn new(root: &Path, path: &Path) -> Self {
-        Self { root: root.to_owned(), path: path.to_owned() }
+        Self { root: Some(root.to_owned()), path: path.to_owned() }
+    }
+
+    /// One that somebody chose, by a path of our own.
+    pub(super) fn given(path: &Path) -> Self {
+        Self { root: None, path: path.to_owned() }
+    }
+
+    /// Opens it without connecting.
+    fn look(&self) -> io::Result<File> {
+        let found = match &self.root {
+            Some(root) => Root::open(root)?.look(&self.path, OFlag::empty())?,
+            None => files::look(&self.path, OFlag::empty())?,
+        };
+        Ok(found.into())
     }
 
     pub(super) fn shown(&self) -> String {
-        rooted::shown(&self.root, &self.path)
+        shown(self.root.as_deref().unwrap_or(Path::new("/")), &self.path)
     }
 
     /// Connects until `end`. The server has said nothing yet when this returns.
     pub(super) async fn connect(&self, within: Within) -> Result<Client, Trouble> {
         let name = self.shown();
         let trouble = |error: &io::Error| match error.kind() {
-            _ if rooted::is_absent(error) => Trouble::Absent,
+            _ if files::is_absent(error) => Trouble::Absent,
             io::ErrorKind::PermissionDenied => Trouble::Denied { need: format!("root to use {name}") },
             io::ErrorKind::ConnectionRefused => {
                 Trouble::NotThis(format!("cannot connect to {name}: refused, nobody listens there"))
             }
+            io::ErrorKind::InvalidData => Trouble::NotThis(format!("cannot trust {name}: {error}; {CHOOSE}")),
             _ => Trouble::Failed(format!("cannot connect to {name}: {error}")),
         };
-        let socket = rooted::look(&self.root, &self.path, OFlag::empty()).map_err(|error| trouble(&error))?;
-        if !socket.metadata().map_err(|error| trouble(&error))?.file_type().is_socket() {
+        let socket = self.look().map_err(|error| trouble(&error))?;
+        let metadata = socket.metadata().map_err(|error| trouble(&error))?;
+        if !metadata.file_type().is_socket() {
             return Err(Trouble::NotThis(format!("cannot connect to {name}: it is no socket")));
         }
+        let is_looked_for = self.root.is_some();
+        if is_looked_for && let Some(why) = not_roots(&metadata) {
+            return Err(Trouble::NotThis(format!("cannot trust {name}: {why}; {CHOOSE}")));
+        }
         // By its descriptor: a path below a root may be longer than an address, 108 bytes, and have links in it.
-        let address = format!("unix:{}", rooted::through(&socket).display());
-        let endpoint = Endpoint::from_shared(address)
-            .map_err(|error| Trouble::Failed(format!("cannot connect to {name}: {error}")))?;
+        let address = files::through(&socket);
+        let connector = service_fn(move |_: Uri| {
+            let address = address.clone();
+            async move {
+                let stream = UnixStream::connect(address).await?;
+                let server = stream.peer_cred()?.uid();
+                if is_looked_for && !is_ours(server) {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("user {server} answers there"),
+                    ));
+                }
+                Ok(TokioIo::new(stream))
+            }
+        });
+        // Only the connector knows where it is; a name has to be there.
+        let endpoint = Endpoint::from_static("http://localhost");
         let end = within.end();
         loop {
-            let error = match timeout_at(end, endpoint.connect()).await {
+            let error = match timeout_at(end, endpoint.connect_with_connector(connector.clone())).await {
                 Ok(Ok(channel)) => return Ok(Client { channel, socket: Arc::new((socket, name)) }),
                 Ok(Err(error)) => error,
                 Err(_) => {
@@ -130,6 +173,23 @@ impl Socket {
             }
         }
     }
+}
+
+/// The way out for a socket that is another user's on purpose.
+const CHOOSE: &str = "use --cri-socket to say that it is the runtime's";
+
+/// Why a socket that is found at a well-known place may be anybody's.
+fn not_roots(metadata: &Metadata) -> Option<String> {
+    const OTHERS_WRITE: u32 = 0o002;
+    if !is_ours(metadata.uid()) {
+        return Some(format!("it belongs to user {}, not to root", metadata.uid()));
+    }
+    (metadata.mode() & OTHERS_WRITE != 0).then(|| "every user may write it".to_owned())
+}
+
+/// Root, or who this runs as.
+fn is_ours(uid: u32) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
 }
 
 /// How long something may take: a time of its own, and what is left of the time for everything.

@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 
 use prost::Message;
 
-use super::grpc::{Socket, Trouble, Within};
+use super::{
+    grpc::{Socket, Trouble, Within},
+    limits,
+};
 use crate::{facts::pods::DeviceAssignment, observed::Observed};
 
 /// Where the kubelet listens, below the host's root.
@@ -15,8 +18,6 @@ const LIST: &str = "/v1.PodResourcesLister/List";
 const LONGEST: usize = 4 << 20;
 /// Most devices of all containers.
 const MOST: usize = 16_384;
-/// Longest name of a pod or container (Kubernetes' names are DNS names) or of a resource, which is one with a prefix.
-const LONGEST_NAME: usize = 512;
 
 /// How long the kubelet may take, with connecting.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -56,7 +57,9 @@ pub async fn assignments(root: &Path, deadline: Duration) -> Observed<Vec<Device
     match ask(root, Within::new(deadline, deadline)).await {
         Ok(pods) => match flat(&pods) {
             Some(found) => Observed::Value(found),
-            None => Observed::Failed { error: format!("List at {SOCKET}: more than {MOST} devices") },
+            None => Observed::Failed {
+                error: format!("List at {SOCKET}: more than {MOST} devices, or too long names"),
+            },
         },
         Err(trouble) => trouble.observed(),
     }
@@ -69,15 +72,22 @@ async fn ask(root: &Path, within: Within) -> Result<Vec<PodResources>, Trouble> 
 
 /// One entry for each device; none when there are too many. What is too long for a name is none.
 fn flat(pods: &[PodResources]) -> Option<Vec<DeviceAssignment>> {
-    let fits = |text: &String| text.len() <= LONGEST_NAME;
+    let fits = |text: &String| text.len() <= limits::NAME;
     let mut found = Vec::new();
+    let mut room = limits::ALL;
     for pod in pods.iter().filter(|pod| fits(&pod.name) && fits(&pod.namespace)) {
         for container in pod.containers.iter().filter(|container| fits(&container.name)) {
             for devices in container.devices.iter().filter(|devices| fits(&devices.resource_name)) {
+                let ids = devices.device_ids.iter().filter(|id| fits(id));
+                let names = [&pod.namespace, &pod.name, &container.name, &devices.resource_name];
+                let names: usize = names.map(String::len).into_iter().sum();
+                for id in ids.clone() {
+                    room = room.checked_sub(size_of::<DeviceAssignment>() + names + id.len())?;
+                }
                 if found.len() + devices.device_ids.len() > MOST {
                     return None;
                 }
-                found.extend(devices.device_ids.iter().map(|device| DeviceAssignment {
+                found.extend(ids.map(|device| DeviceAssignment {
                     namespace: pod.namespace.clone(),
                     pod: pod.name.clone(),
                     container: container.name.clone(),
@@ -136,7 +146,7 @@ mod tests {
         let mut many = pods();
         many[0].containers[1].devices[0].device_ids = vec![String::new(); MOST];
         assert_eq!(flat(&many), None);
-        many[0].name = "n".repeat(LONGEST_NAME + 1);
+        many[0].name = "n".repeat(limits::NAME + 1);
         assert_eq!(flat(&many), Some(Vec::new()));
     }
 
@@ -152,7 +162,7 @@ mod tests {
             if let Ok(Some(pods)) = entries(&mut bytes.as_slice(), 9) {
                 let found = flat(&pods).unwrap_or_default();
                 prop_assert!(found.len() <= MOST.min(bytes.len()));
-                prop_assert!(found.iter().all(|one| one.pod.len() <= LONGEST_NAME));
+                prop_assert!(found.iter().all(|one| one.pod.len() <= limits::NAME));
             }
         }
     }

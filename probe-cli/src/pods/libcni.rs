@@ -1,18 +1,24 @@
 //! libcni's cache (containernetworking/cni libcni/api.go, `cachedInfo`): one file for each interface of each pod, with the
 //! network's configuration and the plugin's result.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{fmt, net::IpAddr};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
+use super::limits::{self, First, LeftOut};
 use crate::facts::pods::Attachment;
 
 /// Key of `capabilityArgs` that containerd passes all annotations of a pod under (internal/cri/server/sandbox_run.go).
 const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
 /// The annotation that asks Multus for secondary networks.
 const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
+/// Most arguments of a plugin, and most plugins of a network.
+const MOST: usize = 64;
 
 /// Where runtimes and Multus have it. The container ID is a part of a file's name.
 pub(super) const DIRECTORIES: [&str; 2] = ["/var/lib/cni/results", "/var/lib/cni/multus/results"];
@@ -30,9 +36,9 @@ struct Cached {
     #[serde(default)]
     config: String,
     #[serde(default)]
-    cni_args: Option<Vec<(String, String)>>,
+    cni_args: First<(String, String), MOST>,
     #[serde(default)]
-    capability_args: Option<BTreeMap<String, serde_json::Value>>,
+    capability_args: At<At<Text>>,
     #[serde(default)]
     result: Option<CniResult>,
 }
@@ -40,9 +46,9 @@ struct Cached {
 #[derive(Default, Deserialize)]
 struct CniResult {
     #[serde(default)]
-    interfaces: Option<Vec<Interface>>,
+    interfaces: First<Interface, { limits::INTERFACES }>,
     #[serde(default)]
-    ips: Option<Vec<Ip>>,
+    ips: First<Ip, { limits::INTERFACES }>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +76,7 @@ struct Config {
     kind: Option<String>,
     /// Of a list of plugins.
     #[serde(default)]
-    plugins: Vec<Plugin>,
+    plugins: First<Plugin, 1>,
 }
 
 #[derive(Deserialize)]
@@ -81,17 +87,21 @@ struct Plugin {
 
 /// The attachment in a cache file; none in one without a pod's name, as other users of libcni leave.
 pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, String> {
-    let cached: Cached =
-        serde_json::from_str(text).map_err(|error| format!("not a CNI cache file ({error})"))?;
+    let cached: Cached = serde_json::from_str(text)
+        .map_err(|error| format!("not a CNI cache file ({})", limits::mistake(&error)))?;
     let argument = |name: &str| {
-        let arguments = cached.cni_args.iter().flatten();
+        let arguments = cached.cni_args.kept.iter();
         arguments.filter(|(key, _)| key == name).map(|(_, value)| value.clone()).next()
     };
     let (Some(namespace), Some(pod)) = (argument("K8S_POD_NAMESPACE"), argument("K8S_POD_NAME")) else {
         return Ok(None);
     };
     let result = cached.result.unwrap_or_default();
-    let interfaces = result.interfaces.unwrap_or_default();
+    let First { kept: interfaces, further } = result.interfaces;
+    let mut left_out = LeftOut::default();
+    if further > 0 {
+        left_out.add("interfaces");
+    }
     let inside = interfaces.iter().filter(|interface| !interface.sandbox.is_empty());
     let netns = inside
         .clone()
@@ -103,19 +113,18 @@ pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, Strin
         None => true,
     };
     let addresses: Vec<IpAddr> =
-        result.ips.iter().flatten().filter(|ip| is_ours(ip)).map(|ip| ip.address.addr()).collect();
+        result.ips.kept.iter().filter(|ip| is_ours(ip)).map(|ip| ip.address.addr()).collect();
     let host_ifnames = interfaces
         .iter()
         .filter(|interface| interface.sandbox.is_empty() && !interface.name.is_empty())
         .map(|interface| interface.name.clone())
         .collect();
-    let annotations = cached.capability_args.as_ref().and_then(|arguments| arguments.get(ANNOTATIONS));
-    let requested_networks = annotations.and_then(|all| all.get(NETWORKS)?.as_str()).map(str::to_owned);
+    let requested_networks = cached.capability_args.0.and_then(|annotations| annotations.0?.0);
     // A configuration that is no JSON takes nothing from the rest.
     let config = BASE64_STANDARD.decode(&cached.config).ok();
     let config: Config = config.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    let plugin = config.kind.or_else(|| config.plugins.into_iter().next().map(|plugin| plugin.kind));
-    Ok(Some(Attachment {
+    let plugin = config.kind.or_else(|| config.plugins.kept.into_iter().next().map(|plugin| plugin.kind));
+    let attachment = Attachment {
         uid: argument("K8S_POD_UID"),
         container_id: cached.container_id,
         namespace,
@@ -128,7 +137,144 @@ pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, Strin
         netns,
         device: config.device_id,
         requested_networks,
-    }))
+    };
+    let addresses = if result.ips.further > 0 { usize::MAX } else { attachment.addresses.len() };
+    check(&attachment, addresses, &mut left_out);
+    left_out.refusal()?;
+    Ok(Some(attachment))
+}
+
+/// Counts what is longer than it can be.
+fn check(attachment: &Attachment, addresses: usize, left_out: &mut LeftOut) {
+    let Attachment { container_id, namespace, pod, uid, network, plugin, ifname, .. } = attachment;
+    let some = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let host = attachment.host_ifnames.iter().map(String::len).max().unwrap_or_default();
+    let names = [namespace.len(), pod.len(), network.len(), some(plugin), ifname.len(), host];
+    for (what, length, longest) in [
+        ("names", names.into_iter().max().unwrap_or_default(), limits::NAME),
+        ("identifiers", container_id.len().max(some(uid)).max(some(&attachment.device)), limits::ID),
+        ("paths of network namespaces", some(&attachment.netns), limits::PATH),
+        ("lists of networks", some(&attachment.requested_networks), limits::NETWORKS),
+        ("addresses", addresses, limits::ADDRESSES),
+    ] {
+        if length > longest {
+            left_out.add(what);
+        }
+    }
+}
+
+/// What is in a map at one key, [`Key::NAME`]; the rest is passed over, and so is what is no map.
+#[derive(Debug)]
+struct At<T>(Option<T>);
+
+impl<T> Default for At<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+/// What the key of a value is called.
+trait Key {
+    const NAME: &str;
+}
+
+impl Key for At<Text> {
+    const NAME: &str = ANNOTATIONS;
+}
+
+impl Key for Text {
+    const NAME: &str = NETWORKS;
+}
+
+/// A text; none for anything else.
+#[derive(Debug, Default)]
+struct Text(Option<String>);
+
+/// What a value that is passed over leaves of a type.
+macro_rules! passed_over {
+    () => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+}
+
+struct AtVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Key + Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AtVisitor(std::marker::PhantomData))
+    }
+}
+
+impl<'de, T: Key + Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
+    type Value = At<T>;
+
+    passed_over!();
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(At(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = At(None);
+        while let Some(key) = map.next_key::<String>()? {
+            if key == T::NAME {
+                found = At(Some(map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    passed_over!();
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Some(text.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ mod follow;
 mod grpc;
 mod kubelet;
 mod libcni;
+mod limits;
+#[cfg(test)]
+mod quoting;
 pub mod registry;
-mod rooted;
 mod sriov_cni;
 
 use std::path::Path;

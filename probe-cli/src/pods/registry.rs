@@ -2,15 +2,17 @@
 //! leave a file half made: what cannot be understood is left out. Writing them is the lab's affair.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _},
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use serde::Deserialize;
 
-use crate::facts::pods::RegisteredPod;
+use crate::{
+    facts::pods::RegisteredPod,
+    files::{self, On},
+};
 
 /// Where the files are.
 pub const DIRECTORY: &str = "/run/overlay-probe/lab";
@@ -78,8 +80,7 @@ impl Registry {
 }
 
 fn read_file(path: &Path) -> io::Result<Lab> {
-    let mut text = Vec::new();
-    File::open(path)?.take(MAX_BYTES).read_to_end(&mut text)?;
+    let text = files::read_open(&files::open(path, On::Disk)?, MAX_BYTES)?;
     Ok(serde_json::from_slice(&text)?)
 }
 

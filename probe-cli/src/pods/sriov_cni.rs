@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::limits::{self, LeftOut};
 use crate::facts::pods::{Allocation, VfConfiguration};
 
 /// Namespaces by PCI address.
@@ -26,6 +27,9 @@ pub(super) fn allocation(name: &str, text: &str) -> Result<Option<Allocation>, S
     if netns.is_empty() {
         return Err("blank".to_owned());
     }
+    if netns.len() > limits::PATH {
+        return Err("longer than a path".to_owned());
+    }
     Ok(Some(Allocation { pci: name.to_owned(), netns: netns.to_owned() }))
 }
 
@@ -34,11 +38,15 @@ pub(super) fn configuration(name: &str, text: &str) -> Result<Option<VfConfigura
     let Some((container_id, ifname)) = name.split_once('-') else {
         return Err("its name is not <container ID>-<interface>".to_owned());
     };
-    let conf: NetConf =
-        serde_json::from_str(text).map_err(|error| format!("not a configuration of sriov-cni ({error})"))?;
+    let conf: NetConf = serde_json::from_str(text)
+        .map_err(|error| format!("not a configuration of sriov-cni ({})", limits::mistake(&error)))?;
     if conf.device_id.is_empty() {
         return Err("without deviceID".to_owned());
     }
+    let mut left_out = LeftOut::default();
+    left_out.text("PCI addresses", conf.device_id.clone(), limits::ID);
+    left_out.text("names", conf.name.clone(), limits::NAME);
+    left_out.refusal()?;
     Ok(Some(VfConfiguration {
         pci: conf.device_id,
         container_id: container_id.to_owned(),

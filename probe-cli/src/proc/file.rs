@@ -9,15 +9,8 @@ const LONGEST: u64 = 2 << 20;
 
 /// The text of a file; absent when the kernel has no such file.
 pub(super) fn text(path: &str) -> Observed<String> {
-    let read = files::open(Path::new(path)).and_then(|file| match file {
-        Some(file) => files::read_open(&file, LONGEST),
-        None => Err(io::Error::other("it is not a file")),
-    });
-    match read {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Observed::Value(text),
-            Err(_) => failed(path, "it is not text"),
-        },
+    match files::kernel_text(Path::new(path), LONGEST) {
+        Ok(text) => Observed::Value(text),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Observed::Absent,
             io::ErrorKind::PermissionDenied => Observed::Denied { need: format!("root, to read {path}") },
@@ -67,6 +60,6 @@ mod tests {
         std::fs::File::create(path("long")).unwrap().set_len(LONGEST + 1).unwrap();
         assert!(text(&path("long")).trouble().unwrap().contains("longer than"));
         nix::unistd::mkfifo(path("pipe").as_str(), nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert!(text(&path("pipe")).trouble().unwrap().contains("not a file"));
+        assert!(text(&path("pipe")).trouble().unwrap().contains("a pipe, not a file"));
     }
 }

@@ -1,14 +1,9 @@
 //! Reads which network functions are on the PCI bus, with and without SR-IOV. PFs with their VFs are in `sysfs`.
 
-use std::{
-    fs::{self, DirEntry},
-    io,
-    os::unix::ffi::OsStrExt as _,
-    path::Path,
-};
+use std::{io, path::Path};
 
-use super::sysfs::{MAX_FUNCTIONS, devices, name, number, target};
-use crate::facts::pci::PciFunctionFact;
+use super::sysfs::{devices, name, number, target, text};
+use crate::{facts::pci::PciFunctionFact, files::Root};
 
 /// `PCI_BASE_CLASS_NETWORK`, include/linux/pci_ids.h.
 const NETWORK: &str = "02";
@@ -19,43 +14,34 @@ const LONGEST: usize = 32;
 
 /// The network functions below `root`, by PCI address. None at all where there is no PCI bus.
 pub fn network_functions(root: &Path) -> io::Result<Vec<PciFunctionFact>> {
-    let entries = match fs::read_dir(devices(root)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found: Vec<PciFunctionFact> =
-        entries.take(MAX_FUNCTIONS).flatten().filter_map(|entry| network_function(&entry)).collect();
-    found.sort_by(|a, b| a.address.cmp(&b.address));
-    Ok(found)
+    let root = Root::open(root)?;
+    Ok(devices(&root)?.iter().filter_map(|device| network_function(&root, device)).collect())
 }
 
-fn network_function(entry: &DirEntry) -> Option<PciFunctionFact> {
-    let device = entry.path();
-    let class = hexadecimal(&device, "class").filter(|class| class.starts_with(NETWORK))?;
+fn network_function(root: &Root, device: &Path) -> Option<PciFunctionFact> {
+    let class = hexadecimal(root, device, "class").filter(|class| class.starts_with(NETWORK))?;
     Some(PciFunctionFact {
-        address: name(&device)?,
-        vendor: hexadecimal(&device, "vendor")?,
-        device: hexadecimal(&device, "device")?,
+        address: name(device)?,
+        vendor: hexadecimal(root, device, "vendor")?,
+        device: hexadecimal(root, device, "device")?,
         class,
-        driver: target(&device, "driver"),
-        physical_function: target(&device, "physfn"),
+        driver: target(root, device, "driver"),
+        physical_function: target(root, device, "physfn"),
         // -1 where there is none, which is no number here.
-        numa_node: number(&device, "numa_node"),
-        interfaces: interfaces(&device),
+        numa_node: number(root, device, "numa_node"),
+        interfaces: interfaces(root, device),
     })
 }
 
-fn interfaces(device: &Path) -> Vec<String> {
-    let entries = fs::read_dir(device.join("net")).into_iter().flatten().take(INTERFACES).flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| String::from_utf8_lossy(entry.file_name().as_bytes()).into_owned()).collect();
-    names.sort_unstable();
-    names
+fn interfaces(root: &Root, device: &Path) -> Vec<String> {
+    let directory = device.join("net");
+    let names = root.names(&directory.to_string_lossy(), INTERFACES, |_, _| true);
+    names.value().map(|names| names.first.clone()).unwrap_or_default()
 }
 
 /// The digits of a file that is `0x8086` and an end of line.
-fn hexadecimal(device: &Path, file: &str) -> Option<String> {
-    let text = fs::read_to_string(device.join(file)).ok()?;
+fn hexadecimal(root: &Root, device: &Path, file: &str) -> Option<String> {
+    let text = text(root, device, file)?;
     let digits = text.trim().strip_prefix("0x")?;
     let fits = digits.len() <= LONGEST && digits.chars().all(|digit| digit.is_ascii_hexdigit());
     fits.then(|| digits.to_ascii_lowercase())
@@ -63,7 +49,7 @@ fn hexadecimal(device: &Path, file: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -71,7 +57,7 @@ mod tests {
     fn a_pf_a_vf_without_a_driver_and_a_disk() {
         let root = tempfile::TempDir::new().unwrap();
         assert_eq!(network_functions(root.path()).unwrap(), []);
-        let bus = devices(root.path());
+        let bus = root.path().join("sys/bus/pci/devices");
         for (address, vendor, device, class) in [
             ("0000:01:00.0", "0x8086\n", "0x1521\n", "0x020000\n"),
             ("0000:01:10.0", "0x8086\n", "0x1520\n", "0x020000\n"),

@@ -1,26 +1,22 @@
 //! Reads what a PF's driver counted for a VF, where the driver tells it by files: those that vendors publish apart from the
 //! kernel do. Intel's have a directory with a file for each counter, NVIDIA's one file with a line for each.
 
-use std::{
-    fs::{self, File},
-    io::Read as _,
-    path::Path,
-};
+use std::path::Path;
 
-use crate::facts::sriov::VfStats;
+use super::sysfs;
+use crate::{facts::sriov::VfStats, files::Root};
 
 /// Bytes read of a file: one number, or some twenty lines.
-const MAX_BYTES: u64 = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// What `sriov/<index>/stats` below the PF's `device` says. None when it is not there, or does not have all of
 /// [`VfStats`]: half a row would be shown as zeros.
-pub(super) fn stats(device: &Path, index: u32) -> Option<VfStats> {
-    let path = device.join("sriov").join(index.to_string()).join("stats");
-    let kind = fs::metadata(&path).ok()?;
-    if kind.is_dir() {
-        return VfStats::from(|name| read(&path.join(name))?.trim().parse().ok());
-    }
-    let text = read(&path)?;
+pub(super) fn stats(root: &Root, device: &Path, index: u32) -> Option<VfStats> {
+    let of_vf = device.join("sriov").join(index.to_string());
+    let Some(text) = read(root, &of_vf, "stats") else {
+        let path = of_vf.join("stats");
+        return VfStats::from(|name| read(root, &path, name)?.trim().parse().ok());
+    };
     VfStats::from(|name| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
         lines.find(|(key, _)| key.trim() == name)?.1.trim().parse().ok()
@@ -40,18 +36,15 @@ impl VfStats {
     }
 }
 
-/// The start of a regular file: opening anything else could wait for ever.
-fn read(path: &Path) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    File::open(path).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok()?;
-    Some(text)
+/// A file as short as such files are.
+fn read(root: &Root, directory: &Path, file: &str) -> Option<String> {
+    sysfs::text(root, directory, file).filter(|text| text.len() <= MAX_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const COUNTED: VfStats = VfStats {
@@ -73,7 +66,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        stats(root.path(), 3)
+        stats(&Root::open(root.path()).unwrap(), Path::new("/"), 3)
     }
 
     fn directory(change: impl Fn(&str, &str) -> Option<String>) -> Option<VfStats> {

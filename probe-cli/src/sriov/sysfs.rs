@@ -1,59 +1,64 @@
 //! Reads `/sys/bus/pci/devices` (Documentation/ABI/testing/sysfs-bus-pci). A VF that vanishes meanwhile is left out.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::stats::stats;
-use crate::facts::sriov::{PfFact, VfFact};
+use crate::{
+    facts::sriov::{PfFact, VfFact},
+    files::Root,
+    observed::Observed,
+};
 
 /// Functions looked at: a machine has hundreds of PCI functions, with all VFs some thousands.
-pub(super) const MAX_FUNCTIONS: usize = 65_536;
+const MAX_FUNCTIONS: usize = 65_536;
+/// Where the PCI functions of a machine are.
+const DEVICES: &str = "/sys/bus/pci/devices";
 
 /// The PFs below `root`, by PCI address. None at all where there is no PCI bus.
 pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
-    let entries = match fs::read_dir(devices(root)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found: Vec<PfFact> =
-        entries.take(MAX_FUNCTIONS).flatten().filter_map(|entry| physical_function(&entry.path())).collect();
-    found.sort_by(|a, b| a.pci.cmp(&b.pci));
-    Ok(found)
+    let root = Root::open(root)?;
+    let devices = devices(&root)?;
+    Ok(devices.iter().filter_map(|device| physical_function(&root, device)).collect())
 }
 
-/// Where the PCI functions of a machine are.
-pub(super) fn devices(root: &Path) -> PathBuf {
-    root.join("sys/bus/pci/devices")
+/// The PCI functions below a root, by address.
+pub(super) fn devices(root: &Root) -> io::Result<Vec<PathBuf>> {
+    match root.names(DEVICES, MAX_FUNCTIONS, |_, _| true) {
+        Observed::Value(names) => Ok(names.first.iter().map(|name| Path::new(DEVICES).join(name)).collect()),
+        Observed::Absent => Ok(Vec::new()),
+        other => Err(io::Error::other(other.trouble().unwrap_or_default())),
+    }
 }
 
-fn physical_function(device: &Path) -> Option<PfFact> {
-    let total_vfs = number(device, "sriov_totalvfs")?;
-    let entries = fs::read_dir(device).ok()?;
-    let mut vfs: Vec<VfFact> =
-        entries.take(MAX_FUNCTIONS).flatten().filter_map(|entry| virtual_function(&entry.path())).collect();
+fn physical_function(root: &Root, device: &Path) -> Option<PfFact> {
+    let total_vfs = number(root, device, "sriov_totalvfs")?;
+    let is_vf = |name: &str| name.starts_with("virtfn");
+    let links = root.names(device.to_str()?, MAX_FUNCTIONS, |name, _| is_vf(name));
+    let links = &links.value()?.first;
+    let mut vfs: Vec<VfFact> = links.iter().filter_map(|link| virtual_function(root, device, link)).collect();
     vfs.sort_by_key(|vf| vf.index);
     Some(PfFact {
         pci: name(device)?,
-        driver: target(device, "driver"),
+        driver: target(root, device, "driver"),
         total_vfs,
-        num_vfs: number(device, "sriov_numvfs"),
+        num_vfs: number(root, device, "sriov_numvfs"),
         vfs,
     })
 }
 
-/// The VF that a link `virtfnN` leads to.
-fn virtual_function(link: &Path) -> Option<VfFact> {
-    let index = name(link)?.strip_prefix("virtfn")?.parse().ok()?;
-    let device = fs::read_link(link).ok()?;
-    let device = link.parent()?.join(device);
+/// The VF that a link `virtfnN` of a PF leads to.
+fn virtual_function(root: &Root, pf: &Path, link: &str) -> Option<VfFact> {
+    let index = link.strip_prefix("virtfn")?.parse().ok()?;
+    let device = pf.join(root.link(pf.join(link).to_str()?)?);
     Some(VfFact {
         index,
         pci: name(&device)?,
-        driver: target(&device, "driver"),
-        iommu_group: target(&device, "iommu_group").and_then(|group| group.parse().ok()),
-        stats: stats(link.parent()?, index),
+        driver: target(root, &device, "driver"),
+        iommu_group: target(root, &device, "iommu_group").and_then(|group| group.parse().ok()),
+        stats: stats(root, pf, index),
     })
 }
 
@@ -62,17 +67,22 @@ pub(super) fn name(path: &Path) -> Option<String> {
 }
 
 /// The last part of what a link points to.
-pub(super) fn target(device: &Path, link: &str) -> Option<String> {
-    fs::read_link(device.join(link)).ok().and_then(|target: PathBuf| name(&target))
+pub(super) fn target(root: &Root, device: &Path, link: &str) -> Option<String> {
+    name(Path::new(&root.link(device.join(link).to_str()?)?))
 }
 
-pub(super) fn number(device: &Path, file: &str) -> Option<u32> {
-    fs::read_to_string(device.join(file)).ok()?.trim().parse().ok()
+pub(super) fn number(root: &Root, device: &Path, file: &str) -> Option<u32> {
+    text(root, device, file)?.trim().parse().ok()
+}
+
+/// What the kernel says in a file of a device.
+pub(super) fn text(root: &Root, device: &Path, file: &str) -> Option<String> {
+    root.kernel_text(device.join(file).to_str()?).value().cloned()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
     use crate::facts::sriov::VfStats;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     imports::{handed_on, paths},
-    rules::{DOORS, IMPURE, MODULES, Module},
+    rules::{DOORS, IMPURE, MAY_OPEN, MODULES, Module, OPENERS},
 };
 
 /// One source file.
@@ -112,7 +112,16 @@ fn of_one(source: &Source) -> Vec<String> {
         let rule = IMPURE.iter().find(|rule| used == **rule || used.starts_with(&format!("{rule}::")))?;
         Some(format!("{file}: {} is pure and must not use {rule}", module.name))
     });
-    backwards.chain(handed_on).chain(through_the_wall).chain(impure).collect()
+    let here = source.module.join("::");
+    let opens = source.paths.iter().filter_map(|path| {
+        let used = path.join("::");
+        let opener =
+            OPENERS.iter().find(|opener| used == **opener || used.ends_with(&format!("::{opener}")))?;
+        let is_of = |module: &str| here == module || here.starts_with(&format!("{module}::"));
+        let may = MAY_OPEN.iter().any(|(module, openers)| is_of(module) && openers.contains(opener));
+        (!may).then(|| format!("{file}: {opener} is for files only, which looks at what it opens"))
+    });
+    backwards.chain(handed_on).chain(through_the_wall).chain(impure).chain(opens).collect()
 }
 
 #[cfg(test)]
@@ -184,6 +193,23 @@ mod tests {
         assert!(check("ebpf/probe.rs", "use aya::Ebpf;").is_empty());
         // A module or a group that is called like a crate is not the crate.
         assert!(check("engine/run.rs", "use std::{fs, time::Duration}; use super::time::x;").is_empty());
+    }
+
+    #[test]
+    fn files_are_opened_in_one_place() {
+        for text in [
+            "fn f() { std::fs::File::open(x) }",
+            "use std::fs::{self, File}; fn f() { File::options().read(true).open(x) }",
+            "use std::fs; fn f() { fs::read_to_string(x) }",
+            "use std::fs::OpenOptions;",
+            "use nix::fcntl::{OFlag, open};",
+        ] {
+            let found = check("pods/cri.rs", text);
+            assert!(found.iter().any(|wrong| wrong.contains("is for files only")), "{text}: {found:?}");
+            assert!(check("files/root.rs", text).is_empty(), "{text}");
+        }
+        assert!(check("netns.rs", "use std::fs; fn f() { fs::read_dir(x) }").is_empty());
+        assert!(!check("netns.rs", "use std::fs; fn f() { fs::write(x, y) }").is_empty());
     }
 
     #[test]

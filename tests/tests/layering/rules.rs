@@ -32,14 +32,14 @@ pub(crate) const MODULES: &[Module] = &[
     pure("observed", &[]),
     // What the sources said.
     pure("facts", &["mac", "observed"]),
-    outside("files", &[]),
+    outside("files", &["observed"]),
     // Sources.
     outside("privilege", &[]),
-    outside("procfs", &[]),
+    outside("procfs", &["files", "observed"]),
     outside("proc", &["facts", "files", "observed"]),
-    outside("netns", &["text"]),
-    outside("netlink", &["facts", "mac", "netns", "observed", "text"]),
-    outside("sriov", &["facts"]),
+    outside("netns", &["files", "text"]),
+    outside("netlink", &["facts", "files", "mac", "netns", "observed", "text"]),
+    outside("sriov", &["facts", "files", "observed"]),
     outside("pods", &["facts", "files", "observed"]),
     outside("hostfiles", &["facts", "files", "observed"]),
     // What files want, what exists on the node, and counters of one instant.
@@ -64,13 +64,14 @@ pub(crate) const MODULES: &[Module] = &[
     outside("tui::run", &["model", "tui", "tui::terminal"]),
     // What a killed run leaves behind; a data plane to try things on.
     outside("leftovers", &["facts", "files", "netlink", "netns", "observed", "text"]),
-    outside("lab", &["inventory", "model::mtu", "netlink", "netns", "pods", "text"]),
+    outside("lab", &["files", "inventory", "model::mtu", "netlink", "netns", "pods", "privilege", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",
         &[
             "ebpf",
             "facts",
+            "files",
             "hostfiles",
             "inventory",
             "leftovers",
@@ -119,9 +120,11 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("netlink_packet_route", &["netlink"]),
     ("netlink_sys", &["netlink"]),
     // gRPC, of the container runtime and the kubelet.
+    ("hyper_util", &["pods"]),
     ("prost", &["pods"]),
     ("tonic", &["pods"]),
     ("tonic_prost", &["pods"]),
+    ("tower", &["pods"]),
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "netlink"]),
@@ -169,6 +172,39 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("unicode_width", &["report", "text", "tui"]),
     // A file that takes its name in one step.
     ("tempfile", &["cli"]),
+];
+
+/// What opens files: the end of a path in the source.
+pub(crate) const OPENERS: [&str; 14] = [
+    "File::create",
+    "File::create_new",
+    "File::open",
+    "File::options",
+    "OpenOptions",
+    "OpenOptions::new",
+    "fcntl::open",
+    "fcntl::openat",
+    "fcntl::openat2",
+    "fs::copy",
+    "fs::read",
+    "fs::read_dir",
+    "fs::read_to_string",
+    "fs::write",
+];
+
+/// Who may: `files`, where everything that is opened is looked at first, and for one opener each those whose paths are
+/// constants of ours.
+pub(crate) const MAY_OPEN: &[(&str, &[&str])] = &[
+    ("files", &OPENERS),
+    // Random bytes, from `/dev/urandom`.
+    ("netlink::configure", &["File::open"]),
+    // Names below `/run/netns`, processes below `/proc`.
+    ("netns", &["fs::read_dir"]),
+    // Directories of ours, of runs and of labs.
+    ("leftovers::notes", &["fs::read_dir"]),
+    ("pods::registry", &["fs::read_dir"]),
+    // A directory that `files` has looked at, by its descriptor.
+    ("pods::directory", &["fs::read_dir"]),
 ];
 
 /// What a pure module must not use.

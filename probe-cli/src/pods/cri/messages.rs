@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
+use super::annotations::Annotations;
+
 pub(super) const VERSION: &str = "/runtime.v1.RuntimeService/Version";
 pub(super) const LIST: &str = "/runtime.v1.RuntimeService/ListPodSandbox";
 pub(super) const STATUS: &str = "/runtime.v1.RuntimeService/PodSandboxStatus";
@@ -42,8 +44,9 @@ pub(super) struct PodSandbox {
     pub(super) state: i32,
     #[prost(int64, tag = "4")]
     pub(super) created_at: i64,
-    #[prost(btree_map = "string, string", tag = "6")]
-    pub(super) annotations: BTreeMap<String, String>,
+    /// The one that is used of the map of all.
+    #[prost(message, optional, tag = "6")]
+    pub(super) annotations: Option<Annotations>,
 }
 
 #[derive(Clone, PartialEq, Message)]

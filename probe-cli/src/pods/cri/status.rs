@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::messages::{NODE, PodSandboxStatusResponse};
+use crate::pods::limits::{self, LeftOut};
 
 /// What is known of a sandbox beside its name.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,20 @@ impl Details {
     /// Nothing is missing that there could be. While a runtime makes a sandbox, it lists it and knows less.
     pub(super) fn is_complete(&self) -> bool {
         self.host_network || (self.netns.is_some() && !self.addresses.is_empty())
+    }
+
+    /// What is kept of it, where there is still `room` for so many bytes.
+    pub(super) fn bounded(self, room: &mut usize, left_out: &mut LeftOut) -> Self {
+        let netns =
+            self.netns.and_then(|path| left_out.text("paths of network namespaces", path, limits::PATH));
+        let addresses = left_out.list("lists of addresses", self.addresses, limits::ADDRESSES);
+        let size = netns.as_ref().map_or(0, String::len) + size_of_val(addresses.as_slice());
+        if size > *room {
+            left_out.add("statuses, for which there is no room");
+            return Self { host_network: self.host_network, ..Self::default() };
+        }
+        *room -= size;
+        Self { addresses, netns, host_network: self.host_network }
     }
 }
 
@@ -54,8 +69,8 @@ struct Namespace {
     path: Option<String>,
 }
 
-pub(super) fn details(reply: &PodSandboxStatusResponse) -> Details {
-    let status = reply.status.clone().unwrap_or_default();
+pub(super) fn details(reply: PodSandboxStatusResponse) -> Details {
+    let status = reply.status.unwrap_or_default();
     let options = status.linux.and_then(|linux| linux.namespaces?.options).unwrap_or_default();
     let network = status.network.unwrap_or_default();
     let texts = [network.ip].into_iter().chain(network.additional_ips.into_iter().map(|other| other.ip));
@@ -113,13 +128,13 @@ mod tests {
 
     #[test]
     fn addresses_and_the_namespace() {
-        let found = details(&reply(0, INFO));
+        let found = details(reply(0, INFO));
         assert_eq!(found.addresses, ["192.0.2.7", "2001:db8::7"].map(|text| text.parse::<IpAddr>().unwrap()));
         assert_eq!(found.netns.as_deref(), Some("/var/run/netns/cni-1"));
         assert!(found.is_complete() && !found.host_network);
-        let host = details(&reply(NODE, INFO));
+        let host = details(reply(NODE, INFO));
         assert!(host.host_network && host.netns.is_none() && host.is_complete());
-        assert!(!details(&PodSandboxStatusResponse::default()).is_complete());
+        assert!(!details(PodSandboxStatusResponse::default()).is_complete());
     }
 
     #[test]
@@ -138,7 +153,7 @@ mod tests {
             ("[".repeat(100_000), None),
             (String::new(), None),
         ] {
-            assert_eq!(details(&reply(0, &info)).netns.as_deref(), netns, "{info:.60}");
+            assert_eq!(details(reply(0, &info)).netns.as_deref(), netns, "{info:.60}");
         }
     }
 
@@ -150,7 +165,7 @@ mod tests {
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len() + 1));
             if let Ok(reply) = PodSandboxStatusResponse::decode(&*bytes) {
-                let found = details(&reply);
+                let found = details(reply);
                 prop_assert!(found.addresses.len() <= bytes.len() / 2);
                 prop_assert!(!found.host_network || found.netns.is_none());
             }
