@@ -84,6 +84,35 @@ fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
     }
 }
 
+/// Counters that stand still since nobody counts must not look like silence.
+#[test]
+fn a_run_whose_filters_were_taken_says_so() {
+    let pair = Pair::new("taken");
+    let watch = Watch::start_with(pair.node(1), &CLSACT);
+    let rate =
+        |value: &Value| entry(value, "tunnels", &[("name", TUNNEL)]).unwrap()["tx"]["packets_per_s"].clone();
+    watch.until("a rate", |value| rate(value).is_number().then_some(()));
+    // One of the two on the tunnel, and all below it.
+    ns(pair.node(1), &format!("tc filter del dev {TUNNEL} ingress"));
+    ns(pair.node(1), "tc qdisc del dev u0 clsact");
+    watch.until("a word about it", |value| {
+        let notes = value["notes"].to_string();
+        let is_said = notes.contains("somebody removed the filters of this run from");
+        assert!(!is_said || (notes.contains(TUNNEL) && notes.contains("u0")), "{notes}");
+        assert!(!is_said || rate(value).is_null(), "{value}");
+        is_said.then_some(())
+    });
+    assert_eq!([TUNNEL, "u0"].map(|interface| filters(pair.node(1), interface).len()), [2, 2]);
+    let before = watch.next();
+    let sent = |value: &Value| number(entry(value, "tunnels", &[("name", TUNNEL)]).unwrap(), "tx", "packets");
+    assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 10, 100).unwrap(), 10);
+    watch.until("packets", |value| (sent(value) >= sent(&before) + 10).then_some(()));
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    for interface in [TUNNEL, "u0"] {
+        assert!(!has_clsact(pair.node(1), interface), "{interface}");
+    }
+}
+
 /// A start of `watch` with clsact filters whose stdout is `stdout`.
 fn started(pair: &Pair, stdout: Stdio) -> Child {
     let mut command = Command::new(binary());

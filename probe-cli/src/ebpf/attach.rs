@@ -76,6 +76,11 @@ impl Attachment {
         &self.places
     }
 
+    /// Leaves everything as it is: it is gone, and by its number somebody else's could be there now.
+    pub(super) fn forget(self) {
+        self.links.into_iter().for_each(std::mem::forget);
+    }
+
     /// Takes the programs off. A filter on an interface that is gone went with it; deleting it by number could hit
     /// another interface that has the number now.
     pub(super) fn detach(self) {

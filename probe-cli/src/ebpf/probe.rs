@@ -1,6 +1,6 @@
 //! The running probe: one loaded object, attached where the inventory says, read when asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aya::Ebpf;
 use probe_common::limits::{self, TUNNELS};
@@ -126,6 +126,17 @@ impl Probe {
             .map(|tunnel| (tunnel.ifindex, tunnel.underlays().map(|underlay| underlay.ifindex).collect()))
             .collect();
         Ok(self.attach(&hooks))
+    }
+
+    /// Forgets what it put on these interfaces and somebody has taken off, so that following the inventory puts it on again.
+    pub fn forget(&mut self, interfaces: &BTreeSet<u32>) {
+        let lost: Vec<_> =
+            self.attached.keys().filter(|(ifindex, _)| interfaces.contains(ifindex)).copied().collect();
+        for key in lost {
+            if let Some(attachment) = self.attached.remove(&key) {
+                attachment.forget();
+            }
+        }
     }
 
     /// True when following the same inventory once more would count something one by one that is in "other" now.

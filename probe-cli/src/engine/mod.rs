@@ -3,6 +3,7 @@
 //! Here belongs the order of things in time. No decoding, no meaning, no output.
 
 mod error;
+mod filters;
 mod host;
 pub mod inside;
 pub mod network;

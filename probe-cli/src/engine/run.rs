@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     error::EngineError,
+    filters,
     host::HostOptions,
     refresh::Refresh,
     sources::Sources,
@@ -65,6 +66,8 @@ pub struct Engine {
     notes: Notes,
     /// What could not be attached, in words.
     problems: Vec<String>,
+    /// When it was looked whether our filters are still there.
+    filters_seen: Duration,
 }
 
 impl Engine {
@@ -107,6 +110,7 @@ impl Engine {
             record,
             notes: options.notes,
             problems: Vec::new(),
+            filters_seen: procfs::monotonic(),
         };
         engine.note();
         // At the start every refusal is final: better no picture than half a one.
@@ -172,7 +176,10 @@ impl Engine {
         if self.sources.pods_changed() {
             self.follow().await?;
         }
-        let sample = self.sample()?;
+        let lost = self.look_after_filters().await?;
+        let mut sample = self.sample()?;
+        sample.is_interrupted = lost.is_some();
+        sample.problems.extend(lost);
         if self.wireguard_changed || self.pods_changed {
             self.refresh.change(procfs::monotonic());
         }
@@ -221,6 +228,42 @@ impl Engine {
             self.refresh.change(procfs::monotonic());
         }
         Ok(())
+    }
+
+    /// Puts our clsact filters on again where somebody has removed them, and says so: what passed meanwhile was not counted.
+    async fn look_after_filters(&mut self) -> Result<Option<String>, EngineError> {
+        let now = procfs::monotonic();
+        let places = self.probe.places();
+        if places.is_empty() || now < self.filters_seen + filters::EVERY {
+            return Ok(None);
+        }
+        self.filters_seen = now;
+        let lost = match filters::lost(&places).await {
+            Ok(lost) => lost,
+            Err(error) => {
+                return Ok(Some(format!(
+                    "whether the filters of this run are still there is unknown: {error}"
+                )));
+            }
+        };
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        if let Some(record) = &mut self.record
+            && let Err(error) = record.attaching()
+        {
+            unnoted(&error);
+        }
+        self.probe.forget(&lost);
+        let errors = self.probe.follow(&self.inventory)?;
+        self.problems =
+            errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
+        self.note();
+        let names: Vec<String> = lost.iter().map(|ifindex| self.name(*ifindex)).collect();
+        Ok(Some(format!(
+            "somebody removed the filters of this run from {}; they are on again, and packets until then are not counted",
+            names.join(" and ")
+        )))
     }
 
     /// Notes where our clsact filters are.

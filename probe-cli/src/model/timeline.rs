@@ -37,7 +37,8 @@ impl Timeline {
                 Known { snapshot, inventory, setup }
             }
         };
-        let model = build(&known.inventory, &known.setup, &sample, self.before.as_deref());
+        let before = self.before.as_deref().filter(|_| !sample.is_interrupted);
+        let model = build(&known.inventory, &known.setup, &sample, before);
         self.known = Some(known);
         self.before = Some(Box::new(sample));
         Arc::new(model)

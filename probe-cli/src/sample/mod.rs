@@ -49,6 +49,9 @@ pub struct Sample {
     pub pmtu_events: Vec<PmtuEvent>,
     /// What could not be attached, in words.
     pub problems: Vec<String>,
+    /// Not everything since the previous sample was counted: no rate can be made of the two.
+    #[serde(default)]
+    pub is_interrupted: bool,
     /// Where programs of others run before ours.
     pub behind: Vec<Behind>,
     /// What the kernel counted of the node's network by itself.
