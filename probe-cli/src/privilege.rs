@@ -2,9 +2,17 @@
 //!
 //! Here belongs what `capabilities(7)` knows; not what the privileges are used for.
 
-use std::fmt;
+use std::{fmt, io};
 
 use caps::{CapSet, Capability, CapsHashSet};
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl,
+        resource::{Resource, getrlimit, setrlimit},
+        stat::{Mode, umask},
+    },
+};
 use thiserror::Error;
 
 /// Why privileges do not suffice or cannot be given up.
@@ -15,6 +23,15 @@ pub enum PrivilegeError {
     Missing {
         /// What is missing.
         missing: Missing,
+    },
+    /// The kernel did not do.
+    #[error("cannot {operation}: {source}")]
+    Process {
+        /// What was tried.
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
     },
     /// The kernel did not say or did not do.
     #[error("cannot {operation}: {source}")]
@@ -36,6 +53,85 @@ impl fmt::Display for Missing {
         let names: Vec<_> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&names.join(" and "))
     }
+}
+
+/// What a command does, and so which capabilities it can have a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Reads what there is: files and sockets of every user, WireGuard devices, namespaces of processes and pods.
+    Look,
+    /// The same, and loads and attaches programs.
+    Follow,
+    /// Removes filters.
+    Clean,
+    /// Makes and removes namespaces, and sends in them.
+    Build,
+    /// Builds, and follows what it has built.
+    Demonstrate,
+}
+
+impl Role {
+    /// What it can use. `CAP_DAC_OVERRIDE` is for sockets of other users, `CAP_SYS_PTRACE` for namespaces and roots of
+    /// processes, `CAP_SYS_RESOURCE` for maps before Linux 5.11, which count against `RLIMIT_MEMLOCK`.
+    fn uses(self) -> CapsHashSet {
+        use Capability::{
+            CAP_BPF, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_PERFMON,
+            CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RESOURCE,
+        };
+        let read = [CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_SYS_ADMIN];
+        let attach = [CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE];
+        let more: &[Capability] = match self {
+            Self::Look | Self::Clean => &[],
+            Self::Follow => &attach,
+            Self::Build => &[CAP_NET_RAW],
+            Self::Demonstrate => &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW],
+        };
+        read.into_iter().chain(more.iter().copied()).collect()
+    }
+}
+
+/// What is the same for every command, before anything is read: nothing that is started gains rights, no core file has what was
+/// in memory, no other process of the user looks into this one, and nobody else may write what is made.
+pub fn harden() -> Result<(), PrivilegeError> {
+    let failed = |operation| move |errno: Errno| PrivilegeError::Process { operation, source: errno.into() };
+    prctl::set_no_new_privs().map_err(failed("renounce new privileges"))?;
+    prctl::set_dumpable(false).map_err(failed("forbid others to look into this process"))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(failed("renounce core files"))?;
+    umask(Mode::from_bits_truncate(0o077));
+    // As many files as it may have: there may be more pods than the usual limit. Fewer are no failure.
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+    Ok(())
+}
+
+/// Gives up what a command of this role has no use for, for good. What there was not before is not there after.
+pub fn restrict(role: Role) -> Result<(), PrivilegeError> {
+    let uses = role.uses();
+    let failed = |operation| move |source| PrivilegeError::Failed { operation, source };
+    // Only who may change it; without, nothing that is started can gain anything all the same.
+    if read(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP) {
+        for capability in read(CapSet::Bounding)?.difference(&uses) {
+            caps::drop(None, CapSet::Bounding, *capability).map_err(failed("give up the bounding set"))?;
+        }
+    }
+    let kept = |set| read(set).map(|has| -> CapsHashSet { has.intersection(&uses).copied().collect() });
+    let (effective, permitted) = (kept(CapSet::Effective)?, kept(CapSet::Permitted)?);
+    caps::clear(None, CapSet::Ambient).map_err(failed("clear ambient capabilities"))?;
+    caps::set(None, CapSet::Effective, &effective).map_err(failed("give up effective capabilities"))?;
+    caps::clear(None, CapSet::Inheritable).map_err(failed("clear inheritable capabilities"))?;
+    caps::set(None, CapSet::Permitted, &permitted).map_err(failed("give up permitted capabilities"))?;
+    Ok(())
+}
+
+/// Gives up every capability of the calling thread, which has its sockets open already.
+pub fn give_up_all() -> Result<(), PrivilegeError> {
+    let failed =
+        |source| PrivilegeError::Failed { operation: "give up all capabilities of a thread", source };
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Loading, attaching, map access; `CAP_PERFMON` lets the verifier accept packet pointers without the detours it
@@ -88,21 +184,37 @@ pub fn give_up() -> Result<(), PrivilegeError> {
         .map_err(failed("give up effective capabilities"))?;
     caps::clear(None, CapSet::Inheritable).map_err(failed("clear inheritable capabilities"))?;
     caps::set(None, CapSet::Permitted, &keep(&kept)).map_err(failed("give up permitted capabilities"))?;
-    // SAFETY: prctl with constants; PR_SET_NO_NEW_PRIVS takes no pointers.
-    unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    Ok(())
+    prctl::set_no_new_privs().map_err(|errno| PrivilegeError::Process {
+        operation: "renounce new privileges",
+        source: errno.into(),
+    })
 }
 
-/// Runs `work` with `CAP_SYS_ADMIN` in effect where it is permitted, as far as it was not already.
+/// Runs `work` with `CAP_SYS_ADMIN` in effect where it is permitted, as far as it was not already. However `work` ends.
 pub fn with_admin<T>(work: impl FnOnce() -> T) -> T {
-    let raised = !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or(true)
-        && caps::raise(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok();
-    let result = work();
-    if raised {
-        // Dropping what was just raised cannot be refused.
-        let _ = caps::drop(None, CapSet::Effective, Capability::CAP_SYS_ADMIN);
+    let _raised = Raised::new();
+    work()
+}
+
+/// `CAP_SYS_ADMIN` is in effect while this exists, where that could be had.
+struct Raised(bool);
+
+impl Raised {
+    fn new() -> Self {
+        Self(
+            !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or(true)
+                && caps::raise(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok(),
+        )
     }
-    result
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        if self.0 {
+            // Dropping what was just raised cannot be refused.
+            let _ = caps::drop(None, CapSet::Effective, Capability::CAP_SYS_ADMIN);
+        }
+    }
 }
 
 fn read(set: CapSet) -> Result<CapsHashSet, PrivilegeError> {

@@ -17,15 +17,32 @@ use std::{cell::Cell, process::ExitCode};
 use clap::Parser as _;
 
 use self::args::{Args, Command};
+use crate::privilege::{self, Role};
 
 /// Runs the tool.
 pub fn main() -> ExitCode {
+    // Before anything is read, and while there is one thread.
+    if let Err(error) = privilege::harden() {
+        return exit::code(Err(error.into()));
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return exit::usage(&error),
     };
     logging::start(args.verbose);
-    exit::code(run(args))
+    let restricted = privilege::restrict(role(args.command.as_ref()));
+    exit::code(restricted.map_err(Into::into).and_then(|()| run(args)))
+}
+
+/// What a command has a use for.
+fn role(command: Option<&Command>) -> Role {
+    match command {
+        None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
+        Some(Command::Show(_)) => Role::Look,
+        Some(Command::Cleanup) => Role::Clean,
+        Some(Command::Lab(_)) => Role::Build,
+        Some(Command::Demo(_)) => Role::Demonstrate,
+    }
 }
 
 fn run(args: Args) -> anyhow::Result<()> {

@@ -98,6 +98,11 @@ impl Ready {
         let file = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(directory)
+            // The mode is what is said, whatever the umask.
+            .and_then(|file| {
+                file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+                Ok(file)
+            })
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path: path.to_owned(), file })
     }

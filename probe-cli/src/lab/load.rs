@@ -19,7 +19,10 @@ use super::{
     registry::{self, Lab, Node, Pod},
     send,
 };
-use crate::netns::{self, Namespace};
+use crate::{
+    netns::{self, Namespace},
+    privilege,
+};
 
 /// What to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +209,7 @@ fn bulk(
     let reader = {
         let (stop, received) = (Arc::clone(stop), Arc::clone(received));
         thread::spawn(move || {
+            without_capabilities()?;
             let mut buffer = vec![0; 1 << 16];
             while !stop.load(Ordering::Relaxed) {
                 if let Some(n) = patient(server.read(&mut buffer))? {
@@ -217,6 +221,7 @@ fn bulk(
     };
     let stop = Arc::clone(stop);
     let writer = thread::spawn(move || {
+        without_capabilities()?;
         let buffer = vec![0x5a; 1 << 16];
         let mut pace = Pace::new(u64::from(mbit) * 125_000);
         while !stop.load(Ordering::Relaxed) {
@@ -243,6 +248,7 @@ fn requests(
     let responder = {
         let stop = Arc::clone(stop);
         thread::spawn(move || {
+            without_capabilities()?;
             let (mut request, response) = (vec![0; REQUEST], vec![0x5a; RESPONSE]);
             while !stop.load(Ordering::Relaxed) {
                 if patient(server.read(&mut request))?.is_some() {
@@ -254,6 +260,7 @@ fn requests(
     };
     let (stop, received) = (Arc::clone(stop), Arc::clone(received));
     let requester = thread::spawn(move || {
+        without_capabilities()?;
         let (request, mut response) = (vec![0x5a; REQUEST], vec![0; RESPONSE]);
         let mut pace = Pace::new(100);
         while !stop.load(Ordering::Relaxed) {
@@ -287,6 +294,7 @@ fn datagrams(
     let reader = {
         let (stop, received) = (Arc::clone(stop), Arc::clone(received));
         thread::spawn(move || {
+            without_capabilities()?;
             let mut buffer = vec![0; 1 << 16];
             while !stop.load(Ordering::Relaxed) {
                 if let Some(n) = patient(receiver.recv(&mut buffer))? {
@@ -298,6 +306,7 @@ fn datagrams(
     };
     let stop = Arc::clone(stop);
     let writer = thread::spawn(move || {
+        without_capabilities()?;
         let buffer = vec![0x5a; payload];
         let mut pace = Pace::new(u64::from(pps));
         while !stop.load(Ordering::Relaxed) {
@@ -308,6 +317,11 @@ fn datagrams(
         Ok(())
     });
     Ok(vec![reader, writer])
+}
+
+/// Sending and receiving needs none once the sockets are open.
+fn without_capabilities() -> io::Result<()> {
+    privilege::give_up_all().map_err(io::Error::other)
 }
 
 /// Not yet is no error: the thread looks whether it should stop. Nor is a full queue.
