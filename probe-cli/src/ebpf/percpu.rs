@@ -36,6 +36,11 @@ impl<T: Pod + Default> PerCpu<T> {
         let cpus =
             aya::util::nr_cpus().map_err(|(operation, source)| EbpfError::System { operation, source })?;
         let words = size_of::<T>().div_ceil(8) * cpus;
+        check_room(map.fd().as_fd_number(), words * size_of::<u64>()).map_err(|source| EbpfError::Map {
+            operation: "read",
+            map: name,
+            source,
+        })?;
         Ok(Self { map, name, buffer: vec![0; words], value: PhantomData })
     }
 
@@ -64,22 +69,69 @@ impl<T: Pod + Default> PerCpu<T> {
         index: u32,
         operation: &'static str,
     ) -> Result<(), EbpfError> {
-        let attr = ElementAttr {
-            map_fd: self.map.fd().as_fd_number(),
-            pad: 0,
-            key: (&raw const index).expose_provenance() as u64,
-            value: self.buffer.as_mut_ptr().expose_provenance() as u64,
-            flags: 0,
-        };
-        // SAFETY: the attribute is initialised, the pointers are valid for the call, the buffer holds one value for
-        // each possible CPU as `bpf_percpu_array_copy` (kernel/bpf/arraymap.c) writes them.
-        let result =
-            unsafe { libc::syscall(libc::SYS_bpf, command, &raw const attr, size_of::<ElementAttr>()) };
-        if result < 0 {
-            return Err(EbpfError::Map { operation, map: self.name, source: io::Error::last_os_error() });
-        }
-        Ok(())
+        // SAFETY: the buffer holds one value for each possible CPU as `bpf_percpu_array_copy` (kernel/bpf/arraymap.c) writes
+        // them: `check_room` has seen it.
+        let done =
+            unsafe { element(self.map.fd().as_fd_number(), command, index, self.buffer.as_mut_ptr().cast()) };
+        done.map_err(|source| EbpfError::Map { operation, map: self.name, source })
     }
+}
+
+/// One command for an element of a map.
+///
+/// # Safety
+/// `value` must be valid for as many bytes as the kernel reads or writes there.
+unsafe fn element(map_fd: u32, command: libc::c_long, index: u32, value: *mut u8) -> io::Result<()> {
+    let attr = ElementAttr {
+        map_fd,
+        pad: 0,
+        key: (&raw const index).expose_provenance() as u64,
+        value: value.expose_provenance() as u64,
+        flags: 0,
+    };
+    // SAFETY: the attribute is initialised, and its pointers are valid for the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const attr, size_of::<ElementAttr>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Fails where the kernel writes more than so many bytes for an element: how many CPUs it has is said by a file of `/sys`, over
+/// which a container may have another one. Read once in front of a page that nobody may write.
+fn check_room(map_fd: u32, bytes: usize) -> io::Result<()> {
+    // SAFETY: takes and gives numbers.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(page).map_err(io::Error::other)?;
+    let room = bytes.next_multiple_of(page);
+    // SAFETY: a new mapping of our own, at a place that the kernel chooses.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            room + page,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all of it is in the mapping, of which nothing else knows. Behind the bytes is the guard, so that the kernel fails
+    // (`EFAULT`) when it would write more.
+    let read = unsafe {
+        if libc::mprotect(start.byte_add(room), page, libc::PROT_NONE) == 0 {
+            element(map_fd, BPF_MAP_LOOKUP_ELEM, 0, start.byte_add(room - bytes).cast())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    // SAFETY: the mapping that was made above; nothing refers to it any more.
+    unsafe { libc::munmap(start, room + page) };
+    read.map_err(|error| match error.raw_os_error() {
+        Some(libc::EFAULT) => io::Error::other(
+            "the kernel has more CPUs than /sys/devices/system/cpu/possible says; is another file mounted there?",
+        ),
+        _ => error,
+    })
 }
 
 /// A file descriptor as the kernel's structures have it.

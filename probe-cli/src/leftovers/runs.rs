@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{facts::runs::RunFact, netns, observed::Observed};
 
-/// Most runs that are listed. For each all processes are looked at.
+/// Most runs that are listed.
 const MOST: usize = 64;
 
 /// The runs that have a note, those that live first. With a note that cannot be read, which runs there are is not known.
@@ -17,18 +17,22 @@ pub fn runs(notes: &Notes) -> Observed<Vec<RunFact>> {
     if let Some(unknown) = unknown.first() {
         return Observed::Failed { error: format!("cannot read the run record {unknown}") };
     }
+    // Once for all of them: it takes a look at every process.
+    let held = if live.is_empty() && dead.is_empty() { BTreeSet::new() } else { netns::held() };
     let live = live.iter().map(|record| (true, record));
     let dead = dead.iter().map(|note| (false, &note.record));
-    Observed::Value(live.chain(dead).take(MOST).map(|(is_alive, record)| run(is_alive, record)).collect())
+    Observed::Value(
+        live.chain(dead).take(MOST).map(|(is_alive, record)| run(is_alive, record, &held)).collect(),
+    )
 }
 
-fn run(is_alive: bool, record: &Record) -> RunFact {
+fn run(is_alive: bool, record: &Record, held: &BTreeSet<(u64, u64)>) -> RunFact {
     let links: BTreeSet<u32> = record.places.iter().map(|place| place.ifindex).collect();
     RunFact {
         is_alive,
         netns: record.netns,
         has_netns: netns::current_identity().is_ok_and(|here| here == record.netns)
-            || netns::exists(record.netns),
+            || held.contains(&record.netns),
         links: links.into_iter().collect(),
         filters: u64::try_from(record.places.len()).unwrap_or(u64::MAX),
         is_attaching: record.attaching,

@@ -132,11 +132,13 @@ pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, SweepError> {
     }
     swept.removed += remove_qdiscs(&control, ours.iter().map(|note| &note.record), &interfaces).await?;
     ours.iter().for_each(Dead::remove);
+    // Once for all of them: it takes a look at every process.
+    let held = if others.is_empty() || notes.are_shared() { BTreeSet::new() } else { netns::held() };
     for note in others {
         // Of another namespace that still is: for `overlay-probe --netns NAME cleanup`. A container does not see the
         // namespaces of others, and leaves what is theirs.
         let netns = note.record.netns;
-        if netns == (0, 0) || !(notes.are_shared() || netns::exists(netns)) {
+        if netns == (0, 0) || !(notes.are_shared() || held.contains(&netns)) {
             note.remove();
         }
     }

@@ -166,10 +166,12 @@ impl DumpSocket {
         loop {
             self.buffer.clear();
             match self.socket.recv_from(&mut self.buffer, libc::MSG_TRUNC) {
+                // Whoever else may send here could break a dump with what is too long.
+                Ok((_, from)) if from.port_number() != 0 => return Ok(false),
                 Ok((len, _)) if len > self.buffer.len() => {
                     return Err(NetlinkError::Datagram { table, len });
                 }
-                Ok((_, from)) => return Ok(from.port_number() == 0),
+                Ok(_) => return Ok(true),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(NetlinkError::Receive { table, source }),
             }

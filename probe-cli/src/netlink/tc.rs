@@ -80,7 +80,7 @@ impl TrafficControl {
                 }
                 Ok(None) => return Ok((found, all)),
                 Err(rtnetlink::Error::NetlinkError(error))
-                    if matches!(error.raw_code().abs(), libc::ENODEV | libc::EINVAL | libc::ENOENT) =>
+                    if matches!(error.raw_code().abs(), libc::ENODEV | libc::ENOENT) =>
                 {
                     return Ok((Vec::new(), 0));
                 }
@@ -89,8 +89,13 @@ impl TrafficControl {
         }
     }
 
-    /// Deletes one filter by its exact place. One that is gone already is no error.
+    /// Deletes one filter by its exact place, if its program is there still: another filter may have the place by now. One that
+    /// is gone already is no error.
     pub async fn delete(&self, filter: &BpfFilter) -> Result<(), NetlinkError> {
+        let (now, _) = self.filters(filter.ifindex, filter.egress).await?;
+        if !now.contains(filter) {
+            return Ok(());
+        }
         let mut message = TcMessage::with_index(filter.ifindex.cast_signed());
         message.header.parent = TcHandle {
             major: 0xffff,
