@@ -26,7 +26,7 @@ use probe_tests::{
     kernel::{Held, filters, has_clsact},
     needs,
     needs::ways,
-    ns,
+    ns, sh,
     tool::{INTERVAL, NOBODY, Watch, binary, entry, number, run, run_apart, with_privileges},
     wait_for,
 };
@@ -88,6 +88,23 @@ fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
 #[test]
 fn a_run_whose_filters_were_taken_says_so() {
     let pair = Pair::new("taken");
+    if ways().contains(&"tcx") {
+        let watch = Watch::start_with(pair.node(1), &["--attach", "tcx"]);
+        let link = *Held::by(watch.pid()).links.first().unwrap();
+        sh("bpftool", &["link", "detach", "id", &link.to_string()]);
+        watch.until("a word about it", |value| {
+            value["notes"]
+                .to_string()
+                .contains("somebody removed the programs of this run from")
+                .then_some(())
+        });
+        let links = sh("bpftool", &["-j", "link", "show"]);
+        let links: Vec<Value> = serde_json::from_str(&links).unwrap();
+        let held = Held::by(watch.pid()).links;
+        let attached = |id: &u64| links.iter().any(|link| link["id"] == *id && link["ifindex"] != 0);
+        assert!(held.len() == 4 && !held.contains(&link) && held.iter().all(attached), "{held:?}: {links:?}");
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    }
     let watch = Watch::start_with(pair.node(1), &CLSACT);
     let rate =
         |value: &Value| entry(value, "tunnels", &[("name", TUNNEL)]).unwrap()["tx"]["packets_per_s"].clone();
@@ -97,7 +114,7 @@ fn a_run_whose_filters_were_taken_says_so() {
     ns(pair.node(1), "tc qdisc del dev u0 clsact");
     watch.until("a word about it", |value| {
         let notes = value["notes"].to_string();
-        let is_said = notes.contains("somebody removed the filters of this run from");
+        let is_said = notes.contains("somebody removed the programs of this run from");
         assert!(!is_said || (notes.contains(TUNNEL) && notes.contains("u0")), "{notes}");
         assert!(!is_said || rate(value).is_null(), "{value}");
         is_said.then_some(())

@@ -3,10 +3,12 @@
 //! Never touches what is not ours: TCX links go before the others in the chain, clsact filters get a priority of
 //! their own and are deleted by exact priority and handle.
 
+use std::os::fd::AsFd as _;
+
 use aya::{
     Ebpf,
     programs::{
-        LinkOrder, ProgramError, SchedClassifier, TcAttachType,
+        ProgramError, SchedClassifier, TcAttachType,
         tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcError, qdisc_add_clsact},
     },
 };
@@ -14,6 +16,7 @@ use aya::{
 use super::{
     error::{EbpfError, program_io_kind},
     object,
+    tcx::TcxLink,
 };
 
 /// How programs are attached.
@@ -66,8 +69,14 @@ const FIRST_PRIORITY: u16 = 1;
 pub(super) struct Attachment {
     interface: String,
     ifindex: u32,
-    links: Vec<SchedClassifierLink>,
+    links: Vec<Link>,
     places: Vec<LinkPlace>,
+}
+
+/// A program on one direction of an interface. Dropping it takes the program off.
+enum Link {
+    Tcx(TcxLink),
+    Filter(SchedClassifierLink),
 }
 
 impl Attachment {
@@ -76,9 +85,21 @@ impl Attachment {
         &self.places
     }
 
-    /// Leaves everything as it is: it is gone, and by its number somebody else's could be there now.
+    /// Somebody has detached one of its TCX links, and the interface is there still.
+    pub(super) fn is_detached(&self) -> bool {
+        let mut links = self.links.iter();
+        let is_detached =
+            links.any(|link| matches!(link, Link::Tcx(link) if matches!(link.ifindex(), Ok(None))));
+        is_detached && nix::net::if_::if_indextoname(self.ifindex).is_ok()
+    }
+
+    /// Leaves filters as they are: they are gone, and in their place somebody else's could be now.
     pub(super) fn forget(self) {
-        self.links.into_iter().for_each(std::mem::forget);
+        for link in self.links {
+            if let Link::Filter(filter) = link {
+                std::mem::forget(filter);
+            }
+        }
     }
 
     /// Takes the programs off. A filter on an interface that is gone went with it; deleting it by number could hit
@@ -151,11 +172,11 @@ pub(super) fn attach(
             source: Box::new(source),
         };
         let link = match mode {
-            AttachMode::Tcx => tcx(program, interface, direction),
-            AttachMode::Clsact => filter(program, interface, direction),
+            AttachMode::Tcx => tcx(program, ifindex, direction).map(Link::Tcx),
+            AttachMode::Clsact => filter(program, interface, direction).map(Link::Filter),
         }
         .map_err(error)?;
-        if mode == AttachMode::Clsact {
+        if let Link::Filter(link) = &link {
             attachment.places.push(LinkPlace {
                 ifindex,
                 egress: direction == TcAttachType::Egress,
@@ -170,15 +191,10 @@ pub(super) fn attach(
     Ok(attachment)
 }
 
-fn tcx(
-    program: &mut SchedClassifier,
-    interface: &str,
-    direction: TcAttachType,
-) -> Result<SchedClassifierLink, ProgramError> {
+fn tcx(program: &SchedClassifier, ifindex: u32, direction: TcAttachType) -> Result<TcxLink, ProgramError> {
     // First in the chain: a program that redirects (Cilium's) ends it, and what came after would see nothing.
-    let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let id = program.attach_with_options(interface, direction, order)?;
-    program.take_link(id)
+    TcxLink::first(program.fd()?.as_fd(), ifindex, direction == TcAttachType::Egress)
+        .map_err(ProgramError::IOError)
 }
 
 /// The lowest priority that takes us. A priority that holds filters of another kind refuses ours with `EINVAL`

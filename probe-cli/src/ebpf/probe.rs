@@ -128,6 +128,12 @@ impl Probe {
         Ok(self.attach(&hooks))
     }
 
+    /// Interfaces that a TCX link was taken from by somebody.
+    pub fn detached(&self) -> BTreeSet<u32> {
+        let detached = self.attached.iter().filter(|(_, attachment)| attachment.is_detached());
+        detached.map(|((ifindex, _), _)| *ifindex).collect()
+    }
+
     /// Forgets what it put on these interfaces and somebody has taken off, so that following the inventory puts it on again.
     pub fn forget(&mut self, interfaces: &BTreeSet<u32>) {
         let lost: Vec<_> =

@@ -1,4 +1,4 @@
-//! Whether the run's own clsact filters are still where it put them. Anybody with the right to may remove them, and the counters
+//! Whether the run's own clsact filters are still where it put them; TCX links know by themselves. Anybody with the right to may remove them, and the counters
 //! would stand still as if nothing was sent. Putting them on is the probe's affair.
 
 use std::{collections::BTreeSet, time::Duration};

@@ -66,8 +66,8 @@ pub struct Engine {
     notes: Notes,
     /// What could not be attached, in words.
     problems: Vec<String>,
-    /// When it was looked whether our filters are still there.
-    filters_seen: Duration,
+    /// When it was looked whether our programs are still there.
+    programs_seen: Duration,
 }
 
 impl Engine {
@@ -110,7 +110,7 @@ impl Engine {
             record,
             notes: options.notes,
             problems: Vec::new(),
-            filters_seen: procfs::monotonic(),
+            programs_seen: procfs::monotonic(),
         };
         engine.note();
         // At the start every refusal is final: better no picture than half a one.
@@ -176,7 +176,7 @@ impl Engine {
         if self.sources.pods_changed() {
             self.follow().await?;
         }
-        let lost = self.look_after_filters().await?;
+        let lost = self.look_after_programs().await?;
         let mut sample = self.sample()?;
         sample.is_interrupted = lost.is_some();
         sample.problems.extend(lost);
@@ -230,22 +230,24 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts our clsact filters on again where somebody has removed them, and says so: what passed meanwhile was not counted.
-    async fn look_after_filters(&mut self) -> Result<Option<String>, EngineError> {
+    /// Puts our programs on again where somebody has removed them, and says so: what passed meanwhile was not counted.
+    async fn look_after_programs(&mut self) -> Result<Option<String>, EngineError> {
         let now = procfs::monotonic();
         let places = self.probe.places();
-        if places.is_empty() || now < self.filters_seen + filters::EVERY {
+        if now < self.programs_seen + filters::EVERY {
             return Ok(None);
         }
-        self.filters_seen = now;
-        let lost = match filters::lost(&places).await {
-            Ok(lost) => lost,
-            Err(error) => {
-                return Ok(Some(format!(
-                    "whether the filters of this run are still there is unknown: {error}"
-                )));
+        self.programs_seen = now;
+        let mut lost = self.probe.detached();
+        if !places.is_empty() {
+            match filters::lost(&places).await {
+                Ok(gone) => lost.extend(gone),
+                Err(error) => {
+                    let what = "whether the filters of this run are still there is unknown";
+                    return Ok(Some(format!("{what}: {error}")));
+                }
             }
-        };
+        }
         if lost.is_empty() {
             return Ok(None);
         }
@@ -261,7 +263,7 @@ impl Engine {
         self.note();
         let names: Vec<String> = lost.iter().map(|ifindex| self.name(*ifindex)).collect();
         Ok(Some(format!(
-            "somebody removed the filters of this run from {}; they are on again, and packets until then are not counted",
+            "somebody removed the programs of this run from {}; they are on again, and packets until then are not counted",
             names.join(" and ")
         )))
     }
