@@ -10,7 +10,10 @@ use netlink_packet_route::{
 };
 use rtnetlink::Handle;
 
-use super::error::NetlinkError;
+use super::{
+    error::NetlinkError,
+    socket::{DumpSocket, Request},
+};
 
 /// An eBPF filter on a clsact qdisc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,14 +74,11 @@ impl TrafficControl {
         let request = self.handle.traffic_filter(ifindex.cast_signed()).get();
         let mut filters = if egress { request.egress() } else { request.ingress() }.execute();
         let mut found = Vec::new();
-        let mut all = 0;
         loop {
             match filters.try_next().await {
-                Ok(Some(message)) => {
-                    all += 1;
-                    found.extend(bpf_filter(ifindex, egress, &message));
-                }
-                Ok(None) => return Ok((found, all)),
+                Ok(Some(message)) => found.extend(bpf_filter(ifindex, egress, &message)),
+                // What rtnetlink cannot decode, it leaves out: here each message counts.
+                Ok(None) => return Ok((found, count(ifindex, egress)?)),
                 Err(rtnetlink::Error::NetlinkError(error))
                     if matches!(error.raw_code().abs(), libc::ENODEV | libc::ENOENT) =>
                 {
@@ -137,6 +137,35 @@ impl TrafficControl {
             }
         }
         Ok(())
+    }
+}
+
+/// Messages about filters of one direction, of every kind, whatever is in them.
+fn count(ifindex: u32, egress: bool) -> Result<usize, NetlinkError> {
+    /// `struct tcmsg`, include/uapi/linux/rtnetlink.h: interface at 4, parent at 12.
+    const FIXED: usize = 20;
+    /// `TC_H_CLSACT` with `TC_H_MIN_INGRESS` or `TC_H_MIN_EGRESS`, include/uapi/linux/pkt_sched.h.
+    const INGRESS: u32 = 0xffff_fff2;
+    const EGRESS: u32 = 0xffff_fff3;
+    let mut request = Request::new("filters", libc::RTM_GETTFILTER, FIXED);
+    let parent = if egress { EGRESS } else { INGRESS };
+    for (at, value) in [(4, ifindex), (12, parent)] {
+        if let Some(place) = request.body.get_mut(at..at + 4) {
+            place.copy_from_slice(&value.to_ne_bytes());
+        }
+    }
+    let mut all = 0;
+    let counted = DumpSocket::open()?.dump(&request, |frame| {
+        all += usize::from(frame.kind == libc::RTM_NEWTFILTER);
+    });
+    match counted {
+        Ok(_) => Ok(all),
+        Err(NetlinkError::Refused { source, .. })
+            if matches!(source.raw_os_error(), Some(libc::ENODEV | libc::ENOENT)) =>
+        {
+            Ok(0)
+        }
+        Err(error) => Err(error),
     }
 }
 
