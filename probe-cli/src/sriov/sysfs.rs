@@ -28,6 +28,10 @@ pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
 pub(super) fn devices(root: &Root) -> io::Result<Vec<PathBuf>> {
     match root.names(DEVICES, MAX_FUNCTIONS, |_, _| true) {
         Observed::Value(names) => Ok(names.first.iter().map(|name| Path::new(DEVICES).join(name)).collect()),
+        // What is there and no directory says nothing.
+        Observed::Absent if root.exists(DEVICES).value().is_some() => {
+            Err(io::Error::other(format!("{DEVICES} is not a directory")))
+        }
         Observed::Absent => Ok(Vec::new()),
         other => Err(io::Error::other(other.trouble().unwrap_or_default())),
     }
