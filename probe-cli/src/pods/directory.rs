@@ -16,6 +16,7 @@ use std::{
 use nix::fcntl::OFlag;
 use tokio::task::yield_now;
 
+use super::limits::{self, Size};
 use crate::files::{self, On, Refused, Root, root::shown, through};
 
 /// Longest file that is read. libcni's are some kilobytes.
@@ -56,6 +57,15 @@ pub(super) struct Directory<T> {
 struct Bounds {
     most: usize,
     total: u64,
+    kept: usize,
+}
+
+/// Bytes for which there is room.
+struct Left {
+    /// Of what is read in one go.
+    read: u64,
+    /// Of what is kept of all files.
+    kept: usize,
 }
 
 /// A file, as it was when it was read.
@@ -104,13 +114,13 @@ enum Wrong {
     NoRoom,
 }
 
-impl<T> Directory<T> {
+impl<T: Size> Directory<T> {
     pub(super) fn new(path: &'static str, inner: &'static [&'static str], parse: Parse<T>) -> Self {
         Self {
             path: Path::new(path),
             inner,
             parse,
-            bounds: Bounds { most: MOST, total: TOTAL },
+            bounds: Bounds { most: MOST, total: TOTAL, kept: limits::ALL },
             listed: None,
             files: BTreeMap::new(),
             left_out: None,
@@ -165,7 +175,7 @@ impl<T> Directory<T> {
             };
             self.listed = Some((stamp, of)).filter(|(stamp, _)| stamp.is_settled());
         }
-        let mut left = self.bounds.total;
+        let mut left = Left { read: self.bounds.total, kept: self.bounds.kept };
         let mut gone = Vec::new();
         for (count, (name, entry)) in self.files.iter_mut().enumerate() {
             if count % BATCH == BATCH - 1 {
@@ -244,7 +254,7 @@ impl<T> Directory<T> {
     }
 }
 
-impl<T> Entry<T> {
+impl<T: Size> Entry<T> {
     /// Reads the file again when it looks other than before; false when it is gone.
     fn read(
         &mut self,
@@ -253,7 +263,7 @@ impl<T> Entry<T> {
         name: &OsStr,
         parse: Parse<T>,
         inner: &[&str],
-        left: &mut u64,
+        left: &mut Left,
     ) -> bool {
         let metadata = match fs::symlink_metadata(path) {
             Err(error) if files::is_absent(&error) => return false,
@@ -266,6 +276,7 @@ impl<T> Entry<T> {
         };
         let stamp = Stamp::of(&metadata);
         if self.stamp == Some(stamp) {
+            self.keep(left);
             return true;
         }
         self.stamp = Some(stamp).filter(Stamp::is_settled);
@@ -273,12 +284,25 @@ impl<T> Entry<T> {
             self.outcome = Ok(None);
             return true;
         }
-        let text = text(path, on, &metadata, left);
+        let text = text(path, on, &metadata, &mut left.read);
         if matches!(text, Err(Wrong::NoRoom)) {
             self.stamp = None;
         }
         self.outcome = text.and_then(|text| parse(&name.to_string_lossy(), &text).map_err(Wrong::Malformed));
+        self.keep(left);
         true
+    }
+
+    /// Lets go of what the file says where there is no room for it beside the others.
+    fn keep(&mut self, left: &mut Left) {
+        let Ok(Some(item)) = &self.outcome else { return };
+        match left.kept.checked_sub(item.bytes()) {
+            Some(rest) => left.kept = rest,
+            None => {
+                self.stamp = None;
+                self.outcome = Err(Wrong::NoRoom);
+            }
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use serde::{
     de::{IgnoredAny, SeqAccess, Visitor},
 };
 
+use crate::facts::pods::{Allocation, Attachment, InterfaceDevice, ResourceDevice, VfConfiguration};
+
 /// Longest name, in bytes. Names of Kubernetes are DNS names, 253 bytes; a resource's has a prefix, and a network's its
 /// namespace.
 pub(super) const NAME: usize = 512;
@@ -23,6 +25,52 @@ pub(super) const INTERFACES: usize = 256;
 pub(super) const NETWORKS: usize = 16 << 10;
 /// Bytes of everything that one source says.
 pub(super) const ALL: usize = 32 << 20;
+
+/// What is made of a document, which is kept.
+pub(super) trait Size {
+    /// Bytes that it takes, about.
+    fn bytes(&self) -> usize;
+}
+
+impl Size for Attachment {
+    fn bytes(&self) -> usize {
+        let Self { container_id, namespace, pod, network, ifname, .. } = self;
+        let optional = [&self.uid, &self.plugin, &self.netns, &self.device, &self.requested_networks];
+        let optional = optional.into_iter().flatten();
+        let texts = [container_id, namespace, pod, network, ifname].into_iter().chain(optional);
+        let names = self.host_ifnames.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>();
+        size_of::<Self>()
+            + texts.map(String::len).sum::<usize>()
+            + names
+            + size_of_val(self.addresses.as_slice())
+    }
+}
+
+impl Size for Allocation {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.pci.len() + self.netns.len()
+    }
+}
+
+impl Size for VfConfiguration {
+    fn bytes(&self) -> usize {
+        let Self { pci, container_id, ifname, network } = self;
+        size_of::<Self>() + pci.len() + container_id.len() + ifname.len() + network.len()
+    }
+}
+
+impl Size for InterfaceDevice {
+    fn bytes(&self) -> usize {
+        let Self { pci, container_id, ifname, network } = self;
+        size_of::<Self>() + pci.len() + container_id.len() + ifname.len() + network.len()
+    }
+}
+
+impl Size for ResourceDevice {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.pci.len() + self.resource_and_device.len()
+    }
+}
 
 /// What was too long, so that it was left out.
 #[derive(Debug, Default)]

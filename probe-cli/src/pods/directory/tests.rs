@@ -183,6 +183,27 @@ fn all_together_are_bounded() {
 }
 
 #[test]
+fn what_is_kept_is_bounded_for_good() {
+    let mut fixture = Fixture::new(100);
+    fixture.directory.bounds.kept = 14;
+    for name in ["a", "b", "c"] {
+        fixture.write(name, "1234", 0);
+    }
+    for _ in 0..3 {
+        assert_eq!(fixture.read(&[]).0, ["a=1234", "b=1234"]);
+        assert!(fixture.notes().contains("1 file(s)"), "{}", fixture.notes());
+    }
+    fs::remove_file(fixture.path("a")).unwrap();
+    assert_eq!(fixture.read(&[]).0, ["b=1234", "c=1234"]);
+}
+
+impl Size for String {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_read_is_told() {
     let mut fixture = Fixture::new(100);
     let path = fixture.root.path().join("var/lib/x");
