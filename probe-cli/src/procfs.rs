@@ -40,6 +40,22 @@ pub fn monotonic() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
 
+/// The same on the node's own clock, where a container has another (time_namespaces(7)).
+pub fn node_monotonic() -> Duration {
+    let offset = fs::read_to_string("/proc/self/timens_offsets").ok().and_then(|text| clock_offset(&text));
+    let nanoseconds = i128::try_from(monotonic().as_nanos()).unwrap_or(i128::MAX);
+    let nanoseconds = nanoseconds.saturating_sub(offset.unwrap_or(0));
+    Duration::from_nanos(nanoseconds.clamp(0, i128::from(u64::MAX)).try_into().unwrap_or(u64::MAX))
+}
+
+/// By how many nanoseconds our `CLOCK_MONOTONIC` is ahead of the node's.
+fn clock_offset(text: &str) -> Option<i128> {
+    let mut words = text.lines().find_map(|line| line.strip_prefix("monotonic"))?.split_whitespace();
+    let mut number = || words.next()?.parse::<i128>().ok();
+    let (seconds, nanoseconds) = (number()?, number()?);
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
 /// Wall clock since the Unix epoch; a clock that is set before it is at it.
 pub fn wall_clock() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
@@ -89,6 +105,16 @@ fn setting(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_may_have_a_clock_of_its_own() {
+        let text = "monotonic          -1         5\nboottime         864000         0\n";
+        assert_eq!(clock_offset(text), Some(-999_999_995));
+        assert_eq!(clock_offset("monotonic  864000 0\n"), Some(864_000_000_000_000));
+        for text in ["", "boottime 1 1\n", "monotonic 1\n", "monotonic x 1\n"] {
+            assert_eq!(clock_offset(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn modules_that_are_there_are_not_and_are_not_known() {

@@ -91,7 +91,7 @@ pub struct RateLimit {
 #[cfg(feature = "user")]
 mod user {
     use super::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters};
-    use crate::{event::PmtuEvent, keys};
+    use crate::{event::PmtuEvent, heartbeat::Heartbeat, keys};
 
     macro_rules! pod {
         ($($t:ty),*) => { $(
@@ -99,7 +99,7 @@ mod user {
             unsafe impl aya::Pod for $t {}
         )* };
     }
-    pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent);
+    pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent, Heartbeat);
     pod!(
         keys::AllowedIp,
         keys::AllowedPeer,

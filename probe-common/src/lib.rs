@@ -7,6 +7,7 @@
 
 pub mod counters;
 pub mod event;
+pub mod heartbeat;
 pub mod keys;
 pub mod limits;
 pub mod sizes;

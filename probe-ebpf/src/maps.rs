@@ -6,6 +6,7 @@ use aya_ebpf::{
 };
 use probe_common::{
     counters::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters},
+    heartbeat::Heartbeat,
     keys::{ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig},
     limits::{
         EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS, allowed_ips,
@@ -93,6 +94,11 @@ pub(crate) static DATAGRAM: PerCpuArray<Datagram> = PerCpuArray::with_max_entrie
 /// What a function keeps where the verifier does not follow it, see [`crate::skb`].
 #[map(name = "SCRATCH")]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// When the run last read its counters. No program uses it: user space binds it to the programs (`BPF_PROG_BIND_MAP`), so
+/// that whoever finds a filter finds it, and no packet pays for that.
+#[map(name = "OVP_HEARTBEAT")]
+pub(crate) static HEARTBEAT: Array<Heartbeat> = Array::with_max_entries(1, 0);
 
 /// The counter of [`crate::reference`].
 #[map(name = "REF_COUNT")]

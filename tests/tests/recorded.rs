@@ -64,7 +64,7 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
     let directory = tempfile::TempDir::new().unwrap();
     let mut engine = Engine::start(EngineOptions {
         interval: INTERVAL,
-        probe: ProbeOptions { limits: Limits::default(), mode: None },
+        probe: ProbeOptions { limits: Limits::default(), mode: None, interval: INTERVAL },
         host: HostOptions { is_node: false, ..HostOptions::default() },
         notes: Notes::new(Some(directory.path())),
     })

@@ -119,6 +119,7 @@ impl ProbeArgs {
                     Attach::Tcx => AttachMode::Tcx,
                     Attach::Clsact => AttachMode::Clsact,
                 }),
+                interval: self.interval,
             },
         }
     }

@@ -1,6 +1,9 @@
 //! The running probe: one loaded object, attached where the inventory says, read when asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use aya::Ebpf;
 use probe_common::limits::{self, TUNNELS};
@@ -10,6 +13,7 @@ use super::{
     counters::CounterMaps,
     error::EbpfError,
     events::Events,
+    heartbeat::Heart,
     lookup::LookupMaps,
     object::{self, Limits},
     plan::{self, AllSlots},
@@ -28,6 +32,8 @@ pub struct ProbeOptions {
     pub limits: Limits,
     /// Attach this way instead of the best way that the kernel has.
     pub mode: Option<AttachMode>,
+    /// Time between two calls of [`Probe::read`]: whoever finds our filters can tell by it that nobody reads any more.
+    pub interval: Duration,
 }
 
 /// See the module. Dropping it detaches everything.
@@ -46,6 +52,9 @@ pub struct Probe {
     underlays: BTreeMap<u32, Vec<u32>>,
     map_bytes: u64,
     timing: Option<Timing>,
+    /// With clsact, where the kernel can keep one.
+    heart: Option<Heart>,
+    interval: Duration,
     ebpf: Ebpf,
 }
 
@@ -55,6 +64,11 @@ impl Probe {
         let mode = attach::choose(options.mode)?;
         let mut ebpf = object::load(object::OBJECT, options.limits)?;
         let map_bytes = stats::map_bytes(&ebpf);
+        // Before anything is attached: a filter without a beat is one of a run that ended.
+        let heart = match mode {
+            AttachMode::Clsact => Heart::start(&mut ebpf, options.interval)?,
+            AttachMode::Tcx => None,
+        };
         Ok(Self {
             attached: BTreeMap::new(),
             mode,
@@ -72,6 +86,8 @@ impl Probe {
             underlays: BTreeMap::new(),
             map_bytes,
             timing: None,
+            heart,
+            interval: options.interval,
             ebpf,
         })
     }
@@ -84,6 +100,7 @@ impl Probe {
     /// Makes maps and attachments follow the inventory. What could not be attached is returned, one error each; a
     /// map that could not be written is the error of the whole.
     pub fn follow(&mut self, inventory: &Inventory) -> Result<Vec<EbpfError>, EbpfError> {
+        self.beat()?;
         let tunnels = self.slots.tunnels.assign(inventory.tunnels.iter().map(|tunnel| tunnel.ifindex));
         let peers = self.slots.peers.assign(
             inventory
@@ -194,6 +211,7 @@ impl Probe {
 
     /// Reads everything. Clocks and the process's own cost are the caller's to fill in.
     pub fn read(&mut self) -> Result<Sample, EbpfError> {
+        self.beat()?;
         let mut sample = Sample::default();
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
         for &(ifindex, slot) in &tunnels {
@@ -225,6 +243,10 @@ impl Probe {
         sample.pmtu_events = self.events(&tunnels);
         sample.observer = self.observer()?;
         Ok(sample)
+    }
+
+    fn beat(&mut self) -> Result<(), EbpfError> {
+        self.heart.as_mut().map_or(Ok(()), |heart| heart.beat(self.interval))
     }
 
     fn peer(&mut self, slot: u32, watched: bool) -> Result<PeerSample, EbpfError> {

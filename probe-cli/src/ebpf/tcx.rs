@@ -5,11 +5,11 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
-const BPF_LINK_CREATE: libc::c_long = 28;
+use super::sys;
+
 /// `enum bpf_attach_type`.
 const BPF_TCX_INGRESS: u32 = 46;
 const BPF_TCX_EGRESS: u32 = 47;
@@ -23,14 +23,6 @@ struct CreateAttr {
     target_ifindex: u32,
     attach_type: u32,
     flags: u32,
-}
-
-/// The part of `union bpf_attr` that `BPF_OBJ_GET_INFO_BY_FD` uses.
-#[repr(C)]
-struct InfoAttr {
-    bpf_fd: u32,
-    info_len: u32,
-    info: u64,
 }
 
 /// `struct bpf_link_info` up to what is asked for.
@@ -61,27 +53,13 @@ impl TcxLink {
             attach_type: if is_egress { BPF_TCX_EGRESS } else { BPF_TCX_INGRESS },
             flags: BPF_F_BEFORE,
         };
-        let fd = bpf(BPF_LINK_CREATE, &mut attr)?;
-        // SAFETY: the kernel made it for this call, and nobody else knows it.
-        RawFd::try_from(fd).map(|fd| Self(unsafe { OwnedFd::from_raw_fd(fd) })).map_err(io::Error::other)
+        sys::bpf_fd(sys::LINK_CREATE, &mut attr).map(Self)
     }
 
     /// Index of the interface that it is on, in whatever namespace that is; none when it is on none any more.
     pub(super) fn ifindex(&self) -> io::Result<Option<u32>> {
         let mut info = Info::default();
-        let mut attr = InfoAttr {
-            bpf_fd: self.0.as_raw_fd().cast_unsigned(),
-            info_len: u32::try_from(size_of::<Info>()).unwrap_or(0),
-            info: (&raw mut info).expose_provenance() as u64,
-        };
-        bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+        sys::info(self.0.as_fd(), &mut info)?;
         Ok(Some(info.ifindex).filter(|&ifindex| ifindex != 0))
     }
-}
-
-fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<libc::c_long> {
-    // SAFETY: the attribute is initialised and of a layout that the command knows; what it points to is valid for the call
-    // and as long as it says.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<T>()) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
