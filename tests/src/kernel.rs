@@ -73,6 +73,14 @@ pub fn filters(netns: &str, interface: &str) -> Vec<String> {
     names
 }
 
+/// The kernel's numbers of the programs that are filters on an interface, both directions.
+pub fn filter_programs(netns: &str, interface: &str) -> Vec<u32> {
+    let filters = ["ingress", "egress"]
+        .map(|direction| list(&ns(netns, &format!("tc -j filter show dev {interface} {direction}"))));
+    let ids = filters.iter().flatten().filter_map(|filter| filter["options"]["prog"]["id"].as_u64());
+    ids.map(|id| u32::try_from(id).unwrap()).collect()
+}
+
 /// True when the interface has a clsact qdisc.
 pub fn has_clsact(netns: &str, interface: &str) -> bool {
     let qdiscs = list(&ns(netns, &format!("tc -j qdisc show dev {interface}")));

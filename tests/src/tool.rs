@@ -36,10 +36,15 @@ pub fn run(args: &[&str]) -> Output {
 
 /// The tool inside a network namespace, with an empty `/run` of its own; it keeps the id of the process.
 fn apart(netns: &str) -> Command {
+    apart_by(netns, &[])
+}
+
+fn apart_by(netns: &str, before: &[&str]) -> Command {
     let mut command = Command::new("nsenter");
     command
         .arg(format!("--net=/run/netns/{netns}"))
         .args(["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec \"$@\"", "sh"])
+        .args(before)
         .arg(binary());
     command
 }
@@ -99,6 +104,11 @@ impl Watch {
     /// The same in a mount namespace with a `/run` of its own, as in a container.
     pub fn start_apart(netns: &str, more: &[&str]) -> Self {
         Self::spawn(apart(netns), more)
+    }
+
+    /// The same, by way of a program before the tool: `unshare` with further namespaces.
+    pub fn start_apart_in(netns: &str, before: &[&str], more: &[&str]) -> Self {
+        Self::spawn(apart_by(netns, before), more)
     }
 
     fn spawn(mut command: Command, more: &[&str]) -> Self {

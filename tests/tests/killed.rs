@@ -6,7 +6,9 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use nix::{
@@ -18,12 +20,15 @@ use nix::{
     unistd::{Pid, mkfifo},
 };
 use overlay_probe::{
+    ebpf::{Heart, Limits, test_run::Bench},
+    inventory::Inventory,
     lab::send,
     leftovers::{DIRECTORY, Notes, RunRecord},
+    procfs,
 };
 use probe_tests::{
     hand::{Pair, TUNNEL},
-    kernel::{Held, filters, has_clsact},
+    kernel::{Held, filter_programs, filters, has_clsact},
     needs,
     needs::ways,
     ns, sh,
@@ -55,6 +60,36 @@ fn said_by_cleanup(output: &Output) -> String {
     let [said, told] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert_eq!((output.status.code(), &*told), (Some(0), ""));
     said.into_owned()
+}
+
+/// Makes the heartbeats of filters on [`TUNNEL`] and `u0` as old as those of a run that ended long ago.
+fn age(pair: &Pair) {
+    let long_ago = procfs::node_monotonic().checked_sub(Duration::from_secs(11)).unwrap();
+    for interface in [TUNNEL, "u0"] {
+        for program in filter_programs(pair.node(1), interface) {
+            let mut heart = Heart::of_program(program).unwrap().unwrap();
+            heart.set(long_ago, INTERVAL).unwrap();
+        }
+    }
+}
+
+/// Puts on an interface what a killed run of an older version leaves: a filter of our name, without a heartbeat.
+fn older(pair: &Pair, interface: &str) {
+    // Whose programs this process holds is known while one test only loads some.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _bench = Bench::load(&Inventory::default(), Limits { pods: 1, peers: 1 }).unwrap();
+    let program = *Held::by(std::process::id()).programs.first().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().display();
+    let steps = format!(
+        "mount -t bpf bpf {at} && bpftool prog pin id {program} {at}/ovp_older && \
+         tc filter add dev {interface} ingress pref 9 bpf direct-action object-pinned {at}/ovp_older"
+    );
+    let netns = format!("--net=/run/netns/{}", pair.node(1));
+    sh("nsenter", &[&netns, "unshare", "--mount", "sh", "-c", &steps]);
+    let names = filters(pair.node(1), interface);
+    assert!(names.iter().any(|name| name.starts_with("ovp_older")), "{names:?}");
 }
 
 /// A `watch` with clsact filters on [`TUNNEL`] and `u0`, killed. Its process id.
@@ -347,14 +382,21 @@ fn told(output: &Output) -> &str {
 /// What is told of filters that could be somebody's.
 const UNCLAIMED: &str = "4 filters named like ours that no note claims are on ";
 
+/// What `cleanup` says of those that it leaves for their heartbeat.
+const LIVES: &str = ": their run lives, or ended less than 10 s ago\n";
+
 #[test]
 fn a_killed_run_without_its_note_is_told_and_left_to_cleanup() {
     let pair = Pair::new("knote");
     let pid = killed(&pair);
     fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    let said = cleanup(pair.node(1));
+    assert!(said.starts_with("nothing was left behind; 4 filters") && said.ends_with(LIVES), "{said}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "nobody can tell yet that it was killed");
+    age(&pair);
     let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
     let said = told(&output);
-    assert!(said.contains(UNCLAIMED) && said.contains("`overlay-probe cleanup` removes them"), "{said}");
+    assert!(said.contains(UNCLAIMED) && said.contains("`overlay-probe cleanup` removes"), "{said}");
     assert!(said.contains(TUNNEL) && said.contains("u0") && said.lines().count() == 1, "{said}");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
@@ -373,11 +415,12 @@ fn a_run_with_another_run_directory_takes_nothing_from_one_that_lives() {
     for interface in [TUNNEL, "u0"] {
         assert_eq!(filters(pair.node(1), interface).len(), 4, "both are on {interface}");
     }
-    assert!(
-        told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())).contains(UNCLAIMED),
-        "the second's"
-    );
-    assert!(told(&run_apart(pair.node(1), &ONCE)).contains("8 filters named like ours"), "both runs'");
+    assert_eq!(told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())), "", "both live");
+    assert_eq!(told(&run_apart(pair.node(1), &ONCE)), "", "both live");
+    // Neither has the other's note.
+    for said in [cleanup(pair.node(1)), said_by_cleanup(&run_apart(pair.node(1), &["cleanup"]))] {
+        assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
+    }
     assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 40, 100).unwrap(), 40);
     for watch in [&first, &second] {
         let value = watch.settled();
@@ -393,6 +436,37 @@ fn a_run_with_another_run_directory_takes_nothing_from_one_that_lives() {
     }
 }
 
+/// A container may have a clock of its own, which is behind the node's.
+#[test]
+fn a_run_with_another_clock_lives() {
+    let pair = Pair::new("kclock");
+    let clock = ["unshare", "--time", "--fork", "--kill-child", "--monotonic", "-100"];
+    let watch = Watch::start_apart_in(pair.node(1), &clock, &CLSACT);
+    let said = cleanup(pair.node(1));
+    assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    drop(watch);
+}
+
+/// Of two runs without a note, the one that ended loses its filters and the one that lives keeps them.
+#[test]
+fn cleanup_tells_a_run_that_lives_from_one_that_ended() {
+    let pair = Pair::new("kheart");
+    let pid = killed(&pair);
+    fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    age(&pair);
+    let living = Watch::start_apart(pair.node(1), &CLSACT);
+    assert_eq!(filters(pair.node(1), TUNNEL).len(), 4);
+    let said = cleanup(pair.node(1));
+    assert!(said.starts_with(&format!("removed 4 filters and qdiscs; {UNCLAIMED}")), "{said}");
+    assert!(said.ends_with(LIVES), "{said}");
+    assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 40, 100).unwrap(), 40);
+    let value = living.settled();
+    assert_eq!(number(entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap(), "tx", "packets"), 40);
+    assert_eq!(living.end(Signal::SIGTERM), Some(0));
+    assert_eq!(filters(pair.node(1), TUNNEL), Vec::<String>::new());
+}
+
 /// A dead run's note and the place in it, which another run's filter has taken meanwhile.
 #[test]
 fn a_filter_where_a_dead_one_was_is_not_the_dead_one() {
@@ -403,7 +477,7 @@ fn a_filter_where_a_dead_one_was_is_not_the_dead_one() {
     assert_eq!(cleanup(pair.node(1)), "removed 6 filters and qdiscs\n");
     let other = Watch::start_apart(pair.node(1), &CLSACT);
     fs::write(&note, text).unwrap();
-    assert!(told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())).contains(UNCLAIMED));
+    assert_eq!(told(&run(&[&["--netns", pair.node(1)], &ONCE[..]].concat())), "");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     assert!(!Path::new(&note).exists());
     assert_eq!(other.end(Signal::SIGTERM), Some(0));
@@ -435,51 +509,59 @@ fn notes_below_the_hosts_root_are_seen_by_all_who_have_it() {
 }
 
 #[test]
-fn cleanup_takes_nothing_by_name_while_a_run_attaches() {
+fn cleanup_takes_nothing_by_name_alone_while_a_run_attaches() {
     let pair = Pair::new("kattach");
     let pid = killed(&pair);
     fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    age(&pair);
+    older(&pair, "u0");
     let note = RunRecord::create(&Notes::new(None), pair.open(1).identity().unwrap()).unwrap();
     let output = run(&["--netns", pair.node(1), "cleanup"]);
     let said = told(&output);
-    assert!(said.contains(UNCLAIMED) && said.contains("a run is attaching just now"), "{said}");
-    assert_eq!(output.stdout, b"nothing was removed\n");
-    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert!(said.contains("1 filter named like ours that no note claims is on u0"), "{said}");
+    assert!(said.contains("a run is attaching just now"), "{said}");
+    assert_eq!(output.stdout, b"removed 4 filters and qdiscs\n", "what attaches has a heartbeat already");
+    assert_eq!(filters(pair.node(1), "u0").len(), 1);
     drop(note);
-    assert_eq!(cleanup(pair.node(1)), "removed 4 filters and qdiscs\n");
+    assert_eq!(cleanup(pair.node(1)), "removed 1 filter or qdisc\n");
 }
 
-/// `cleanup` that could not tell whose filters there are: it removes none, and says which record it could not read.
-fn refuses(pair: &Pair, output: &Output, record: &str) {
+/// `cleanup` that could not tell whose filters there are: it removes none, and says what it could not read.
+fn refuses(output: &Output, unread: &str) {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stdout)), (Some(3), ""), "{told}");
-    assert!(told.contains("so none is removed") && told.contains(record), "{told}");
-    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
-    assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
+    assert!(told.contains("so none is removed") && told.contains(unread), "{told}");
 }
 
 #[test]
-fn cleanup_refuses_when_a_living_runs_record_cannot_be_understood() {
+fn where_a_living_runs_record_cannot_be_understood_its_heartbeat_decides() {
     let pair = Pair::new("knew");
     let watch = Watch::start_with(pair.node(1), &CLSACT);
     let path = format!("{DIRECTORY}/{}.json", watch.pid());
     // As another version might write it; into the file that the run holds.
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"places\"", "\"filters\"")).unwrap();
-    refuses(&pair, &run(&["--netns", pair.node(1), "cleanup"]), &path);
+    let output = run(&["--netns", pair.node(1), "cleanup"]);
+    assert!(told(&output).contains(&path), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
     // A start goes on, and takes nothing either.
     let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
     assert!(told(&output).contains(&path), "{output:?}");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    // One without a heartbeat may be that run's.
+    older(&pair, "u0");
+    refuses(&run(&["--netns", pair.node(1), "cleanup"]), &path);
+    assert_eq!(filters(pair.node(1), "u0").len(), 3);
     fs::write(&path, text).unwrap();
-    assert_eq!(cleanup(pair.node(1)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(1)), "removed 1 filter or qdisc\n");
+    assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]
-fn others_than_root_neither_list_nor_lock_records_and_cannot_clean_up_without() {
-    const CAPABLE: [&str; 4] =
-        ["--inh-caps", "+net_admin,+sys_admin", "--ambient-caps", "+net_admin,+sys_admin"];
+fn others_than_root_neither_list_nor_lock_records_and_need_the_heartbeats_to_clean_up() {
+    let with = |capabilities: &'static str| ["--inh-caps", capabilities, "--ambient-caps", capabilities];
     let pair = Pair::new("kmode");
     let watch = Watch::start_with(pair.node(1), &CLSACT);
     let path = format!("{DIRECTORY}/{}.json", watch.pid());
@@ -487,8 +569,16 @@ fn others_than_root_neither_list_nor_lock_records_and_cannot_clean_up_without() 
         let output = Command::new("setpriv").args(NOBODY).args(command).output().unwrap();
         assert!(!output.status.success(), "{command:?}: {output:?}");
     }
-    let output = with_privileges(pair.node(1), &[&NOBODY[..], &CAPABLE].concat(), &["cleanup"]);
-    refuses(&pair, &output, DIRECTORY);
+    let capable = [&NOBODY[..], &with("+net_admin")].concat();
+    let output = with_privileges(pair.node(1), &capable, &["cleanup"]);
+    refuses(&output, "cannot read the heartbeat of program ");
+    refuses(&output, "needs CAP_SYS_ADMIN");
+    let capable = [&NOBODY[..], &with("+net_admin,+sys_admin")].concat();
+    let output = with_privileges(pair.node(1), &capable, &["cleanup"]);
+    assert!(told(&output).contains(DIRECTORY), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with(LIVES), "{output:?}");
+    assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
+    assert_eq!(filters(pair.node(1), "u0"), OURS_UNDERLAY);
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 }
 

@@ -1,6 +1,9 @@
 //! `cleanup`: removes what a killed run left behind.
 
-use std::io::{self, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
 
 use anyhow::Context as _;
 
@@ -12,14 +15,28 @@ pub(super) fn run(context: &Context) -> anyhow::Result<()> {
     let swept = live::block_on(async {
         leftovers::sweep(&context.notes(), Reach::Unclaimed).await.context("cannot clean up")
     })?;
+    for unknown in &swept.unknown {
+        tracing::warn!(
+            "a run record cannot be read; heartbeats say which filters are of a living run: {unknown}"
+        );
+    }
     if !swept.left.is_empty() {
         tracing::warn!("{}: a run is attaching just now; clean up again in a moment", swept.left);
     }
-    let text = match swept.removed {
+    let mut text = match swept.removed {
         0 if !swept.left.is_empty() => "nothing was removed".to_owned(),
         0 => "nothing was left behind".to_owned(),
         1 => "removed 1 filter or qdisc".to_owned(),
         n => format!("removed {n} filters and qdiscs"),
     };
+    if !swept.living.is_empty() {
+        // A run that was killed is told from one that lives by its silence only.
+        let _ = write!(
+            text,
+            "; {}: their run lives, or ended less than {} s ago",
+            swept.living,
+            swept.silence.as_millis().div_ceil(1000)
+        );
+    }
     writeln!(io::stdout(), "{text}").context("cannot write to stdout")
 }

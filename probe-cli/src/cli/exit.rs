@@ -63,7 +63,10 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<NetnsError>()
             || cause.is::<super::show::NothingToShow>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
-            || matches!(cause.downcast_ref::<SweepError>(), Some(SweepError::Unknown { .. }))
+            || matches!(
+                cause.downcast_ref::<SweepError>(),
+                Some(SweepError::Unknown { .. } | SweepError::Heartbeat { .. })
+            )
     })
 }
 

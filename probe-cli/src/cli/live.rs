@@ -123,10 +123,13 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     for unknown in &swept.unknown {
         tracing::warn!("a run record cannot be read; its filters, if any, are left alone: {unknown}");
     }
+    if !swept.living.is_empty() {
+        tracing::info!("{}: another run counts with them, in a container perhaps", swept.living);
+    }
     // A run that is attaching will have noted its filters in a moment.
     if !swept.left.is_empty() && !swept.attaching {
         tracing::warn!(
-            "{}: another run's in a container, or left by a killed one; `overlay-probe cleanup` removes them",
+            "{}: another run's in a container, or left by a killed one; `overlay-probe cleanup` removes those of killed runs",
             swept.left
         );
     }

@@ -350,8 +350,8 @@ fn note_before(notes: &Notes, probe: &Probe) -> Option<RunRecord> {
 
 fn unnoted(error: &io::Error) {
     tracing::warn!(
-        "cannot note our filters in {}: {error}; `overlay-probe cleanup` takes them for a killed run's, and after a kill \
-         leaves the clsact qdisc",
+        "cannot note our filters in {}: {error}; after a kill they stay until `overlay-probe cleanup`, which then leaves the \
+         clsact qdisc",
         leftovers::DIRECTORY
     );
 }

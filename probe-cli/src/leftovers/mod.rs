@@ -2,7 +2,7 @@
 //!
 //! TCX links vanish with the process that holds them and leave nothing. Filters on a clsact qdisc stay, count into
 //! maps that nobody reads, and change no packet. The name says that they are ours, not whether their run lives: it may
-//! be in a container whose `/run` is another.
+//! be in a container whose `/run` is another. Its heartbeat says that, see [`crate::ebpf::Pulse`].
 
 mod notes;
 mod record;

@@ -3,15 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, io,
+    time::Duration,
 };
 
 use thiserror::Error;
 
 use super::{
-    notes::{Dead, Found, Notes, Unknown},
+    notes::{self, Dead, Notes, Unknown},
     record::{Placed, Record},
 };
 use crate::{
+    ebpf::Pulse,
     netlink::{
         NetlinkError,
         tc::{BpfFilter, TrafficControl},
@@ -27,7 +29,7 @@ const OUR_PREFIX: &str = "ovp_";
 pub enum Reach {
     /// Those that the note of a dead run names: nobody needs them, for certain.
     Noted,
-    /// All that no living run's note claims: somebody has asked for it.
+    /// All that are no living run's, by its note or by its heartbeat: somebody has asked for it.
     Unclaimed,
 }
 
@@ -45,6 +47,19 @@ pub enum SweepError {
         /// How many others cannot, either.
         more: usize,
     },
+    /// Whether the run of a filter lives cannot be told.
+    #[error(
+        "cannot tell which filters are a living run's, so none is removed; cannot read the heartbeat of program {program}: \
+         {source}{hint}",
+        hint = if source.kind() == io::ErrorKind::PermissionDenied { "; needs CAP_SYS_ADMIN: run with sudo" } else { "" }
+    )]
+    Heartbeat {
+        /// The kernel's number of the filter's program.
+        program: u32,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The kernel did not say which network namespace this is.
     #[error("cannot tell which network namespace this is: {0}")]
     Namespace(#[source] io::Error),
@@ -58,11 +73,15 @@ pub enum SweepError {
 pub struct Swept {
     /// Filters and qdiscs that went.
     pub removed: usize,
-    /// What could be a living run's.
+    /// What could be a living run's, or a dead one's.
     pub left: Left,
+    /// What no note claims and has the heartbeat of a living run, or of one that ended just now.
+    pub living: Left,
+    /// How long ago at most the last beat of those was.
+    pub silence: Duration,
     /// A run is putting its filters on just now, and what is left may be of it.
     pub attaching: bool,
-    /// Run records that cannot be read: what is left may be of them.
+    /// Run records that cannot be read: what is left may be of them, as far as it has no heartbeat.
     pub unknown: Vec<Unknown>,
 }
 
@@ -98,36 +117,75 @@ impl fmt::Display for Left {
     }
 }
 
+/// A filter of our name, and what is known of its run.
+struct Found {
+    filter: BpfFilter,
+    run: Run,
+}
+
+/// What is known of a filter's run.
+enum Run {
+    /// The note of a dead one names the filter.
+    Dead,
+    /// No note does; what its heartbeat says.
+    Unclaimed(Pulse),
+}
+
 /// Removes filters of ours, as far as `reach` goes, then the qdiscs that dead runs made and nobody uses, and the notes.
-/// Where a note cannot be read, a run that lives may be behind it: then nothing is removed that no dead run's note names.
+///
+/// Of filters that no note claims, the heartbeat decides. Where one has none, and a note cannot be read, it may be that
+/// of a run that lives: then nothing is removed that no dead run's note names.
 pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, SweepError> {
     let here = netns::current_identity().map_err(SweepError::Namespace)?;
-    let Found { live, dead, mut unknown } = notes.read();
-    if reach == Reach::Unclaimed && !unknown.is_empty() {
-        let more = unknown.len() - 1;
-        return Err(SweepError::Unknown { unknown: unknown.swap_remove(0), more });
-    }
+    let notes::Found { live, dead, mut unknown } = notes.read();
     let live: Vec<Record> = live.into_iter().filter(|record| record.netns == here).collect();
     let (ours, others): (Vec<_>, Vec<_>) = dead.into_iter().partition(|note| note.record.netns == here);
-    let attaching = live.iter().any(|record| record.attaching);
-    let mut swept = Swept { attaching, unknown, ..Swept::default() };
     let control = TrafficControl::connect()?;
     let interfaces = control.clsact_interfaces().await?;
+    let mut found = Vec::new();
     for &ifindex in &interfaces {
         for egress in [false, true] {
             let (filters, _) = control.filters(ifindex, egress).await?;
-            for filter in filters.iter().filter(|filter| filter.name.starts_with(OUR_PREFIX)) {
-                if live.iter().any(|record| names(record, filter)) {
-                    continue;
-                }
-                let is_dead = ours.iter().any(|note| names(&note.record, filter));
-                if is_dead || (reach == Reach::Unclaimed && !swept.attaching) {
-                    control.delete(filter).await?;
-                    swept.removed += 1;
+            let named_ours = filters.into_iter().filter(|filter| filter.name.starts_with(OUR_PREFIX));
+            for filter in named_ours.filter(|filter| !live.iter().any(|record| names(record, filter))) {
+                let is_dead = ours.iter().any(|note| names(&note.record, &filter));
+                let run = if is_dead {
+                    Run::Dead
                 } else {
-                    swept.left.add(ifindex);
-                }
+                    match Pulse::of_program(filter.program) {
+                        Pulse::Unknown(source) if reach == Reach::Unclaimed => {
+                            return Err(SweepError::Heartbeat { program: filter.program, source });
+                        }
+                        pulse => Run::Unclaimed(pulse),
+                    }
+                };
+                found.push(Found { filter, run });
             }
+        }
+    }
+    let has_none = found.iter().any(|found| matches!(found.run, Run::Unclaimed(Pulse::None)));
+    if reach == Reach::Unclaimed && has_none && !unknown.is_empty() {
+        let more = unknown.len() - 1;
+        return Err(SweepError::Unknown { unknown: unknown.swap_remove(0), more });
+    }
+    let attaching = live.iter().any(|record| record.attaching);
+    let mut swept = Swept { attaching, unknown, ..Swept::default() };
+    for Found { filter, run } in found {
+        let is_over = match run {
+            Run::Dead => true,
+            Run::Unclaimed(Pulse::Beats(silence)) => {
+                swept.living.add(filter.ifindex);
+                swept.silence = swept.silence.max(silence);
+                continue;
+            }
+            Run::Unclaimed(Pulse::Stopped) => reach == Reach::Unclaimed,
+            Run::Unclaimed(Pulse::None | Pulse::Unknown(_)) => reach == Reach::Unclaimed && !attaching,
+        };
+        if is_over {
+            control.delete(&filter).await?;
+            swept.removed += 1;
+        } else {
+            swept.left.add(filter.ifindex);
         }
     }
     swept.removed += remove_qdiscs(&control, ours.iter().map(|note| &note.record), &interfaces).await?;
