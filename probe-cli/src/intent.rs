@@ -14,6 +14,7 @@ mod calico;
 mod charts;
 mod cilium;
 mod cni;
+mod distribution;
 mod flannel;
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,8 @@ pub enum Backend {
     Ipip,
     /// Routes by the node's addresses, no tunnel: `host-gw`, native routing, BGP.
     HostGw,
+    /// UDP, by flanneld itself.
+    Udp,
     /// No backend: `none`.
     None,
     /// Another one, by its name.
@@ -191,6 +194,7 @@ impl fmt::Display for Backend {
             Self::Wireguard => "wireguard",
             Self::Ipip => "ipip",
             Self::HostGw => "host-gw",
+            Self::Udp => "udp",
             Self::None => "none",
             Self::Other(name) => name,
         })
@@ -207,6 +211,7 @@ pub fn intent(files: &HostFiles) -> Intent {
         Some(Cni::Canal | Cni::Flannel | Cni::K3sFlannel) => flannel::join(files, &mut intent, &mut notes),
         Some(Cni::Calico) => calico::join(files, &mut intent, &mut notes),
         Some(Cni::Cilium) => cilium::join(files, &mut intent, &mut notes),
+        Some(Cni::None) => intent.backend = flannel::turned_off(files),
         _ => {}
     }
     cni::pod_mtu(files, &mut intent, &mut notes);

@@ -186,7 +186,7 @@ pub(super) enum ShowCommand {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show peers\n  \
         sudo overlay-probe show peers --format json | jq '.holes'\n\n\
-        Exit code 3: no other node is known")]
+        Exit code 3: nothing leads to other nodes' pods, or peers may not be read")]
     Peers(ShowArgs),
     /// From the NIC's MTU to that of the pods: what fits, what does not, what is unused
     #[command(after_help = "Examples:\n  \

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     engine,
-    model::{self, Model},
+    model::{self, Backend, Model},
     report,
 };
 
@@ -39,6 +39,14 @@ pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
 const NO_DATA_PLANE: &str = "nothing here leads to other nodes' pods: this network namespace has no tunnel and no route \
     to other pod networks; look at the node with --netns NAME, or try `overlay-probe demo` for one of our own";
 
+/// There is a data plane; or there is nothing to be seen of the one that files name, which needs neither a tunnel nor a route
+/// while the node is its cluster's only one.
+fn has_data_plane(model: &Model) -> bool {
+    let backend = model.setup.intent.as_ref().and_then(|intent| intent.backend.as_ref());
+    let is_unseen = backend.is_some_and(|backend| backend.value == Backend::HostGw);
+    !model.inventory.data_planes.is_empty() || is_unseen
+}
+
 /// The node at this moment.
 fn model(context: &Context) -> anyhow::Result<Arc<Model>> {
     live::block_on(async { Ok(model::once(engine::look(&context.host()).await?)) })
@@ -51,7 +59,7 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
         ShowFormat::Json => report::node::json(&model).context("cannot write JSON")?,
         ShowFormat::Table => report::node::table(&model),
     })?;
-    something(!model.inventory.data_planes.is_empty(), NO_DATA_PLANE)
+    something(has_data_plane(&model), NO_DATA_PLANE)
 }
 
 fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
@@ -61,6 +69,7 @@ fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
         !model.inventory.links.links.is_empty(),
         || report::links::json(&model),
         || report::links::table(&model),
+        &report::links::notes(&model),
         "this network namespace has no link that concerns an overlay or pods",
     )
 }
@@ -68,25 +77,33 @@ fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     let inventory = &model.inventory;
-    let is_there =
+    let has_rows =
         !inventory.peers.is_empty() || !inventory.routed_peers.is_empty() || !inventory.holes.is_empty();
-    let words = if inventory.tunnels.iter().any(|tunnel| tunnel.external) {
-        "the kernel's tables know no other node: the destinations of this node's tunnel are in eBPF maps of who made it"
-    } else if inventory.data_planes.is_empty() {
-        NO_DATA_PLANE
+    // A cluster of one node has no peers, and nothing is wrong with that. Peers that may not be read are another matter.
+    let is_unread = inventory.tunnels.iter().any(|tunnel| tunnel.told.trouble().is_some());
+    let words = if has_data_plane(&model) {
+        "no other node is known: the peers of a WireGuard device could not be read"
     } else {
-        "no other node is known: nothing in the FDB, no WireGuard peer that could be read, no route to other nodes' pods"
+        NO_DATA_PLANE
     };
-    show(args, is_there, || report::peers::json(&model), || report::peers::table(&model), words)
+    show(
+        args,
+        has_rows || has_data_plane(&model) && !is_unread,
+        || report::peers::json(&model),
+        || report::peers::table(&model),
+        &inventory.notes,
+        words,
+    )
 }
 
 fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
         args,
-        !model.setup.mtu.is_empty(),
+        !model.setup.mtu.is_empty() || has_data_plane(&model),
         || report::mtu::json(&model),
         || report::mtu::table(&model),
+        &model.inventory.table_notes,
         NO_DATA_PLANE,
     )
 }
@@ -95,42 +112,42 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
         args,
-        !model.inventory.pods.is_empty(),
+        !report::pods::listed(&model).is_empty(),
         || report::pods::json(&model),
         || report::pods::table(&model),
-        "this node has no pods: no source names one, and no veth has a route to a single address; look at the node with \
-         --netns NAME, or give its files with --host-root DIR",
+        &model.inventory.notes,
+        "this node has no pods: no source names one, no veth has a route to a single address, and none is in the bridge of a \
+         pod network; look at the node with --netns NAME, or give its files with --host-root DIR",
     )
 }
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
-    let notes = &model.inventory.vf_notes;
-    // "None" is said only of what could be read.
-    let words: Cow<'static, str> = if model.vfs.is_empty() && !notes.is_empty() {
-        format!("no virtual function is known: {}", notes.join("; ")).into()
-    } else if model.inventory.pfs.is_empty() {
-        "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at the node \
-         that has the NIC with --netns"
-            .into()
-    } else {
-        "this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0".into()
-    };
-    show(args, !model.vfs.is_empty(), || report::vfs::json(&model), || report::vfs::table(&model), words)
+    show(
+        args,
+        !model.vfs.is_empty(),
+        || report::vfs::json(&model),
+        || report::vfs::table(&model),
+        // They are in the words.
+        &[],
+        report::vfs::nothing(&model),
+    )
 }
 
-/// Prints the document, or the table when there is something in it; and says so when there is nothing.
+/// Prints the document, or the table when there is something in it; and says so when there is nothing, with what could not be
+/// read or does not fit together.
 fn show(
     args: &ShowArgs,
     is_there: bool,
     json: impl FnOnce() -> Result<String, serde_json::Error>,
     table: impl FnOnce() -> String,
+    notes: &[String],
     nothing: impl Into<Cow<'static, str>>,
 ) -> anyhow::Result<()> {
     match args.format {
         ShowFormat::Json => print(&json().context("cannot write JSON")?)?,
         ShowFormat::Table if is_there => print(&table())?,
-        ShowFormat::Table => {}
+        ShowFormat::Table => print(&report::notes(notes))?,
     }
     something(is_there, nothing)
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -168,15 +169,23 @@ impl PodSource {
         let wanted = self.wanted();
         self.namespaces.retain(|path, _| wanted.contains(path));
         for path in wanted {
-            let opened = root.as_ref().and_then(|root| {
-                let namespace = netns::open_below(root, &path).ok()?;
-                let identity = namespace.identity().ok()?;
-                Some((namespace, identity))
-            });
-            let Some((namespace, identity)) = opened else {
-                // Gone with its pod, or none.
-                self.namespaces.remove(&path);
-                continue;
+            let opened = root.as_ref().map_or_else(
+                || Err(io::Error::new(io::ErrorKind::NotFound, "the host's root cannot be opened")),
+                |root| netns::open_below(root, &path),
+            );
+            let opened =
+                opened.and_then(|namespace| namespace.identity().map(|identity| (namespace, identity)));
+            let (namespace, identity) = match opened {
+                Ok(opened) => opened,
+                Err(error) => {
+                    self.namespaces.remove(&path);
+                    // One that is not there has gone with its pod.
+                    if error.kind() != io::ErrorKind::NotFound {
+                        let error = format!("cannot open it: {error}");
+                        self.unread.push(OfNamespace { path, told: Observed::Failed { error } });
+                    }
+                    continue;
+                }
             };
             if Some(identity) == node {
                 self.namespaces.remove(&path);

@@ -49,6 +49,8 @@ pub struct HostFiles {
     pub rke2: Observed<Settings>,
     /// k3s' configuration, `/etc/rancher/k3s/config.yaml` and its drop-ins, and its services' arguments.
     pub k3s: Observed<Settings>,
+    /// What k3s' service starts, by the command in its unit; none without such a unit.
+    pub k3s_role: Option<Sourced<K3sRole>>,
     /// `HelmChart` and `HelmChartConfig` objects among the server's manifests; absent on agents.
     pub charts: Observed<Vec<Chart>>,
     /// flannel's `net-conf.json`: the newest of the kubelet's ConfigMap volumes, or k3s' own.
@@ -79,6 +81,16 @@ pub struct HostFiles {
     pub networkd: Observed<Networkd>,
     /// What could not be read or understood: the text, with the file and line that it is about.
     pub notes: Vec<Sourced<String>>,
+}
+
+/// What a service of k3s starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum K3sRole {
+    /// `k3s server`, which is an agent, too.
+    #[default]
+    Server,
+    /// `k3s agent`: its server tells it what the network is.
+    Agent,
 }
 
 /// Kind of an object of k3s' helm-controller.
@@ -136,6 +148,20 @@ pub struct FlannelConf {
     pub direct_routing: Option<Sourced<bool>>,
     /// `Backend.Mode` of WireGuard: `separate`, `auto`, `ipv4` or `ipv6`.
     pub mode: Option<Sourced<String>>,
+    /// Whose it is.
+    pub owner: FlannelOwner,
+}
+
+/// Whose configuration of flannel it is, by what is beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FlannelOwner {
+    /// flannel's own manifest or chart.
+    #[default]
+    Flannel,
+    /// k3s, which has flannel inside.
+    K3s,
+    /// Canal: what its other half takes is in the same ConfigMap.
+    Canal,
 }
 
 /// flannel's `subnet.env` (flannel pkg/subnet/subnet.go, `WriteSubnetFile`).

@@ -10,6 +10,9 @@ use crate::{mac::Mac, observed::Observed};
 pub struct SriovFacts {
     /// Physical functions with their VFs, by PCI address.
     pub pfs: Observed<Vec<PfFact>>,
+    /// Physical functions that sysfs has, too, and whose interfaces were found nowhere: other nodes' on the same machine, or of
+    /// no NICs.
+    pub others: Vec<PfFact>,
     /// What the drivers tell of VFs, in the order of asking; nothing of PFs whose interface was not found.
     pub lists: Vec<OfPf>,
     /// Interfaces of PCI functions, in every network namespace that could be read. Empty where there are no VFs.
@@ -30,12 +33,14 @@ impl SriovFacts {
     /// other classes than NICs have VFs, too. A PF is of this node when its interface could be found; one that has no
     /// driver, or whose driver gives it to a user whole, has none anywhere.
     pub fn leave_out_others(&mut self) {
-        let Self { pfs, interfaces, .. } = self;
+        let Self { pfs, others, interfaces, .. } = self;
         let Observed::Value(pfs) = pfs else { return };
-        pfs.retain(|pf| {
+        let is_own = |pf: &PfFact| {
             matches!(pf.driver.as_deref(), None | Some("vfio-pci"))
                 || interfaces.iter().any(|interface| interface.pci == pf.pci)
-        });
+        };
+        others.extend(pfs.iter().filter(|pf| !is_own(pf)).cloned());
+        pfs.retain(is_own);
     }
 }
 

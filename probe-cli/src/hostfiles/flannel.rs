@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     facts::{
-        files::{CniFile, FlannelConf, Sourced, SubnetEnv},
+        files::{CniFile, FlannelConf, FlannelOwner, Sourced, SubnetEnv},
         pods::Sandbox,
     },
     observed::Observed,
@@ -24,6 +24,8 @@ use crate::{
 const PODS: &str = "/var/lib/kubelet/pods";
 /// The volume of flannel's pod, below the pod's directory. Canal's, rke2-flannel's and flannel's own manifest call it so.
 const VOLUME: &str = "volumes/kubernetes.io~configmap/flannel-cfg";
+/// Keys of the ConfigMap that Canal has and flannel has not.
+const CANAL: [&str; 2] = ["cni_network_config", "canal_iface"];
 /// Where k3s has its flannel's configuration, below its data directory.
 const K3S: &str = "agent/etc/flannel/net-conf.json";
 /// Where flanneld writes the node's lease.
@@ -63,11 +65,14 @@ pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -
     let volumes: Vec<(String, String)> =
         volumes.into_iter().map(|volume| (volume.written, volume.path)).collect();
     let Some((_, newest)) = volumes.first() else {
-        return Flannel { conf: conf(root, &format!("{k3s}/{K3S}"), notes), cni: Observed::Absent };
+        let conf = conf(root, &format!("{k3s}/{K3S}"), FlannelOwner::K3s, notes);
+        return Flannel { conf, cni: Observed::Absent };
     };
-    let found = conf(root, &format!("{newest}/net-conf.json"), notes);
+    let is_canal = CANAL.iter().any(|key| root.exists(&format!("{newest}/{key}")).value().is_some());
+    let owner = if is_canal { FlannelOwner::Canal } else { FlannelOwner::Flannel };
+    let found = conf(root, &format!("{newest}/net-conf.json"), owner, notes);
     for (_, older) in volumes.iter().skip(1) {
-        let other = conf(root, &format!("{older}/net-conf.json"), notes);
+        let other = conf(root, &format!("{older}/net-conf.json"), owner, notes);
         if let (Some(found), Some(other)) = (found.value(), other.value())
             && backend(found) != backend(other)
         {
@@ -127,7 +132,14 @@ fn contradiction(root: &Root, volumes: &[Volume]) -> Option<Observed<FlannelConf
     let confs: Vec<FlannelConf> = volumes
         .iter()
         .filter_map(|volume| {
-            conf(root, &format!("{}/net-conf.json", volume.path), &mut Notes::default()).value().cloned()
+            conf(
+                root,
+                &format!("{}/net-conf.json", volume.path),
+                FlannelOwner::Flannel,
+                &mut Notes::default(),
+            )
+            .value()
+            .cloned()
         })
         .collect();
     let what = |conf: &FlannelConf| {
@@ -173,11 +185,12 @@ fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<Volume>> {
     })
 }
 
-fn conf(root: &Root, path: &str, notes: &mut Notes) -> Observed<FlannelConf> {
+fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut Notes) -> Observed<FlannelConf> {
     json(root, path).map(|node| {
         let at = At::root(path, &node);
         let mut conf = FlannelConf {
             file: path.to_owned(),
+            owner,
             network: at.parsed("Network", "a CIDR", notes),
             ipv6_network: at.parsed("IPv6Network", "a CIDR", notes),
             enable_ipv4: at.flag("EnableIPv4", notes),

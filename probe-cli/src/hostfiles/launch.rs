@@ -43,8 +43,14 @@ const LISTS: [&str; 12] = [
 const VARIABLES: [(&str, &str); 3] =
     [("RKE2_CNI", "cni"), ("RKE2_NODE_NAME", "node-name"), ("K3S_NODE_NAME", "node-name")];
 
-/// Adds what the services of these names are told.
-pub(super) fn read(root: &Root, services: &[&str], settings: &mut Settings, notes: &mut Notes) {
+/// Adds what the services of these names are told. Returns the word for what the first of them starts, `server` or `agent`.
+pub(super) fn read(
+    root: &Root,
+    services: &[&str],
+    settings: &mut Settings,
+    notes: &mut Notes,
+) -> Option<Sourced<String>> {
+    let mut verb = None;
     for service in services {
         let unit = DIRECTORIES.iter().map(|directory| format!("{directory}/{service}.service"));
         let mut files: Vec<String> =
@@ -62,7 +68,13 @@ pub(super) fn read(root: &Root, services: &[&str], settings: &mut Settings, note
         }
         arguments(&command, settings);
         environment(root, service, settings, notes);
+        verb = verb.or_else(|| command.into_iter().find(is_verb));
     }
+    verb
+}
+
+fn is_verb(word: &Sourced<String>) -> bool {
+    matches!(word.value.as_str(), "server" | "agent")
 }
 
 /// The words of `ExecStart`. An empty one forgets those before it, as in systemd.service(5).
@@ -105,8 +117,7 @@ fn split(line: &str) -> Vec<String> {
 
 /// `--key=value`, `--key value`, and `--key` of a Boolean, behind `server` or `agent`.
 fn arguments(command: &[Sourced<String>], settings: &mut Settings) {
-    let mut words =
-        command.iter().skip_while(|word| !matches!(word.value.as_str(), "server" | "agent")).peekable();
+    let mut words = command.iter().skip_while(|word| !is_verb(word)).peekable();
     let mut found = Settings::new();
     while let Some(word) = words.next() {
         let Some(flag) = word.value.strip_prefix("--") else { continue };

@@ -31,7 +31,7 @@ use std::{collections::BTreeMap, io, path::Path};
 use self::{deadline::within, flannel::Owners, notes::Notes, root::Root};
 use crate::{
     facts::{
-        files::{HostFiles, Settings},
+        files::{HostFiles, K3sRole, Settings, Sourced},
         host::Installed,
         ipam::IpamNetwork,
         pods::Sandbox,
@@ -59,8 +59,12 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
     };
     let mut notes = Notes::default();
     let notes_ = &mut notes;
-    let rke2 = told(&root, "/etc/rancher/rke2/config.yaml", &["rke2-server", "rke2-agent"], notes_);
-    let k3s = told(&root, "/etc/rancher/k3s/config.yaml", &["k3s", "k3s-agent"], notes_);
+    let (rke2, _) = told(&root, "/etc/rancher/rke2/config.yaml", &["rke2-server", "rke2-agent"], notes_);
+    let (k3s, k3s_verb) = told(&root, "/etc/rancher/k3s/config.yaml", &["k3s", "k3s-agent"], notes_);
+    let k3s_role = k3s_verb.map(|verb| {
+        let role = if verb.value == "agent" { K3sRole::Agent } else { K3sRole::Server };
+        verb.with(role)
+    });
     let rke2_data = data_directory(&rke2, "/var/lib/rancher/rke2");
     let k3s_data = data_directory(&k3s, "/var/lib/rancher/k3s");
     let mut charts = charts::read(&root, &format!("{rke2_data}/server/manifests"), notes_);
@@ -75,6 +79,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
         k3s_directory: root.exists(&k3s_data).map(|()| k3s_data),
         rke2,
         k3s,
+        k3s_role,
         charts,
         flannel: flannel.conf,
         flannel_cni: flannel.cni,
@@ -120,17 +125,23 @@ pub fn modules(directory: &Path, release: &str) -> Observed<BTreeMap<String, Ins
     below(directory, move |root| modules::read(root, &release))
 }
 
-/// What RKE2 or k3s is told: by its configuration, and by how its services are started.
-fn told(root: &Root, file: &str, services: &[&str], notes: &mut Notes) -> Observed<Settings> {
+/// What RKE2 or k3s is told: by its configuration, and by how its services are started; and the word for what they start.
+fn told(
+    root: &Root,
+    file: &str,
+    services: &[&str],
+    notes: &mut Notes,
+) -> (Observed<Settings>, Option<Sourced<String>>) {
     let configured = rancher::read(root, file, notes);
     let mut settings = configured.value().cloned().unwrap_or_default();
-    launch::read(root, services, &mut settings, notes);
-    match configured {
+    let verb = launch::read(root, services, &mut settings, notes);
+    let settings = match configured {
         Observed::Value(_) => Observed::Value(settings),
         Observed::Absent if !settings.is_empty() => Observed::Value(settings),
         // Part of it would look like all of it.
         other => other,
-    }
+    };
+    (settings, verb)
 }
 
 /// Where RKE2 or k3s keeps its state.

@@ -15,7 +15,10 @@ use proptest::prelude::*;
 
 use super::{Owners, read, read_all};
 use crate::{
-    facts::{files::HostFiles, pods::Sandbox},
+    facts::{
+        files::{FlannelOwner, HostFiles, K3sRole},
+        pods::Sandbox,
+    },
     observed::Observed,
 };
 
@@ -343,6 +346,8 @@ fn arguments_of_the_service() {
         ]
     );
     assert!(!format!("{files:?}").contains("not-to-be-kept"));
+    let role = files.k3s_role.as_ref().unwrap();
+    assert_eq!((role.value, role.line), (K3sRole::Server, Some(4)));
     // A drop-in forgets the unit's own command; the environment counts least.
     host.write(
         "etc/systemd/system/rke2-server.service.d/1.conf",
@@ -570,4 +575,26 @@ fn damage(bytes: &[u8], edits: &[(u8, prop::sample::Index, u8, usize)]) -> Vec<u
         }
     }
     bytes
+}
+
+/// k3s with a unit and nothing else; and whose flannel's ConfigMap is, by what else is in it.
+#[test]
+fn who_runs_and_whose_flannel_it_is() {
+    let host = Host::new();
+    host.write(
+        "etc/systemd/system/k3s-agent.service",
+        "[Service]\nExecStart=/usr/local/bin/k3s \\\n    agent \\\n\n",
+    );
+    let files = host.read();
+    assert_eq!(files.k3s_role.as_ref().map(|role| (role.value, role.line)), Some((K3sRole::Agent, Some(3))));
+    assert_eq!((files.k3s, files.rke2), (Observed::Absent, Observed::Absent));
+    let owner = |host: &Host| host.read().flannel.value().map(|conf| conf.owner);
+    assert_eq!(owner(&host), None);
+    host.write("var/lib/rancher/k3s/agent/etc/flannel/net-conf.json", "{\"Network\": \"10.42.0.0/16\"}");
+    assert_eq!(owner(&host), Some(FlannelOwner::K3s));
+    let volume = "var/lib/kubelet/pods/a/volumes/kubernetes.io~configmap/flannel-cfg";
+    host.write(&format!("{volume}/net-conf.json"), "{\"Network\": \"10.42.0.0/16\"}");
+    assert_eq!(owner(&host), Some(FlannelOwner::Flannel));
+    host.write(&format!("{volume}/canal_iface"), "");
+    assert_eq!(owner(&host), Some(FlannelOwner::Canal));
 }

@@ -10,6 +10,7 @@ use crate::{
         Basis, Cni, Intended, Intent,
         agree::{agree, default, follows, like, parsed, place, said},
         charts,
+        distribution::is_server,
     },
     text::shown,
 };
@@ -38,7 +39,7 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         intent.pod_cidrs.extend(pods.map(|pods| said(pods.with(pods.value.trunc()))));
     }
     // Only servers say these; an agent without them is told by its server.
-    if files.charts.value().is_some() && is_told(files) {
+    if is_server(files) && is_told(files) {
         if intent.cluster_cidrs.is_empty() {
             intent.cluster_cidrs.extend(CLUSTER.parse().ok().map(default));
         }

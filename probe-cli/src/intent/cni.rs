@@ -1,11 +1,15 @@
 //! Which CNI makes the pods' first interface, what is in front of it, and the MTU that it gives to pods.
 
 use crate::{
-    facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
+    facts::files::{
+        CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelOwner, HostFiles, Multus, Sourced, SubnetEnv,
+    },
     intent::{
         Basis, Cni, Intended, Intent, MultusIntent,
         agree::{agree, default, follows, like, parsed, place, said},
         charts,
+        distribution::{is_k3s, is_k3s_server},
+        flannel::turned_off,
     },
     text::shown,
 };
@@ -18,9 +22,10 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let found = default_file(files);
     let seen = found.and_then(|file| seen(files, file));
     intent.default_network = found.and_then(|file| file.network.name.clone()).map(said);
+    let configured = configured.or_else(|| seen.is_none().then(|| flannels(files)).flatten());
     if let (Some(configured), Some(seen)) = (&configured, &seen)
         && configured.value != seen.value
-        && configured.value != Cni::None
+        && (configured.value != Cni::None || is_off(files, seen))
     {
         // A default is what no file says: the command line or the environment may.
         let cause = match configured.basis {
@@ -39,7 +44,7 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     }
     intent.cni = match configured {
         Some(weak) if weak.value == Cni::None || weak.basis == Basis::Default => match seen {
-            Some(seen) if seen.value != weak.value => Some(seen),
+            Some(seen) if seen.value != weak.value && !is_off(files, &seen) => Some(seen),
             _ => Some(weak),
         },
         configured => configured.or(seen),
@@ -67,13 +72,50 @@ fn configured(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) -
     if is_server && files.rke2_directory.value().is_some() && files.rke2.trouble().is_none() {
         return Some(default(Cni::Canal));
     }
-    let settings = files.k3s.value()?;
-    match settings.get("flannel-backend").and_then(|backend| backend.last()) {
+    let backend = files.k3s.value().and_then(|settings| settings.get("flannel-backend")?.last());
+    match backend {
         Some(backend) if backend.value == "none" => Some(follows(backend, Cni::None)),
         Some(backend) => Some(follows(backend, Cni::K3sFlannel)),
-        None if is_server => Some(default(Cni::K3sFlannel)),
+        None if is_k3s_server(files) && files.k3s.trouble().is_none() => Some(default(Cni::K3sFlannel)),
         None => None,
     }
+}
+
+/// k3s' own flannel, where k3s is told not to run it: its file outlives the change.
+fn is_off(files: &HostFiles, seen: &Intended<Cni>) -> bool {
+    seen.value == Cni::K3sFlannel && turned_off(files).is_some()
+}
+
+/// The CNI that flannel's own files are of, where nothing else says which it is.
+fn flannels(files: &HostFiles) -> Option<Intended<Cni>> {
+    if let Some(conf) = files.flannel.value() {
+        let by_backend = Sourced { value: (), file: conf.file.clone(), line: None };
+        let by_backend = conf.backend.as_ref().map_or(by_backend, |backend| backend.with(()));
+        let plugin = files.flannel_cni.value().and_then(|file| file.network.plugins.first());
+        return Some(match (conf.owner, plugin) {
+            (FlannelOwner::K3s, _) => follows(&by_backend, Cni::K3sFlannel),
+            (FlannelOwner::Canal, _) => follows(&by_backend, Cni::Canal),
+            (FlannelOwner::Flannel, Some(plugin)) if plugin.kind.value == "calico" => {
+                follows(&plugin.kind, Cni::Canal)
+            }
+            (FlannelOwner::Flannel, Some(plugin)) => follows(&plugin.kind, Cni::Flannel),
+            (FlannelOwner::Flannel, None) => follows(&by_backend, Cni::Flannel),
+        });
+    }
+    let env = files.subnet_env.value()?;
+    let by_env = env.subnet.as_ref().or(env.ipv6_subnet.as_ref())?;
+    let cni = match (is_k3s(files), is_flannelds_own(env)) {
+        (true, _) => Cni::K3sFlannel,
+        // In RKE2's Canal flanneld has the file to itself; elsewhere that says nothing of whose flanneld it is.
+        (false, true) => files.rke2_directory.value().map(|_| Cni::Canal)?,
+        (false, false) => Cni::Flannel,
+    };
+    Some(follows(by_env, cni))
+}
+
+/// The file is in flanneld's container and not on the host.
+fn is_flannelds_own(env: &SubnetEnv) -> bool {
+    env.file.starts_with("/proc/")
 }
 
 /// RKE2's `cni`: one name, or `multus` and another one (rke2 pkg/cli/cmds/server.go, `validateCNI`).
@@ -159,13 +201,19 @@ fn seen(files: &HostFiles, file: &CniFile) -> Option<Intended<Cni>> {
     let cni = match plugin.kind.value.as_str() {
         "calico" if is_canal(files, path, plugin) => Cni::Canal,
         "calico" => Cni::Calico,
-        "flannel" if path.contains("/k3s/") => Cni::K3sFlannel,
+        "flannel" if is_k3ss(files, path) => Cni::K3sFlannel,
         "flannel" => Cni::Flannel,
         "cilium-cni" | "cilium" => Cni::Cilium,
         "multus" | "multus-shim" => return None,
         other => Cni::Other(other.to_owned()),
     };
     Some(follows(&plugin.kind, cni))
+}
+
+/// The file is in k3s' own directory.
+fn is_k3ss(files: &HostFiles, path: &str) -> bool {
+    let directory = files.k3s_directory.value();
+    path.contains("/k3s/") || directory.is_some_and(|directory| path.starts_with(&format!("{directory}/")))
 }
 
 /// Canal has Calico's plugin take addresses out of the node's podCIDR; Calico by itself has its own IPAM.

@@ -2,23 +2,25 @@
 //! reached this node says, and what flanneld wrote down.
 
 use crate::{
-    facts::files::{FlannelConf, HostFiles, Sourced},
+    facts::files::{FlannelConf, FlannelOwner, HostFiles, Sourced},
     intent::{
         Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice,
         agree::{agree, default, follows, like, parsed, said},
         charts,
+        distribution::is_server,
     },
 };
 
 /// Bytes that flannel takes off the outer MTU, for both families (flannel pkg/backend/vxlan/vxlan_network.go,
-/// pkg/backend/wireguard/wireguard_network.go, pkg/backend/ipip/ipip.go).
+/// pkg/backend/wireguard/wireguard_network.go, pkg/backend/ipip/ipip.go, pkg/backend/udp/udp_network_amd64.go).
 fn overhead(backend: &Backend) -> Option<u32> {
     match backend {
         Backend::Vxlan => Some(50),
         Backend::Wireguard => Some(80),
         Backend::Ipip => Some(20),
         Backend::HostGw => Some(0),
-        _ => None,
+        Backend::Udp => Some(28),
+        Backend::Geneve | Backend::None | Backend::Other(_) => None,
     }
 }
 
@@ -29,9 +31,16 @@ pub(super) fn backend(name: &str) -> Backend {
         "wireguard" | "wireguard-native" => Backend::Wireguard,
         "host-gw" => Backend::HostGw,
         "ipip" => Backend::Ipip,
+        "udp" => Backend::Udp,
         "none" => Backend::None,
         other => Backend::Other(other.to_owned()),
     }
+}
+
+/// k3s' `flannel-backend: none`.
+pub(super) fn turned_off(files: &HostFiles) -> Option<Intended<Backend>> {
+    let said_by = files.k3s.value()?.get("flannel-backend")?.last()?;
+    (said_by.value == "none").then(|| said(said_by.with(Backend::None)))
 }
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
@@ -52,8 +61,13 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let by_conf = by_conf.map(|name| said(name.with(backend(&name.value))));
     let found = agree("flannel's backend", unapplied, [by_chart, by_conf], notes);
     // The charts' default, and k3s' own: where they can be looked at.
-    let is_default = files.charts.value().is_some() && files.flannel.trouble().is_none();
-    intent.backend = found.or_else(|| is_default.then(|| default(Backend::Vxlan)));
+    let is_default = is_server(files) && files.flannel.trouble().is_none();
+    // flannel by itself takes UDP where its configuration has no backend (pkg/subnet/config.go, `parseBackendType`).
+    let silent = conf.filter(|conf| conf.backend.is_none() && conf.owner == FlannelOwner::Flannel);
+    let silent = silent.map(|conf| Sourced { value: (), file: conf.file.clone(), line: None });
+    intent.backend = found
+        .or_else(|| silent.map(|conf| follows(&conf, Backend::Udp)))
+        .or_else(|| is_default.then(|| default(Backend::Vxlan)));
     if let Some(Intended { value: Backend::Other(name), .. }) = &intent.backend
         && name == "ipsec"
     {
@@ -81,14 +95,16 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         let found = agree("VNI", unapplied, [by_chart, by_conf], notes);
         intent.vni = found.or(Some(default(if is_rke2_flannel { 4096 } else { 1 })));
     }
-    if is_vxlan || is_wireguard {
+    let is_udp = tunnel == Some(Backend::Udp);
+    if is_vxlan || is_wireguard || is_udp {
         let by_chart = number("flannel.backendPort").and_then(|port| parsed("port", port, notes)).map(said);
         let by_conf = conf.and_then(|conf| conf.port.clone()).filter(|port| port.value != 0).map(said);
         let found = agree("port of the tunnel", unapplied, [by_chart, by_conf], notes);
-        let usual = match (is_wireguard, is_rke2_flannel) {
-            (true, _) => 51820,
-            (false, true) => 4789,
-            (false, false) => 8472,
+        let usual = match (is_udp, is_wireguard, is_rke2_flannel) {
+            (true, _, _) => 8285,
+            (false, true, _) => 51820,
+            (false, false, true) => 4789,
+            (false, false, false) => 8472,
         };
         intent.port = found.or(Some(default(usual)));
     }

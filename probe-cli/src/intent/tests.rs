@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     facts::files::{
-        Chart, ChartKind, CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelConf, HostFiles, Multus,
-        Settings, Sourced,
+        Chart, ChartKind, CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelConf, FlannelOwner, HostFiles,
+        K3sRole, Multus, Settings, Sourced, SubnetEnv,
     },
     hostfiles,
     intent::{Backend, Basis, Cni, Intent, intent},
@@ -272,4 +272,126 @@ fn multus_with_sriov_or_nothing_behind_it() {
     assert!(with(Vec::new())[0].contains("Multus has nothing behind it"));
     let sriov = CniNetwork { plugins: vec![plugin("sriov")], ..CniNetwork::default() };
     assert!(with(vec![sriov])[0].contains("SR-IOV is the default network of all pods"));
+}
+
+fn flannel_conf(owner: FlannelOwner, backend: Option<&str>) -> FlannelConf {
+    let file = "/net-conf.json".to_owned();
+    let backend = backend.map(|name| sourced(name.to_owned(), "/net-conf.json"));
+    let network = Some(sourced("10.99.0.0/16".parse().unwrap(), "/net-conf.json"));
+    FlannelConf { file, network, backend, owner, ..FlannelConf::default() }
+}
+
+/// The files that flannel and its pod have are enough to know it.
+#[test]
+fn flannels_own_files_are_enough() {
+    let cni_conf = |kind: &str| {
+        let plugin = CniPlugin { kind: sourced(kind.to_owned(), "/cni-conf.json"), ..CniPlugin::default() };
+        let network = CniNetwork { plugins: vec![plugin], ..CniNetwork::default() };
+        Observed::Value(CniFile { file: "/cni-conf.json".to_owned(), network, problem: None, unread: None })
+    };
+    let own = FlannelOwner::Flannel;
+    for (owner, cni_conf, expected, place) in [
+        (own, cni_conf("flannel"), Cni::Flannel, "/cni-conf.json"),
+        (own, cni_conf("calico"), Cni::Canal, "/cni-conf.json"),
+        (own, Observed::Absent, Cni::Flannel, "/net-conf.json"),
+        (FlannelOwner::Canal, Observed::Absent, Cni::Canal, "/net-conf.json"),
+        (FlannelOwner::K3s, Observed::Absent, Cni::K3sFlannel, "/net-conf.json"),
+    ] {
+        let flannel = Observed::Value(flannel_conf(owner, Some("vxlan")));
+        let found = intent(&HostFiles { flannel, flannel_cni: cni_conf, ..HostFiles::default() });
+        let cni = found.cni.unwrap();
+        assert_eq!((&cni.value, cni.basis, cni.file.as_deref()), (&expected, Basis::Inferred, Some(place)));
+        assert_eq!(found.backend.unwrap().value, Backend::Vxlan);
+        assert_eq!(found.cluster_cidrs[0].value.to_string(), "10.99.0.0/16");
+        assert_eq!(found.notes, Vec::<String>::new());
+    }
+    // Where it has no backend flannel takes UDP.
+    let silent = Observed::Value(flannel_conf(own, None));
+    let found = intent(&HostFiles { flannel: silent, ..HostFiles::default() });
+    assert_eq!((found.backend.unwrap().value, found.port.unwrap().value), (Backend::Udp, 8285));
+    // Another CNI's file, or another word of the distribution's configuration, counts more.
+    let flannel = Observed::Value(flannel_conf(own, Some("vxlan")));
+    let found = intent(&HostFiles { flannel, ..server(&[("cni", &["cilium"])]) });
+    assert_eq!(found.cni.unwrap().value, Cni::Cilium);
+}
+
+#[test]
+fn what_flanneld_wrote_down_is_enough() {
+    let env = |file: &str| SubnetEnv {
+        file: file.to_owned(),
+        subnet: Some(sourced("10.99.3.1/24".parse().unwrap(), file)),
+        mtu: Some(sourced(1450, file)),
+        ..SubnetEnv::default()
+    };
+    let of = |file: &str, files: HostFiles| {
+        let found = intent(&HostFiles { subnet_env: Observed::Value(env(file)), ..files });
+        assert_eq!(found.pod_cidrs[0].value.to_string(), "10.99.3.0/24");
+        found.cni.map(|cni| cni.value)
+    };
+    let on_host = "/run/flannel/subnet.env";
+    // Written apart for the test that no file of the repository names somebody's home.
+    let inside = concat!("/proc/77/ro", "ot/run/flannel/subnet.env");
+    let k3s = || HostFiles {
+        k3s_directory: Observed::Value("/var/lib/rancher/k3s".to_owned()),
+        ..HostFiles::default()
+    };
+    let rke2 = || HostFiles {
+        rke2_directory: Observed::Value("/var/lib/rancher/rke2".to_owned()),
+        ..HostFiles::default()
+    };
+    assert_eq!(of(on_host, HostFiles::default()), Some(Cni::Flannel));
+    assert_eq!(of(on_host, rke2()), Some(Cni::Flannel));
+    assert_eq!(of(on_host, k3s()), Some(Cni::K3sFlannel));
+    assert_eq!(of(inside, rke2()), Some(Cni::Canal), "flanneld has the file to itself there");
+    assert_eq!(of(inside, HostFiles::default()), None, "whose flanneld that is nothing tells");
+}
+
+/// k3s without `config.yaml`: its unit tells what it starts.
+#[test]
+fn k3s_by_its_unit() {
+    let with = |role: K3sRole, entries: &[(&str, &[&str])]| {
+        let k3s_role = Some(sourced(role, "/k3s.service"));
+        let k3s = if entries.is_empty() { Observed::Absent } else { settings(entries) };
+        intent(&HostFiles { k3s, k3s_role, ..HostFiles::default() })
+    };
+    for entries in [&[][..], &[("flannel-iface", &["eth1"][..])]] {
+        let found = with(K3sRole::Server, entries);
+        assert_eq!(cni(&found), Some((&Cni::K3sFlannel, Basis::Default)));
+        assert_eq!(found.backend.as_ref().map(|backend| &backend.value), Some(&Backend::Vxlan));
+        assert_eq!(found.cluster_cidrs[0].value.to_string(), "10.42.0.0/16");
+        assert_eq!(found.interface.is_some(), !entries.is_empty());
+    }
+    // An agent is told by its server.
+    let found = with(K3sRole::Agent, &[("node-ip", &["192.0.2.1"])]);
+    assert_eq!((found.cni, found.backend, found.cluster_cidrs), (None, None, Vec::new()));
+}
+
+#[test]
+fn a_backend_that_is_turned_off() {
+    let off = || HostFiles {
+        k3s: settings(&[("flannel-backend", &["none"])]),
+        k3s_directory: Observed::Value("/data/k3s".to_owned()),
+        ..HostFiles::default()
+    };
+    let with = |kind: &str, path: &str| {
+        let plugin = CniPlugin { kind: sourced(kind.to_owned(), path), ..CniPlugin::default() };
+        let network = CniNetwork { plugins: vec![plugin], ..CniNetwork::default() };
+        let file = CniFile { file: path.to_owned(), network, problem: None, unread: None };
+        let path = sourced("/etc/cni/net.d".to_owned(), path);
+        let directory = CniDirectory { path, files: vec![file], default_network: Some(0) };
+        intent(&HostFiles { cni: Observed::Value(directory), ..off() })
+    };
+    let found = intent(&off());
+    assert_eq!(cni(&found), Some((&Cni::None, Basis::Inferred)));
+    assert_eq!(found.backend.unwrap().value, Backend::None);
+    // Somebody else's CNI is what there is instead.
+    let found = with("calico", "/etc/cni/net.d/10-calico.conflist");
+    assert_eq!((found.cni.unwrap().value, found.backend), (Cni::Calico, None));
+    // The file of k3s' own flannel outlives it, wherever k3s keeps its state.
+    for path in ["/data/k3s/agent/etc/cni/net.d/10-flannel.conflist", "/var/lib/rancher/k3s/agent/x.conflist"]
+    {
+        let found = with("flannel", path);
+        assert_eq!((found.cni.unwrap().value, found.backend.unwrap().value), (Cni::None, Backend::None));
+        assert!(found.notes[0].contains("says none, but"), "{:?}", found.notes);
+    }
 }

@@ -1,15 +1,17 @@
 //! What carries pods' packets to other nodes: which system made it, and how that is known. By link kind, VNI, port, addresses
 //! and routes; a name may support that, and alone decides nothing but that something is likely.
 //!
-//! Here are the types and the order of the steps. Each kind of device has its file with fingerprints, and
-//! `dataplane/left_over.rs` says which of several planes carries nothing any more. No files: what was configured is known
+//! Here are the types and the order of the steps. Each kind of device has its file with fingerprints, `dataplane/alone.rs`
+//! knows the only node of a cluster, and `dataplane/left_over.rs` says which of several planes carries nothing any more. No files: what was configured is known
 //! elsewhere.
 
+mod alone;
 mod direct;
 mod ground;
 mod ip_tunnel;
 mod left_over;
 mod routed;
+mod tun;
 mod vxlan;
 mod wireguard;
 
@@ -68,6 +70,8 @@ pub enum Encapsulation {
     Ipip,
     /// Geneve.
     Geneve,
+    /// UDP, by a process: flannel's UDP backend.
+    Udp,
     /// Nothing: pod networks are routed to the other nodes (flannel's host-gw, Calico's and Cilium's native routing).
     None,
 }
@@ -79,6 +83,7 @@ impl fmt::Display for Encapsulation {
             Self::Wireguard => "WireGuard",
             Self::Ipip => "IP in IP",
             Self::Geneve => "Geneve",
+            Self::Udp => "UDP in user space",
             Self::None => "no encapsulation",
         })
     }
@@ -91,6 +96,7 @@ impl From<TunnelKind> for Encapsulation {
             TunnelKind::Wireguard => Self::Wireguard,
             TunnelKind::Ipip => Self::Ipip,
             TunnelKind::Geneve => Self::Geneve,
+            TunnelKind::Udp => Self::Udp,
         }
     }
 }
@@ -116,7 +122,8 @@ pub struct DataPlane {
     pub certainty: Option<Certainty>,
     /// What it was known by, in words. Names of devices are in them as they are: escape before showing.
     pub evidence: Vec<String>,
-    /// Its devices, by interface index: tunnels, or NICs where nothing is wrapped.
+    /// Its devices, by interface index: tunnels, or NICs where nothing is wrapped. None on the only node of a cluster that wraps
+    /// nothing.
     pub devices: Vec<PlaneDevice>,
 }
 
@@ -149,6 +156,9 @@ pub struct PlaneDevice {
     pub peers: Option<usize>,
     /// Routes that lead to other nodes' pods by it.
     pub routes: usize,
+    /// It leads to no other node, as far as the kernel's tables tell: no peer and no route. So does the device of the only
+    /// node of a cluster; where it cannot be that, it is left over, too.
+    pub idle: bool,
     /// Why it looks left over from another configuration.
     pub left_over: Option<LeftOver>,
     /// A device that takes some of its packets.
@@ -164,6 +174,8 @@ pub enum LeftOver {
         /// The other device.
         carried_by: String,
     },
+    /// It leads nowhere, and has no address either, which each device has that a CNI's agent looks after.
+    Unused,
     /// Its routes are more specific than the one of a WireGuard device, and so take packets that would be encrypted: what
     /// remains of VXLAN when flannel was switched to WireGuard, or of nodes that were not switched yet.
     MoreSpecific {
@@ -184,6 +196,7 @@ impl PlaneDevice {
             LeftOver::Idle { carried_by } => {
                 format!("{name} looks left over: it leads to no other node, while {carried_by} does")
             }
+            LeftOver::Unused => format!("{name} looks left over: it has no address, no peer and no route"),
             LeftOver::MoreSpecific { than, routes, with_peer } => format!(
                 "{name} looks left over: by {} it takes packets that {than} would encrypt; {than} has a peer for \
                  {with_peer} of them",
@@ -230,11 +243,16 @@ pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> (Vec<Data
             TunnelKind::Vxlan => vxlan::judge(&ground, tunnel),
             TunnelKind::Wireguard => wireguard::judge(&ground, tunnel),
             TunnelKind::Ipip | TunnelKind::Geneve => ip_tunnel::judge(&ground, tunnel),
+            TunnelKind::Udp => tun::judge(&ground, tunnel),
         });
     }
     found.extend(direct::judge(&ground));
     left_over::mark(&ground, &mut found);
-    (merged(found), routed::peers(&ground))
+    let alone = alone::judge(&ground, &found);
+    let mut planes = merged(found);
+    planes.extend(alone);
+    planes.sort_by_key(|plane| (plane.is_left_over(), plane.system, plane.encapsulation));
+    (planes, routed::peers(&ground))
 }
 
 fn merged(found: Vec<Judged>) -> Vec<DataPlane> {
@@ -263,7 +281,6 @@ fn merged(found: Vec<Judged>) -> Vec<DataPlane> {
         plane.devices.push(judged.device);
         plane.devices.sort_by_key(|device| device.ifindex);
     }
-    planes.sort_by_key(|plane| (plane.is_left_over(), plane.system, plane.encapsulation));
     planes
 }
 

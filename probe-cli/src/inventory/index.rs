@@ -117,6 +117,12 @@ impl<'a> Index<'a> {
             .filter(|route| route.kind == RouteType::Unicast)
     }
 
+    /// The devices that default routes leave by.
+    pub(super) fn default_devices(&self) -> impl Iterator<Item = u32> {
+        let routes = self.facts.routes.iter().filter(|route| route.destination.prefix_len() == 0);
+        routes.filter(|route| route.kind == RouteType::Unicast).filter_map(|route| route.ifindex)
+    }
+
     /// The default route of a family.
     pub(super) fn default_route(&self, family: u8) -> Option<&'a RouteFact> {
         let unspecified: IpAddr =
@@ -138,6 +144,11 @@ pub(super) fn is_tunnel(link: &LinkFact) -> bool {
 /// A tunnel of any kind: outer packets of another never leave by it.
 pub(super) fn is_any_tunnel(link: &LinkFact) -> bool {
     is_tunnel(link) || matches!(link.kind.as_deref(), Some("ipip" | "geneve"))
+}
+
+/// A `tun` device: what it carries goes to a process. (A `tap` device is of the same kind, and has Ethernet frames.)
+pub(super) fn is_tun(link: &LinkFact) -> bool {
+    link.kind.as_deref() == Some("tun") && link.hardware_type == libc::ARPHRD_NONE
 }
 
 /// By its kind, never by its name.

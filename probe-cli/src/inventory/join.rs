@@ -3,6 +3,7 @@
 use super::{
     Inventory, TunnelKind,
     dataplane::data_planes,
+    holes::ClusterNetworks,
     index::{Index, is_wireguard},
     ip_tunnels,
     links::links,
@@ -12,6 +13,7 @@ use super::{
     peers::peers,
     pods::pods,
     route_mtu::{host_route_mtu, path_devices, pod_ends},
+    tun,
     tunnels::tunnel,
     vfs::virtual_functions,
     wireguard,
@@ -26,6 +28,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     let named: &PodFacts = &snapshot.pods;
     let index = Index::new(facts);
     let mut notes = Notes::default();
+    let cluster = ClusterNetworks::new(snapshot.files.value());
     let mut inventory = Inventory::default();
     for link in &facts.links {
         if is_wireguard(link) {
@@ -33,9 +36,10 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
             inventory.peers.extend(wireguard::peers(&index, link, &mut notes));
         }
         inventory.other_tunnels.extend(ip_tunnels::tunnel(&index, link));
+        inventory.other_tunnels.extend(tun::tunnel(&index, link));
         let Some(vxlan) = &link.vxlan else { continue };
         inventory.tunnels.push(tunnel(&index, link, vxlan, &mut notes));
-        let (peers, holes) = peers(&index, link, vxlan, &mut notes);
+        let (peers, holes) = peers(&index, link, vxlan, &cluster, &mut notes);
         inventory.peers.extend(peers);
         inventory.holes.extend(holes);
     }
@@ -54,6 +58,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.outer_routes = outer_routes(&index, &inventory);
     inventory.links = links(&index, &inventory, snapshot.sriov.pfs.rows());
     inventory.pfs = snapshot.sriov.pfs.rows().to_vec();
+    inventory.other_pfs.clone_from(&snapshot.sriov.others);
     (inventory.vfs, inventory.vf_notes) = virtual_functions(&snapshot.sriov, named);
     if let Some(hosts) = snapshot.files.value().and_then(|files| files.hosts.value()) {
         inventory.name_nodes(hosts);

@@ -4,6 +4,7 @@
 //! [`crate::model`].
 
 mod dataplane;
+mod holes;
 mod index;
 mod ip_tunnels;
 mod join;
@@ -17,6 +18,7 @@ mod pods;
 mod route_mtu;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod tun;
 mod tunnels;
 mod types;
 mod vfs;

@@ -9,7 +9,7 @@ use super::{
     Pod, Tunnel,
     index::{Index, family},
 };
-use crate::facts::netlink::{LinkFact, RouteFact, RouteType};
+use crate::facts::netlink::{AddressFact, LinkFact, RouteFact, RouteType};
 
 /// `rtm_protocol` of routes that Calico writes: its agent felix, and BIRD.
 pub(super) const CALICO_PROTOCOLS: [u8; 2] = [80, 12];
@@ -25,7 +25,8 @@ pub struct Node {
     pub has_wireguard: Option<bool>,
     /// The pod networks of this node, every family, and how each is known.
     pub pod_cidrs: Vec<OwnPodCidr>,
-    /// Its own addresses: of NICs, bonds and the like, not of tunnels, pods' bridges or dummies.
+    /// Its own addresses: of NICs, bonds and the like, and those that outer packets come from. Not of tunnels, dummies, pairs of
+    /// veths, or bridges without a way to the outside, as container runtimes have them.
     pub addresses: Vec<NodeAddress>,
     /// Default routes of the main table, the preferred first; one for each next hop.
     pub default_routes: Vec<DefaultRoute>,
@@ -81,7 +82,7 @@ pub struct DefaultRoute {
 pub(super) fn this_node(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Node {
     let pod_cidrs = own_pod_cidrs(index, tunnels, pods);
     Node {
-        addresses: addresses(index, &pod_cidrs),
+        addresses: addresses(index, tunnels, &pod_cidrs),
         default_routes: default_routes(index),
         pod_cidrs,
         ..Node::default()
@@ -123,8 +124,10 @@ fn own_pod_cidrs(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Vec<Ow
     for cidr in networks {
         add(cidr, PodCidrSource::BlackholeRoute);
     }
+    // A tunnel's address may have the length of the cluster's network.
+    let all = || tunnels.iter().flat_map(|tunnel| &tunnel.addresses);
     let based = |network: IpNet| {
-        bases().any(|base| base.addr() == network.network()) || siblings(index, network).next().is_some()
+        all().any(|base| base.addr() == network.network()) || siblings(index, network).next().is_some()
     };
     for (_, network) in bridge_networks(index).filter(|(_, network)| based(*network)) {
         add(network, PodCidrSource::Bridge);
@@ -199,21 +202,53 @@ pub(super) fn is_single(address: IpNet) -> bool {
     address.prefix_len() == address.max_prefix_len()
 }
 
-fn addresses(index: &Index<'_>, own: &[OwnPodCidr]) -> Vec<NodeAddress> {
-    let of_node = |link: &LinkFact| {
-        // A dummy holds the addresses of services (kube-ipvs0, nodelocaldns).
-        link.hardware_type != libc::ARPHRD_LOOPBACK
-            && !super::index::is_any_tunnel(link)
-            && !matches!(link.kind.as_deref(), Some("dummy" | "ip6tnl" | "sit"))
-    };
+fn addresses(index: &Index<'_>, tunnels: &[&Tunnel], own: &[OwnPodCidr]) -> Vec<NodeAddress> {
+    let locals: BTreeSet<IpAddr> = tunnels.iter().filter_map(|tunnel| tunnel.local).collect();
+    let used: BTreeSet<u32> = tunnels
+        .iter()
+        .flat_map(|tunnel| tunnel.underlays())
+        .map(|underlay| underlay.ifindex)
+        .chain(index.default_devices())
+        .collect();
+    let is_tunnel = |link: &LinkFact| tunnels.iter().any(|tunnel| tunnel.ifindex == link.ifindex);
+    let is_of_node =
+        |link: &LinkFact| !is_tunnel(link) && (used.contains(&link.ifindex) || leads_outside(index, link, 0));
+    // What outer packets come from is the node's, whatever it is on.
+    let is_local = |fact: &AddressFact| locals.contains(&fact.address.addr());
     let addresses = index.facts.addresses.rows().iter().filter(|fact| fact.global);
     addresses
         .filter(|fact| !own.iter().any(|own| own.cidr.contains(&fact.address.addr())))
         .filter_map(|fact| {
-            let link = index.link(fact.ifindex).filter(|link| of_node(link))?;
-            Some(NodeAddress { interface: link.name.clone(), address: fact.address })
+            let link = index.link(fact.ifindex)?;
+            let is_of_node = is_of_node(link) || is_local(fact) && !is_tunnel(link);
+            is_of_node.then(|| NodeAddress { interface: link.name.clone(), address: fact.address })
         })
         .collect()
+}
+
+/// Packets of the device get out of the node. A bridge is as good as its ports; those to containers and to tunnels lead to the
+/// inside. A dummy has addresses of services (kube-ipvs0, nodelocaldns).
+fn leads_outside(index: &Index<'_>, link: &LinkFact, depth: usize) -> bool {
+    const DEPTH: usize = 4;
+    if link.hardware_type == libc::ARPHRD_LOOPBACK || super::index::is_any_tunnel(link) || depth > DEPTH {
+        return false;
+    }
+    match link.kind.as_deref() {
+        Some("bridge") => {
+            let mut ports = index.facts.links.iter().filter(|port| port.master == Some(link.ifindex));
+            ports.any(|port| !leads_to_other_namespace(port) && leads_outside(index, port, depth + 1))
+        }
+        Some("dummy" | "ip6tnl" | "sit" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "vti" | "vti6") => {
+            false
+        }
+        // Of a pair whose other end is here, neither leads outside. A node in a container has its NICs' other ends elsewhere.
+        Some("veth" | "netkit") => link.link_netns.is_some(),
+        _ => true,
+    }
+}
+
+fn leads_to_other_namespace(link: &LinkFact) -> bool {
+    matches!(link.kind.as_deref(), Some("veth" | "netkit")) && link.link_netns.is_some()
 }
 
 fn default_routes(index: &Index<'_>) -> Vec<DefaultRoute> {

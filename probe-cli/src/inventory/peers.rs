@@ -2,7 +2,7 @@
 //!
 //! A CNI agent writes three tables per remote node: a route by a gateway, the gateway's link-layer address, and where
 //! that address is. A hole in any of them loses packets; but only on a device that cannot ask around, for one with
-//! flood destinations resolves and learns what is missing.
+//! flood destinations resolves and learns what is missing. What to do about holes is in `inventory/holes.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use super::{
     Hole, Mac, Peer, PeerKey,
+    holes::{self, ClusterNetworks},
     index::{Index, family, is_unicast},
     notes::{NoteKind, Notes},
     tunnels::flood,
@@ -21,9 +22,6 @@ use crate::{
     facts::netlink::{LinkFact, RouteType, VxlanFact},
     text::shown,
 };
-
-const AGENT: &str =
-    "restart the CNI's agent on this node (canal, flannel, calico-node), which writes these entries";
 
 /// What is known of one peer while joining.
 #[derive(Default)]
@@ -40,6 +38,7 @@ pub(super) fn peers(
     index: &Index<'_>,
     link: &LinkFact,
     vxlan: &VxlanFact,
+    cluster: &ClusterNetworks,
     notes: &mut Notes,
 ) -> (Vec<Peer>, Vec<Hole>) {
     let mut holes = Vec::new();
@@ -51,7 +50,7 @@ pub(super) fn peers(
         found.last_tx_age_s = found.last_tx_age_s.into_iter().chain(entry.used_s).min();
     }
     let flood: Vec<_> = flood(index, link.ifindex).collect();
-    let asks_around = vxlan.collect_metadata || !flood.is_empty();
+    let asks_around = vxlan.collect_metadata || !flood.is_empty() || vxlan.is_on_demand();
     // Frames to an unknown address go to every flood destination: with one, that is where the station is.
     let only_remote = match flood.as_slice() {
         [only] => only.destination.filter(|destination| !destination.is_multicast()),
@@ -70,11 +69,7 @@ pub(super) fn peers(
         } else if !asks_around {
             holes.push(Hole::NeighbourWithoutFdb { tunnel, neighbour: neighbour.address, mac });
             notes.add(NoteKind::NeighbourWithoutFdb, || {
-                format!(
-                    "{}: neighbour {} ({mac}) has no FDB entry, so packets to it are dropped; {AGENT}",
-                    shown(&link.name),
-                    neighbour.address,
-                )
+                holes::neighbour_without_fdb(link, neighbour.address, mac)
             });
         }
     }
@@ -92,11 +87,7 @@ pub(super) fn peers(
                 let pod_cidr = route.destination;
                 holes.push(Hole::RouteWithoutNeighbour { tunnel, pod_cidr, gateway });
                 notes.add(NoteKind::RouteWithoutNeighbour, || {
-                    format!(
-                        "{}: route {pod_cidr} via {gateway} has no neighbour entry for its gateway, so packets to it \
-                         are dropped; {AGENT}",
-                        shown(&link.name)
-                    )
+                    holes::route_without_neighbour(link, route, gateway, cluster)
                 });
             }
             None => {}
@@ -106,12 +97,27 @@ pub(super) fn peers(
         found.into_iter().map(|(mac, peer)| judged(link, mac, peer, asks_around, notes)).collect();
     if !asks_around {
         for peer in peers.iter().filter(|peer| peer.pod_cidrs.is_empty()) {
-            if let PeerKey::Mac(mac) = peer.key {
-                holes.push(Hole::FdbWithoutRoute { tunnel, mac, node_address: peer.node_address });
+            let PeerKey::Mac(mac) = peer.key else { continue };
+            // Calico has entries for nodes of the same subnet, too, whose pods it leads to without the tunnel.
+            if peer.node_address.is_some_and(|node| is_gateway(index, node)) {
+                continue;
             }
+            holes.push(Hole::FdbWithoutRoute { tunnel, mac, node_address: peer.node_address });
+            notes.add(NoteKind::FdbWithoutRoute, || {
+                let own = macs.iter().filter(|(_, of)| **of == mac).map(|(address, _)| *address);
+                let own = own.filter(|gateway| !index.owners(*gateway).is_empty()).min();
+                holes::fdb_without_route(link, mac, peer.node_address, own)
+            });
         }
     }
     (peers, holes)
+}
+
+/// Networks are routed to the node by no tunnel.
+fn is_gateway(index: &Index<'_>, node: IpAddr) -> bool {
+    index.below().iter().any(|route| {
+        route.kind == RouteType::Unicast && route.gateway == Some(node) && route.destination.prefix_len() > 0
+    })
 }
 
 /// The peer, with a note when its MAC address is not one node's alone: a cloned machine.

@@ -21,6 +21,8 @@ pub enum PodSource {
     /// Only the kernel knows it: a host veth with routes to single addresses. It has no name.
     #[default]
     Route,
+    /// Only the kernel knows it: a veth in the bridge of the pod network. It has neither a name nor an address that is known.
+    Bridge,
 }
 
 /// How something about a pod was found out. For the host end of its veth the strongest comes first.
@@ -41,6 +43,8 @@ pub enum Evidence {
     Cri,
     /// The interfaces in the pod's network namespace.
     InPod,
+    /// The veth is a port of the pod network's bridge.
+    Bridge,
 }
 
 /// What sources can disagree on.
@@ -168,6 +172,7 @@ impl PodSource {
             Self::Libcni => "the CNI cache",
             Self::Lab => "the lab's registry",
             Self::Route => "routes to its addresses; nobody knows its name",
+            Self::Bridge => "the bridge that its veth is in; nobody knows its name",
         }
     }
 }
@@ -183,6 +188,7 @@ impl Evidence {
             Self::Route => "a route",
             Self::Cri => "the container runtime",
             Self::InPod => "its network namespace",
+            Self::Bridge => "the bridge of the pod network",
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use self::{
-    named::Named,
+    named::{DEFAULT_INTERFACE, Named},
     veth::{HostEnds, Routed},
 };
 use super::{
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     facts::{OfNamespace, netlink::NamespaceFact, pods::PodFacts},
-    text::shown,
+    text::{counted, shown},
 };
 
 /// Namespaces of pods by what all ways to write their path have in common.
@@ -35,17 +35,25 @@ pub(super) fn pods(
     notes: &mut Notes,
 ) -> Vec<Pod> {
     let read = namespaces.iter().filter_map(|namespace| namespace.told.value());
+    let unread: BTreeSet<&str> = namespaces
+        .iter()
+        .filter(|namespace| namespace.told.trouble().is_some())
+        .map(|namespace| canonical(&namespace.path))
+        .collect();
     let namespaces: Namespaces<'_> = read.map(|fact| (canonical(&fact.path), fact)).collect();
     let routed = Routed::new(index);
     let ends = HostEnds::new(index, &routed);
     let mut taken: HashMap<u32, String> = HashMap::new();
     let mut stale = 0_usize;
+    let mut gone: Vec<&str> = Vec::new();
     let mut pods = Vec::new();
     for pod in named::named(facts, &namespaces) {
         let fact = pod.netns.and_then(|path| namespaces.get(canonical(path)).copied());
         let found = if pod.host_network { Vec::new() } else { ends.of(&pod, fact) };
         let host = found.first().copied();
-        if host.is_none() && fact.is_none() && !pod.host_network {
+        // It is there, though it cannot be looked into.
+        let is_unread = pod.netns.is_some_and(|path| unread.contains(canonical(path)));
+        if host.is_none() && fact.is_none() && !is_unread && !pod.host_network {
             match (pod.source, pod.registered) {
                 // The cache outlives pods, after a crash for ever.
                 (PodSource::Libcni, _) => {
@@ -83,7 +91,32 @@ pub(super) fn pods(
             }
             taken.insert(link.ifindex, pod.label());
         }
+        if let Some(path) = pod.netns
+            && fact.is_none()
+            && !is_unread
+            && !pod.host_network
+        {
+            match lost(&pod) {
+                Some(lost) => notes.add(NoteKind::PodNamespaceGone, || {
+                    format!(
+                        "pod {}: its network namespace {} is not there, so that only the CNI cache knows of {lost}",
+                        pod.label(),
+                        shown(path)
+                    )
+                }),
+                None => gone.push(path),
+            }
+        }
         pods.push(one(index, &pod, &found, fact, &routed));
+    }
+    if let Some(first) = gone.first() {
+        notes.add(NoteKind::PodNamespaceGone, || {
+            format!(
+                "network namespaces of {} are not there ({}), so that what is in them is not known",
+                counted(gone.len(), "pod"),
+                shown(first)
+            )
+        });
     }
     if stale > 0 {
         notes.add(NoteKind::StaleCache, || {
@@ -158,6 +191,17 @@ fn one(
         requested_networks: pod.requested_networks.map(str::to_owned),
         disagreements,
     }
+}
+
+/// What is lost with a pod's namespace: the interfaces beside the one to the cluster network.
+fn lost(pod: &Named<'_>) -> Option<String> {
+    let secondary = pod.attachments.iter().filter(|attachment| attachment.ifname != DEFAULT_INTERFACE);
+    let mut words: Vec<String> = secondary
+        .map(|attachment| format!("{} ({})", shown(&attachment.ifname), shown(&attachment.network)))
+        .collect();
+    words.sort();
+    words.dedup();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// Within each family that both name: a source may know one family only.

@@ -28,7 +28,7 @@ pub struct Inventory {
     pub tunnels: Vec<Tunnel>,
     /// Remote VTEPs and WireGuard peers, over all tunnels.
     pub peers: Vec<Peer>,
-    /// Tunnel devices of further kinds, which no program counts on: IP in IP and Geneve. By interface index.
+    /// Tunnel devices of further kinds, which no program counts on: IP in IP, Geneve, flannel's UDP. By interface index.
     pub other_tunnels: Vec<Tunnel>,
     /// Remote nodes that only routes know, by device and address.
     pub routed_peers: Vec<RoutedPeer>,
@@ -38,6 +38,8 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// Physical functions.
     pub pfs: Vec<PfFact>,
+    /// Physical functions that are in sysfs and not this node's, as far as their interfaces tell.
+    pub other_pfs: Vec<PfFact>,
     /// Virtual functions, by PF and number.
     pub vfs: Vec<VirtualFunction>,
     /// What does not fit together about virtual functions, or could not be read.
@@ -111,6 +113,8 @@ pub enum TunnelKind {
     Ipip,
     /// Geneve, RFC 8926: carries Ethernet frames.
     Geneve,
+    /// A `tun` device of flannel's UDP backend: bare IPv4 packets, which flanneld wraps in UDP.
+    Udp,
 }
 
 impl fmt::Display for TunnelKind {
@@ -120,6 +124,7 @@ impl fmt::Display for TunnelKind {
             Self::Wireguard => "wireguard",
             Self::Ipip => "ipip",
             Self::Geneve => "geneve",
+            Self::Udp => "udp",
         })
     }
 }

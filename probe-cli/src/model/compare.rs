@@ -197,8 +197,8 @@ impl<'a> Actual<'a> {
         let planes: Vec<(System, Encapsulation, Origin)> = planes
             .iter()
             .map(|plane| {
-                let device = plane.devices.first().map(|device| device.name.clone());
-                (plane.system, plane.encapsulation, link(device.unwrap_or_default()))
+                let by = plane.devices.first().map(|device| link(device.name.clone()));
+                (plane.system, plane.encapsulation, by.unwrap_or_else(|| own_network(inventory)))
             })
             .collect();
         let of_tunnels = || tunnels.iter().map(|tunnel| (*tunnel, link(tunnel.name.clone())));
@@ -235,6 +235,12 @@ fn found<T: Ord>(all: impl Iterator<Item = (T, Origin)>) -> Found<T> {
 
 fn link(name: String) -> Origin {
     Origin::Netlink { table: "link", key: name }
+}
+
+/// What a data plane without devices is known by.
+fn own_network(inventory: &Inventory) -> Origin {
+    let own = inventory.node.pod_cidrs.first();
+    Origin::Netlink { table: "route", key: own.map_or_else(String::new, |own| own.cidr.to_string()) }
 }
 
 fn pod_cidr(own: &OwnPodCidr) -> Claim {
@@ -348,6 +354,13 @@ fn cni_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
         | (Cni::Cilium, System::Cilium) => Some(true),
         _ => Some(false),
     };
+    if *cni == Cni::None && actual.planes.is_empty() {
+        return Some(true);
+    }
+    // Somebody else's CNI may be any, but for the one that the backend `none` turns off.
+    if intent.backend.as_ref().is_some_and(|backend| backend.value == Backend::None) {
+        return none_agrees(actual).filter(|agrees| !agrees);
+    }
     let answers: Vec<bool> = actual.planes.iter().filter_map(|(system, _, _)| fits(*system)).collect();
     (!answers.is_empty()).then(|| answers.into_iter().all(|fits| fits))
 }
@@ -359,13 +372,30 @@ fn backend_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
         Backend::Wireguard => Encapsulation::Wireguard,
         Backend::Ipip => Encapsulation::Ipip,
         Backend::HostGw => Encapsulation::None,
-        Backend::None | Backend::Other(_) => return None,
+        Backend::Udp => Encapsulation::Udp,
+        Backend::None => return none_agrees(actual),
+        Backend::Other(_) => return None,
     };
     // Encryption of its own, beside the tunnel, is no other backend.
     let beside = intent.encryption.is_some().then_some(Encapsulation::Wireguard);
     let mut there = actual.encapsulations.keys().copied().filter(|one| Some(*one) != beside).peekable();
     there.peek()?;
     Some(there.all(|one| one == wanted))
+}
+
+/// No backend of flannel's is wanted. Another CNI's data plane is then as good as none; of an unknown one that is not known.
+fn none_agrees(actual: &Actual<'_>) -> Option<bool> {
+    let is_flannels = |system: System| match system {
+        System::Canal | System::Rke2Flannel | System::Flannel => Some(true),
+        System::Calico | System::CalicoEbpf | System::Cilium => Some(false),
+        System::Unknown => None,
+    };
+    let answers: Vec<Option<bool>> =
+        actual.planes.iter().map(|(system, _, _)| is_flannels(*system)).collect();
+    if answers.contains(&Some(true)) {
+        return Some(false);
+    }
+    (!answers.contains(&None)).then_some(true)
 }
 
 fn interface(intent: &Intent, actual: &Actual<'_>) -> Comparison {
@@ -486,7 +516,8 @@ mod tests {
         let facts = flannel4(node(), 2);
         let agrees = |intent: &Intent, aspect| row(intent, &facts, aspect).agrees;
         assert_eq!(agrees(&canal(Backend::Wireguard), Aspect::Backend), Some(false));
-        assert_eq!(agrees(&canal(Backend::Other("udp".to_owned())), Aspect::Backend), None);
+        assert_eq!(agrees(&canal(Backend::Other("alloc".to_owned())), Aspect::Backend), None);
+        assert_eq!(agrees(&canal(Backend::Udp), Aspect::Backend), Some(false));
         let intent = Intent {
             cni: Some(said(Cni::Cilium)),
             cluster_cidrs: vec![said(net("10.99.0.0/16"))],
@@ -523,5 +554,29 @@ mod tests {
         };
         assert_eq!((nothing.agrees, nothing.actual), (None, vec![found]));
         assert_eq!(side_by_side(&Intent::default(), &Inventory::default(), &[]), []);
+    }
+
+    /// `none` is a wish like others: flannel's data plane is against it, that of somebody else's CNI is not.
+    #[test]
+    fn a_wish_for_nothing() {
+        let off =
+            Intent { cni: Some(said(Cni::None)), backend: Some(said(Backend::None)), ..Intent::default() };
+        let of = |facts: &crate::facts::netlink::Facts, intent: &Intent| {
+            (row(intent, facts, Aspect::Cni).agrees, row(intent, facts, Aspect::Backend).agrees)
+        };
+        assert_eq!(of(&node(), &off), (Some(true), Some(true)));
+        assert_eq!(of(&flannel4(node(), 2), &off), (Some(false), Some(false)));
+        let mut alone = flannel4(node(), 0);
+        assert_eq!(of(&alone, &off), (Some(false), Some(false)), "the device is there");
+        // What is left over is not there.
+        alone.addresses = node().addresses;
+        assert_eq!(of(&alone, &off), (Some(true), Some(true)));
+        assert_eq!(of(&cilium_host(node(), 20), &off), (None, Some(true)));
+        let mut unknown = node();
+        unknown.links.push(wireguard(9, "wg0"));
+        assert_eq!(of(&unknown, &off), (None, None));
+        // RKE2's `cni: none` says nothing of flannel that somebody installed.
+        let bring_your_own = Intent { cni: Some(said(Cni::None)), ..Intent::default() };
+        assert_eq!(row(&bring_your_own, &flannel4(node(), 2), Aspect::Cni).agrees, None);
     }
 }

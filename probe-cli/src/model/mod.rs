@@ -28,6 +28,7 @@ pub use crate::{
     facts::{
         files::{Chart, ChartKind, Sourced},
         netlink::{LinkCounters, PublicKey, VfLinkState, VfVlan},
+        sriov::PfFact,
     },
     intent::{Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice, MultusIntent},
     inventory::{

@@ -15,13 +15,14 @@ const WIREGUARD_PADDING: u32 = 16;
 
 /// Bytes that the outer IP packet adds to the inner IP packet on the wire: 50 for VXLAN over IPv4, 70 over IPv6 (outer IP
 /// 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14), the same for Geneve without options; 60 and 80 for WireGuard (UDP 8, data
-/// header 16, authentication tag 16), and padding comes on top; 20 for IP in IP. Where the family is not known, or peers
+/// header 16, authentication tag 16), and padding comes on top; 20 for IP in IP, 28 for flannel's UDP. Where the family is not known, or peers
 /// are of both, that of WireGuard is the most and that of others the least.
 pub fn overhead(kind: TunnelKind, outer_family: Option<u8>) -> u32 {
     match (kind, outer_family) {
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(6)) => 40 + 8 + 8 + 14,
         (TunnelKind::Vxlan | TunnelKind::Geneve, _) => 20 + 8 + 8 + 14,
         (TunnelKind::Ipip, _) => 20,
+        (TunnelKind::Udp, _) => 20 + 8,
         (TunnelKind::Wireguard, Some(4)) => 20 + 8 + 16 + 16,
         (TunnelKind::Wireguard, _) => 40 + 8 + 16 + 16,
     }
@@ -129,6 +130,8 @@ pub struct MtuPath {
     pub pods: Vec<PodMtu>,
     /// True when the device carries nothing any more: pods are not compared with it.
     pub left_over: bool,
+    /// True when the kernel's tables know no other node behind the device: `families` are then those that it is made for.
+    pub idle: bool,
 }
 
 /// A device and its MTU.
@@ -208,7 +211,10 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
         carries: in_one_piece(tunnel.kind, takes, most),
         held_by_route: is_cilium && route_mtu.is_some(),
         pods: Vec::new(),
-        left_over: plane.is_some_and(|(_, device)| matches!(device.left_over, Some(LeftOver::Idle { .. }))),
+        left_over: plane.is_some_and(|(_, device)| {
+            matches!(device.left_over, Some(LeftOver::Idle { .. } | LeftOver::Unused))
+        }),
+        idle: plane.is_some_and(|(_, device)| device.idle),
     }
 }
 
@@ -233,6 +239,7 @@ fn of_nic(inventory: &Inventory, of_plane: &PlaneDevice) -> Option<MtuPath> {
         held_by_route: false,
         pods: Vec::new(),
         left_over: false,
+        idle: false,
     })
 }
 

@@ -13,8 +13,12 @@ const VALUES: usize = 24;
 
 /// A table, then what is odd about the files. Nothing where no file tells anything.
 pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], charts: &[Chart]) {
+    let others = others(intent, charts);
     if rows.iter().all(|row| row.intended.is_empty()) {
-        out.push_str("No file below the host's root says what is intended.\n\n");
+        // What follows is of files, too.
+        if others.is_empty() {
+            out.push_str("No file below the host's root says what is intended.\n\n");
+        }
     } else {
         let mut cells = vec![heading(&["", "INTENDED", "", "ACTUAL", "SAID BY"])];
         cells.extend(rows.iter().map(|row| {
@@ -29,7 +33,6 @@ pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], char
         aligned(out, &cells);
         out.push('\n');
     }
-    let others = others(intent, charts);
     if !others.is_empty() {
         indented(out, 0, &others);
         out.push('\n');
@@ -247,5 +250,20 @@ mod tests {
         let mut out = String::new();
         table(&mut out, &Intent::default(), &rows[5..], &[]);
         assert_eq!(out, "No file below the host's root says what is intended.\n\n");
+    }
+
+    /// Rows below the sentence would come of a file, too.
+    #[test]
+    fn no_file_is_said_only_where_none_says_anything() {
+        let said = Intended {
+            value: "multus-cni-network".to_owned(),
+            basis: Basis::Configured,
+            file: Some("/etc/cni/net.d/00-multus.conf".to_owned()),
+            line: Some(3),
+        };
+        let intent = Intent { default_network: Some(said), ..Intent::default() };
+        let mut out = String::new();
+        table(&mut out, &intent, &[], &[]);
+        assert_eq!(out, "default network multus-cni-network\n\n");
     }
 }

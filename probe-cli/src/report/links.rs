@@ -17,18 +17,14 @@ struct Document<'a> {
     schema_version: u32,
     links: &'a [LinkRow],
     others: usize,
-    notes: Vec<&'a String>,
+    notes: Vec<String>,
 }
 
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
     let list = &model.inventory.links;
-    let document = Document {
-        schema_version: 1,
-        links: &list.links,
-        others: list.others,
-        notes: notes(model).collect(),
-    };
+    let document =
+        Document { schema_version: 1, links: &list.links, others: list.others, notes: notes(model) };
     super::document(&document)
 }
 
@@ -52,13 +48,14 @@ pub fn table(model: &Model) -> String {
         let _ = writeln!(out, "\nand {}, of no concern here", text::counted(list.others, "further link"));
     }
     for note in notes(model) {
-        wrapped(&mut out, "! ", &text::escape(note));
+        wrapped(&mut out, "! ", &text::escape(&note));
     }
     out
 }
 
-fn notes(model: &Model) -> impl Iterator<Item = &String> {
-    model.inventory.sriov_notes.iter().chain(&model.inventory.table_notes)
+/// What could not be read of links.
+pub fn notes(model: &Model) -> Vec<String> {
+    model.inventory.sriov_notes.iter().chain(&model.inventory.table_notes).cloned().collect()
 }
 
 fn row(link: &LinkRow) -> Vec<String> {
@@ -76,7 +73,8 @@ fn row(link: &LinkRow) -> Vec<String> {
     ]
 }
 
-fn state(state: LinkState) -> &'static str {
+/// In words.
+pub(super) fn state(state: LinkState) -> &'static str {
     match state {
         LinkState::Up => "up",
         LinkState::NoCarrier => "no carrier",

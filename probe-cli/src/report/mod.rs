@@ -15,6 +15,15 @@ use serde::Serialize;
 
 use crate::text;
 
+/// Notes as they are below a table.
+pub fn notes(notes: &[String]) -> String {
+    let mut out = String::new();
+    for note in notes {
+        align::wrapped(&mut out, "! ", &text::escape(note));
+    }
+    out
+}
+
 /// A document as JSON, with a line end; safe to print.
 fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text::escape_json(&serde_json::to_string(value)?) + "\n")

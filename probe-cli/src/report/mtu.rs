@@ -39,6 +39,13 @@ pub fn table(model: &Model) -> String {
         let _ = writeln!(out, "{}", title(path));
         indented(&mut out, 2, &steps(path));
     }
+    if out.is_empty() && !model.inventory.data_planes.is_empty() {
+        wrapped(
+            &mut out,
+            "",
+            "Pods' packets take no way to other nodes: there is no tunnel and no route to other nodes' pods.",
+        );
+    }
     for note in &model.inventory.table_notes {
         wrapped(&mut out, "! ", &text::escape(note));
     }
@@ -48,13 +55,12 @@ pub fn table(model: &Model) -> String {
 /// `flannel.1: VXLAN over IPv4, carries IPv4`.
 fn title(path: &MtuPath) -> String {
     let over = path.outer_family.map_or_else(String::new, |family| format!(" over IPv{family}"));
-    let left_over = if path.left_over { ", looks left over" } else { "" };
-    format!(
-        "{}: {}{over}, carries {}{left_over}",
-        text::escape(&path.device),
-        path.encapsulation,
-        families(&path.families)
-    )
+    let carries = match (path.left_over, path.idle) {
+        (true, _) => "looks left over".to_owned(),
+        (false, true) => "leads to no other node".to_owned(),
+        (false, false) => format!("carries {}", families(&path.families)),
+    };
+    format!("{}: {}{over}, {carries}", text::escape(&path.device), path.encapsulation)
 }
 
 fn steps(path: &MtuPath) -> Vec<Vec<String>> {

@@ -13,8 +13,9 @@ use super::{
 use crate::model::Model;
 use crate::{
     model::{
-        Certainty, Chart, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, Mac, NodeAddress,
-        OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind, Underlay,
+        Backend, Certainty, Chart, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, LinkState, Mac,
+        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind,
+        Underlay,
     },
     text,
 };
@@ -190,7 +191,42 @@ pub fn table(model: &Model) -> String {
 /// What is odd about the data planes.
 fn odd(inventory: &Inventory) -> Vec<String> {
     let devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
-    devices.flat_map(PlaneDevice::oddities).collect()
+    let of_devices = devices.flat_map(PlaneDevice::oddities);
+    let one_sided = inventory.data_planes.iter().flat_map(|plane| one_sided(inventory, plane));
+    let processes = inventory.other_tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Udp);
+    let silent = processes.filter(|tunnel| state(inventory, tunnel) == LinkState::NoCarrier).map(|tunnel| {
+        format!(
+            "{} has no carrier: no process holds it, so flanneld, which wraps its packets, does not run",
+            tunnel.name
+        )
+    });
+    of_devices.chain(one_sided).chain(silent).collect()
+}
+
+/// Devices that lead to no other node, while another one of the same data plane does: pods have addresses of both families, and
+/// reach other nodes with one.
+fn one_sided<'a>(inventory: &'a Inventory, plane: &'a DataPlane) -> impl Iterator<Item = String> + 'a {
+    let idle = plane.devices.iter().filter(|device| device.idle && device.left_over.is_none());
+    idle.filter_map(|device| {
+        let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex)?;
+        let family = tunnel.outer_family?;
+        let is_of_family = |own: &&OwnPodCidr| own.cidr.addr().is_ipv4() == (family == 4);
+        let own = inventory.node.pod_cidrs.iter().find(is_of_family)?;
+        let other = plane.devices.iter().find(|other| other.peers.is_some_and(|peers| peers > 0))?;
+        Some(format!(
+            "{} leads to no other node, while {} has {}: pods' IPv{family} packets, from {}, reach no other node",
+            device.name,
+            other.name,
+            text::counted(other.peers.unwrap_or_default(), "peer"),
+            own.cidr,
+        ))
+    })
+}
+
+/// Whether the tunnel carries packets.
+fn state(inventory: &Inventory, tunnel: &Tunnel) -> LinkState {
+    let link = inventory.links.links.iter().find(|link| link.ifindex == tunnel.ifindex);
+    link.map_or(if tunnel.up { LinkState::Up } else { LinkState::Down }, |link| link.state)
 }
 
 fn facts(model: &Model) -> Vec<Vec<String>> {
@@ -227,9 +263,21 @@ fn facts(model: &Model) -> Vec<Vec<String>> {
     } else {
         format!(", {} in their tables", text::counted(holes, "hole"))
     };
-    add("peers", vec![format!("{}{holes}", inventory.peers.len() + inventory.routed_peers.len())]);
+    add("peers", vec![format!("{}{holes}", peers(inventory))]);
     add("pod interfaces", vec![inventory.pod_links.len().to_string()]);
     rows
+}
+
+/// How many other nodes are known. Where a data plane's peers are in no table of the kernel, there may be more.
+fn peers(inventory: &Inventory) -> String {
+    let count = inventory.peers.len() + inventory.routed_peers.len();
+    let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
+    let is_all = devices.all(|device| device.peers.is_some() || device.left_over.is_some());
+    match (is_all, count) {
+        (true, count) => count.to_string(),
+        (false, 0) => "unknown".to_owned(),
+        (false, count) => format!("{count} that the kernel's tables tell of"),
+    }
 }
 
 fn known_by(source: PodCidrSource) -> &'static str {
@@ -245,7 +293,7 @@ fn known_by(source: PodCidrSource) -> &'static str {
 fn actual(out: &mut String, model: &Model) {
     let inventory: &Inventory = &model.inventory;
     if inventory.data_planes.is_empty() {
-        out.push_str("No data plane leads to other nodes' pods.\n");
+        wrapped(out, "", &nothing(model));
         return;
     }
     for plane in &inventory.data_planes {
@@ -259,6 +307,7 @@ fn actual(out: &mut String, model: &Model) {
             let standing = match (&device.left_over, &device.bypassed) {
                 (Some(_), _) => "looks left over",
                 (None, Some(_)) => "bypassed",
+                (None, None) if device.idle => "leads to no other node",
                 (None, None) => "",
             };
             vec![
@@ -269,7 +318,9 @@ fn actual(out: &mut String, model: &Model) {
                 standing.to_owned(),
             ]
         }));
-        indented(out, 2, &rows);
+        if !plane.devices.is_empty() {
+            indented(out, 2, &rows);
+        }
         out.push('\n');
     }
     let mut rows = vec![heading(&["TUNNEL", "KIND", "LOCAL", "UNDERLAY", "MTU", "STATE"])];
@@ -281,7 +332,7 @@ fn actual(out: &mut String, model: &Model) {
             tunnel.local.map_or_else(|| "-".to_owned(), |local| local.to_string()),
             if underlays.is_empty() { "-".to_owned() } else { underlays.join(" ") },
             tunnel.mtu.to_string(),
-            if tunnel.up { "up" } else { "down" }.to_owned(),
+            super::links::state(state(inventory, tunnel)).to_owned(),
         ]
     }));
     if rows.len() > 1 {
@@ -293,6 +344,19 @@ fn actual(out: &mut String, model: &Model) {
         out.push('\n');
         aligned(out, &rows);
     }
+}
+
+/// Why there is no data plane, as far as it is known.
+fn nothing(model: &Model) -> String {
+    let backend = model.setup.intent.as_ref().and_then(|intent| intent.backend.as_ref());
+    match backend.map(|backend| &backend.value) {
+        Some(Backend::HostGw) => {
+            "No data plane leads to other nodes' pods. Without encapsulation there would be routes to them by way of the \
+             nodes; on the only node of a cluster there are none."
+        }
+        _ => "No data plane leads to other nodes' pods.",
+    }
+    .to_owned()
 }
 
 fn outer_route(inventory: &Inventory, route: &OuterRoute) -> Vec<String> {
@@ -349,7 +413,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::facts::netlink::Facts;
+    use crate::facts::netlink::{Facts, LinkFact};
     use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
     fn seen(facts: &Facts) -> Model {
@@ -402,5 +466,44 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("node-json", serde_json::to_string_pretty(&value).unwrap());
         crate::report::documented(&value, "# The JSON of `show node --format json`");
+    }
+
+    /// What stands beside each other agrees, where there are no peers or none that are known.
+    #[test]
+    fn nodes_without_peers() {
+        let alone = table(&seen(&calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32")));
+        assert!(alone.contains("peers          0\n"), "{alone}");
+        assert!(alone.contains("flannel.1 -       0     0      leads to no other node\n"), "{alone}");
+        assert!(!alone.contains('!') && !alone.contains("left over"), "nothing is wrong: {alone}");
+        let cilium = table(&seen(&cilium_host(node(), 20)));
+        assert!(cilium.contains("peers          unknown\n"), "{cilium}");
+
+        let tun = |carrier| LinkFact {
+            kind: Some("tun".to_owned()),
+            hardware_type: libc::ARPHRD_NONE,
+            carrier: Some(carrier),
+            ..ethernet(9, "flannel0")
+        };
+        for (carrier, state) in [(true, "up"), (false, "no carrier")] {
+            let mut udp = bridged_pod(node(), 20, "10.42.0.1/24");
+            udp.links.push(tun(carrier));
+            udp.addresses.push(address(9, "10.42.0.0/16"));
+            let text = table(&seen(&udp));
+            assert!(text.contains("flannel, UDP in user space (certain)"), "{text}");
+            assert!(text.contains(&format!("flannel0 udp  -     eth0     1500 {state}\n")), "{text}");
+            assert_eq!(text.contains("flanneld, which wraps its"), !carrier, "{text}");
+        }
+
+        // Two families, and one of them has peers.
+        let mut one_sided = flannel6(own_block(flannel4(node(), 2)), 0);
+        one_sided.addresses.push(address(FLANNEL6, "fd42::/128"));
+        one_sided.routes.push(blackhole("fd42::/64"));
+        let text = table(&seen(&one_sided)).replace("\n  ", " ");
+        let words = "! flannel-v6.1 leads to no other node, while flannel.1 has 2 peers: pods' IPv6 packets, from fd42::/64, \
+            reach no other node\n";
+        assert!(text.ends_with(words), "{text}");
+        // Pods without such addresses miss nothing.
+        one_sided.routes.retain(|route| route.destination != net("fd42::/64"));
+        assert!(!table(&seen(&one_sided)).contains('!'));
     }
 }

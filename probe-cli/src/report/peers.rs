@@ -172,6 +172,7 @@ pub fn table(model: &Model) -> String {
         let entry = (name(model, hole.tunnel()), Encapsulation::Vxlan, Vec::new());
         devices.entry(hole.tunnel()).or_insert(entry);
     }
+    let known = devices.keys().copied().collect();
     for (ifindex, (name, encapsulation, rows)) in devices {
         if !out.is_empty() {
             out.push('\n');
@@ -182,21 +183,50 @@ pub fn table(model: &Model) -> String {
         let cells = match encapsulation {
             Encapsulation::Wireguard => wireguard_cells(&rows),
             Encapsulation::Vxlan | Encapsulation::Geneve => vxlan_cells(&rows, &holes),
-            Encapsulation::Ipip | Encapsulation::None => routed_cells(&rows),
+            Encapsulation::Ipip | Encapsulation::Udp | Encapsulation::None => routed_cells(&rows),
         };
         indented(&mut out, 2, &cells);
     }
-    for tunnel in model.inventory.tunnels.iter().filter(|tunnel| tunnel.external) {
-        let words = format!(
-            "{}: its destinations are in eBPF maps of who made it, not in the kernel's tables",
-            text::escape(&tunnel.name)
-        );
-        wrapped(&mut out, "! ", &words);
-    }
+    without_peers(&mut out, model, &known);
     for note in &model.inventory.notes {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
+}
+
+/// Devices of data planes that no peer is known of, and why.
+fn without_peers(out: &mut String, model: &Model, known: &BTreeSet<u32>) {
+    let inventory = &model.inventory;
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    let start = out.len();
+    for plane in &inventory.data_planes {
+        for device in plane.devices.iter().filter(|device| !known.contains(&device.ifindex)) {
+            let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex);
+            let why = match (device.peers, plane.encapsulation) {
+                (Some(_), _) => "no peer: it leads to no other node",
+                (None, _) if tunnel.is_some_and(|tunnel| tunnel.external) => {
+                    "its peers are in eBPF maps of its CNI, not in the kernel's tables"
+                }
+                (None, Encapsulation::Udp) => "its peers are known to flanneld only",
+                (None, Encapsulation::Vxlan) => "its peers are not known before packets go to them",
+                (None, Encapsulation::None) => "no route leads to other nodes' pods",
+                (None, Encapsulation::Wireguard | Encapsulation::Ipip | Encapsulation::Geneve) => {
+                    "its peers are not known"
+                }
+            };
+            let left_over = if device.left_over.is_some() { "; it looks left over" } else { "" };
+            let name = text::escape(&device.name);
+            wrapped(out, "", &format!("{name}: {}, {why}{left_over}", plane.encapsulation));
+        }
+        if plane.devices.is_empty() {
+            wrapped(out, "", &format!("{}, {}: no other node is known", plane.system, plane.encapsulation));
+        }
+    }
+    if out.len() == start && start > 0 {
+        out.pop();
+    }
 }
 
 fn or_dash<T: ToString>(value: Option<T>) -> String {
@@ -301,13 +331,13 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::facts::netlink::{Facts, VxlanFact};
+    use crate::facts::netlink::{Facts, LinkFact, VxlanFact};
     use crate::{
         facts::pods::PodFacts,
         model::{Both, PublicKey, once},
         sample::{Frame, Sample, WireguardSample},
     };
-    use crate::{inventory::testdata::*, report::align::WIDTH};
+    use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
     use std::sync::Arc;
 
     fn node_with_everything() -> Facts {
@@ -357,5 +387,53 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("peers-json", serde_json::to_string_pretty(&value).unwrap());
         crate::report::documented(&value, "# The JSON of `show peers --format json`");
+    }
+
+    /// A node that knows no other one is told so, device by device, and nothing is said of none.
+    #[test]
+    fn devices_without_peers() {
+        let tun = LinkFact {
+            kind: Some("tun".to_owned()),
+            hardware_type: libc::ARPHRD_NONE,
+            ..ethernet(9, "flannel0")
+        };
+        let mut udp = bridged_pod(node(), 20, "10.42.0.1/24");
+        udp.links.push(tun);
+        udp.addresses.push(address(9, "10.42.0.0/16"));
+        let mut left_over = node();
+        left_over.links.push(vxlan(
+            FLANNEL,
+            "flannel.1",
+            VxlanFact { vni: 1, port: 8472, ..VxlanFact::default() },
+        ));
+        let demand = VxlanFact { vni: 1, port: 8472, l3miss: Some(true), ..VxlanFact::default() };
+        let mut on_demand = bridged_pod(node(), 20, "10.42.0.1/24");
+        on_demand.links.push(vxlan(FLANNEL, "flannel.1", demand));
+        on_demand.addresses.push(address(FLANNEL, "10.42.0.0/16"));
+        let mut external = cilium_host(node(), 20);
+        let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+        external.links.push(vxlan(30, "cilium_vxlan", data));
+        let mut bgp = calico_pod(node(), 20, "10.42.0.65/32");
+        bgp.routes.push(crate::facts::netlink::RouteFact { protocol: 80, ..blackhole("10.42.0.64/26") });
+        for (facts, expected) in [
+            (flannel4(node(), 0), "flannel.1: VXLAN, no peer: it leads to no other node"),
+            (left_over, "flannel.1: VXLAN, no peer: it leads to no other node; it looks left over"),
+            (udp, "flannel0: UDP in user space, its peers are known to flanneld only"),
+            (on_demand, "flannel.1: VXLAN, its peers are not known before packets go to them"),
+            (
+                external,
+                "cilium_vxlan: VXLAN, its peers are in eBPF maps of its CNI, not in the kernel's tables",
+            ),
+            (cilium_host(node(), 20), "cilium_host: no encapsulation, no route leads to other nodes' pods"),
+            (bgp, "Calico, no encapsulation: no other node is known"),
+            (node(), ""),
+        ] {
+            let text = table(&of_facts(&facts)).trim_end().replace('\n', " ");
+            assert_eq!(text, expected);
+        }
+        // Beside one that has peers.
+        let text = table(&of_facts(&flannel6(flannel4(node(), 1), 0)));
+        let line = "\n\nflannel-v6.1: VXLAN, no peer: it leads to no other node; it looks left over\n";
+        assert!(text.contains("1 peer\n") && text.ends_with(line), "{text}");
     }
 }

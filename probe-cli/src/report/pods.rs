@@ -1,6 +1,6 @@
 //! Pods as text and JSON: `show pods`.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde::Serialize;
 
@@ -26,14 +26,30 @@ struct Document<'a> {
 
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let Inventory { pods, notes, .. } = &*model.inventory;
-    let document = Document { schema_version: 1, pods, notes };
+    let document = Document { schema_version: 1, pods: &listed(model), notes: &model.inventory.notes };
     super::document(&document)
+}
+
+/// The pods, and those that no source names and that only the bridge of the pod network shows: what they are called and which
+/// addresses they have is not known, and what they carry is counted for nobody.
+pub fn listed(model: &Model) -> Vec<Pod> {
+    let Inventory { pods, pod_links, links, .. } = &*model.inventory;
+    let known: BTreeSet<u32> = pods.iter().filter_map(|pod| pod.host_ifindex).collect();
+    let nameless = pod_links.iter().filter(|link| !known.contains(&link.ifindex)).map(|link| Pod {
+        source: PodSource::Bridge,
+        host_ifindex: Some(link.ifindex),
+        host_ifname: links.links.iter().find(|row| row.ifindex == link.ifindex).map(|row| row.name.clone()),
+        host_evidence: Some(Evidence::Bridge),
+        ..Pod::default()
+    });
+    let mut listed: Vec<Pod> = pods.iter().cloned().chain(nameless).collect();
+    listed.sort_by_cached_key(Pod::key);
+    listed
 }
 
 /// A table of pods, one of secondary interfaces where there are some, then the notes.
 pub fn table(model: &Model) -> String {
-    let Inventory { pods, notes, .. } = &*model.inventory;
+    let (pods, notes) = (listed(model), &model.inventory.notes);
     let mut out = String::new();
     let mut rows = vec![heading(&["POD", "ADDRESSES", "INTERFACE", "FOUND BY"])];
     rows.extend(pods.iter().map(|pod| {
@@ -87,7 +103,7 @@ fn found_by(pod: &Pod) -> String {
         PodSource::Cri => Some("cri"),
         PodSource::Libcni => Some("cache"),
         PodSource::Lab => Some("lab"),
-        PodSource::Route => None,
+        PodSource::Route | PodSource::Bridge => None,
     };
     let veth = pod.host_evidence.map(|evidence| match evidence {
         Evidence::CalicoName => "name",
@@ -95,6 +111,7 @@ fn found_by(pod: &Pod) -> String {
         Evidence::PeerIndex => "peer",
         Evidence::LabRegistry => "lab",
         Evidence::Route => "route",
+        Evidence::Bridge => "bridge",
         Evidence::Cri => "cri",
         Evidence::InPod => "pod",
     });
@@ -124,7 +141,13 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
-    use crate::model::{Disagreement, Disputed, Mac, testdata::of_inventory};
+    use crate::{
+        inventory::testdata::{bridged_pod, calico_pod, flannel4, node},
+        model::{
+            Disagreement, Disputed, Mac,
+            testdata::{of_facts, of_inventory},
+        },
+    };
 
     fn pods() -> Vec<Pod> {
         let interface = |name: &str, kind: &str, is_default| PodInterface {
@@ -208,5 +231,31 @@ mod tests {
                 assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
             }
         }
+    }
+
+    /// Pods that no source names are counted with links and MTUs, and so they are here.
+    #[test]
+    fn pods_on_a_bridge_without_a_name() {
+        let mut facts = bridged_pod(flannel4(node(), 1), 20, "10.42.0.1/24");
+        facts = calico_pod(facts, 30, "10.42.0.9/32");
+        let model = of_facts(&facts);
+        let listed = listed(&model);
+        let rows: Vec<_> = listed
+            .iter()
+            .map(|pod| (pod.label(), pod.source, pod.host_evidence, pod.addresses.len()))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("(cali30)".to_owned(), PodSource::Route, Some(Evidence::Route), 1),
+                ("(veth1a2b3c4d)".to_owned(), PodSource::Bridge, Some(Evidence::Bridge), 0),
+            ]
+        );
+        assert_eq!(listed.len(), model.inventory.pod_links.len());
+        assert_eq!(model.inventory.pods.len(), 1, "what it carries is counted for nobody");
+        let text = table(&model);
+        assert!(text.contains("(veth1a2b3c4d) -         veth1a2b3c4d bridge"), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&json(&model).unwrap()).unwrap();
+        assert_eq!((&value["pods"][1]["source"], &value["pods"][1]["name"]), (&"bridge".into(), &().into()));
     }
 }

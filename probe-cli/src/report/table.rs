@@ -143,7 +143,7 @@ fn cost(model: &Model) -> String {
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
-        (TunnelKind::Wireguard | TunnelKind::Ipip, _) => String::new(),
+        (TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _) => String::new(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any".to_owned(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" {vni}"),
     };

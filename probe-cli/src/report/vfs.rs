@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
 use crate::{
-    model::{LinkCounters, Mac, Model, VfPod, VfRow, VfSettings, VfTraffic, VirtualFunction},
+    model::{
+        Inventory, LinkCounters, Mac, Model, PfFact, VfPod, VfRow, VfSettings, VfTraffic, VirtualFunction,
+    },
     text,
 };
 
@@ -72,6 +74,42 @@ impl<'a> From<&'a VfRow> for Vf<'a> {
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
     let vfs = model.vfs.iter().map(Vf::from).collect();
     super::document(&Document { schema_version: 1, vfs, notes: &model.inventory.vf_notes })
+}
+
+/// Why there are no virtual functions, as far as that is known. "None" is said only of what could be read.
+pub fn nothing(model: &Model) -> String {
+    let Inventory { pfs, other_pfs, vf_notes, .. } = &*model.inventory;
+    if !vf_notes.is_empty() {
+        return format!("no virtual function is known: {}", vf_notes.join("; "));
+    }
+    let made: Vec<String> = pfs.iter().filter(|pf| pf.num_vfs != Some(0)).map(function).collect();
+    if !made.is_empty() {
+        return format!(
+            "no virtual function is known: sysfs has {}, but not which they are; run with sudo, or give the host's files with \
+             --host-root DIR",
+            made.join(", ")
+        );
+    }
+    let list = |pfs: &[PfFact]| pfs.iter().map(function).collect::<Vec<_>>().join(", ");
+    match (pfs.is_empty(), other_pfs.is_empty()) {
+        (false, _) => {
+            format!("this node has no virtual functions: its NICs offer them, but sriov_numvfs is 0 ({})", list(pfs))
+        }
+        (true, false) => format!(
+            "no virtual function of this node is known: sysfs has {}, but the interfaces of these PFs are in no network \
+             namespace that could be read; look at the node that has them with --netns",
+            list(other_pfs)
+        ),
+        (true, true) => "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at \
+                         the node that has the NIC with --netns"
+            .to_owned(),
+    }
+}
+
+/// `0000:01:00.0 (4 of 64 VFs)`.
+fn function(pf: &PfFact) -> String {
+    let made = pf.num_vfs.map_or_else(|| "?".to_owned(), |made| made.to_string());
+    format!("{} ({made} of {} VFs)", pf.pci, pf.total_vfs)
 }
 
 /// Two tables, since one would be too wide: whose each VF is, and what is set and counted; then the notes.
@@ -225,6 +263,40 @@ mod tests {
             for name in vf.as_object().unwrap().keys() {
                 assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
             }
+        }
+    }
+
+    /// What is in sysfs is not denied.
+    #[test]
+    fn why_there_are_none() {
+        let pf = |pci: &str, num_vfs| PfFact {
+            pci: pci.to_owned(),
+            total_vfs: 64,
+            num_vfs: Some(num_vfs),
+            ..PfFact::default()
+        };
+        let said = |pfs: Vec<PfFact>, other_pfs: Vec<PfFact>, vf_notes: Vec<String>| {
+            nothing(&of_inventory(Inventory { pfs, other_pfs, vf_notes, ..Inventory::default() }))
+        };
+        for (pfs, others, notes, expected) in [
+            (vec![], vec![], vec![], "no NIC of it offers SR-IOV"),
+            (vec![pf("0000:01:00.0", 0)], vec![], vec![], "sriov_numvfs is 0 (0000:01:00.0 (0 of 64 VFs))"),
+            (
+                vec![pf("0000:01:00.0", 4)],
+                vec![],
+                vec![],
+                "sysfs has 0000:01:00.0 (4 of 64 VFs), but not which they are",
+            ),
+            (
+                vec![],
+                vec![pf("0000:01:00.0", 4), pf("0000:01:00.1", 2)],
+                vec![],
+                "sysfs has 0000:01:00.0 (4 of 64 VFs), 0000:01:00.1 (2 of 64 VFs), but the interfaces",
+            ),
+            (vec![], vec![], vec!["permission denied".to_owned()], "is known: permission denied"),
+        ] {
+            let said = said(pfs, others, notes);
+            assert!(said.contains(expected), "{said}");
         }
     }
 }

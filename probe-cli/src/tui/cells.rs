@@ -41,7 +41,7 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::Vni => {
             // A collect-metadata device carries many.
             plain(match tunnel(subject).map(|row| (row.tunnel.kind, row.tunnel.vni)) {
-                Some((TunnelKind::Wireguard | TunnelKind::Ipip, _)) => "-".to_owned(),
+                Some((TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _)) => "-".to_owned(),
                 Some((_, Some(vni))) => vni.to_string(),
                 _ => "any".to_owned(),
             })

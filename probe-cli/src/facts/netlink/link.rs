@@ -80,6 +80,13 @@ pub struct VxlanFact {
     pub df: Option<VxlanDf>,
 }
 
+impl VxlanFact {
+    /// A process makes its entries when a packet needs them, as for early versions of flannel: what is not there yet is not missing.
+    pub fn is_on_demand(&self) -> bool {
+        self.l2miss == Some(true) || self.l3miss == Some(true)
+    }
+}
+
 /// `VXLAN_DF_*` (linux/if_link.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

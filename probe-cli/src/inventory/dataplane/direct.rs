@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Certainty::{Certain, Likely},
     Encapsulation, PlaneDevice, System,
-    ground::{Ground, Judged},
+    ground::{Ground, Judged, is_calico_block},
 };
 use crate::{
     facts::netlink::RouteFact,
@@ -21,9 +21,16 @@ use crate::{
 pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
     let mut found: BTreeMap<(u32, System), Vec<&RouteFact>> = BTreeMap::new();
     for own in &ground.inventory.node.pod_cidrs {
+        let is_block = ground
+            .index
+            .facts
+            .routes
+            .iter()
+            .any(|route| is_calico_block(route) && route.destination == own.cidr);
         for route in siblings(ground.index, own.cidr) {
             let Some(ifindex) = route.ifindex else { continue };
-            let system = if CALICO_PROTOCOLS.contains(&route.protocol) {
+            // BGP daemons other than Calico's own write with a protocol of theirs.
+            let system = if CALICO_PROTOCOLS.contains(&route.protocol) || is_block {
                 System::Calico
             } else if ground.cilium_host.is_some() {
                 System::Cilium
@@ -46,9 +53,13 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                 counted(routes.len(), "route")
             )];
             let certainty = match system {
-                System::Calico => {
+                System::Calico if routes.iter().all(|route| CALICO_PROTOCOLS.contains(&route.protocol)) => {
                     evidence.push("the routes are Calico's".to_owned());
                     Certain
+                }
+                System::Calico => {
+                    evidence.push("the node's own pod network is a block of Calico".to_owned());
+                    Likely
                 }
                 System::Cilium => {
                     evidence.extend(ground.cilium());
@@ -73,6 +84,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                     families: families.into_iter().collect(),
                     peers: Some(gateways.len()),
                     routes: routes.len(),
+                    idle: false,
                     left_over: None,
                     bypassed: None,
                 },
@@ -98,6 +110,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                 families: Vec::new(),
                 peers: None,
                 routes: 0,
+                idle: false,
                 left_over: None,
                 bypassed: None,
             },

@@ -6,16 +6,25 @@ use ipnet::IpNet;
 
 use super::{Certainty, Encapsulation, PlaneDevice, System};
 use crate::{
-    facts::netlink::{LinkFact, RouteFact, RouteType},
+    facts::netlink::{LinkFact, RouteFact, RouteType, VxlanFact},
     inventory::{
         Inventory, Mac, Tunnel, TunnelKind,
         index::{Index, family},
         node::{CALICO_PROTOCOLS, is_by_own_address, is_single, pod_bridges},
+        tun::wide_base,
     },
 };
 
 /// MAC address of the host end of every veth that Calico's CNI plugin makes.
 const CALICO_HOST_MAC: Mac = Mac([0xee; 6]);
+
+/// How pods' interfaces tell that Calico made them.
+pub(super) const CALICO_PODS: &str = "pods' veths are Calico's (address ee:ee:ee:ee:ee:ee)";
+
+/// How a device tells that it is Calico's.
+pub(super) fn in_block(block: IpNet) -> String {
+    format!("its address is in the node's block {block}, a blackhole route of Calico")
+}
 
 /// A device with what it was taken for.
 pub(super) struct Judged {
@@ -61,6 +70,9 @@ pub(super) struct Ground<'a> {
     peers: HashMap<u32, usize>,
     /// Some pod's interface is one of Calico's: then flannel beside it is Canal.
     pub(super) has_calico_pods: bool,
+    /// One of Calico's own blocks of addresses is here: pods that are Calico's are then not Canal's, which have the node's
+    /// pod network.
+    pub(super) has_calico_blocks: bool,
     /// The bridge whose network is one of the node's pod networks.
     pub(super) bridge: Option<&'a LinkFact>,
     /// The device by which Cilium leads to its pods: one end of a veth pair of which both are here, with routes by an
@@ -90,6 +102,7 @@ impl<'a> Ground<'a> {
             inventory,
             peers,
             has_calico_pods: pod_links.clone().any(|link| link.mac == Some(CALICO_HOST_MAC)),
+            has_calico_blocks: index.facts.routes.iter().any(is_calico_block),
             bridge: pod_bridges(index, &inventory.node.pod_cidrs).next(),
             cilium_host: links()
                 .find(|link| host_routes.contains(&link.ifindex) && is_local_pair(index, link)),
@@ -105,9 +118,13 @@ impl<'a> Ground<'a> {
         Some(format!("pod networks are routed by veth {} to its own address", host.name))
     }
 
-    /// Unicast routes by the device that lead elsewhere: not to its own addresses' networks, not the default.
+    /// Unicast routes by the device that lead elsewhere: not to its own addresses' networks, not the default. The network of an
+    /// address is elsewhere where that is the whole cluster's.
     pub(super) fn routes(&self, ifindex: u32) -> impl Iterator<Item = &'a RouteFact> {
-        let own: Vec<IpNet> = self.index.addresses(ifindex).iter().map(|fact| fact.address.trunc()).collect();
+        let wide = wide_base(self.index, ifindex);
+        let addresses = self.index.addresses(ifindex).iter().map(|fact| fact.address);
+        let own: Vec<IpNet> =
+            addresses.filter(|address| Some(*address) != wide).map(|address| address.trunc()).collect();
         self.index.routes(ifindex).iter().copied().filter(move |route| {
             route.kind == RouteType::Unicast
                 && route.destination.prefix_len() > 0
@@ -133,10 +150,11 @@ impl<'a> Ground<'a> {
     /// The own pod network whose first address the device has, as flannel's devices do.
     pub(super) fn based_on(&self, tunnel: &Tunnel) -> Option<IpNet> {
         let own = || self.inventory.node.pod_cidrs.iter().map(|own| own.cidr);
+        let wide = wide_base(self.index, tunnel.ifindex);
         tunnel
             .addresses
             .iter()
-            .filter(|address| is_single(**address))
+            .filter(|address| is_single(**address) || Some(**address) == wide)
             .find_map(|address| own().find(|own| own.network() == address.addr()))
     }
 
@@ -144,16 +162,19 @@ impl<'a> Ground<'a> {
     pub(super) fn calico_block(&self, tunnel: &Tunnel) -> Option<IpNet> {
         let routes = self.index.facts.routes.iter();
         routes
-            .filter(|route| route.kind == RouteType::Blackhole && CALICO_PROTOCOLS.contains(&route.protocol))
+            .filter(|route| is_calico_block(route))
             .map(|route| route.destination)
             .find(|block| tunnel.addresses.iter().any(|address| block.contains(&address.addr())))
     }
 
     /// Who flannel belongs to, as the pods tell, with the words for it.
     pub(super) fn flannel(&self) -> (System, String) {
+        if self.has_calico_pods && !self.has_calico_blocks {
+            return (System::Canal, CALICO_PODS.to_owned());
+        }
         if self.has_calico_pods {
-            let words = "pods' veths are Calico's (address ee:ee:ee:ee:ee:ee)".to_owned();
-            return (System::Canal, words);
+            let words = "pods are Calico's, with blocks of addresses of its own, so that this is not Canal's";
+            return (System::Flannel, words.to_owned());
         }
         let words = match self.bridge {
             Some(bridge) => {
@@ -167,10 +188,11 @@ impl<'a> Ground<'a> {
     fn device(&self, tunnel: &Tunnel) -> PlaneDevice {
         let peers = self.peers.get(&tunnel.ifindex).copied().unwrap_or(0);
         let known = match tunnel.kind {
-            TunnelKind::Vxlan => !tunnel.external,
+            // Entries that are made when they are asked for tell of those that were.
+            TunnelKind::Vxlan => !tunnel.external && (peers > 0 || !self.is_on_demand(tunnel)),
             // Without the privilege to read them there is no such fact.
             TunnelKind::Wireguard => self.index.wireguard(tunnel.ifindex).is_some(),
-            TunnelKind::Ipip | TunnelKind::Geneve => false,
+            TunnelKind::Ipip | TunnelKind::Geneve | TunnelKind::Udp => false,
         };
         let gateways: BTreeSet<_> = self.routes(tunnel.ifindex).filter_map(|route| route.gateway).collect();
         let peers = match tunnel.kind {
@@ -194,9 +216,16 @@ impl<'a> Ground<'a> {
             families,
             peers,
             routes: routed.len(),
+            idle: false,
             left_over: None,
             bypassed: None,
         }
+    }
+
+    /// The kernel asks a process for entries of a VXLAN device when a packet needs them.
+    fn is_on_demand(&self, tunnel: &Tunnel) -> bool {
+        let vxlan = self.index.link(tunnel.ifindex).and_then(|link| link.vxlan.as_ref());
+        vxlan.is_some_and(VxlanFact::is_on_demand)
     }
 
     /// Routes by the device in the tables that a rule about marks leads to.
@@ -208,6 +237,11 @@ impl<'a> Ground<'a> {
                 && route.destination.prefix_len() > 0
         })
     }
+}
+
+/// One of the node's blocks in Calico's own address management.
+pub(super) fn is_calico_block(route: &RouteFact) -> bool {
+    route.kind == RouteType::Blackhole && CALICO_PROTOCOLS.contains(&route.protocol)
 }
 
 /// One end of a veth pair of which both ends are in this network namespace.

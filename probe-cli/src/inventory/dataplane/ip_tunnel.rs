@@ -3,7 +3,7 @@
 use super::{
     Certainty::{Certain, Likely},
     System,
-    ground::{Ground, Judged, Verdict},
+    ground::{Ground, Judged, Verdict, in_block},
 };
 use crate::{
     inventory::{Tunnel, TunnelKind},
@@ -27,7 +27,7 @@ fn ipip(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         return Verdict::new(System::Calico, Certain, evidence);
     }
     if let Some(block) = ground.calico_block(tunnel) {
-        evidence.push(format!("its address is in the node's block {block}, a blackhole route of Calico"));
+        evidence.push(in_block(block));
         return Verdict::new(System::Calico, Certain, evidence);
     }
     if let Some(base) = ground.based_on(tunnel) {

@@ -6,6 +6,7 @@ use super::{
     Bypass, Certainty, Encapsulation, LeftOver, System,
     ground::{Ground, Judged},
 };
+use crate::inventory::node::siblings;
 
 /// Marks the devices.
 pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
@@ -20,9 +21,17 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
             directly: (judged.encapsulation == Encapsulation::None).then_some(judged.system),
         })
         .collect();
+    for judged in found.iter_mut() {
+        if let Some(carried_by) = carried_directly(ground, judged) {
+            judged.device.left_over = Some(LeftOver::Idle { carried_by });
+        }
+    }
     for judged in found.iter_mut().filter(|judged| is_idle(ground, judged)) {
         let system = judged.system;
+        let is_unused = is_unused(ground, judged);
         let device = &mut judged.device;
+        // Where the tables do not tell of peers, there may be some.
+        device.idle = device.peers == Some(0);
         // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
         let outer = |ifindex| {
             let mut tunnels = ground.inventory.all_tunnels();
@@ -35,10 +44,30 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
                 && !carrier.directly.is_some_and(|direct| are_kin(direct, system))
                 && family.is_none_or(|family| carrier.families.is_empty() || carrier.families.contains(&family))
         });
-        if let Some(carrier) = by_other {
-            device.left_over = Some(LeftOver::Idle { carried_by: carrier.name.clone() });
-        }
+        device.left_over = match by_other {
+            Some(carrier) => Some(LeftOver::Idle { carried_by: carrier.name.clone() }),
+            None => (device.idle && is_unused).then_some(LeftOver::Unused),
+        };
     }
+}
+
+/// The NIC that leads to the pods of all nodes that a device of flannel has entries of, while it has no route itself: the backend
+/// was switched to host-gw. (With direct routing flannel writes no entries of nodes that need no tunnel. Calico does.)
+fn carried_directly(ground: &Ground<'_>, judged: &Judged) -> Option<String> {
+    let is_flannels = are_kin(judged.system, System::Flannel);
+    let device = &judged.device;
+    if !is_flannels || judged.encapsulation != Encapsulation::Vxlan || device.routes > 0 {
+        return None;
+    }
+    let own = &ground.inventory.node.pod_cidrs;
+    let routes: Vec<_> = own.iter().flat_map(|own| siblings(ground.index, own.cidr)).collect();
+    let peers = ground.inventory.peers.iter().filter(|peer| peer.tunnel == device.ifindex);
+    let mut nic = None;
+    for peer in peers {
+        let node = peer.node_address?;
+        nic = Some(routes.iter().find(|route| route.gateway == Some(node))?.ifindex?);
+    }
+    ground.index.link(nic?).map(|link| link.name.clone())
 }
 
 /// A device that leads to other nodes' pods.
@@ -82,6 +111,14 @@ fn is_idle(ground: &Ground<'_>, judged: &Judged) -> bool {
         _ if !is_known => false,
         _ => device.peers.is_none_or(|peers| peers == 0) && device.routes == 0 && !is_certain_cilium(judged),
     }
+}
+
+/// An idle device without an address. Agents of flannel and Calico give one to each device that they look after, on the only
+/// node of a cluster, too; Cilium's has none.
+fn is_unused(ground: &Ground<'_>, judged: &Judged) -> bool {
+    let is_without = matches!(judged.system, System::Unknown | System::Cilium);
+    let mut addresses = ground.index.addresses(judged.device.ifindex).iter();
+    !is_without && ground.index.facts.addresses.value().is_some() && !addresses.any(|fact| fact.global)
 }
 
 /// Cilium's destinations are in no table of the kernel.

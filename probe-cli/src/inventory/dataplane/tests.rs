@@ -1,4 +1,6 @@
-//! Data planes as their systems make them, and what they are taken for.
+//! Data planes as their systems make them, and what they are taken for. Nodes without peers are in `tests/alone.rs`.
+
+mod alone;
 
 use std::fmt::Write as _;
 
@@ -31,6 +33,8 @@ fn planes(facts: &Facts) -> Vec<String> {
                 Some(LeftOver::MoreSpecific { than, routes, with_peer }) => {
                     write!(line, ", {routes} more specific than {than}, {with_peer} with a peer").unwrap();
                 }
+                Some(LeftOver::Unused) => line.push_str(", left over without an address"),
+                None if device.idle => line.push_str(", idle"),
                 None => {}
             }
             if let Some(bypass) = device.bypassed {
@@ -132,7 +136,7 @@ fn flannel_and_who_it_belongs_to() {
     assert_eq!(planes(&no_pods), ["flannel: VXLAN, certain", "  uplink [4] 1 peers 1 routes"]);
 
     let alone = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
-    assert_eq!(planes(&alone), ["Canal: VXLAN, certain", "  flannel.1 [] 0 peers 0 routes"]);
+    assert_eq!(planes(&alone), ["Canal: VXLAN, certain", "  flannel.1 [] 0 peers 0 routes, idle"]);
 }
 
 #[test]
@@ -150,22 +154,22 @@ fn one_vni_and_port_of_two_systems() {
     // Only the names are left to tell: likely at most.
     assert_eq!(
         planes(&vni_4096("flannel.4096")),
-        ["rke2-flannel: VXLAN, likely", "  flannel.4096 [] 0 peers 0 routes"]
+        ["rke2-flannel: VXLAN, likely", "  flannel.4096 [] 0 peers 0 routes, left over without an address"]
     );
     assert_eq!(
         planes(&vni_4096("vxlan.calico")),
-        ["Calico: VXLAN, likely", "  vxlan.calico [] 0 peers 0 routes"]
+        ["Calico: VXLAN, likely", "  vxlan.calico [] 0 peers 0 routes, left over without an address"]
     );
     assert_eq!(
         planes(&vni_4096("vx4096")),
-        ["overlay of unknown origin: VXLAN, unknown", "  vx4096 [] 0 peers 0 routes"]
+        ["overlay of unknown origin: VXLAN, unknown", "  vx4096 [] 0 peers 0 routes, idle"]
     );
     // A name that fits nothing else does not count.
     let mut odd = vni_4096("flannel.1");
     odd.links[2].vxlan.as_mut().unwrap().vni = 5;
     assert_eq!(
         planes(&odd),
-        ["overlay of unknown origin: VXLAN, unknown", "  flannel.1 [] 0 peers 0 routes"]
+        ["overlay of unknown origin: VXLAN, unknown", "  flannel.1 [] 0 peers 0 routes, idle"]
     );
 }
 
@@ -353,7 +357,7 @@ fn what_leads_nowhere_beside_another_is_left_over() {
         planes(&facts),
         [
             "Canal: VXLAN, certain",
-            "  flannel.1 [] 0 peers 0 routes",
+            "  flannel.1 [] 0 peers 0 routes, idle",
             "Canal: no encapsulation, likely",
             "  eth0 [4] 1 peers 1 routes",
         ]
@@ -368,10 +372,15 @@ fn what_leads_nowhere_beside_another_is_left_over() {
     let shown = planes(&facts).join("\n");
     assert!(shown.contains("vm0") && !shown.contains("left over"), "{shown}");
     // Another family is another matter.
-    let facts = flannel6(calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32"), 0);
+    let mut facts = flannel6(calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32"), 0);
+    facts.addresses.push(address(FLANNEL6, "fd42::/128"));
     assert_eq!(
         planes(&facts),
-        ["Canal: VXLAN, certain", "  flannel.1 [4] 2 peers 2 routes", "  flannel-v6.1 [] 0 peers 0 routes"]
+        [
+            "Canal: VXLAN, certain",
+            "  flannel.1 [4] 2 peers 2 routes",
+            "  flannel-v6.1 [] 0 peers 0 routes, idle"
+        ]
     );
 }
 
@@ -423,4 +432,64 @@ fn node_addresses_and_default_routes() {
         routes,
         [(4, Some(ip("192.0.2.254")), Some("eth0")), (6, Some(ip("2001:db8::fe")), Some("eth0"))]
     );
+}
+
+/// What is the node's to the outside, and what is inside of it.
+#[test]
+fn addresses_of_bridges_pairs_and_dummies() {
+    let kind =
+        |ifindex, name, kind: &str| LinkFact { kind: Some(kind.to_owned()), ..ethernet(ifindex, name) };
+    let mut facts = cilium_host(node(), 20);
+    facts.links.extend([
+        kind(30, "docker0", "bridge"),
+        LinkFact { master: Some(30), ..pod_veth(31, "veth0") },
+        kind(32, "fan-250", "bridge"),
+        LinkFact { master: Some(32), ..vxlan(33, "ftun0", VxlanFact::default()) },
+        kind(34, "virbr0", "bridge"),
+        // A bridge that a NIC is in, by way of a VLAN on a bond.
+        kind(40, "br0", "bridge"),
+        LinkFact { master: Some(40), link: Some(42), ..kind(41, "bond0.7", "vlan") },
+        kind(42, "bond0", "bond"),
+        kind(43, "kube-ipvs0", "dummy"),
+        // A dummy that outer packets come from.
+        kind(44, "node0", "dummy"),
+        // A node in a container: its NIC is a veth.
+        LinkFact { link: Some(9), link_netns: Some(3), ..kind(45, "uplink", "veth") },
+        vxlan(50, "flannel.1", VxlanFact { local: Some(ip("198.51.100.9")), ..VxlanFact::default() }),
+        vxlan(51, "flannel.2", VxlanFact { local: Some(ip("198.51.100.10")), ..VxlanFact::default() }),
+    ]);
+    for (ifindex, text) in [
+        (30, "172.17.0.1/16"),
+        (32, "250.2.0.1/8"),
+        (34, "192.168.122.1/24"),
+        (40, "203.0.113.5/24"),
+        (43, "10.43.0.1/32"),
+        (44, "198.51.100.9/32"),
+        (45, "203.0.113.130/25"),
+        (50, "10.42.0.0/32"),
+        (1, "198.51.100.10/32"),
+        (1, "198.51.100.11/32"),
+    ] {
+        facts.addresses.push(address(ifindex, text));
+    }
+    let shown: Vec<String> = of_kernel(&facts)
+        .node
+        .addresses
+        .iter()
+        .map(|own| format!("{} {}", own.interface, own.address))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "eth0 192.0.2.1/24",
+            "eth0 2001:db8::1/64",
+            "br0 203.0.113.5/24",
+            "node0 198.51.100.9/32",
+            "uplink 203.0.113.130/25",
+            "lo 198.51.100.10/32",
+        ]
+    );
+    // Whatever carries the default route is the node's.
+    facts.routes.push(RouteFact { metric: 5, ..route("0.0.0.0/0", Some("192.168.122.254"), 34) });
+    assert!(of_kernel(&facts).node.addresses.iter().any(|own| own.interface == "virbr0"));
 }

@@ -3,7 +3,7 @@
 use super::{
     Certainty::{Certain, Likely},
     System,
-    ground::{Ground, Judged, Verdict},
+    ground::{CALICO_PODS, Ground, Judged, Verdict, in_block},
 };
 use crate::{inventory::Tunnel, text::counted};
 
@@ -26,6 +26,10 @@ fn external(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let routes = ground.calico_routes(tunnel.ifindex);
     if routes > 0 {
         evidence.push(format!("Calico wrote {} by {name}", counted(routes, "route")));
+        return Verdict::new(System::CalicoEbpf, Certain, evidence);
+    }
+    if let Some(block) = ground.calico_block(tunnel) {
+        evidence.push(in_block(block));
         return Verdict::new(System::CalicoEbpf, Certain, evidence);
     }
     if let Some(words) = ground.cilium() {
@@ -55,6 +59,11 @@ fn classic(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         evidence.push(format!("Calico wrote {} by {name}", counted(calico, "route")));
         return Verdict::new(System::Calico, Certain, evidence);
     }
+    // Ahead of the traits of flannel: a tunnel's address is often the first one of Calico's block, too.
+    if let Some(block) = ground.calico_block(tunnel) {
+        evidence.push(in_block(block));
+        return Verdict::new(System::Calico, Certain, evidence);
+    }
     let flannel = ground.flannel_routes(tunnel.ifindex);
     let base = ground.based_on(tunnel);
     if flannel > 0 {
@@ -64,10 +73,17 @@ fn classic(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     if let Some(base) = base {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));
     }
+    let is_flannels = name.starts_with("flannel");
+    if is(CALICO) && ground.has_calico_pods {
+        // rke2-flannel's pods are on a bridge. Calico may be told to write its routes as anybody does
+        // (`DeviceRouteProtocol`), and Canal may have Calico's VNI and port, which Windows nodes need.
+        evidence.push(CALICO_PODS.to_owned());
+        let system = if is_flannels { ground.flannel().0 } else { System::Calico };
+        return Verdict::new(system, Likely, evidence);
+    }
     if flannel > 0 || base.is_some() {
         let (system, words) = ground.flannel();
         if is(CALICO) {
-            // Calico's devices have neither such routes nor, but by chance, such an address.
             if let Some(bridge) = ground.bridge {
                 evidence.push(format!("pods are on bridge {}", bridge.name));
             }
@@ -77,16 +93,12 @@ fn classic(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         evidence.push(words);
         return Verdict::new(system, if is(FLANNEL) || flannel > 0 { Certain } else { Likely }, evidence);
     }
-    if let Some(block) = ground.calico_block(tunnel) {
-        evidence.push(format!("its address is in the node's block {block}, a blackhole route of Calico"));
-        return Verdict::new(System::Calico, Certain, evidence);
-    }
     // Nothing but the name is left, and it fits the rest.
-    if is(FLANNEL) && name.starts_with("flannel") {
+    if is(FLANNEL) && is_flannels {
         evidence.push("its name is flannel's".to_owned());
         return Verdict::new(ground.flannel().0, Likely, evidence);
     }
-    if is(CALICO) && name.starts_with("flannel") {
+    if is(CALICO) && is_flannels {
         evidence.push("its name is flannel's".to_owned());
         return Verdict::new(System::Rke2Flannel, Likely, evidence);
     }

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::{
     Certainty::{Certain, Likely},
     System,
-    ground::{Ground, Judged, Verdict},
+    ground::{Ground, Judged, Verdict, in_block},
 };
 use crate::{facts::netlink::RuleFact, inventory::Tunnel, text::counted};
 
@@ -50,6 +50,10 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         return Verdict::new(System::Cilium, Likely, evidence);
     }
 
+    if let Some(block) = ground.calico_block(tunnel) {
+        evidence.push(in_block(block));
+        return Verdict::new(System::Calico, Certain, evidence);
+    }
     // flannel has one route for the whole cluster, which the node's own network and all peers' are in.
     let wide = ground.routes(tunnel.ifindex).find(|route| {
         route.gateway.is_none()

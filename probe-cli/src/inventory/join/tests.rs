@@ -1,6 +1,6 @@
 //! The join as tables: data planes as CNIs and hands make them, with their holes.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use super::*;
 use crate::{
@@ -248,6 +248,10 @@ fn holes_become_notes() {
             "flannel.1: route 10.42.4.0/24 via 10.42.4.0 has no neighbour entry for its gateway, so packets to it \
              are dropped",
             "flannel.1: neighbour 10.42.3.0 (0a:00:00:00:00:03) has no FDB entry, so packets to it are dropped",
+            "flannel.1: no route resolves to node 192.0.2.2 (VTEP 0a:00:00:00:00:02), so that its pods get no packets \
+             from here",
+            "flannel.1: no route resolves to node 192.0.2.4 (VTEP 0a:00:00:00:00:04), so that its pods get no packets \
+             from here",
         ]
     );
 }
@@ -257,8 +261,9 @@ fn many_holes_are_counted() {
     let mut facts = flannel4(node(), 100);
     facts.neighbours.clear();
     let inventory = of_kernel(&facts);
-    assert_eq!(inventory.notes.len(), 9);
+    assert_eq!(inventory.notes.len(), 18);
     assert_eq!(inventory.notes[8], "and 92 more routes whose gateway has no neighbour entry");
+    assert_eq!(inventory.notes[17], "and 92 more remote nodes without a route to their pods");
 }
 
 #[test]
@@ -374,7 +379,7 @@ fn hostile_names_are_bounded_and_escaped_in_notes() {
     let pods = registered(vec![named(&format!("\n{long}"), "10.9.9.9", "\x07")]);
     let inventory = joined(&facts, &pods, &[]);
     assert_eq!(only_tunnel(&inventory).name, "fl\x1b[2J\u{202e}", "data stays as it is");
-    assert_eq!(inventory.notes.len(), 2);
+    assert_eq!(inventory.notes.len(), 3);
     for note in &inventory.notes {
         assert!(note.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{note:?}");
         assert!(note.len() < 1000, "{} bytes", note.len());
@@ -428,4 +433,60 @@ fn the_captured_node_joins() {
     assert_eq!(pod.label(), "(cali0a1b2c3d4e5)");
     assert_eq!(pod.addresses, [ip("10.42.0.5"), ip("fd42::5")]);
     assert_eq!(inventory.notes, Vec::<String>::new());
+}
+
+/// What helps depends on whether the route is of this cluster.
+#[test]
+fn routes_of_another_cluster_are_to_be_deleted() {
+    use crate::{
+        facts::{
+            Snapshot,
+            files::{FlannelConf, HostFiles, Sourced},
+        },
+        inventory::inventory as joined_with,
+        observed::Observed,
+    };
+    let mut facts = flannel4(node(), 1);
+    facts.routes.push(route("10.42.9.0/24", Some("10.42.9.0"), FLANNEL));
+    facts.routes.push(route("172.20.3.0/24", Some("172.20.3.0"), FLANNEL));
+    facts.routes.push(RouteFact { protocol: 80, ..route("172.20.4.0/24", Some("172.20.4.0"), FLANNEL) });
+    let with = |network: Option<&str>| {
+        let file =
+            "/var/lib/kubelet/pods/a/volumes/kubernetes.io~configmap/flannel-cfg/net-conf.json".to_owned();
+        let network = network.map(|text| Sourced { value: net(text), file: file.clone(), line: Some(2) });
+        let conf = FlannelConf { file, network, ..FlannelConf::default() };
+        let files = HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() };
+        let snapshot = snapshot(&facts, &PodFacts::default(), &[]);
+        joined_with(&Snapshot { files: Arc::new(Observed::Value(files)), ..snapshot }).notes
+    };
+    let notes = with(Some("10.42.0.0/16"));
+    let about = |network: &str| notes.iter().find(|note| note.contains(network)).unwrap();
+    assert_eq!(
+        about("172.20.3.0"),
+        "flannel.1: route 172.20.3.0/24 via 172.20.3.0 is not of this cluster, whose pods are in 10.42.0.0/16 \
+         (net-conf.json:2), and has no neighbour entry for its gateway: it is left over; delete it with \
+         `ip route del 172.20.3.0/24 dev flannel.1`"
+    );
+    // Of this cluster, or of a pool of Calico's, which no file names.
+    for network in ["10.42.9.0/24", "172.20.4.0/24"] {
+        assert!(about(network).contains("restart the CNI's agent"), "{}", about(network));
+        assert!(about(network).contains(&format!("`ip route del {network} dev flannel.1`")));
+    }
+    // Where no file names the cluster's network, nothing is known to be outside of it.
+    assert!(with(None).iter().all(|note| note.contains("restart the CNI's agent")), "{:?}", with(None));
+}
+
+/// The network was given to another node meanwhile, and its address stayed here.
+#[test]
+fn a_gateway_that_is_an_own_address() {
+    let mut facts = flannel4(node(), 1);
+    facts.addresses.push(address(FLANNEL, "10.42.7.0/32"));
+    facts.neighbours.push(neighbour(FLANNEL, "10.42.7.0", mac(7)));
+    facts.fdb.push(fdb(FLANNEL, mac(7), "192.0.2.7"));
+    let inventory = of_kernel(&facts);
+    let hole = Hole::FdbWithoutRoute { tunnel: FLANNEL, mac: mac(7), node_address: Some(ip("192.0.2.7")) };
+    assert_eq!(inventory.holes, [hole]);
+    let [note] = inventory.notes.as_slice() else { panic!("{:?}", inventory.notes) };
+    assert!(note.starts_with("flannel.1: no route leads to the pods of node 192.0.2.7"), "{note}");
+    assert!(note.contains("its gateway 10.42.7.0 is an address of this node, too"), "{note}");
 }

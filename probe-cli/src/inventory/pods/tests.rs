@@ -1,7 +1,12 @@
 //! Pods as tables: what each source says, and what comes of it.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::inventory::testdata::joined;
+use crate::inventory::{
+    inventory,
+    testdata::{joined, snapshot},
+};
 use crate::{
     facts::{
         netlink::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
@@ -310,4 +315,50 @@ fn paths_of_one_namespace_are_one() {
     assert_eq!(canonical("/run/netns/x"), "/run/netns/x");
     assert_eq!(canonical("/var/lib/x"), "/var/lib/x");
     assert_eq!(canonical("ovp-node1-pod1"), "ovp-node1-pod1");
+}
+
+/// Somebody cannot look into a namespace: the pod is there all the same, and what is lost with it is told.
+#[test]
+fn a_namespace_that_cannot_be_looked_into() {
+    let attachments = vec![
+        attachment("a", "cart-0", "eth0", "pods"),
+        attachment("a", "cart-0", "net2", "lan"),
+        attachment("a", "cart-0", "net1", "storage"),
+    ];
+    let path = attachments[0].netns.clone().unwrap();
+    let facts = PodFacts { attachments, ..PodFacts::default() };
+    let links = Facts { links: vec![link(9, "cni0", "bridge")], ..Facts::default() };
+    let with = |told: Observed<NamespaceFact>| {
+        let mut snapshot = snapshot(&links, &facts, &[]);
+        snapshot.namespaces = Arc::new(vec![OfNamespace { path: path.clone(), told }]);
+        inventory(&snapshot)
+    };
+    let denied = with(Observed::Failed { error: "cannot open it: Permission denied".to_owned() });
+    assert_eq!(only(&denied).label(), "shop/cart-0");
+    assert_eq!(denied.notes, [format!("network namespace {path}: cannot open it: Permission denied")]);
+
+    // It is elsewhere than the node's files say, as in a container that does not see it.
+    let veth = LinkFact { link_netns: Some(4), link: Some(2), ..link(10, "veth1", "veth") };
+    let host = |ifnames: &[&str]| Attachment {
+        host_ifnames: ifnames.iter().map(|name| (*name).to_owned()).collect(),
+        ..attachment("a", "cart-0", "eth0", "pods")
+    };
+    let facts = |secondary: bool| {
+        let net1 = secondary.then(|| attachment("a", "cart-0", "net1", "storage"));
+        PodFacts { attachments: [host(&["veth1"])].into_iter().chain(net1).collect(), ..PodFacts::default() }
+    };
+    let links = Facts { links: vec![veth], ..Facts::default() };
+    let lost = joined(&links, &facts(true), &[]);
+    assert_eq!(only(&lost).host_ifname.as_deref(), Some("veth1"));
+    assert_eq!(
+        lost.notes,
+        [format!(
+            "pod shop/cart-0: its network namespace {path} is not there, so that only the CNI cache knows of net1 (storage)"
+        )]
+    );
+    let [note] = joined(&links, &facts(false), &[]).notes.try_into().unwrap();
+    assert_eq!(
+        note,
+        format!("network namespaces of 1 pod are not there ({path}), so that what is in them is not known")
+    );
 }

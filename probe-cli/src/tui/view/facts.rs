@@ -54,7 +54,7 @@ pub(super) fn lines(fact: &Fact, columns: u16, theme: Theme) -> Vec<Vec<Span<'st
 fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
-        (TunnelKind::Wireguard | TunnelKind::Ipip, _) => String::new(),
+        (TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _) => String::new(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any VNI".to_owned(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" VNI {vni}"),
     };
@@ -83,7 +83,7 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     if unsent > 0 {
         let what = match tunnel.kind {
             TunnelKind::Vxlan | TunnelKind::Geneve => "group frames",
-            TunnelKind::Wireguard | TunnelKind::Ipip => "packets",
+            TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp => "packets",
         };
         facts.push(("no peer", format!("{} {what} had nowhere to go", text::si(unsent as f64)), false));
     }

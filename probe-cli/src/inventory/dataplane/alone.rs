@@ -1,0 +1,39 @@
+//! The only node of a cluster that wraps nothing: it has neither a tunnel nor a route to another node. Only its own pods and their
+//! networks tell whose they are.
+
+use super::{
+    Certainty::Likely,
+    DataPlane, Encapsulation, System,
+    ground::{CALICO_PODS, Ground, Judged, is_calico_block},
+};
+
+/// The data plane that such a node has. Cilium's is known by its host device, see `dataplane/direct.rs`.
+pub(super) fn judge(ground: &Ground<'_>, found: &[Judged]) -> Option<DataPlane> {
+    // Who has a way to other nodes is not alone, whatever that is.
+    if found.iter().any(|judged| judged.device.left_over.is_none() && !judged.device.idle) {
+        return None;
+    }
+    let is_known = |systems: &[System]| {
+        found.iter().any(|judged| systems.contains(&judged.system) && judged.device.left_over.is_none())
+    };
+    let own = &ground.inventory.node.pod_cidrs;
+    let block = ground.index.facts.routes.iter().find(|route| is_calico_block(route));
+    let (system, words) = if let Some(block) = block {
+        let words = format!("the node's block {} is a blackhole route of Calico", block.destination);
+        (!is_known(&[System::Calico, System::CalicoEbpf])).then_some((System::Calico, vec![words]))
+    } else {
+        let own = own.first().filter(|_| ground.has_calico_pods)?;
+        let words = format!("the node's pod network {} is no block of Calico", own.cidr);
+        let flannels = [System::Canal, System::Rke2Flannel, System::Flannel, System::Calico];
+        (!is_known(&flannels)).then(|| (System::Canal, vec![CALICO_PODS.to_owned(), words]))
+    }?;
+    let none =
+        "there is no tunnel and no route to another node's pods: it is the only node, or has lost both";
+    Some(DataPlane {
+        system,
+        encapsulation: Encapsulation::None,
+        certainty: Some(Likely),
+        evidence: words.into_iter().chain([none.to_owned()]).collect(),
+        devices: Vec::new(),
+    })
+}
