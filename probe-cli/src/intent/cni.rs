@@ -1,15 +1,13 @@
 //! Which CNI makes the pods' first interface, what is in front of it, and the MTU that it gives to pods.
 
 use crate::{
-    facts::files::{
-        CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelOwner, HostFiles, Multus, Sourced, SubnetEnv,
-    },
+    facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
     intent::{
         Basis, Cni, Intended, Intent, MultusIntent,
         agree::{agree, default, follows, like, parsed, place, said},
         charts,
-        distribution::{is_k3s, is_k3s_server},
-        flannel::turned_off,
+        distribution::is_k3s_server,
+        flannel::{turned_off, whose},
     },
     text::shown,
 };
@@ -22,7 +20,7 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let found = default_file(files);
     let seen = found.and_then(|file| seen(files, file));
     intent.default_network = found.and_then(|file| file.network.name.clone()).map(said);
-    let configured = configured.or_else(|| seen.is_none().then(|| flannels(files)).flatten());
+    let configured = configured.or_else(|| seen.is_none().then(|| whose(files)).flatten());
     if let (Some(configured), Some(seen)) = (&configured, &seen)
         && configured.value != seen.value
         && (configured.value != Cni::None || is_off(files, seen))
@@ -84,38 +82,6 @@ fn configured(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) -
 /// k3s' own flannel, where k3s is told not to run it: its file outlives the change.
 fn is_off(files: &HostFiles, seen: &Intended<Cni>) -> bool {
     seen.value == Cni::K3sFlannel && turned_off(files).is_some()
-}
-
-/// The CNI that flannel's own files are of, where nothing else says which it is.
-fn flannels(files: &HostFiles) -> Option<Intended<Cni>> {
-    if let Some(conf) = files.flannel.value() {
-        let by_backend = Sourced { value: (), file: conf.file.clone(), line: None };
-        let by_backend = conf.backend.as_ref().map_or(by_backend, |backend| backend.with(()));
-        let plugin = files.flannel_cni.value().and_then(|file| file.network.plugins.first());
-        return Some(match (conf.owner, plugin) {
-            (FlannelOwner::K3s, _) => follows(&by_backend, Cni::K3sFlannel),
-            (FlannelOwner::Canal, _) => follows(&by_backend, Cni::Canal),
-            (FlannelOwner::Flannel, Some(plugin)) if plugin.kind.value == "calico" => {
-                follows(&plugin.kind, Cni::Canal)
-            }
-            (FlannelOwner::Flannel, Some(plugin)) => follows(&plugin.kind, Cni::Flannel),
-            (FlannelOwner::Flannel, None) => follows(&by_backend, Cni::Flannel),
-        });
-    }
-    let env = files.subnet_env.value()?;
-    let by_env = env.subnet.as_ref().or(env.ipv6_subnet.as_ref())?;
-    let cni = match (is_k3s(files), is_flannelds_own(env)) {
-        (true, _) => Cni::K3sFlannel,
-        // In RKE2's Canal flanneld has the file to itself; elsewhere that says nothing of whose flanneld it is.
-        (false, true) => files.rke2_directory.value().map(|_| Cni::Canal)?,
-        (false, false) => Cni::Flannel,
-    };
-    Some(follows(by_env, cni))
-}
-
-/// The file is in flanneld's container and not on the host.
-fn is_flannelds_own(env: &SubnetEnv) -> bool {
-    env.file.starts_with("/proc/")
 }
 
 /// RKE2's `cni`: one name, or `multus` and another one (rke2 pkg/cli/cmds/server.go, `validateCNI`).

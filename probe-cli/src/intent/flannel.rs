@@ -1,13 +1,13 @@
 //! flannel's backend, alone and inside of Canal and k3s: what the chart or the command line asks for, what the ConfigMap that
-//! reached this node says, and what flanneld wrote down.
+//! reached this node says, and what flanneld wrote down. And whose flannel its own files are of, where nothing else says that.
 
 use crate::{
-    facts::files::{FlannelConf, FlannelOwner, HostFiles, Sourced},
+    facts::files::{FlannelConf, FlannelOwner, HostFiles, Sourced, SubnetEnv},
     intent::{
         Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice,
         agree::{agree, default, follows, like, parsed, said},
         charts,
-        distribution::is_server,
+        distribution::{is_k3s, is_server},
     },
 };
 
@@ -41,6 +41,38 @@ pub(super) fn backend(name: &str) -> Backend {
 pub(super) fn turned_off(files: &HostFiles) -> Option<Intended<Backend>> {
     let said_by = files.k3s.value()?.get("flannel-backend")?.last()?;
     (said_by.value == "none").then(|| said(said_by.with(Backend::None)))
+}
+
+/// The CNI that flannel's own files are of, where nothing else says which it is.
+pub(super) fn whose(files: &HostFiles) -> Option<Intended<Cni>> {
+    if let Some(conf) = files.flannel.value() {
+        let by_backend = Sourced { value: (), file: conf.file.clone(), line: None };
+        let by_backend = conf.backend.as_ref().map_or(by_backend, |backend| backend.with(()));
+        let plugin = files.flannel_cni.value().and_then(|file| file.network.plugins.first());
+        return Some(match (conf.owner, plugin) {
+            (FlannelOwner::K3s, _) => follows(&by_backend, Cni::K3sFlannel),
+            (FlannelOwner::Canal, _) => follows(&by_backend, Cni::Canal),
+            (FlannelOwner::Flannel, Some(plugin)) if plugin.kind.value == "calico" => {
+                follows(&plugin.kind, Cni::Canal)
+            }
+            (FlannelOwner::Flannel, Some(plugin)) => follows(&plugin.kind, Cni::Flannel),
+            (FlannelOwner::Flannel, None) => follows(&by_backend, Cni::Flannel),
+        });
+    }
+    let env = files.subnet_env.value()?;
+    let by_env = env.subnet.as_ref().or(env.ipv6_subnet.as_ref())?;
+    let cni = match (is_k3s(files), is_flannelds_own(env)) {
+        (true, _) => Cni::K3sFlannel,
+        // In RKE2's Canal flanneld has the file to itself; elsewhere that says nothing of whose flanneld it is.
+        (false, true) => files.rke2_directory.value().map(|_| Cni::Canal)?,
+        (false, false) => Cni::Flannel,
+    };
+    Some(follows(by_env, cni))
+}
+
+/// The file is in flanneld's container and not on the host.
+fn is_flannelds_own(env: &SubnetEnv) -> bool {
+    env.file.starts_with("/proc/")
 }
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {

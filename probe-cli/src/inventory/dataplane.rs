@@ -15,7 +15,7 @@ mod tun;
 mod vxlan;
 mod wireguard;
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -234,9 +234,14 @@ pub struct RoutedPeer {
 }
 
 /// All data planes, those of one system and encapsulation together, by system. An overlay of unknown origin is a plane for
-/// each of its devices. And the nodes that only routes know. `inventory` has everything else already.
-pub(super) fn data_planes(index: &Index<'_>, inventory: &Inventory) -> (Vec<DataPlane>, Vec<RoutedPeer>) {
-    let ground = Ground::new(index, inventory);
+/// each of its devices. And the nodes that only routes know. `inventory` has everything else already;
+/// `flannels` are the bridges that are known to be flannel's.
+pub(super) fn data_planes(
+    index: &Index<'_>,
+    inventory: &Inventory,
+    flannels: &BTreeSet<u32>,
+) -> (Vec<DataPlane>, Vec<RoutedPeer>) {
+    let ground = Ground::new(index, inventory, flannels);
     let mut found: Vec<Judged> = Vec::new();
     for tunnel in inventory.all_tunnels() {
         found.push(match tunnel.kind {

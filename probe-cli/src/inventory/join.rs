@@ -3,6 +3,7 @@
 use super::{
     Inventory, TunnelKind,
     dataplane::data_planes,
+    flannel_bridge::flannel_bridges,
     holes::ClusterNetworks,
     index::{Index, is_wireguard},
     ip_tunnels,
@@ -49,9 +50,10 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
     inventory.pods = pods(&index, named, &snapshot.namespaces, &mut notes);
     let tunnels: Vec<_> = inventory.all_tunnels().collect();
-    inventory.node = this_node(&index, &tunnels, &inventory.pods);
+    let flannels = flannel_bridges(&index, snapshot.files.value(), named);
+    inventory.node = this_node(&index, &tunnels, &inventory.pods, &flannels);
     host(&mut inventory, &snapshot.host);
-    (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory);
+    (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory, &flannels);
     inventory.pod_links = pod_ends(&index, &inventory);
     inventory.path_devices = path_devices(&index, &inventory);
     inventory.host_route_mtu = host_route_mtu(&index);

@@ -4,6 +4,7 @@
 //! [`crate::model`].
 
 mod dataplane;
+mod flannel_bridge;
 mod holes;
 mod index;
 mod ip_tunnels;

@@ -78,9 +78,14 @@ pub struct DefaultRoute {
     pub metric: u32,
 }
 
-/// What the tables say of the node.
-pub(super) fn this_node(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Node {
-    let pod_cidrs = own_pod_cidrs(index, tunnels, pods);
+/// What the tables say of the node. `flannels` are the bridges that are known to be flannel's.
+pub(super) fn this_node(
+    index: &Index<'_>,
+    tunnels: &[&Tunnel],
+    pods: &[Pod],
+    flannels: &BTreeSet<u32>,
+) -> Node {
+    let pod_cidrs = own_pod_cidrs(index, tunnels, pods, flannels);
     Node {
         addresses: addresses(index, tunnels, &pod_cidrs),
         default_routes: default_routes(index),
@@ -90,7 +95,12 @@ pub(super) fn this_node(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) ->
 }
 
 /// Own pod networks, sorted. A network inside another that is known is not named again.
-fn own_pod_cidrs(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Vec<OwnPodCidr> {
+fn own_pod_cidrs(
+    index: &Index<'_>,
+    tunnels: &[&Tunnel],
+    pods: &[Pod],
+    flannels: &BTreeSet<u32>,
+) -> Vec<OwnPodCidr> {
     let bases = || tunnels.iter().flat_map(|tunnel| &tunnel.addresses).filter(|address| is_single(**address));
     let mut found: Vec<OwnPodCidr> = Vec::new();
     let mut add = |cidr: IpNet, source| {
@@ -129,7 +139,8 @@ fn own_pod_cidrs(index: &Index<'_>, tunnels: &[&Tunnel], pods: &[Pod]) -> Vec<Ow
     let based = |network: IpNet| {
         all().any(|base| base.addr() == network.network()) || siblings(index, network).next().is_some()
     };
-    for (_, network) in bridge_networks(index).filter(|(_, network)| based(*network)) {
+    let is_pods = |link: &LinkFact, network| flannels.contains(&link.ifindex) || based(network);
+    for (_, network) in bridge_networks(index).filter(|(link, network)| is_pods(link, *network)) {
         add(network, PodCidrSource::Bridge);
     }
     for route in index.facts.routes.iter().filter(|route| is_by_own_address(index, route)) {

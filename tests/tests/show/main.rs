@@ -1,8 +1,10 @@
 //! `show node|links|peers|mtu` on real namespaces, held against what `ip` and `bridge` say of the same ones.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
+mod alone;
 mod lab;
 mod planes;
+mod states;
 mod wireguard;
 
 use probe_tests::{ns, tool::run};

@@ -65,11 +65,16 @@ impl Node {
              route add 10.42.1.0/24 via 10.42.1.0 dev {device} onlink"
         ));
         self.fdb("0a:00:00:00:00:02", device, "192.0.2.2");
+        self.bridged_pod("10.42.0.1/24");
+    }
+
+    /// flannel's bridge with this address, and a pod on it.
+    pub(super) fn bridged_pod(&self, address: &str) {
         let beyond = self.beyond.name();
         self.ip(&format!(
             "link add name cni0 mtu 1450 type bridge
              link set cni0 up
-             addr add 10.42.0.1/24 dev cni0
+             addr add {address} dev cni0
              link add name veth1a2b3c4d mtu 1450 type veth peer name pod0 netns {beyond}
              link set veth1a2b3c4d master cni0 up"
         ));

@@ -17,15 +17,19 @@ pub(super) fn judge(ground: &Ground<'_>, found: &[Judged]) -> Option<DataPlane> 
         found.iter().any(|judged| systems.contains(&judged.system) && judged.device.left_over.is_none())
     };
     let own = &ground.inventory.node.pod_cidrs;
+    let flannels = [System::Canal, System::Rke2Flannel, System::Flannel, System::Calico];
     let block = ground.index.facts.routes.iter().find(|route| is_calico_block(route));
     let (system, words) = if let Some(block) = block {
         let words = format!("the node's block {} is a blackhole route of Calico", block.destination);
         (!is_known(&[System::Calico, System::CalicoEbpf])).then_some((System::Calico, vec![words]))
-    } else {
-        let own = own.first().filter(|_| ground.has_calico_pods)?;
+    } else if let Some(own) = own.first().filter(|_| ground.has_calico_pods) {
         let words = format!("the node's pod network {} is no block of Calico", own.cidr);
-        let flannels = [System::Canal, System::Rke2Flannel, System::Flannel, System::Calico];
         (!is_known(&flannels)).then(|| (System::Canal, vec![CALICO_PODS.to_owned(), words]))
+    } else {
+        let bridge = ground.flannel_bridge?;
+        let words =
+            format!("flannel's files or the CNI cache name bridge {} as that of its pods", bridge.name);
+        (!is_known(&flannels)).then(|| (System::Flannel, vec![words]))
     }?;
     let none =
         "there is no tunnel and no route to another node's pods: it is the only node, or has lost both";

@@ -75,6 +75,8 @@ pub(super) struct Ground<'a> {
     pub(super) has_calico_blocks: bool,
     /// The bridge whose network is one of the node's pod networks.
     pub(super) bridge: Option<&'a LinkFact>,
+    /// A bridge that flannel's files, or the CNI cache, name as that of flannel's pods.
+    pub(super) flannel_bridge: Option<&'a LinkFact>,
     /// The device by which Cilium leads to its pods: one end of a veth pair of which both are here, with routes by an
     /// address of its own.
     pub(super) cilium_host: Option<&'a LinkFact>,
@@ -83,7 +85,7 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(index: &'a Index<'a>, inventory: &'a Inventory) -> Self {
+    pub(super) fn new(index: &'a Index<'a>, inventory: &'a Inventory, flannels: &BTreeSet<u32>) -> Self {
         let mut peers = HashMap::new();
         for peer in &inventory.peers {
             *peers.entry(peer.tunnel).or_insert(0) += 1;
@@ -103,6 +105,7 @@ impl<'a> Ground<'a> {
             peers,
             has_calico_pods: pod_links.clone().any(|link| link.mac == Some(CALICO_HOST_MAC)),
             has_calico_blocks: index.facts.routes.iter().any(is_calico_block),
+            flannel_bridge: flannels.iter().find_map(|ifindex| index.link(*ifindex)),
             bridge: pod_bridges(index, &inventory.node.pod_cidrs).next(),
             cilium_host: links()
                 .find(|link| host_routes.contains(&link.ifindex) && is_local_pair(index, link)),

@@ -1,6 +1,8 @@
 //! Nodes that know no other node, and devices that lead nowhere: the only node of a cluster, what is left over, and what the kernel's
 //! tables do not tell of.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::facts::netlink::AddressFact;
 
@@ -107,6 +109,42 @@ fn an_only_node_that_wraps_nothing() {
     assert_eq!(planes(&tunnel), ["Canal: VXLAN, certain", "  flannel.1 [] 0 peers 0 routes, idle"]);
     let inventory = of_kernel(&calico);
     assert!(!inventory.data_planes[0].is_left_over(), "{:?}", inventory.data_planes);
+}
+
+/// A bridge alone may be anybody's: it is flannel's by the address that flannel wrote down, or by the CNI cache.
+#[test]
+fn an_only_node_with_flannels_bridge() {
+    use crate::facts::{
+        Snapshot,
+        files::{HostFiles, Sourced, SubnetEnv},
+        pods::{Attachment, PodFacts},
+    };
+    let facts = bridged_pod(node(), 20, "10.42.0.1/24");
+    let with = |env: Option<&str>, plugin: &str| {
+        let file = "/run/flannel/subnet.env".to_owned();
+        let subnet = env.map(|text| Sourced { value: net(text), file, line: Some(2) });
+        let env = SubnetEnv { subnet, ..SubnetEnv::default() };
+        let files = HostFiles { subnet_env: Observed::Value(env), ..HostFiles::default() };
+        let attachment = Attachment {
+            plugin: Some(plugin.to_owned()),
+            host_ifnames: vec!["cni0".to_owned(), "veth9".to_owned()],
+            ..Attachment::default()
+        };
+        let pods = PodFacts { attachments: vec![attachment], ..PodFacts::default() };
+        let snapshot = snapshot(&facts, &pods, &[]);
+        let inventory =
+            crate::inventory::inventory(&Snapshot { files: Arc::new(Observed::Value(files)), ..snapshot });
+        let own: Vec<String> = inventory.node.pod_cidrs.iter().map(|own| own.cidr.to_string()).collect();
+        let planes: Vec<_> =
+            inventory.data_planes.iter().map(|plane| (plane.system, plane.encapsulation)).collect();
+        (own, planes, inventory.pod_links.len())
+    };
+    let known = (vec!["10.42.0.0/24".to_owned()], vec![(System::Flannel, Encapsulation::None)], 1);
+    assert_eq!(with(Some("10.42.0.1/24"), "bridge"), known);
+    assert_eq!(with(None, "flannel"), known);
+    let unknown = (Vec::new(), Vec::new(), 0);
+    assert_eq!(with(Some("10.42.9.1/24"), "bridge"), unknown);
+    assert_eq!(with(None, "bridge"), unknown);
 }
 
 #[test]
