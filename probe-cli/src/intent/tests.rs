@@ -361,6 +361,10 @@ fn k3s_by_its_unit() {
         assert_eq!(found.cluster_cidrs[0].value.to_string(), "10.42.0.0/16");
         assert_eq!(found.interface.is_some(), !entries.is_empty());
     }
+    let found =
+        with(K3sRole::Server, &[("flannel-backend", &["wireguard-native"]), ("node-ip", &["192.0.2.1"])]);
+    assert_eq!(cni(&found), Some((&Cni::K3sFlannel, Basis::Inferred)));
+    assert_eq!((found.backend.unwrap().value, found.port.unwrap().value), (Backend::Wireguard, 51820));
     // An agent is told by its server.
     let found = with(K3sRole::Agent, &[("node-ip", &["192.0.2.1"])]);
     assert_eq!((found.cni, found.backend, found.cluster_cidrs), (None, None, Vec::new()));

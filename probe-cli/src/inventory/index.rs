@@ -146,6 +146,12 @@ pub(super) fn is_any_tunnel(link: &LinkFact) -> bool {
     is_tunnel(link) || matches!(link.kind.as_deref(), Some("ipip" | "geneve"))
 }
 
+/// A tunnel of a kind that is not looked into: what leaves by it is wrapped all the same.
+pub(super) fn is_other_tunnel(link: &LinkFact) -> bool {
+    const KINDS: [&str; 9] = ["gre", "gretap", "ip6gre", "ip6gretap", "ip6tnl", "sit", "vti", "vti6", "xfrm"];
+    is_tun(link) || link.kind.as_deref().is_some_and(|kind| KINDS.contains(&kind))
+}
+
 /// A `tun` device: what it carries goes to a process. (A `tap` device is of the same kind, and has Ethernet frames.)
 pub(super) fn is_tun(link: &LinkFact) -> bool {
     link.kind.as_deref() == Some("tun") && link.hardware_type == libc::ARPHRD_NONE

@@ -190,11 +190,12 @@ pub(super) fn is_by_own_address(index: &Index<'_>, route: &RouteFact) -> bool {
         && index.addresses(ifindex).iter().any(|own| own.address.addr() == gateway)
 }
 
-/// Bridges, each with the networks of its addresses.
+/// Bridges, each with the networks of its addresses, but for those that each device has (`fe80::/64`).
 pub(super) fn bridge_networks<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (&'i LinkFact, IpNet)> {
     let bridges = index.facts.links.iter().filter(|link| link.kind.as_deref() == Some("bridge"));
     bridges.flat_map(|link| {
-        let networks = index.addresses(link.ifindex).iter().map(|fact| fact.address);
+        let global = index.addresses(link.ifindex).iter().filter(|fact| fact.global);
+        let networks = global.map(|fact| fact.address);
         networks.filter(|address| !is_single(*address)).map(move |address| (link, address.trunc()))
     })
 }

@@ -579,4 +579,18 @@ mod tests {
         let bring_your_own = Intent { cni: Some(said(Cni::None)), ..Intent::default() };
         assert_eq!(row(&bring_your_own, &flannel4(node(), 2), Aspect::Cni).agrees, None);
     }
+
+    /// flannel takes the first IPv6 address of the NIC, whatever `node-ip` says.
+    #[test]
+    fn a_tunnel_that_comes_from_another_address() {
+        let intent = Intent {
+            node_ips: vec![said(ip("192.0.2.1")), said(ip("2001:db8::218"))],
+            ..canal(Backend::Vxlan)
+        };
+        let mut facts = own_block(flannel6(flannel4(node(), 1), 1));
+        assert_eq!(row(&intent, &facts, Aspect::NodeAddresses).agrees, Some(false));
+        let v6 = facts.links.iter_mut().find(|link| link.name == "flannel-v6.1").unwrap();
+        v6.vxlan.as_mut().unwrap().local = Some(ip("2001:db8::218"));
+        assert_eq!(row(&intent, &facts, Aspect::NodeAddresses).agrees, Some(true));
+    }
 }

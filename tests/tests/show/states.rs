@@ -215,3 +215,35 @@ fn a_namespace_that_is_lost() {
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(shown.contains("run/elsewhere/cni-1"), "{shown}");
 }
+
+/// k3s with host-gw and two families: the routes are all there is, and its pods are those of the bridge.
+#[test]
+fn host_gw_with_two_families() {
+    let node = Node::new("hostgw6");
+    ns(node.name(), "sysctl -q -w net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0");
+    node.bridged_pod("10.42.1.1/24");
+    node.ip("addr add 2001:db8:5::21/64 dev u0 nodad
+         addr add 2001:db8:100:1::1/64 dev cni0 nodad
+         route add 10.42.0.0/24 via 192.0.2.20 dev u0
+         route add 10.42.2.0/24 via 192.0.2.22 dev u0
+         route add 2001:db8:100::/64 via 2001:db8:5::20 dev u0
+         route add 2001:db8:100:2::/64 via 2001:db8:5::22 dev u0");
+    let config = "flannel-backend: host-gw\ncluster-cidr: 10.42.0.0/16,2001:db8:100::/56\nnode-ip:\n  - 192.0.2.1\n  - \
+        2001:db8:5::21\n";
+    let env = "FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.1.1/24\nFLANNEL_IPV6_NETWORK=2001:db8:100::/56\n\
+        FLANNEL_IPV6_SUBNET=2001:db8:100:1::1/64\nFLANNEL_MTU=1500\n";
+    let files = HostRoot::new(&[
+        ("etc/rancher/k3s/config.yaml", config.to_owned()),
+        ("run/flannel/subnet.env", env.to_owned()),
+    ]);
+    let value = document(&node, &files, "node");
+    for aspect in ["cni", "backend", "families", "cluster-cidrs", "pod-cidrs"] {
+        let row = row(&value, aspect);
+        assert_eq!(row["agrees"], true, "{row}");
+    }
+    assert_eq!(value["actual"]["peers"], 4);
+    let pods = document(&node, &files, "pods");
+    let [pod] = list(&pods, "pods") else { panic!("{pods}") };
+    assert_eq!((text(pod, "host_ifname"), text(pod, "source")), ("veth1a2b3c4d", "bridge"));
+    assert_eq!((&pod["name"], &pod["addresses"]), (&json!(null), &json!([])), "nobody knows them");
+}

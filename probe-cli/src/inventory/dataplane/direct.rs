@@ -11,7 +11,7 @@ use crate::{
     facts::netlink::RouteFact,
     inventory::{
         TunnelKind,
-        index::family,
+        index::{family, is_other_tunnel},
         node::{CALICO_PROTOCOLS, siblings},
     },
     text::counted,
@@ -70,6 +70,12 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                     Likely
                 }
             };
+            if is_other_tunnel(link) {
+                // host-gw by way of a VPN.
+                let kind = link.kind.as_deref().unwrap_or_default();
+                evidence
+                    .push(format!("{name} is a {kind} device, which wraps what it carries in its own way"));
+            }
             let gateways: BTreeSet<_> = routes.iter().filter_map(|route| route.gateway).collect();
             let families: BTreeSet<u8> =
                 routes.iter().map(|route| family(route.destination.addr())).collect();

@@ -490,3 +490,38 @@ fn a_gateway_that_is_an_own_address() {
     assert!(note.starts_with("flannel.1: no route leads to the pods of node 192.0.2.7"), "{note}");
     assert!(note.contains("its gateway 10.42.7.0 is an address of this node, too"), "{note}");
 }
+
+/// A cloud's NICs: one with a single address and a gateway on the link, and a private one whose other nodes are behind a router.
+#[test]
+fn a_tunnel_on_a_private_nic_behind_a_router() {
+    const PRIVATE: u32 = 7;
+    let mut facts = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
+    facts.links.push(LinkFact { mtu: 1450, ..ethernet(PRIVATE, "enp7s0") });
+    let tunnel = facts.links[2].vxlan.as_mut().unwrap();
+    (tunnel.link, tunnel.local) = (Some(PRIVATE), Some(ip("10.0.0.2")));
+    facts.addresses = vec![
+        address(ETH0, "198.51.100.8/32"),
+        address(PRIVATE, "10.0.0.2/32"),
+        address(FLANNEL, "10.42.0.0/32"),
+    ]
+    .into();
+    facts.routes.retain(|route| route.ifindex != Some(ETH0));
+    for (destination, gateway, ifindex) in [
+        ("172.31.1.1/32", None, ETH0),
+        ("0.0.0.0/0", Some("172.31.1.1"), ETH0),
+        ("10.0.0.1/32", None, PRIVATE),
+        ("10.0.0.0/16", Some("10.0.0.1"), PRIVATE),
+        ("10.42.1.0/24", Some("10.42.1.0"), FLANNEL),
+    ] {
+        facts.routes.push(route(destination, gateway, ifindex));
+    }
+    facts.neighbours.push(neighbour(FLANNEL, "10.42.1.0", mac(3)));
+    facts.fdb.push(fdb(FLANNEL, mac(3), "10.0.0.3"));
+    let inventory = of_kernel(&facts);
+    assert_eq!(only_tunnel(&inventory).underlay.as_ref().map(|below| below.name.as_str()), Some("enp7s0"));
+    let addresses: Vec<&str> = inventory.node.addresses.iter().map(|own| own.interface.as_str()).collect();
+    assert_eq!(addresses, ["eth0", "enp7s0"]);
+    assert_eq!((&inventory.holes, &inventory.notes), (&Vec::new(), &Vec::new()));
+    let [route] = inventory.outer_routes.as_slice() else { panic!("{:?}", inventory.outer_routes) };
+    assert_eq!((route.gateway, route.interface.as_deref()), (Some(ip("10.0.0.1")), Some("enp7s0")));
+}

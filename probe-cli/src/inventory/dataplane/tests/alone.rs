@@ -119,7 +119,8 @@ fn an_only_node_with_flannels_bridge() {
         files::{HostFiles, Sourced, SubnetEnv},
         pods::{Attachment, PodFacts},
     };
-    let facts = bridged_pod(node(), 20, "10.42.0.1/24");
+    let mut facts = bridged_pod(node(), 20, "10.42.0.1/24");
+    facts.addresses.push(AddressFact { global: false, ..address(20, "fe80::1/64") });
     let with = |env: Option<&str>, plugin: &str| {
         let file = "/run/flannel/subnet.env".to_owned();
         let subnet = env.map(|text| Sourced { value: net(text), file, line: Some(2) });
@@ -229,6 +230,18 @@ fn the_udp_backend_and_other_tun_devices() {
     second.addresses.push(address(9, "10.42.7.0/16"));
     second.routes.push(RouteFact { protocol: 2, ..route("10.42.0.0/16", None, 9) });
     assert_eq!(planes(&second), flannel);
+
+    // host-gw by way of a VPN is host-gw.
+    let mut over_vpn = bridged_pod(node(), 20, "10.42.0.1/24");
+    over_vpn.links.push(tun(9, "tun0"));
+    over_vpn.addresses.push(address(9, "10.8.0.1/24"));
+    over_vpn.routes.push(route("10.42.3.0/24", Some("10.8.0.3"), 9));
+    assert_eq!(planes(&over_vpn), ["flannel: no encapsulation, likely", "  tun0 [4] 1 peers 1 routes"]);
+    let evidence = &of_kernel(&over_vpn).data_planes[0].evidence;
+    assert!(
+        evidence.iter().any(|words| words.starts_with("tun0 is a tun device, which wraps")),
+        "{evidence:?}"
+    );
 
     // A VPN's tun, and a virtual machine's tap.
     let mut vpn = bridged_pod(node(), 20, "10.42.0.1/24");
