@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     facts::{
-        files::{CniFile, FlannelConf, FlannelOwner, Sourced, SubnetEnv},
+        files::{CniFile, FlannelConf, FlannelOwner, Settings, Sourced, SubnetEnv},
         pods::Sandbox,
     },
     observed::Observed,
@@ -49,7 +49,13 @@ pub(super) struct Flannel {
 /// Kubernetes namespaces in which flannel runs: Canal's and rke2-flannel's, and that of its own manifest.
 const NAMESPACES: [&str; 2] = ["kube-system", "kube-flannel"];
 
-/// The newest ConfigMap volume's files, or k3s' own below `k3s`, its data directory.
+/// Where k3s has its flannel's configuration: where it is told, or below its data directory.
+pub(super) fn of_k3s(told: &Observed<Settings>, data: &str) -> String {
+    let told = told.value().and_then(|settings| settings.get("flannel-conf")?.last());
+    told.map_or_else(|| format!("{data}/{K3S}"), |told| told.value.clone())
+}
+
+/// The newest ConfigMap volume's files, or k3s' own in the file `k3s`.
 pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -> Flannel {
     let mut volumes = match volumes(root, notes) {
         Observed::Value(volumes) => volumes,
@@ -65,7 +71,7 @@ pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -
     let volumes: Vec<(String, String)> =
         volumes.into_iter().map(|volume| (volume.written, volume.path)).collect();
     let Some((_, newest)) = volumes.first() else {
-        let conf = conf(root, &format!("{k3s}/{K3S}"), FlannelOwner::K3s, notes);
+        let conf = conf(root, k3s, FlannelOwner::K3s, notes);
         return Flannel { conf, cni: Observed::Absent };
     };
     let is_canal = CANAL.iter().any(|key| root.exists(&format!("{newest}/{key}")).value().is_some());

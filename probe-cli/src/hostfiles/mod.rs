@@ -71,7 +71,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
     if matches!(charts, Observed::Absent) {
         charts = charts::read(&root, &format!("{k3s_data}/server/manifests"), notes_);
     }
-    let flannel = flannel::read(&root, &k3s_data, owners, notes_);
+    let flannel = flannel::read(&root, &flannel::of_k3s(&k3s, &k3s_data), owners, notes_);
     let subnet_env = flannel::subnet_env(&root, notes_);
     let cni_directory = runtime::directory(&root, &rke2_data, &k3s_data, notes_);
     HostFiles {

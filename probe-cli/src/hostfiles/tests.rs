@@ -592,6 +592,16 @@ fn who_runs_and_whose_flannel_it_is() {
     assert_eq!(owner(&host), None);
     host.write("var/lib/rancher/k3s/agent/etc/flannel/net-conf.json", "{\"Network\": \"10.42.0.0/16\"}");
     assert_eq!(owner(&host), Some(FlannelOwner::K3s));
+    // Where k3s is told that it is somebody's own.
+    host.write("etc/rancher/k3s/config.yaml", "flannel-conf: /etc/flannel/own.json\n");
+    assert_eq!(owner(&host), None);
+    host.write("etc/flannel/own.json", "{\"Backend\": {\"Type\": \"wireguard\"}}");
+    let backend = host.read().flannel.value().and_then(|conf| conf.backend.clone());
+    assert_eq!(
+        backend.map(|backend| (backend.value, backend.file)),
+        Some(("wireguard".to_owned(), "/etc/flannel/own.json".to_owned()))
+    );
+    assert_eq!(owner(&host), Some(FlannelOwner::K3s));
     let volume = "var/lib/kubelet/pods/a/volumes/kubernetes.io~configmap/flannel-cfg";
     host.write(&format!("{volume}/net-conf.json"), "{\"Network\": \"10.42.0.0/16\"}");
     assert_eq!(owner(&host), Some(FlannelOwner::Flannel));
