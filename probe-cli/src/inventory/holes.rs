@@ -60,7 +60,7 @@ pub(super) fn route_without_neighbour(
 ) -> String {
     let name = shown(&link.name);
     let network = route.destination;
-    let delete = format!("ip route del {network} dev {name}");
+    let delete = delete(network, &link.name);
     // Calico's pools of addresses are in no file.
     let is_calicos = CALICO_PROTOCOLS.contains(&route.protocol);
     match cluster.others(network).filter(|_| !is_calicos) {
@@ -73,6 +73,12 @@ pub(super) fn route_without_neighbour(
              {AGENT} for nodes of the cluster; if no node has this network any more, delete the route with `{delete}`"
         ),
     }
+}
+
+/// The command that deletes the route. A name that a shell would take for more than a name is left out of it.
+fn delete(network: IpNet, name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@:".contains(&byte));
+    if is_plain { format!("ip route del {network} dev {name}") } else { format!("ip route del {network}") }
 }
 
 /// A gateway without a remote node.
@@ -99,5 +105,19 @@ pub(super) fn fdb_without_route(
         None => format!(
             "{name}: no route resolves to node {node} (VTEP {mac}), so that its pods get no packets from here; {AGENT}"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_no_name_that_a_shell_would_run() {
+        let network = "10.42.2.0/24".parse().unwrap();
+        assert_eq!(delete(network, "flannel-v6.1"), "ip route del 10.42.2.0/24 dev flannel-v6.1");
+        for name in ["a;reboot", "$(id)", "a`id`", "a&b", "a|b", "a'b", "fl\u{202e}", "a\nb"] {
+            assert_eq!(delete(network, name), "ip route del 10.42.2.0/24", "{name}");
+        }
     }
 }
