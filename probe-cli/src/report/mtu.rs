@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     align::{indented, wrapped},
-    node::families,
+    node::{families, is_down},
 };
 use crate::model::Model;
 use crate::{
@@ -36,7 +36,7 @@ pub fn table(model: &Model) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        let _ = writeln!(out, "{}", title(path));
+        let _ = writeln!(out, "{}", title(path, is_down(&model.inventory, path.ifindex)));
         indented(&mut out, 2, &steps(path));
     }
     if out.is_empty() && !model.inventory.data_planes.is_empty() {
@@ -53,10 +53,11 @@ pub fn table(model: &Model) -> String {
 }
 
 /// `flannel.1: VXLAN over IPv4, carries IPv4`.
-fn title(path: &MtuPath) -> String {
+fn title(path: &MtuPath, is_down: bool) -> String {
     let over = path.outer_family.map_or_else(String::new, |family| format!(" over IPv{family}"));
     let carries = match (path.left_over, path.idle) {
         (true, _) => "looks left over".to_owned(),
+        (false, _) if is_down => "is down".to_owned(),
         (false, true) => "leads to no other node".to_owned(),
         (false, false) => format!("carries {}", families(&path.families)),
     };

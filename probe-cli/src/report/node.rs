@@ -200,7 +200,26 @@ fn odd(inventory: &Inventory) -> Vec<String> {
             tunnel.name
         )
     });
-    of_devices.chain(one_sided).chain(silent).collect()
+    let down = inventory.data_planes.iter().flat_map(|plane| down(inventory, plane));
+    of_devices.chain(down).chain(one_sided).chain(silent).collect()
+}
+
+/// Devices that somebody set down, with what helps where an agent looks after them.
+fn down<'a>(inventory: &'a Inventory, plane: &'a DataPlane) -> impl Iterator<Item = String> + 'a {
+    let devices = plane.devices.iter().filter(|device| device.left_over.is_none());
+    devices.filter(|device| is_down(inventory, device.ifindex)).map(|device| {
+        let remedy = if plane.system == System::Unknown {
+            ""
+        } else {
+            ", and the kernel has removed its routes; set it up and restart the CNI's agent, which writes them"
+        };
+        format!("{} is down: it carries nothing{remedy}", device.name)
+    })
+}
+
+/// A tunnel that somebody set down.
+pub(super) fn is_down(inventory: &Inventory, ifindex: u32) -> bool {
+    inventory.all_tunnels().any(|tunnel| tunnel.ifindex == ifindex && !tunnel.up)
 }
 
 /// Devices that lead to no other node, while another one of the same data plane does: pods have addresses of both families, and
@@ -307,6 +326,7 @@ fn actual(out: &mut String, model: &Model) {
             let standing = match (&device.left_over, &device.bypassed) {
                 (Some(_), _) => "looks left over",
                 (None, Some(_)) => "bypassed",
+                (None, None) if is_down(inventory, device.ifindex) => "down",
                 (None, None) if device.idle => "leads to no other node",
                 (None, None) => "",
             };
@@ -505,5 +525,22 @@ mod tests {
         // Pods without such addresses miss nothing.
         one_sided.routes.retain(|route| route.destination != net("fd42::/64"));
         assert!(!table(&seen(&one_sided)).contains('!'));
+    }
+
+    /// A device that is set down is not shown as one that carries.
+    #[test]
+    fn a_device_that_is_down() {
+        let mut facts = flannel4(node(), 2);
+        facts.routes.retain(|route| route.ifindex != Some(FLANNEL));
+        facts.links[2].up = false;
+        let model = seen(&facts);
+        let text = table(&model).replace("\n  ", " ");
+        assert!(text.contains("flannel.1 -       2     0      down\n"), "{text}");
+        assert!(
+            text.contains("! flannel.1 is down: it carries nothing, and the kernel has removed its routes"),
+            "{text}"
+        );
+        let mtu = crate::report::mtu::table(&model);
+        assert!(mtu.starts_with("flannel.1: VXLAN over IPv4, is down\n"), "{mtu}");
     }
 }
