@@ -1,6 +1,7 @@
-//! What RKE2 and k3s are told when their service starts: arguments in the unit, as k3s' installer writes them, and the few
-//! settings that can come by environment file. An argument replaces what `config.yaml` says, or adds to it where several
-//! values are taken, since the file's settings are put in front of the arguments (k3s pkg/configfilearg/parser.go, `Parse`).
+//! What RKE2 and k3s are told when their service starts: arguments in the unit, or in OpenRC's script, as k3s' installer writes
+//! them, and the few settings that can come by environment file. An argument replaces what `config.yaml` says, or adds to it
+//! where several values are taken, since the file's settings are put in front of the arguments (k3s
+//! pkg/configfilearg/parser.go, `Parse`).
 
 use super::{
     keys,
@@ -66,6 +67,15 @@ pub(super) fn read(
                 command_line(file, text, &mut command);
             }
         }
+        if files.is_empty() {
+            // Where there is no systemd, k3s' installer writes a script for OpenRC.
+            let file = format!("/etc/init.d/{service}");
+            let text = root.text(&file);
+            note_trouble(&text, &file, notes);
+            if let Some(text) = text.value() {
+                script(&file, text, &mut command);
+            }
+        }
         arguments(&command, settings);
         environment(root, service, settings, notes);
         verb = verb.or_else(|| command.into_iter().find(is_verb));
@@ -94,6 +104,27 @@ fn command_line(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
         let found = split(rest.trim_end_matches('\\')).into_iter();
         let found = found.map(|value| Sourced { value, file: file.to_owned(), line: Some(number) });
         words.extend(found.take(WORDS.saturating_sub(words.len())));
+    }
+}
+
+/// The words of `command_args` of an OpenRC script, which end where its output is sent elsewhere.
+fn script(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
+    let mut is_inside = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        let rest = match line.strip_prefix("command_args=\"") {
+            _ if is_inside => line,
+            Some(command) => {
+                words.clear();
+                command
+            }
+            None => continue,
+        };
+        let (rest, is_last) = rest.split_once('"').map_or((rest, false), |(rest, _)| (rest, true));
+        let found = split(rest.trim_end_matches('\\')).into_iter().take_while(|word| !word.starts_with('>'));
+        let found = found.map(|value| Sourced { value, file: file.to_owned(), line: Some(number) });
+        words.extend(found.take(WORDS.saturating_sub(words.len())));
+        is_inside = !is_last;
     }
 }
 

@@ -608,3 +608,24 @@ fn who_runs_and_whose_flannel_it_is() {
     host.write(&format!("{volume}/canal_iface"), "");
     assert_eq!(owner(&host), Some(FlannelOwner::Canal));
 }
+
+/// k3s where there is no systemd.
+#[test]
+fn arguments_in_a_script_of_openrc() {
+    let host = Host::new();
+    let script = "#!/sbin/openrc-run\ncommand=\"/usr/local/bin/k3s\"\ncommand_args=\"server \\\n\t'--flannel-iface=eth1' \\\n\t\
+        '--node-ip' \\\n\t'192.0.2.1' \\\n    >>/var/log/k3s.log 2>&1\"\n\nrespawn_max=0\n";
+    host.write("etc/init.d/k3s", script);
+    let files = host.read();
+    let settings = files.k3s.value().unwrap();
+    let said =
+        |key: &str| settings[key].iter().map(|value| (value.value.as_str(), value.line)).collect::<Vec<_>>();
+    assert_eq!(settings.len(), 2, "{settings:?}");
+    assert_eq!(said("flannel-iface"), [("eth1", Some(4))]);
+    assert_eq!(said("node-ip"), [("192.0.2.1", Some(6))]);
+    assert_eq!(files.k3s_role.as_ref().map(|role| (role.value, role.line)), Some((K3sRole::Server, Some(3))));
+    // A unit counts where there is one.
+    host.write("etc/systemd/system/k3s.service", "[Service]\nExecStart=/usr/local/bin/k3s agent\n");
+    let files = host.read();
+    assert_eq!((files.k3s, files.k3s_role.map(|role| role.value)), (Observed::Absent, Some(K3sRole::Agent)));
+}
