@@ -2,8 +2,8 @@
 //! and routes; a name may support that, and alone decides nothing but that something is likely.
 //!
 //! Here are the types and the order of the steps. Each kind of device has its file with fingerprints, `dataplane/alone.rs`
-//! knows the only node of a cluster, and `dataplane/left_over.rs` says which of several planes carries nothing any more. No files: what was configured is known
-//! elsewhere.
+//! knows the only node of a cluster, and `dataplane/left_over.rs` says which of several planes carries nothing any more. No
+//! files: what was configured is known elsewhere, and `flannel_bridge.rs` has the one trait that only files tell.
 
 mod alone;
 mod direct;

@@ -1,5 +1,5 @@
-//! Bridges that flannel's pods are on, where only files tell: without a tunnel and without other nodes the kernel shows nothing but a
-//! bridge, as container runtimes have them, too. No networks, no pods.
+//! Bridges that flannel's pods are on, where only files tell: without a tunnel and without other nodes the kernel shows nothing
+//! but a bridge, as container runtimes have them, too. No networks, no pods.
 
 use std::collections::BTreeSet;
 

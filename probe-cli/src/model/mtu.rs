@@ -15,8 +15,8 @@ const WIREGUARD_PADDING: u32 = 16;
 
 /// Bytes that the outer IP packet adds to the inner IP packet on the wire: 50 for VXLAN over IPv4, 70 over IPv6 (outer IP
 /// 20 or 40, UDP 8, VXLAN 8, inner Ethernet 14), the same for Geneve without options; 60 and 80 for WireGuard (UDP 8, data
-/// header 16, authentication tag 16), and padding comes on top; 20 for IP in IP, 28 for flannel's UDP. Where the family is not known, or peers
-/// are of both, that of WireGuard is the most and that of others the least.
+/// header 16, authentication tag 16), and padding comes on top; 20 for IP in IP, 28 for flannel's UDP. Where the family is not
+/// known, or peers are of both, that of WireGuard is the most and that of others the least.
 pub fn overhead(kind: TunnelKind, outer_family: Option<u8>) -> u32 {
     match (kind, outer_family) {
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(6)) => 40 + 8 + 8 + 14,

@@ -81,7 +81,8 @@ pub struct VxlanFact {
 }
 
 impl VxlanFact {
-    /// A process makes its entries when a packet needs them, as for early versions of flannel: what is not there yet is not missing.
+    /// A process makes its entries when a packet needs them, as for early versions of flannel: what is not there yet is not
+    /// missing.
     pub fn is_on_demand(&self) -> bool {
         self.l2miss == Some(true) || self.l3miss == Some(true)
     }

@@ -1,5 +1,5 @@
-//! Nodes that know no other node, and devices that lead nowhere: the only node of a cluster, what is left over, and what the kernel's
-//! tables do not tell of.
+//! Nodes that know no other node, and devices that lead nowhere: the only node of a cluster, what is left over, and what the
+//! kernel's tables do not tell of.
 
 use std::sync::Arc;
 
