@@ -8,6 +8,7 @@ use super::{
     Encapsulation, Inventory,
     index::{Index, family},
     node::pod_bridges,
+    uplink::uplinks,
 };
 use crate::facts::{
     netlink::{LinkData, LinkFact, OperState},
@@ -73,7 +74,7 @@ pub enum LinkRole {
     BelowUnderlay,
     /// A default route leaves by it.
     DefaultRoute,
-    /// An interface of hardware.
+    /// An interface of hardware, or the veth that a node in a container has in place of one.
     Nic,
     /// It can have virtual functions.
     PhysicalFunction,
@@ -133,7 +134,9 @@ pub(super) fn pod_links(index: &Index<'_>, inventory: &Inventory) -> BTreeMap<u3
     }
     let bridges: BTreeSet<u32> =
         pod_bridges(index, &inventory.node.pod_cidrs).map(|link| link.ifindex).collect();
-    for link in &index.facts.links {
+    // A bridge of pods may have a NIC among its ports.
+    let uplinks = uplinks(index);
+    for link in index.facts.links.iter().filter(|link| !uplinks.contains(&link.ifindex)) {
         if link.master.is_some_and(|master| bridges.contains(&master)) && leads_elsewhere(link) {
             found.entry(link.ifindex).or_default();
         }
@@ -170,9 +173,9 @@ fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u3
     {
         add(ifindex, LinkRole::DefaultRoute);
     }
-    let mut below = underlays.clone();
+    let (mut below, uplinks) = (underlays.clone(), uplinks(index));
     for _ in 0..DEPTH {
-        below = index.facts.links.iter().filter_map(|link| under(index, link, &below)).collect();
+        below = index.facts.links.iter().filter_map(|link| under(index, link, &below, &uplinks)).collect();
         for &ifindex in below.difference(&underlays) {
             add(ifindex, LinkRole::BelowUnderlay);
         }
@@ -190,7 +193,8 @@ fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u3
         if pci.is_some_and(is_vf) {
             add(link.ifindex, LinkRole::VirtualFunction);
         }
-        if link.kind.is_none() && link.hardware_type != libc::ARPHRD_LOOPBACK {
+        let is_hardware = link.kind.is_none() && link.hardware_type != libc::ARPHRD_LOOPBACK;
+        if is_hardware || leads_elsewhere(link) && uplinks.contains(&link.ifindex) {
             add(link.ifindex, LinkRole::Nic);
         }
         let other_end = link.link.filter(|_| link.link_netns.is_none()).and_then(|end| index.link(end));
@@ -209,9 +213,11 @@ fn leads_elsewhere(link: &LinkFact) -> bool {
     matches!(link.kind.as_deref(), Some("veth" | "netkit")) && link.link_netns.is_some()
 }
 
-/// The index of `link` when it is a port of one of `above`; that of its parent when it is one of `above` itself.
-fn under(index: &Index<'_>, link: &LinkFact, above: &BTreeSet<u32>) -> Option<u32> {
-    if link.master.is_some_and(|master| above.contains(&master)) && !leads_elsewhere(link) {
+/// The index of `link` when it is a port of one of `above`; that of its parent when it is one of `above` itself. A veth in a
+/// bridge may be a pod's, and in a bond it is a NIC.
+fn under(index: &Index<'_>, link: &LinkFact, above: &BTreeSet<u32>, uplinks: &BTreeSet<u32>) -> Option<u32> {
+    let may_be_pods = leads_elsewhere(link) && !uplinks.contains(&link.ifindex);
+    if link.master.is_some_and(|master| above.contains(&master)) && !may_be_pods {
         return Some(link.ifindex);
     }
     let parent = link.link.filter(|_| above.contains(&link.ifindex) && link.link_netns.is_none())?;
@@ -262,7 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         facts::{
-            netlink::{Facts, VlanFact},
+            netlink::{Facts, VlanFact, VxlanFact},
             sriov::VfFact,
         },
         inventory::testdata::*,
@@ -305,6 +311,46 @@ mod tests {
                 "1 others",
             ]
         );
+    }
+
+    /// A node in a container: its NICs are veths, one with single addresses behind a router, one in the pods' bridge.
+    #[test]
+    fn nics_that_are_veths() {
+        let mut facts = bridged_pod(flannel4(node(), 1), 20, "10.42.0.1/24");
+        for link in facts.links.iter_mut().filter(|link| link.ifindex == ETH0) {
+            *link = pod_veth(ETH0, "eth0");
+        }
+        facts.links.push(pod_veth(30, "eth1"));
+        facts.addresses.push(address(30, "198.51.100.8/32"));
+        facts.routes.push(route("198.51.100.1/32", None, 30));
+        facts.routes.push(route("198.51.0.0/16", Some("198.51.100.1"), 30));
+        facts.links.push(LinkFact { master: Some(20), ..pod_veth(31, "eth2") });
+        let data = Some(LinkData::Vlan(VlanFact { id: 7, is_qinq: false }));
+        let kind = Some("vlan".to_owned());
+        facts.links.push(LinkFact { kind, link: Some(31), data, ..ethernet(32, "eth2.7") });
+        facts.links.push(LinkFact { kind: Some("bond".to_owned()), ..ethernet(33, "bond0") });
+        facts.links.push(LinkFact { master: Some(33), ..pod_veth(34, "eth3") });
+        facts.routes.push(route("::/0", Some("2001:db8::fd"), 33));
+        let data = VxlanFact { vni: 7, port: 4789, link: Some(33), ..VxlanFact::default() };
+        facts.links.push(vxlan(35, "vx7", data));
+        assert_eq!(
+            lines(&facts, &[]),
+            [
+                "eth0 Up Underlay DefaultRoute Nic on -",
+                "flannel.1 Up Tunnel on -",
+                "cni0 Up PodBridge on -",
+                "eth1 Up Nic on -",
+                "eth2 Up Nic on cni0",
+                "bond0 Up Underlay DefaultRoute on -",
+                "eth3 Up BelowUnderlay Nic on bond0",
+                "vx7 Up Tunnel on -",
+                "veth1a2b3c4d Up Pod on cni0",
+                "1 others",
+            ]
+        );
+        let inventory = of_kernel(&facts);
+        assert_eq!(inventory.pods, [], "eth1's router is no pod");
+        assert_eq!(inventory.pod_links.iter().map(|link| link.ifindex).collect::<Vec<_>>(), [21]);
     }
 
     #[test]

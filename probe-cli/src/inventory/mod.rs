@@ -22,6 +22,7 @@ pub(crate) mod testdata;
 mod tun;
 mod tunnels;
 mod types;
+mod uplink;
 mod vfs;
 mod wireguard;
 

@@ -362,3 +362,36 @@ fn a_namespace_that_cannot_be_looked_into() {
         format!("network namespaces of 1 pod are not there ({path}), so that what is in them is not known")
     );
 }
+
+/// What is routed to a NIC that is a veth is a router, another node, or what DHCP gave: no pod. A pod that a source names
+/// keeps its interface, whatever leaves by it.
+#[test]
+fn a_nic_that_is_a_veth_is_no_pod() {
+    let next_hop = |destination: &str, gateway: &str, ifindex| RouteFact {
+        destination: destination.parse().unwrap(),
+        gateway: Some(ip(gateway)),
+        ..route("0.0.0.0", ifindex)
+    };
+    let links = || vec![veth(10, "eth0", 9, 9), veth(11, "eth1", 9, 10), veth(12, "x", NSID, 2)];
+    let nics = || {
+        vec![
+            // A router that only a route reaches, and a default route by it.
+            route("172.31.1.1", 10),
+            next_hop("0.0.0.0/0", "172.31.1.1", 10),
+            // A second NIC without a default route: its router, another node, a name server from DHCP.
+            route("10.0.0.1", 11),
+            next_hop("10.0.0.0/16", "10.0.0.1", 11),
+            RouteFact { protocol: 16, ..route("10.0.0.53", 11) },
+            route("169.254.169.254", 11),
+        ]
+    };
+    assert_eq!(joined(&node(links(), nics()), &PodFacts::default(), &[]).pods, []);
+    let with_pod = [nics(), vec![route("10.42.0.5", 12)]].concat();
+    let inventory = joined(&node(links(), with_pod), &PodFacts::default(), &[]);
+    assert_eq!(inventory.pods.iter().map(Pod::label).collect::<Vec<_>>(), ["(x)"]);
+    // A pod that other pods' packets to a VPN go by.
+    let through = vec![route("10.42.0.5", 12), next_hop("10.99.0.0/16", "10.42.0.5", 12)];
+    let facts = runtime(vec![sandbox("a", "vpn-0", "10.42.0.5")]);
+    let inventory = joined(&node(links(), through), &facts, &[namespace("a", Some(NSID))]);
+    assert_eq!((only(&inventory).host_ifindex, inventory.notes.len()), (Some(12), 0));
+}

@@ -12,23 +12,26 @@ use crate::{
         index::Index,
         node::is_single,
         pod::{Evidence, calico_veth_name},
+        uplink::{beyond, is_of_network, uplinks},
     },
 };
 
 /// A host end, and the rule that found it.
 pub(super) type Found<'a> = (Evidence, &'a LinkFact);
 
-/// By host veth, the single addresses that are routed to it.
+/// By host veth, the single addresses that are routed to it: a pod's, where the veth is not a NIC of the node.
 pub(super) struct Routed(BTreeMap<u32, BTreeSet<IpAddr>>);
 
 impl Routed {
     pub(super) fn new(index: &Index<'_>) -> Self {
         let mut routed: BTreeMap<u32, BTreeSet<IpAddr>> = BTreeMap::new();
-        for route in index.facts.routes.iter() {
-            let Some(ifindex) = route.ifindex.filter(|_| is_to_one_station(route)) else { continue };
+        let (uplinks, beyond) = (uplinks(index), beyond(index));
+        for route in index.facts.routes.iter().filter(|route| is_to_one_station(route)) {
+            let Some(ifindex) = route.ifindex.filter(|ifindex| !uplinks.contains(ifindex)) else { continue };
             let address = route.destination.addr();
             // The kernel adds such routes for the host's own addresses, too.
-            if index.link(ifindex).is_some_and(is_pod_veth) && index.owners(address).is_empty() {
+            let may_be_pods = index.owners(address).is_empty() && !beyond.contains(&address);
+            if index.link(ifindex).is_some_and(is_pod_veth) && may_be_pods && !is_of_network(route) {
                 routed.entry(ifindex).or_default().insert(address);
             }
         }
