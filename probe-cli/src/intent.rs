@@ -76,10 +76,14 @@ pub enum Backend {
     Wireguard,
     /// IP in IP.
     Ipip,
-    /// Routes by the node's addresses, no tunnel: `host-gw`, native routing, BGP.
+    /// flannel's `host-gw`: routes by the other nodes' addresses, no tunnel.
     HostGw,
     /// UDP, by flanneld itself.
     Udp,
+    /// Calico without encapsulation: `None`, routes by BGP.
+    NoEncapsulation,
+    /// Cilium's native routing.
+    NativeRouting,
     /// No backend: `none`.
     None,
     /// Another one, by its name.
@@ -121,6 +125,9 @@ pub struct MultusIntent {
     pub delegate: Option<Intended<String>>,
     /// Type of the delegate's first plugin, where it is known.
     pub delegate_plugin: Option<Intended<String>>,
+    /// Types of plugins as they call each other: Multus, Multus again where it is its own delegate by mistake, and the first
+    /// plugin that is another one. Empty when Multus is not installed.
+    pub chain: Vec<Intended<String>>,
 }
 
 /// What the node's files want. A list is empty and an option is none where nothing tells.
@@ -130,6 +137,8 @@ pub struct Intent {
     pub cni: Option<Intended<Cni>>,
     /// How packets get from node to node.
     pub backend: Option<Intended<Backend>>,
+    /// Nothing is wrapped between nodes of one network: flannel's `DirectRouting`, Calico's `CrossSubnet`.
+    pub direct_routing: Option<Intended<bool>>,
     /// Encryption on top of that.
     pub encryption: Option<Intended<Encryption>>,
     /// IPv4 is used by pods.
@@ -195,6 +204,8 @@ impl fmt::Display for Backend {
             Self::Ipip => "ipip",
             Self::HostGw => "host-gw",
             Self::Udp => "udp",
+            Self::NoEncapsulation => "no encapsulation",
+            Self::NativeRouting => "native routing",
             Self::None => "none",
             Self::Other(name) => name,
         })
@@ -215,6 +226,7 @@ pub fn intent(files: &HostFiles) -> Intent {
         _ => {}
     }
     cni::pod_mtu(files, &mut intent, &mut notes);
+    charts::ignored(files, &mut notes);
     charts::unmatched(files, &mut notes);
     notes.extend(files.notes.iter().map(|note| format!("{}: {}", shown(&note.place()), shown(&note.value))));
     notes.extend(agree::troubles(files));

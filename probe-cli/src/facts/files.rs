@@ -93,6 +93,9 @@ pub enum K3sRole {
     Agent,
 }
 
+/// `apiVersion` of the objects of k3s' helm-controller.
+pub const CHART_API: &str = "helm.cattle.io/v1";
+
 /// Kind of an object of k3s' helm-controller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChartKind {
@@ -119,6 +122,40 @@ pub struct Chart {
     /// Those of its values that concern networking, by dotted path: of `valuesContent`, and of a `HelmChart` also of `set`.
     /// An element of a list of maps has its number in the path.
     pub values: Settings,
+}
+
+impl Chart {
+    /// Name of the chart that a `HelmChart` installs: of `spec.chart` without address, version and ending, else
+    /// `metadata.name`, as in RKE2's own manifests, which have the chart inside of them.
+    pub fn installs(&self) -> &str {
+        self.chart.as_ref().map_or(self.name.value.as_str(), |chart| chart_name(&chart.value))
+    }
+
+    /// Why the server does not apply it, in words; none when it does.
+    pub fn ignored(&self) -> Option<String> {
+        match &self.api_version {
+            None => Some("it has no apiVersion".to_owned()),
+            Some(version) if version.value != CHART_API => {
+                Some(format!("its apiVersion is {}, which has no such object", version.value))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// `metadata.namespace`, with what none means.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str())
+    }
+}
+
+/// `rke2-canal` of `https://charts.example.com/rke2-canal-v3.29.0.tgz?x=y`, `oci://charts.example.com/rke2-canal` and the like.
+fn chart_name(chart: &str) -> &str {
+    let path = chart.split(['?', '#']).next().unwrap_or(chart).trim_end_matches('/');
+    let base = path.rsplit('/').next().unwrap_or(path);
+    let base = base.strip_suffix(".tgz").unwrap_or(base);
+    let is_version = |text: &str| text.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let mut dashes = base.match_indices('-').map(|(at, _)| base.split_at(at));
+    dashes.find(|(_, rest)| is_version(rest.trim_start_matches('-'))).map_or(base, |(name, _)| name)
 }
 
 /// flannel's `net-conf.json` (flannel pkg/subnet/config.go, Documentation/backends.md). The pre-shared key is not read.
@@ -233,6 +270,10 @@ pub struct CniPlugin {
     pub ipam_directory: Option<Sourced<String>>,
     /// `ipam.ranges` and `ipam.subnet` of host-local, `ipam.range` of Whereabouts: CIDRs, `usePodCidr`, `usePodCidrIPv6`.
     pub ranges: Vec<Sourced<String>>,
+    /// `ipam.node_slice_size` of Whereabouts: prefix length of each node's part of the range, as `/26` or `26`.
+    pub node_slice_size: Option<Sourced<String>>,
+    /// `ipam.network_name` of Whereabouts: what the range is called where it is kept; node slices need it.
+    pub network_name: Option<Sourced<String>>,
     /// What only Multus has.
     pub multus: Option<Box<Multus>>,
 }
@@ -246,7 +287,8 @@ pub struct Multus {
     pub cluster_network: Option<Sourced<String>>,
     /// `confDir`: where `clusterNetwork` and `defaultNetworks` are looked for by name; none for `/etc/cni/multus/net.d`.
     pub conf_dir: Option<Sourced<String>>,
-    /// The configurations in `confDir`; absent where there is none.
+    /// The configurations in `confDir`; absent where there is none. The thick plugin's path is one of its daemon's container,
+    /// where the host's files are below `/host`.
     pub conf_dir_files: Observed<Vec<CniFile>>,
     /// `defaultNetworks`: what every pod gets besides.
     pub default_networks: Vec<Sourced<String>>,
@@ -273,14 +315,14 @@ pub struct Kubeconfig {
     pub token_expires: Option<i64>,
 }
 
-/// Whereabouts' files (whereabouts script/lib.sh), `/etc/cni/net.d/whereabouts.d`.
+/// Whereabouts' files (whereabouts script/lib.sh), `whereabouts.d` in the runtime's CNI directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whereabouts {
     /// `datastore` of `whereabouts.conf`.
     pub datastore: Option<Sourced<String>>,
     /// `kubernetes.kubeconfig` of `whereabouts.conf`.
     pub kubeconfig: Option<Sourced<String>>,
-    /// What `whereabouts.kubeconfig` is like.
+    /// What the kubeconfig is like: the one that `whereabouts.conf` names, else `whereabouts.kubeconfig` beside it.
     pub kubeconfig_file: Observed<Kubeconfig>,
     /// `reconciler_cron_expression`.
     pub reconciler: Option<Sourced<String>>,
@@ -320,4 +362,24 @@ pub struct Networkd {
     pub manage_foreign_rules: Option<Sourced<bool>>,
     /// `ManageForeignNextHops`; networkd takes none for true.
     pub manage_foreign_next_hops: Option<Sourced<bool>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charts_name_in_its_address() {
+        for (chart, expected) in [
+            ("rke2-canal", "rke2-canal"),
+            ("repo/rke2-canal", "rke2-canal"),
+            ("oci://charts.example.com/rke2-multus", "rke2-multus"),
+            ("https://charts.example.com/assets/rke2-canal-v3.29.0-build2025.tgz?raw=1", "rke2-canal"),
+            ("https://%{KUBERNETES_API}%/static/charts/traefik-27.0.2+up27.0.2.tgz", "traefik"),
+            ("rke2-canal/", "rke2-canal"),
+            ("", ""),
+        ] {
+            assert_eq!(chart_name(chart), expected, "{chart}");
+        }
+    }
 }

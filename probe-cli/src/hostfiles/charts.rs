@@ -21,6 +21,8 @@ const MANIFESTS: [&str; 3] = [".yaml", ".yml", ".json"];
 const SKIP: &str = ".skip";
 /// Most manifests of one directory, and of all.
 const FILES: usize = 512;
+/// Most charts.
+const CHARTS: usize = 512;
 /// Directories below each other.
 const DEPTH: usize = 4;
 /// Values kept of one chart.
@@ -28,8 +30,8 @@ const VALUES: usize = 512;
 /// Levels of a chart's values.
 const LEVELS: usize = 12;
 
-/// Values that are kept of each chart, by dotted path: all that begin with one of these. Charts that no entry is for keep
-/// none: values of others hold passwords.
+/// Values that are kept of each chart, whatever its manifest is called, by dotted path: all that begin with one of these.
+/// Charts that no entry is for keep none: values of others hold passwords.
 const KEPT: [(&str, &[&str]); 6] = [
     ("rke2-canal", &["calico.", "flannel.", "global.", "podCidr"]),
     ("rke2-flannel", &["flannel.", "global.", "podCidr"]),
@@ -88,10 +90,37 @@ const DROPPED: [&str; 12] = [
 
 /// Manifests below `directory`. Absent where there is no such directory: on agents.
 pub(super) fn read(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<Chart>> {
-    let mut charts = Vec::new();
+    let mut manifests = Vec::new();
     let mut files = FILES;
-    let answer = walk(root, directory, DEPTH, &mut files, &mut charts, notes);
-    answer.map(|()| charts)
+    let answer = walk(root, directory, DEPTH, &mut files, &mut manifests, notes);
+    answer.map(|()| {
+        // Which values count depends on the chart, and of a HelmChartConfig's another manifest says which that is.
+        let of_key = |chart: &Chart| (chart.name.value.clone(), chart.namespace().to_owned());
+        let mut installed: BTreeMap<(String, String), String> = BTreeMap::new();
+        for Manifest { chart, .. } in &manifests {
+            if chart.kind == ChartKind::HelmChart {
+                installed.entry(of_key(chart)).or_insert_with(|| chart.installs().to_owned());
+            }
+        }
+        let charts = manifests.into_iter().map(|Manifest { mut chart, notes: of_values }| {
+            let name = installed.get(&of_key(&chart)).map_or(chart.name.value.as_str(), String::as_str);
+            match KEPT.iter().find(|(known, _)| *known == name) {
+                Some((_, kept)) => {
+                    chart.values.retain(|path, _| is_kept(path, kept));
+                    notes.extend(of_values);
+                }
+                None => chart.values.clear(),
+            }
+            chart
+        });
+        charts.collect()
+    })
+}
+
+/// A chart with all values that may have to be kept, and what is to be said of them when they are.
+struct Manifest {
+    chart: Chart,
+    notes: Notes,
 }
 
 fn walk(
@@ -99,7 +128,7 @@ fn walk(
     directory: &str,
     depth: usize,
     files: &mut usize,
-    charts: &mut Vec<Chart>,
+    manifests: &mut Vec<Manifest>,
     notes: &mut Notes,
 ) -> Observed<()> {
     let found = root
@@ -122,10 +151,15 @@ fn walk(
             let answer = documents(root, &path, notes);
             note_trouble(&answer, &path, notes);
             for document in answer.value().into_iter().flatten() {
-                charts.extend(chart(&At::root(&path, document), notes));
+                let found = manifest(&At::root(&path, document), notes);
+                if found.is_some() && manifests.len() >= CHARTS {
+                    notes.add(&path, None, format!("more than {CHARTS} charts: the others are left out"));
+                    break;
+                }
+                manifests.extend(found);
             }
         } else if depth > 0 {
-            let below = walk(root, &path, depth - 1, files, charts, notes);
+            let below = walk(root, &path, depth - 1, files, manifests, notes);
             note_trouble(&below, &path, notes);
         }
     }
@@ -133,7 +167,7 @@ fn walk(
 }
 
 /// The chart of a document; none of another kind of object.
-fn chart(document: &At<'_>, notes: &mut Notes) -> Option<Chart> {
+fn manifest(document: &At<'_>, notes: &mut Notes) -> Option<Manifest> {
     let kind = match document.string("kind")?.value.as_str() {
         "HelmChart" => ChartKind::HelmChart,
         "HelmChartConfig" => ChartKind::HelmChartConfig,
@@ -144,32 +178,28 @@ fn chart(document: &At<'_>, notes: &mut Notes) -> Option<Chart> {
         notes.at(document, format!("a {kind:?} without a name"));
         return None;
     };
-    let kept = KEPT.iter().find(|(chart, _)| *chart == name.value).map(|(_, kept)| *kept);
     let spec = document.get("spec");
-    let mut values = Settings::new();
-    if let (Some(spec), Some(kept)) = (spec, kept) {
-        if let Some(content) = spec.get("valuesContent") {
-            values = content_values(&content, kept, notes);
-        }
-        if kind == ChartKind::HelmChart
-            && let Some(set) = spec.get("set")
-        {
-            // `helm --set`: its keys are dotted paths already, and it counts more than values do.
-            flatten(set, kept, &mut values);
-        }
+    let is_chart = kind == ChartKind::HelmChart;
+    let mut of_values = Notes::default();
+    let content = spec.and_then(|spec| spec.get("valuesContent"));
+    let mut values = content.map(|content| content_values(&content, &mut of_values)).unwrap_or_default();
+    if let Some(set) = spec.and_then(|spec| spec.get("set")).filter(|_| is_chart) {
+        // `helm --set`: its keys are dotted paths already, and it counts more than values do.
+        flatten(set, &mut values);
     }
-    Some(Chart {
+    let chart = Chart {
         kind,
         api_version: document.string("apiVersion"),
         name,
         namespace: metadata.and_then(|metadata| metadata.string("namespace")),
-        chart: spec.and_then(|spec| spec.string("chart")).map(without_credentials),
+        chart: spec.and_then(|spec| spec.string("chart")).filter(|_| is_chart).map(without_credentials),
         values,
-    })
+    };
+    Some(Manifest { chart, notes: of_values })
 }
 
 /// The values in `valuesContent`: YAML inside of a text.
-fn content_values(content: &At<'_>, kept: &[&str], notes: &mut Notes) -> Settings {
+fn content_values(content: &At<'_>, notes: &mut Notes) -> Settings {
     let Some(text) = content.text() else { return Settings::new() };
     let (documents, broken) = yaml::documents(text);
     let mut values = Settings::new();
@@ -184,15 +214,15 @@ fn content_values(content: &At<'_>, kept: &[&str], notes: &mut Notes) -> Setting
         notes.add(&place.file, Some(line), text);
     }
     match document {
-        Some(document) if document.is_map() => flatten(document, kept, &mut values),
+        Some(document) if document.is_map() => flatten(document, &mut values),
         Some(document) => notes.at(&document, "valuesContent is not a map of values".to_owned()),
         None => {}
     }
     values
 }
 
-/// Scalars and lists of scalars by dotted path. Of equal keys the last one counts.
-fn flatten(map: At<'_>, kept: &[&str], values: &mut Settings) {
+/// Scalars and lists of scalars by dotted path, as far as one of the charts keeps them. Of equal keys the last one counts.
+fn flatten(map: At<'_>, values: &mut Settings) {
     let mut found: BTreeMap<String, Vec<Sourced<String>>> = BTreeMap::new();
     let mut rest = vec![(String::new(), map, 0)];
     while let Some((path, at, level)) = rest.pop() {
@@ -219,7 +249,7 @@ fn flatten(map: At<'_>, kept: &[&str], values: &mut Settings) {
         let entries: BTreeMap<&str, At<'_>> = at.entries().collect();
         for (name, value) in entries.into_iter().take(VALUES) {
             let path = below(name);
-            if is_kept(&path, kept) {
+            if KEPT.iter().any(|(_, kept)| is_kept(&path, kept)) {
                 rest.push((path, value, level + 1));
             }
         }
@@ -275,5 +305,58 @@ mod tests {
                 (said("v1", 13), said("stable/b@1", 16)),
             ]
         );
+    }
+
+    /// Whose values count is said by `spec.chart`, be the manifest called what it may; those of another chart are passed over.
+    #[test]
+    fn values_are_of_the_chart_that_is_installed() {
+        let root = tempfile::tempdir().unwrap();
+        let config = |name: &str| {
+            format!(
+                "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {{name: {name}, namespace: kube-system}}\n\
+                 spec:\n  valuesContent: |\n    flannel: {{iface: eth1}}\n    config: {{cni_conf: {{confDir: /nets}}}}\n---\n"
+            )
+        };
+        let chart = |name: &str, chart: &str| {
+            format!(
+                "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {{name: {name}, namespace: kube-system}}\n\
+                 spec: {{chart: {chart}, valuesContent: 'thickPlugin: {{enabled: true}}'}}\n---\n"
+            )
+        };
+        let manifests = [
+            config("multus"),
+            chart("multus", "https://charts.example.com/assets/rke2-multus-v4.2.1-build2.tgz"),
+            config("rke2-canal"),
+            chart("rke2-flannel", "traefik"),
+            config("rke2-flannel"),
+            // A chart of the same name in another namespace is another one.
+            config("other"),
+            chart("other", "rke2-canal").replace("kube-system", "default"),
+        ];
+        fs::write(root.path().join("all.yaml"), manifests.concat()).unwrap();
+        let mut notes = Notes::default();
+        let found = read(&Root::open(root.path()).unwrap(), "/", &mut notes);
+        let rows: Vec<_> = found
+            .value()
+            .unwrap()
+            .iter()
+            .map(|chart| {
+                let keys: Vec<&str> = chart.values.keys().map(String::as_str).collect();
+                format!("{:?} {}: {}", chart.kind, chart.name.value, keys.join(" "))
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "HelmChartConfig multus: config.cni_conf.confDir",
+                "HelmChart multus: thickPlugin.enabled",
+                "HelmChartConfig rke2-canal: flannel.iface",
+                "HelmChart rke2-flannel: ",
+                "HelmChartConfig rke2-flannel: ",
+                "HelmChartConfig other: ",
+                "HelmChart other: ",
+            ]
+        );
+        assert_eq!(notes.into_list(), []);
     }
 }

@@ -47,7 +47,7 @@ fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut Notes) -> 
             match json(root, &path) {
                 Observed::Value(node) => {
                     let is_list = ends(name, &[".conflist"]);
-                    let mut found = file(&path, &At::root(&path, &node), is_list, notes);
+                    let mut found = file(&path, &At::go_json(&path, &node), is_list, notes);
                     for plugin in found.network.plugins.iter_mut().filter(|_| looks_around) {
                         look_around(root, plugin, notes);
                     }
@@ -74,7 +74,12 @@ fn look_around(root: &Root, plugin: &mut CniPlugin, notes: &mut Notes) {
         multus.is_ready = root.exists(&file.value);
     }
     if let Some(directory) = &multus.conf_dir {
-        multus.conf_dir_files = list(root, &directory.value, false, notes);
+        let directory = directory.value.as_str();
+        multus.conf_dir_files = list(root, directory, false, notes);
+        // The thick plugin's daemon has the host's files there.
+        if let (Observed::Absent, Some(own)) = (&multus.conf_dir_files, directory.strip_prefix("/host/")) {
+            multus.conf_dir_files = list(root, &format!("/{own}"), false, notes);
+        }
     }
 }
 
@@ -99,7 +104,7 @@ pub(super) fn ipam_directories<'a>(networks: impl Iterator<Item = &'a CniNetwork
 pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) -> CniFile {
     let network = network(at, NESTED, notes);
     let first = network.plugins.first();
-    let has_plugins = at.get("plugins").is_some();
+    let has_plugins = at.get_exact("plugins").is_some();
     let problem = if !at.is_map() {
         Some("it is not a map")
     } else if is_list && !has_plugins {
@@ -117,13 +122,17 @@ pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) ->
     CniFile { file: path.to_owned(), network, problem, unread: None }
 }
 
+/// A list of plugins is a map to libcni, in which the case of keys counts (`ConfListFromBytes`); a plugin is a struct.
 fn network(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniNetwork {
-    let plugins = match at.get("plugins") {
+    let list = at.get_exact("plugins");
+    let of_list = |key: &str| at.get_exact(key).and_then(|at| at.filled());
+    let said = |key: &str| if list.is_some() { of_list(key) } else { at.string(key) };
+    let plugins = match list {
         Some(plugins) => plugins.items().take(PLUGINS).map(|item| plugin(&item, nested, notes)).collect(),
         None if at.get("type").is_some() => vec![plugin(at, nested, notes)],
         None => Vec::new(),
     };
-    CniNetwork { name: at.string("name"), cni_version: at.string("cniVersion"), plugins }
+    CniNetwork { name: said("name"), cni_version: said("cniVersion"), plugins }
 }
 
 fn plugin(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniPlugin {
@@ -146,6 +155,8 @@ fn plugin(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniPlugin {
         ipam: ipam.and_then(|ipam| ipam.string("type")),
         ipam_directory: ipam.and_then(|ipam| ipam.string("dataDir")),
         ranges: ipam.map(|ipam| ranges(&ipam)).unwrap_or_default(),
+        node_slice_size: ipam.and_then(|ipam| ipam.string("node_slice_size")),
+        network_name: ipam.and_then(|ipam| ipam.string("network_name")),
         multus: (is_multus && nested > 0).then(|| Box::new(multus(at, nested - 1, notes))),
         kind,
     }

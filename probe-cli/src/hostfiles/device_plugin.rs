@@ -50,7 +50,7 @@ pub(super) fn read(root: &Root, notes: &mut Notes) -> Observed<DevicePluginConfi
 
 fn config(root: &Root, path: &str, notes: &mut Notes) -> Observed<DevicePluginConfig> {
     json(root, path).map(|node| {
-        let at = At::root(path, &node);
+        let at = At::go_json(path, &node);
         let list = at.get("resourceList").into_iter().flat_map(At::items);
         DevicePluginConfig {
             file: path.to_owned(),

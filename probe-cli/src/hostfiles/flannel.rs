@@ -89,7 +89,7 @@ pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -
     let path = format!("{newest}/cni-conf.json");
     Flannel {
         conf: found,
-        cni: json(root, &path).map(|node| cni::file(&path, &At::root(&path, &node), true, notes)),
+        cni: json(root, &path).map(|node| cni::file(&path, &At::go_json(&path, &node), true, notes)),
     }
 }
 
@@ -193,7 +193,7 @@ fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<Volume>> {
 
 fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut Notes) -> Observed<FlannelConf> {
     json(root, path).map(|node| {
-        let at = At::root(path, &node);
+        let at = At::go_json(path, &node);
         let mut conf = FlannelConf {
             file: path.to_owned(),
             owner,

@@ -28,6 +28,13 @@ impl Notes {
         self.add(&place.file, place.line, text);
     }
 
+    /// Those of a part.
+    pub(super) fn extend(&mut self, other: Self) {
+        let room = MOST.saturating_sub(self.kept.len());
+        self.further += other.further + other.kept.len().saturating_sub(room);
+        self.kept.extend(other.kept.into_iter().take(room));
+    }
+
     pub(super) fn into_list(mut self) -> Vec<Sourced<String>> {
         if self.further > 0 {
             let text = format!("and {} more notes on files below it", self.further);

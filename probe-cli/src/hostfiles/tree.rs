@@ -49,18 +49,33 @@ enum Lines {
     In(u32),
 }
 
+/// Which keys of a map are the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// Equal ones.
+    Exact,
+    /// Those that differ in case only, as for Go's encoding/json and the fields of a struct. The last one counts.
+    AnyCase,
+}
+
 /// A value, and the file that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At<'a> {
     node: &'a Node,
     file: &'a str,
     lines: Lines,
+    keys: Keys,
 }
 
 impl<'a> At<'a> {
     /// The root of a document that is a whole file.
     pub(super) fn root(file: &'a str, node: &'a Node) -> Self {
-        Self { node, file, lines: Lines::After(0) }
+        Self { node, file, lines: Lines::After(0), keys: Keys::Exact }
+    }
+
+    /// The root of a JSON file that its owner reads with Go's encoding/json: the case of keys does not count.
+    pub(super) fn go_json(file: &'a str, node: &'a Node) -> Self {
+        Self { keys: Keys::AnyCase, ..Self::root(file, node) }
     }
 
     /// The root of a document that is the text of `holder`, a scalar.
@@ -74,7 +89,7 @@ impl<'a> At<'a> {
             }
             _ => Lines::In(holder.line()),
         };
-        Self { node, file: holder.file, lines }
+        Self { node, file: holder.file, lines, keys: Keys::Exact }
     }
 
     /// Its line in the file.
@@ -101,8 +116,20 @@ impl<'a> At<'a> {
 
     /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<At<'a>> {
+        match self.keys {
+            Keys::Exact => self.last(|name| name == key),
+            Keys::AnyCase => self.last(|name| name.eq_ignore_ascii_case(key)),
+        }
+    }
+
+    /// The value of a key that Go takes out of a map and not into a struct: there its case counts.
+    pub(super) fn get_exact(&self, key: &str) -> Option<At<'a>> {
+        self.last(|name| name == key)
+    }
+
+    fn last(&self, is_it: impl Fn(&str) -> bool) -> Option<At<'a>> {
         let Kind::Map(entries) = &self.node.kind else { return None };
-        let node = entries.iter().rev().find_map(|(name, node)| (name == key).then_some(node))?;
+        let node = entries.iter().rev().find_map(|(name, node)| is_it(name).then_some(node))?;
         Some(self.to(node))
     }
 
@@ -148,8 +175,12 @@ impl<'a> At<'a> {
 
     /// The text of a key; none when there is none, or when it is empty.
     pub(super) fn string(&self, key: &str) -> Option<Sourced<String>> {
-        let at = self.get(key)?;
-        at.text().filter(|text| !text.is_empty()).map(|text| at.sourced(text.to_owned()))
+        self.get(key)?.filled()
+    }
+
+    /// Its text with its place; none where it is empty.
+    pub(super) fn filled(&self) -> Option<Sourced<String>> {
+        self.text().filter(|text| !text.is_empty()).map(|text| self.sourced(text.to_owned()))
     }
 
     /// A key's value as a number, an address or a network; what it cannot be is a note.

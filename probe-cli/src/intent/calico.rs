@@ -19,7 +19,9 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let pools = (0..POOLS).filter_map(|pool| {
         charts::value(files, CHART, &format!("installation.calicoNetwork.ipPools.{pool}.encapsulation"))
     });
-    let found = pools.map(|name| said(name.with(backend(&name.value)))).next();
+    let first = pools.map(|name| (name, name.value.ends_with("CrossSubnet"))).next();
+    let found = first.map(|(name, _)| said(name.with(backend(&name.value))));
+    intent.direct_routing = first.filter(|(_, is_direct)| *is_direct).map(|(name, _)| follows(name, true));
     // The chart's default; agents have no chart to look at.
     intent.backend = found.or_else(|| is_server.then(|| default(Backend::Vxlan)));
     if intent.backend.as_ref().is_some_and(|backend| backend.value == Backend::Vxlan) {
@@ -40,7 +42,7 @@ fn backend(name: &str) -> Backend {
     match name {
         "VXLAN" | "VXLANCrossSubnet" => Backend::Vxlan,
         "IPIP" | "IPIPCrossSubnet" => Backend::Ipip,
-        "None" => Backend::HostGw,
+        "None" => Backend::NoEncapsulation,
         other => Backend::Other(other.to_owned()),
     }
 }

@@ -1,7 +1,7 @@
 //! Values of RKE2's charts: of a chart's own manifest, and of the `HelmChartConfig` that goes with it by name and namespace.
 
 use crate::{
-    facts::files::{Chart, ChartKind, HostFiles, Sourced},
+    facts::files::{CHART_API, Chart, ChartKind, HostFiles, Sourced},
     text::shown,
 };
 
@@ -13,12 +13,19 @@ pub(super) fn of_rke2(files: &HostFiles) -> bool {
     files.charts.value().is_some() && files.rke2_directory.value().is_some()
 }
 
-fn namespace(chart: &Chart) -> &str {
-    chart.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str())
+/// The manifests that are applied.
+fn charts(files: &HostFiles) -> impl DoubleEndedIterator<Item = &Chart> {
+    files.charts.value().into_iter().flatten().filter(|chart| chart.ignored().is_none())
 }
 
-fn charts(files: &HostFiles) -> impl DoubleEndedIterator<Item = &Chart> {
-    files.charts.value().into_iter().flatten()
+/// Name of the chart that a manifest's values are for: a `HelmChartConfig`'s are for that of the `HelmChart` of its name.
+fn installs<'a>(files: &'a HostFiles, chart: &'a Chart) -> &'a str {
+    let is_its = |other: &&Chart| {
+        other.kind == ChartKind::HelmChart
+            && other.name.value == chart.name.value
+            && other.namespace() == chart.namespace()
+    };
+    charts(files).find(is_its).unwrap_or(chart).installs()
 }
 
 /// The values of a key of a chart: a `HelmChartConfig`'s count more than the chart's own, and of several the last one's.
@@ -26,9 +33,8 @@ pub(super) fn values<'a>(files: &'a HostFiles, chart: &str, key: &str) -> &'a [S
     let of = |kind: ChartKind| {
         charts(files)
             .rev()
-            .filter(move |found| {
-                found.kind == kind && found.name.value == chart && namespace(found) == NAMESPACE
-            })
+            .filter(move |found| found.kind == kind && found.namespace() == NAMESPACE)
+            .filter(|found| installs(files, found) == chart)
             .find_map(|found| found.values.get(key))
     };
     of(ChartKind::HelmChartConfig).or_else(|| of(ChartKind::HelmChart)).map(Vec::as_slice).unwrap_or_default()
@@ -44,6 +50,23 @@ pub(super) fn number<'a>(files: &'a HostFiles, chart: &str, key: &str) -> Option
     value(files, chart, key).filter(|value| value.value != "0")
 }
 
+/// Notes manifests that nobody takes.
+pub(super) fn ignored(files: &HostFiles, notes: &mut Vec<String>) {
+    for chart in files.charts.value().into_iter().flatten() {
+        let Some(why) = chart.ignored() else { continue };
+        let kind = match chart.kind {
+            ChartKind::HelmChart => "HelmChart",
+            ChartKind::HelmChartConfig => "HelmChartConfig",
+        };
+        notes.push(format!(
+            "{}: {kind} {} is ignored: {}; give it `apiVersion: {CHART_API}`",
+            shown(&chart.name.place()),
+            shown(&chart.name.value),
+            shown(&why),
+        ));
+    }
+}
+
 /// Notes configurations that no chart takes.
 pub(super) fn unmatched(files: &HostFiles, notes: &mut Vec<String>) {
     // Without any chart among the manifests, nothing can be said of which there are.
@@ -56,8 +79,8 @@ pub(super) fn unmatched(files: &HostFiles, notes: &mut Vec<String>) {
             .collect();
         let cause = match named.first() {
             None => format!("there is no HelmChart {}", shown(&config.name.value)),
-            Some(chart) if named.iter().all(|chart| namespace(chart) != namespace(config)) => {
-                format!("the HelmChart is in namespace {}", shown(namespace(chart)))
+            Some(chart) if named.iter().all(|chart| chart.namespace() != config.namespace()) => {
+                format!("the HelmChart is in namespace {}", shown(chart.namespace()))
             }
             Some(_) => continue,
         };
@@ -65,7 +88,7 @@ pub(super) fn unmatched(files: &HostFiles, notes: &mut Vec<String>) {
             "{}: HelmChartConfig {} in namespace {} has no effect: {cause}",
             shown(&config.name.place()),
             shown(&config.name.value),
-            shown(namespace(config)),
+            shown(config.namespace()),
         ));
     }
 }

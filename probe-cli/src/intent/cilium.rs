@@ -19,7 +19,7 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     // `tunnel` was both in one before Cilium 1.14.
     let protocol = value("tunnelProtocol").or_else(|| value("tunnel"));
     intent.backend = match (native, protocol) {
-        (Some(native), _) => Some(follows(native, Backend::HostGw)),
+        (Some(native), _) => Some(follows(native, Backend::NativeRouting)),
         (None, Some(protocol)) => Some(said(protocol.with(match protocol.value.as_str() {
             "vxlan" => Backend::Vxlan,
             "geneve" => Backend::Geneve,

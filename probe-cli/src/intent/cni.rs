@@ -12,6 +12,8 @@ use crate::{
     text::shown,
 };
 
+/// Networks that call each other which are followed.
+const CHAIN: usize = 4;
 /// MTU of Canal's pods where nobody says another (`calico.vethuMTU` in the chart rke2-canal).
 const CANAL_MTU: u32 = 1450;
 
@@ -129,34 +131,80 @@ fn default_file(files: &HostFiles) -> Option<&CniFile> {
     directory.files.get(directory.default_network?)
 }
 
-/// The network of the CNI directory that makes the pods' first interface, behind Multus if that is the default.
-fn first_network(files: &HostFiles) -> Option<(&CniNetwork, Option<&CniFile>)> {
-    let file = default_file(files)?;
-    match file.network.plugins.first().and_then(|plugin| plugin.multus.as_deref()) {
-        Some(multus) => behind(files, multus),
-        None => Some((&file.network, Some(file))),
+/// A network, and the file that it is in where it has one of its own.
+type Found<'a> = (&'a CniNetwork, Option<&'a CniFile>);
+
+/// The networks that call each other, from the default one of the CNI directory on. More than one where that is Multus, which
+/// may be its own delegate by mistake.
+fn chain(files: &HostFiles) -> Vec<Found<'_>> {
+    let mut found: Vec<Found<'_>> =
+        default_file(files).map(|file| (&file.network, Some(file))).into_iter().collect();
+    while found.len() < CHAIN {
+        let part = found.last().and_then(|(network, _)| network.plugins.first()?.multus.as_deref());
+        let Some(next) = part.and_then(|multus| behind(files, multus)) else { break };
+        let is_known = found.iter().any(|(network, _)| std::ptr::eq(*network, next.0));
+        found.push(next);
+        if is_known {
+            break;
+        }
     }
+    found
+}
+
+fn is_multus(network: &CniNetwork) -> bool {
+    let first = network.plugins.first();
+    first.is_some_and(|plugin| matches!(plugin.kind.value.as_str(), "multus" | "multus-shim"))
+}
+
+/// The network of the CNI directory that makes the pods' first interface, behind Multus if that is the default.
+fn first_network(files: &HostFiles) -> Option<Found<'_>> {
+    chain(files).pop().filter(|(network, _)| !is_multus(network))
 }
 
 /// What is behind Multus: `clusterNetwork`, else the first delegate.
-fn behind<'a>(files: &'a HostFiles, multus: &'a Multus) -> Option<(&'a CniNetwork, Option<&'a CniFile>)> {
+fn behind<'a>(files: &'a HostFiles, multus: &'a Multus) -> Option<Found<'a>> {
     let Some(wanted) = &multus.cluster_network else {
         return multus.delegates.first().map(|network| (network, None));
     };
-    let directory = files.cni.value()?;
-    let file = directory.files.iter().find(|file| is_cluster_network(directory, file, &wanted.value));
-    let file = file.or_else(|| {
-        let more = files.multus_networks.value()?;
-        more.iter().find(|file| file.network.name.as_ref().is_some_and(|name| name.value == wanted.value))
-    })?;
-    Some((&file.network, Some(file)))
+    let directory = files.cni.value();
+    let in_directory = directory.map(|directory| directory.files.as_slice()).unwrap_or_default();
+    // Where Multus looks for configurations by name.
+    let own = if multus.conf_dir.is_some() { &multus.conf_dir_files } else { &files.multus_networks };
+    let own = own.value().map(Vec::as_slice).unwrap_or_default();
+    let file = if wanted.value.starts_with('/') {
+        by_path(&wanted.value, own, in_directory, multus, directory)
+    } else {
+        let has_name =
+            |file: &&CniFile| file.network.name.as_ref().is_some_and(|name| name.value == wanted.value);
+        own.iter().chain(in_directory).find(has_name)
+    };
+    file.map(|file| (&file.network, Some(file)))
 }
 
-/// `clusterNetwork` is a network's name or a path, which the thick plugin writes as it is in its container.
-fn is_cluster_network(directory: &CniDirectory, file: &CniFile, wanted: &str) -> bool {
-    let base = wanted.rsplit('/').next().unwrap_or(wanted);
-    let is_path = wanted.starts_with('/') && file.file == format!("{}/{base}", directory.path.value);
-    is_path || file.network.name.as_ref().is_some_and(|name| name.value == wanted)
+/// A file by its path, or the first one of a directory. The thick plugin's path is one of its daemon's container, which has
+/// the host's files below `/host`, and its CNI directory where it is mounted.
+fn by_path<'a>(
+    wanted: &str,
+    own: &'a [CniFile],
+    in_directory: &'a [CniFile],
+    multus: &Multus,
+    directory: Option<&CniDirectory>,
+) -> Option<&'a CniFile> {
+    let wanted = wanted.trim_end_matches('/');
+    let paths = [Some(wanted), wanted.strip_prefix("/host").filter(|rest| rest.starts_with('/'))];
+    let is = |path: &str| paths.iter().flatten().any(|wanted| *wanted == path.trim_end_matches('/'));
+    let mut files = own.iter().chain(in_directory);
+    if let Some(file) = files.find(|file| is(&file.file)) {
+        return Some(file);
+    }
+    if multus.conf_dir.as_ref().is_some_and(|directory| is(&directory.value)) {
+        return own.first();
+    }
+    if directory.is_some_and(|directory| is(&directory.path.value)) {
+        return in_directory.first();
+    }
+    let name = wanted.rsplit('/').next();
+    in_directory.iter().find(|file| file.file.rsplit('/').next() == name)
 }
 
 /// The CNI that the directory's default network is of.
@@ -239,17 +287,32 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
             shown(&file.file)
         ));
     }
-    let network = behind(files, part);
-    multus.delegate = match (&part.cluster_network, network) {
+    let chain = chain(files);
+    let last = chain.last().map(|(network, _)| *network).filter(|network| !is_multus(network));
+    multus.delegate = match (&part.cluster_network, last) {
         (Some(wanted), _) => Some(said(wanted.clone())),
-        (None, Some((network, _))) => network.name.clone().map(said),
+        (None, Some(network)) => network.name.clone().map(said),
         (None, None) => None,
     };
-    let behind = network.and_then(|(network, _)| network.plugins.first());
+    let plugins = chain.iter().filter_map(|(network, _)| network.plugins.first());
+    multus.chain = plugins.map(|plugin| said(plugin.kind.clone())).collect();
+    let behind = last.and_then(|network| network.plugins.first());
     multus.delegate_plugin = behind.map(|plugin| follows(&plugin.kind, plugin.kind.value.clone()));
     let at = shown(&plugin.kind.place());
     if part.cluster_network.is_none() && part.delegates.is_empty() {
         notes.push(format!("{at}: Multus has nothing behind it: neither `delegates` nor `clusterNetwork`"));
+    }
+    // It took its own file for that of the network behind it.
+    if let Some(again) = chain.iter().skip(1).map(|(network, _)| *network).find(|network| is_multus(network))
+        && let Some(file) = default_file
+    {
+        let words: Vec<_> = multus.chain.iter().map(|plugin| shown(&plugin.value)).collect();
+        let place = again.plugins.first().map_or_else(String::new, |plugin| shown(&plugin.kind.place()));
+        notes.push(format!(
+            "{place}: Multus has itself as its delegate ({}): delete {} and restart Multus' pod, which writes it anew",
+            words.join(" > "),
+            shown(&file.file),
+        ));
     }
     if behind.is_some_and(|plugin| plugin.kind.value == "sriov") {
         notes

@@ -151,6 +151,9 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let by_chart = number("flannel.mtu").and_then(|mtu| parsed("MTU", mtu, notes)).map(said);
     let by_conf = of_conf(|conf| conf.mtu.clone()).map(said);
     intent.underlay_mtu = agree("MTU below the tunnel", unapplied, [by_chart, by_conf], notes);
+    // Only these two backends have it (flannel Documentation/backends.md).
+    let direct = conf.filter(|_| matches!(tunnel, Some(Backend::Vxlan | Backend::Ipip)));
+    intent.direct_routing = direct.and_then(|conf| conf.direct_routing.clone()).map(said);
     tunnel_mtu(files, intent, notes);
     intent.interface = interface(files, chart, is_k3s, k3s("flannel-iface"));
 }

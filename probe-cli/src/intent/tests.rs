@@ -119,6 +119,7 @@ fn config(name: &str, namespace: Option<&str>, values: &[(&str, &str)]) -> Chart
         values.iter().map(|(key, value)| ((*key).to_owned(), vec![sourced((*value).to_owned(), "/m.yaml")]));
     Chart {
         kind: ChartKind::HelmChartConfig,
+        api_version: Some(sourced("helm.cattle.io/v1".to_owned(), "/m.yaml")),
         name: sourced(name.to_owned(), "/m.yaml"),
         namespace: namespace.map(|namespace| sourced(namespace.to_owned(), "/m.yaml")),
         values: values.collect(),
@@ -397,5 +398,181 @@ fn a_backend_that_is_turned_off() {
         let found = with("flannel", path);
         assert_eq!((found.cni.unwrap().value, found.backend.unwrap().value), (Cni::None, Backend::None));
         assert!(found.notes[0].contains("says none, but"), "{:?}", found.notes);
+    }
+}
+
+/// What the plugins of a directory's files are, as they call each other.
+#[test]
+fn multus_that_calls_itself() {
+    let plugin =
+        |kind: &str| CniPlugin { kind: sourced(kind.to_owned(), "/00-multus.conf"), ..CniPlugin::default() };
+    let network = |name: &str, plugin: CniPlugin| CniNetwork {
+        name: Some(sourced(name.to_owned(), "/00-multus.conf")),
+        plugins: vec![plugin],
+        ..CniNetwork::default()
+    };
+    let multus = |multus: Multus| CniPlugin { multus: Some(Box::new(multus)), ..plugin("multus") };
+    let around = |network: CniNetwork| multus(Multus { delegates: vec![network], ..Multus::default() });
+    let found = |plugin: CniPlugin| {
+        let network = network("multus-cni-network", plugin);
+        let file = CniFile { file: "/00-multus.conf".to_owned(), network, problem: None, unread: None };
+        let directory =
+            CniDirectory { path: sourced("/".to_owned(), "/"), files: vec![file], default_network: Some(0) };
+        let found = intent(&HostFiles { cni: Observed::Value(directory), ..HostFiles::default() });
+        let multus = found.multus.unwrap();
+        let chain: Vec<String> = multus.chain.into_iter().map(|plugin| plugin.value).collect();
+        (
+            chain.join(" > "),
+            multus.delegate.map(|delegate| delegate.value),
+            found.cni.map(|cni| cni.value),
+            found.notes,
+        )
+    };
+    let (chain, delegate, cni, notes) = found(around(network("cbr0", plugin("flannel"))));
+    assert_eq!(
+        (chain.as_str(), delegate.as_deref(), cni),
+        ("multus > flannel", Some("cbr0"), Some(Cni::Flannel))
+    );
+    assert_eq!(notes, Vec::<String>::new());
+
+    let inner = network("multus-cni-network", around(network("cbr0", plugin("flannel"))));
+    let (chain, delegate, cni, notes) = found(around(inner));
+    assert_eq!(
+        (chain.as_str(), delegate.as_deref(), cni),
+        ("multus > multus > flannel", Some("cbr0"), Some(Cni::Flannel))
+    );
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].starts_with(
+            "/00-multus.conf:1: Multus has itself as its delegate (multus > multus > flannel): delete"
+        ),
+        "{notes:?}"
+    );
+
+    // By its own name it would go round for ever.
+    let wanted = Some(sourced("multus-cni-network".to_owned(), "/00-multus.conf"));
+    let (chain, _, cni, notes) = found(multus(Multus { cluster_network: wanted, ..Multus::default() }));
+    assert_eq!((chain.as_str(), cni), ("multus > multus", None));
+    assert!(notes.iter().any(|note| note.contains("itself as its delegate")), "{notes:?}");
+}
+
+/// `clusterNetwork` is a name, a file or a directory; by name it is looked for in `confDir`.
+#[test]
+fn what_multus_takes_for_its_cluster_network() {
+    let file = |path: &str, name: &str, kind: &str| {
+        let plugin = CniPlugin { kind: sourced(kind.to_owned(), path), ..CniPlugin::default() };
+        let network = CniNetwork {
+            name: Some(sourced(name.to_owned(), path)),
+            plugins: vec![plugin],
+            ..CniNetwork::default()
+        };
+        CniFile { file: path.to_owned(), network, problem: None, unread: None }
+    };
+    let found = |wanted: &str, conf_dir: Option<&str>| {
+        let multus = Multus {
+            cluster_network: Some(sourced(wanted.to_owned(), "/00")),
+            conf_dir: conf_dir.map(|directory| sourced(directory.to_owned(), "/00")),
+            conf_dir_files: conf_dir.map_or(Observed::Absent, |_| {
+                Observed::Value(vec![
+                    file("/nets/10-cilium.conflist", "pods", "cilium-cni"),
+                    file("/nets/20-bridge.conf", "lan", "bridge"),
+                ])
+            }),
+            ..Multus::default()
+        };
+        let mut first = file("/etc/cni/net.d/00-multus.conf", "multus-cni-network", "multus-shim");
+        first.network.plugins[0].multus = Some(Box::new(multus));
+        let files = vec![first, file("/etc/cni/net.d/10-flannel.conflist", "cbr0", "flannel")];
+        let path = sourced("/etc/cni/net.d".to_owned(), "/");
+        let directory = CniDirectory { path, files, default_network: Some(0) };
+        let files = HostFiles {
+            cni: Observed::Value(directory),
+            multus_networks: Observed::Value(vec![file("/etc/cni/multus/net.d/a.conf", "pods", "calico")]),
+            ..HostFiles::default()
+        };
+        intent(&files).multus.unwrap().delegate_plugin.map(|plugin| plugin.value)
+    };
+    for (wanted, conf_dir, expected) in [
+        ("pods", Some("/nets"), Some("cilium-cni")),
+        ("pods", None, Some("calico")),
+        ("cbr0", None, Some("flannel")),
+        ("lan", None, None),
+        ("/nets/20-bridge.conf", Some("/nets"), Some("bridge")),
+        ("/nets", Some("/nets/"), Some("cilium-cni")),
+        ("/host/etc/cni/net.d/10-flannel.conflist", None, Some("flannel")),
+        ("/mounted/elsewhere/10-flannel.conflist", None, Some("flannel")),
+        ("/host/etc/cni/net.d/20-gone.conflist", None, None),
+    ] {
+        assert_eq!(found(wanted, conf_dir).as_deref(), expected, "{wanted} with {conf_dir:?}");
+    }
+}
+
+/// A manifest that the server does not apply states no wish, and that is said.
+#[test]
+fn a_manifest_of_no_known_api_counts_for_nothing() {
+    for (version, cause) in
+        [(None, "it has no apiVersion"), (Some("v1"), "its apiVersion is v1, which has no such object")]
+    {
+        let chart = Chart {
+            api_version: version.map(|version| sourced(version.to_owned(), "/m.yaml")),
+            ..config("rke2-canal", Some("kube-system"), &[("flannel.backend", "wireguard")])
+        };
+        let found = intent(&HostFiles { charts: Observed::Value(vec![chart]), ..server(&[]) });
+        assert_eq!(
+            found.backend.map(|backend| (backend.value, backend.basis)),
+            Some((Backend::Vxlan, Basis::Default))
+        );
+        let expected = format!(
+            "/m.yaml:1: HelmChartConfig rke2-canal is ignored: {cause}; give it `apiVersion: helm.cattle.io/v1`"
+        );
+        assert_eq!(found.notes, [expected]);
+    }
+}
+
+/// A chart is what `spec.chart` names, not what the manifest is called.
+#[test]
+fn a_chart_of_another_name() {
+    let chart = Chart {
+        kind: ChartKind::HelmChart,
+        chart: Some(sourced("https://charts.example.com/rke2-canal-v3.29.0.tgz".to_owned(), "/m.yaml")),
+        ..config("pods-network", Some("kube-system"), &[("flannel.backend", "host-gw")])
+    };
+    let settings = config("pods-network", Some("kube-system"), &[("flannel.vni", "9")]);
+    let other = Chart { chart: Some(sourced("traefik".to_owned(), "/m.yaml")), ..chart.clone() };
+    let backend = |charts: Vec<Chart>| {
+        intent(&HostFiles { charts: Observed::Value(charts), ..server(&[("cni", &["canal"])]) })
+            .backend
+            .unwrap()
+            .value
+    };
+    assert_eq!(backend(vec![chart, settings]), Backend::HostGw);
+    assert_eq!(backend(vec![other]), Backend::Vxlan);
+}
+
+/// What each system calls it when packets between nodes are not wrapped, and where only some are.
+#[test]
+fn routes_instead_of_a_tunnel() {
+    const POOL: &str = "installation.calicoNetwork.ipPools.0.encapsulation";
+    for (cni, chart, values, backend, is_direct) in [
+        ("canal", "rke2-canal", ("flannel.backend", "host-gw"), "host-gw", None),
+        ("calico", "rke2-calico", (POOL, "None"), "no encapsulation", None),
+        ("calico", "rke2-calico", (POOL, "VXLAN"), "vxlan", None),
+        ("calico", "rke2-calico", (POOL, "VXLANCrossSubnet"), "vxlan", Some(true)),
+        ("calico", "rke2-calico", (POOL, "IPIPCrossSubnet"), "ipip", Some(true)),
+        ("cilium", "rke2-cilium", ("routingMode", "native"), "native routing", None),
+    ] {
+        let chart = config(chart, Some("kube-system"), &[values]);
+        let found = intent(&HostFiles { charts: Observed::Value(vec![chart]), ..server(&[("cni", &[cni])]) });
+        assert_eq!(found.backend.unwrap().value.to_string(), backend, "{values:?}");
+        assert_eq!(found.direct_routing.map(|direct| direct.value), is_direct, "{values:?}");
+    }
+    for (kind, expected) in [("vxlan", Some(true)), ("wireguard", None)] {
+        let conf = FlannelConf {
+            backend: Some(sourced(kind.to_owned(), "/net-conf.json")),
+            direct_routing: Some(sourced(true, "/net-conf.json")),
+            ..FlannelConf::default()
+        };
+        let found = intent(&HostFiles { flannel: Observed::Value(conf), ..server(&[]) });
+        assert_eq!(found.direct_routing.map(|direct| direct.value), expected, "{kind}");
     }
 }

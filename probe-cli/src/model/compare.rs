@@ -371,14 +371,23 @@ fn backend_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
         Backend::Geneve => Encapsulation::Geneve,
         Backend::Wireguard => Encapsulation::Wireguard,
         Backend::Ipip => Encapsulation::Ipip,
-        Backend::HostGw => Encapsulation::None,
+        Backend::HostGw | Backend::NoEncapsulation | Backend::NativeRouting => Encapsulation::None,
         Backend::Udp => Encapsulation::Udp,
         Backend::None => return none_agrees(actual),
         Backend::Other(_) => return None,
     };
-    // Encryption of its own, beside the tunnel, is no other backend.
-    let beside = intent.encryption.is_some().then_some(Encapsulation::Wireguard);
-    let mut there = actual.encapsulations.keys().copied().filter(|one| Some(*one) != beside).peekable();
+    // Encryption of its own, beside the tunnel, is no other backend; nor are routes between nodes of one network.
+    let is_direct = intent.direct_routing.as_ref().is_some_and(|direct| direct.value);
+    let beside = [
+        intent.encryption.is_some().then_some(Encapsulation::Wireguard),
+        is_direct.then_some(Encapsulation::None),
+    ];
+    let mut there =
+        actual.encapsulations.keys().copied().filter(|one| !beside.contains(&Some(*one))).peekable();
+    if there.peek().is_none() && is_direct && actual.encapsulations.contains_key(&Encapsulation::None) {
+        // All other nodes are in this one's network.
+        return Some(true);
+    }
     there.peek()?;
     Some(there.all(|one| one == wanted))
 }
@@ -509,6 +518,34 @@ mod tests {
         }
         let other = Intent { pod_cidrs: vec![said(net("10.42.9.0/24"))], ..intent };
         assert_eq!(row(&other, &facts, Aspect::PodCidrs).agrees, Some(false));
+    }
+
+    /// Where flannel and Calico wrap nothing between nodes of one network, routes beside the tunnel are what is wanted.
+    #[test]
+    fn routes_beside_a_tunnel() {
+        let direct = || {
+            let mut facts = own_block(node());
+            facts.routes.push(route("10.42.7.0/24", Some("192.0.2.7"), ETH0));
+            facts
+        };
+        let both = || {
+            let mut facts = own_block(flannel4(node(), 2));
+            facts.routes.push(route("10.42.7.0/24", Some("192.0.2.7"), ETH0));
+            facts
+        };
+        for (facts, is_direct, expected) in [
+            (both(), true, Some(true)),
+            (both(), false, Some(false)),
+            (direct(), true, Some(true)),
+            (direct(), false, Some(false)),
+        ] {
+            let intent = Intent { direct_routing: Some(said(is_direct)), ..canal(Backend::Vxlan) };
+            let row = row(&intent, &facts, Aspect::Backend);
+            assert_eq!(row.agrees, expected, "{row:?}");
+        }
+        for wanted in [Backend::HostGw, Backend::NoEncapsulation, Backend::NativeRouting] {
+            assert_eq!(row(&canal(wanted), &direct(), Aspect::Backend).agrees, Some(true));
+        }
     }
 
     #[test]
