@@ -81,14 +81,9 @@ impl Context {
         self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
     }
 
-    /// What is looked at, for a title.
-    pub(super) fn node(&self) -> String {
-        self.netns.clone().unwrap_or_else(|| {
-            nix::unistd::gethostname()
-                .ok()
-                .and_then(|name| name.into_string().ok())
-                .unwrap_or_else(|| "this node".to_owned())
-        })
+    /// What is looked at, for a title: what the user called it, else the node's host name.
+    pub(super) fn node(&self, hostname: Option<&str>) -> String {
+        self.netns.as_deref().or(hostname).unwrap_or("this node").to_owned()
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     live::block_on(async {
         let mut stop = Stop::catch()?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
-        Box::pin(show(engine, context, &context.node(), &mut stop)).await
+        let hostname = engine.first().snapshot.host.hostname.value().cloned();
+        Box::pin(show(engine, context, &context.node(hostname.as_deref()), &mut stop)).await
     })
 }
 

@@ -8,6 +8,7 @@ use crate::{
     facts::{
         SCHEMA, Snapshot,
         counters::NodeCounters,
+        files::HostFiles,
         host::{HostFacts, Modules},
         netlink::{LinkCounters, LinkFact, OfDevice, WIREGUARD, WireguardFact},
         sriov::SriovFacts,
@@ -93,7 +94,7 @@ impl Sources {
         };
         let host = HostFacts {
             kernel,
-            hostname: told(procfs::hostname()),
+            hostname: hostname(&self.host, &files),
             wireguard_module: told(procfs::has_module(root, "wireguard")),
             modules,
         };
@@ -234,6 +235,16 @@ fn name_hardware(links: &mut [LinkFact], sriov: &SriovFacts) -> Option<String> {
             None
         }
         Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Host name of the node. Ours is that of the machine, or of the container, that this runs in: another node's when its files
+/// are below a root of their own, or when it is a network namespace beside the machine's.
+fn hostname(host: &HostOptions, files: &Observed<HostFiles>) -> Observed<String> {
+    match files {
+        Observed::Value(_) if host.root == Path::new("/") => told(procfs::hostname()),
+        Observed::Value(files) => files.hostname.as_ref().map(|name| name.value.clone()),
+        _ => Observed::Absent,
     }
 }
 

@@ -17,7 +17,8 @@ use crate::observed::Observed;
 pub struct HostFacts {
     /// Release of the running kernel, as `uname -r` has it.
     pub kernel: Observed<String>,
-    /// Host name in our own UTS namespace: the node's, and in a container the container's.
+    /// The node's host name: of its UTS namespace where that is ours, else of `/etc/hostname` below its root; absent where
+    /// nothing tells, as of a node that is a network namespace beside the machine's own.
     pub hostname: Observed<String>,
     /// The kernel has a module for WireGuard, loaded, built in or to be loaded; absent when nothing tells.
     pub wireguard_module: Observed<bool>,

@@ -92,9 +92,24 @@ pub struct Attachment {
     pub netns: Option<String>,
     /// `deviceID` of the network's configuration: a PCI address.
     pub device: Option<String>,
+    /// `ipam` of the network's configuration, of the first plugin in a list; none without one.
+    pub ipam: Option<AttachmentIpam>,
     /// The pod's annotation `k8s.v1.cni.cncf.io/networks`, as containerd passes it on
     /// (`io.kubernetes.cri.pod-annotations` in `capabilityArgs`).
     pub requested_networks: Option<String>,
+}
+
+/// Where the addresses of an interface come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentIpam {
+    /// `type`: `host-local`, `whereabouts`.
+    pub kind: String,
+    /// CIDRs that it takes addresses out of: `range` and `ipRanges` of Whereabouts, `subnet` and `ranges` of host-local.
+    pub ranges: Vec<String>,
+    /// `node_slice_size` of Whereabouts: prefix length of each node's part of the range, as `/26` or `26`.
+    pub node_slice_size: Option<String>,
+    /// `network_name` of Whereabouts: what the range is called where it is kept; node slices need it.
+    pub network_name: Option<String>,
 }
 
 /// A pod that a lab has made.

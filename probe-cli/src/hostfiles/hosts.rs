@@ -49,6 +49,21 @@ pub(super) fn one_line(root: &Root, path: &str) -> Observed<Sourced<String>> {
     })
 }
 
+/// `/etc/hostname` (hostname(5)): the first line that is neither empty nor a comment.
+pub(super) fn hostname(root: &Root) -> Observed<Sourced<String>> {
+    const PATH: &str = "/etc/hostname";
+    root.text(PATH).and_then(|text| {
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let mut names = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        match names.next() {
+            Some((number, name)) => {
+                Observed::Value(Sourced { value: name.to_owned(), file: PATH.to_owned(), line: Some(number) })
+            }
+            None => Observed::Failed { error: format!("cannot read {PATH}: it has no name") },
+        }
+    })
+}
+
 /// The number that a file is.
 pub(super) fn number(root: &Root, path: &str) -> Observed<Sourced<u32>> {
     one_line(root, path).and_then(|line| match line.value.parse() {

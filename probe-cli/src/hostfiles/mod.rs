@@ -90,7 +90,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
         device_plugin: device_plugin::read(&root, notes_),
         calico_nodename: hosts::one_line(&root, "/var/lib/calico/nodename"),
         calico_mtu: hosts::number(&root, "/var/lib/calico/mtu"),
-        hostname: hosts::one_line(&root, "/etc/hostname"),
+        hostname: hosts::hostname(&root),
         hosts: hosts::read(&root, notes_),
         network_manager: services::network_manager(&root, notes_),
         networkd: services::networkd(&root, notes_),

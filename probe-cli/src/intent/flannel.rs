@@ -20,7 +20,11 @@ fn overhead(backend: &Backend) -> Option<u32> {
         Backend::Ipip => Some(20),
         Backend::HostGw => Some(0),
         Backend::Udp => Some(28),
-        Backend::Geneve | Backend::None | Backend::Other(_) => None,
+        Backend::NoEncapsulation
+        | Backend::NativeRouting
+        | Backend::Geneve
+        | Backend::None
+        | Backend::Other(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod outer_routes;
 mod peers;
 mod pod;
 mod pods;
+mod remote_nodes;
 mod route_mtu;
 #[cfg(test)]
 pub(crate) mod testdata;
@@ -33,6 +34,7 @@ pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use outer_routes::OuterRoute;
 pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
 pub use pods::canonical;
+pub use remote_nodes::RemoteNodes;
 pub use route_mtu::{PathDevice, PodLink};
 pub use types::*;
 pub use vfs::{VfPod, VfPodSource, VfSettings, VirtualFunction};

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use crate::{mac::Mac, text};
+use crate::{facts::pods::AttachmentIpam, mac::Mac, text};
 
 /// Who says that a pod is there and what its name is, the strongest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,6 +92,8 @@ pub struct PodInterface {
     pub addresses: Vec<IpNet>,
     /// CNI network that it belongs to; none when no source tells.
     pub network: Option<String>,
+    /// Where that network takes addresses from; none when no source tells.
+    pub ipam: Option<AttachmentIpam>,
     /// It is the pod's interface to the cluster network, and not a secondary one.
     pub is_default: bool,
 }

@@ -28,6 +28,7 @@ pub use crate::{
     facts::{
         files::{Chart, ChartKind, Sourced},
         netlink::{LinkCounters, PublicKey, VfLinkState, VfVlan},
+        pods::AttachmentIpam,
         sriov::PfFact,
     },
     intent::{Backend, Basis, Cni, Encryption, Intended, Intent, InterfaceChoice, MultusIntent},
@@ -35,8 +36,8 @@ pub use crate::{
         Bypass, Certainty, DataPlane, DefaultRoute, Disagreement, Disputed, Encapsulation, Evidence, Hole,
         Inventory, LeftOver, LinkList, LinkRole, LinkRow, LinkState, Node, NodeAddress, OuterRoute,
         OwnPodCidr, PciInterface, Peer, PeerKey, PlaneDevice, Pod, PodCidrSource, PodInterface, PodKey,
-        PodSource, RoutedPeer, System, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VirtualFunction, WireguardPeer,
+        PodSource, RemoteNodes, RoutedPeer, System, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource,
+        VfSettings, VirtualFunction, WireguardPeer,
     },
     mac::Mac,
     sample::{Both, Counts, Kinds, OuterCounts, OuterPart, Sample},

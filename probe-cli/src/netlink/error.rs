@@ -38,6 +38,9 @@ pub enum NetlinkError {
         /// The errno it gave.
         source: io::Error,
     },
+    /// A file that was given for a network namespace is none.
+    #[error("this is not a network namespace but a plain file, as an unmounted one leaves behind; remove it")]
+    NoNamespace,
     /// An answer that is no netlink message or did not fit the buffer, so what follows it is lost.
     #[error("the kernel's {table} came as a malformed datagram of {len} bytes; nothing after it can be read")]
     Datagram {

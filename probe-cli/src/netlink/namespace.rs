@@ -29,12 +29,18 @@ impl Source {
         let request = request.attribute(NETNSA_FD, namespace.as_fd().as_raw_fd().cast_unsigned());
         let mut nsid = None;
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        socket.dump(&request, |frame| {
+        let asked = socket.dump(&request, |frame| {
             if frame.kind == RTM_NEWNSID {
                 nsid = decode::nsid(frame.payload, NETNSA_NSID).ok().flatten();
             }
-        })?;
-        Ok(nsid)
+        });
+        match asked {
+            // What `get_net_ns_by_fd` says of a file that is something else (net/core/net_namespace.c).
+            Err(NetlinkError::Refused { source, .. }) if source.raw_os_error() == Some(libc::EINVAL) => {
+                Err(NetlinkError::NoNamespace)
+            }
+            asked => asked.map(|_| nsid),
+        }
     }
 
     /// The links of the namespace with this number, with their counters; of this namespace without one.

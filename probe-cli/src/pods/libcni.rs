@@ -10,7 +10,10 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::limits::{self, First, LeftOut};
+use super::{
+    limits::{self, First, LeftOut},
+    network_config,
+};
 use crate::facts::pods::Attachment;
 
 /// Key of `capabilityArgs` that containerd passes all annotations of a pod under (internal/cri/server/sandbox_run.go).
@@ -67,24 +70,6 @@ struct Interface {
     sandbox: String,
 }
 
-#[derive(Default, Deserialize)]
-struct Config {
-    #[serde(default, rename = "deviceID")]
-    device_id: Option<String>,
-    /// Of a single plugin.
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-    /// Of a list of plugins.
-    #[serde(default)]
-    plugins: First<Plugin, 1>,
-}
-
-#[derive(Deserialize)]
-struct Plugin {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
 /// The attachment in a cache file; none in one without a pod's name, as other users of libcni leave.
 pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, String> {
     let cached: Cached = serde_json::from_str(text)
@@ -122,8 +107,15 @@ pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, Strin
     let requested_networks = cached.capability_args.0.and_then(|annotations| annotations.0?.0);
     // A configuration that is no JSON takes nothing from the rest.
     let config = BASE64_STANDARD.decode(&cached.config).ok();
-    let config: Config = config.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    let plugin = config.kind.or_else(|| config.plugins.kept.into_iter().next().map(|plugin| plugin.kind));
+    let config = config.filter(|text| {
+        let fits = text.len() <= limits::CONFIG;
+        if !fits {
+            left_out.add("configurations");
+        }
+        fits
+    });
+    let config = config.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let network_config::Config { plugin, device, ipam } = network_config::of(&config);
     let attachment = Attachment {
         uid: argument("K8S_POD_UID"),
         container_id: cached.container_id,
@@ -135,7 +127,8 @@ pub(super) fn parse(_name: &str, text: &str) -> Result<Option<Attachment>, Strin
         host_ifnames,
         addresses,
         netns,
-        device: config.device_id,
+        device,
+        ipam,
         requested_networks,
     };
     let addresses = if result.ips.further > 0 { usize::MAX } else { attachment.addresses.len() };
@@ -149,7 +142,12 @@ fn check(attachment: &Attachment, addresses: usize, left_out: &mut LeftOut) {
     let Attachment { container_id, namespace, pod, uid, network, plugin, ifname, .. } = attachment;
     let some = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let host = attachment.host_ifnames.iter().map(String::len).max().unwrap_or_default();
-    let names = [namespace.len(), pod.len(), network.len(), some(plugin), ifname.len(), host];
+    let ipam = attachment.ipam.iter().flat_map(|ipam| {
+        let optional = [&ipam.node_slice_size, &ipam.network_name].into_iter().flatten();
+        ipam.ranges.iter().chain([&ipam.kind]).chain(optional)
+    });
+    let ipam = ipam.map(String::len).max().unwrap_or_default();
+    let names = [namespace.len(), pod.len(), network.len(), some(plugin), ifname.len(), host, ipam];
     for (what, length, longest) in [
         ("names", names.into_iter().max().unwrap_or_default(), limits::NAME),
         ("identifiers", container_id.len().max(some(uid)).max(some(&attachment.device)), limits::ID),
@@ -312,6 +310,7 @@ mod tests {
             ifname: "net1".to_owned(),
             netns: Some("/var/run/netns/cni-1".to_owned()),
             device: Some("0000:01:10.0".to_owned()),
+            ipam: None,
         };
         assert_eq!(parse("", &file()), Ok(Some(expected)));
     }

@@ -23,6 +23,8 @@ pub(super) const ADDRESSES: usize = 32;
 pub(super) const INTERFACES: usize = 256;
 /// Longest list of networks that a pod asks for. A network is named in some dozen bytes.
 pub(super) const NETWORKS: usize = 16 << 10;
+/// Longest configuration of a network in libcni's cache, in bytes of JSON. Real ones have some hundred.
+pub(super) const CONFIG: usize = 64 << 10;
 /// Bytes of everything that one source says.
 pub(super) const ALL: usize = 32 << 20;
 
@@ -37,7 +39,11 @@ impl Size for Attachment {
         let Self { container_id, namespace, pod, network, ifname, .. } = self;
         let optional = [&self.uid, &self.plugin, &self.netns, &self.device, &self.requested_networks];
         let optional = optional.into_iter().flatten();
-        let texts = [container_id, namespace, pod, network, ifname].into_iter().chain(optional);
+        let ipam = self.ipam.iter().flat_map(|ipam| {
+            let optional = [&ipam.node_slice_size, &ipam.network_name].into_iter().flatten();
+            ipam.ranges.iter().chain([&ipam.kind]).chain(optional)
+        });
+        let texts = [container_id, namespace, pod, network, ifname].into_iter().chain(optional).chain(ipam);
         let names = self.host_ifnames.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>();
         size_of::<Self>()
             + texts.map(String::len).sum::<usize>()

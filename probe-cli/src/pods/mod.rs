@@ -13,6 +13,7 @@ mod grpc;
 mod kubelet;
 mod libcni;
 mod limits;
+mod network_config;
 #[cfg(test)]
 mod quoting;
 pub mod registry;

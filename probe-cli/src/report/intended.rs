@@ -8,8 +8,8 @@ use crate::{
     text,
 };
 
-/// Columns for one list of values.
-const VALUES: usize = 24;
+/// Values of one answer that are shown; the others are in the JSON.
+const VALUES: usize = 8;
 
 /// A table, then what is odd about the files. Nothing where no file tells anything.
 pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], charts: &[Chart]) {
@@ -62,17 +62,26 @@ fn others(intent: &Intent, charts: &[Chart]) -> Vec<Vec<String>> {
         let delegate =
             multus.delegate.as_ref().map(|delegate| format!("; behind it {}", text::escape(&delegate.value)));
         add("Multus", format!("{state}{}", delegate.unwrap_or_default()));
+        if multus.chain.len() > 1 {
+            let chain: Vec<String> = multus.chain.iter().map(|plugin| text::escape(&plugin.value)).collect();
+            add("CNI plugins", chain.join(" > "));
+        }
+    }
+    if intent.direct_routing.as_ref().is_some_and(|direct| direct.value) {
+        add("direct routing", "between nodes of one network nothing is wrapped".to_owned());
     }
     if intent.whereabouts.is_some() {
         add("Whereabouts", "configured".to_owned());
     }
     for chart in charts {
-        let namespace = chart.namespace.as_ref().map_or("default", |namespace| namespace.value.as_str());
         let kind = match chart.kind {
             ChartKind::HelmChart => "HelmChart",
             ChartKind::HelmChartConfig => "HelmChartConfig",
         };
-        add(kind, format!("{} in namespace {}", text::escape(&chart.name.value), text::escape(namespace)));
+        let ignored =
+            chart.ignored().map_or_else(String::new, |why| format!(", ignored: {}", text::escape(&why)));
+        let name = text::escape(&chart.name.value);
+        add(kind, format!("{name} in namespace {}{ignored}", text::escape(chart.namespace())));
     }
     rows
 }
@@ -105,7 +114,14 @@ fn list(claims: &[Claim]) -> String {
     if claims.is_empty() {
         return "-".to_owned();
     }
-    text::fit(&text::escape(&words(claims).join(" ")), VALUES)
+    // Families, MTUs and the like are short; networks and addresses of two families have a line each.
+    let is_short = claims.iter().all(|claim| matches!(claim.value, Answer::Family(_) | Answer::Number(_)));
+    let words: Vec<String> =
+        claims.iter().take(VALUES).map(|claim| text::escape(&word(&claim.value))).collect();
+    let more = claims.len().saturating_sub(VALUES);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let separator = if is_short { " " } else { "\n" };
+    words.into_iter().chain(more).collect::<Vec<_>>().join(separator)
 }
 
 /// Each answer in words, as the file or the kernel has it.
@@ -220,6 +236,13 @@ mod tests {
             row(Aspect::Cni, &["canal"], &["Canal"], Some(true), Basis::Configured),
             row(Aspect::Backend, &["wireguard"], &["VXLAN"], Some(false), Basis::Configured),
             row(Aspect::ClusterCidrs, &["10.42.0.0/16", "fd00:42::/56"], &[], None, Basis::Configured),
+            row(
+                Aspect::NodeAddresses,
+                &["192.0.2.18", "2001:db8:147::218"],
+                &["192.0.2.18", "2001:db8:147:0:250:56ff:fe00:1418"],
+                Some(false),
+                Basis::Inferred,
+            ),
             row(Aspect::PodMtu, &["1450"], &["1450", "1420"], Some(false), Basis::Default),
             row(Aspect::Interface, &["evil\u{1b}[2J"], &["eth0"], None, Basis::Inferred),
             row(Aspect::Port, &[], &["8472"], None, Basis::Configured),
@@ -233,14 +256,22 @@ mod tests {
         let intent = Intent {
             notes: vec!["one file says this, another \u{1b} that".to_owned()],
             default_network: Some(said("multus-cni-network")),
-            multus: Some(MultusIntent { delegate: Some(said("k8s-pod-network")), ..MultusIntent::default() }),
+            multus: Some(MultusIntent {
+                delegate: Some(said("k8s-pod-network")),
+                chain: vec![said("multus"), said("multus"), said("evil\u{1b}")],
+                ..MultusIntent::default()
+            }),
+            direct_routing: Some(Intended { value: true, basis: Basis::Configured, file: None, line: None }),
             ..Intent::default()
         };
-        let charts = [Chart {
+        let sourced = |value: &str| Sourced { value: value.to_owned(), file: "x".to_owned(), line: None };
+        let chart = Chart {
             kind: ChartKind::HelmChartConfig,
-            name: Sourced { value: "rke2-canal\u{1b}".to_owned(), file: "x".to_owned(), line: None },
+            api_version: Some(sourced("helm.cattle.io/v1")),
+            name: sourced("rke2-canal\u{1b}"),
             ..Chart::default()
-        }];
+        };
+        let charts = [chart.clone(), Chart { api_version: None, name: sourced("rke2-calico"), ..chart }];
         let mut out = String::new();
         table(&mut out, &intent, &rows, &charts);
         insta::assert_snapshot!(out);
@@ -248,7 +279,7 @@ mod tests {
             assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
         }
         let mut out = String::new();
-        table(&mut out, &Intent::default(), &rows[5..], &[]);
+        table(&mut out, &Intent::default(), &rows[6..], &[]);
         assert_eq!(out, "No file below the host's root says what is intended.\n\n");
     }
 

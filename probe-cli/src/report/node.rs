@@ -14,8 +14,8 @@ use crate::model::Model;
 use crate::{
     model::{
         Backend, Certainty, Chart, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, LinkState, Mac,
-        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, System, Tunnel, TunnelKind,
-        Underlay,
+        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, RemoteNodes, System, Tunnel,
+        TunnelKind, Underlay,
     },
     text,
 };
@@ -43,6 +43,8 @@ struct Actual<'a> {
     default_routes: &'a [DefaultRoute],
     tunnels: Vec<TunnelRow<'a>>,
     peers: usize,
+    peers_ipv4: usize,
+    peers_ipv6: usize,
     holes: usize,
     pod_interfaces: usize,
 }
@@ -107,13 +109,16 @@ pub fn json(model: &Model) -> Result<String, serde_json::Error> {
         evidence: &plane.evidence,
         devices: &plane.devices,
     });
+    let remote = inventory.remote_nodes();
     let actual = Actual {
         data_planes: planes.collect(),
         pod_cidrs: &inventory.node.pod_cidrs,
         addresses: &inventory.node.addresses,
         default_routes: &inventory.node.default_routes,
         tunnels: inventory.all_tunnels().map(|tunnel| tunnel_row(model, tunnel)).collect(),
-        peers: inventory.peers.len() + inventory.routed_peers.len(),
+        peers: remote.at_least,
+        peers_ipv4: remote.ipv4,
+        peers_ipv6: remote.ipv6,
         holes: inventory.holes.len(),
         pod_interfaces: inventory.pod_links.len(),
     };
@@ -289,14 +294,24 @@ fn facts(model: &Model) -> Vec<Vec<String>> {
 
 /// How many other nodes are known. Where a data plane's peers are in no table of the kernel, there may be more.
 fn peers(inventory: &Inventory) -> String {
-    let count = inventory.peers.len() + inventory.routed_peers.len();
+    let nodes = inventory.remote_nodes();
     let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
     let is_all = devices.all(|device| device.peers.is_some() || device.left_over.is_some());
-    match (is_all, count) {
-        (true, count) => count.to_string(),
+    match (is_all, nodes.at_least) {
+        (true, _) => remote_nodes(nodes),
         (false, 0) => "unknown".to_owned(),
-        (false, count) => format!("{count} that the kernel's tables tell of"),
+        (false, _) => format!("{} that the kernel's tables tell of", remote_nodes(nodes)),
     }
+}
+
+/// `2 (2 over IPv4, 1 over IPv6)`: a node of both families is one.
+fn remote_nodes(nodes: RemoteNodes) -> String {
+    let RemoteNodes { ipv4, ipv6, elsewhere, at_least } = nodes;
+    let families =
+        if ipv4 > 0 && ipv6 > 0 { format!(" ({ipv4} over IPv4, {ipv6} over IPv6)") } else { String::new() };
+    let elsewhere =
+        if elsewhere > 0 { format!(", {elsewhere} at an unknown address") } else { String::new() };
+    format!("{at_least}{families}{elsewhere}")
 }
 
 fn known_by(source: PodCidrSource) -> &'static str {

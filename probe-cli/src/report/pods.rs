@@ -1,20 +1,18 @@
 //! Pods as text and JSON: `show pods`.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
 use crate::model::{Inventory, Model};
 use crate::{
-    model::{Evidence, Pod, PodInterface, PodSource},
+    model::{AttachmentIpam, Evidence, Pod, PodInterface, PodSource},
     text,
 };
 
-/// Columns for a pod's name, which Kubernetes allows 253 characters.
-const NAME: usize = 32;
-/// Columns for addresses; the others are in the JSON.
-const ADDRESSES: usize = 16;
+/// Addresses and ranges of one pod that are shown; the others are in the JSON.
+const SHOWN: usize = 4;
 
 /// One document.
 #[derive(Serialize)]
@@ -59,21 +57,20 @@ pub fn table(model: &Model) -> String {
             None if pod.host_network => "node's own".to_owned(),
             None => "-".to_owned(),
         };
-        vec![
-            text::fit(&text::escape(&pod.label()), NAME),
-            if addresses.is_empty() { "-".to_owned() } else { list(&addresses) },
-            interface,
-            found_by(pod),
-        ]
+        vec![text::escape(&pod.label()), list(&addresses), interface, found_by(pod)]
     }));
     aligned(&mut out, &rows);
     let interfaces: Vec<_> =
         pods.iter().flat_map(|pod| pod.secondary().map(move |interface| (pod, interface))).collect();
     if !interfaces.is_empty() {
         out.push('\n');
-        let names = ["POD", "SECONDARY", "KIND", "PARENT", "MTU", "NETWORK", "ADDRESSES"];
+        let names = ["POD", "SECONDARY", "KIND", "PARENT", "MTU", "NETWORK", "ADDRESSES", "IPAM"];
+        let is_known = interfaces.iter().any(|(_, interface)| interface.ipam.is_some());
         let mut rows = vec![heading(&names)];
         rows.extend(interfaces.into_iter().map(|(pod, interface)| secondary(pod, interface)));
+        if !is_known {
+            rows.iter_mut().for_each(|row| row.truncate(names.len() - 1));
+        }
         aligned(&mut out, &rows);
     }
     for note in notes {
@@ -87,14 +84,22 @@ fn secondary(pod: &Pod, interface: &PodInterface) -> Vec<String> {
     let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
     let state = if interface.up { "" } else { " (down)" };
     vec![
-        text::fit(&text::escape(&pod.label()), NAME - 10),
+        text::escape(&pod.label()),
         format!("{}{state}", text::escape(&interface.name)),
         interface.kind.as_deref().map_or_else(|| "hardware".to_owned(), text::escape),
         dash(interface.parent.as_ref().or(interface.hardware.as_ref())),
         interface.mtu.to_string(),
-        text::fit(&dash(interface.network.as_ref()), NAME - 10),
-        if addresses.is_empty() { "-".to_owned() } else { addresses.join(" ") },
+        dash(interface.network.as_ref()),
+        list(&addresses),
+        interface.ipam.as_ref().map_or_else(|| "-".to_owned(), ipam),
     ]
+}
+
+/// The plugin, then what it takes addresses out of.
+fn ipam(ipam: &AttachmentIpam) -> String {
+    let ranges: Vec<String> = ipam.ranges.iter().map(|range| text::escape(range)).collect();
+    let ranges = if ranges.is_empty() { String::new() } else { format!("\n{}", list(&ranges)) };
+    format!("{}{ranges}", text::escape(&ipam.kind))
 }
 
 /// Who named the pod, then what led to its veth.
@@ -115,25 +120,18 @@ fn found_by(pod: &Pod) -> String {
         Evidence::Cri => "cri",
         Evidence::InPod => "pod",
     });
-    let words: Vec<&str> = named.into_iter().chain(veth).collect();
+    // The cache may have named both.
+    let mut words: Vec<&str> = named.into_iter().chain(veth).collect();
+    words.dedup();
     words.join(", ")
 }
 
-/// As many as there is room for, and how many there are more.
-fn list(addresses: &[String]) -> String {
-    let mut line = String::new();
-    for (count, address) in addresses.iter().enumerate() {
-        let more = addresses.len() - count;
-        if count > 0 && line.len() + 1 + address.len() > ADDRESSES {
-            let _ = write!(line, " +{more}");
-            break;
-        }
-        if count > 0 {
-            line.push(' ');
-        }
-        line.push_str(address);
-    }
-    line
+/// A line for each, and how many there are more.
+fn list(values: &[String]) -> String {
+    let more = values.len().saturating_sub(SHOWN);
+    let shown = values.iter().take(SHOWN).cloned();
+    let lines: Vec<String> = shown.chain((more > 0).then(|| format!("and {more} more"))).collect();
+    if lines.is_empty() { "-".to_owned() } else { lines.join("\n") }
 }
 
 #[cfg(test)]
@@ -176,6 +174,12 @@ mod tests {
                     parent: Some("eth0".to_owned()),
                     network: Some("shop/storage".to_owned()),
                     addresses: vec!["192.0.2.9/24".parse().unwrap()],
+                    ipam: Some(AttachmentIpam {
+                        kind: "whereabouts\u{1b}".to_owned(),
+                        ranges: vec!["192.0.2.0/24".to_owned()],
+                        node_slice_size: Some("/26".to_owned()),
+                        network_name: None,
+                    }),
                     ..interface("net1", "macvlan", false)
                 },
             ],
@@ -201,7 +205,16 @@ mod tests {
             host_evidence: Some(Evidence::Route),
             ..Pod::default()
         };
-        vec![unnamed, host, first]
+        let cached = Pod {
+            namespace: Some("kube-system".to_owned()),
+            name: Some("rke2-coredns-rke2-coredns-autoscaler-7c8b5b8b9f-x2k4j".to_owned()),
+            source: PodSource::Libcni,
+            addresses: (1..=6).map(|n| format!("10.42.1.{n}").parse().unwrap()).collect(),
+            host_ifname: Some("veth1a2b3c4d".to_owned()),
+            host_evidence: Some(Evidence::LibcniResult),
+            ..Pod::default()
+        };
+        vec![unnamed, host, first, cached]
     }
 
     fn model(notes: Vec<String>) -> Model {

@@ -135,3 +135,18 @@ fn a_directory_of_a_container_is_the_hosts() {
     let multus = plugin(&files.cni.value().unwrap().files[0]).multus.as_ref().unwrap();
     assert_eq!(multus.conf_dir_files.value().unwrap()[0].file, "/etc/cni/multus/nets/10-a.conf");
 }
+
+/// hostname(5): comments and empty lines are passed over.
+#[test]
+fn a_host_name() {
+    for (text, expected) in [
+        ("kind-worker.example.net\n", Some("kind-worker.example.net")),
+        ("# set by the installer\n\n  n1  \nn2\n", Some("n1")),
+        ("# nothing\n", None),
+    ] {
+        let host = Host::new();
+        host.write("etc/hostname", text);
+        let found = host.read().hostname;
+        assert_eq!(found.value().map(|name| name.value.as_str()), expected, "{text:?}");
+    }
+}

@@ -4,7 +4,10 @@ use ipnet::IpNet;
 
 use super::named::{DEFAULT_INTERFACE, Named};
 use crate::{
-    facts::netlink::{LinkFact, NamespaceFact},
+    facts::{
+        netlink::{LinkFact, NamespaceFact},
+        pods::Attachment,
+    },
     inventory::{index::Index, pod::PodInterface},
 };
 
@@ -27,7 +30,8 @@ pub(super) fn of(index: &Index<'_>, pod: &Named<'_>, namespace: &NamespaceFact) 
             mac: link.mac,
             up: link.up,
             addresses: addresses(namespace, link.ifindex),
-            network: network(pod, &link.name),
+            network: attachment(pod, &link.name).map(|of| of.network.clone()).filter(|name| !name.is_empty()),
+            ipam: attachment(pod, &link.name).and_then(|of| of.ipam.clone()),
             is_default: link.name == DEFAULT_INTERFACE,
         })
         .collect();
@@ -44,14 +48,12 @@ fn addresses(namespace: &NamespaceFact, ifindex: u32) -> Vec<IpNet> {
     of.map(|fact| fact.address).collect()
 }
 
-/// The network by libcni's cache. Multus' own entry for the interface says less than that of the plugin it called.
-fn network(pod: &Named<'_>, ifname: &str) -> Option<String> {
-    let mut of: Vec<_> = pod.attachments.iter().filter(|attachment| attachment.ifname == ifname).collect();
-    of.sort_by_key(|attachment| {
+/// What libcni's cache has of the interface. Multus' own entry says less than that of the plugin it called.
+fn attachment<'a>(pod: &Named<'a>, ifname: &str) -> Option<&'a Attachment> {
+    let of = pod.attachments.iter().copied().filter(|attachment| attachment.ifname == ifname);
+    of.min_by_key(|attachment| {
         attachment.plugin.as_deref().is_some_and(|plugin| plugin.starts_with("multus"))
-    });
-    let network = of.first().map(|attachment| attachment.network.clone());
-    network.filter(|network| !network.is_empty())
+    })
 }
 
 /// The node's interface behind one of the pod's.

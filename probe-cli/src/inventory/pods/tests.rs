@@ -10,7 +10,7 @@ use crate::inventory::{
 use crate::{
     facts::{
         netlink::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
-        pods::{Attachment, RegisteredPod, Sandbox},
+        pods::{Attachment, AttachmentIpam, RegisteredPod, Sandbox},
     },
     inventory::{Inventory, PodInterface, calico_veth_name},
     observed::Observed,
@@ -279,8 +279,9 @@ fn secondary_interfaces_with_their_network_and_what_is_behind_them() {
         plugin: Some("multus".to_owned()),
         ..attachment("a", "cart-0", "net1", "multus-cni-network")
     };
-    let attachments =
-        vec![multus, attachment("a", "cart-0", "net1", "storage"), attachment("a", "cart-0", "eth0", "pods")];
+    let ipam = AttachmentIpam { kind: "whereabouts".to_owned(), ..AttachmentIpam::default() };
+    let storage = Attachment { ipam: Some(ipam.clone()), ..attachment("a", "cart-0", "net1", "storage") };
+    let attachments = vec![multus, storage, attachment("a", "cart-0", "eth0", "pods")];
     let mut known = sandbox("a", "cart-0", "10.42.0.5");
     known.annotations.insert("k8s.v1.cni.cncf.io/networks".to_owned(), "storage, lan".to_owned());
     let facts = PodFacts { attachments, ..runtime(vec![known]) };
@@ -305,6 +306,8 @@ fn secondary_interfaces_with_their_network_and_what_is_behind_them() {
             ("odd", None, None, None, false),
         ]
     );
+    assert_eq!(pod.interfaces[1].ipam, Some(ipam));
+    assert_eq!(pod.interfaces[2].ipam, None);
     assert_eq!(pod.secondary().map(|i: &PodInterface| i.addresses.len()).sum::<usize>(), 1);
     assert_eq!(pod.addresses, [ip("10.42.0.5")], "a secondary address is not on the cluster network");
 }
