@@ -29,6 +29,8 @@ use crate::{files, text::escape};
 
 /// Where named namespaces are, as `ip netns` has them.
 pub const DIRECTORY: &str = "/run/netns";
+/// Names that an error lists at most: a node has hundreds.
+const SHOWN: usize = 8;
 
 /// Name of a process' network namespace among its others, below `/proc/<pid>/ns`.
 const OWN_LINK: &str = "net";
@@ -41,22 +43,22 @@ const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
 #[derive(Debug, Error)]
 pub enum NetnsError {
     /// There is none of that name.
-    #[error("no network namespace {name}: {source}; those that exist: {known}", name = escape(name))]
+    #[error("no network namespace {name}: {source}; {known}", name = escape(name))]
     Open {
         /// Name or path asked for.
         name: String,
-        /// Names that exist, or "none".
+        /// Which there are, in words.
         known: String,
         /// The cause.
         #[source]
         source: io::Error,
     },
     /// What has that name is something else.
-    #[error("{name} is not a network namespace; those that exist: {known}", name = escape(name))]
+    #[error("{name} is not a network namespace; {known}", name = escape(name))]
     NotOne {
         /// Name or path asked for.
         name: String,
-        /// Names that exist, or "none".
+        /// Which there are, in words.
         known: String,
     },
     /// It could not be entered.
@@ -199,17 +201,34 @@ fn no_namespace() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is no network namespace")
 }
 
-/// Opens a namespace by its name below [`DIRECTORY`] or by a path. The error lists those that exist.
+/// Opens a namespace by its name below [`DIRECTORY`] or by a path. The error lists those that are called most like it.
 pub fn open(name: &str) -> Result<Namespace, NetnsError> {
     try_open(name).map_err(|source| {
-        let names = list();
-        let known = if names.is_empty() { "none".to_owned() } else { escape(&names.join(", ")) };
+        let known = escape(&closest(name, list()));
         let name = name.to_owned();
         match source.kind() {
             io::ErrorKind::InvalidInput => NetnsError::NotOne { name, known },
             _ => NetnsError::Open { name, known, source },
         }
     })
+}
+
+/// In words, which of `names` there are that are called most like the one that is not there.
+fn closest(wanted: &str, mut names: Vec<String>) -> String {
+    if names.is_empty() {
+        return "there is none below /run/netns".to_owned();
+    }
+    let wanted = wanted.rsplit('/').next().unwrap_or(wanted);
+    let more = names.len().saturating_sub(SHOWN);
+    names.sort_by(|a, b| {
+        let [a, b] = [a, b].map(|name| strsim::jaro_winkler(wanted, name));
+        b.total_cmp(&a)
+    });
+    names.truncate(SHOWN);
+    match more {
+        0 => format!("those that exist: {}", names.join(", ")),
+        more => format!("the closest of those that exist: {} and {more} more", names.join(", ")),
+    }
 }
 
 /// Moves the calling thread into the namespace, for good.
@@ -359,7 +378,22 @@ mod tests {
     #[test]
     fn a_missing_namespace_is_named_with_those_that_exist() {
         let error = open("no\x1bsuch").unwrap_err().to_string();
-        assert!(error.contains("no\\u{1b}such") && error.contains("those that exist"), "{error}");
+        assert!(error.contains("no\\u{1b}such"), "{error}");
+        assert!(error.contains("those that exist") || error.contains("there is none"), "{error}");
+    }
+
+    #[test]
+    fn the_closest_names_come_first_and_the_others_are_counted() {
+        let names = |count: usize| (0..count).map(|n| format!("cni-{n:04}-f00d")).collect::<Vec<_>>();
+        assert_eq!(closest("x", Vec::new()), "there is none below /run/netns");
+        assert_eq!(closest("x", names(2)), "those that exist: cni-0000-f00d, cni-0001-f00d");
+        let many =
+            [names(300), vec!["ovp-node2".to_owned(), "node1".to_owned(), "ovp-node1".to_owned()]].concat();
+        for wanted in ["ovp-nod1", "/run/netns/ovp-nod1"] {
+            let said = closest(wanted, many.clone());
+            assert!(said.starts_with("the closest of those that exist: ovp-node1, ovp-node2, "), "{said}");
+            assert!(said.ends_with(" and 295 more") && said.matches(", ").count() == 7, "{said}");
+        }
     }
 
     #[test]

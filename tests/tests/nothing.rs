@@ -32,22 +32,80 @@ fn a_namespace_without_an_overlay_points_to_the_demo() {
     }
 }
 
+/// Whatever the command, and before it does anything.
 #[test]
-fn an_unknown_namespace_is_named_with_those_that_exist() {
+fn what_the_user_names_has_to_be_there() {
     let known = TestNetns::new("known");
-    for command in [&["watch"][..], &["cleanup"], &["top"]] {
-        let arguments: Vec<&str> = ["--netns", "no-such-node"].iter().chain(command).copied().collect();
-        let output = run(&arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(3), "{command:?}: {said}");
-        assert!(said.contains("no network namespace no-such-node"), "{said}");
-        assert!(said.contains(known.name()), "{said}");
+    let nearly = format!("{}7", known.name());
+    let commands: [&[&str]; 9] = [
+        &["watch"],
+        &["cleanup"],
+        &["top"],
+        &["show", "node"],
+        &["show", "pods", "--format", "json"],
+        &["lab", "status"],
+        &["lab", "down", "--prefix", "no-such-lab"],
+        &["demo"],
+        &[],
+    ];
+    for command in commands {
+        for (option, words) in [
+            (["--netns", &nearly], vec![format!("no network namespace {nearly}"), known.name().to_owned()]),
+            (
+                ["--host-root", "/no/such/root"],
+                vec!["--host-root /no/such/root: there is no such directory".to_owned()],
+            ),
+            (
+                ["--host-root", "/etc/passwd"],
+                vec!["--host-root /etc/passwd: this is no directory".to_owned()],
+            ),
+            (
+                ["--cri-socket", "/no/such.sock"],
+                vec!["--cri-socket /no/such.sock: there is no such socket".to_owned()],
+            ),
+            (["--cri-socket", "/etc/passwd"], vec!["--cri-socket /etc/passwd: this is no socket".to_owned()]),
+        ] {
+            let output = run(&[&option[..], command].concat());
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(3), "{option:?} {command:?}: {said}");
+            assert_eq!(output.stdout, b"");
+            assert!(words.iter().all(|words| said.contains(words)), "{option:?} {command:?}: {said}");
+        }
     }
     // A file that is there but is no namespace.
     let output = run(&["--netns", "/etc/passwd", "watch"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("/etc/passwd is not a network namespace"), "{said}");
+}
+
+#[test]
+fn of_many_namespaces_the_closest_are_named() {
+    let many: Vec<TestNetns> = (0..12).map(|_| TestNetns::new("crowd")).collect();
+    let nearly = format!("{}q", many[4].name());
+    let output = run(&["--netns", &nearly, "show", "node"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let list = said.split("the closest of those that exist: ").nth(1).unwrap();
+    assert!(list.split(", ").next().is_some_and(|first| first == many[4].name()), "{said}");
+    assert_eq!(list.matches(", ").count(), 7, "{said}");
+    assert!(list.trim_end().ends_with(" more") && list.contains(" and "), "{said}");
+}
+
+/// Words, and a way out.
+#[test]
+fn a_lab_that_this_kernel_cannot_make() {
+    if Feature::Wireguard.missing().is_none() {
+        return;
+    }
+    let prefix = format!("t{}nowg", std::process::id());
+    let output = run(&["lab", "up", "--dataplane", "wireguard", "--prefix", &prefix]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert_eq!(
+        said,
+        "overlay-probe: cannot build the lab: this kernel has no WireGuard; use --dataplane vxlan\n"
+    );
+    assert!(!sh("ip", &["netns", "list"]).contains(&prefix), "nothing of it stays");
 }
 
 #[test]

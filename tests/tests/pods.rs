@@ -285,7 +285,10 @@ fn a_runtime_that_does_not_answer_is_told_and_files_name_the_pods() {
                 .concat());
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
-    told(&show(&["--cri-socket", "/no/such.sock"]), "the container runtime names no pods");
+    // One that was left behind.
+    let stale = directory.path().join("stale.sock");
+    drop(UnixListener::bind(&stale).unwrap());
+    told(&show(&["--cri-socket", stale.to_str().unwrap()]), "the container runtime names no pods");
     let silent = UnixListener::bind(&socket).unwrap();
     told(&show(&[]), "did not answer within 2 s");
     let watch = Watch::start_with(&node, &["--host-root", root]);

@@ -62,6 +62,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
         cause.is::<PrivilegeError>()
             || cause.is::<NetnsError>()
             || cause.is::<super::show::NothingToShow>()
+            || cause.is::<super::live::NotThere>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

@@ -3,11 +3,15 @@
 
 use std::{
     cell::Cell,
+    fs,
     future::Future,
+    io,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -32,7 +36,63 @@ pub(super) struct Context {
     pub(super) no_color: bool,
 }
 
+/// Something that the user named is not there.
+#[derive(Debug, Error)]
+pub(super) enum NotThere {
+    /// `--host-root`.
+    #[error(
+        "--host-root {}: {why}; give the directory that the node's root directory is mounted on",
+        path.display()
+    )]
+    HostRoot {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// `--cri-socket`.
+    #[error(
+        "--cri-socket {}: {why}; give the path of the runtime's socket as it is here, such as \
+         /run/k3s/containerd/containerd.sock",
+        path.display()
+    )]
+    CriSocket {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Why a path cannot be what it should be; none when it is.
+fn trouble(path: &Path, what: &str, is_it: impl FnOnce(&fs::Metadata) -> bool) -> Option<String> {
+    match fs::metadata(path) {
+        Ok(found) if is_it(&found) => None,
+        Ok(_) => Some(format!("this is no {what}")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(format!("there is no such {what}")),
+        Err(error) => Some(format!("cannot look at it: {error}")),
+    }
+}
+
 impl Context {
+    /// Whether everything is there that the user named. Before anything is done, whatever the command.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        if let Some(path) = &self.host_root
+            && let Some(why) = trouble(path, "directory", fs::Metadata::is_dir)
+        {
+            return Err(NotThere::HostRoot { path: path.clone(), why }.into());
+        }
+        if let Some(path) = &self.cri_socket
+            && let Some(why) = trouble(path, "socket", |found| found.file_type().is_socket())
+        {
+            return Err(NotThere::CriSocket { path: path.clone(), why }.into());
+        }
+        if let Some(name) = &self.netns {
+            netns::open(name)?;
+        }
+        Ok(())
+    }
+
     /// Puts the process into the asked network namespace: the one that is named, else the one of the node whose files were
     /// given. The process has one thread here.
     pub(super) fn enter(&self) -> anyhow::Result<()> {

@@ -53,6 +53,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         cri_socket: args.cri_socket,
         no_color: args.no_color,
     };
+    context.check()?;
     match args.command {
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())

@@ -57,12 +57,15 @@ pub enum LabError {
         /// What was asked for.
         what: String,
     },
+    /// The kernel cannot make the tunnels that were asked for.
+    #[error("this kernel has no WireGuard; use --dataplane vxlan")]
+    NoWireguard,
     /// A namespace.
     #[error(transparent)]
     Netns(#[from] NetnsError),
     /// A configuration step.
     #[error(transparent)]
-    Configure(#[from] ConfigureError),
+    Configure(ConfigureError),
     /// The registry.
     #[error("cannot write {path}: {source}")]
     Registry {
@@ -94,4 +97,13 @@ pub enum LabError {
         #[source]
         source: io::Error,
     },
+}
+
+impl From<ConfigureError> for LabError {
+    fn from(error: ConfigureError) -> Self {
+        match error {
+            ConfigureError::NoSuchDevices { kind: "WireGuard" } => Self::NoWireguard,
+            error => Self::Configure(error),
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Only for the lab, in namespaces of its own. Each step is plain data, so that what is built can be tested without
 //! building it.
 
+mod words;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -224,16 +226,22 @@ pub enum ConfigureError {
         #[source]
         source: io::Error,
     },
+    /// The kernel cannot make devices of this kind.
+    #[error("this kernel has no {kind} devices")]
+    NoSuchDevices {
+        /// Their kind: "WireGuard".
+        kind: &'static str,
+    },
     /// The kernel refused a step.
     #[error("cannot {step} in {netns}: {source}")]
     Refused {
-        /// What was tried.
+        /// What was tried, in words.
         step: String,
         /// The namespace.
         netns: String,
-        /// The cause.
+        /// What the kernel answered.
         #[source]
-        source: rtnetlink::Error,
+        source: io::Error,
     },
     /// WireGuard refused a step.
     #[error("cannot set up {name} in {netns}: {source}")]
@@ -285,8 +293,16 @@ async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureE
             source,
         });
     }
-    let refused =
-        |source| ConfigureError::Refused { step: format!("{step:?}"), netns: netns.to_owned(), source };
+    let refused = |error| {
+        let source = words::answer(error);
+        match words::device_kind(step) {
+            // What `rtnl_newlink` says of a kind that it does not know.
+            Some(kind) if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                ConfigureError::NoSuchDevices { kind }
+            }
+            _ => ConfigureError::Refused { step: step.to_string(), netns: netns.to_owned(), source },
+        }
+    };
     request(handle, step).await.map_err(refused)?;
     match step {
         Step::Wireguard(Wireguard { name, .. }) | Step::WireguardPeer(WireguardPeer { name, .. }) => {

@@ -128,6 +128,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "netlink"]),
+    // Names that are like a mistyped one; clap has it already.
+    ("strsim", &["netns"]),
     // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
     // where they were received.
     ("base64", &["facts", "hostfiles", "lab", "pods"]),

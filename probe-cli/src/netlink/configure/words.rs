@@ -1,0 +1,116 @@
+//! Steps and what the kernel says of them, in words. Nothing is done here.
+
+use std::{fmt, io};
+
+use super::{Route, Step};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Veth { here, there, .. } => {
+                write!(f, "make the veth pair {} and {}", here.name, there.name)
+            }
+            Self::Bridge { name } => write!(f, "make the bridge {name}"),
+            Self::Port { name, bridge } => write!(f, "make {name} a port of {bridge}"),
+            Self::Vxlan(device) => write!(f, "make the VXLAN device {}", device.name),
+            Self::Wireguard(device) => write!(f, "make the WireGuard device {}", device.name),
+            Self::WireguardPeer(peer) => write!(f, "add a peer at {} to {}", peer.endpoint, peer.name),
+            Self::Up { name } => write!(f, "set {name} up"),
+            Self::Mtu { name, mtu } => write!(f, "set the MTU of {name} to {mtu}"),
+            Self::Delete { name } => write!(f, "delete {name}"),
+            Self::Address { name, address } => write!(f, "add the address {address} to {name}"),
+            Self::Route(route) => write!(f, "add the route {}", Words(route)),
+            Self::Blackhole { destination } => write!(f, "add the blackhole route {destination}"),
+            Self::Neighbour { name, address, .. } => write!(f, "add the neighbour {address} on {name}"),
+            Self::Fdb { name, mac, destination } => {
+                write!(f, "add the FDB entry {mac} to {destination} on {name}")
+            }
+            Self::Forget { name, address, .. } => {
+                write!(f, "delete the neighbour {address} and its FDB entry on {name}")
+            }
+            Self::DeleteRoute(route) => write!(f, "delete the route {}", Words(route)),
+            Self::Sysctl { path, value } => write!(f, "set {path} to {value}"),
+        }
+    }
+}
+
+/// A route as `ip route` has it.
+struct Words<'a>(&'a Route);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Route { destination, via, name, .. } = self.0;
+        match via {
+            Some(via) => write!(f, "{destination} via {via} dev {name}"),
+            None => write!(f, "{destination} dev {name}"),
+        }
+    }
+}
+
+/// The kernel's answer as it is, without the words of the library around it.
+pub(super) fn answer(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(answer) => answer.to_io(),
+        other => io::Error::other(other.to_string()),
+    }
+}
+
+/// What a device of the step's kind is called, for a kernel that has no such devices; none where no device is made.
+pub(super) fn device_kind(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Veth { .. } => Some("veth"),
+        Step::Bridge { .. } => Some("bridge"),
+        Step::Vxlan(_) => Some("VXLAN"),
+        Step::Wireguard(_) => Some("WireGuard"),
+        Step::Port { .. }
+        | Step::WireguardPeer(_)
+        | Step::Up { .. }
+        | Step::Mtu { .. }
+        | Step::Delete { .. }
+        | Step::Address { .. }
+        | Step::Route(_)
+        | Step::Blackhole { .. }
+        | Step::Neighbour { .. }
+        | Step::Fdb { .. }
+        | Step::Forget { .. }
+        | Step::DeleteRoute(_)
+        | Step::Sysctl { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::*;
+
+    #[test]
+    fn steps_are_said_in_words() {
+        let name = || "eth0".to_owned();
+        let end = |name: &str| End { name: name.to_owned(), mtu: 1500, mac: None };
+        let route = |via: Option<&str>| Route {
+            destination: "10.42.2.0/24".parse().unwrap(),
+            via: via.map(|via| via.parse().unwrap()),
+            name: name(),
+            onlink: true,
+        };
+        for (step, expected) in [
+            (Step::Veth { here: end("a"), there: end("b"), there_netns: 3 }, "make the veth pair a and b"),
+            (
+                Step::Wireguard(Wireguard { name: "flannel-wg".to_owned(), port: 51820, mtu: 1420 }),
+                "make the WireGuard device flannel-wg",
+            ),
+            (Step::Mtu { name: name(), mtu: 1400 }, "set the MTU of eth0 to 1400"),
+            (Step::Route(route(Some("192.0.2.2"))), "add the route 10.42.2.0/24 via 192.0.2.2 dev eth0"),
+            (Step::DeleteRoute(route(None)), "delete the route 10.42.2.0/24 dev eth0"),
+            (
+                Step::Fdb {
+                    name: name(),
+                    mac: Mac([10, 0, 0, 0, 0, 2]),
+                    destination: "192.0.2.2".parse().unwrap(),
+                },
+                "add the FDB entry 0a:00:00:00:00:02 to 192.0.2.2 on eth0",
+            ),
+        ] {
+            assert_eq!(step.to_string(), expected);
+        }
+    }
+}
