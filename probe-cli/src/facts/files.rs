@@ -148,7 +148,7 @@ impl Chart {
     }
 }
 
-/// `rke2-canal` of `https://charts.example.com/rke2-canal-v3.29.0.tgz?x=y`, `oci://charts.example.com/rke2-canal` and the like.
+/// `rke2-canal` of `oci://charts.example/rke2-canal-v3.29.0.tgz?x=y`, `oci://charts.example/rke2-canal` and the like.
 fn chart_name(chart: &str) -> &str {
     let path = chart.split(['?', '#']).next().unwrap_or(chart).trim_end_matches('/');
     let base = path.rsplit('/').next().unwrap_or(path);
@@ -373,8 +373,8 @@ mod tests {
         for (chart, expected) in [
             ("rke2-canal", "rke2-canal"),
             ("repo/rke2-canal", "rke2-canal"),
-            ("oci://charts.example.com/rke2-multus", "rke2-multus"),
-            ("https://charts.example.com/assets/rke2-canal-v3.29.0-build2025.tgz?raw=1", "rke2-canal"),
+            ("oci://charts.example/rke2-multus", "rke2-multus"),
+            ("oci://charts.example/assets/rke2-canal-v3.29.0-build2025.tgz?raw=1", "rke2-canal"),
             ("https://%{KUBERNETES_API}%/static/charts/traefik-27.0.2+up27.0.2.tgz", "traefik"),
             ("rke2-canal/", "rke2-canal"),
             ("", ""),

@@ -325,7 +325,7 @@ mod tests {
         };
         let manifests = [
             config("multus"),
-            chart("multus", "https://charts.example.com/assets/rke2-multus-v4.2.1-build2.tgz"),
+            chart("multus", "oci://charts.example/assets/rke2-multus-v4.2.1-build2.tgz"),
             config("rke2-canal"),
             chart("rke2-flannel", "traefik"),
             config("rke2-flannel"),

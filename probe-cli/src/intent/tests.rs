@@ -534,7 +534,7 @@ fn a_manifest_of_no_known_api_counts_for_nothing() {
 fn a_chart_of_another_name() {
     let chart = Chart {
         kind: ChartKind::HelmChart,
-        chart: Some(sourced("https://charts.example.com/rke2-canal-v3.29.0.tgz".to_owned(), "/m.yaml")),
+        chart: Some(sourced("oci://charts.example/rke2-canal-v3.29.0.tgz".to_owned(), "/m.yaml")),
         ..config("pods-network", Some("kube-system"), &[("flannel.backend", "host-gw")])
     };
     let settings = config("pods-network", Some("kube-system"), &[("flannel.vni", "9")]);

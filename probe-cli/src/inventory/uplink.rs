@@ -92,6 +92,9 @@ mod tests {
         inventory::testdata::*,
     };
 
+    /// What a node may have, and how it comes to it.
+    type Change = (&'static str, fn(&mut Facts));
+
     /// The second NIC of the node, a veth, with index 7.
     fn veth(mut facts: Facts) -> Facts {
         facts.links.push(pod_veth(7, "eth1"));
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_a_node_does_with_a_nic_and_not_with_a_pods_end() {
-        let nics: [(&str, fn(&mut Facts)); 10] = [
+        let nics: [Change; 10] = [
             ("an address of a network", |facts| facts.addresses.push(address(7, "10.1.0.7/16"))),
             ("a default route onto the link", |facts| facts.routes.push(route("0.0.0.0/0", None, 7))),
             ("a default route", |facts| facts.routes.push(route("::/0", Some("fe80::1"), 7))),
@@ -151,7 +154,7 @@ mod tests {
         for (what, change) in nics {
             assert!(is_uplink(&with(change)), "{what}");
         }
-        let ends: [(&str, fn(&mut Facts)); 5] = [
+        let ends: [Change; 5] = [
             ("nothing", |_| {}),
             ("Calico's", |facts| facts.routes.push(route("10.42.0.5/32", None, 7))),
             // The ptp plugin gives the gateway's address to each host end.

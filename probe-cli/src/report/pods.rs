@@ -69,7 +69,9 @@ pub fn table(model: &Model) -> String {
         let mut rows = vec![heading(&names)];
         rows.extend(interfaces.into_iter().map(|(pod, interface)| secondary(pod, interface)));
         if !is_known {
-            rows.iter_mut().for_each(|row| row.truncate(names.len() - 1));
+            for row in &mut rows {
+                row.truncate(names.len() - 1);
+            }
         }
         aligned(&mut out, &rows);
     }

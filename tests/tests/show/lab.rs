@@ -78,7 +78,7 @@ fn the_node_is_as_ip_has_it() {
         assert_eq!(routes, [(text(best.unwrap(), "dst"), "eth0", Some(2))], "{name}");
     }
     let counts = ["peers", "pod_interfaces", "holes"].map(|name| actual[name].as_u64());
-    assert_eq!(counts, [Some(4), Some(2), Some(0)]);
+    assert_eq!(counts, [Some(2), Some(2), Some(0)], "a node of two families is one");
     assert_eq!(value["notes"], json!([]));
     let table = table(&node, "node");
     assert!(table.contains("Canal, VXLAN (certain)"), "{table}");

@@ -5,6 +5,7 @@ mod alone;
 mod lab;
 mod planes;
 mod states;
+mod whole_nodes;
 mod wireguard;
 
 use probe_tests::{ns, tool::run};

@@ -6,8 +6,8 @@ use crate::{
     observed::Observed,
 };
 
-fn said<T: Clone>(value: &Option<Sourced<T>>) -> Option<T> {
-    value.as_ref().map(|value| value.value.clone())
+fn said<T: Clone>(value: Option<&Sourced<T>>) -> Option<T> {
+    value.map(|value| value.value.clone())
 }
 
 fn plugin(file: &CniFile) -> &CniPlugin {
@@ -41,30 +41,37 @@ fn json_of_structs_has_keys_of_any_case() {
     let files = host.read();
     assert_eq!(files.notes, []);
     let flannel = files.flannel.value().unwrap();
-    assert_eq!(said(&flannel.network).unwrap().to_string(), "10.9.0.0/16");
+    assert_eq!(said(flannel.network.as_ref()).unwrap().to_string(), "10.9.0.0/16");
     assert_eq!(
-        (said(&flannel.backend).as_deref(), said(&flannel.vni), said(&flannel.mtu)),
+        (said(flannel.backend.as_ref()).as_deref(), said(flannel.vni.as_ref()), said(flannel.mtu.as_ref())),
         (Some("vxlan"), Some(7), Some(1300))
     );
-    assert_eq!((said(&flannel.direct_routing), said(&flannel.enable_ipv6)), (Some(true), Some(true)));
+    assert_eq!(
+        (said(flannel.direct_routing.as_ref()), said(flannel.enable_ipv6.as_ref())),
+        (Some(true), Some(true))
+    );
     let directory = files.cni.value().unwrap();
     assert_eq!(directory.default_network, Some(0));
     let multus = plugin(&directory.files[0]).multus.as_ref().unwrap();
-    assert_eq!(said(&multus.readiness_file).as_deref(), Some("/ready"));
-    assert_eq!(said(&multus.cluster_network).as_deref(), Some("pods"));
+    assert_eq!(said(multus.readiness_file.as_ref()).as_deref(), Some("/ready"));
+    assert_eq!(said(multus.cluster_network.as_ref()).as_deref(), Some("pods"));
     let macvlan = plugin(&directory.files[1]);
     assert_eq!(
-        (said(&macvlan.device).as_deref(), said(&macvlan.ipam).as_deref(), macvlan.ranges[0].value.as_str()),
+        (
+            said(macvlan.device.as_ref()).as_deref(),
+            said(macvlan.ipam.as_ref()).as_deref(),
+            macvlan.ranges[0].value.as_str()
+        ),
         (Some("eth1"), Some("whereabouts"), "192.0.2.0/24")
     );
     assert_eq!(
-        (said(&macvlan.node_slice_size).as_deref(), said(&macvlan.network_name).as_deref()),
+        (said(macvlan.node_slice_size.as_ref()).as_deref(), said(macvlan.network_name.as_ref()).as_deref()),
         (Some("/26"), Some("slow"))
     );
-    assert_eq!(said(&files.whereabouts.value().unwrap().kubeconfig).as_deref(), Some("/k"));
+    assert_eq!(said(files.whereabouts.value().unwrap().kubeconfig.as_ref()).as_deref(), Some("/k"));
     let pool = &files.device_plugin.value().unwrap().resources[0];
     assert_eq!((pool.name.value.as_str(), pool.selectors[0].pci_addresses.len()), ("pool", 1));
-    assert_eq!(said(&pool.selectors[0].is_rdma), Some(true));
+    assert_eq!(said(pool.selectors[0].is_rdma.as_ref()), Some(true));
 }
 
 /// libcni takes a list of plugins as a map, and Kubernetes and Helm have YAML: there the case counts.

@@ -9,7 +9,7 @@ use crate::inventory::{
 };
 use crate::{
     facts::{
-        netlink::{AddressFact, Facts, LinkFact, RouteFact, RouteType},
+        netlink::{AddressFact, Facts, LinkData, LinkFact, RouteFact, RouteType, VlanFact},
         pods::{Attachment, AttachmentIpam, RegisteredPod, Sandbox},
     },
     inventory::{Inventory, PodInterface, calico_veth_name},
@@ -310,6 +310,39 @@ fn secondary_interfaces_with_their_network_and_what_is_behind_them() {
     assert_eq!(pod.interfaces[2].ipam, None);
     assert_eq!(pod.secondary().map(|i: &PodInterface| i.addresses.len()).sum::<usize>(), 1);
     assert_eq!(pod.addresses, [ip("10.42.0.5")], "a secondary address is not on the cluster network");
+}
+
+/// An ipvlan on a VLAN of the node, both of which not every kernel has.
+#[test]
+fn an_ipvlan_on_a_vlan() {
+    let mut inside = namespace("a", Some(NSID));
+    inside.links.push(LinkFact { link: Some(20), link_netns: Some(0), ..link(5, "net1", "ipvlan") });
+    inside.addresses.push(AddressFact {
+        ifindex: 5,
+        address: "10.140.23.50/24".parse().unwrap(),
+        global: true,
+    });
+    let vlan = Some(LinkData::Vlan(VlanFact { id: 2040, is_qinq: false }));
+    let links = vec![
+        LinkFact { kind: None, ..link(3, "eth0", "") },
+        LinkFact { link: Some(3), data: vlan, ..link(20, "vlan2040", "vlan") },
+        LinkFact { master: Some(13), ..veth(10, "x", NSID, 2) },
+        link(13, "cni0", "bridge"),
+    ];
+    let attachments = vec![
+        attachment("a", "cart-0", "eth0", "cbr0"),
+        Attachment { plugin: Some("ipvlan".to_owned()), ..attachment("a", "cart-0", "net1", "lan") },
+    ];
+    let facts = PodFacts { attachments, ..runtime(vec![sandbox("a", "cart-0", "10.42.0.7")]) };
+    let inventory = joined(&node(links, vec![]), &facts, &[inside]);
+    let pod = only(&inventory);
+    assert_eq!((pod.host_ifname.as_deref(), pod.addresses.as_slice()), (Some("x"), &[ip("10.42.0.7")][..]));
+    let [net1] = pod.secondary().collect::<Vec<_>>()[..] else { panic!("{pod:?}") };
+    assert_eq!(
+        (net1.kind.as_deref(), net1.parent.as_deref(), net1.network.as_deref()),
+        (Some("ipvlan"), Some("vlan2040"), Some("lan"))
+    );
+    assert_eq!(net1.addresses[0].to_string(), "10.140.23.50/24");
 }
 
 #[test]

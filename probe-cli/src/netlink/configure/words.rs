@@ -11,6 +11,7 @@ impl fmt::Display for Step {
                 write!(f, "make the veth pair {} and {}", here.name, there.name)
             }
             Self::Bridge { name } => write!(f, "make the bridge {name}"),
+            Self::Alias { name, .. } => write!(f, "set the alias of {name}"),
             Self::Port { name, bridge } => write!(f, "make {name} a port of {bridge}"),
             Self::Vxlan(device) => write!(f, "make the VXLAN device {}", device.name),
             Self::Wireguard(device) => write!(f, "make the WireGuard device {}", device.name),
@@ -62,7 +63,8 @@ pub(super) fn device_kind(step: &Step) -> Option<&'static str> {
         Step::Bridge { .. } => Some("bridge"),
         Step::Vxlan(_) => Some("VXLAN"),
         Step::Wireguard(_) => Some("WireGuard"),
-        Step::Port { .. }
+        Step::Alias { .. }
+        | Step::Port { .. }
         | Step::WireguardPeer(_)
         | Step::Up { .. }
         | Step::Mtu { .. }
