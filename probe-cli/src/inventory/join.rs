@@ -16,7 +16,7 @@ use super::{
     route_mtu::{host_route_mtu, path_devices, pod_ends},
     tun,
     tunnels::tunnel,
-    vfs::virtual_functions,
+    vfs::{name_devices, virtual_functions},
     wireguard,
 };
 use crate::facts::{Snapshot, host::HostFacts, netlink::Facts, pods::PodFacts};
@@ -62,6 +62,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.pfs = snapshot.sriov.pfs.rows().to_vec();
     inventory.other_pfs.clone_from(&snapshot.sriov.others);
     (inventory.vfs, inventory.vf_notes) = virtual_functions(&snapshot.sriov, named);
+    name_devices(&mut inventory.vfs, snapshot.pci.rows());
     if let Some(hosts) = snapshot.files.value().and_then(|files| files.hosts.value()) {
         inventory.name_nodes(hosts);
     }

@@ -2,12 +2,15 @@
 
 mod pods;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use self::pods::{Claims, netns_name};
 use crate::{
     facts::{
         netlink::{VfInfoFact, VfLinkState, VfListFact, VfVlan},
+        pci::PciFunctionFact,
         pods::PodFacts,
         sriov::{PciInterface, PfFact, SriovFacts, VfFact},
     },
@@ -31,6 +34,8 @@ pub struct VirtualFunction {
     pub pf_driver: Option<String>,
     /// Driver that has it; none without one.
     pub driver: Option<String>,
+    /// PCI IDs of vendor and device, as `8086:1889`; none when they could not be read.
+    pub device: Option<String>,
     /// IOMMU group.
     pub iommu_group: Option<u32>,
     /// Its interface; none with `vfio-pci`, whose user has all of it.
@@ -109,6 +114,16 @@ pub enum VfPodSource {
     DeviceInfo,
     /// The interface is in the pod's network namespace.
     Netns,
+}
+
+/// Says which devices they are.
+pub(super) fn name_devices(vfs: &mut [VirtualFunction], functions: &[PciFunctionFact]) {
+    let by_address: BTreeMap<&str, &PciFunctionFact> =
+        functions.iter().map(|function| (function.address.as_str(), function)).collect();
+    for vf in vfs {
+        let function = by_address.get(vf.pci_address.as_str());
+        vf.device = function.map(|function| format!("{}:{}", function.vendor, function.device));
+    }
 }
 
 /// The VFs of a node, and what does not fit together; `pods` is what is said of who has them.
@@ -209,6 +224,7 @@ fn one(
         pf: pf_name,
         pf_driver: pf.driver.clone(),
         driver: vf.driver.clone(),
+        device: None,
         iommu_group: vf.iommu_group,
         interface,
         pod,

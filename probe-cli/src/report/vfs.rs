@@ -1,5 +1,7 @@
 //! Virtual functions as text and JSON: `show vfs`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::align::{aligned, heading, wrapped};
@@ -14,8 +16,37 @@ use crate::{
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
+    pfs: Vec<Pf<'a>>,
     vfs: Vec<Vf<'a>>,
     notes: &'a [String],
+}
+
+/// A physical function.
+#[derive(Serialize)]
+struct Pf<'a> {
+    pci_address: &'a str,
+    name: Option<&'a str>,
+    driver: Option<&'a str>,
+    total_vfs: u32,
+    num_vfs: Option<u32>,
+    vf_devices: BTreeSet<&'a str>,
+}
+
+/// The physical functions, each with the devices that its virtual ones are.
+fn pfs(model: &Model) -> Vec<Pf<'_>> {
+    let of_pf = |pf: &'_ str| {
+        let pf = pf.to_owned();
+        model.vfs.iter().map(|row| &row.vf).filter(move |vf| vf.pf_pci_address == pf)
+    };
+    let pfs = model.inventory.pfs.iter().map(|pf| Pf {
+        pci_address: &pf.pci,
+        name: of_pf(&pf.pci).find_map(|vf| vf.pf.as_deref()),
+        driver: pf.driver.as_deref(),
+        total_vfs: pf.total_vfs,
+        num_vfs: pf.num_vfs,
+        vf_devices: of_pf(&pf.pci).filter_map(|vf| vf.device.as_deref()).collect(),
+    });
+    pfs.collect()
 }
 
 /// A virtual function, here and in `watch`.
@@ -27,6 +58,7 @@ pub(super) struct Vf<'a> {
     pf: Option<&'a str>,
     pf_driver: Option<&'a str>,
     driver: Option<&'a str>,
+    device: Option<&'a str>,
     iommu_group: Option<u32>,
     interface: Option<Interface<'a>>,
     pod: Option<&'a VfPod>,
@@ -54,6 +86,7 @@ impl<'a> From<&'a VfRow> for Vf<'a> {
             pf: vf.pf.as_deref(),
             pf_driver: vf.pf_driver.as_deref(),
             driver: vf.driver.as_deref(),
+            device: vf.device.as_deref(),
             iommu_group: vf.iommu_group,
             interface: vf.interface.as_ref().map(|interface| Interface {
                 name: &interface.name,
@@ -73,7 +106,7 @@ impl<'a> From<&'a VfRow> for Vf<'a> {
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
     let vfs = model.vfs.iter().map(Vf::from).collect();
-    super::document(&Document { schema_version: 1, vfs, notes: &model.inventory.vf_notes })
+    super::document(&Document { schema_version: 1, pfs: pfs(model), vfs, notes: &model.inventory.vf_notes })
 }
 
 /// Why there are no virtual functions, as far as that is known. "None" is said only of what could be read.
@@ -112,7 +145,7 @@ fn function(pf: &PfFact) -> String {
     format!("{} ({made} of {} VFs)", pf.pci, pf.total_vfs)
 }
 
-/// Two tables, since one would be too wide: whose each VF is, and what is set and counted; then the notes.
+/// A table of PFs, and two of VFs, since one would be too wide: whose each is, and what is set and counted; then the notes.
 pub fn table(model: &Model) -> String {
     let rows = &model.vfs;
     let dash = || "-".to_owned();
@@ -172,6 +205,10 @@ pub fn table(model: &Model) -> String {
         ]
     }));
     let mut out = String::new();
+    if !model.inventory.pfs.is_empty() {
+        aligned(&mut out, &physical(model));
+        out.push('\n');
+    }
     aligned(&mut out, &whose);
     out.push('\n');
     aligned(&mut out, &set);
@@ -181,11 +218,30 @@ pub fn table(model: &Model) -> String {
     out
 }
 
+/// `4 of 128`: how many there are of those that there could be.
+fn physical(model: &Model) -> Vec<Vec<String>> {
+    let dash = || "-".to_owned();
+    let mut rows = vec![heading(&["PF", "PCI ADDRESS", "DRIVER", "VFS", "VFS ARE"])];
+    rows.extend(pfs(model).into_iter().map(|pf| {
+        let count = pf.num_vfs.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
+        let devices: Vec<&str> = pf.vf_devices.into_iter().collect();
+        vec![
+            pf.name.map_or_else(dash, text::escape),
+            pf.pci_address.to_owned(),
+            pf.driver.map_or_else(|| "none".to_owned(), text::escape),
+            format!("{count} of {}", pf.total_vfs),
+            if devices.is_empty() { dash() } else { text::escape(&devices.join(" ")) },
+        ]
+    }));
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
+    use crate::facts::sriov::PfFact;
     use crate::model::{Inventory, PciInterface, VfLinkState, VfPodSource, VfVlan, testdata::of_inventory};
 
     fn model(notes: Vec<String>) -> Model {
@@ -197,6 +253,7 @@ mod tests {
             pf: Some("ens1f0".to_owned()),
             pf_driver: Some("igb".to_owned()),
             driver: Some("igbvf".to_owned()),
+            device: Some("8086:1520".to_owned()),
             iommu_group: Some(21),
             interface: Some(PciInterface {
                 pci: "0000:01:10.0".to_owned(),
@@ -232,12 +289,20 @@ mod tests {
             ..first.clone()
         };
         let row = |vf, traffic| VfRow { vf, traffic, rate: None, wire: None };
+        let pf = PfFact {
+            pci: "0000:01:00.0".to_owned(),
+            driver: Some("igb".to_owned()),
+            total_vfs: 7,
+            num_vfs: Some(2),
+            ..PfFact::default()
+        };
+        let other = PfFact { pci: "0000:01:00.1".to_owned(), num_vfs: None, driver: None, ..pf.clone() };
         Model {
             vfs: vec![
                 row(first, VfTraffic::Interface(counters)),
                 row(second, VfTraffic::NotCountedByTheDriver),
             ],
-            ..of_inventory(Inventory { vf_notes: notes, ..Inventory::default() })
+            ..of_inventory(Inventory { vf_notes: notes, pfs: vec![pf, other], ..Inventory::default() })
         }
     }
 
@@ -259,7 +324,7 @@ mod tests {
         assert_eq!(value["vfs"][1]["traffic"]["counted_by"], "not-counted-by-the-driver");
         assert!(value["vfs"][1]["settings"].is_null());
         let words = include_str!("../../../docs/json.md");
-        for vf in value["vfs"].as_array().unwrap() {
+        for vf in value["vfs"].as_array().unwrap().iter().chain(value["pfs"].as_array().unwrap()) {
             for name in vf.as_object().unwrap().keys() {
                 assert!(words.contains(&format!("`{name}`")), "docs/json.md does not name {name}");
             }

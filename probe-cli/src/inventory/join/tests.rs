@@ -6,9 +6,12 @@ use super::*;
 use crate::{
     facts::{
         netlink::{LinkFact, RouteFact, VxlanFact},
+        pci::PciFunctionFact,
         pods::RegisteredPod,
+        sriov::{PfFact, SriovFacts, VfFact},
     },
     inventory::{Hole, Mac, Peer, PeerKey, PodSource, Tunnel, testdata::*},
+    observed::Observed,
 };
 
 fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
@@ -524,4 +527,50 @@ fn a_tunnel_on_a_private_nic_behind_a_router() {
     assert_eq!((&inventory.holes, &inventory.notes), (&Vec::new(), &Vec::new()));
     let [route] = inventory.outer_routes.as_slice() else { panic!("{:?}", inventory.outer_routes) };
     assert_eq!((route.gateway, route.interface.as_deref()), (Some(ip("10.0.0.1")), Some("enp7s0")));
+}
+
+/// Two NICs with virtual functions of their own drivers, as sysfs has them.
+#[test]
+fn virtual_functions_are_named_by_their_devices() {
+    let vf = |index: u32, pci: String, driver: &str| VfFact {
+        index,
+        pci,
+        driver: Some(driver.to_owned()),
+        ..VfFact::default()
+    };
+    let pf = |pci: &str, driver: &str, total_vfs, vfs: Vec<VfFact>| PfFact {
+        pci: pci.to_owned(),
+        driver: Some(driver.to_owned()),
+        total_vfs,
+        num_vfs: u32::try_from(vfs.len()).ok(),
+        vfs,
+    };
+    let first = (0..4).map(|n| vf(n, format!("0000:3b:01.{n}"), "iavf")).collect();
+    let second = (0..2).map(|n| vf(n, format!("0000:5e:00.{}", n + 2), "mlx5_core")).collect();
+    let pfs = vec![pf("0000:3b:00.0", "ice", 128, first), pf("0000:5e:00.0", "mlx5_core", 16, second)];
+    let function = |address: &str, vendor: &str, device: &str| PciFunctionFact {
+        address: address.to_owned(),
+        vendor: vendor.to_owned(),
+        device: device.to_owned(),
+        ..PciFunctionFact::default()
+    };
+    let functions = vec![
+        function("0000:3b:00.0", "8086", "1592"),
+        function("0000:3b:01.0", "8086", "1889"),
+        function("0000:3b:01.1", "8086", "1889"),
+        function("0000:5e:00.2", "15b3", "101e"),
+    ];
+    let sriov = SriovFacts { pfs: Observed::Value(pfs), ..SriovFacts::default() };
+    let inventory = inventory(&Snapshot {
+        sriov: Arc::new(sriov),
+        pci: Arc::new(Observed::Value(functions)),
+        ..Snapshot::default()
+    });
+    let counts: Vec<_> = inventory.pfs.iter().map(|pf| (pf.num_vfs, pf.total_vfs)).collect();
+    assert_eq!(counts, [(Some(4), 128), (Some(2), 16)]);
+    let devices: Vec<_> = inventory.vfs.iter().map(|vf| vf.device.as_deref()).collect();
+    let (intel, mellanox) = (Some("8086:1889"), Some("15b3:101e"));
+    assert_eq!(devices, [intel, intel, None, None, mellanox, None], "what was not read is not known");
+    let drivers: Vec<_> = inventory.vfs.iter().map(|vf| vf.driver.as_deref().unwrap()).collect();
+    assert_eq!(drivers, ["iavf", "iavf", "iavf", "iavf", "mlx5_core", "mlx5_core"]);
 }
