@@ -296,12 +296,11 @@ impl<T: Size> Entry<T> {
     /// Lets go of what the file says where there is no room for it beside the others.
     fn keep(&mut self, left: &mut Left) {
         let Ok(Some(item)) = &self.outcome else { return };
-        match left.kept.checked_sub(item.bytes()) {
-            Some(rest) => left.kept = rest,
-            None => {
-                self.stamp = None;
-                self.outcome = Err(Wrong::NoRoom);
-            }
+        if let Some(rest) = left.kept.checked_sub(item.bytes()) {
+            left.kept = rest;
+        } else {
+            self.stamp = None;
+            self.outcome = Err(Wrong::NoRoom);
         }
     }
 }
