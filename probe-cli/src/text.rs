@@ -152,6 +152,15 @@ pub fn fit(name: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("{head}…{tail}") }
 }
 
+/// At most `width` columns: what is cut is replaced by "…" at the end, where sentences say least.
+pub fn cut(text: &str, width: usize) -> String {
+    match (text.width() <= width, width) {
+        (true, _) => text.to_owned(),
+        (false, 0) => String::new(),
+        (false, _) => take_columns(text.chars(), width - 1).trim_end().to_owned() + "…",
+    }
+}
+
 fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
     let mut out = String::new();
     for c in chars {

@@ -16,7 +16,7 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
         ("5", "no NIC of this node has virtual functions"),
-        ("6", "Nothing to report"),
+        ("6", "No problem found"),
         ("7", "ovp_tunnel_tx"),
         ("?", "this help"),
     ] {

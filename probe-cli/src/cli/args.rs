@@ -24,7 +24,7 @@ use crate::{
         sudo overlay-probe                          watch this node in the terminal\n  \
         sudo overlay-probe watch --format jsonl     one JSON object a second, for scripts\n  \
         sudo overlay-probe --netns ovp-node1 watch  look at a lab node\n\n\
-        Exit codes: 0 good, 1 warning, 2 failure, 3 could not judge (usage, missing privilege, nothing to look at)"
+        Exit codes: 0 good, 2 failure, 3 could not judge (usage, missing privilege, nothing to look at)"
 )]
 pub(super) struct Args {
     /// Look at the node that lives in this network namespace: a name below /run/netns or a path

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     lab::{self, DEFAULT_PREFIX, load::Load},
-    netns, privilege,
+    netns, privilege, tui,
 };
 
 /// Rates of the demo's flows: lively, and no burden for two cores.
@@ -20,6 +20,9 @@ const TCP_MBIT: u32 = 80;
 const UDP_PPS: u32 = 800;
 
 pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() {
+        tui::check_terminal()?;
+    }
     privilege::check_attach()?;
     // Before anything has a second thread. The namespaces' names are then ours alone, and however we end, the kernel
     // removes everything with us.
@@ -44,7 +47,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             writeln!(io::stderr(), "stdout is no terminal: printing what {} carries for 10 s", first.netns);
         let watch = WatchArgs { format: Format::Table, ..WatchArgs::default() };
         tokio::select! {
-            result = watch::print(&mut engine, &watch) => result?,
+            result = watch::print(&mut engine, context, &watch) => result?,
             () = tokio::time::sleep(DEMO_TIME + args.probe.interval / 2) => {}
             () = stop.asked() => {}
         }

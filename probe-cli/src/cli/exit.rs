@@ -1,11 +1,14 @@
-//! Exit codes, as monitoring plugins have them: 0 good, 1 warning, 2 failure, 3 could not judge.
+//! Exit codes, as monitoring plugins have them: 0 good, 2 failure, 3 could not judge. No command gives 1, a warning.
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 
-use crate::{engine::EngineError, leftovers::SweepError, netns::NetnsError, privilege::PrivilegeError, text};
+use crate::{
+    engine::EngineError, leftovers::SweepError, netns::NetnsError, privilege::PrivilegeError, text,
+    tui::TuiError,
+};
 
 /// Could not judge: usage errors, missing privilege, nothing to look at.
 const UNKNOWN: u8 = 3;
@@ -63,6 +66,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<NetnsError>()
             || cause.is::<super::show::NothingToShow>()
             || cause.is::<super::live::NotThere>()
+            || matches!(cause.downcast_ref::<TuiError>(), Some(TuiError::Dumb))
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
     fs,
     future::Future,
-    io,
+    io::{self, IsTerminal as _},
     os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
@@ -19,6 +19,7 @@ use crate::{
     leftovers::{self, Notes, Reach},
     netns::{self, Namespace},
     privilege,
+    report::colour,
 };
 
 /// What the global options say.
@@ -139,6 +140,11 @@ impl Context {
     /// True when colour is unwanted, see <https://no-color.org>.
     pub(super) fn plain(&self) -> bool {
         self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    }
+
+    /// A table as stdout takes it: with colour on a terminal, unless that is unwanted.
+    pub(super) fn paint(&self, table: String) -> String {
+        if self.plain() || !io::stdout().is_terminal() { table } else { colour::coloured(&table) }
     }
 
     /// What is looked at, for a title: what the user called it, else the node's host name.

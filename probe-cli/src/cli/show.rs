@@ -57,7 +57,7 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     // What else is known of the node is worth its lines all the same.
     print(&match args.format {
         ShowFormat::Json => report::node::json(&model).context("cannot write JSON")?,
-        ShowFormat::Table => report::node::table(&model),
+        ShowFormat::Table => context.paint(report::node::table(&model)),
     })?;
     something(has_data_plane(&model), NO_DATA_PLANE)
 }
@@ -65,6 +65,7 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
+        context,
         args,
         !model.inventory.links.links.is_empty(),
         || report::links::json(&model),
@@ -87,6 +88,7 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
         NO_DATA_PLANE
     };
     show(
+        context,
         args,
         has_rows || has_data_plane(&model) && !is_unread,
         || report::peers::json(&model),
@@ -99,6 +101,7 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
+        context,
         args,
         !model.setup.mtu.is_empty() || has_data_plane(&model),
         || report::mtu::json(&model),
@@ -111,6 +114,7 @@ fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
+        context,
         args,
         !report::pods::listed(&model).is_empty(),
         || report::pods::json(&model),
@@ -124,6 +128,7 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     let model = model(context)?;
     show(
+        context,
         args,
         !model.vfs.is_empty(),
         || report::vfs::json(&model),
@@ -137,6 +142,7 @@ fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 /// Prints the document, or the table when there is something in it; and says so when there is nothing, with what could not be
 /// read or does not fit together.
 fn show(
+    context: &Context,
     args: &ShowArgs,
     is_there: bool,
     json: impl FnOnce() -> Result<String, serde_json::Error>,
@@ -146,8 +152,8 @@ fn show(
 ) -> anyhow::Result<()> {
     match args.format {
         ShowFormat::Json => print(&json().context("cannot write JSON")?)?,
-        ShowFormat::Table if is_there => print(&table())?,
-        ShowFormat::Table => print(&report::notes(notes))?,
+        ShowFormat::Table if is_there => print(&context.paint(table()))?,
+        ShowFormat::Table => print(&context.paint(report::notes(notes)))?,
     }
     something(is_there, nothing)
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
+    tui::check_terminal()?;
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;

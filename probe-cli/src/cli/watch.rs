@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             ready.tell(&engine)?;
         }
         tokio::select! {
-            result = print(&mut engine, args) => result?,
+            result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}
         }
         live::end(engine, &mut stop).await;
@@ -47,14 +47,14 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 
 /// Prints until `--count` is reached or stdout is closed. A line that nobody has taken when the next but one is due is left
 /// out, and the line after it says so: the numbers of a reader that is late stay new.
-pub(super) async fn print(engine: &mut Engine, args: &WatchArgs) -> anyhow::Result<()> {
+pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let mut writer = Writer::start().context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
     timeline.push(engine.first());
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
         let model = timeline.push(engine.tick().await?);
-        let text = text_of(&with_note(model, left_out), args.format)?;
+        let text = text_of(&with_note(model, left_out), context, args.format)?;
         match writer.offer(text) {
             Offered::Taken => (printed, left_out) = (printed + 1, 0),
             Offered::Late => left_out += 1,
@@ -74,10 +74,10 @@ fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
     model
 }
 
-fn text_of(model: &Model, format: Format) -> anyhow::Result<String> {
+fn text_of(model: &Model, context: &Context, format: Format) -> anyhow::Result<String> {
     let mut text = match format {
         Format::Jsonl => jsonl::line(model).context("cannot write JSON")?,
-        Format::Table => table::table(model),
+        Format::Table => context.paint(table::table(model)),
     };
     text.push('\n');
     Ok(text)

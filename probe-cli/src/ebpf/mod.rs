@@ -5,6 +5,7 @@
 //! what the numbers mean by [`crate::model`].
 
 mod attach;
+mod baseline;
 mod counters;
 mod error;
 mod events;

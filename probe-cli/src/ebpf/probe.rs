@@ -10,6 +10,7 @@ use probe_common::limits::{self, TUNNELS};
 
 use super::{
     attach::{self, AttachMode, Attachment, Hook, LinkPlace},
+    baseline::{self, Baseline},
     counters::CounterMaps,
     error::EbpfError,
     events::Events,
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     inventory::{Inventory, Pod},
-    sample::{Both, Counts, Observer, PeerSample, PmtuEvent, Sample, TunnelSample},
+    sample::{Both, GonePeers, GonePods, Observer, OuterCounts, PeerSample, PmtuEvent, Sample, TunnelSample},
 };
 
 /// How to run.
@@ -45,9 +46,10 @@ pub struct Probe {
     counters: CounterMaps,
     events: Events,
     slots: AllSlots,
-    /// Counts of pods and peers that are gone: they stay in "other", so that the parts keep adding up.
-    gone_pods: Both<Counts>,
-    gone_peers: BTreeMap<u32, PeerSample>,
+    /// Counts of pods and peers that are gone, so that the parts keep adding up.
+    gone_pods: GonePods,
+    gone_peers: BTreeMap<u32, GonePeers>,
+    baseline: Baseline,
     /// Underlay devices of each tunnel, by interface index.
     underlays: BTreeMap<u32, Vec<u32>>,
     map_bytes: u64,
@@ -81,8 +83,9 @@ impl Probe {
                 pods: Slots::new(1, options.limits.pods),
                 allowed_ips: limits::allowed_ips(options.limits.peers),
             },
-            gone_pods: Both::default(),
+            gone_pods: GonePods::default(),
             gone_peers: BTreeMap::new(),
+            baseline: Baseline::default(),
             underlays: BTreeMap::new(),
             map_bytes,
             timing: None,
@@ -115,23 +118,25 @@ impl Probe {
 
         self.lookups.remove_stale(&tables)?;
         for ((tunnel, _), slot) in &peers.removed {
-            let gone = PeerSample {
-                counts: self.counters.peer(*slot)?,
-                outer: Some(self.counters.outer_peer(*slot)?),
-            };
-            *self.gone_peers.entry(*tunnel).or_default() += gone;
+            let carried = self.peer(*slot, true)?;
+            let gone = self.gone_peers.entry(*tunnel).or_default();
+            gone.peers += 1;
+            gone.carried += carried;
         }
         for (_, slot) in &pods.removed {
-            self.gone_pods += self.counters.pod(*slot)?;
+            self.gone_pods.pods += 1;
+            self.gone_pods.counts += self.counters.pod(*slot)?;
         }
         for (tunnel, _) in &tunnels.removed {
             self.gone_peers.remove(tunnel);
         }
         for (_, slot) in &tunnels.added {
             self.counters.clear_tunnel(*slot)?;
+            self.baseline.forget(*slot);
         }
         for (_, slot) in &peers.added {
             self.counters.clear_peer(*slot)?;
+            self.baseline.forget(*slot);
         }
         for (_, slot) in &pods.added {
             self.counters.clear_pod(*slot)?;
@@ -142,7 +147,57 @@ impl Probe {
             .iter()
             .map(|tunnel| (tunnel.ifindex, tunnel.underlays().map(|underlay| underlay.ifindex).collect()))
             .collect();
-        Ok(self.attach(&hooks))
+        let errors = self.attach(&hooks);
+        for tunnel in tunnels.added.iter().map(|(ifindex, _)| *ifindex) {
+            if self.is_watched(tunnel) {
+                self.begin_together(tunnel)?;
+            }
+        }
+        Ok(errors)
+    }
+
+    /// What the underlay has counted more than the tunnel for a peer's slot. Between two system calls packets pass: of several
+    /// tries the one counts in which the fewest did.
+    fn ahead(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+        const TRIES: usize = 8;
+        let mut best: Option<(u64, Both<OuterCounts>)> = None;
+        for _ in 0..TRIES {
+            let before = self.counters.peer(slot)?;
+            let outer = self.counters.outer_peer(slot)?;
+            let after = self.counters.peer(slot)?;
+            let passed = after.tx.packets + after.rx.packets - before.tx.packets - before.rx.packets;
+            if best.is_none_or(|(fewest, _)| passed < fewest) {
+                best = Some((passed, baseline::ahead(&outer, &before)));
+            }
+            if passed == 0 {
+                break;
+            }
+        }
+        Ok(best.map(|(_, ahead)| ahead).unwrap_or_default())
+    }
+
+    /// True when outer packets of a tunnel are counted on every device that they leave by: half of them would be no figure.
+    fn is_watched(&self, tunnel: u32) -> bool {
+        self.underlays.get(&tunnel).is_some_and(|below| {
+            let attached = |&device: &u32| self.attached.contains_key(&(device, Hook::Underlay));
+            !below.is_empty() && below.iter().all(attached)
+        })
+    }
+
+    /// The programs on the underlay were there a moment before those on the tunnel. From here on both have counted the same.
+    fn begin_together(&mut self, tunnel: u32) -> Result<(), EbpfError> {
+        let Some(own) = self.slots.tunnels.get(&tunnel) else { return Ok(()) };
+        let peers = self.slots.peers.iter().filter(|((of, _), _)| *of == tunnel).map(|(_, slot)| slot);
+        let slots: Vec<u32> = peers.chain([own]).collect();
+        let mut ahead = Both::<OuterCounts>::default();
+        for slot in slots {
+            let of_slot = self.ahead(slot)?;
+            self.baseline.peers.insert(slot, of_slot);
+            ahead += of_slot;
+        }
+        // The sum of its parts, so that they keep adding up.
+        self.baseline.tunnels.insert(own, ahead);
+        Ok(())
     }
 
     /// Interfaces that a TCX link was taken from by somebody.
@@ -175,7 +230,10 @@ impl Probe {
             }
         }
         let mut errors = Vec::new();
-        for (&(ifindex, hook), name) in hooks {
+        // The underlay first: what leaves a tunnel that is counted is then counted there, too.
+        let (below, tunnels): (Vec<_>, Vec<_>) =
+            hooks.iter().partition(|((_, hook), _)| *hook == Hook::Underlay);
+        for (&(ifindex, hook), name) in below.into_iter().chain(tunnels) {
             if self.attached.contains_key(&(ifindex, hook)) {
                 continue;
             }
@@ -215,18 +273,12 @@ impl Probe {
         let mut sample = Sample::default();
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
         for &(ifindex, slot) in &tunnels {
-            // Half of what leaves by two devices would be no figure at all.
-            let watched = self.underlays.get(&ifindex).is_some_and(|below| {
-                let attached = |&device: &u32| self.attached.contains_key(&(device, Hook::Underlay));
-                !below.is_empty() && below.iter().all(attached)
-            });
+            let watched = self.is_watched(ifindex);
             let (counts, kinds) = self.counters.tunnel(slot)?;
-            let outer = if watched { Some(self.counters.outer(slot)?) } else { None };
+            let outer =
+                if watched { Some(self.baseline.of_tunnel(slot, self.counters.outer(slot)?)) } else { None };
             sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });
-            let mut other = self.peer(slot, watched)?;
-            if let Some(gone) = self.gone_peers.get(&ifindex) {
-                other += *gone;
-            }
+            let other = self.peer(slot, watched)?;
             sample.other_peers.insert(ifindex, other);
         }
         let peers: Vec<_> = self.slots.peers.iter().map(|(key, slot)| (*key, slot)).collect();
@@ -239,7 +291,8 @@ impl Probe {
             sample.pods.insert(key.clone(), self.counters.pod(slot)?);
         }
         sample.other_pods = self.counters.pod(0)?;
-        sample.other_pods += self.gone_pods;
+        sample.gone_pods = self.gone_pods;
+        sample.gone_peers.clone_from(&self.gone_peers);
         sample.pmtu_events = self.events(&tunnels);
         sample.observer = self.observer()?;
         Ok(sample)
@@ -251,7 +304,8 @@ impl Probe {
 
     fn peer(&mut self, slot: u32, watched: bool) -> Result<PeerSample, EbpfError> {
         let counts = self.counters.peer(slot)?;
-        let outer = if watched { Some(self.counters.outer_peer(slot)?) } else { None };
+        let outer =
+            if watched { Some(self.baseline.of_peer(slot, self.counters.outer_peer(slot)?)) } else { None };
         Ok(PeerSample { counts, outer })
     }
 

@@ -61,6 +61,9 @@ pub struct Engine {
     pods_changed: bool,
     /// The kernel let us measure our programs; no more tries after a refusal.
     measurable: bool,
+    /// For how long they were measured, and since when they are again.
+    timed: Duration,
+    timing: Option<Duration>,
     /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
     record: Option<RunRecord>,
     notes: Notes,
@@ -107,6 +110,8 @@ impl Engine {
             wireguard_changed: false,
             pods_changed: false,
             measurable: true,
+            timed: Duration::ZERO,
+            timing: None,
             record,
             notes: options.notes,
             problems: Vec::new(),
@@ -300,6 +305,13 @@ impl Engine {
         let mut sample = self.probe.read()?;
         sample.time = procfs::wall_clock();
         sample.monotonic = procfs::monotonic();
+        // Timing that goes on is turned on again at once.
+        if let Some(began) = self.timing.replace(sample.monotonic) {
+            self.timed += sample.monotonic.saturating_sub(began);
+        } else {
+            self.timing = None;
+        }
+        sample.observer.timed = self.timed;
         (sample.wireguard, self.wireguard_changed) = self.sources.wireguard();
         let (interfaces, changed) = self.sources.pod_interfaces();
         self.pods_changed = changed;
@@ -335,6 +347,7 @@ impl Engine {
             // Needs CAP_SYS_ADMIN; without it the cost is unknown, and shown so.
             self.measurable = false;
         }
+        self.timing = (on && self.measurable).then(procfs::monotonic);
     }
 }
 

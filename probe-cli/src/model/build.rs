@@ -3,24 +3,26 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::{
-    Flow, Handshake, Model, ObserverRow, PeerRow, PmtuEventRow, PodRow, ProgramRow, Rates, Setup, TunnelRow,
-    WireguardRow, interfaces, mtu, sizes::sizes, vfs,
+    Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
+    Setup, TunnelRow, WireguardRow, interfaces, mtu, observer::observer, sizes::Bins, vfs,
 };
 use crate::{
     inventory::{Inventory, Peer},
-    sample::{Both, Counts, PeerSample, ProgramCost, Sample, WireguardSample},
+    sample::{Both, Counts, OuterCounts, PeerSample, Sample, WireguardSample},
     text,
 };
 
 /// What `now` means, with rates against `before`.
 ///
 /// Something that has no counters in `now` (it appeared a moment ago) is shown with zero totals and no rates; a
-/// counter that is smaller than before belongs to a new thing of the same name and has no rates either.
+/// counter that is smaller than before belongs to a new thing of the same name and has no rates either. `bins` says since when
+/// packet sizes have the bounds that they have.
 pub(super) fn build(
     inventory: &Arc<Inventory>,
     setup: &Arc<Setup>,
     now: &Sample,
     before: Option<&Sample>,
+    bins: &mut Bins,
 ) -> Model {
     let interval = before
         .and_then(|before| now.monotonic.checked_sub(before.monotonic))
@@ -32,8 +34,15 @@ pub(super) fn build(
             rx: flow(now.rx, before.map(|b| b.rx), interval),
         }
     };
+    let outer_flows = |now: Option<Both<OuterCounts>>, before: Option<Both<OuterCounts>>| {
+        now.map(|now| Both {
+            tx: outer_flow(now.tx, before.map(|b| b.tx), interval),
+            rx: outer_flow(now.rx, before.map(|b| b.rx), interval),
+        })
+    };
     Model {
         time: now.time,
+        since: now.time,
         interval,
         inventory: Arc::clone(inventory),
         setup: Arc::clone(setup),
@@ -45,22 +54,30 @@ pub(super) fn build(
                 let earlier = before.and_then(|before| before.tunnels.get(&tunnel.ifindex));
                 let kinds = sample.map(|sample| sample.kinds.clone()).unwrap_or_default();
                 let room = mtu::room(inventory, tunnel);
+                let (sizes, sizes_since) = bins.of_tunnel(tunnel.ifindex, room.budget, &kinds, now.time);
                 TunnelRow {
                     tunnel: tunnel.clone(),
+                    condition: Condition::Unchecked,
                     room,
                     flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
-                    sizes: sizes(room.budget, &kinds),
+                    sizes,
+                    sizes_since,
                     kinds,
-                    outer: sample.and_then(|sample| sample.outer),
+                    outer: outer_flows(
+                        sample.and_then(|sample| sample.outer),
+                        earlier.and_then(|sample| sample.outer),
+                    ),
                 }
             })
             .collect(),
-        peers: peers(inventory, now, before, flows),
+        peers: peers(inventory, now, before, flows, outer_flows),
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
         observer: observer(now, before, interval),
-        vfs: vfs::rows(&inventory.vfs, now, before),
+        vfs: vfs::rows(&inventory.vfs, now, before, bins),
         notes: notes(inventory, now),
+        gone: Gone::default(),
+        checked: Vec::new(),
     }
 }
 
@@ -98,6 +115,7 @@ fn peers(
     now: &Sample,
     before: Option<&Sample>,
     flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
+    outer_flows: impl Fn(Option<Both<OuterCounts>>, Option<Both<OuterCounts>>) -> Option<Both<OuterFlow>>,
 ) -> Vec<PeerRow> {
     let mut rows = Vec::new();
     for tunnel in &inventory.tunnels {
@@ -106,8 +124,13 @@ fn peers(
             tunnel_name: tunnel.name.clone(),
             tunnel: tunnel.ifindex,
             peer,
+            gone: 0,
+            condition: Condition::Unchecked,
             flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
-            outer: sample.and_then(|sample| sample.outer),
+            outer: outer_flows(
+                sample.and_then(|sample| sample.outer),
+                earlier.and_then(|sample| sample.outer),
+            ),
             wireguard: None,
         };
         let mut of_tunnel: Vec<_> =
@@ -130,6 +153,10 @@ fn peers(
             now.other_peers.get(other),
             before.and_then(|before| before.other_peers.get(other)),
         ));
+        if let Some(gone) = now.gone_peers.get(other) {
+            let row = row(None, Some(&gone.carried), Some(&gone.carried));
+            rows.push(PeerRow { gone: gone.peers, condition: Condition::Gone, ..row });
+        }
     }
     rows
 }
@@ -155,6 +182,8 @@ fn pods(
         .into_iter()
         .map(|(key, pod)| PodRow {
             pod: Some(pod.clone()),
+            gone: 0,
+            condition: Condition::Unchecked,
             interfaces: interfaces::rows(pod, &counted, earlier.as_ref(), interval),
             flow: flows(
                 now.pods.get(&key).copied(),
@@ -162,11 +191,24 @@ fn pods(
             ),
         })
         .collect();
-    rows.push(PodRow {
+    let sum = PodRow {
         pod: None,
+        gone: 0,
+        condition: Condition::Unchecked,
         interfaces: Vec::new(),
         flow: flows(Some(now.other_pods), before.map(|before| before.other_pods)),
-    });
+    };
+    rows.push(sum);
+    if now.gone_pods.pods > 0 {
+        rows.push(PodRow {
+            pod: None,
+            gone: now.gone_pods.pods,
+            condition: Condition::Gone,
+            interfaces: Vec::new(),
+            // What went carries nothing: what is added here was carried before.
+            flow: flows(Some(now.gone_pods.counts), Some(now.gone_pods.counts)),
+        });
+    }
     rows
 }
 
@@ -175,14 +217,31 @@ fn flow(now: Counts, before: Option<Counts>, interval: Option<Duration>) -> Flow
     Flow { total: now, rate }
 }
 
-fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
+/// Rates of one direction; none when a counter is smaller than before, which makes it another thing's.
+pub(super) fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
     let seconds = interval.as_secs_f64();
     let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
     Some(Rates {
+        skbs_per_s: rate(now.skbs, before.skbs)?,
         packets_per_s: rate(now.packets, before.packets)?,
         inner_bits_per_s: rate(now.inner_bytes, before.inner_bytes)? * 8.0,
         outer_bits_per_s: rate(now.outer_bytes, before.outer_bytes)? * 8.0,
+        oversize_per_s: rate(now.oversize, before.oversize)?,
+        fragments_per_s: rate(now.fragments, before.fragments)?,
     })
+}
+
+fn outer_flow(now: OuterCounts, before: Option<OuterCounts>, interval: Option<Duration>) -> OuterFlow {
+    let rate = before.zip(interval).and_then(|(before, interval)| {
+        let seconds = interval.as_secs_f64();
+        let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
+        Some(OuterRates {
+            packets_per_s: rate(now.packets, before.packets)?,
+            bits_per_s: rate(now.bytes, before.bytes)? * 8.0,
+            fragments_per_s: rate(now.fragments, before.fragments)?,
+        })
+    });
+    OuterFlow { total: now, rate }
 }
 
 fn pmtu_events(inventory: &Inventory, now: &Sample) -> Vec<PmtuEventRow> {
@@ -201,46 +260,6 @@ fn pmtu_events(inventory: &Inventory, now: &Sample) -> Vec<PmtuEventRow> {
             mtu: event.mtu,
         })
         .collect()
-}
-
-fn observer(now: &Sample, before: Option<&Sample>, interval: Option<Duration>) -> ObserverRow {
-    let cpu_percent = before.zip(interval).and_then(|(before, interval)| {
-        let spent = now.observer.cpu?.checked_sub(before.observer.cpu?)?;
-        Some(spent.as_secs_f64() / interval.as_secs_f64() * 100.0)
-    });
-    ObserverRow {
-        programs: now
-            .observer
-            .programs
-            .iter()
-            .map(|program| {
-                let earlier = before
-                    .and_then(|before| before.observer.programs.iter().find(|p| p.name == program.name));
-                ProgramRow {
-                    name: program.name.clone(),
-                    runs: program.runs,
-                    ns_per_run: ns_per_run(program, earlier),
-                }
-            })
-            .collect(),
-        cpu_percent,
-        rss_bytes: now.observer.rss_bytes,
-        map_bytes: now.observer.map_bytes,
-        events_lost: now.observer.events_ring_full + now.observer.events_rate_limited,
-        unknown_fragments: now.observer.unknown_fragments,
-        pods_without_slot: now.observer.pods_without_slot,
-        peers_without_slot: now.observer.peers_without_slot,
-    }
-}
-
-/// Over the interval when it had measured runs, else over all of them.
-fn ns_per_run(now: &ProgramCost, before: Option<&ProgramCost>) -> Option<f64> {
-    let since = before.and_then(|before| {
-        let runs = now.runs.checked_sub(before.runs).filter(|runs| *runs > 0)?;
-        Some((runs, now.run_time_ns.checked_sub(before.run_time_ns)?))
-    });
-    let (runs, time) = since.or((now.runs > 0).then_some((now.runs, now.run_time_ns)))?;
-    Some(time as f64 / runs as f64)
 }
 
 #[cfg(test)]

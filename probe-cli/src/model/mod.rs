@@ -4,9 +4,14 @@
 
 mod build;
 mod compare;
+mod condition;
 pub mod fields;
+mod flow;
+mod health;
 mod interfaces;
 pub mod mtu;
+mod observer;
+mod past;
 mod setup;
 mod sizes;
 #[cfg(test)]
@@ -15,13 +20,17 @@ mod timeline;
 mod types;
 mod vf_traffic;
 mod vfs;
+mod zero;
 
 pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
+pub use condition::Condition;
+pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths};
 pub use setup::Setup;
 pub use timeline::{Timeline, once};
 pub use types::*;
 pub use vf_traffic::VfTraffic;
+pub use zero::totals_since;
 
 // What a model shows of what exists, of what files want and of counters. People and machines see a node through these.
 pub use crate::{

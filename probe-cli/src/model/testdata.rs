@@ -4,15 +4,15 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use probe_common::sizes::{BUCKETS, EDGE};
 
-use super::Model;
-use super::mtu::overhead;
+use super::{Model, Setup, health::Memory, mtu::overhead, sizes::Bins};
 use crate::{
     facts::netlink::{LinkCounters, VfLinkState, VfVlan},
     facts::{netlink::Facts, pods::PodFacts},
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
         PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VirtualFunction, WireguardPeer, testdata::snapshot,
+        VirtualFunction, WireguardPeer,
+        testdata::{ethernet, snapshot},
     },
     observed::Observed,
     sample::{
@@ -193,6 +193,7 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
                     run_time_ns: 310_000 * seconds,
                 })
                 .to_vec(),
+            timed: Duration::from_secs(seconds),
             cpu: Some(Duration::from_millis(4 * seconds)),
             rss_bytes: Some(12_900_000),
             map_bytes: 5_300_000,
@@ -222,9 +223,16 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     sample
 }
 
-/// The model of this inventory, which is of no snapshot.
+/// The model of this inventory, which is of no snapshot: links are as it says.
 pub(crate) fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Model {
-    super::build::build(&Arc::new(inventory.clone()), &Arc::default(), now, before)
+    let setup = Arc::new(Setup { mtu: super::mtu_paths(inventory), ..Setup::default() });
+    let mut model =
+        super::build::build(&Arc::new(inventory.clone()), &setup, now, before, &mut Bins::default());
+    // Counting began with the clock of samples.
+    model.since = now.time.saturating_sub(now.monotonic);
+    let facts = Facts { links: vec![ethernet(2, "eth0")], ..Facts::default() };
+    super::health::judge(&mut model, &facts, &mut Memory::default());
+    model
 }
 
 /// The model of what netlink said, once.

@@ -1,9 +1,16 @@
-//! Frames to models: keeps the previous sample, and what was made of a snapshot while it is the same one. Pure: the frames of
-//! a recording give the models that they gave when they were recorded.
+//! Frames to models: keeps the previous sample and model, what was made of a snapshot while it is the same one, and what was seen
+//! earlier. Pure: the frames of a recording give the models that they gave when they were recorded.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{Model, Setup, build::build};
+use super::{
+    Model, Setup,
+    build::build,
+    health::{self, Memory},
+    observer::keep_timed,
+    past::Past,
+    sizes::Bins,
+};
 use crate::{
     facts::Snapshot,
     inventory::{Inventory, inventory},
@@ -13,8 +20,12 @@ use crate::{
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    before: Option<Box<Sample>>,
+    before: Option<(Box<Sample>, Arc<Model>)>,
     known: Option<Known>,
+    since: Option<Duration>,
+    bins: Bins,
+    past: Past,
+    memory: Memory,
 }
 
 /// What a snapshot came to.
@@ -37,11 +48,20 @@ impl Timeline {
                 Known { snapshot, inventory, setup }
             }
         };
-        let before = self.before.as_deref().filter(|_| !sample.is_interrupted);
-        let model = build(&known.inventory, &known.setup, &sample, before);
+        // What was counted while filters were gone has no rates.
+        let earlier = self.before.as_ref().map(|(sample, _)| &**sample).filter(|_| !sample.is_interrupted);
+        let mut model = build(&known.inventory, &known.setup, &sample, earlier, &mut self.bins);
+        model.since = *self.since.get_or_insert(sample.time);
+        if let Some((earlier, before)) = &self.before {
+            keep_timed(&mut model.observer, &before.observer);
+            self.past.carry(before, earlier, &mut model);
+        }
+        health::judge(&mut model, &known.snapshot.netlink, &mut self.memory);
+        self.past.sum_up(&mut model);
         self.known = Some(known);
-        self.before = Some(Box::new(sample));
-        Arc::new(model)
+        let model = Arc::new(model);
+        self.before = Some((Box::new(sample), Arc::clone(&model)));
+        model
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Room, Setup, VfTraffic};
+use super::{Condition, Flow, OuterFlow, Rates, Room, Setup, VfTraffic};
 
 use crate::{
     facts::netlink::LinkCounters,
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
-    sample::{Both, Counts, Kinds, OuterCounts},
+    sample::{Both, Counts, Kinds},
 };
 
 /// The node between two samples.
@@ -15,6 +15,8 @@ use crate::{
 pub struct Model {
     /// Wall clock of the newer sample, since the Unix epoch.
     pub time: Duration,
+    /// Wall clock of the first sample: totals are since then. Later for what appeared later.
+    pub since: Duration,
     /// Time between the samples; none for the first sample, which has no rates.
     pub interval: Option<Duration>,
     /// What exists on the node.
@@ -23,18 +25,35 @@ pub struct Model {
     pub setup: Arc<Setup>,
     /// Tunnels in the inventory's order.
     pub tunnels: Vec<TunnelRow>,
-    /// Peers, by tunnel, then key; a row for "other" last in each tunnel that has such traffic.
+    /// Peers, by tunnel, then key; last in each tunnel a row for "other", and one for peers that are gone where there are
+    /// some.
     pub peers: Vec<PeerRow>,
-    /// Pods by namespace and name; a row for "other" last.
+    /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.
     pub pods: Vec<PodRow>,
+    /// What was there a moment ago, for screens: documents list what exists.
+    pub gone: Gone,
     /// Virtual functions by PF and number.
     pub vfs: Vec<VfRow>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
     /// What the observer costs.
     pub observer: ObserverRow,
-    /// What could not be read or does not fit together.
+    /// What is wrong, could not be read or does not fit together: what is wrong first.
     pub notes: Vec<String>,
+    /// What was looked at and is as it should be, in words.
+    pub checked: Vec<String>,
+}
+
+/// What is not there any more, as it was last, with the state [`Condition::Gone`]. The last rows of peers and pods sum up those
+/// that went longer ago, so that together with the rows of [`Model`] they are all that was carried.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gone {
+    /// Tunnels, until one of the same name is there.
+    pub tunnels: Vec<TunnelRow>,
+    /// Peers, for a minute, and a row that sums up the earlier ones of each tunnel.
+    pub peers: Vec<PeerRow>,
+    /// Pods, for a minute, and a row that sums up the earlier ones.
+    pub pods: Vec<PodRow>,
 }
 
 /// A virtual function.
@@ -56,10 +75,14 @@ pub struct VfRow {
 pub struct VfWire {
     /// Totals.
     pub counts: Both<Counts>,
+    /// Rates of these; none when there is no earlier sample of the same programs.
+    pub rates: Option<Both<Rates>>,
     /// The same packets by kind.
     pub kinds: Both<Kinds>,
     /// The same packets by size, with their bounds.
     pub sizes: Vec<SizeBucket>,
+    /// Wall clock from which on packets are in the buckets, as of a tunnel.
+    pub sizes_since: Option<Duration>,
 }
 
 /// What a VF carries in one direction, seen from its pod. Where its interface or its NIC counts, GSO buffers are split below
@@ -74,41 +97,26 @@ pub struct VfRates {
     pub drops_per_s: f64,
 }
 
-/// One direction: totals since counting began, and rates over the interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Flow {
-    /// Totals.
-    pub total: Counts,
-    /// Rates; none when there is no earlier sample of the same thing.
-    pub rate: Option<Rates>,
-}
-
-/// Rates over one interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Rates {
-    /// Wire packets per second.
-    pub packets_per_s: f64,
-    /// Bits per second of the inner IP packets.
-    pub inner_bits_per_s: f64,
-    /// Bits per second of the outer IP packets.
-    pub outer_bits_per_s: f64,
-}
-
 /// A tunnel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TunnelRow {
     /// What it is.
     pub tunnel: Tunnel,
+    /// What is the matter with it.
+    pub condition: Condition,
     /// What fits in it.
     pub room: Room,
     /// What it carried.
     pub flow: Both<Flow>,
     /// The same packets by kind and size, totals.
     pub kinds: Both<Kinds>,
-    /// Outer packets measured on the underlay, totals; none when it is not watched.
-    pub outer: Option<Both<OuterCounts>>,
+    /// Outer packets measured on the underlay; none when it is not watched.
+    pub outer: Option<Both<OuterFlow>>,
     /// Size buckets with their bounds, both directions.
     pub sizes: Vec<SizeBucket>,
+    /// Wall clock from which on packets are in the buckets, which is when the budget last changed; none while it is the one
+    /// that counting began with.
+    pub sizes_since: Option<Duration>,
 }
 
 /// One bucket of a packet-size histogram, of a tunnel or a VF.
@@ -120,7 +128,7 @@ pub struct SizeBucket {
     pub to: Option<u32>,
     /// What the bucket says about the MTU.
     pub edge: Edge,
-    /// Packets, totals.
+    /// Packets since the bounds are these.
     pub packets: Both<u64>,
 }
 
@@ -135,27 +143,38 @@ pub enum Edge {
     Over,
 }
 
-/// A peer, or what no peer slot counts.
+/// A peer, what no peer slot counts, or the peers that are gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerRow {
     /// Name of its tunnel.
     pub tunnel_name: String,
     /// Interface index of its tunnel.
     pub tunnel: u32,
-    /// The peer; none for the row "other".
+    /// The peer; none for the rows "other" and "gone".
     pub peer: Option<Peer>,
+    /// How many peers that are gone the row sums up; 0 for every other row.
+    pub gone: u64,
+    /// What is the matter with it.
+    pub condition: Condition,
     /// Name of the peer's node, where this node's files have it. Hostile input: escape before showing.
     pub node_name: Option<String>,
     /// What it carried.
     pub flow: Both<Flow>,
-    /// Outer packets measured on the underlay, totals; none when it is not watched.
-    pub outer: Option<Both<OuterCounts>>,
+    /// Outer packets measured on the underlay; none when it is not watched.
+    pub outer: Option<Both<OuterFlow>>,
     /// What WireGuard itself tells of the peer; none on another kind of tunnel, and when it could not be read.
     pub wireguard: Option<WireguardRow>,
 }
 
+impl ObserverRow {
+    /// CPU of our process and of our programs together, in percent of one core; none when one of them is unknown.
+    pub fn total_percent(&self) -> Option<f64> {
+        Some(self.cpu_percent? + self.kernel_percent?)
+    }
+}
+
 impl PeerRow {
-    /// Name of the peer's node, else its address, else its key; none for the row "other". Escape before showing.
+    /// Name of the peer's node, else its address, else its key; none for the rows "other" and "gone". Escape before showing.
     pub fn label(&self) -> Option<String> {
         let peer = self.peer.as_ref()?;
         let address = || peer.node_address.map_or_else(|| peer.key.short(), |address| address.to_string());
@@ -182,11 +201,15 @@ pub enum Handshake {
     Ago(Duration),
 }
 
-/// A pod, or what no pod slot counts.
+/// A pod, what no pod slot counts, or the pods that are gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodRow {
-    /// The pod; none for the row "other".
+    /// The pod; none for the rows "other" and "gone".
     pub pod: Option<Pod>,
+    /// How many pods that are gone the row sums up; 0 for every other row.
+    pub gone: u64,
+    /// What is the matter with it.
+    pub condition: Condition,
     /// What it carried through tunnels.
     pub flow: Both<Flow>,
     /// Its interfaces with what they carry; without numbers where it has only the one to the cluster network.
@@ -224,8 +247,15 @@ pub struct PmtuEventRow {
 pub struct ObserverRow {
     /// Our programs.
     pub programs: Vec<ProgramRow>,
-    /// Our CPU over the interval in percent of one core; none for the first sample.
+    /// CPU of our process over the interval in percent of one core, what our programs take of the kernel's not among it; none
+    /// for the first sample.
     pub cpu_percent: Option<f64>,
+    /// CPU that our programs took in the kernel, in percent of one core; none when they were not timed yet, or cannot be.
+    /// Over the last time that they were timed.
+    pub kernel_percent: Option<f64>,
+    /// Nanoseconds that our programs took for each packet of the wire, all of them together, then; none also when there was
+    /// no packet.
+    pub ns_per_packet: Option<f64>,
     /// Our resident memory in bytes; none when the kernel does not say.
     pub rss_bytes: Option<u64>,
     /// Memory of our kernel maps in bytes.
@@ -245,8 +275,10 @@ pub struct ObserverRow {
 pub struct ProgramRow {
     /// Its name.
     pub name: String,
-    /// Runs measured so far.
+    /// Runs measured so far, while programs were timed.
     pub runs: u64,
+    /// Runs per second over the last time that programs were timed; none when they were not.
+    pub runs_per_s: Option<f64>,
     /// Nanoseconds per run over the last measured window, or over all when there is no earlier one; none before
     /// the first run.
     pub ns_per_run: Option<f64>,
@@ -260,48 +292,4 @@ impl Handshake {
             Self::Ago(age) => Some(age),
         }
     }
-}
-
-impl Flow {
-    /// Outer over inner bytes, of the totals; none while nothing was carried.
-    pub fn overhead_ratio(&self) -> Option<f64> {
-        overhead_ratio(self.total.inner_bytes, self.total.outer_bytes)
-    }
-
-    /// Mean encapsulation bytes per packet, of the totals; none while nothing was carried.
-    pub fn overhead_per_packet(&self) -> Option<f64> {
-        (self.total.packets > 0).then(|| {
-            self.total.outer_bytes.saturating_sub(self.total.inner_bytes) as f64 / self.total.packets as f64
-        })
-    }
-
-    /// Mean wire packets per socket buffer, of the totals: the GSO and GRO factor; none while nothing was carried.
-    pub fn packets_per_skb(&self) -> Option<f64> {
-        (self.total.skbs > 0).then(|| self.total.packets as f64 / self.total.skbs as f64)
-    }
-}
-
-/// Outer over inner bytes; none while nothing was carried.
-pub fn overhead_ratio(inner_bytes: u64, outer_bytes: u64) -> Option<f64> {
-    (inner_bytes > 0).then(|| outer_bytes as f64 / inner_bytes as f64)
-}
-
-/// Encapsulation's share of the outer bytes in percent, both directions, totals; none while nothing was carried.
-pub fn overhead_share(flow: &Both<Flow>) -> Option<f64> {
-    let total = both(flow);
-    (total.outer_bytes > 0).then(|| {
-        total.outer_bytes.saturating_sub(total.inner_bytes) as f64 / total.outer_bytes as f64 * 100.0
-    })
-}
-
-/// Totals of both directions together.
-pub fn both(flow: &Both<Flow>) -> Counts {
-    let mut total = flow.tx.total;
-    total += flow.rx.total;
-    total
-}
-
-/// True when there was anything at all.
-pub fn carried(flow: &Both<Flow>) -> bool {
-    both(flow).skbs > 0
 }

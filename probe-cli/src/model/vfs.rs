@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, mem, time::Duration};
 
 use super::{
+    build::rates as flow_rates,
+    flow::Rates,
     interfaces,
-    sizes::sizes,
+    sizes::Bins,
     types::{VfRates, VfRow, VfWire},
     vf_traffic::{VfTraffic, counting, traffic},
 };
@@ -14,7 +16,12 @@ use crate::{
 };
 
 /// The rows of the node's VFs.
-pub(super) fn rows(vfs: &[VirtualFunction], now: &Sample, before: Option<&Sample>) -> Vec<VfRow> {
+pub(super) fn rows(
+    vfs: &[VirtualFunction],
+    now: &Sample,
+    before: Option<&Sample>,
+    bins: &mut Bins,
+) -> Vec<VfRow> {
     let samples = by_pci(&now.vfs);
     let earlier = before.map(|before| by_pci(&before.vfs));
     let told = Told::new(&now.vf_drivers.told);
@@ -23,15 +30,15 @@ pub(super) fn rows(vfs: &[VirtualFunction], now: &Sample, before: Option<&Sample
         .map(|vf| {
             let sample = samples.get(vf.pci_address.as_str()).copied();
             let traffic = told.traffic(vf, sample);
+            let before = earlier.as_ref().and_then(|before| before.get(vf.pci_address.as_str())).copied();
             let rate = match traffic {
                 VfTraffic::PfDriver(_) | VfTraffic::Sysfs(_) => by_driver(vf, traffic, &now.vf_drivers),
-                VfTraffic::Ebpf(_) | VfTraffic::Interface(_) => {
-                    let before = earlier.as_ref().and_then(|before| before.get(vf.pci_address.as_str()));
-                    by_interface(sample, before.copied(), interval)
-                }
+                VfTraffic::Ebpf(_) | VfTraffic::Interface(_) => by_interface(sample, before, interval),
                 VfTraffic::NotCountedByTheDriver | VfTraffic::Unknown => None,
             };
-            VfRow { vf: vf.clone(), traffic, rate, wire: wire(vf, traffic, sample) }
+            let wire = wire(vf, traffic, sample, bins, now.time)
+                .map(|wire| VfWire { rates: wire_rates(sample, before, interval), ..wire });
+            VfRow { vf: vf.clone(), traffic, rate, wire }
         })
         .collect()
 }
@@ -58,10 +65,31 @@ impl<'a> Told<'a> {
 }
 
 /// What eBPF tells, where it is who counts.
-fn wire(vf: &VirtualFunction, traffic: VfTraffic, sample: Option<&VfSample>) -> Option<VfWire> {
+fn wire(
+    vf: &VirtualFunction,
+    traffic: VfTraffic,
+    sample: Option<&VfSample>,
+    bins: &mut Bins,
+    now: Duration,
+) -> Option<VfWire> {
     let counted = matches!(traffic, VfTraffic::Ebpf(_)).then(|| sample?.programs.as_ref())??;
     let mtu = vf.interface.as_ref()?.mtu;
-    Some(VfWire { counts: counted.counts, kinds: counted.kinds.clone(), sizes: sizes(mtu, &counted.kinds) })
+    let (sizes, sizes_since) = bins.of_vf(&vf.pci_address, mtu, &counted.kinds, now);
+    Some(VfWire { counts: counted.counts, rates: None, kinds: counted.kinds.clone(), sizes, sizes_since })
+}
+
+/// Rates of what the programs counted, as long as they are the same.
+fn wire_rates(
+    now: Option<&VfSample>,
+    before: Option<&VfSample>,
+    interval: Option<Duration>,
+) -> Option<Both<Rates>> {
+    let (now, before) = (now?.programs.as_ref()?, before?.programs.as_ref()?);
+    let interval = interval.filter(|_| now.since == before.since)?;
+    Some(Both {
+        tx: flow_rates(&now.counts.tx, &before.counts.tx, interval)?,
+        rx: flow_rates(&now.counts.rx, &before.counts.rx, interval)?,
+    })
 }
 
 /// Rates of what was counted on an interface. None when nothing was before, or it began anew: a VF that was taken away and
@@ -128,7 +156,7 @@ mod tests {
     }
 
     fn row(now: &Sample, before: Option<&Sample>) -> VfRow {
-        rows(&[vf()], now, before).remove(0)
+        rows(&[vf()], now, before, &mut Bins::default()).remove(0)
     }
 
     #[test]

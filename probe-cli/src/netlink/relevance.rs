@@ -1,7 +1,7 @@
 //! Which rtnetlink notifications change the inventory. Pure: it is fed messages, and remembers what it was told.
 //!
 //! A busy node sends a stream of notifications that repeat what is known (neighbour states of ordinary NICs,
-//! lifetimes of IPv6 addresses, carrier and statistics of links). Every one that were reported would cost a dump.
+//! lifetimes of IPv6 addresses, statistics of links). Every one that were reported would cost a dump.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -140,9 +140,11 @@ impl Relevance {
 }
 
 /// The link without what comes and goes by itself, and without its sysctls: they change without a notification of the link,
-/// are read anew with everything else, and on Linux 5.10 a notification has others than the dump.
+/// are read anew with everything else, and on Linux 5.10 a notification has others than the dump. A NIC without a carrier is
+/// as good as one that is set down; the carrier of a device that leads into a pod is the pod's to switch, as often as it likes.
 fn configured(link: LinkFact) -> LinkFact {
-    LinkFact { oper_state: None, carrier: None, ipv4_conf: None, ipv6_conf: None, ..link }
+    let carrier = link.carrier.filter(|_| link.link_netns.is_none());
+    LinkFact { oper_state: None, carrier, ipv4_conf: None, ipv6_conf: None, ..link }
 }
 
 #[cfg(test)]

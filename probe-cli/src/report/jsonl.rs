@@ -12,8 +12,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::vfs;
 use crate::{
     model::{
-        self, Both, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterCounts, PodInterface,
-        PodSource, TunnelKind, WireguardPeer, fields,
+        self, Both, Condition, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterFlow,
+        PodInterface, PodSource, TunnelKind, WireguardPeer, fields,
     },
     text,
 };
@@ -32,6 +32,8 @@ struct Document<'a> {
     /// RFC 3339, UTC.
     time: String,
     interval_s: Option<f64>,
+    /// When counting began, RFC 3339, UTC.
+    since: String,
     tunnels: Vec<Tunnel>,
     peers: Vec<Peer>,
     pods: Vec<Pod>,
@@ -66,6 +68,7 @@ struct VfWire {
     tx: VfWireDirection,
     rx: VfWireDirection,
     sizes: Vec<Size>,
+    sizes_since: Option<String>,
 }
 
 /// Totals since programs were put on the VF.
@@ -99,12 +102,20 @@ struct Interface {
     rx: Option<VfDirection>,
 }
 
+/// The metrics of outer packets, by their names.
+struct OuterMetrics(OuterFlow);
+
+impl Serialize for OuterMetrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(fields::OUTER.iter().map(|field| (field.name, (field.of)(&self.0))))
+    }
+}
+
 /// Outer packets as the underlay device carried them; fragments count one by one.
 #[derive(Serialize)]
 struct Outer {
-    packets: u64,
-    bytes: u64,
-    fragments: u64,
+    #[serde(flatten)]
+    metrics: OuterMetrics,
     keepalives: OuterPart,
     handshakes: OuterPart,
 }
@@ -130,10 +141,14 @@ struct Tunnel {
     mtu: u32,
     /// Largest inner packet that is carried in one piece.
     budget: u32,
+    state: Condition,
     tx: TunnelDirection,
     rx: TunnelDirection,
     overhead_ratio: Option<f64>,
+    interval_overhead_ratio: Option<f64>,
     sizes: Vec<Size>,
+    /// RFC 3339, UTC; null: since counting began.
+    sizes_since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -176,9 +191,11 @@ struct Size {
 #[derive(Serialize)]
 struct Peer {
     tunnel: String,
-    /// "other" for what no peer's counters hold.
+    /// "other" for what no peer's counters hold, "gone" for what peers carried that are gone.
     key: String,
     other: bool,
+    gone: u64,
+    state: Condition,
     node_address: Option<IpAddr>,
     node_name: Option<String>,
     pod_cidrs: Vec<IpNet>,
@@ -186,6 +203,7 @@ struct Peer {
     tx: PeerDirection,
     rx: PeerDirection,
     overhead_ratio: Option<f64>,
+    interval_overhead_ratio: Option<f64>,
 }
 
 /// What only a WireGuard peer has.
@@ -210,9 +228,11 @@ struct PeerDirection {
 #[derive(Serialize)]
 struct Pod {
     namespace: Option<String>,
-    /// "other" with `other` set for what no pod's counters hold.
+    /// "other" with `other` set for what no pod's counters hold, "gone" for what pods carried that are gone.
     name: Option<String>,
     other: bool,
+    gone: u64,
+    state: Condition,
     addresses: Vec<IpAddr>,
     uid: Option<String>,
     source: Option<PodSource>,
@@ -223,6 +243,7 @@ struct Pod {
     tx: Direction,
     rx: Direction,
     overhead_ratio: Option<f64>,
+    interval_overhead_ratio: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -238,6 +259,8 @@ struct PmtuEvent {
 struct Observer {
     programs: Vec<Program>,
     cpu_percent: Option<f64>,
+    kernel_percent: Option<f64>,
+    ns_per_packet: Option<f64>,
     rss_bytes: Option<u64>,
     map_bytes: u64,
     events_lost: u64,
@@ -250,6 +273,7 @@ struct Observer {
 struct Program {
     name: String,
     runs: u64,
+    runs_per_s: Option<f64>,
     ns_per_run: Option<f64>,
 }
 
@@ -259,6 +283,7 @@ impl<'a> From<&'a Model> for Document<'a> {
             schema_version: SCHEMA_VERSION,
             time: rfc3339(model.time),
             interval_s: model.interval.map(|interval| interval.as_secs_f64()),
+            since: rfc3339(model.since),
             tunnels: model.tunnels.iter().map(tunnel).collect(),
             peers: model.peers.iter().map(peer).collect(),
             pods: model.pods.iter().map(pod).collect(),
@@ -314,24 +339,23 @@ fn vf(row: &model::VfRow) -> Vf<'_> {
             tx: counted(wire.counts.tx, &wire.kinds.tx),
             rx: counted(wire.counts.rx, &wire.kinds.rx),
             sizes: wire.sizes.iter().map(size).collect(),
+            sizes_since: wire.sizes_since.map(rfc3339),
         }),
     }
 }
 
-/// Outer over inner bytes of both directions together.
-fn ratio(flow: &Both<Flow>) -> Option<f64> {
-    let total = model::both(flow);
-    model::overhead_ratio(total.inner_bytes, total.outer_bytes)
+/// Outer over inner bytes of both directions together: of the totals, and of the interval.
+fn ratios(flow: &Both<Flow>) -> (Option<f64>, Option<f64>) {
+    let together = model::together(flow);
+    (together.overhead_ratio(), together.rate.and_then(|rate| rate.overhead_ratio()))
 }
 
-fn outer(counts: OuterCounts) -> Outer {
+fn outer(outer: OuterFlow) -> Outer {
     let part = |part: model::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
     Outer {
-        packets: counts.packets,
-        bytes: counts.bytes,
-        fragments: counts.fragments,
-        keepalives: part(counts.keepalives),
-        handshakes: part(counts.handshakes),
+        metrics: OuterMetrics(outer),
+        keepalives: part(outer.total.keepalives),
+        handshakes: part(outer.total.handshakes),
     }
 }
 
@@ -340,12 +364,13 @@ fn underlay(below: &model::Underlay, address: Option<IpAddr>) -> Underlay {
 }
 
 fn tunnel(row: &model::TunnelRow) -> Tunnel {
-    let direction = |flow: &Flow, of: &model::Kinds, measured: Option<OuterCounts>| TunnelDirection {
+    let direction = |flow: &Flow, of: &model::Kinds, measured: Option<OuterFlow>| TunnelDirection {
         flow: Direction(*flow),
         kinds: kinds(of),
         unsent: of.unsent,
         underlay: measured.map(outer),
     };
+    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
     Tunnel {
         name: row.tunnel.name.clone(),
         ifindex: row.tunnel.ifindex,
@@ -359,8 +384,11 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         budget: row.room.budget,
         tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
-        overhead_ratio: ratio(&row.flow),
+        state: row.condition,
+        overhead_ratio,
+        interval_overhead_ratio,
         sizes: row.sizes.iter().map(size).collect(),
+        sizes_since: row.sizes_since.map(rfc3339),
     }
 }
 
@@ -390,21 +418,25 @@ fn size(bucket: &model::SizeBucket) -> Size {
 }
 
 fn peer(row: &model::PeerRow) -> Peer {
-    let direction = |flow: &Flow, measured: Option<OuterCounts>| PeerDirection {
+    let direction = |flow: &Flow, measured: Option<OuterFlow>| PeerDirection {
         flow: Direction(*flow),
         underlay: measured.map(outer),
     };
+    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
     Peer {
         tunnel: row.tunnel_name.clone(),
-        key: row.peer.as_ref().map_or_else(|| "other".to_owned(), |peer| peer.key.to_string()),
+        key: row.peer.as_ref().map_or_else(|| sum(row.gone).to_owned(), |peer| peer.key.to_string()),
         other: row.peer.is_none(),
+        gone: row.gone,
+        state: row.condition,
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
         node_name: row.node_name.clone(),
         pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
         wireguard: row.peer.as_ref().and_then(|peer| Some(wireguard(&peer.wireguard?, row.wireguard))),
         tx: direction(&row.flow.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, row.outer.map(|outer| outer.rx)),
-        overhead_ratio: ratio(&row.flow),
+        overhead_ratio,
+        interval_overhead_ratio,
     }
 }
 
@@ -424,8 +456,14 @@ fn wireguard(peer: &WireguardPeer, told: Option<model::WireguardRow>) -> Wiregua
     }
 }
 
+/// The name of a row that sums up what has none of its own.
+fn sum(gone: u64) -> &'static str {
+    if gone > 0 { "gone" } else { "other" }
+}
+
 fn pod(row: &model::PodRow) -> Pod {
     let pod = row.pod.as_ref();
+    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
     Pod {
         uid: pod.and_then(|pod| pod.uid.clone()),
         source: pod.map(|pod| pod.source),
@@ -433,13 +471,16 @@ fn pod(row: &model::PodRow) -> Pod {
         interface_evidence: pod.and_then(|pod| pod.host_evidence),
         interfaces: row.interfaces.iter().map(interface).collect(),
         namespace: pod.and_then(|pod| pod.namespace.clone()),
-        name: pod.map_or_else(|| Some("other".to_owned()), |pod| pod.name.clone()),
+        name: pod.map_or_else(|| Some(sum(row.gone).to_owned()), |pod| pod.name.clone()),
         other: pod.is_none(),
+        gone: row.gone,
+        state: row.condition,
         addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
         interface: pod.and_then(|pod| pod.host_ifname.clone()),
         tx: Direction(row.flow.tx),
         rx: Direction(row.flow.rx),
-        overhead_ratio: ratio(&row.flow),
+        overhead_ratio,
+        interval_overhead_ratio,
     }
 }
 
@@ -451,10 +492,13 @@ fn observer(row: &model::ObserverRow) -> Observer {
             .map(|program| Program {
                 name: program.name.clone(),
                 runs: program.runs,
+                runs_per_s: program.runs_per_s,
                 ns_per_run: program.ns_per_run,
             })
             .collect(),
         cpu_percent: row.cpu_percent,
+        kernel_percent: row.kernel_percent,
+        ns_per_packet: row.ns_per_packet,
         rss_bytes: row.rss_bytes,
         map_bytes: row.map_bytes,
         events_lost: row.events_lost,

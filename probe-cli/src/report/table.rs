@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
-    model::{Both, Flow, Model, Rates, TunnelKind, VfRates, VfRow, carried, overhead_share},
+    model::{
+        Both, Condition, Flow, Model, OuterFlow, Rates, TunnelKind, VfRates, VfRow, both_rates, carried,
+        fields, outer_together,
+    },
     text,
 };
 
 /// Widest name shown; longer ones lose their middle.
-const NAME: usize = 34;
+const NAME: usize = 31;
 /// What is left of 80 columns behind the rates.
-const LAST: usize = 13;
+const LAST: usize = 20;
 
 /// The whole table of one interval, with a line end after every line.
 pub fn table(model: &Model) -> String {
@@ -27,13 +30,13 @@ pub fn table(model: &Model) -> String {
     interfaces(&mut out, model);
     vfs(&mut out, model);
     for event in &model.pmtu_events {
-        let mtu = event.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
+        let mtu = event.mtu.map_or_else(|| "smaller".to_owned(), |mtu| mtu.to_string());
         let _ = writeln!(
             out,
-            "! {} asks for packets of at most {mtu} bytes from {} to {}",
+            "! path MTU {mtu} to {}, says {} (ICMP, {})",
+            event.destination,
             event.reporter,
             text::escape(&event.tunnel_name),
-            event.destination,
         );
     }
     for note in &model.notes {
@@ -44,15 +47,30 @@ pub fn table(model: &Model) -> String {
 
 /// Tunnels, their peers and pods.
 fn tunnels(out: &mut String, model: &Model) {
-    section(out, "TUNNEL", model.tunnels.iter().map(|row| (tunnel_name(row), row.flow)));
+    let row = |name: String, condition: Condition, flow: &Both<Flow>, outer: Option<&Both<OuterFlow>>| {
+        // What is wrong stands behind the name: there is no column for it.
+        let word = if condition.is_wrong() { format!(" {}", condition.word()) } else { String::new() };
+        Row { name, word, flow: *flow, outer: outer.copied() }
+    };
+    let tunnels = model.tunnels.iter();
+    section(
+        out,
+        "TUNNEL",
+        tunnels.map(|tunnel| row(tunnel_name(tunnel), tunnel.condition, &tunnel.flow, tunnel.outer.as_ref())),
+    );
     let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
-    section(out, "PEER", peers.map(|row| (peer_name(row), row.flow)));
+    section(
+        out,
+        "PEER",
+        peers.map(|peer| row(peer_name(peer), peer.condition, &peer.flow, peer.outer.as_ref())),
+    );
     let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
     section(
         out,
         "POD",
-        pods.map(|row| {
-            (row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label())), row.flow)
+        pods.map(|pod| {
+            let name = pod.pod.as_ref().map_or_else(|| sum(pod.gone), |pod| text::escape(&pod.label()));
+            row(name, pod.condition, &pod.flow, None)
         }),
     );
 }
@@ -80,9 +98,14 @@ fn interfaces(out: &mut String, model: &Model) {
 fn link_heading(out: &mut String, title: &str, last: &str) {
     let _ = writeln!(
         out,
-        "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {last}",
+        "\n{title:<NAME$} {:>6} {:>6} {:>6} {:>6} {last}",
         "TX b/s", "TX p/s", "RX b/s", "RX p/s"
     );
+}
+
+/// The name of a row that sums up what has none of its own.
+fn sum(gone: u64) -> String {
+    if gone > 0 { format!("gone ({gone})") } else { "other".to_owned() }
 }
 
 /// Rates as an interface counts them; what nobody counts is `-`.
@@ -92,7 +115,7 @@ fn link_row(out: &mut String, name: &str, rate: Option<&Both<VfRates>>, last: &s
     let rate = |of: fn(&Both<VfRates>) -> f64| rate.map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)));
     let _ = writeln!(
         out,
-        "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {}",
+        "{name}{:pad$} {:>6} {:>6} {:>6} {:>6} {}",
         "",
         rate(|rate| rate.tx.bits_per_s),
         rate(|rate| rate.tx.packets_per_s),
@@ -128,8 +151,12 @@ fn vf_name(row: &VfRow) -> String {
 
 fn cost(model: &Model) -> String {
     let mut cost = String::new();
-    if let Some(cpu) = model.observer.cpu_percent {
-        let _ = write!(cost, ", probe {cpu:.1} % CPU");
+    if let Some(user) = model.observer.cpu_percent {
+        // The kernel's part is known once programs were timed.
+        let _ = match model.observer.total_percent() {
+            Some(cpu) => write!(cost, ", probe {cpu:.1} % CPU"),
+            None => write!(cost, ", probe {user:.1} % CPU and kernel unknown"),
+        };
         if let Some(bytes) = model.observer.rss_bytes {
             let _ = write!(cost, ", {}", text::bytes(bytes));
         }
@@ -144,42 +171,60 @@ fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
         (TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _) => String::new(),
-        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any".to_owned(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any VNI".to_owned(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" {vni}"),
     };
-    format!("{} ({}{vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
+    format!("{} {}{vni} MTU {}", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
 }
 
 fn peer_name(row: &crate::model::PeerRow) -> String {
     let tunnel = text::escape(&row.tunnel_name);
-    let Some(label) = row.label() else { return format!("{tunnel} other") };
+    let Some(label) = row.label() else { return format!("{tunnel} {}", sum(row.gone)) };
     let node = text::escape(&label);
     let age = row.wireguard.map(|told| format!(" hs {}", text::age(told.handshake.age())));
     format!("{tunnel} {node}{}", age.unwrap_or_default())
 }
 
-fn section(out: &mut String, title: &str, rows: impl Iterator<Item = (String, Both<Flow>)>) {
+/// What one line shows.
+struct Row {
+    name: String,
+    word: String,
+    flow: Both<Flow>,
+    outer: Option<Both<OuterFlow>>,
+}
+
+fn section(out: &mut String, title: &str, rows: impl Iterator<Item = Row>) {
+    let titles = [
+        fields::OVERHEAD.title.unwrap_or_default(),
+        fields::OVERSIZE_RATE.title.unwrap_or_default(),
+        fields::OUTER_FRAGMENT_RATE.title.unwrap_or_default(),
+    ];
+    let [overhead, big, fragments] = titles;
     let _ = writeln!(
         out,
-        "\n{title:<NAME$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
-        "TX b/s", "TX p/s", "RX b/s", "RX p/s", "OVHEAD", "BIG"
+        "\n{title:<NAME$} {:>6} {:>6} {:>6} {:>6} {overhead:>6} {big:>5} {fragments:>6}",
+        "TX b/s", "TX p/s", "RX b/s", "RX p/s",
     );
-    for (name, flow) in rows {
-        let rate = |flow: &Flow, field: fn(&Rates) -> f64| {
-            flow.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| text::si(field(rate)))
-        };
-        let name = text::fit(&name, NAME);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for Row { name, word, flow, outer } in rows {
+        let rate =
+            |flow: &Flow, field: fn(&Rates) -> f64| or_dash(flow.rate.as_ref().map(|r| text::si(field(r))));
+        let name = text::fit(&name, NAME.saturating_sub(word.width())) + &word;
         let pad = NAME.saturating_sub(name.width());
+        let share = both_rates(&flow).and_then(|rates| rates.overhead_share());
+        let fragments = outer.and_then(|outer| outer_together(&outer).rate);
         let _ = writeln!(
             out,
-            "{name}{:pad$} {:>7} {:>7} {:>7} {:>7} {:>6} {:>5}",
+            "{name}{:pad$} {:>6} {:>6} {:>6} {:>6} {:>6} {:>5} {:>6}",
             "",
             rate(&flow.tx, |rate| rate.outer_bits_per_s),
             rate(&flow.tx, |rate| rate.packets_per_s),
             rate(&flow.rx, |rate| rate.outer_bits_per_s),
             rate(&flow.rx, |rate| rate.packets_per_s),
-            overhead_share(&flow).map_or_else(|| "-".to_owned(), |share| format!("{share:.1}%")),
-            text::si((flow.tx.total.oversize + flow.rx.total.oversize) as f64),
+            or_dash(share.map(|share| format!("{share:.1}%"))),
+            // What arrives was carried, whatever its size.
+            rate(&flow.tx, |rate| rate.oversize_per_s),
+            or_dash(fragments.map(|rate| text::si(rate.fragments_per_s))),
         );
     }
 }

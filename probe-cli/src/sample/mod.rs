@@ -38,6 +38,8 @@ pub struct Sample {
     pub vf_notes: Vec<String>,
     /// By tunnel interface index: what no peer slot counts.
     pub other_peers: BTreeMap<u32, PeerSample>,
+    /// By tunnel interface index: what peers carried that are gone.
+    pub gone_peers: BTreeMap<u32, GonePeers>,
     /// By pod.
     #[serde(with = "rows")]
     pub pods: BTreeMap<PodKey, Both<Counts>>,
@@ -45,6 +47,8 @@ pub struct Sample {
     pub pod_interfaces: Vec<PodInterfaceSample>,
     /// What no pod slot counts: host traffic, unknown addresses, pods beyond the slots.
     pub other_pods: Both<Counts>,
+    /// What pods carried that are gone.
+    pub gone_pods: GonePods,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEvent>,
     /// What could not be attached, in words.
@@ -240,6 +244,24 @@ pub struct PeerSample {
     pub outer: Option<Both<OuterCounts>>,
 }
 
+/// What the peers of a tunnel carried that had counters of their own and are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GonePeers {
+    /// How many. One that came back and went again counts twice.
+    pub peers: u64,
+    /// What they carried.
+    pub carried: PeerSample,
+}
+
+/// What pods carried that had counters of their own and are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GonePods {
+    /// How many. One that came back and went again counts twice.
+    pub pods: u64,
+    /// What they carried.
+    pub counts: Both<Counts>,
+}
+
 /// An ICMP "fragmentation needed" or "packet too big" that quoted a packet of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PmtuEvent {
@@ -262,6 +284,8 @@ pub struct PmtuEvent {
 pub struct Observer {
     /// Our eBPF programs.
     pub programs: Vec<ProgramCost>,
+    /// For how long they were timed so far.
+    pub timed: Duration,
     /// CPU time of our process, user and system; none when the kernel does not say.
     pub cpu: Option<Duration>,
     /// Resident memory of our process in bytes; none when the kernel does not say.
@@ -292,6 +316,57 @@ pub struct ProgramCost {
     pub runs: u64,
     /// The nanoseconds those runs took.
     pub run_time_ns: u64,
+}
+
+impl Counts {
+    /// These without those that were there before.
+    #[must_use]
+    pub fn less(&self, before: &Self) -> Self {
+        Self {
+            skbs: self.skbs.saturating_sub(before.skbs),
+            packets: self.packets.saturating_sub(before.packets),
+            inner_bytes: self.inner_bytes.saturating_sub(before.inner_bytes),
+            outer_bytes: self.outer_bytes.saturating_sub(before.outer_bytes),
+            oversize: self.oversize.saturating_sub(before.oversize),
+            fragments: self.fragments.saturating_sub(before.fragments),
+        }
+    }
+}
+
+impl Kinds {
+    /// These without those that were there before.
+    #[must_use]
+    pub fn less(&self, before: &Self) -> Self {
+        let earlier = before.sizes.iter().copied().chain(std::iter::repeat(0));
+        Self {
+            ipv4: self.ipv4.saturating_sub(before.ipv4),
+            ipv6: self.ipv6.saturating_sub(before.ipv6),
+            not_ip: self.not_ip.saturating_sub(before.not_ip),
+            tcp: self.tcp.saturating_sub(before.tcp),
+            udp: self.udp.saturating_sub(before.udp),
+            other_protocol: self.other_protocol.saturating_sub(before.other_protocol),
+            unsent: self.unsent.saturating_sub(before.unsent),
+            sizes: self.sizes.iter().zip(earlier).map(|(now, before)| now.saturating_sub(before)).collect(),
+        }
+    }
+}
+
+impl OuterCounts {
+    /// These without those that were there before.
+    #[must_use]
+    pub fn less(&self, before: &Self) -> Self {
+        let part = |now: OuterPart, before: OuterPart| OuterPart {
+            packets: now.packets.saturating_sub(before.packets),
+            bytes: now.bytes.saturating_sub(before.bytes),
+        };
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            bytes: self.bytes.saturating_sub(before.bytes),
+            fragments: self.fragments.saturating_sub(before.fragments),
+            keepalives: part(self.keepalives, before.keepalives),
+            handshakes: part(self.handshakes, before.handshakes),
+        }
+    }
 }
 
 impl AddAssign for Counts {

@@ -41,6 +41,8 @@ pub(super) enum Action {
     FilterKeep,
     /// Stop or resume the picture; counting goes on.
     Pause,
+    /// Begin totals anew, at zero.
+    Zero,
     /// Show another measure in graphs and tables.
     NextMeasure,
     /// Draw everything anew.

@@ -1,9 +1,15 @@
 //! What the cells of the tables say, and what their rows are ordered by.
 
-use super::{columns::ColumnId, subject::Subject, vf};
+use super::{
+    columns::ColumnId,
+    subject::{Subject, natural},
+    vf,
+};
 use crate::{
     model::{
-        Both, Flow, Handshake, TunnelKind, TunnelRow, VirtualFunction, both, fields::Number, overhead_share,
+        Both, Condition, Flow, Handshake, Rates, TunnelKind, TunnelRow, VirtualFunction, both_rates,
+        fields::{self, Field, Number},
+        outer_together, together,
     },
     text,
     tui::measure::Measure,
@@ -37,6 +43,12 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
     let rate = subject.rate();
     match column {
         ColumnId::Name | ColumnId::Vf => plain(subject.name()),
+        ColumnId::State => {
+            let condition = subject.condition();
+            let word = condition.map_or("-", Condition::word);
+            Cell { text: word.to_owned(), alarm: condition.is_some_and(Condition::is_wrong) }
+        }
+        ColumnId::Info => or_dash(info(subject)),
         ColumnId::Kind => or_dash(tunnel(subject).map(|row| row.tunnel.kind.to_string())),
         ColumnId::Vni => {
             // A collect-metadata device carries many.
@@ -68,13 +80,13 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::TxPackets => per_second(rate.tx.map(|rate| rate.packets)),
         ColumnId::Rx => per_second(rate.rx.map(|rate| rate.of(measure))),
         ColumnId::RxPackets => per_second(rate.rx.map(|rate| rate.packets)),
-        ColumnId::Overhead => {
-            or_dash(subject.flow().and_then(overhead_share).map(|share| format!("{share:.1}%")))
-        }
+        ColumnId::Overhead => or_dash(share(subject).map(|share| format!("{share:.1}%"))),
         ColumnId::MeanSize => or_dash(mean_size(subject).map(|bytes| format!("{bytes:.0}"))),
         ColumnId::Segments => or_dash(segments(subject).map(|segments| format!("{segments:.1}"))),
-        ColumnId::Oversize | ColumnId::Fragments => unwanted(metric(column, subject).map(Number::as_f64)),
-        ColumnId::Total => or_dash(match metric(column, subject) {
+        ColumnId::Oversize => unwanted(oversize(subject)),
+        ColumnId::Fragments if matches!(subject, Subject::Pod(_)) => plain(String::new()),
+        ColumnId::Fragments => unwanted(fragments(subject)),
+        ColumnId::Total => or_dash(match total(subject) {
             Some(Number::Count(bytes)) => Some(text::bytes(bytes)),
             Some(Number::Amount(_)) | None => None,
         }),
@@ -93,9 +105,21 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
     let rate = subject.rate();
     match column {
         ColumnId::Name | ColumnId::Vf => SortValue::Text(subject.sort_name()),
+        // What is wrong is first when the largest is.
+        ColumnId::State => {
+            let rank = |condition: Condition| match condition {
+                Condition::Unchecked => 0.0,
+                Condition::Ok => 1.0,
+                Condition::Gone => 2.0,
+                _ => 3.0,
+            };
+            SortValue::Number(subject.condition().map(rank))
+        }
+        ColumnId::Addresses | ColumnId::Info => {
+            SortValue::Text(natural(&cell(column, subject, measure).text))
+        }
         ColumnId::Kind
         | ColumnId::Tunnel
-        | ColumnId::Addresses
         | ColumnId::Underlay
         | ColumnId::Holder
         | ColumnId::Network
@@ -115,12 +139,12 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         ColumnId::Rx => SortValue::Rate(rate.rx.map(|rate| rate.of(measure))),
         ColumnId::TxPackets => SortValue::Rate(rate.tx.map(|rate| rate.packets)),
         ColumnId::RxPackets => SortValue::Rate(rate.rx.map(|rate| rate.packets)),
-        ColumnId::Overhead => SortValue::Number(subject.flow().and_then(overhead_share)),
+        ColumnId::Overhead => SortValue::Number(share(subject)),
         ColumnId::MeanSize => SortValue::Number(mean_size(subject)),
         ColumnId::Segments => SortValue::Number(segments(subject)),
-        ColumnId::Oversize | ColumnId::Fragments | ColumnId::Total => {
-            SortValue::Number(metric(column, subject).map(Number::as_f64))
-        }
+        ColumnId::Oversize => SortValue::Number(oversize(subject)),
+        ColumnId::Fragments => SortValue::Number(fragments(subject)),
+        ColumnId::Total => SortValue::Number(total(subject).map(Number::as_f64)),
         ColumnId::Drops => SortValue::Number(drops(subject)),
         ColumnId::Vlan => {
             // No VLAN is below every VLAN; the unknown is below that.
@@ -130,27 +154,67 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
     }
 }
 
-/// The metric that a column shows, of both directions together.
-fn metric(column: ColumnId, subject: Subject<'_>) -> Option<Number> {
-    let flow = Flow { total: both(subject.flow()?), rate: None };
-    (column.field()?.of)(&flow)
+/// A metric of both directions together.
+fn metric(field: &Field<Flow>, subject: Subject<'_>) -> Option<Number> {
+    (field.of)(&together(subject.flow()?))
 }
 
-/// Mean bytes of what was sent into tunnels, or of a VF's frames.
+/// Packets too big that leave. Those that arrive were carried.
+fn oversize(subject: Subject<'_>) -> Option<f64> {
+    (fields::OVERSIZE_RATE.of)(&subject.flow()?.tx).map(Number::as_f64)
+}
+
+/// Outer fragments, both directions.
+fn fragments(subject: Subject<'_>) -> Option<f64> {
+    let outer = match subject {
+        Subject::Tunnel(row) => row.outer?,
+        Subject::Peer(row) => row.outer?,
+        Subject::Pod(_) | Subject::Vf(_) => return None,
+    };
+    (fields::OUTER_FRAGMENT_RATE.of)(&outer_together(&outer)).map(Number::as_f64)
+}
+
+/// Everything carried.
+fn total(subject: Subject<'_>) -> Option<Number> {
+    metric(&fields::OUTER_BYTES, subject)
+}
+
+/// Encapsulation's share of the outer bytes in percent, of the interval.
+fn share(subject: Subject<'_>) -> Option<f64> {
+    both_rates(subject.flow()?)?.overhead_share()
+}
+
+/// Mean bytes of what was sent into tunnels, or of a VF's frames, of the interval.
 fn mean_size(subject: Subject<'_>) -> Option<f64> {
     if let Subject::Vf(row) = subject {
-        return vf::mean_frame(&vf::wire(row)?);
+        return vf::mean_frame_now(&vf::wire_rates(row)?);
     }
-    let total = both(subject.flow()?);
-    (total.packets > 0).then(|| total.inner_bytes as f64 / total.packets as f64)
+    metric(&fields::MEAN_SIZE, subject).map(Number::as_f64)
 }
 
+/// Packets of the wire per socket buffer, of the interval.
 fn segments(subject: Subject<'_>) -> Option<f64> {
-    let total = match subject {
-        Subject::Vf(row) => vf::wire(row)?,
-        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) => both(subject.flow()?),
-    };
-    Flow { total, rate: None }.packets_per_skb()
+    if let Subject::Vf(row) = subject {
+        return Rates::packets_per_skb(&vf::wire_rates(row)?);
+    }
+    metric(&fields::SEGMENTS, subject).map(Number::as_f64)
+}
+
+/// What else there is to say of a row, in few words.
+fn info(subject: Subject<'_>) -> Option<String> {
+    match subject {
+        Subject::Tunnel(row) => {
+            let tunnel = &row.tunnel;
+            let vni = tunnel.vni.map_or_else(String::new, |vni| format!(" {vni}"));
+            Some(format!("{}{vni}, MTU {}", tunnel.kind, tunnel.mtu))
+        }
+        Subject::Peer(row) => {
+            let age = handshake(subject).map(|told| format!(" hs {}", text::age(told.age())));
+            Some(text::escape(&row.tunnel_name) + &age.unwrap_or_default())
+        }
+        Subject::Pod(_) => addresses(subject),
+        Subject::Vf(_) => None,
+    }
 }
 
 /// Packets that a VF drops per second, both directions.

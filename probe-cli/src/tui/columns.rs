@@ -1,6 +1,6 @@
 //! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
-use super::{cells::handshake, subject::Subject, tab::Tab};
+use super::{cells::handshake, measure::Measure, subject::Subject, tab::Tab};
 use crate::model::fields;
 
 /// A column.
@@ -8,6 +8,10 @@ use crate::model::fields;
 pub(super) enum ColumnId {
     /// Name of the tunnel, address of the peer's node, name of the pod.
     Name,
+    /// What is the matter with a tunnel, peer or pod.
+    State,
+    /// What else there is to say of a row of the overview, in few words.
+    Info,
     /// PF and number of a VF.
     Vf,
     /// Kind of tunnel.
@@ -46,9 +50,9 @@ pub(super) enum ColumnId {
     MeanSize,
     /// Wire packets per socket buffer.
     Segments,
-    /// Packets over the budget.
+    /// Packets too big that leave, per second.
     Oversize,
-    /// Inner fragments.
+    /// Outer fragments per second, both directions.
     Fragments,
     /// Everything carried, outer bytes.
     Total,
@@ -77,8 +81,28 @@ pub(super) struct Spec {
     pub(super) grow: u16,
 }
 
-/// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`.
-pub(super) fn of<'a>(tab: Tab, rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
+/// Those of the overview's tables but the one of VFs: one grid, so that the eye can follow a number down.
+const GRID: [ColumnId; 10] = [
+    ColumnId::Name,
+    ColumnId::State,
+    ColumnId::Info,
+    ColumnId::Tx,
+    ColumnId::TxPackets,
+    ColumnId::Rx,
+    ColumnId::RxPackets,
+    ColumnId::Overhead,
+    ColumnId::Oversize,
+    ColumnId::Fragments,
+];
+
+/// The columns of a table on the overview.
+pub(super) fn on_overview(tab: Tab, measure: Measure) -> Vec<ColumnId> {
+    let all = if tab == Tab::Vfs { all(tab) } else { &GRID };
+    all.iter().copied().filter(|column| column.is_told_by(measure)).collect()
+}
+
+/// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`, or what another says.
+pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
     let (mut is_told, mut is_on_wire) = (false, tab != Tab::Vfs);
     for row in rows {
         is_told |= handshake(row).is_some();
@@ -89,26 +113,26 @@ pub(super) fn of<'a>(tab: Tab, rows: impl Iterator<Item = Subject<'a>>) -> Vec<C
         ColumnId::MeanSize | ColumnId::Segments => is_on_wire,
         _ => true,
     };
-    all(tab).iter().copied().filter(says_something).collect()
+    all(tab).iter().copied().filter(|column| column.is_told_by(measure)).filter(says_something).collect()
 }
 
 fn all(tab: Tab) -> &'static [ColumnId] {
     use ColumnId::{
         Addresses, CountedBy, Driver, Drops, Fragments, Handshake, Holder, Interface, Kind, Link, MeanSize,
-        Mtu, Name, Network, Overhead, Oversize, Rx, RxPackets, Segments, Total, Tunnel, Tx, TxPackets,
+        Mtu, Name, Network, Overhead, Oversize, Rx, RxPackets, Segments, State, Total, Tunnel, Tx, TxPackets,
         Underlay, Vf, Vlan, Vni,
     };
     match tab {
         Tab::Tunnels => &[
-            Name, Kind, Vni, Mtu, Underlay, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments,
-            Oversize, Fragments, Total,
+            Name, State, Kind, Vni, Mtu, Underlay, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize,
+            Segments, Oversize, Fragments, Total,
         ],
         Tab::Peers => &[
-            Name, Tunnel, Handshake, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments,
-            Oversize, Fragments, Total,
+            Name, State, Tunnel, Handshake, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize,
+            Segments, Oversize, Fragments, Total,
         ],
         Tab::Pods => &[
-            Name, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize, Fragments,
+            Name, State, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize,
             Total,
         ],
         Tab::Vfs => &[
@@ -120,19 +144,14 @@ fn all(tab: Tab) -> &'static [ColumnId] {
 }
 
 /// The title of a metric's column.
-fn title(field: &fields::Field) -> &'static str {
+fn title<T>(field: &fields::Field<T>) -> &'static str {
     field.title.unwrap_or_default()
 }
 
 impl ColumnId {
-    /// The metric that it shows, of both directions together; none for what is no metric, or one direction's.
-    pub(super) fn field(self) -> Option<&'static fields::Field> {
-        match self {
-            Self::Oversize => Some(&fields::OVERSIZE),
-            Self::Fragments => Some(&fields::FRAGMENTS),
-            Self::Total => Some(&fields::OUTER_BYTES),
-            _ => None,
-        }
+    /// False for what another column says already.
+    fn is_told_by(self, measure: Measure) -> bool {
+        measure != Measure::Packets || !matches!(self, Self::TxPackets | Self::RxPackets)
     }
 
     /// How it looks.
@@ -140,39 +159,54 @@ impl ColumnId {
         let number = |title, width, rank| Spec { title, width, number: true, rank, grow: 0 };
         let text = |title, width, rank, grow| Spec { title, width, number: false, rank, grow };
         match self {
-            Self::Name => text("", 20, 0, 3),
+            Self::Name => text("", 12, 0, 6),
+            Self::State => text("STATE", 10, 1, 0),
+            Self::Info => text("", 18, 60, 3),
             Self::Vf => text("VF", 16, 0, 1),
             Self::Kind => text("KIND", 9, 60, 0),
             Self::Vni => number("VNI", 5, 70),
             Self::Tunnel => text("TUNNEL", 12, 20, 1),
             Self::Addresses => text("", 30, 70, 3),
             Self::Handshake => number("HSHAKE", 6, 20),
-            Self::Holder => text("POD", 24, 0, 4),
+            Self::Holder => text("POD", 18, 0, 4),
             Self::Network => text("NETWORK", 11, 15, 1),
             Self::Interface => text("IFACE", 8, 18, 0),
             Self::Driver => text("DRIVER", 10, 25, 0),
             Self::Mtu => number("MTU", 5, 20),
             Self::Underlay => text("UNDERLAY", 10, 70, 0),
-            Self::Tx => number("TX", 6, 0),
-            Self::TxPackets => number("TX p/s", 6, 10),
-            Self::Rx => number("RX", 6, 0),
-            Self::RxPackets => number("RX p/s", 6, 10),
-            Self::Overhead => number("OVHEAD", 6, 30),
-            Self::MeanSize => number("B/PKT", 5, 70),
-            Self::Segments => number("SEG/SKB", 7, 80),
-            Self::Oversize => number(title(&fields::OVERSIZE), 6, 30),
-            Self::Fragments => number(title(&fields::FRAGMENTS), 6, 60),
+            Self::Tx => number("TX bit/s", 9, 5),
+            Self::TxPackets => number("TX p/s", 6, 50),
+            Self::Rx => number("RX bit/s", 9, 5),
+            Self::RxPackets => number("RX p/s", 6, 50),
+            Self::Overhead => number(title(&fields::OVERHEAD), 6, 15),
+            Self::MeanSize => number(title(&fields::MEAN_SIZE), 5, 70),
+            Self::Segments => number(title(&fields::SEGMENTS), 7, 80),
+            Self::Oversize => number(title(&fields::OVERSIZE_RATE), 6, 3),
+            Self::Fragments => number(title(&fields::OUTER_FRAGMENT_RATE), 6, 2),
             Self::Total => number(title(&fields::OUTER_BYTES), 9, 80),
-            Self::Drops => number("DROP/s", 6, 5),
-            Self::CountedBy => text("COUNTED BY", 13, 4, 0),
+            Self::Drops => number("DROP/s", 6, 8),
+            Self::CountedBy => text("COUNTED BY", 13, 7, 0),
             Self::Vlan => number("VLAN", 4, 30),
             Self::Link => text("LINK", 7, 35, 0),
         }
     }
 
-    /// Its title on a tab.
-    pub(super) fn title(self, tab: Tab) -> &'static str {
+    /// Its title on a tab. What is measured stands in it.
+    pub(super) fn title(self, tab: Tab, measure: Measure) -> &'static str {
         match (self, tab) {
+            (Self::Tx, Tab::Tunnels | Tab::Peers | Tab::Pods) if measure == Measure::InnerBits => {
+                "TX inner b/s"
+            }
+            (Self::Rx, Tab::Tunnels | Tab::Peers | Tab::Pods) if measure == Measure::InnerBits => {
+                "RX inner b/s"
+            }
+            (Self::Tx, _) if measure == Measure::Packets => "TX p/s",
+            (Self::Rx, _) if measure == Measure::Packets => "RX p/s",
+            (Self::Info, Tab::Tunnels) => "KIND",
+            (Self::Info, Tab::Peers) => "TUNNEL",
+            (Self::Info, _) => "ADDRESSES",
+            // Nobody knows which pod a fragment on the underlay is of.
+            (Self::Fragments, Tab::Pods) => "",
             (Self::Name, Tab::Peers) => "PEER NODE",
             (Self::Name, Tab::Pods) => "POD",
             (Self::Name, _) => "TUNNEL",

@@ -16,15 +16,16 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 11] = [
+pub(super) const BINDINGS: [Binding; 12] = [
     Binding { keys: "1-7", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
-    Binding { keys: "j k", words: "select a row; also arrows, PgUp, PgDn, g, G" },
+    Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
     Binding { keys: "/", words: "filter rows by text, in every tab" },
     Binding { keys: "s S", words: "sort by the next column; reverse the order" },
     Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
-    Binding { keys: "p", words: "pause the picture; counting goes on" },
+    Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
+    Binding { keys: "p", words: "freeze the picture; counting goes on" },
     Binding { keys: "?", words: "this help" },
     Binding { keys: "Ctrl-L", words: "draw the screen anew" },
     Binding { keys: "q", words: "quit; Ctrl-C quits from anywhere" },
@@ -53,6 +54,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         };
     }
     Some(match key.code {
+        KeyCode::Char('q') if mode == Mode::Help => Action::Help,
         KeyCode::Char('q') => Action::Quit,
         KeyCode::Char('?' | 'h') | KeyCode::F(1) => Action::Help,
         KeyCode::Esc => Action::Back,
@@ -73,6 +75,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('S') => Action::SortReverse,
         KeyCode::Char('/') => Action::FilterStart,
         KeyCode::Char('u') => Action::NextMeasure,
+        KeyCode::Char('z') => Action::Zero,
         KeyCode::Char('p' | ' ') => Action::Pause,
         _ => return None,
     })
@@ -105,6 +108,12 @@ mod tests {
         assert_eq!(action(Mode::Normal, press(KeyCode::Char('q'))), Some(Action::Quit));
         let quit = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(action(Mode::Filter, quit), Some(Action::Quit));
+    }
+
+    #[test]
+    fn q_closes_the_help_before_it_quits() {
+        assert_eq!(action(Mode::Help, press(KeyCode::Char('q'))), Some(Action::Help));
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('q'))), Some(Action::Quit));
     }
 
     #[test]

@@ -34,15 +34,15 @@ pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject
     }
 }
 
-/// How many rows a tab's table has, "other" not among them.
+/// How many things that are there a tab's table has.
 pub(super) fn count(state: &State, model: &Model, tab: Tab) -> usize {
-    filtered(state, subject::of(model, tab)).filter(|subject| !subject.is_other()).count()
+    filtered(state, subject::of(model, tab)).filter(|subject| subject.is_there()).count()
 }
 
 /// Why a table has no rows.
 pub(super) fn why_none(model: &Model, tab: Tab) -> &'static str {
     if subject::of(model, tab).next().is_some() {
-        return "none that the filter lets through";
+        return "no row matches the filter";
     }
     match tab {
         Tab::Tunnels => "none: this node has no VXLAN or WireGuard device",
@@ -66,7 +66,8 @@ fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) 
     rows.sort_by(|(a, a_name, a_row), (b, b_name, b_row)| {
         // "Other" is not one of them: last, whatever the order.
         let by_value = if sort.descending { b.compare(a) } else { a.compare(b) };
-        a_row.is_other().cmp(&b_row.is_other()).then(by_value).then_with(|| a_name.cmp(b_name))
+        let last = |row: &Subject<'_>| (row.is_other(), row.gone() > 0);
+        last(a_row).cmp(&last(b_row)).then(by_value).then_with(|| a_name.cmp(b_name))
     });
     rows.into_iter().map(|(_, _, subject)| subject).collect()
 }

@@ -15,6 +15,16 @@ pub(super) enum Measure {
 }
 
 impl Measure {
+    /// Its name and unit.
+    pub(super) fn name(self, tab: Tab) -> &'static str {
+        match (self, tab) {
+            (Self::Packets, _) => "packets/s",
+            (_, Tab::Vfs) => "bit/s",
+            (Self::OuterBits, _) => "outer bit/s",
+            (Self::InnerBits, _) => "inner bit/s",
+        }
+    }
+
     /// The next one that looks different on a tab, round. Nothing encapsulates a VF's packets: outer and inner are one.
     pub(super) fn next(self, tab: Tab) -> Self {
         match (self, tab) {

@@ -33,4 +33,4 @@ mod update;
 mod vf;
 mod view;
 
-pub use run::{TuiError, TuiOptions, run};
+pub use run::{TuiError, TuiOptions, check_terminal, run};

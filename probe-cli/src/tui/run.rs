@@ -28,6 +28,11 @@ pub struct TuiOptions {
 /// Why the UI cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
+    /// The terminal says that it cannot move its cursor.
+    #[error(
+        "this terminal cannot show screens (TERM is dumb); use `overlay-probe watch`, or set TERM to what it is"
+    )]
+    Dumb,
     /// The terminal cannot be drawn on.
     #[error(
         "cannot {operation} the terminal: {source}; use `overlay-probe watch` where there is no terminal"
@@ -38,6 +43,12 @@ pub enum TuiError {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// Fails when the terminal says that it can show no screen. Asked before anything is attached.
+pub fn check_terminal() -> Result<(), TuiError> {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+    if is_dumb { Err(TuiError::Dumb) } else { Ok(()) }
 }
 
 /// Shows models until the user quits. When the sender is gone, the last model stays on screen and says so.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{columns::ColumnId, history::History, measure::Measure, subject::RowKey, tab::Tab};
-use crate::model::{Model, PmtuEventRow};
+use crate::model::{self, Model, PmtuEventRow};
 
 /// Messages kept.
 const MESSAGES: usize = 200;
@@ -40,13 +40,42 @@ pub(super) struct Look {
     pub(super) details: bool,
 }
 
-/// A message about a packet that was too big, with the wall clock of its arrival.
+/// Messages about packets that were too big, from one sender about one way, with the wall clock of their arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
-    /// Since the Unix epoch.
-    pub(super) time: Duration,
-    /// What it says.
+    /// When the first came, since the Unix epoch.
+    pub(super) first: Duration,
+    /// When the last came.
+    pub(super) last: Duration,
+    /// How many came.
+    pub(super) count: u64,
+    /// The smallest and the largest MTU that they ask for; none when none names one.
+    pub(super) mtus: Option<(u32, u32)>,
+    /// What the last says.
     pub(super) event: PmtuEventRow,
+}
+
+impl Message {
+    fn new(time: Duration, event: &PmtuEventRow) -> Self {
+        let mtus = event.mtu.map(|mtu| (mtu, mtu));
+        Self { first: time, last: time, count: 1, mtus, event: event.clone() }
+    }
+
+    /// Takes in one more, if it is from the same sender about the same way.
+    fn fold(&mut self, time: Duration, event: &PmtuEventRow) -> bool {
+        let about = |event: &PmtuEventRow| (event.tunnel_name.clone(), event.reporter, event.destination);
+        if about(&self.event) != about(event) {
+            return false;
+        }
+        self.last = self.last.max(time);
+        self.count += 1;
+        self.mtus = match (self.mtus, event.mtu) {
+            (Some((low, high)), Some(mtu)) => Some((low.min(mtu), high.max(mtu))),
+            (mtus, mtu) => mtus.or(mtu.map(|mtu| (mtu, mtu))),
+        };
+        self.event.clone_from(event);
+        true
+    }
 }
 
 /// A picture that does not move.
@@ -75,13 +104,19 @@ pub(super) struct State {
     pub(super) filter: String,
     /// By tab, in the order of [`Tab::ALL`].
     looks: [Look; Tab::ALL.len()],
-    /// The newest model.
+    /// Lines of a text that are above the screen.
+    pub(super) scroll: usize,
+    /// The newest model, with totals as they are shown.
     pub(super) model: Option<Arc<Model>>,
+    /// The newest model as it came.
+    raw: Option<Arc<Model>>,
+    /// The model that totals are shown since; none for those since counting began.
+    since: Option<Arc<Model>>,
     /// Graphs up to the newest model.
     pub(super) history: History,
     /// The picture when paused.
     pub(super) frozen: Option<Frozen>,
-    /// The newest first.
+    /// The newest first, those of one kind together.
     pub(super) messages: VecDeque<Message>,
     /// How many came so far.
     pub(super) message_count: u64,
@@ -108,7 +143,10 @@ impl State {
             measure: Measure::default(),
             filter: String::new(),
             looks: Tab::ALL.map(look),
+            scroll: 0,
             model: None,
+            raw: None,
+            since: None,
             history: History::default(),
             frozen: None,
             messages: VecDeque::new(),
@@ -146,11 +184,28 @@ impl State {
     pub(super) fn take(&mut self, model: Arc<Model>) {
         for event in &model.pmtu_events {
             let time = model.time.saturating_sub(event.age);
-            self.messages.push_front(Message { time, event: event.clone() });
+            let known = self.messages.iter_mut().position(|message| message.fold(time, event));
+            let message = known.and_then(|at| self.messages.remove(at));
+            self.messages.push_front(message.unwrap_or_else(|| Message::new(time, event)));
             self.message_count += 1;
         }
         self.messages.truncate(MESSAGES);
         self.history.push(&model);
-        self.model = Some(model);
+        self.model = Some(match &self.since {
+            Some(since) => Arc::new(model::totals_since(&model, since)),
+            None => Arc::clone(&model),
+        });
+        self.raw = Some(model);
+    }
+
+    /// Begins totals anew.
+    pub(super) fn zero(&mut self) {
+        self.since.clone_from(&self.raw);
+        self.model = self.raw.as_ref().map(|raw| Arc::new(model::totals_since(raw, raw)));
+    }
+
+    /// Wall clock that totals are shown since, when that is not when counting began.
+    pub(super) fn zeroed(&self) -> Option<Duration> {
+        self.since.as_ref().map(|model| model.time)
     }
 }

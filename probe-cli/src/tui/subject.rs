@@ -1,9 +1,12 @@
 //! A tunnel, a peer, a pod or a virtual function as one row of a table: what all of them have in common.
 
+use std::net::IpAddr;
+
 use super::{rate::Rate, vf};
 use crate::{
     model::{
-        Both, Flow, Model, PeerKey, PeerRow, Pod, PodInterface, PodKey, PodRow, TunnelRow, VfRow, carried,
+        Both, Condition, Flow, Model, PeerKey, PeerRow, Pod, PodInterface, PodKey, PodRow, TunnelRow, VfRow,
+        carried,
     },
     text,
     tui::tab::Tab,
@@ -18,6 +21,10 @@ pub(super) enum RowKey {
     Peer(u32, Option<PeerKey>),
     /// A pod; none for "other".
     Pod(Option<PodKey>),
+    /// The peers of a tunnel that are gone, by its interface index.
+    GonePeers(u32),
+    /// The pods that are gone.
+    GonePods,
     /// A virtual function by its PCI address, which stays when it is moved or given another driver.
     Vf(String),
 }
@@ -27,8 +34,8 @@ impl RowKey {
     pub(super) fn tab(&self) -> Tab {
         match self {
             Self::Tunnel(_) => Tab::Tunnels,
-            Self::Peer(..) => Tab::Peers,
-            Self::Pod(_) => Tab::Pods,
+            Self::Peer(..) | Self::GonePeers(_) => Tab::Peers,
+            Self::Pod(_) | Self::GonePods => Tab::Pods,
             Self::Vf(_) => Tab::Vfs,
         }
     }
@@ -52,12 +59,16 @@ pub(super) fn subjects(model: &Model) -> impl Iterator<Item = Subject<'_>> {
     Tab::ALL.into_iter().flat_map(|tab| of(model, tab))
 }
 
-/// What a tab's table is about; the "other" rows only when they carried something. Nothing for a tab without a table.
+/// What a tab's table is about, what is gone since a moment ago included; the "other" rows only when they carried something.
+/// Nothing for a tab without a table.
 pub(super) fn of(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
-    let peers = model.peers.iter().filter(|row| row.peer.is_some() || carried(&row.flow));
-    let pods = model.pods.iter().filter(|row| row.pod.is_some() || carried(&row.flow));
+    // Here those that went have rows of their own, before they are summed up.
+    let peers = model.peers.iter().filter(|row| row.peer.is_some() || (row.gone == 0 && carried(&row.flow)));
+    let peers = peers.chain(&model.gone.peers);
+    let pods = model.pods.iter().filter(|row| row.pod.is_some() || (row.gone == 0 && carried(&row.flow)));
+    let pods = pods.chain(&model.gone.pods);
     match tab {
-        Tab::Tunnels => Box::new(model.tunnels.iter().map(Subject::Tunnel)),
+        Tab::Tunnels => Box::new(model.tunnels.iter().chain(&model.gone.tunnels).map(Subject::Tunnel)),
         Tab::Peers => Box::new(peers.map(Subject::Peer)),
         Tab::Pods => Box::new(pods.map(Subject::Pod)),
         Tab::Vfs => Box::new(model.vfs.iter().map(Subject::Vf)),
@@ -70,6 +81,8 @@ impl<'a> Subject<'a> {
     pub(super) fn key(self) -> RowKey {
         match self {
             Self::Tunnel(row) => RowKey::Tunnel(row.tunnel.ifindex),
+            Self::Peer(row) if row.gone > 0 => RowKey::GonePeers(row.tunnel),
+            Self::Pod(row) if row.gone > 0 => RowKey::GonePods,
             Self::Peer(row) => RowKey::Peer(row.tunnel, row.peer.as_ref().map(|peer| peer.key)),
             Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(Pod::key)),
             Self::Vf(row) => RowKey::Vf(row.vf.pci_address.clone()),
@@ -99,7 +112,31 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// True for the row of what has no slot.
+    /// What is the matter with it; none for what is not judged.
+    pub(super) fn condition(self) -> Option<Condition> {
+        match self {
+            Self::Tunnel(row) => Some(row.condition),
+            Self::Peer(row) => Some(row.condition),
+            Self::Pod(row) => Some(row.condition),
+            Self::Vf(_) => None,
+        }
+    }
+
+    /// True for what is there: no sum of several, and not gone.
+    pub(super) fn is_there(self) -> bool {
+        !self.is_other() && self.condition() != Some(Condition::Gone)
+    }
+
+    /// How many things that are gone the row sums up.
+    pub(super) fn gone(self) -> u64 {
+        match self {
+            Self::Tunnel(_) | Self::Vf(_) => 0,
+            Self::Peer(row) => row.gone,
+            Self::Pod(row) => row.gone,
+        }
+    }
+
+    /// True for the rows of what has no slot, and of what is gone.
     pub(super) fn is_other(self) -> bool {
         match self {
             Self::Tunnel(_) | Self::Vf(_) => false,
@@ -112,9 +149,9 @@ impl<'a> Subject<'a> {
     pub(super) fn name(self) -> String {
         match self {
             Self::Tunnel(row) => text::escape(&row.tunnel.name),
-            Self::Peer(row) => row.label().map_or_else(|| "other".to_owned(), |label| text::escape(&label)),
+            Self::Peer(row) => row.label().map_or_else(|| sum(row.gone), |label| text::escape(&label)),
             Self::Pod(row) => {
-                row.pod.as_ref().map_or_else(|| "other".to_owned(), |pod| text::escape(&pod.label()))
+                row.pod.as_ref().map_or_else(|| sum(row.gone), |pod| text::escape(&pod.label()))
             }
             Self::Vf(row) => vf::name(&row.vf),
         }
@@ -124,7 +161,7 @@ impl<'a> Subject<'a> {
     pub(super) fn sort_name(self) -> String {
         match self {
             Self::Vf(row) => vf::sort_name(&row.vf),
-            _ => self.name(),
+            Self::Tunnel(_) | Self::Peer(_) | Self::Pod(_) => natural(&self.name()),
         }
     }
 
@@ -153,6 +190,35 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// The name of a row that sums up what has none of its own.
+fn sum(gone: u64) -> String {
+    if gone > 0 { format!("gone ({gone})") } else { "other".to_owned() }
+}
+
+/// What a name is ordered by: numbers in it by their value, and addresses by theirs.
+pub(super) fn natural(name: &str) -> String {
+    match name.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => return format!("4 {}", text::hex(&address.octets())),
+        Ok(IpAddr::V6(address)) => return format!("6 {}", text::hex(&address.octets())),
+        Err(_) => {}
+    }
+    let mut key = String::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, after) = rest.split_at(if end == 0 { c.len_utf8() } else { end });
+        if end > 0 {
+            let digits = digits.trim_start_matches('0');
+            // Longer is larger, whatever the length.
+            key.push_str(&format!("{:04}{digits}", digits.len()));
+        } else {
+            key.push_str(digits);
+        }
+        rest = after;
+    }
+    key
+}
+
 /// What a filter finds a pod by beside its name.
 fn of_pod(pod: &Pod) -> Vec<String> {
     let addresses = pod.addresses.iter().map(ToString::to_string);
@@ -168,4 +234,24 @@ fn of_interface(interface: &PodInterface) -> Vec<String> {
     let mac = interface.mac.map(|mac| mac.to_string());
     let addresses = interface.addresses.iter().map(ToString::to_string);
     names.map(|name| text::escape(name)).chain(mac).chain(addresses).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_ordered_by_their_value() {
+        for ordered in [
+            ["172.31.77.2", "172.31.77.3", "172.31.77.10", "172.31.77.100"],
+            ["fd77::2", "fd77::a", "fd77::10", "fd78::1"],
+            ["node-2", "node-010", "node-11", "node-20a"],
+            ["vxlan", "vxlan.1", "vxlan.4096", "vxlan.99999999999999999999999"],
+        ] {
+            let mut names = ordered;
+            names.reverse();
+            names.sort_by_key(|name| natural(name));
+            assert_eq!(names, ordered);
+        }
+    }
 }

@@ -12,16 +12,27 @@ use super::{
 /// A filter this long finds nothing anyway.
 const FILTER: usize = 60;
 
+/// More lines than any text has; what is drawn stops at its end.
+const SCROLLED: usize = 10_000;
+
 /// Applies an action.
 pub(super) fn update(state: &mut State, action: Action) -> Effect {
     match action {
         Action::Quit => return Effect::Quit,
         Action::Redraw => return Effect::Clear,
-        Action::Help => state.mode = if state.mode == Mode::Help { Mode::Normal } else { Mode::Help },
+        Action::Help => {
+            state.mode = if state.mode == Mode::Help { Mode::Normal } else { Mode::Help };
+            state.scroll = 0;
+        }
         Action::Back => back(state),
         Action::Tab(tab) => go(state, tab),
         Action::NextTab => go(state, state.tab.step(1)),
         Action::PreviousTab => go(state, state.tab.step(Tab::ALL.len() - 1)),
+        Action::Move(steps) if scrolls(state) => {
+            state.scroll = state.scroll.saturating_add_signed(steps).min(SCROLLED);
+        }
+        Action::First if scrolls(state) => state.scroll = 0,
+        Action::Last if scrolls(state) => state.scroll = SCROLLED,
         Action::Move(steps) => select(state, |at, last| match at {
             None if steps > 0 => 0,
             None => last,
@@ -46,6 +57,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         }
         Action::FilterKeep => state.mode = Mode::Normal,
         Action::Pause => pause(state),
+        Action::Zero => state.zero(),
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
         Action::Model(model) => state.take(model),
         Action::FeedEnded => state.ended = true,
@@ -53,15 +65,21 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
     Effect::None
 }
 
+/// A text is in front and no table.
+fn scrolls(state: &State) -> bool {
+    state.mode == Mode::Help || state.tab == Tab::Messages
+}
+
 fn go(state: &mut State, tab: Tab) {
     state.mode = Mode::Normal;
+    state.scroll = 0;
     state.tab = tab;
 }
 
 /// One step back: from help, from typing, from the filter, from the selection.
 fn back(state: &mut State) {
     match state.mode {
-        Mode::Help => state.mode = Mode::Normal,
+        Mode::Help => (state.mode, state.scroll) = (Mode::Normal, 0),
         Mode::Filter => {
             state.mode = Mode::Normal;
             state.filter.clear();
@@ -112,7 +130,8 @@ fn sorted_tab(state: &State) -> Tab {
 
 fn sort_next(state: &mut State) {
     let tab = sorted_tab(state);
-    let columns = columns::of(tab, state.model.iter().flat_map(|model| subject::of(model, tab)));
+    let columns =
+        columns::of(tab, state.measure, state.model.iter().flat_map(|model| subject::of(model, tab)));
     let sort = state.look(tab).sort;
     let at = columns.iter().position(|column| *column == sort.column);
     let next = at.map_or(0, |at| (at + 1) % columns.len().max(1));

@@ -1,7 +1,7 @@
 //! What screens say of a virtual function, in a few words, safe to print.
 
 use crate::{
-    model::{Counts, Flow, Mac, VfLinkState, VfPod, VfRow, VirtualFunction},
+    model::{Both, Counts, Flow, Mac, Rates, VfLinkState, VfPod, VfRow, VirtualFunction, both_rates},
     text,
 };
 
@@ -71,12 +71,16 @@ pub(super) fn macs(vf: &VirtualFunction) -> (Option<Mac>, Option<Mac>) {
     (used, vf.settings.as_ref().and_then(|settings| settings.mac))
 }
 
-/// Packets of both directions as the wire has them; none when eBPF does not count them.
-pub(super) fn wire(row: &VfRow) -> Option<Counts> {
-    let counts = &row.wire.as_ref()?.counts;
-    let mut total = counts.tx;
-    total += counts.rx;
-    Some(total)
+/// Rates of both directions as the wire has them; none when eBPF does not count them.
+pub(super) fn wire_rates(row: &VfRow) -> Option<Rates> {
+    let rates = row.wire.as_ref()?.rates?;
+    let flow = |rate| Flow { rate: Some(rate), ..Flow::default() };
+    both_rates(&Both { tx: flow(rates.tx), rx: flow(rates.rx) })
+}
+
+/// Mean bytes of an Ethernet frame over the interval; none when there was none.
+pub(super) fn mean_frame_now(rates: &Rates) -> Option<f64> {
+    (rates.packets_per_s > 0.0).then(|| rates.outer_bits_per_s / 8.0 / rates.packets_per_s)
 }
 
 /// Mean bytes of an Ethernet frame; none while there was none.

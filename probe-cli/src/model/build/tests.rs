@@ -25,7 +25,16 @@ fn rates_are_differences_over_the_monotonic_clock() {
     let (new, old) = (now.tunnels[&3].counts, before.tunnels[&3].counts);
     for (rate, new, old) in [(row.flow.tx.rate, new.tx, old.tx), (row.flow.rx.rate, new.rx, old.rx)] {
         // Four seconds, and eight bits a byte.
-        let Rates { packets_per_s, inner_bits_per_s, outer_bits_per_s } = rate.unwrap();
+        let Rates {
+            skbs_per_s,
+            packets_per_s,
+            inner_bits_per_s,
+            outer_bits_per_s,
+            oversize_per_s,
+            fragments_per_s,
+        } = rate.unwrap();
+        assert!((skbs_per_s - (new.skbs - old.skbs) as f64 / 4.0).abs() < 1e-6);
+        assert_eq!((oversize_per_s, fragments_per_s), (0.0, 0.0));
         assert!((packets_per_s - (new.packets - old.packets) as f64 / 4.0).abs() < 1e-6);
         assert!((inner_bits_per_s - (new.inner_bytes - old.inner_bytes) as f64 * 2.0).abs() < 1e-3);
         assert!((outer_bits_per_s - (new.outer_bytes - old.outer_bytes) as f64 * 2.0).abs() < 1e-3);

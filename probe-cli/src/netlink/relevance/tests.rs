@@ -46,6 +46,16 @@ fn links_are_reported_when_they_differ() {
 }
 
 #[test]
+fn a_nic_that_loses_its_carrier_is_reported_and_a_pods_end_is_not() {
+    let mut relevance = Relevance::default();
+    let nic = |carrier| LinkFact { ifindex: 2, up: true, carrier: Some(carrier), ..LinkFact::default() };
+    let pod = |carrier| LinkFact { ifindex: 7, link_netns: Some(1), ..nic(carrier) };
+    assert!(relevance.new_link(nic(true)) && relevance.new_link(pod(true)));
+    assert!(relevance.new_link(nic(false)) && !relevance.new_link(nic(false)));
+    assert!(!relevance.new_link(pod(false)), "a pod could make us read again and again");
+}
+
+#[test]
 fn addresses_are_reported_when_they_come_or_go() {
     let mut relevance = known();
     let message = messages("addresses")[1].payload;

@@ -14,12 +14,8 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let mut lines: Vec<Vec<Span<'static>>> = vec![heading(theme)];
     for program in &observer.programs {
         let ns = program.ns_per_run.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}"));
-        lines.push(vec![Span::raw(format!(
-            " {:<20} {:>12} {:>10}",
-            text::escape(&program.name),
-            text::si(program.runs as f64),
-            ns
-        ))]);
+        let runs = program.runs_per_s.map_or_else(|| "-".to_owned(), text::si);
+        lines.push(vec![Span::raw(format!(" {:<20} {:>12} {:>10}", text::escape(&program.name), runs, ns))]);
     }
     lines.push(Vec::new());
     lines.extend(costs(observer).into_iter().map(|(name, words)| fact(name, words, theme.normal(), theme)));
@@ -27,15 +23,16 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     for (name, value) in [
         ("pods without slot", observer.pods_without_slot),
         ("peers without slot", observer.peers_without_slot),
-        ("messages lost", observer.events_lost),
-        ("fragments of unknown start", observer.unknown_fragments),
+        ("ICMP messages dropped", observer.events_lost),
+        ("fragments, first not seen", observer.unknown_fragments),
     ] {
         let style = if value > 0 { theme.alarm() } else { theme.normal() };
         lines.push(fact(name, text::si(value as f64), style, theme));
     }
     lines.push(Vec::new());
     for words in [
-        "Programs are timed in one interval of ten: timing costs every eBPF program on the machine.",
+        "Programs are timed in one interval of ten, and what they cost is of the last of these: timing costs every eBPF \
+         program on the machine.",
         "A run is one socket buffer, which may be many packets on the wire.",
     ] {
         for line in paint::wrap(words, area.width.saturating_sub(2)) {
@@ -46,12 +43,18 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
 }
 
 fn heading(theme: Theme) -> Vec<Span<'static>> {
-    vec![Span::styled(format!(" {:<20} {:>12} {:>10}", "PROGRAM", "RUNS TIMED", "NS/RUN"), theme.heading())]
+    vec![Span::styled(format!(" {:<20} {:>12} {:>10}", "PROGRAM", "RUNS/s", "NS/RUN"), theme.heading())]
 }
 
-fn costs(observer: &ObserverRow) -> [(&'static str, String); 3] {
+fn costs(observer: &ObserverRow) -> [(&'static str, String); 6] {
+    let percent =
+        |cpu: Option<f64>| cpu.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1} % of one core"));
+    let packet = observer.ns_per_packet.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0} ns"));
     [
-        ("CPU", observer.cpu_percent.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1} % of one core"))),
+        ("CPU", percent(observer.total_percent())),
+        ("  in the kernel", percent(observer.kernel_percent)),
+        ("  in the process", percent(observer.cpu_percent)),
+        ("  per packet on the wire", packet),
         ("memory", observer.rss_bytes.map_or_else(|| "-".to_owned(), text::bytes)),
         ("kernel maps", text::bytes(observer.map_bytes)),
     ]

@@ -1,5 +1,7 @@
 //! The selected row in full: facts, sizes and its own graph, side by side as far as there is room.
 
+use std::time::Duration;
+
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::{
     model::{Model, SizeBucket},
+    text,
     tui::{history::Whose, state::State, subject::Subject},
 };
 
@@ -30,20 +33,35 @@ pub(super) fn draw(
     theme: Theme,
 ) {
     let (line, body) = paint::split_top(area, 1);
-    rule(buf, line, &subject.name(), theme);
+    rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
     let all = facts::of(subject, model);
     let body = wide(buf, body, &facts::wide(subject, state.measure), theme);
     let rest = match subject {
         Subject::Tunnel(row) => {
-            let (left, right) = paint::split_left(body, FACTS);
-            column(buf, left, &all, theme);
-            histogram(buf, right, "inner bytes", &row.sizes, theme)
+            // Half a histogram says nothing: it has room, or facts have all of it.
+            if body.width >= FACTS + SIZES {
+                let (left, right) = paint::split_left(body, FACTS);
+                column(buf, left, &all, theme);
+                histogram(
+                    buf,
+                    right,
+                    "inner bytes",
+                    &row.sizes,
+                    since(row.sizes_since, row.room.budget),
+                    theme,
+                )
+            } else {
+                columns(buf, body, &all, theme)
+            }
         }
         Subject::Peer(_) | Subject::Pod(_) => columns(buf, body, &all, theme),
         Subject::Vf(row) => {
             let rest = columns(buf, body, &all, theme);
             match &row.wire {
-                Some(wire) if rest.width >= SIZES => histogram(buf, rest, "IP bytes", &wire.sizes, theme),
+                Some(wire) if rest.width >= SIZES => {
+                    let mtu = row.vf.interface.as_ref().map_or(0, |interface| interface.mtu);
+                    histogram(buf, rest, "IP bytes", &wire.sizes, since(wire.sizes_since, mtu), theme)
+                }
                 _ => rest,
             }
         }
@@ -58,11 +76,23 @@ pub(super) fn draw(
 }
 
 /// Packets by size, and what is left for a graph; nothing, where there is no room for both.
-fn histogram(buf: &mut Buffer, area: Rect, bytes: &str, buckets: &[SizeBucket], theme: Theme) -> Rect {
+fn histogram(
+    buf: &mut Buffer,
+    area: Rect,
+    bytes: &str,
+    buckets: &[SizeBucket],
+    since: Option<String>,
+    theme: Theme,
+) -> Rect {
     let room_for_both = area.width >= SIZES + 40;
     let (left, rest) = paint::split_left(area, if room_for_both { SIZES + 2 } else { area.width });
-    sizes::draw(buf, left, bytes, buckets, theme);
+    sizes::draw(buf, left, bytes, buckets, since, theme);
     rest
+}
+
+/// Since when packets are in the buckets, where that is not when counting began.
+fn since(changed: Option<Duration>, budget: u32) -> Option<String> {
+    changed.map(|time| format!("since {}, when {budget} became the largest", text::clock(time)))
 }
 
 /// Facts that take the whole width, in the lower half at most; the last line says how many have no room there. Returns what
@@ -124,9 +154,14 @@ fn column(buf: &mut Buffer, area: Rect, facts: &[Fact], theme: Theme) {
     paint::lines(buf, Rect { width, ..area }, lines);
 }
 
-fn rule(buf: &mut Buffer, area: Rect, title: &str, theme: Theme) {
+/// A line with whose details they are, and what time their totals are of.
+fn rule(buf: &mut Buffer, area: Rect, title: &str, since: &str, theme: Theme) {
     let line = "─".repeat(usize::from(area.width));
     paint::words(buf, area, &line, theme.dim());
     let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
+    let room = inner.width.saturating_sub(paint::width(since) + 6);
+    let title = text::fit(title, usize::from(room));
     paint::spans(buf, inner, vec![Span::styled(format!(" {title} "), theme.title())]);
+    let (_, right) = paint::split_left(inner, inner.width.saturating_sub(paint::width(since) + 2));
+    paint::spans(buf, right, vec![Span::styled(format!(" {since} "), theme.normal())]);
 }

@@ -7,7 +7,10 @@ use ratatui::text::Span;
 
 use super::{paint, theme::Theme};
 use crate::{
-    model::{Both, Flow, Model, OuterCounts, Peer, PeerRow, Tunnel, TunnelKind, TunnelRow, Underlay},
+    model::{
+        Both, Condition, Flow, Model, OuterFlow, Peer, PeerRow, Tunnel, TunnelKind, TunnelRow, Underlay,
+        outer_together,
+    },
     text,
     tui::{measure::Measure, subject::Subject},
 };
@@ -59,8 +62,14 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" VNI {vni}"),
     };
     let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
-    let state = if tunnel.up { "" } else { ", DOWN" };
-    let mut facts: Vec<Fact> = vec![("kind", format!("{}{vni}{port}{state}", tunnel.kind), !tunnel.up)];
+    let state = match row.condition {
+        Condition::Gone => ", GONE",
+        Condition::UnderlayDown => ", device below DOWN",
+        _ if !tunnel.up => ", DOWN",
+        _ => "",
+    };
+    let mut facts: Vec<Fact> =
+        vec![("kind", format!("{}{vni}{port}{state}", tunnel.kind), !state.is_empty())];
     facts.push(underlay(tunnel));
     facts.extend(tunnel.public_key.map(|key| ("public key", key.to_string(), false)));
     facts.push(budget(row));
@@ -112,7 +121,7 @@ fn budget(row: &TunnelRow) -> Fact {
         std::cmp::Ordering::Greater => {
             (format!("{} is {} too big: {fits} fit", tunnel.mtu, tunnel.mtu - fits), true)
         }
-        std::cmp::Ordering::Equal => (format!("{} + {overhead} = {below}, all used", tunnel.mtu), false),
+        std::cmp::Ordering::Equal => (format!("{} + {overhead} = {below}: exact fit", tunnel.mtu), false),
         std::cmp::Ordering::Less => (format!("{} of {fits} possible", tunnel.mtu), false),
     };
     ("MTU", words, alarm)
@@ -121,6 +130,13 @@ fn budget(row: &TunnelRow) -> Fact {
 fn of_peer(row: &PeerRow) -> Vec<Fact> {
     let mut facts: Vec<Fact> = vec![("tunnel", text::escape(&row.tunnel_name), false)];
     match &row.peer {
+        None if row.gone > 0 => {
+            facts.push((
+                "gone",
+                format!("what {} peers carried that are not there any more", row.gone),
+                false,
+            ));
+        }
         None => facts.push((
             "other",
             "traffic to group or unknown addresses, and peers beyond the slots".to_owned(),
@@ -197,33 +213,46 @@ fn carried(flow: &Both<Flow>) -> Vec<Fact> {
         format!("TX {}, RX {} packets/skb", segments(&flow.tx), segments(&flow.rx)),
         false,
     ));
-    let oversize = flow.tx.total.oversize + flow.rx.total.oversize;
-    if oversize > 0 {
-        facts.push(("too big", format!("{} packets over the budget", text::si(oversize as f64)), true));
+    facts.extend(too_big(flow));
+    let pieces = flow.tx.total.fragments + flow.rx.total.fragments;
+    if pieces > 0 {
+        facts.push(("pods' own", format!("{} fragments, cut by pods", text::si(pieces as f64)), false));
     }
     facts
 }
 
-fn outer(outer: Option<&Both<OuterCounts>>) -> Vec<Fact> {
+/// What leaves and is too big is wrong while it goes on; what arrived, or has stopped, is worth knowing.
+fn too_big(flow: &Both<Flow>) -> Option<Fact> {
+    let (tx, rx) = (flow.tx.total.oversize, flow.rx.total.oversize);
+    let now = flow.tx.rate.map(|rate| rate.oversize_per_s);
+    let rate = now.map_or_else(String::new, |now| format!("{}/s now; ", text::si(now)));
+    let words = format!("{rate}TX {}, RX {} packets", text::si(tx as f64), text::si(rx as f64));
+    (tx + rx > 0).then(|| ("too big", words, now.is_some_and(|now| now > 0.0)))
+}
+
+fn outer(outer: Option<&Both<OuterFlow>>) -> Vec<Fact> {
     let Some(outer) = outer else {
         return vec![("wire", "not measured".to_owned(), false)];
     };
-    let direction = |counts: &OuterCounts| {
-        format!("{} packets, {}", text::si(counts.packets as f64), text::bytes(counts.bytes))
+    let direction = |flow: &OuterFlow| {
+        format!("{} packets, {}", text::si(flow.total.packets as f64), text::bytes(flow.total.bytes))
     };
     let mut facts = vec![("TX wire", direction(&outer.tx), false), ("RX wire", direction(&outer.rx), false)];
     for (name, tx, rx) in [
-        ("keepalives", outer.tx.keepalives, outer.rx.keepalives),
-        ("handshakes", outer.tx.handshakes, outer.rx.handshakes),
+        ("keepalives", outer.tx.total.keepalives, outer.rx.total.keepalives),
+        ("handshakes", outer.tx.total.handshakes, outer.rx.total.handshakes),
     ] {
         if tx.packets + rx.packets > 0 {
             let count = |packets: u64| text::si(packets as f64);
             facts.push((name, format!("TX {}, RX {} packets", count(tx.packets), count(rx.packets)), false));
         }
     }
-    let fragments = outer.tx.fragments + outer.rx.fragments;
-    if fragments > 0 {
-        facts.push(("fragments", format!("{} outer fragments", text::si(fragments as f64)), true));
+    let (tx, rx) = (outer.tx.total.fragments, outer.rx.total.fragments);
+    if tx + rx > 0 {
+        let now = outer_together(outer).rate.map(|rate| rate.fragments_per_s);
+        let rate = now.map_or_else(String::new, |now| format!("{}/s now; ", text::si(now)));
+        let words = format!("{rate}TX {}, RX {} outer", text::si(tx as f64), text::si(rx as f64));
+        facts.push(("fragments", words, now.is_some_and(|now| now > 0.0)));
     }
     facts
 }

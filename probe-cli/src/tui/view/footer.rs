@@ -6,7 +6,6 @@ use super::{paint, theme::Theme};
 use crate::{
     text,
     tui::{
-        measure::Measure,
         state::{Mode, State},
         tab::Tab,
     },
@@ -22,7 +21,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
                 Span::styled(" filter: ", theme.mode()),
                 Span::raw(format!(" {}", text::escape(&state.filter))),
                 Span::styled("_", theme.title()),
-                Span::styled("   Enter keeps it, Esc clears it", theme.dim()),
+                Span::styled("   Enter: apply, Esc: clear", theme.dim()),
             ],
         );
         return;
@@ -35,12 +34,13 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let keys = [
         ("q", "quit", true),
         ("?", "help", true),
+        ("u", state.measure.name(state.tab), has_rows),
         ("jk", "row", has_rows),
         ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),
         ("/", "filter", has_rows),
         ("sS", "sort", has_rows),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
-        ("u", measure(state.measure, state.tab), has_rows),
+        ("z", "zero", has_rows),
     ];
     let mut left = area.width.saturating_sub(spans.iter().map(|span| paint::width(&span.content)).sum());
     for (key, words, _) in keys.into_iter().filter(|(.., shown)| *shown) {
@@ -55,13 +55,4 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         spans.push(Span::styled(words, theme.dim()));
     }
     paint::spans(buf, area, spans);
-}
-
-fn measure(measure: Measure, tab: Tab) -> &'static str {
-    match (measure, tab) {
-        (Measure::Packets, _) => "p/s",
-        (_, Tab::Vfs) => "b/s",
-        (Measure::OuterBits, _) => "outer b/s",
-        (Measure::InnerBits, _) => "inner b/s",
-    }
 }

@@ -137,6 +137,8 @@ fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, step: Option<f64>, the
 
 /// A time span: `45 s`, `2 min 30 s`.
 fn span(seconds: f64) -> String {
+    // Of whole seconds: 119.6 s are two minutes, and no minute and 60 s.
+    let seconds = seconds.round();
     let minutes = (seconds / 60.0).floor();
     let rest = seconds - minutes * 60.0;
     if minutes < 1.0 {
@@ -191,5 +193,8 @@ mod tests {
         assert_eq!(span(45.0), "45 s");
         assert_eq!(span(120.0), "2 min");
         assert_eq!(span(151.0), "2 min 31 s");
+        assert_eq!(span(119.6), "2 min");
+        assert_eq!(span(59.7), "1 min");
+        assert_eq!(span(60.6), "1 min 1 s");
     }
 }

@@ -9,30 +9,64 @@ use crate::{
     tui::{list, state::State, tab::Tab},
 };
 
+const BRAND: &str = " Overlay Probe ";
+
 /// Draws them.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let (first, second) = paint::split_top(area, 1);
-    let right = state.shown().map(right).unwrap_or_default();
-    let room = first.width.saturating_sub(paint::width(&right) + 18);
-    let title = text::fit(&text::escape(&state.title), usize::from(room));
-    let mut spans = vec![Span::styled(" Overlay Probe ", theme.title()), Span::styled(title, theme.normal())];
-    if state.frozen.is_some() {
+    let title = text::escape(&state.title);
+    let paused = if state.frozen.is_some() { " PAUSED " } else { "" };
+    let (cost, clock) = state.shown().map(right).unwrap_or_default();
+    // What the screen is of, and that it stands still, is said last of all things not: the rest goes before.
+    let whole = [(BRAND, format!("{cost}{clock}")), (BRAND, clock.clone()), (" ", clock)];
+    let fits = |(brand, right): &(&str, String)| {
+        let words = [brand, title.as_str(), " ", paused, right];
+        words.iter().map(|words| paint::width(words)).sum::<u16>() < first.width
+    };
+    let (brand, right) = whole.into_iter().find(fits).unwrap_or((" ", String::new()));
+    let taken = [brand, paused, " ", &right].iter().map(|words| paint::width(words)).sum::<u16>();
+    let title = text::fit(&title, usize::from(first.width.saturating_sub(taken)));
+    let mut spans = vec![Span::styled(brand, theme.title()), Span::styled(title, theme.normal())];
+    if !paused.is_empty() {
         spans.push(Span::raw(" "));
-        spans.push(Span::styled(" PAUSED ", theme.mode()));
+        spans.push(Span::styled(paused, theme.mode()));
     }
     paint::spans(buf, first, spans);
     let (_, corner) = paint::split_left(first, first.width.saturating_sub(paint::width(&right)));
     paint::words(buf, corner, &right, theme.dim());
-    paint::spans(buf, second, tabs(state, second.width, theme));
+    // Titles of columns say what is measured, too: where there is little room, counts are worth more.
+    let tabs = tabs(state, second.width, theme);
+    let room = second.width.saturating_sub(paint::total(&tabs));
+    paint::spans(buf, second, tabs);
+    let all = [chips(state, true, theme), chips(state, false, theme)];
+    if let Some(chips) = all.into_iter().find(|chips| paint::total(chips) <= room) {
+        let (_, corner) = paint::split_left(second, second.width.saturating_sub(paint::total(&chips)));
+        paint::spans(buf, corner, chips);
+    }
 }
 
-fn right(model: &Model) -> String {
-    let cost = model.observer.cpu_percent.map_or_else(String::new, |cpu| {
-        let memory =
-            model.observer.rss_bytes.map_or_else(String::new, |bytes| format!(", {}", text::bytes(bytes)));
-        format!("probe {cpu:.1} % CPU{memory}  ")
-    });
-    format!(" {cost}{} ", text::clock(model.time))
+/// What is looked at, in words of their own: what is measured, and since when totals are when somebody zeroed them.
+fn chips(state: &State, with_measure: bool, theme: Theme) -> Vec<Span<'static>> {
+    let has_rows = with_measure && (state.tab == Tab::Overview || state.tab.is_table());
+    let measure = has_rows.then(|| format!(" {} ", state.measure.name(state.tab)));
+    let zeroed = state.zeroed().map(|time| format!(" totals since {} ", text::clock(time)));
+    measure
+        .map(|words| Span::styled(words, theme.title()))
+        .into_iter()
+        .chain(zeroed.map(|words| Span::styled(words, theme.mode())))
+        .collect()
+}
+
+/// What the probe costs, its programs in the kernel included where that is known; and the clock.
+fn right(model: &Model) -> (String, String) {
+    let observer = &model.observer;
+    let memory = observer.rss_bytes.map_or_else(String::new, |bytes| format!(", {}", text::bytes(bytes)));
+    let cost = match (observer.total_percent(), observer.cpu_percent) {
+        (Some(cpu), _) => format!(" probe {cpu:.1} % CPU{memory} "),
+        (None, Some(cpu)) => format!(" process {cpu:.1} % CPU{memory} "),
+        (None, None) => String::new(),
+    };
+    (cost, format!(" {} ", text::clock(model.time)))
 }
 
 /// The tabs, as roomy as the width allows: without blanks where that is too much, and without
@@ -51,8 +85,7 @@ fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
         });
         std::iter::once(Span::raw(gap.to_owned())).chain(tabs).collect::<Vec<_>>()
     };
-    let fits =
-        |spans: &Vec<Span<'_>>| spans.iter().map(|span| paint::width(&span.content)).sum::<u16>() <= width;
+    let fits = |spans: &Vec<Span<'_>>| paint::total(spans) <= width;
     let roomy = [line(" ", true), line("", true)].into_iter().find(fits);
     roomy.unwrap_or_else(|| line("", false))
 }

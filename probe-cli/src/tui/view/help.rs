@@ -3,38 +3,66 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{paint, theme::Theme};
-use crate::tui::keymap::BINDINGS;
+use crate::{model::fields, tui::keymap::BINDINGS};
 
-/// What the titles of columns mean.
-const FIGURES: [(&str, &str); 9] = [
-    ("TX RX", "leaving and entering the node through the tunnel"),
-    ("OVHEAD", "share of the outer bytes that is encapsulation"),
-    ("B/PKT", "mean bytes of the inner IP packet, as on the wire"),
-    ("SEG/SKB", "wire packets per kernel buffer: what GSO and GRO save"),
-    ("TOOBIG", "packets larger than the tunnel can carry, so far"),
-    ("FRAGS", "inner packets that were already fragments, so far"),
-    ("VF", "its TX and RX are what its user sends and receives, with link headers"),
-    ("DROP/s", "packets that a VF drops; \"not by driver\": nobody counts for it"),
-    ("other", "traffic of no known pod or peer, or beyond the slots"),
+/// What the titles of columns mean. Those without "so far" are of the last interval.
+const FIGURES: [(Option<&str>, &str); 11] = [
+    (Some("TX RX"), "leaving and entering the node through the tunnel, in the last interval"),
+    (Some("STATE"), "ok, or what is wrong with it; \"-\" where nothing can be told"),
+    (fields::OVERHEAD.title, "share of the outer bytes that is encapsulation, in the last interval"),
+    (fields::OVERSIZE_RATE.title, "packets that leave and are too big: they are cut or dropped below"),
+    (
+        fields::OUTER_FRAGMENT_RATE.title,
+        "outer packets that are fragments: what was too big was cut into them",
+    ),
+    (fields::MEAN_SIZE.title, "mean bytes of the inner IP packet, as on the wire, in the last interval"),
+    (fields::SEGMENTS.title, "wire packets per kernel buffer, what GSO and GRO save, in the last interval"),
+    (fields::OUTER_BYTES.title, "outer bytes so far, both directions: since the start, or since z"),
+    (Some("VF"), "its TX and RX are what its user sends and receives, with link headers"),
+    (Some("DROP/s"), "packets that a VF drops; \"not by driver\": no counter is available"),
+    (Some("other"), "traffic of no known pod or peer, or beyond the slots; gone: what went"),
 ];
 
-/// Draws it over the body.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, theme: Theme) {
+/// Columns of the names.
+const NAMES: usize = 8;
+
+/// Draws it over the body, from the line on that `scroll` says.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
     for y in area.y..area.bottom() {
         for x in area.x..area.right() {
             buf[(x, y)].reset();
         }
     }
-    let line = |name: &'static str, words: &'static str| {
-        vec![Span::styled(format!(" {name:<8} "), theme.title()), Span::styled(words, theme.normal())]
-    };
-    let keys = BINDINGS.iter().map(|binding| line(binding.keys, binding.words));
-    let figures = FIGURES.iter().map(|(name, words)| line(name, words));
-    if area.width >= 130 {
+    let keys = BINDINGS.iter().map(|binding| (binding.keys, binding.words));
+    let figures = FIGURES.iter().map(|(name, words)| (name.unwrap_or_default(), *words));
+    if area.width >= 150 {
         let (left, right) = paint::split_left(area, area.width / 2);
-        paint::lines(buf, left, keys);
-        paint::lines(buf, right, figures);
+        paint::scrolled(buf, left, lines(keys, left.width, theme), scroll, theme.dim());
+        paint::scrolled(buf, right, lines(figures, right.width, theme), scroll, theme.dim());
     } else {
-        paint::lines(buf, area, keys.chain(std::iter::once(Vec::new())).chain(figures));
+        let mut all = lines(keys, area.width, theme);
+        all.push(Vec::new());
+        all.extend(lines(figures, area.width, theme));
+        paint::scrolled(buf, area, all, scroll, theme.dim());
     }
+}
+
+fn lines(
+    rows: impl Iterator<Item = (&'static str, &'static str)>,
+    width: u16,
+    theme: Theme,
+) -> Vec<Vec<Span<'static>>> {
+    let room = width.saturating_sub(3 + u16::try_from(NAMES).unwrap_or(0));
+    let mut lines = Vec::new();
+    for (name, words) in rows {
+        let mut names = std::iter::once(name).chain(std::iter::repeat(""));
+        for words in paint::wrap(words, room) {
+            let name = names.next().unwrap_or_default();
+            lines.push(vec![
+                Span::styled(format!(" {name:<NAMES$} "), theme.title()),
+                Span::styled(words, theme.normal()),
+            ]);
+        }
+    }
+    lines
 }

@@ -1,10 +1,10 @@
 //! What the state looks like. Pure: a frame is a function of the state.
 //!
 //! ```text
-//!  Overlay Probe  node1            CPU 0.4 %  12.3 MiB  12:34:56 UTC   header
+//!  Overlay Probe  node1           probe 0.4 % CPU, 12.3 MiB  12:34:56 UTC   header
 //!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Messages  7 Cost   header
 //!  ...                                                                 one file for each tab
-//!  q quit  ? help  / filter  s sort  u outer bits  p pause             footer
+//!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
 
 mod cost;
@@ -32,8 +32,8 @@ use super::{
     update::selected,
 };
 
-/// The smallest terminal with room for a table and a graph.
-const SMALLEST: (u16, u16) = (60, 15);
+/// The smallest terminal with room for a table.
+const SMALLEST: (u16, u16) = (40, 8);
 
 /// Details get room only beside this many rows of body.
 const ROOM_FOR_DETAILS: u16 = 14;
@@ -47,7 +47,7 @@ pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
 fn draw(state: &State, area: Rect, buf: &mut Buffer) {
     let theme = Theme { plain: state.no_color };
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let words = format!("Make the terminal at least {} x {} (q quits)", SMALLEST.0, SMALLEST.1);
+        let words = format!("too small (need {}x{}); q quits", SMALLEST.0, SMALLEST.1);
         paint::words(buf, area, &words, theme.normal());
         return;
     }
@@ -65,12 +65,13 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
-            Tab::Messages => messages::draw(buf, body, state, model, theme),
+            // What is wrong is told while the picture stands still, too.
+            Tab::Messages => messages::draw(buf, body, state, state.model.as_deref().unwrap_or(model), theme),
             Tab::Cost => cost::draw(buf, body, model, theme),
         },
     }
     if state.mode == Mode::Help {
-        help::draw(buf, body, theme);
+        help::draw(buf, body, state.scroll, theme);
     }
 }
 
@@ -84,7 +85,7 @@ fn list(buf: &mut Buffer, area: Rect, state: &State, model: &crate::model::Model
     table::draw(
         buf,
         top,
-        &table::Table { tab: state.tab, rows: &rows, selected: chosen.map(Subject::key) },
+        &table::Table { tab: state.tab, in_grid: false, rows: &rows, selected: chosen.map(Subject::key) },
         state,
         model,
         theme,

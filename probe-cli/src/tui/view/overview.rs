@@ -25,16 +25,23 @@ use crate::{
 /// Rows below the graph from which on every table has some of its own; on fewer, VFs get one line when not all fit.
 const ROOM_FOR_ALL: u16 = 20;
 
+/// Rows from which on there is a graph, and more than one message.
+const ROOM_FOR_GRAPH: u16 = 16;
+const ROOM_FOR_MESSAGES: u16 = 30;
+
 /// Draws it.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
     let tables: Vec<_> =
         overview_tables(model).into_iter().map(|tab| (tab, rows(state, model, tab))).collect();
     let selected = state.look(Tab::Overview).selected.as_ref();
     let chosen = tables.iter().find_map(|(_, rows)| rows.get(position(rows, selected)?)).copied();
-    let (top, rest) = paint::split_top(area, (area.height * 2 / 5).clamp(6, 18));
+    // Where there is little room, the graph is what can be missed.
+    let graph = if area.height < ROOM_FOR_GRAPH { 0 } else { (area.height * 2 / 5).clamp(6, 18) };
+    let (top, rest) = paint::split_top(area, graph);
     draw_graph(buf, top, state, model, chosen, theme);
     let mut rest = rest;
-    if let Some(words) = messages::newest(state, model, rest.width.saturating_sub(3)) {
+    let most = if area.height < ROOM_FOR_MESSAGES { 1 } else { 3 };
+    for words in messages::newest(state, model, most, rest.width.saturating_sub(3)) {
         let (line, below) = paint::split_top(rest, 1);
         paint::words(buf, line, &format!(" ! {words}"), theme.alarm());
         rest = below;
@@ -54,7 +61,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     for ((tab, rows), height) in tables.iter().zip(share(&needs, rest.height)) {
         let (area, below) = paint::split_top(rest, height);
         rest = below;
-        let table = Table { tab: *tab, rows, selected: selected.cloned() };
+        let table = Table { tab: *tab, in_grid: true, rows, selected: selected.cloned() };
         // A blank line parts it from the next one; where rows are left out, the line that says so does.
         let whole = rows.len() + 2 <= usize::from(height);
         let (area, _) = paint::split_top(area, if whole { height - 1 } else { height });

@@ -44,6 +44,36 @@ pub(super) fn lines(buf: &mut Buffer, area: Rect, lines: impl IntoIterator<Item 
     }
 }
 
+/// Columns that spans take.
+pub(super) fn total(spans: &[Span<'_>]) -> u16 {
+    spans.iter().map(|span| width(&span.content)).sum()
+}
+
+/// As many of the lines as have room, from the one that `scroll` says; where there are more, the last line of the area says so.
+pub(super) fn scrolled(
+    buf: &mut Buffer,
+    area: Rect,
+    all: Vec<Vec<Span<'static>>>,
+    scroll: usize,
+    style: Style,
+) {
+    let height = usize::from(area.height);
+    if all.len() <= height {
+        return lines(buf, area, all);
+    }
+    let room = height.saturating_sub(1);
+    let first = scroll.min(all.len() - room);
+    let below = all.len() - room - first;
+    lines(buf, area, all.into_iter().skip(first).take(room));
+    let said = match (first, below) {
+        (0, below) => format!(" {below} more lines below (j)"),
+        (above, 0) => format!(" {above} more lines above (k)"),
+        (above, below) => format!(" {above} more lines above (k), {below} below (j)"),
+    };
+    let (_, last) = split_top(area, area.height.saturating_sub(1));
+    words(buf, last, &said, style);
+}
+
 /// Columns that a text takes.
 pub(super) fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)

@@ -13,7 +13,15 @@ const LABEL: u16 = 13;
 const COUNT: u16 = 14;
 
 /// Draws it: a line for each bucket, transmit and receive together, their counts beside. `bytes` says whose they are.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, bytes: &str, sizes: &[SizeBucket], theme: Theme) {
+/// `since` says when counting these sizes began, where that needs saying.
+pub(super) fn draw(
+    buf: &mut Buffer,
+    area: Rect,
+    bytes: &str,
+    sizes: &[SizeBucket],
+    since: Option<String>,
+    theme: Theme,
+) {
     let (line, body) = paint::split_top(area, 1);
     let bars = area.width.saturating_sub(LABEL + COUNT + 1);
     let heading = format!(
@@ -26,7 +34,9 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, bytes: &str, sizes: &[SizeBucke
     );
     paint::words(buf, line, &heading, theme.heading());
     let largest = sizes.iter().map(total).max().unwrap_or(0);
-    paint::lines(buf, body, sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme)));
+    let lines = sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme));
+    let since = since.map(|words| vec![Span::styled(format!(" {words}"), theme.dim())]);
+    paint::lines(buf, body, lines.chain(since));
 }
 
 fn total(bucket: &SizeBucket) -> u64 {
@@ -39,7 +49,8 @@ fn bucket_line(bucket: &SizeBucket, largest: u64, bars: u16, theme: Theme) -> Ve
         (_, Some(to)) => format!(" {}-{to}", bucket.from),
     };
     let style: Style = match bucket.edge {
-        Edge::Over if total(bucket) > 0 => theme.alarm(),
+        // What arrived was carried.
+        Edge::Over if bucket.packets.tx > 0 => theme.alarm(),
         Edge::At => theme.title(),
         Edge::Below | Edge::Over => theme.normal(),
     };

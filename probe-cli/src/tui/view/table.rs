@@ -10,6 +10,7 @@ use crate::{
         cells,
         columns::{self, ColumnId},
         list::why_none,
+        measure::Measure,
         state::{Sort, State},
         subject::{RowKey, Subject},
         tab::Tab,
@@ -19,10 +20,15 @@ use crate::{
 /// Blanks between columns.
 const GAP: u16 = 1;
 
+/// Columns that the title of a rate in inner bits takes.
+const INNER: u16 = 12;
+
 /// What a table shows.
 pub(super) struct Table<'a> {
     /// Whose columns and order.
     pub(super) tab: Tab,
+    /// It is one of several on the overview, with columns that are in one place in all of them.
+    pub(super) in_grid: bool,
     /// Filtered and sorted.
     pub(super) rows: &'a [Subject<'a>],
     /// The row in front.
@@ -39,8 +45,15 @@ pub(super) fn draw(
     theme: Theme,
 ) {
     let (heading, body) = paint::split_top(area, 1);
-    let columns = fit(&columns::of(table.tab, table.rows.iter().copied()), area.width.saturating_sub(2));
-    paint::spans(buf, heading, heading_spans(&columns, table.tab, state.look(table.tab).sort, theme));
+    let measure = state.measure;
+    let columns = if table.in_grid {
+        columns::on_overview(table.tab, measure)
+    } else {
+        columns::of(table.tab, measure, table.rows.iter().copied())
+    };
+    let columns = fit(&columns, measure, area.width.saturating_sub(2));
+    let sort = state.look(table.tab).sort;
+    paint::spans(buf, heading, heading_spans(&columns, table.tab, measure, sort, theme));
     if table.rows.is_empty() {
         paint::words(buf, body, &format!(" {}", why_none(model, table.tab)), theme.dim());
         return;
@@ -55,7 +68,12 @@ pub(super) fn draw(
         let (line, below) = paint::split_top(rest, 1);
         rest = below;
         let in_front = Some(row.key()) == table.selected;
-        let style = if in_front { theme.selected() } else { theme.normal() };
+        let style = match (in_front, row.is_there() || row.gone() == 0 && row.is_other()) {
+            (true, _) => theme.selected(),
+            (false, true) => theme.normal(),
+            // What is gone may be ignored.
+            (false, false) => theme.dim(),
+        };
         if in_front {
             buf.set_style(line, style);
         }
@@ -73,8 +91,11 @@ pub(super) fn draw(
     }
 }
 
+/// Columns of one rate in both directions: one without the other would be half a figure.
+const PAIRS: [[ColumnId; 2]; 2] = [[ColumnId::Tx, ColumnId::Rx], [ColumnId::TxPackets, ColumnId::RxPackets]];
+
 /// Columns that have room, with their widths: the least important go first, the rest grows into what is left.
-fn fit(columns: &[ColumnId], width: u16) -> Vec<(ColumnId, u16)> {
+fn fit(columns: &[ColumnId], measure: Measure, width: u16) -> Vec<(ColumnId, u16)> {
     let mut kept: Vec<ColumnId> = columns.to_vec();
     let needed = |kept: &[ColumnId]| -> u16 { kept.iter().map(|column| column.spec().width + GAP).sum() };
     while needed(&kept) > width {
@@ -82,20 +103,32 @@ fn fit(columns: &[ColumnId], width: u16) -> Vec<(ColumnId, u16)> {
         else {
             break;
         };
-        kept.retain(|column| *column != worst);
+        let pair = PAIRS.iter().find(|pair| pair.contains(&worst));
+        kept.retain(|column| *column != worst && !pair.is_some_and(|pair| pair.contains(column)));
     }
-    let left = width.saturating_sub(needed(&kept));
+    let mut left = width.saturating_sub(needed(&kept));
+    // The title of inner bits is longer than every number.
+    let longer = if measure == Measure::InnerBits { INNER - ColumnId::Tx.spec().width } else { 0 };
+    let longer = if kept.contains(&ColumnId::Tx) && left >= 2 * longer { longer } else { 0 };
+    left -= 2 * longer;
     let shares: u16 = kept.iter().map(|column| column.spec().grow).sum();
     kept.into_iter()
         .map(|column| {
             let spec = column.spec();
-            (column, spec.width + (left * spec.grow).checked_div(shares).unwrap_or(0).min(40))
+            let more = if matches!(column, ColumnId::Tx | ColumnId::Rx) { longer } else { 0 };
+            (column, spec.width + more + (left * spec.grow).checked_div(shares).unwrap_or(0).min(40))
         })
         .collect()
 }
 
 /// Titles; a mark for the order is behind the one that the rows are sorted by: in the gap, where the title fills its column.
-fn heading_spans(columns: &[(ColumnId, u16)], tab: Tab, sort: Sort, theme: Theme) -> Vec<Span<'static>> {
+fn heading_spans(
+    columns: &[(ColumnId, u16)],
+    tab: Tab,
+    measure: Measure,
+    sort: Sort,
+    theme: Theme,
+) -> Vec<Span<'static>> {
     let mut spans = vec![Span::raw(" ")];
     for (column, width) in columns {
         let mark = match sort {
@@ -103,10 +136,16 @@ fn heading_spans(columns: &[(ColumnId, u16)], tab: Tab, sort: Sort, theme: Theme
             Sort { descending: true, .. } => "▼",
             Sort { descending: false, .. } => "▲",
         };
-        let title = format!("{}{mark}", column.title(tab));
-        let needed = paint::width(&title).clamp(*width, width + GAP);
-        spans.push(Span::styled(pad(&title, needed, column.spec().number), theme.heading()));
-        spans.push(Span::raw(pad("", width + GAP - needed, false)));
+        let title = column.title(tab, measure);
+        let room = width.saturating_sub(paint::width(mark));
+        // The mark has its place in the column; where the title fills it, the title gives way.
+        let title = if paint::width(title) > room && !mark.is_empty() {
+            text::cut(title, usize::from(room)).replace('…', "") + mark
+        } else {
+            format!("{}{mark}", text::fit(title, usize::from(room)))
+        };
+        spans.push(Span::styled(pad(&title, *width, column.spec().number), theme.heading()));
+        spans.push(Span::raw(pad("", GAP, false)));
     }
     spans
 }
@@ -139,12 +178,15 @@ mod tests {
     use super::*;
     use crate::model::testdata;
 
+    const MEASURES: [Measure; 3] = [Measure::OuterBits, Measure::InnerBits, Measure::Packets];
+
     #[test]
     fn columns_fit_at_every_width_and_the_rates_stay() {
         let model = testdata::wireguard();
         for tab in Tab::ALL.into_iter().filter(|tab| tab.is_table()) {
-            for width in 58..=250 {
-                let columns = fit(&columns::of(tab, model.peers.iter().map(Subject::Peer)), width);
+            for (width, measure) in (58..=250).flat_map(|width| MEASURES.map(|measure| (width, measure))) {
+                let columns = columns::of(tab, measure, model.peers.iter().map(Subject::Peer));
+                let columns = fit(&columns, measure, width);
                 let total: u16 = columns.iter().map(|(_, width)| width + GAP).sum();
                 assert!(total <= width, "{tab:?} {width}: {total}");
                 let names: &[ColumnId] =
@@ -158,7 +200,8 @@ mod tests {
 
     #[test]
     fn eighty_columns_say_of_a_vf_who_counted_and_what_was_dropped() {
-        let columns = fit(&columns::of(Tab::Vfs, std::iter::empty()), 78);
+        let measure = Measure::OuterBits;
+        let columns = fit(&columns::of(Tab::Vfs, measure, std::iter::empty()), measure, 78);
         let kept: Vec<_> = columns.iter().map(|(column, _)| *column).collect();
         assert_eq!(
             kept,
@@ -171,5 +214,52 @@ mod tests {
                 ColumnId::CountedBy
             ]
         );
+    }
+
+    #[test]
+    fn what_is_wrong_goes_last() {
+        for width in 38..=58 {
+            for tab in [Tab::Tunnels, Tab::Peers, Tab::Pods] {
+                let columns = fit(&columns::on_overview(tab, Measure::OuterBits), Measure::OuterBits, width);
+                let kept: Vec<ColumnId> = columns.iter().map(|(column, _)| *column).collect();
+                for column in [ColumnId::Name, ColumnId::State, ColumnId::Oversize, ColumnId::Fragments] {
+                    assert!(kept.contains(&column), "{width}: {kept:?}");
+                }
+                assert_eq!(kept.contains(&ColumnId::Tx), kept.contains(&ColumnId::Rx), "{width}: {kept:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_tables_of_the_overview_have_one_grid() {
+        let places = |tab: Tab, measure: Measure, width: u16| {
+            let mut at = 0;
+            let columns = fit(&columns::on_overview(tab, measure), measure, width);
+            let places: Vec<(ColumnId, u16)> = columns
+                .into_iter()
+                .map(|(column, width)| {
+                    at += width + GAP;
+                    (column, at)
+                })
+                .collect();
+            places
+        };
+        for (width, measure) in (58..=250).flat_map(|width| MEASURES.map(|measure| (width, measure))) {
+            let tunnels = places(Tab::Tunnels, measure, width);
+            assert_eq!(places(Tab::Peers, measure, width), tunnels);
+            assert_eq!(places(Tab::Pods, measure, width), tunnels);
+        }
+    }
+
+    #[test]
+    fn no_two_columns_of_a_table_show_the_same() {
+        for (tab, measure) in Tab::ALL.into_iter().flat_map(|tab| MEASURES.map(|measure| (tab, measure))) {
+            let columns = columns::of(tab, measure, std::iter::empty());
+            let mut titles: Vec<&str> = columns.iter().map(|column| column.title(tab, measure)).collect();
+            let count = titles.len();
+            titles.sort_unstable();
+            titles.dedup();
+            assert_eq!(titles.len(), count, "{tab:?} {measure:?}: {titles:?}");
+        }
     }
 }

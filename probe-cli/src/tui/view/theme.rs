@@ -30,10 +30,9 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// The first line of a table.
+    /// The first line of a table: in the terminal's own colour, which is readable on its background whatever that is.
     pub(super) fn heading(self) -> Style {
-        let style = Style::new().add_modifier(Modifier::BOLD);
-        if self.plain { style } else { style.fg(Color::Gray) }
+        Style::new().add_modifier(Modifier::BOLD)
     }
 
     /// What leaves the node.

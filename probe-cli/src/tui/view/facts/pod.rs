@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::{
-    model::{Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
+    model::{Condition, Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
     text,
     tui::{
         measure::Measure,
@@ -13,7 +13,16 @@ use crate::{
 
 /// All of it but the interfaces: who it is and who says so, then what it carried.
 pub(super) fn facts(row: &PodRow, model: &Model) -> Vec<Fact> {
-    let mut facts = row.pod.as_ref().map_or_else(|| other(model), named);
+    let mut facts = match &row.pod {
+        Some(pod) => named(pod),
+        None if row.gone > 0 => {
+            vec![("gone", format!("what {} pods carried that are not there any more", row.gone), false)]
+        }
+        None => other(model),
+    };
+    if row.condition == Condition::Gone && row.pod.is_some() {
+        facts.insert(0, ("state", "gone".to_owned(), false));
+    }
     match Subject::Pod(row).flow() {
         Some(flow) => facts.extend(super::carried(flow)),
         None => facts.push(("carried", "- (counted with the node's own, in \"other\")".to_owned(), false)),

@@ -98,11 +98,14 @@ fn packets(wire: &VfWire) -> Vec<Fact> {
     };
     let size = |counts: &Counts| words(vf::mean_frame(counts), 0);
     let segments = |counts: &Counts| words(vf::segments(counts), 1);
-    let oversize = tx.oversize + rx.oversize;
+    let oversize =
+        format!("TX {}, RX {} over the MTU", text::si(tx.oversize as f64), text::si(rx.oversize as f64));
+    // What arrived was carried, and what has stopped is no alarm.
+    let goes_on = wire.rates.is_some_and(|rates| rates.tx.oversize_per_s > 0.0);
     vec![
         ("mean frame", format!("TX {}, RX {} bytes", size(tx), size(rx)), false),
         ("GSO, GRO", format!("TX {}, RX {} seg/skb", segments(tx), segments(rx)), false),
-        ("too big", format!("{} over the MTU", text::si(oversize as f64)), oversize > 0),
+        ("too big", oversize, goes_on),
     ]
 }
 
@@ -174,13 +177,15 @@ mod tests {
         };
         assert_eq!(said(&row, "mean frame").0, "TX 67, RX 1444 bytes");
         assert_eq!(said(&row, "GSO, GRO").0, "TX 1.0, RX 30.0 seg/skb");
-        assert_eq!(said(&row, "too big"), ("0 over the MTU".to_owned(), false));
+        assert_eq!(said(&row, "too big"), ("TX 0, RX 0 over the MTU".to_owned(), false));
         let counts = &mut row.wire.as_mut().unwrap().counts;
         counts.rx.oversize = 3;
         counts.tx = Counts::default();
         assert_eq!(said(&row, "mean frame").0, "TX -, RX 1444 bytes");
         assert_eq!(said(&row, "GSO, GRO").0, "TX -, RX 30.0 seg/skb");
-        assert_eq!(said(&row, "too big"), ("3 over the MTU".to_owned(), true));
+        assert_eq!(said(&row, "too big"), ("TX 0, RX 3 over the MTU".to_owned(), false), "they arrived");
+        row.wire.as_mut().unwrap().rates.as_mut().unwrap().tx.oversize_per_s = 1.0;
+        assert!(said(&row, "too big").1);
     }
 
     #[test]

@@ -1,0 +1,177 @@
+//! What one direction carries: totals since counting began, rates over the interval, and what both say on average.
+
+use crate::sample::{Both, Counts, OuterCounts};
+
+/// One direction: totals since counting began, and rates over the interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flow {
+    /// Totals.
+    pub total: Counts,
+    /// Rates; none when there is no earlier sample of the same thing.
+    pub rate: Option<Rates>,
+}
+
+/// Rates over one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
+pub struct Rates {
+    /// Socket buffers per second.
+    pub skbs_per_s: f64,
+    /// Wire packets per second.
+    pub packets_per_s: f64,
+    /// Bits per second of the inner IP packets.
+    pub inner_bits_per_s: f64,
+    /// Bits per second of the outer IP packets.
+    pub outer_bits_per_s: f64,
+    /// Packets per second that are larger than the tunnel's budget.
+    pub oversize_per_s: f64,
+    /// Inner IP fragments per second.
+    pub fragments_per_s: f64,
+}
+
+/// Outer packets of one direction, measured on the underlay.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OuterFlow {
+    /// Totals.
+    pub total: OuterCounts,
+    /// Rates; none when there is no earlier sample of the same thing.
+    pub rate: Option<OuterRates>,
+}
+
+/// Rates of outer packets over one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
+pub struct OuterRates {
+    /// Outer IP packets per second, each fragment one.
+    pub packets_per_s: f64,
+    /// Bits per second.
+    pub bits_per_s: f64,
+    /// Those of the packets that are fragments, per second.
+    pub fragments_per_s: f64,
+}
+
+impl Flow {
+    /// Outer over inner bytes, of the totals; none while nothing was carried.
+    pub fn overhead_ratio(&self) -> Option<f64> {
+        ratio(self.total.outer_bytes as f64, self.total.inner_bytes as f64)
+    }
+
+    /// Mean encapsulation bytes per packet, of the totals; none while nothing was carried.
+    pub fn overhead_per_packet(&self) -> Option<f64> {
+        let bytes = self.total.outer_bytes.saturating_sub(self.total.inner_bytes);
+        ratio(bytes as f64, self.total.packets as f64)
+    }
+
+    /// Mean wire packets per socket buffer, of the totals: the GSO and GRO factor; none while nothing was carried.
+    pub fn packets_per_skb(&self) -> Option<f64> {
+        ratio(self.total.packets as f64, self.total.skbs as f64)
+    }
+
+    /// Mean bytes of the inner IP packet, of the totals; none while nothing was carried.
+    pub fn bytes_per_packet(&self) -> Option<f64> {
+        ratio(self.total.inner_bytes as f64, self.total.packets as f64)
+    }
+}
+
+impl Rates {
+    /// Outer over inner bytes; none while nothing is carried.
+    pub fn overhead_ratio(&self) -> Option<f64> {
+        ratio(self.outer_bits_per_s, self.inner_bits_per_s)
+    }
+
+    /// Encapsulation's share of the outer bytes in percent; none while nothing is carried.
+    pub fn overhead_share(&self) -> Option<f64> {
+        let outer = self.outer_bits_per_s;
+        ratio((outer - self.inner_bits_per_s).max(0.0), outer).map(|share| share * 100.0)
+    }
+
+    /// Mean wire packets per socket buffer; none while nothing is carried.
+    pub fn packets_per_skb(&self) -> Option<f64> {
+        ratio(self.packets_per_s, self.skbs_per_s)
+    }
+
+    /// Mean bytes of the inner IP packet; none while nothing is carried.
+    pub fn bytes_per_packet(&self) -> Option<f64> {
+        ratio(self.inner_bits_per_s / 8.0, self.packets_per_s)
+    }
+}
+
+/// None for nothing out of nothing.
+fn ratio(of: f64, over: f64) -> Option<f64> {
+    (over > 0.0).then(|| of / over)
+}
+
+/// Totals of both directions together.
+pub fn both(flow: &Both<Flow>) -> Counts {
+    let mut total = flow.tx.total;
+    total += flow.rx.total;
+    total
+}
+
+/// Rates of both directions together; none when one of them is unknown.
+pub fn both_rates(flow: &Both<Flow>) -> Option<Rates> {
+    let (tx, rx) = (flow.tx.rate?, flow.rx.rate?);
+    Some(Rates {
+        skbs_per_s: tx.skbs_per_s + rx.skbs_per_s,
+        packets_per_s: tx.packets_per_s + rx.packets_per_s,
+        inner_bits_per_s: tx.inner_bits_per_s + rx.inner_bits_per_s,
+        outer_bits_per_s: tx.outer_bits_per_s + rx.outer_bits_per_s,
+        oversize_per_s: tx.oversize_per_s + rx.oversize_per_s,
+        fragments_per_s: tx.fragments_per_s + rx.fragments_per_s,
+    })
+}
+
+/// Both directions as one.
+pub fn together(flow: &Both<Flow>) -> Flow {
+    Flow { total: both(flow), rate: both_rates(flow) }
+}
+
+/// Outer packets of both directions as one.
+pub fn outer_together(outer: &Both<OuterFlow>) -> OuterFlow {
+    let mut total = outer.tx.total;
+    total += outer.rx.total;
+    let rate = outer.tx.rate.zip(outer.rx.rate).map(|(tx, rx)| OuterRates {
+        packets_per_s: tx.packets_per_s + rx.packets_per_s,
+        bits_per_s: tx.bits_per_s + rx.bits_per_s,
+        fragments_per_s: tx.fragments_per_s + rx.fragments_per_s,
+    });
+    OuterFlow { total, rate }
+}
+
+/// True when there was anything at all.
+pub fn carried(flow: &Both<Flow>) -> bool {
+    both(flow).skbs > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_interval_has_no_average_however_much_there_was_before() {
+        let total = Counts { skbs: 2, packets: 4, inner_bytes: 400, outer_bytes: 600, ..Counts::default() };
+        let idle = Flow { total, rate: Some(Rates::default()) };
+        let rate = idle.rate.unwrap();
+        assert_eq!((rate.overhead_ratio(), rate.overhead_share()), (None, None));
+        assert_eq!((rate.packets_per_skb(), rate.bytes_per_packet()), (None, None));
+        assert_eq!((idle.overhead_ratio(), idle.packets_per_skb()), (Some(1.5), Some(2.0)));
+        assert_eq!((idle.bytes_per_packet(), idle.overhead_per_packet()), (Some(100.0), Some(50.0)));
+    }
+
+    #[test]
+    fn averages_of_an_interval_are_of_its_packets_only() {
+        let rate = Rates {
+            skbs_per_s: 10.0,
+            packets_per_s: 40.0,
+            inner_bits_per_s: 8_000.0,
+            outer_bits_per_s: 10_000.0,
+            ..Rates::default()
+        };
+        let flow = Both { tx: Flow { rate: Some(rate), ..Flow::default() }, rx: Flow::default() };
+        assert_eq!(both_rates(&flow), None, "one direction alone is not both");
+        let flow = Both { tx: flow.tx, rx: Flow { rate: Some(Rates::default()), ..Flow::default() } };
+        let both = both_rates(&flow).unwrap();
+        assert_eq!((both.overhead_share(), both.overhead_ratio()), (Some(20.0), Some(1.25)));
+        assert_eq!((both.packets_per_skb(), both.bytes_per_packet()), (Some(4.0), Some(25.0)));
+    }
+}

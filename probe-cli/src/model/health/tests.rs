@@ -1,0 +1,239 @@
+//! What breaks while a node is looked at is said in the next model, and what is well is not.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    facts::{netlink::Facts, pods::PodFacts},
+    inventory::testdata::*,
+    model::{Condition, Model, Timeline},
+    sample::{Both, Counts, Frame, Sample, TunnelSample},
+};
+
+/// The last of the models that these facts give, a second apart.
+fn last(all: &[&Facts]) -> Arc<Model> {
+    let mut timeline = Timeline::default();
+    let mut last = None;
+    for (facts, second) in all.iter().zip(1000..) {
+        last = Some(timeline.push(frame(facts, second)));
+    }
+    last.unwrap()
+}
+
+fn frame(facts: &Facts, second: u64) -> Frame {
+    let snapshot = Arc::new(snapshot(facts, &PodFacts::default(), &[]));
+    let time = Duration::from_secs(second);
+    let mut sample = Sample { time, monotonic: time, ..Sample::default() };
+    for link in facts.links.iter().filter(|link| link.vxlan.is_some()) {
+        let counts = Both { tx: Counts { skbs: 1, packets: 9, ..Counts::default() }, rx: Counts::default() };
+        sample.tunnels.insert(link.ifindex, TunnelSample { counts, ..TunnelSample::default() });
+    }
+    Frame { snapshot, sample }
+}
+
+fn changed(facts: &Facts, change: impl Fn(&mut Facts)) -> Facts {
+    let mut facts = facts.clone();
+    change(&mut facts);
+    facts
+}
+
+/// A note that has all these words.
+fn noted(model: &Model, words: &[&str]) -> bool {
+    model.notes.iter().any(|note| words.iter().all(|word| note.contains(word)))
+}
+
+fn words(model: &Model) -> Vec<(String, &'static str)> {
+    let tunnels = model.tunnels.iter().chain(&model.gone.tunnels);
+    let tunnels = tunnels.map(|row| (row.tunnel.name.clone(), row.condition.word()));
+    let peers = model.peers.iter().chain(&model.gone.peers).filter(|row| row.peer.is_some());
+    tunnels.chain(peers.map(|row| (row.label().unwrap(), row.condition.word()))).collect()
+}
+
+fn word(model: &Model, name: &str) -> &'static str {
+    words(model).into_iter().find(|(of, _)| of == name).unwrap_or_else(|| panic!("no {name}")).1
+}
+
+fn healthy() -> Facts {
+    flannel6(flannel4(node(), 2), 2)
+}
+
+#[test]
+fn a_healthy_node_has_no_note_and_says_what_was_looked_at() {
+    let facts = healthy();
+    let model = last(&[&facts, &facts]);
+    assert_eq!(model.notes, Vec::<String>::new());
+    assert!(words(&model).iter().all(|(_, word)| *word == "ok"), "{:?}", words(&model));
+    assert_eq!(
+        model.checked,
+        [
+            "2 tunnel devices: there and up",
+            "eth0 below: up",
+            "MTU: flannel.1 1450 + 50 fits in eth0 1500",
+            "MTU: flannel-v6.1 1430 + 70 fits in eth0 1500",
+            "4 VXLAN peers: route, neighbour and FDB entry",
+        ]
+    );
+}
+
+#[test]
+fn a_tunnel_that_is_deleted_keeps_its_row_and_is_noted_until_it_is_back() {
+    let before = flannel4(node(), 2);
+    let without = node();
+    let model = last(&[&before, &without]);
+    assert!(noted(&model, &["flannel.1 is gone", "(since 00:16:41 UTC)"]), "{:?}", model.notes);
+    assert!(noted(&model, &["no VXLAN or WireGuard device is left"]), "{:?}", model.notes);
+    assert!(model.checked.is_empty());
+    let gone = &model.gone.tunnels[0];
+    assert_eq!((gone.condition, gone.flow.tx.total.packets, gone.flow.tx.rate), (Condition::Gone, 9, None));
+    assert_eq!(word(&model, "192.0.2.2"), "gone");
+    // Much later it is still missed, and its peers are not.
+    let mut timeline = Timeline::default();
+    timeline.push(frame(&before, 1000));
+    timeline.push(frame(&without, 1001));
+    let model = timeline.push(frame(&without, 5000));
+    assert!(noted(&model, &["flannel.1 is gone", "(since 00:16:41 UTC)"]), "{:?}", model.notes);
+    assert!(model.gone.peers.is_empty());
+    // Made again it has another number, and is the same to whoever looks.
+    let again = changed(&before, |facts| {
+        for link in &mut facts.links {
+            link.ifindex += u32::from(link.ifindex == FLANNEL) * 50;
+        }
+        for route in facts.routes.ipv4.iter_mut().filter(|route| route.ifindex == Some(FLANNEL)) {
+            route.ifindex = Some(FLANNEL + 50);
+        }
+        facts.neighbours = Default::default();
+        facts.fdb = Default::default();
+    });
+    let model = timeline.push(frame(&again, 5001));
+    assert!(!noted(&model, &["gone"]) && model.gone.tunnels.is_empty(), "{:?}", model.notes);
+}
+
+#[test]
+fn one_of_two_tunnels_is_missed_and_the_other_is_not() {
+    let model = last(&[&healthy(), &flannel6(node(), 2)]);
+    assert!(noted(&model, &["flannel.1 is gone"]) && !noted(&model, &["is left"]), "{:?}", model.notes);
+    assert_eq!(word(&model, "flannel-v6.1"), "ok");
+}
+
+#[test]
+fn a_tunnel_that_is_set_down_is_noted() {
+    let before = flannel4(node(), 2);
+    // The kernel takes its routes along.
+    let down = changed(&before, |facts| {
+        facts.links.iter_mut().for_each(|link| link.up &= link.ifindex != FLANNEL);
+        facts.routes.ipv4.retain(|route| route.ifindex != Some(FLANNEL));
+    });
+    for model in [last(&[&before, &down]), last(&[&down])] {
+        assert!(noted(&model, &["flannel.1 is down", "ip link set flannel.1 up"]), "{:?}", model.notes);
+        assert!(!noted(&model, &["no route leads"]), "one thing is wrong: {:?}", model.notes);
+        assert_eq!((word(&model, "flannel.1"), word(&model, "192.0.2.2")), ("down", "down"));
+        assert!(model.checked.is_empty(), "{:?}", model.checked);
+    }
+}
+
+#[test]
+fn a_device_below_that_is_down_or_has_no_carrier_is_noted() {
+    let before = flannel4(node(), 2);
+    for (up, carrier, words) in [(false, None, "eth0 is down"), (true, Some(false), "eth0 has no carrier")] {
+        let after = changed(&before, |facts| {
+            for link in facts.links.iter_mut().filter(|link| link.ifindex == ETH0) {
+                (link.up, link.carrier) = (up, carrier);
+            }
+            facts.routes.ipv4.retain(|route| route.ifindex != Some(ETH0));
+        });
+        let model = last(&[&before, &after]);
+        assert!(noted(&model, &[words, "outer packets of flannel.1"]), "{:?}", model.notes);
+        assert_eq!(word(&model, "flannel.1"), "NIC down");
+    }
+}
+
+#[test]
+fn a_device_below_is_remembered_when_the_routes_to_peers_went_with_it() {
+    // Found by the routes to the peers' endpoints only.
+    let mut before = node();
+    before.links.push(wireguard(9, "flannel-wg"));
+    before.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
+    let after = changed(&before, |facts| {
+        facts.links.iter_mut().for_each(|link| link.up &= link.ifindex != ETH0);
+        facts.routes = Default::default();
+    });
+    let model = last(&[&before, &after]);
+    assert!(noted(&model, &["eth0 is down", "outer packets of flannel-wg"]), "{:?}", model.notes);
+    assert_eq!(word(&last(&[&before]), "flannel-wg"), "ok");
+}
+
+#[test]
+fn an_mtu_that_became_too_small_is_noted_with_both_ways_out() {
+    let before = flannel4(node(), 2);
+    let small = changed(&before, |facts| facts.links[1].mtu = 1400);
+    for model in [last(&[&before, &small]), last(&[&small])] {
+        let wanted = ["flannel.1 takes packets of 1450", "eth0 has an MTU of 1400", "over 1350", "to 1500"];
+        assert!(noted(&model, &wanted), "{:?}", model.notes);
+        assert_eq!(word(&model, "flannel.1"), "too big");
+    }
+    // The other way round some room is unused, which is nothing wrong.
+    let large = changed(&before, |facts| facts.links[1].mtu = 9000);
+    assert!(last(&[&before, &large]).notes.is_empty());
+}
+
+#[test]
+fn a_peer_without_a_route_a_neighbour_or_an_fdb_entry_keeps_its_row() {
+    let before = flannel4(node(), 2);
+    let no_route = changed(&before, |facts| {
+        facts.routes.ipv4.retain(|route| route.destination != net("10.42.3.0/24"));
+    });
+    let model = last(&[&before, &no_route]);
+    assert!(noted(&model, &["no route leads to 192.0.2.3", "10.42.3.0/24"]), "{:?}", model.notes);
+    assert_eq!((word(&model, "192.0.2.3"), word(&model, "192.0.2.2")), ("no route", "ok"));
+    // flannel routes to every node that it has an entry for, also when nobody saw it do so.
+    assert!(noted(&last(&[&no_route]), &["no route leads to 192.0.2.3"]));
+
+    let no_neighbour = changed(&before, |facts| facts.neighbours.retain(|n| n.address != ip("10.42.3.0")));
+    let model = last(&[&before, &no_neighbour]);
+    assert!(noted(&model, &["10.42.3.0", "neighbour entry"]), "{:?}", model.notes);
+    assert_eq!(word(&model, "192.0.2.3"), "no neigh");
+
+    let no_fdb = changed(&before, |facts| facts.fdb.retain(|entry| entry.mac != mac(3)));
+    let model = last(&[&before, &no_fdb, &no_fdb]);
+    assert!(noted(&model, &["no FDB entry"]), "{:?}", model.notes);
+    assert_eq!((word(&model, "192.0.2.3"), word(&model, "192.0.2.2")), ("no FDB", "ok"));
+    assert!(model.checked.iter().all(|words| !words.contains("peer")), "{:?}", model.checked);
+
+    let all = changed(&before, |facts| {
+        facts.routes.ipv4.retain(|route| route.destination != net("10.42.3.0/24"));
+        facts.neighbours.retain(|n| n.address != ip("10.42.3.0"));
+        facts.fdb.retain(|entry| entry.mac != mac(3));
+    });
+    let model = last(&[&before, &all]);
+    assert_eq!((word(&model, "192.0.2.3"), model.notes.len()), ("gone", 0), "a node that left is no fault");
+}
+
+#[test]
+fn all_routes_that_went_are_noted_also_when_the_tunnel_was_made_again() {
+    let before = flannel4(node(), 2);
+    let again = changed(&before, |facts| facts.routes.ipv4.retain(|route| route.ifindex != Some(FLANNEL)));
+    let model = last(&[&before, &node(), &again]);
+    for peer in ["192.0.2.2", "192.0.2.3"] {
+        assert!(noted(&model, &["no route leads to", peer]), "{:?}", model.notes);
+        assert_eq!(word(&model, peer), "no route");
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_read_makes_nothing_go() {
+    let before = flannel4(node(), 2);
+    let unread = changed(&before, |facts| {
+        facts.fdb = Default::default();
+        facts.notes.push("the FDB could not be read".to_owned());
+    });
+    let model = last(&[&before, &unread]);
+    assert!(model.gone.peers.is_empty() && model.gone.tunnels.is_empty());
+}
+
+#[test]
+fn what_was_so_at_the_start_has_no_time_and_what_began_later_keeps_it() {
+    let small = changed(&flannel4(node(), 2), |facts| facts.links[1].mtu = 1400);
+    let at_start = last(&[&small, &small]);
+    assert!(!noted(&at_start, &["since"]), "{:?}", at_start.notes);
+    let later = last(&[&flannel4(node(), 2), &small, &small, &small]);
+    assert!(noted(&later, &["over 1350", "(since 00:16:41 UTC)"]), "{:?}", later.notes);
+}
