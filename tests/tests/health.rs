@@ -1,6 +1,6 @@
 //! What breaks while a node is watched is said: devices that go or are set down, an MTU that becomes too small, entries that are
 //! missing for a peer. And nothing is said of a node where nothing is wrong.
-#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
 use overlay_probe::lab::Family;
 use probe_tests::{
@@ -91,15 +91,17 @@ fn what_breaks_is_said_and_what_is_mended_is_not() {
 #[test]
 fn a_device_below_without_a_carrier_is_said_without_waiting_for_a_dump() {
     let node = TestNetns::new("carrier");
-    ns(node.name(), "ip link add nic0 type dummy");
+    // Its other end plays the switch.
+    ns(node.name(), "ip link add nic0 type veth peer name switch");
     ns(node.name(), "ip addr add 192.0.2.1/24 dev nic0");
     ns(node.name(), "ip link set nic0 up");
+    ns(node.name(), "ip link set switch up");
     ns(node.name(), "ip link add vx0 type vxlan id 7 dev nic0 dstport 4789");
     ns(node.name(), "ip link set vx0 up");
     let watch = Watch::start(node.name());
     well(&watch);
-    ns(node.name(), "ip link set nic0 carrier off");
+    ns(node.name(), "ip link set switch down");
     noted(&watch, "nic0 has no carrier: outer packets of vx0 cannot leave");
-    ns(node.name(), "ip link set nic0 carrier on");
+    ns(node.name(), "ip link set switch up");
     well(&watch);
 }

@@ -64,7 +64,7 @@ fn a_resize_redraws_and_signals_give_the_terminal_back() {
         terminal.wait_for("flannel.1");
         terminal.tmux(&["resize-window", "-x", "130", "-y", "40"]);
         // The column that is there only when there is room.
-        terminal.wait_for("UNDERLAY");
+        terminal.wait_for("KIND");
         let pattern = format!("overlay-probe --netns {} top", lab.node(1));
         let pids = Command::new("pgrep").args(["-f", "-x", &format!(".*{pattern}")]).output().unwrap();
         let pids = String::from_utf8(pids.stdout).unwrap();
@@ -86,7 +86,7 @@ fn a_pause_a_filter_and_ctrl_c() {
     wait_for("the pause to end", || (!terminal.screen().contains("PAUSED")).then_some(()));
     // Typing a filter takes keys that mean something elsewhere.
     terminal.keys(&["/", "q", "u", "i", "t", "Enter"]);
-    terminal.wait_for("none that the filter lets through");
+    terminal.wait_for("no row matches the filter");
     terminal.keys(&["Escape"]);
     terminal.wait_for("flannel.1");
     terminal.keys(&["C-c"]);

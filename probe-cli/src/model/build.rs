@@ -154,7 +154,7 @@ fn peers(
             before.and_then(|before| before.other_peers.get(other)),
         ));
         if let Some(gone) = now.gone_peers.get(other) {
-            let row = row(None, Some(&gone.carried), Some(&gone.carried));
+            let row = row(None, Some(&gone.carried), None);
             rows.push(PeerRow { gone: gone.peers, condition: Condition::Gone, ..row });
         }
     }
@@ -205,8 +205,8 @@ fn pods(
             gone: now.gone_pods.pods,
             condition: Condition::Gone,
             interfaces: Vec::new(),
-            // What went carries nothing: what is added here was carried before.
-            flow: flows(Some(now.gone_pods.counts), Some(now.gone_pods.counts)),
+            // What is added here was carried before: it has no rate.
+            flow: flows(Some(now.gone_pods.counts), None),
         });
     }
     rows

@@ -13,7 +13,6 @@ pub struct Flow {
 
 /// Rates over one interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
 pub struct Rates {
     /// Socket buffers per second.
     pub skbs_per_s: f64,
@@ -40,7 +39,6 @@ pub struct OuterFlow {
 
 /// Rates of outer packets over one interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
 pub struct OuterRates {
     /// Outer IP packets per second, each fragment one.
     pub packets_per_s: f64,

@@ -1,6 +1,6 @@
 //! What was there in an earlier model and is not in this one: kept for screens, so that what breaks does not vanish from sight.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow};
 use crate::{
@@ -33,13 +33,12 @@ struct Went<T> {
 impl Past {
     /// Puts what went since the model `before`, and what had gone by then, into the model. `sample` is that of `before`.
     pub(super) fn carry(&mut self, before: &Model, sample: &Sample, model: &mut Model) {
-        // What is missing while a table cannot be read may be there.
-        if !model.inventory.table_notes.is_empty() {
-            return;
-        }
         self.tunnels(before, model);
-        self.peers(before, sample, model);
-        self.pods(before, sample, model);
+        // Peers and pods that are missing while a table cannot be read may be there. Without links there is no inventory at all.
+        if model.inventory.table_notes.is_empty() {
+            self.peers(before, sample, model);
+            self.pods(before, sample, model);
+        }
         model.gone.tunnels.clone_from(&self.tunnels);
         model.gone.peers = self.peers.iter().map(|went| went.row.clone()).collect();
         model.gone.pods = self.pods.iter().map(|went| went.row.clone()).collect();
@@ -105,8 +104,17 @@ impl Past {
             Some(Went { row, at: model.time, is_counted: sample.pods.contains_key(&key) })
         });
         self.pods.extend(went);
+        // Under another name when who names pods cannot be asked, or has been asked meanwhile: it is there all the same.
+        let addresses: BTreeSet<IpAddr> = model
+            .pods
+            .iter()
+            .filter_map(|row| row.pod.as_ref())
+            .flat_map(|pod| pod.addresses.clone())
+            .collect();
         self.pods.retain(|went| {
-            let is_back = pod_key(&went.row).is_some_and(|key| there.contains(&key));
+            let is_back = went.row.pod.as_ref().is_some_and(|pod| {
+                there.contains(&pod.key()) || pod.addresses.iter().any(|address| addresses.contains(address))
+            });
             !is_back && model.time.saturating_sub(went.at) < KEPT
         });
         self.pods.drain(..self.pods.len().saturating_sub(MOST));
@@ -172,4 +180,106 @@ fn less_outer(outer: &Both<OuterFlow>, part: &Both<OuterFlow>) -> Both<OuterFlow
         rate: outer.rate,
     };
     Both { tx: one(outer.tx, part.tx), rx: one(outer.rx, part.rx) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        inventory::Inventory,
+        model::{
+            both,
+            testdata::{build, inventory, sample},
+        },
+        sample::{GonePeers, GonePods},
+    };
+
+    /// The sample of a second in which the first pod and the first peer are gone, with what they carried.
+    fn without_first(whole: &Inventory, second: u64) -> (Inventory, Sample) {
+        let before = sample(whole, 40);
+        let mut left = whole.clone();
+        let (pod, peer) = (left.pods.remove(0), left.peers.remove(0));
+        let mut now = sample(whole, second);
+        now.pods.remove(&pod.key());
+        now.peers.remove(&(peer.tunnel, peer.key));
+        now.gone_pods = GonePods { pods: 1, counts: before.pods[&pod.key()] };
+        let carried = before.peers[&(peer.tunnel, peer.key)];
+        now.gone_peers.insert(peer.tunnel, GonePeers { peers: 1, carried });
+        (left, now)
+    }
+
+    fn shown_packets(model: &Model) -> (u64, u64) {
+        let peers = model.peers.iter().filter(|row| row.gone == 0).chain(&model.gone.peers);
+        let pods = model.pods.iter().filter(|row| row.gone == 0).chain(&model.gone.pods);
+        (peers.map(|row| both(&row.flow).packets).sum(), pods.map(|row| both(&row.flow).packets).sum())
+    }
+
+    fn told_packets(model: &Model) -> (u64, u64) {
+        (
+            model.peers.iter().map(|row| both(&row.flow).packets).sum(),
+            model.pods.iter().map(|row| both(&row.flow).packets).sum(),
+        )
+    }
+
+    #[test]
+    fn what_went_has_a_row_for_a_minute_and_is_in_one_sum_then() {
+        let whole = inventory(3);
+        let mut past = Past::default();
+        let mut before = build(&whole, &sample(&whole, 40), None);
+        let mut earlier = sample(&whole, 40);
+        for (second, own_row) in [(41, true), (99, true), (102, false)] {
+            let (left, now) = without_first(&whole, second);
+            let mut model = build(&left, &now, Some(&earlier));
+            past.carry(&before, &earlier, &mut model);
+            past.sum_up(&mut model);
+            let pods: Vec<(bool, u64)> =
+                model.gone.pods.iter().map(|row| (row.pod.is_some(), row.gone)).collect();
+            let peers: Vec<(bool, u64)> =
+                model.gone.peers.iter().map(|row| (row.peer.is_some(), row.gone)).collect();
+            let expected = if own_row { vec![(true, 0)] } else { vec![(false, 1)] };
+            assert_eq!((&pods, &peers), (&expected, &expected), "{second}");
+            for row in &model.gone.pods {
+                assert_eq!((row.condition, row.flow.tx.rate), (Condition::Gone, None));
+                assert!(row.flow.tx.total.packets > 0);
+            }
+            // Nothing is counted twice and nothing is lost: on screens, and in documents.
+            assert_eq!(shown_packets(&model), told_packets(&model), "{second}");
+            // What went is no alarm and not among what nobody knows.
+            let other = model.pods.iter().find(|row| row.pod.is_none() && row.gone == 0).unwrap();
+            assert_eq!(both(&other.flow).packets, both_of(&now.other_pods));
+            (before, earlier) = (model, now);
+        }
+    }
+
+    #[test]
+    fn a_pod_that_nobody_names_for_a_moment_is_not_gone() {
+        let whole = inventory(2);
+        let mut past = Past::default();
+        let before = build(&whole, &sample(&whole, 40), None);
+        let mut unnamed = whole.clone();
+        (unnamed.pods[0].namespace, unnamed.pods[0].name) = (None, None);
+        let mut model = build(&unnamed, &sample(&unnamed, 41), None);
+        past.carry(&before, &sample(&whole, 40), &mut model);
+        assert!(model.gone.pods.is_empty());
+    }
+
+    fn both_of(counts: &Both<crate::sample::Counts>) -> u64 {
+        counts.tx.packets + counts.rx.packets
+    }
+
+    #[test]
+    fn what_comes_back_has_its_row_and_its_past_is_summed_up() {
+        let whole = inventory(2);
+        let mut past = Past::default();
+        let before = build(&whole, &sample(&whole, 40), None);
+        let (left, now) = without_first(&whole, 41);
+        let mut gone = build(&left, &now, None);
+        past.carry(&before, &sample(&whole, 40), &mut gone);
+        past.sum_up(&mut gone);
+        let mut back = build(&whole, &Sample { gone_pods: now.gone_pods, ..sample(&whole, 42) }, None);
+        past.carry(&gone, &now, &mut back);
+        past.sum_up(&mut back);
+        assert!(back.gone.peers.is_empty());
+        assert_eq!(back.gone.pods.iter().map(|row| row.gone).collect::<Vec<_>>(), [1]);
+    }
 }

@@ -167,7 +167,7 @@ mod tests {
     fn a_pod_that_went_takes_what_it_carried_before_along() {
         let inventory = inventory(2);
         let then = build(&inventory, &sample(&inventory, 40), None);
-        let mut left = inventory.clone();
+        let mut left = inventory;
         let gone = left.pods.remove(0);
         let mut later = sample(&left, 41);
         later.gone_pods.pods = 1;

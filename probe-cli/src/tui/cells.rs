@@ -206,7 +206,7 @@ fn info(subject: Subject<'_>) -> Option<String> {
         Subject::Tunnel(row) => {
             let tunnel = &row.tunnel;
             let vni = tunnel.vni.map_or_else(String::new, |vni| format!(" {vni}"));
-            Some(format!("{}{vni}, MTU {}", tunnel.kind, tunnel.mtu))
+            Some(format!("{}{vni} MTU {}", tunnel.kind, tunnel.mtu))
         }
         Subject::Peer(row) => {
             let age = handshake(subject).map(|told| format!(" hs {}", text::age(told.age())));

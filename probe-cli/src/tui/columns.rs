@@ -159,9 +159,9 @@ impl ColumnId {
         let number = |title, width, rank| Spec { title, width, number: true, rank, grow: 0 };
         let text = |title, width, rank, grow| Spec { title, width, number: false, rank, grow };
         match self {
-            Self::Name => text("", 12, 0, 6),
+            Self::Name => text("", 12, 0, 8),
             Self::State => text("STATE", 10, 1, 0),
-            Self::Info => text("", 18, 60, 3),
+            Self::Info => text("", 18, 60, 1),
             Self::Vf => text("VF", 16, 0, 1),
             Self::Kind => text("KIND", 9, 60, 0),
             Self::Vni => number("VNI", 5, 70),
@@ -204,14 +204,13 @@ impl ColumnId {
             (Self::Rx, _) if measure == Measure::Packets => "RX p/s",
             (Self::Info, Tab::Tunnels) => "KIND",
             (Self::Info, Tab::Peers) => "TUNNEL",
-            (Self::Info, _) => "ADDRESSES",
             // Nobody knows which pod a fragment on the underlay is of.
             (Self::Fragments, Tab::Pods) => "",
             (Self::Name, Tab::Peers) => "PEER NODE",
             (Self::Name, Tab::Pods) => "POD",
             (Self::Name, _) => "TUNNEL",
             (Self::Addresses, Tab::Peers) => "POD CIDRS",
-            (Self::Addresses, _) => "ADDRESSES",
+            (Self::Info | Self::Addresses, _) => "ADDRESSES",
             (column, _) => column.spec().title,
         }
     }

@@ -118,8 +118,6 @@ pub(super) struct State {
     pub(super) frozen: Option<Frozen>,
     /// The newest first, those of one kind together.
     pub(super) messages: VecDeque<Message>,
-    /// How many came so far.
-    pub(super) message_count: u64,
     /// No model will come any more.
     pub(super) ended: bool,
 }
@@ -150,7 +148,6 @@ impl State {
             history: History::default(),
             frozen: None,
             messages: VecDeque::new(),
-            message_count: 0,
             ended: false,
         }
     }
@@ -187,7 +184,6 @@ impl State {
             let known = self.messages.iter_mut().position(|message| message.fold(time, event));
             let message = known.and_then(|at| self.messages.remove(at));
             self.messages.push_front(message.unwrap_or_else(|| Message::new(time, event)));
-            self.message_count += 1;
         }
         self.messages.truncate(MESSAGES);
         self.history.push(&model);

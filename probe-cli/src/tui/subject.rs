@@ -1,6 +1,6 @@
 //! A tunnel, a peer, a pod or a virtual function as one row of a table: what all of them have in common.
 
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 use super::{rate::Rate, vf};
 use crate::{
@@ -210,7 +210,8 @@ pub(super) fn natural(name: &str) -> String {
         if end > 0 {
             let digits = digits.trim_start_matches('0');
             // Longer is larger, whatever the length.
-            key.push_str(&format!("{:04}{digits}", digits.len()));
+            // Writing to a String cannot fail.
+            let _ = write!(key, "{:04}{digits}", digits.len());
         } else {
             key.push_str(digits);
         }

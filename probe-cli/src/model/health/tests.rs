@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    facts::{netlink::Facts, pods::PodFacts},
+    facts::{
+        netlink::{Facts, PerDevice, Routes},
+        pods::PodFacts,
+    },
     inventory::testdata::*,
     model::{Condition, Model, Timeline},
     sample::{Both, Counts, Frame, Sample, TunnelSample},
@@ -100,8 +103,8 @@ fn a_tunnel_that_is_deleted_keeps_its_row_and_is_noted_until_it_is_back() {
         for route in facts.routes.ipv4.iter_mut().filter(|route| route.ifindex == Some(FLANNEL)) {
             route.ifindex = Some(FLANNEL + 50);
         }
-        facts.neighbours = Default::default();
-        facts.fdb = Default::default();
+        facts.neighbours = PerDevice::default();
+        facts.fdb = PerDevice::default();
     });
     let model = timeline.push(frame(&again, 5001));
     assert!(!noted(&model, &["gone"]) && model.gone.tunnels.is_empty(), "{:?}", model.notes);
@@ -154,7 +157,7 @@ fn a_device_below_is_remembered_when_the_routes_to_peers_went_with_it() {
     before.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
     let after = changed(&before, |facts| {
         facts.links.iter_mut().for_each(|link| link.up &= link.ifindex != ETH0);
-        facts.routes = Default::default();
+        facts.routes = Routes::default();
     });
     let model = last(&[&before, &after]);
     assert!(noted(&model, &["eth0 is down", "outer packets of flannel-wg"]), "{:?}", model.notes);
@@ -222,7 +225,7 @@ fn all_routes_that_went_are_noted_also_when_the_tunnel_was_made_again() {
 fn a_table_that_cannot_be_read_makes_nothing_go() {
     let before = flannel4(node(), 2);
     let unread = changed(&before, |facts| {
-        facts.fdb = Default::default();
+        facts.fdb = PerDevice::default();
         facts.notes.push("the FDB could not be read".to_owned());
     });
     let model = last(&[&before, &unread]);

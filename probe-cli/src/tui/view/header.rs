@@ -94,7 +94,7 @@ fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
 fn count(state: &State, tab: Tab) -> Option<u64> {
     let model = state.shown()?;
     match tab {
-        Tab::Messages => Some(state.message_count + model.notes.len() as u64).filter(|n| *n > 0),
+        Tab::Messages => Some((state.messages.len() + model.notes.len()) as u64).filter(|n| *n > 0),
         tab => tab.is_table().then(|| list::count(state, model, tab) as u64),
     }
 }

@@ -78,8 +78,7 @@ pub(super) fn newest(state: &State, model: &Model, most: usize, columns: u16) ->
     let notes = &state.model.as_deref().unwrap_or(model).notes;
     let all = notes.len() + state.messages.len();
     let notes = notes.iter().map(|note| text::escape(note));
-    let mut shown: Vec<String> =
-        notes.chain(state.messages.iter().map(|message| event_words(message))).take(most).collect();
+    let mut shown: Vec<String> = notes.chain(state.messages.iter().map(event_words)).take(most).collect();
     let more = if all > shown.len() {
         format!("  [{}] {} more", Tab::Messages.number(), all - shown.len())
     } else {

@@ -20,6 +20,12 @@ use crate::{
 /// Blanks between columns.
 const GAP: u16 = 1;
 
+/// Columns that most names have room in.
+const NAME: u16 = 24;
+
+/// Columns of this rank and above go before a name is cut.
+const LEAST: u8 = 50;
+
 /// Columns that the title of a rate in inner bits takes.
 const INNER: u16 = 12;
 
@@ -98,11 +104,15 @@ const PAIRS: [[ColumnId; 2]; 2] = [[ColumnId::Tx, ColumnId::Rx], [ColumnId::TxPa
 fn fit(columns: &[ColumnId], measure: Measure, width: u16) -> Vec<(ColumnId, u16)> {
     let mut kept: Vec<ColumnId> = columns.to_vec();
     let needed = |kept: &[ColumnId]| -> u16 { kept.iter().map(|column| column.spec().width + GAP).sum() };
-    while needed(&kept) > width {
-        let Some(worst) = kept.iter().copied().filter(|c| c.spec().rank > 0).max_by_key(|c| c.spec().rank)
-        else {
-            break;
+    loop {
+        // Names go before figures that can be had with a key.
+        let wanted = if kept.contains(&ColumnId::Name) { NAME - ColumnId::Name.spec().width } else { 0 };
+        let too_wide = |column: &ColumnId| {
+            let rank = column.spec().rank;
+            rank > 0 && needed(&kept) + if rank >= LEAST { wanted } else { 0 } > width
         };
+        let worst = kept.iter().copied().filter(too_wide).max_by_key(|column| column.spec().rank);
+        let Some(worst) = worst else { break };
         let pair = PAIRS.iter().find(|pair| pair.contains(&worst));
         kept.retain(|column| *column != worst && !pair.is_some_and(|pair| pair.contains(column)));
     }
