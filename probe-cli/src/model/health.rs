@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use super::Model;
 use crate::{
     facts::netlink::{Facts, LinkFact},
-    inventory::{Inventory, Peer, Tunnel},
+    inventory::{Inventory, Peer, System, Tunnel, TunnelKind},
     text,
 };
 
@@ -29,6 +29,8 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Memory {
     /// Tunnels that were up once, by name.
     up: BTreeSet<String>,
+    /// Tunnels that are missed when they go, by name: of the overlay, as they were last.
+    missed: BTreeSet<String>,
     /// What was below a tunnel last, by the tunnel's name: interface index and name.
     below: BTreeMap<String, (u32, String)>,
     /// Pod networks that were routed to a node by a tunnel.
@@ -103,6 +105,11 @@ impl Memory {
             if tunnel.up {
                 self.up.insert(tunnel.name.clone());
             }
+            if is_of_overlay(inventory, tunnel) {
+                self.missed.insert(tunnel.name.clone());
+            } else {
+                self.missed.remove(&tunnel.name);
+            }
             if let Some(below) = &tunnel.underlay {
                 self.below.insert(tunnel.name.clone(), (below.ifindex, below.name.clone()));
             }
@@ -126,6 +133,14 @@ fn tunnel_of<'a>(inventory: &'a Inventory, peer: &Peer) -> Option<&'a Tunnel> {
 fn is_left_over(inventory: &Inventory, ifindex: u32) -> bool {
     let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
     devices.any(|device| device.ifindex == ifindex && device.left_over.is_some())
+}
+
+/// False for a device that carries nothing any more, and for a WireGuard device of nobody known, which may be a VPN: whoever sets
+/// it down or takes it away may do so.
+fn is_of_overlay(inventory: &Inventory, tunnel: &Tunnel) -> bool {
+    let mut planes = inventory.data_planes.iter().filter(|plane| plane.system != System::Unknown);
+    let is_known = planes.any(|plane| plane.devices.iter().any(|device| device.ifindex == tunnel.ifindex));
+    (is_known || tunnel.kind == TunnelKind::Vxlan) && !is_left_over(inventory, tunnel.ifindex)
 }
 
 #[cfg(test)]

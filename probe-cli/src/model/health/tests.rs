@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     facts::{
-        netlink::{Facts, PerDevice, Routes},
+        netlink::{Facts, LinkFact, PerDevice, Routes, VxlanFact},
         pods::PodFacts,
     },
     inventory::testdata::*,
@@ -115,6 +115,54 @@ fn one_of_two_tunnels_is_missed_and_the_other_is_not() {
     let model = last(&[&healthy(), &flannel6(node(), 2)]);
     assert!(noted(&model, &["flannel.1 is gone"]) && !noted(&model, &["is left"]), "{:?}", model.notes);
     assert_eq!(word(&model, "flannel-v6.1"), "ok");
+}
+
+#[test]
+fn an_overlay_that_was_moved_to_another_device_is_not_missed() {
+    let before = flannel4(node(), 2);
+    let mut after = node();
+    after.links.push(wireguard(9, "flannel-wg"));
+    after.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"])));
+    let model = last(&[&before, &after]);
+    assert!(!noted(&model, &["flannel.1"]), "{:?}", model.notes);
+    assert_eq!(word(&model, "flannel.1"), "gone");
+    // Only some of it was.
+    after.wireguard = Default::default();
+    after.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
+    assert!(noted(&last(&[&before, &after]), &["flannel.1 is gone"]));
+}
+
+#[test]
+fn a_device_of_an_older_overlay_that_is_down_is_no_fault() {
+    // Another one carries the pods' packets, and this one was never up.
+    let mut facts = flannel4(node(), 2);
+    let data = VxlanFact { vni: 7, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
+    facts.links.push(LinkFact { up: false, ..vxlan(40, "old.7", data) });
+    facts.fdb.push(fdb(40, mac(0x42), "192.0.2.2"));
+    let model = last(&[&facts, &facts]);
+    assert!(!noted(&model, &["old.7"]), "{:?}", model.notes);
+    assert_eq!(word(&model, "flannel.1"), "ok");
+}
+
+#[test]
+fn a_device_that_keeps_the_nics_mtu_is_not_too_big_for_what_it_carries() {
+    let mut facts = node();
+    let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+    facts.links.push(LinkFact { mtu: 1500, ..vxlan(30, "cilium_vxlan", data) });
+    let model = last(&[&facts, &facts]);
+    assert!(!noted(&model, &["cilium_vxlan"]), "{:?}", model.notes);
+}
+
+#[test]
+fn a_vpn_that_is_set_down_or_goes_is_nobodys_loss() {
+    let mut before = flannel4(node(), 1);
+    before.links.push(wireguard(9, "wg0"));
+    before.wireguard.push(told(wireguard_fact(9, 51820, &["192.168.7.0/24"])));
+    let down = changed(&before, |facts| facts.links.iter_mut().for_each(|link| link.up &= link.ifindex != 9));
+    for after in [down, flannel4(node(), 1)] {
+        let model = last(&[&before, &after]);
+        assert!(!noted(&model, &["wg0"]), "{:?}", model.notes);
+    }
 }
 
 #[test]

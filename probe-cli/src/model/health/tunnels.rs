@@ -1,9 +1,13 @@
 //! Tunnel devices: whether they are there and up, what is below them, and whether their packets fit. No peers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use super::{Links, Memory, Problem, Sends, is_left_over};
+use super::{Links, Memory, Problem, Sends, is_left_over, is_of_overlay};
 use crate::{
+    inventory::{Inventory, System, Tunnel},
     model::{Condition, Fit, Model, MtuPath},
     text::{counted, shown},
 };
@@ -15,7 +19,7 @@ const LISTED: usize = 4;
 
 /// Judges the rows of tunnels.
 pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Vec<Problem> {
-    let mut problems = gone(model);
+    let mut problems = gone(model, memory);
     let mut below: BTreeMap<u32, (String, Sends, BTreeSet<String>)> = BTreeMap::new();
     let (mut up, mut unknown) = (0, false);
     let inventory = std::sync::Arc::clone(&model.inventory);
@@ -31,7 +35,10 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
             // A device that nobody ever used is not missed.
             let is_used = inventory.peers.iter().any(|peer| peer.tunnel == tunnel.ifindex)
                 || memory.up.contains(&tunnel.name);
-            if is_used {
+            let is_missed = memory.missed.contains(&tunnel.name) || is_of_overlay(&inventory, tunnel);
+            // One that was down all the time may be of an overlay that was there before the one that carries packets.
+            let is_old = !memory.up.contains(&tunnel.name) && others_carry(&inventory, tunnel);
+            if is_used && is_missed && !is_old {
                 problems.push(Problem {
                     key: format!("down {}", tunnel.name),
                     words: format!(
@@ -51,7 +58,8 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
             .chain(remembered.cloned())
             .collect();
         unknown |= devices.is_empty();
-        for (ifindex, device) in devices {
+        let is_of_overlay = is_of_overlay(&inventory, tunnel);
+        for (ifindex, device) in devices.into_iter().filter(|_| is_of_overlay) {
             let sends = links.sends(ifindex);
             if matches!(sends, Sends::Down | Sends::NoCarrier | Sends::NotThere) {
                 row.condition = Condition::UnderlayDown;
@@ -59,7 +67,8 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
             below.entry(ifindex).or_insert((device, sends, BTreeSet::new())).2.insert(name.clone());
         }
         let path = setup.mtu.iter().find(|path| path.ifindex == tunnel.ifindex);
-        if let Some(path) = path.filter(|path| matches!(path.fit, Some(Fit::TooBig(_)))) {
+        let is_told = is_of_overlay && is_size_told(&inventory, tunnel, path);
+        if let Some(path) = path.filter(|path| is_told && matches!(path.fit, Some(Fit::TooBig(_)))) {
             if row.condition == Condition::Ok {
                 row.condition = Condition::TooBig;
             }
@@ -82,14 +91,37 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
     problems
 }
 
-/// Tunnels that were there.
-fn gone(model: &Model) -> Vec<Problem> {
-    let rows = model.gone.tunnels.iter();
+/// Pods of other nodes are reached by something else, in the family of the tunnel's outer packets.
+fn others_carry(inventory: &Inventory, tunnel: &Tunnel) -> bool {
+    let is_of_family = |address: Option<IpAddr>| {
+        address
+            .is_none_or(|address| tunnel.outer_family.is_none_or(|family| (family == 6) == address.is_ipv6()))
+    };
+    let mut peers = inventory.peers.iter().filter(|peer| peer.tunnel != tunnel.ifindex);
+    peers.any(|peer| !peer.pod_cidrs.is_empty() && is_of_family(peer.node_address))
+        || inventory.routed_peers.iter().any(|peer| is_of_family(Some(peer.node_address)))
+}
+
+/// False where a device is larger than what pods send through it, and nothing here tells how large that is: Cilium's devices keep
+/// the NIC's MTU, and routes in the pods hold packets to less.
+fn is_size_told(inventory: &Inventory, tunnel: &Tunnel, path: Option<&MtuPath>) -> bool {
+    let is_by_calico = inventory.data_planes.iter().any(|plane| {
+        plane.system == System::CalicoEbpf
+            && plane.devices.iter().any(|device| device.ifindex == tunnel.ifindex)
+    });
+    !tunnel.external || is_by_calico || path.is_some_and(|path| path.route_mtu.is_some())
+}
+
+/// Tunnels that were there, and that nothing else does the work of.
+fn gone(model: &Model, memory: &Memory) -> Vec<Problem> {
+    let rows = model.gone.tunnels.iter().map(|row| &row.tunnel);
+    let rows = rows.filter(|tunnel| memory.missed.contains(&tunnel.name));
+    let rows = rows.filter(|tunnel| !is_replaced(&model.inventory, tunnel, memory));
     let mut problems: Vec<Problem> = rows
-        .map(|row| {
-            let name = shown(&row.tunnel.name);
+        .map(|tunnel| {
+            let name = shown(&tunnel.name);
             Problem {
-                key: format!("gone {}", row.tunnel.name),
+                key: format!("gone {}", tunnel.name),
                 words: format!(
                     "{name} is gone: somebody deleted the device, and pods' packets to other nodes do not go \
                      through it any more; if that was not intended, restart {AGENT}, which makes it again"
@@ -109,6 +141,19 @@ fn gone(model: &Model) -> Vec<Problem> {
         );
     }
     problems
+}
+
+/// All pod networks that were routed by the tunnel are routed to their nodes by something else: somebody moved the overlay.
+fn is_replaced(inventory: &Inventory, tunnel: &Tunnel, memory: &Memory) -> bool {
+    let mut networks = memory.routed.iter().filter(|((name, _), _)| *name == tunnel.name).peekable();
+    let now = || {
+        let peers = inventory.peers.iter().flat_map(|peer| &peer.pod_cidrs);
+        peers.chain(inventory.routed_peers.iter().flat_map(|peer| &peer.pod_cidrs))
+    };
+    networks.peek().is_some()
+        && networks
+            .flat_map(|(_, networks)| networks)
+            .all(|network| now().any(|other| other.contains(network)))
 }
 
 fn not_sending(ifindex: u32, device: &str, sends: Sends, tunnels: &BTreeSet<String>) -> Option<Problem> {
