@@ -77,6 +77,7 @@ pub(super) fn build(
         vfs: vfs::rows(&inventory.vfs, now, before, bins),
         notes: notes(inventory, now),
         gone: Gone::default(),
+        nodes: Vec::new(),
         checked: Vec::new(),
     }
 }
@@ -124,6 +125,7 @@ fn peers(
             tunnel_name: tunnel.name.clone(),
             tunnel: tunnel.ifindex,
             peer,
+            joined: None,
             gone: 0,
             condition: Condition::Unchecked,
             flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),

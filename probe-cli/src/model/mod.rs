@@ -10,6 +10,7 @@ mod flow;
 mod health;
 mod interfaces;
 pub mod mtu;
+mod nodes;
 mod observer;
 mod past;
 mod setup;

@@ -7,7 +7,7 @@ use probe_common::sizes::{BUCKETS, EDGE};
 use super::{Model, Setup, health::Memory, mtu::overhead, sizes::Bins};
 use crate::{
     facts::netlink::{LinkCounters, VfLinkState, VfVlan},
-    facts::{netlink::Facts, pods::PodFacts},
+    facts::{netlink::Facts, network::NetworkFacts, pods::PodFacts},
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
         PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
@@ -232,6 +232,7 @@ pub(crate) fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>
     model.since = now.time.saturating_sub(now.monotonic);
     let facts = Facts { links: vec![ethernet(2, "eth0")], ..Facts::default() };
     super::health::judge(&mut model, &facts, &mut Memory::default());
+    model.nodes = super::nodes::nodes(&model, &NetworkFacts::default());
     model
 }
 

@@ -7,6 +7,7 @@ use super::{
     Model, Setup,
     build::build,
     health::{self, Memory},
+    nodes::nodes,
     observer::keep_timed,
     past::Past,
     sizes::Bins,
@@ -58,6 +59,7 @@ impl Timeline {
         }
         health::judge(&mut model, &known.snapshot.netlink, &mut self.memory);
         self.past.sum_up(&mut model);
+        model.nodes = nodes(&model, &known.snapshot.network);
         self.known = Some(known);
         let model = Arc::new(model);
         self.before = Some((Box::new(sample), Arc::clone(&model)));

@@ -28,6 +28,8 @@ pub struct Model {
     /// Peers, by tunnel, then key; last in each tunnel a row for "other", and one for peers that are gone where there are
     /// some.
     pub peers: Vec<PeerRow>,
+    /// The same peers, those of one node together; without "other" and what is gone.
+    pub nodes: Vec<PeerRow>,
     /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.
     pub pods: Vec<PodRow>,
     /// What was there a moment ago, for screens: documents list what exists.
@@ -152,6 +154,8 @@ pub struct PeerRow {
     pub tunnel: u32,
     /// The peer; none for the rows "other" and "gone".
     pub peer: Option<Peer>,
+    /// The first address of a node, when the row is of all of its peers; none when it is of one peer.
+    pub joined: Option<IpAddr>,
     /// How many peers that are gone the row sums up; 0 for every other row.
     pub gone: u64,
     /// What is the matter with it.

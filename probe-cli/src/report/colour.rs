@@ -1,12 +1,23 @@
 //! Colour for tables on a terminal: what is wrong stands out. No layout, and no word that is not there without colour.
 
+use std::cmp::Reverse;
+
 /// Bold and yellow (ECMA-48 select graphic rendition), and back.
 const WRONG: &str = "\u{1b}[1;33m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// What tables say of what is wrong, in words of theirs.
-const PHRASES: [&str; 8] =
-    ["bytes too big", "too big", "no route", "no neigh", "no FDB", "no address", "NIC down", "differs"];
+const PHRASES: [&str; 9] = [
+    "bytes too big",
+    "too big",
+    "no route to it",
+    "no route",
+    "no neigh",
+    "no FDB",
+    "no address",
+    "NIC down",
+    "differs",
+];
 
 /// A table with colour: lines that begin with `!`, with those that go on with them, and phrases about what is wrong.
 pub fn coloured(table: &str) -> String {
@@ -19,8 +30,8 @@ pub fn coloured(table: &str) -> String {
             out.extend([WRONG, words, PLAIN, end]);
             continue;
         }
-        match PHRASES.iter().filter_map(|phrase| Some((words.find(phrase)?, phrase.len()))).min() {
-            Some((at, length)) => {
+        match PHRASES.iter().filter_map(|phrase| Some((words.find(phrase)?, Reverse(phrase.len())))).min() {
+            Some((at, Reverse(length))) => {
                 let (before, rest) = words.split_at(at);
                 let (phrase, after) = rest.split_at(length);
                 // The number that belongs to it.
@@ -55,9 +66,13 @@ mod tests {
                      10.42.2.0  no route to it\nall is well\n世界 no FDB entry for x";
         let painted = coloured(table);
         assert_eq!(without(&painted), table);
-        for wrong in
-            ["100 bytes too big", "! eth0 is down: outer packets", "  cannot leave", "no route", "no FDB"]
-        {
+        for wrong in [
+            "100 bytes too big",
+            "! eth0 is down: outer packets",
+            "  cannot leave",
+            "no route to it",
+            "no FDB",
+        ] {
             assert!(painted.contains(&format!("{WRONG}{wrong}{PLAIN}")), "{wrong}: {painted:?}");
         }
         assert_eq!(painted.matches(WRONG).count(), 5, "{painted:?}");

@@ -29,9 +29,16 @@ pub(super) fn overview_tables(model: &Model) -> Vec<Tab> {
 /// table.
 pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject<'a>> {
     match tab {
-        Tab::Overview => overview_tables(model).into_iter().flat_map(|tab| rows(state, model, tab)).collect(),
+        Tab::Overview => {
+            overview_tables(model).into_iter().flat_map(|tab| overview_rows(state, model, tab)).collect()
+        }
         tab => ordered(state, tab, subject::of(model, tab)),
     }
+}
+
+/// The rows of one of the overview's tables, filtered and sorted.
+pub(super) fn overview_rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject<'a>> {
+    ordered(state, tab, subject::on_overview(model, tab))
 }
 
 /// How many things that are there a tab's table has.

@@ -21,6 +21,8 @@ pub(super) enum RowKey {
     Peer(u32, Option<PeerKey>),
     /// A pod; none for "other".
     Pod(Option<PodKey>),
+    /// A node with several peers, by its first address.
+    Node(IpAddr),
     /// The peers of a tunnel that are gone, by its interface index.
     GonePeers(u32),
     /// The pods that are gone.
@@ -34,7 +36,7 @@ impl RowKey {
     pub(super) fn tab(&self) -> Tab {
         match self {
             Self::Tunnel(_) => Tab::Tunnels,
-            Self::Peer(..) | Self::GonePeers(_) => Tab::Peers,
+            Self::Peer(..) | Self::Node(_) | Self::GonePeers(_) => Tab::Peers,
             Self::Pod(_) | Self::GonePods => Tab::Pods,
             Self::Vf(_) => Tab::Vfs,
         }
@@ -56,7 +58,18 @@ pub(super) enum Subject<'a> {
 
 /// Everything in the model that has a row.
 pub(super) fn subjects(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    Tab::ALL.into_iter().flat_map(|tab| of(model, tab))
+    let nodes = model.nodes.iter().filter(|row| row.joined.is_some()).map(Subject::Peer);
+    Tab::ALL.into_iter().flat_map(|tab| of(model, tab)).chain(nodes)
+}
+
+/// What the overview's table of a tab is about: there the peers of one node are one row.
+pub(super) fn on_overview(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
+    if tab != Tab::Peers {
+        return of(model, tab);
+    }
+    let is_of_peer = |subject: &Subject<'_>| matches!(subject, Subject::Peer(row) if row.peer.is_some());
+    let others = of(model, tab).filter(move |subject| !is_of_peer(subject) || !subject.is_there());
+    Box::new(model.nodes.iter().map(Subject::Peer).chain(others))
 }
 
 /// What a tab's table is about, what is gone since a moment ago included; the "other" rows only when they carried something.
@@ -82,6 +95,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Tunnel(row) => RowKey::Tunnel(row.tunnel.ifindex),
             Self::Peer(row) if row.gone > 0 => RowKey::GonePeers(row.tunnel),
+            Self::Peer(PeerRow { joined: Some(address), .. }) => RowKey::Node(*address),
             Self::Pod(row) if row.gone > 0 => RowKey::GonePods,
             Self::Peer(row) => RowKey::Peer(row.tunnel, row.peer.as_ref().map(|peer| peer.key)),
             Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(Pod::key)),

@@ -121,6 +121,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
             tunnel_name: device.name.clone(),
             tunnel: *tunnel,
             peer: Some(peer.unwrap_or(unknown)),
+            joined: None,
             gone: 0,
             condition: if device.up { Condition::NoFdb } else { Condition::Down },
             node_name,

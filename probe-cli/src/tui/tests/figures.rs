@@ -12,8 +12,16 @@ use super::{draw, keys, testdata};
 use crate::{
     model::{self, Model},
     tui::{
-        action::Action, cells, columns::ColumnId, list, measure::Measure, state::State, subject::Subject,
-        tab::Tab, update::update, view::view,
+        action::Action,
+        cells,
+        columns::ColumnId,
+        list,
+        measure::Measure,
+        state::State,
+        subject::{RowKey, Subject},
+        tab::Tab,
+        update::update,
+        view::view,
     },
 };
 
@@ -162,6 +170,7 @@ fn what_is_gone_or_broken_keeps_its_row() {
     (sum.pod, sum.gone, sum.condition) = (None, 3, model::Condition::Gone);
     model.gone.pods.push(sum);
     model.peers[0].condition = model::Condition::NoFdb;
+    model.nodes[0].condition = model::Condition::NoFdb;
     let mut state = State::new("node1".to_owned(), false);
     update(&mut state, Action::Model(Arc::new(model)));
     insta::assert_snapshot!("gone-overview", draw(&state, (120, 40)));
@@ -170,4 +179,26 @@ fn what_is_gone_or_broken_keeps_its_row() {
         assert!(screen.contains(words), "{screen}");
     }
     assert!(screen.contains("2 Tunnels 2"), "what is gone is not counted: {screen}");
+}
+
+#[test]
+fn peers_of_one_node_are_one_row_of_the_overview_and_lead_to_the_first() {
+    let mut model = Model::clone(testdata::state(2).shown().unwrap());
+    // The second is fd77::2 of the same node.
+    let away =
+        model.nodes.iter().position(|row| row.label().is_some_and(|label| label == "fd77::2")).unwrap();
+    model.nodes.remove(away);
+    model.nodes[0].joined = Some("172.31.77.2".parse().unwrap());
+    model.nodes[0].tunnel_name = "flannel.1 flannel-v6.1".to_owned();
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model)));
+    let screen = draw(&state, (120, 40));
+    assert!(screen.contains("172.31.77.2 ") && !screen.contains(" fd77::2 "), "{screen}");
+    keys(&mut state, "jjj");
+    assert_eq!(state.look(Tab::Overview).selected, Some(RowKey::Node("172.31.77.2".parse().unwrap())));
+    assert!(draw(&state, (120, 40)).contains(" 172.31.77.2  ▲ TX "), "the graph is the node's");
+    update(&mut state, Action::Open);
+    assert_eq!(state.tab, Tab::Peers);
+    assert!(matches!(state.look(Tab::Peers).selected, Some(RowKey::Peer(3, Some(_)))));
+    assert!(draw(&state, (120, 40)).contains(" fd77::2 "), "on their tab they are one by one");
 }

@@ -13,7 +13,7 @@ use crate::{
     text,
     tui::{
         history::Whose,
-        list::{overview_tables, position, rows},
+        list::{overview_rows, overview_tables, position},
         rate,
         state::State,
         subject::Subject,
@@ -32,7 +32,7 @@ const ROOM_FOR_MESSAGES: u16 = 30;
 /// Draws it.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
     let tables: Vec<_> =
-        overview_tables(model).into_iter().map(|tab| (tab, rows(state, model, tab))).collect();
+        overview_tables(model).into_iter().map(|tab| (tab, overview_rows(state, model, tab))).collect();
     let selected = state.look(Tab::Overview).selected.as_ref();
     let chosen = tables.iter().find_map(|(_, rows)| rows.get(position(rows, selected)?)).copied();
     // Where there is little room, the graph is what can be missed.

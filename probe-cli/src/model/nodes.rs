@@ -1,0 +1,191 @@
+//! Nodes behind peers: with a tunnel for each family a node is two peers. Which addresses are of one node is told by its name in
+//! this node's files, and by neighbour entries of the device below: one link-layer address for one address of each family.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::{Condition, Flow, Model, OuterFlow, OuterRates, PeerRow, Rates};
+use crate::{facts::network::NetworkFacts, mac::Mac, sample::Both};
+
+/// Makes the rows of nodes: peers of one node together, every other peer as it is.
+pub(super) fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
+    let same = same_node(model, network);
+    let mut rows: Vec<PeerRow> = Vec::new();
+    let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for row in model.peers.iter().filter(|row| row.peer.is_some()) {
+        let address = row.peer.as_ref().and_then(|peer| peer.node_address);
+        let node = address.map(|address| same.get(&address).copied().unwrap_or(address));
+        let known = node.and_then(|node| places.get(&node)).and_then(|at| rows.get_mut(*at));
+        match (known, node) {
+            (Some(known), Some(node)) => add(known, row, node),
+            (_, node) => {
+                places.extend(node.map(|node| (node, rows.len())));
+                rows.push(row.clone());
+            }
+        }
+    }
+    rows
+}
+
+/// By address of a node, the first of its addresses.
+fn same_node(model: &Model, network: &NetworkFacts) -> BTreeMap<IpAddr, IpAddr> {
+    let addresses: BTreeSet<IpAddr> =
+        (model.peers.iter()).filter_map(|row| row.peer.as_ref()?.node_address).collect();
+    let mut groups: BTreeMap<(u32, Mac), BTreeSet<IpAddr>> = BTreeMap::new();
+    for entry in
+        network.devices.iter().filter_map(|device| device.neighbours.value()).flat_map(|table| &table.rows)
+    {
+        if let Some(mac) = entry.mac.filter(|_| addresses.contains(&entry.address)) {
+            groups.entry((entry.ifindex, mac)).or_default().insert(entry.address);
+        }
+    }
+    let mut names: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+    for (address, name) in
+        model.inventory.node_names.iter().filter(|(address, _)| addresses.contains(address))
+    {
+        names.entry(name).or_default().insert(*address);
+    }
+    let mut same = BTreeMap::new();
+    for group in groups.values().chain(names.values()) {
+        // Several of one family have a router's link-layer address, or a name that is no node's alone.
+        let [v4, v6] = [IpAddr::is_ipv4, IpAddr::is_ipv6].map(|is| group.iter().filter(|a| is(a)).count());
+        if let (1, 1, Some(first)) = (v4, v6, group.first()) {
+            same.extend(group.iter().map(|address| (*address, *first)));
+        }
+    }
+    same
+}
+
+/// Adds a peer to the row of its node.
+fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
+    node.joined = Some(address);
+    node.tunnel_name = format!("{} {}", node.tunnel_name, peer.tunnel_name);
+    node.node_name = node.node_name.take().or_else(|| peer.node_name.clone());
+    node.wireguard = node.wireguard.or(peer.wireguard);
+    if let (Some(known), Some(more)) = (&mut node.peer, &peer.peer) {
+        known.pod_cidrs.extend(&more.pod_cidrs);
+    }
+    node.condition = worse(node.condition, peer.condition);
+    node.flow = Both { tx: sum(node.flow.tx, peer.flow.tx), rx: sum(node.flow.rx, peer.flow.rx) };
+    node.outer = node
+        .outer
+        .zip(peer.outer)
+        .map(|(one, other)| Both { tx: outer_sum(one.tx, other.tx), rx: outer_sum(one.rx, other.rx) });
+}
+
+fn worse(one: Condition, other: Condition) -> Condition {
+    match (one, other) {
+        (one, _) if one.is_wrong() => one,
+        (_, other) if other.is_wrong() => other,
+        (Condition::Ok, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// A rate that is not known of one of them is not known of both.
+fn sum(one: Flow, other: Flow) -> Flow {
+    let mut total = one.total;
+    total += other.total;
+    let rate = one.rate.zip(other.rate).map(|(one, other)| Rates {
+        skbs_per_s: one.skbs_per_s + other.skbs_per_s,
+        packets_per_s: one.packets_per_s + other.packets_per_s,
+        inner_bits_per_s: one.inner_bits_per_s + other.inner_bits_per_s,
+        outer_bits_per_s: one.outer_bits_per_s + other.outer_bits_per_s,
+        oversize_per_s: one.oversize_per_s + other.oversize_per_s,
+        fragments_per_s: one.fragments_per_s + other.fragments_per_s,
+    });
+    Flow { total, rate }
+}
+
+fn outer_sum(one: OuterFlow, other: OuterFlow) -> OuterFlow {
+    let mut total = one.total;
+    total += other.total;
+    let rate = one.rate.zip(other.rate).map(|(one, other)| OuterRates {
+        packets_per_s: one.packets_per_s + other.packets_per_s,
+        bits_per_s: one.bits_per_s + other.bits_per_s,
+        fragments_per_s: one.fragments_per_s + other.fragments_per_s,
+    });
+    OuterFlow { total, rate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        facts::{Bounded, netlink::NeighbourStateFact, network::NetworkDevice},
+        model::{
+            both,
+            testdata::{build, inventory, sample},
+        },
+        observed::Observed,
+    };
+
+    fn network(entries: &[(&str, u8)]) -> NetworkFacts {
+        let entry = |(address, mac): &(&str, u8)| NeighbourStateFact {
+            ifindex: 2,
+            address: address.parse().unwrap(),
+            mac: Some(Mac([2, 0, 0, 0, 9, *mac])),
+            state: None,
+            is_router: false,
+            confirmed_s: None,
+            used_s: None,
+            updated_s: None,
+            probes: None,
+        };
+        let table = Bounded { rows: entries.iter().map(entry).collect(), ..Bounded::default() };
+        let device = NetworkDevice { neighbours: Observed::Value(table), ..NetworkDevice::default() };
+        NetworkFacts { devices: vec![device], ..NetworkFacts::default() }
+    }
+
+    fn model() -> Model {
+        let inventory = inventory(1);
+        build(&inventory, &sample(&inventory, 40), Some(&sample(&inventory, 39)))
+    }
+
+    #[test]
+    fn peers_of_both_families_are_one_node_by_their_link_layer_address() {
+        let model = model();
+        let told = [("172.31.77.2", 2), ("fd77::2", 2), ("172.31.77.3", 3), ("fd77::3", 3)];
+        let rows = nodes(&model, &network(&told));
+        let labels: Vec<_> =
+            rows.iter().map(|row| (row.label().unwrap(), row.tunnel_name.as_str())).collect();
+        let tunnels = "flannel.1 flannel-v6.1";
+        assert_eq!(labels, [("172.31.77.2".to_owned(), tunnels), ("172.31.77.3".to_owned(), tunnels)]);
+        let packets = |rows: &[PeerRow]| rows.iter().map(|row| both(&row.flow).packets).sum::<u64>();
+        assert_eq!(
+            packets(&rows),
+            packets(&model.peers.iter().filter(|r| r.peer.is_some()).cloned().collect::<Vec<_>>())
+        );
+        assert!(rows.iter().all(|row| row.condition == Condition::Ok && row.flow.tx.rate.is_some()));
+    }
+
+    #[test]
+    fn one_wrong_peer_makes_its_node_wrong() {
+        let mut model = model();
+        model.peers.iter_mut().find(|row| row.label().is_some_and(|l| l == "fd77::2")).unwrap().condition =
+            Condition::NoRoute;
+        let rows = nodes(&model, &network(&[("172.31.77.2", 2), ("fd77::2", 2)]));
+        assert_eq!(rows[0].condition, Condition::NoRoute);
+        assert_eq!(rows.len(), 3, "of the other node nothing is known");
+    }
+
+    #[test]
+    fn what_is_behind_a_router_is_not_one_node() {
+        let all = [("172.31.77.2", 1), ("fd77::2", 1), ("172.31.77.3", 1), ("fd77::3", 1)];
+        assert_eq!(nodes(&model(), &network(&all)).len(), 4);
+        assert_eq!(nodes(&model(), &NetworkFacts::default()).len(), 4);
+    }
+
+    #[test]
+    fn a_name_of_two_addresses_is_one_node() {
+        let mut inventory = inventory(1);
+        for address in ["172.31.77.2", "fd77::2"] {
+            inventory.node_names.insert(address.parse().unwrap(), "node2".to_owned());
+        }
+        let model = build(&inventory, &sample(&inventory, 40), None);
+        let rows = nodes(&model, &NetworkFacts::default());
+        assert_eq!((rows.len(), rows[0].label()), (3, Some("node2".to_owned())));
+    }
+}
