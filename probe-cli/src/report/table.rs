@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// Widest name shown; longer ones lose their middle.
-const NAME: usize = 31;
+const NAME: usize = 32;
 /// What is left of 80 columns behind the rates.
-const LAST: usize = 20;
+const LAST: usize = 19;
 
 /// The whole table of one interval, with a line end after every line.
 pub fn table(model: &Model) -> String {
@@ -171,10 +171,10 @@ fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
         (TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _) => String::new(),
-        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any VNI".to_owned(),
+        (TunnelKind::Vxlan | TunnelKind::Geneve, None) => " any".to_owned(),
         (TunnelKind::Vxlan | TunnelKind::Geneve, Some(vni)) => format!(" {vni}"),
     };
-    format!("{} {}{vni} MTU {}", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
+    format!("{} ({}{vni}, mtu {})", text::escape(&tunnel.name), tunnel.kind, tunnel.mtu)
 }
 
 fn peer_name(row: &crate::model::PeerRow) -> String {

@@ -203,12 +203,11 @@ impl ColumnId {
             (Self::Tx, _) if measure == Measure::Packets => "TX p/s",
             (Self::Rx, _) if measure == Measure::Packets => "RX p/s",
             (Self::Info, Tab::Tunnels) => "KIND",
-            (Self::Info, Tab::Peers) => "TUNNEL",
             // Nobody knows which pod a fragment on the underlay is of.
             (Self::Fragments, Tab::Pods) => "",
             (Self::Name, Tab::Peers) => "PEER NODE",
             (Self::Name, Tab::Pods) => "POD",
-            (Self::Name, _) => "TUNNEL",
+            (Self::Name, _) | (Self::Info, Tab::Peers) => "TUNNEL",
             (Self::Addresses, Tab::Peers) => "POD CIDRS",
             (Self::Info | Self::Addresses, _) => "ADDRESSES",
             (column, _) => column.spec().title,

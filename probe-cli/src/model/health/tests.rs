@@ -127,7 +127,7 @@ fn an_overlay_that_was_moved_to_another_device_is_not_missed() {
     assert!(!noted(&model, &["flannel.1"]), "{:?}", model.notes);
     assert_eq!(word(&model, "flannel.1"), "gone");
     // Only some of it was.
-    after.wireguard = Default::default();
+    after.wireguard = Vec::new();
     after.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
     assert!(noted(&last(&[&before, &after]), &["flannel.1 is gone"]));
 }
