@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use crate::model::fields;
+
 /// Bold and yellow (ECMA-48 select graphic rendition), and back.
 const WRONG: &str = "\u{1b}[1;33m";
 const PLAIN: &str = "\u{1b}[0m";
@@ -19,37 +21,63 @@ const PHRASES: [&str; 9] = [
     "differs",
 ];
 
-/// A table with colour: lines that begin with `!`, with those that go on with them, and phrases about what is wrong.
+/// A table with colour: lines that begin with `!`, with those that go on with them, phrases about what is wrong, and numbers in
+/// columns of what should not happen.
 pub fn coloured(table: &str) -> String {
     let mut out = String::with_capacity(table.len() + 64);
-    let mut goes_on = false;
+    let (mut goes_on, mut counts_alarms) = (false, false);
     for line in table.split_inclusive('\n') {
         let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
         goes_on = words.starts_with("! ") || (goes_on && words.starts_with("  "));
+        let is_heading = words.ends_with(&heading());
+        counts_alarms = is_heading || (counts_alarms && !words.is_empty() && !goes_on);
         if goes_on {
             out.extend([WRONG, words, PLAIN, end]);
             continue;
         }
-        match PHRASES.iter().filter_map(|phrase| Some((words.find(phrase)?, Reverse(phrase.len())))).min() {
-            Some((at, Reverse(length))) => {
-                let (before, rest) = words.split_at(at);
-                let (phrase, after) = rest.split_at(length);
-                // The number that belongs to it.
-                let number = before.trim_end().rfind(|c: char| !c.is_ascii_digit());
-                let (before, number) = match number {
-                    Some(at) if phrase.starts_with("bytes") => {
-                        let end = at
-                            + before.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
-                        before.split_at(end)
-                    }
-                    _ => (before, ""),
-                };
-                out.extend([before, WRONG, number, phrase, PLAIN, after, end]);
-            }
-            None => out.push_str(line),
+        let (words, alarms) = if counts_alarms && !is_heading { alarms(words) } else { (words, "") };
+        phrase(&mut out, words);
+        if alarms.is_empty() {
+            out.push_str(end);
+        } else {
+            out.extend([WRONG, alarms, PLAIN, end]);
         }
     }
     out
+}
+
+/// How the heading of a table ends whose last two columns are of what should not happen.
+fn heading() -> String {
+    let titles = [fields::OVERSIZE_RATE.title, fields::OUTER_FRAGMENT_RATE.title];
+    titles.map(Option::unwrap_or_default).join(" ")
+}
+
+/// A line without its last two cells, and these, when one of them is more than nothing.
+fn alarms(line: &str) -> (&str, &str) {
+    let mut at = line.len();
+    let mut is_something = false;
+    for _ in 0..2 {
+        let before = line.get(..at).unwrap_or_default().trim_end();
+        let start = before.rfind(' ').map_or(0, |blank| blank + 1);
+        is_something |= !matches!(before.get(start..), Some("0" | "-") | None);
+        at = start;
+    }
+    if is_something { line.split_at(at) } else { (line, "") }
+}
+
+/// A line with its first phrase about what is wrong in colour.
+fn phrase(out: &mut String, words: &str) {
+    let found = PHRASES.iter().filter_map(|phrase| Some((words.find(phrase)?, Reverse(phrase.len())))).min();
+    let Some((at, Reverse(length))) = found else { return out.push_str(words) };
+    let (before, rest) = words.split_at(at);
+    let (phrase, after) = rest.split_at(length);
+    // The number that belongs to it.
+    let (before, number) = if phrase.starts_with("bytes") {
+        before.split_at(before.trim_end().rfind(' ').map_or(0, |blank| blank + 1))
+    } else {
+        (before, "")
+    };
+    out.extend([before, WRONG, number, phrase, PLAIN, after]);
 }
 
 #[cfg(test)]
@@ -76,6 +104,16 @@ mod tests {
             assert!(painted.contains(&format!("{WRONG}{wrong}{PLAIN}")), "{wrong}: {painted:?}");
         }
         assert_eq!(painted.matches(WRONG).count(), 5, "{painted:?}");
+    }
+
+    #[test]
+    fn packets_too_big_and_fragments_stand_out_in_their_columns() {
+        let table = crate::report::table::table(&crate::model::testdata::troubled());
+        let painted = coloured(&table);
+        assert_eq!(without(&painted), table);
+        assert!(painted.contains(&format!("3.8%    {WRONG}42     84{PLAIN}\n")), "{painted:?}");
+        assert!(painted.contains("5.2%     0      0\n"), "{painted:?}");
+        assert_eq!(painted.matches(WRONG).count(), 3, "the cells and two notes: {painted:?}");
     }
 
     #[test]
