@@ -103,6 +103,10 @@ pub(super) fn peers(
                 continue;
             }
             holes.push(Hole::FdbWithoutRoute { tunnel, mac, node_address: peer.node_address });
+            // The kernel removes the routes of a device that is set down: that is what is wrong then.
+            if !link.up {
+                continue;
+            }
             notes.add(NoteKind::FdbWithoutRoute, || {
                 let own = macs.iter().filter(|(_, of)| **of == mac).map(|(address, _)| *address);
                 let own = own.filter(|gateway| !index.owners(*gateway).is_empty()).min();

@@ -38,6 +38,13 @@ pub(super) fn judge(model: &mut Model, memory: &Memory) -> Vec<Problem> {
             }
         });
     }
+    // The inventory tells of such a peer as well, without what was routed to it before.
+    let told = without_route.iter().filter_map(|peer| {
+        let tunnel = tunnel_of(&inventory, peer)?;
+        Some(format!("{}: no route resolves to node {} ", shown(&tunnel.name), peer.node_address?))
+    });
+    let told: Vec<String> = told.collect();
+    model.notes.retain(|note| !told.iter().any(|start| note.starts_with(start)));
     no_route(&inventory, &without_route, memory)
 }
 
