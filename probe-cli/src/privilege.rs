@@ -58,6 +58,8 @@ impl fmt::Display for Missing {
 /// What a command does, and so which capabilities it can have a use for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Prints what needs no node to be looked at.
+    Print,
     /// Reads what there is: files and sockets of every user, WireGuard devices, namespaces of processes and pods.
     Look,
     /// The same, and loads and attaches programs.
@@ -81,6 +83,7 @@ impl Role {
         let read = [CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_SYS_ADMIN];
         let attach = [CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE];
         let more: &[Capability] = match self {
+            Self::Print => return CapsHashSet::new(),
             Self::Look | Self::Clean => &[],
             Self::Follow => &attach,
             Self::Build => &[CAP_NET_RAW],

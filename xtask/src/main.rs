@@ -6,6 +6,7 @@ mod command;
 mod debian;
 mod ebpf;
 mod install;
+mod man;
 mod test;
 mod ui;
 mod vm;
@@ -27,6 +28,7 @@ enum Verb {
     Bench(bench::Args),
     Ci(ci::Args),
     Ebpf(ebpf::Args),
+    Man(man::Args),
     Test(test::Args),
     Vm(vm::Args),
 }
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
+        Verb::Man(args) => man::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Vm(args) => vm::run(&args),
     };

@@ -1,52 +1,65 @@
-//! What can be typed. The doc comments here are the help text.
+//! What can be typed: the options of every command, and the list of commands. The doc comments here are the help text. What
+//! single commands take is in the files below.
 
-use std::{path::PathBuf, time::Duration};
+mod count;
+mod duration;
+mod lab;
+mod show;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
-use super::live::Context;
-use crate::{
-    ebpf::{self, AttachMode},
-    engine, lab,
-    leftovers::Notes,
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub(super) use self::{
+    count::{Format, ProbeArgs, TopArgs, WatchArgs},
+    lab::{Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabLoadArgs, LabShapeArgs},
+    show::{ShowArgs, ShowCommand, ShowFormat},
 };
 
-/// Shows what this node's overlay network carries and costs, live and correct.
+/// Headings that group options in `--help`.
+const TARGET: &str = "Target";
+const OUTPUT: &str = "Output";
+const COUNTING: &str = "Counting";
+const LAB: &str = "Lab";
+const TRAFFIC: &str = "Traffic";
+
+/// Live view of a node's overlay network: throughput, encapsulation overhead, MTU health
 ///
-/// Attaches eBPF programs to VXLAN and WireGuard devices and their underlay, and counts packets as the wire carries them:
-/// per tunnel, per peer node, per pod. Nothing is dropped, changed or delayed; everything is gone when it ends.
+/// Attaches eBPF programs to VXLAN and WireGuard devices and to the NICs below them, and counts packets as the wire carries
+/// them: per tunnel, per peer node, per pod. The programs only count. Nothing is left behind on exit.
 #[derive(Debug, Parser)]
 #[command(
     name = "overlay-probe",
     version,
     after_help = "Examples:\n  \
-        sudo overlay-probe demo                     see it work on a private three-node network\n  \
-        sudo overlay-probe                          watch this node in the terminal\n  \
-        sudo overlay-probe watch --format jsonl     one JSON object a second, for scripts\n  \
-        sudo overlay-probe --netns ovp-node1 watch  look at a lab node\n\n\
-        Exit codes: 0 good, 2 failure, 3 could not judge (usage, missing privilege, nothing to look at)"
+        sudo overlay-probe demo                     a private three-node network with traffic, shown live\n  \
+        sudo overlay-probe                          this node, in the terminal\n  \
+        sudo overlay-probe show node                detected data planes, intended and actual settings\n  \
+        sudo overlay-probe watch --format jsonl     one JSON object per second, for scripts\n  \
+        sudo overlay-probe --netns ovp-node1 watch  a node of the lab\n\n\
+        Exit codes: 0 good, 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
 )]
 pub(super) struct Args {
-    /// Look at the node that lives in this network namespace: a name below /run/netns or a path
-    #[arg(long, global = true, value_name = "NAME|PATH")]
+    /// Look at the node in this network namespace: a name below /run/netns, or a path
+    #[arg(long, global = true, value_name = "NAME|PATH", help_heading = TARGET)]
     pub(super) netns: Option<String>,
 
-    /// Where the node's files are: in a container, where the node's root directory is mounted
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Read the node's files below this directory: in a container, where the node's root is mounted
+    #[arg(long, global = true, value_name = "DIR", help_heading = TARGET)]
     pub(super) host_root: Option<PathBuf>,
 
-    /// Where the container runtime listens, as a path here and not below --host-root; without it the sockets of RKE2, k3s,
-    /// containerd and CRI-O are tried
-    #[arg(long, global = true, value_name = "SOCKET")]
+    /// Socket of the container runtime; the path is not prefixed with --host-root [default: the sockets of RKE2, k3s,
+    /// containerd and CRI-O are tried]
+    #[arg(long, global = true, value_name = "SOCKET", help_heading = TARGET)]
     pub(super) cri_socket: Option<PathBuf>,
 
-    /// No colour; the environment variable NO_COLOR does the same
-    #[arg(long, global = true)]
+    /// Disable colours (same as NO_COLOR=1)
+    #[arg(long, global = true, help_heading = OUTPUT)]
     pub(super) no_color: bool,
 
-    /// More diagnostics on stderr (-vv for debug); the variable OVERLAY_PROBE_LOG sets a filter instead, such as debug or
+    /// Verbose log on stderr (-vv: debug); the variable OVERLAY_PROBE_LOG sets levels by module instead, such as
     /// overlay_probe::ebpf=debug
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub(super) verbose: u8,
 
     #[command(subcommand)]
@@ -56,355 +69,171 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Live terminal UI (the default when stdout is a terminal)
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe top\n  \
+        sudo overlay-probe top --interval 5s\n  \
+        sudo overlay-probe --netns ovp-node1 top")]
     Top(TopArgs),
-    /// Headless rates: a table or one JSON object per interval
+    /// Rates without a terminal UI: a table or one JSON object per interval
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe watch --count 1\n  \
         sudo overlay-probe watch --format jsonl | jq '.tunnels[] | [.name, .tx.outer_bits_per_s]'")]
     Watch(WatchArgs),
-    /// What there is on this node: a table or JSON
-    #[command(subcommand)]
+    /// Inspect this node (table or JSON)
+    #[command(subcommand, arg_required_else_help = true)]
     Show(ShowCommand),
     /// A private multi-node data plane in network namespaces
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = true)]
     Lab(LabCommand),
-    /// Lab, load and terminal UI in one: what to run first
+    /// Start here: a private three-node network with traffic, shown live
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe demo\n  \
+        sudo overlay-probe demo --nodes 4 --pods 6 --family 4\n  \
+        sudo overlay-probe demo --dataplane wireguard")]
     Demo(DemoArgs),
     /// Remove what a killed run left behind
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe cleanup\n  \
+        sudo overlay-probe --netns ovp-node1 cleanup\n\n\
+        Filters of a run that lives are left alone. Exit code 3: a run record cannot be read, and nothing was removed")]
     Cleanup,
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  \
+        overlay-probe completions bash > /etc/bash_completion.d/overlay-probe\n  \
+        overlay-probe completions zsh > \"${fpath[1]}/_overlay-probe\"\n  \
+        overlay-probe completions fish > ~/.config/fish/completions/overlay-probe.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory, one for each command
+    #[command(hide = true)]
+    Man {
+        /// The directory, which must exist
+        directory: PathBuf,
+    },
 }
 
-/// How to count.
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct ProbeArgs {
-    /// Time between samples, such as 1s or 500ms
-    #[arg(long, default_value = "1s", value_parser = interval)]
-    pub(super) interval: Duration,
+/// Options of every command that mean nothing to these.
+const VOID: &[(&str, &[&str])] = &[
+    ("lab", &["netns", "host_root", "cri_socket"]),
+    ("demo", &["netns", "host_root", "cri_socket"]),
+    ("cleanup", &["cri_socket", "no_color"]),
+    ("completions", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
+    ("man", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
+];
 
-    /// Pods counted one by one; the others count as "other"
-    #[arg(long, default_value_t = ebpf::Limits::default().pods, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(super) pod_slots: u32,
-
-    /// Peers counted one by one, over all tunnels; the others count as "other"
-    #[arg(long, default_value_t = ebpf::Limits::default().peers, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(super) peer_slots: u32,
-
-    /// Attach this way instead of the best way that the kernel has
-    #[arg(long, value_enum, value_name = "WAY")]
-    pub(super) attach: Option<Attach>,
+/// The definition of the command line: what parses, and what completions and manual pages are made of. Options that mean
+/// nothing to a command are not in its help.
+pub(super) fn command() -> clap::Command {
+    let mut command = Args::command();
+    for (name, void) in VOID {
+        // An option of the same name keeps clap from handing the global one down.
+        let is_void = |arg: &&Arg| void.contains(&arg.get_id().as_str());
+        let hidden: Vec<Arg> =
+            command.get_arguments().filter(is_void).map(|arg| arg.clone().hide(true)).collect();
+        command = command.mut_subcommand(name, |command| command.args(hidden));
+    }
+    command
 }
 
-impl Default for ProbeArgs {
-    fn default() -> Self {
-        let limits = ebpf::Limits::default();
-        Self {
-            interval: Duration::from_secs(1),
-            pod_slots: limits.pods,
-            peer_slots: limits.peers,
-            attach: None,
-        }
+/// Reads the command line of this process.
+pub(super) fn parse() -> Result<Args, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    match args.void() {
+        Some((option, name)) => Err(command.error(
+            clap::error::ErrorKind::ArgumentConflict,
+            format!("--{option} has no meaning for `overlay-probe {name}`"),
+        )),
+        None => Ok(args),
     }
 }
 
-impl ProbeArgs {
-    /// What these arguments mean to the engine.
-    pub(super) fn engine(&self, context: &Context) -> engine::EngineOptions {
-        engine::EngineOptions {
-            notes: Notes::new(context.host_root.as_deref()),
-            host: context.host(),
-            interval: self.interval,
-            probe: ebpf::ProbeOptions {
-                limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },
-                mode: self.attach.map(|attach| match attach {
-                    Attach::Tcx => AttachMode::Tcx,
-                    Attach::Clsact => AttachMode::Clsact,
-                }),
-                interval: self.interval,
-            },
-        }
+impl Args {
+    /// An option that was given and means nothing to the command, with the command. Those of output do no harm.
+    fn void(&self) -> Option<(&'static str, &'static str)> {
+        let name = match self.command.as_ref()? {
+            Command::Top(_) | Command::Watch(_) | Command::Show(_) => return None,
+            Command::Lab(_) => "lab",
+            Command::Demo(_) => "demo",
+            Command::Cleanup => "cleanup",
+            Command::Completions { .. } => "completions",
+            Command::Man { .. } => "man",
+        };
+        let (_, void) = VOID.iter().find(|(command, _)| *command == name)?;
+        let given = [
+            ("netns", "netns", self.netns.is_some()),
+            ("host_root", "host-root", self.host_root.is_some()),
+            ("cri_socket", "cri-socket", self.cri_socket.is_some()),
+        ];
+        let found = given.iter().find(|(id, _, is_given)| *is_given && void.contains(id));
+        found.map(|(_, option, _)| (*option, name))
     }
-}
-
-/// See [`AttachMode`].
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Attach {
-    /// TCX links, Linux 6.6 and later
-    Tcx,
-    /// Filters on the clsact qdisc
-    Clsact,
-}
-
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub(super) struct TopArgs {
-    #[command(flatten)]
-    pub(super) probe: ProbeArgs,
-}
-
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub(super) struct WatchArgs {
-    #[command(flatten)]
-    pub(super) probe: ProbeArgs,
-
-    /// Stop after this many intervals
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) count: Option<u64>,
-
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: Format,
-
-    /// Write this file when counting has begun
-    #[arg(long, value_name = "FILE")]
-    pub(super) ready_file: Option<PathBuf>,
-}
-
-/// Output of `watch`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Aligned text
-    #[default]
-    Table,
-    /// One JSON object a line
-    Jsonl,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ShowCommand {
-    /// What runs here: data planes and how they were known, pod networks, addresses, tunnels
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show node\n  \
-        sudo overlay-probe show node --format json | jq '.actual.data_planes[] | [.system, .encapsulation]'\n\n\
-        Exit code 3: nothing leads to other nodes' pods")]
-    Node(ShowArgs),
-    /// Links that concern the overlay or pods, and what each is there for
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show links\n  \
-        sudo overlay-probe show links --format json | jq '.links[] | select(.state != \"up\")'\n\n\
-        Exit code 3: there are none")]
-    Links(ShowArgs),
-    /// Remote nodes: their addresses, pod networks, last transmission or handshake, and what is missing
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show peers\n  \
-        sudo overlay-probe show peers --format json | jq '.holes'\n\n\
-        Exit code 3: nothing leads to other nodes' pods, or peers may not be read")]
-    Peers(ShowArgs),
-    /// From the NIC's MTU to that of the pods: what fits, what does not, what is unused
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show mtu\n  \
-        sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
-        Exit code 3: nothing leads to other nodes' pods")]
-    Mtu(ShowArgs),
-    /// Virtual functions of SR-IOV NICs: driver, pod, settings, and what they carried since they were made
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show vfs\n  \
-        sudo overlay-probe show vfs --format json | jq '.vfs[] | [.pci_address, .pod.name]'\n\n\
-        Exit code 3: this node has no virtual functions")]
-    Vfs(ShowArgs),
-    /// Pods of this node: name, addresses, interfaces, and how each was found
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe show pods\n  \
-        sudo overlay-probe show pods --format json | jq '.pods[] | [.namespace, .name, .host_ifname]'\n\n\
-        Exit code 3: this node has no pods")]
-    Pods(ShowArgs),
-}
-
-/// How to show it.
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct ShowArgs {
-    /// What to print
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: ShowFormat,
-}
-
-/// What `show` prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum ShowFormat {
-    /// Aligned columns
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum LabCommand {
-    /// Build it
-    #[command(after_help = "Examples:\n  \
-        sudo overlay-probe lab up --nodes 3 --pods 2\n  \
-        sudo overlay-probe lab up --dataplane wireguard\n  \
-        sudo overlay-probe lab up --host-files lab-files\n  \
-        sudo overlay-probe --netns ovp-node1 --host-root lab-files/ovp-node1 show pods\n  \
-        sudo overlay-probe --netns ovp-node1 watch")]
-    Up(LabUpArgs),
-    /// Remove all of it, also what a crash left
-    Down(LabDownArgs),
-    /// What of it exists
-    Status(LabArgs),
-    /// Send real TCP and UDP traffic between its pods
-    Load(LabLoadArgs),
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct LabArgs {
-    /// What the names of its namespaces start with
-    #[arg(long, default_value = lab::DEFAULT_PREFIX)]
-    pub(super) prefix: String,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct LabDownArgs {
-    #[command(flatten)]
-    pub(super) lab: LabArgs,
-
-    /// Remove all network namespaces that are named like the lab's, whoever made them
-    #[arg(long)]
-    pub(super) force: bool,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct LabUpArgs {
-    #[command(flatten)]
-    pub(super) lab: LabArgs,
-
-    #[command(flatten)]
-    pub(super) shape: LabShapeArgs,
-
-    /// Write the files that each node would have below DIR, to be given with --host-root; `lab down` leaves them. DIR must be
-    /// new or empty, or of an earlier lab, and nobody else's to write
-    #[arg(long, value_name = "DIR")]
-    pub(super) host_files: Option<PathBuf>,
-}
-
-/// What a lab looks like.
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct LabShapeArgs {
-    /// Nodes
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=16))]
-    pub(super) nodes: u16,
-
-    /// Pods on each node
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=300))]
-    pub(super) pods: u16,
-
-    /// Address families of pods and tunnels
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) family: Family,
-
-    /// MTU of the nodes' NICs in bytes
-    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1370..=65_000))]
-    pub(super) underlay_mtu: u32,
-
-    /// What carries packets between the nodes
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) dataplane: Dataplane,
-}
-
-/// What carries packets between the nodes.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum Dataplane {
-    /// flannel's VXLAN backend
-    #[default]
-    Vxlan,
-    /// flannel's WireGuard backend, with keys of the lab's own
-    Wireguard,
-    /// Halfway from one to the other: some pairs of nodes use WireGuard, others VXLAN
-    Both,
-}
-
-/// Address families.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum Family {
-    /// IPv4 only
-    #[value(name = "4")]
-    V4,
-    /// IPv6 only
-    #[value(name = "6")]
-    V6,
-    /// Both
-    #[default]
-    Dual,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct LabLoadArgs {
-    #[command(flatten)]
-    pub(super) lab: LabArgs,
-
-    /// Stop after this time, such as 30s; until Ctrl-C without it
-    #[arg(long, value_parser = interval)]
-    pub(super) duration: Option<Duration>,
-
-    /// Cap of each TCP flow in Mbit/s; 0 for none
-    #[arg(long, default_value_t = 50)]
-    pub(super) tcp_mbit: u32,
-
-    /// Packets per second of each UDP flow; 0 for as many as go
-    #[arg(long, default_value_t = 500)]
-    pub(super) udp_pps: u32,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(super) struct DemoArgs {
-    #[command(flatten)]
-    pub(super) shape: LabShapeArgs,
-
-    #[command(flatten)]
-    pub(super) probe: ProbeArgs,
-}
-
-/// A duration with its unit: 1s, 500ms, 2m.
-fn interval(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
-    };
-    let number: f64 =
-        number.parse().map_err(|_bad| "give a number and a unit, such as 1s or 500ms".to_owned())?;
-    let duration = Duration::try_from_secs_f64(number * scale)
-        .map_err(|_bad| "give a positive time, such as 1s or 500ms".to_owned())?;
-    if duration < Duration::from_millis(50) {
-        return Err("at least 50ms".to_owned());
-    }
-    if duration > Duration::from_secs(24 * 3600) {
-        return Err("at most 24h".to_owned());
-    }
-    Ok(duration)
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+    fn parsed(line: &str) -> Args {
+        let words = std::iter::once("overlay-probe").chain(line.split_whitespace());
+        Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap()
     }
 
     #[test]
-    fn durations_have_units_and_bounds() {
-        for (text, expected) in [
-            ("1s", Some(1000)),
-            ("500ms", Some(500)),
-            ("0.5s", Some(500)),
-            ("2m", Some(120_000)),
-            ("1", Some(1000)),
-            ("10ms", None),
-            ("-1s", None),
-            ("NaNs", None),
-            ("infs", None),
-            ("1e300h", None),
-            ("25h", None),
-            ("1x", None),
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_means_nothing_is_hidden_and_refused() {
+        for (line, void) in [
+            ("--netns x lab up", Some(("netns", "lab"))),
+            ("lab down --host-root /x", Some(("host-root", "lab"))),
+            ("demo --cri-socket /x", Some(("cri-socket", "demo"))),
+            ("cleanup --cri-socket /x", Some(("cri-socket", "cleanup"))),
+            ("--netns x cleanup", None),
+            ("cleanup --host-root /x", None),
+            ("--netns x --host-root /x --cri-socket /x show node", None),
+            ("show node --netns x", None),
+            ("--no-color lab status", None),
             ("", None),
         ] {
-            assert_eq!(interval(text).ok(), expected.map(Duration::from_millis), "{text}");
+            assert_eq!(parsed(line).void(), void, "{line}");
+        }
+        let help = |path: &[&str]| {
+            let mut command = command();
+            command.build();
+            let leaf =
+                path.iter().fold(&mut command, |command, name| command.find_subcommand_mut(name).unwrap());
+            leaf.render_long_help().to_string()
+        };
+        assert!(!help(&["lab", "up"]).contains("--netns <"));
+        assert!(help(&["show", "node"]).contains("--netns <"));
+        assert!(!help(&["completions"]).contains("--verbose"));
+    }
+
+    /// Each page of help fits in 80 columns, names an example, and groups its options.
+    #[test]
+    fn help_teaches() {
+        let mut command = command().term_width(80);
+        command.build();
+        check(&mut command, "overlay-probe");
+    }
+
+    fn check(command: &mut clap::Command, path: &str) {
+        let help = command.render_long_help().to_string();
+        let widest = help.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 100, "{path}: {widest}");
+        if !command.is_arg_required_else_help_set() && path != "overlay-probe man" {
+            assert!(help.contains("Examples:"), "{path} has no example");
+        }
+        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        for name in names.iter().filter(|name| *name != "help") {
+            let sub = command.find_subcommand_mut(name).unwrap();
+            check(sub, &format!("{path} {name}"));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod cleanup;
+mod definition;
 mod demo;
 mod exit;
 mod lab;
@@ -14,8 +15,6 @@ mod writer;
 
 use std::{cell::Cell, process::ExitCode};
 
-use clap::Parser as _;
-
 use self::args::{Args, Command};
 use crate::privilege::{self, Role};
 
@@ -25,7 +24,7 @@ pub fn main() -> ExitCode {
     if let Err(error) = privilege::harden() {
         return exit::code(Err(error.into()));
     }
-    let args = match Args::try_parse() {
+    let args = match args::parse() {
         Ok(args) => args,
         Err(error) => return exit::usage(&error),
     };
@@ -42,6 +41,7 @@ fn role(command: Option<&Command>) -> Role {
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
+        Some(Command::Completions { .. } | Command::Man { .. }) => Role::Print,
     }
 }
 
@@ -65,5 +65,7 @@ fn run(args: Args) -> anyhow::Result<()> {
         Some(Command::Lab(command)) => lab::run(command),
         Some(Command::Demo(args)) => demo::run(&context, &args),
         Some(Command::Cleanup) => cleanup::run(&context),
+        Some(Command::Completions { shell }) => definition::completions(shell),
+        Some(Command::Man { directory }) => definition::man(&directory),
     }
 }

@@ -112,6 +112,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("aya", &["ebpf"]),
     ("caps", &["privilege"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("crossterm", &["tui"]),
     ("futures", &["netlink", "tui"]),
     // YAML, with the line of each value; JSON is YAML as well.

@@ -1,0 +1,107 @@
+//! What `top` and `watch` take: how to count, and how to print it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::{COUNTING, OUTPUT, duration};
+use crate::{
+    cli::live::Context,
+    ebpf::{self, AttachMode},
+    engine,
+    leftovers::Notes,
+};
+
+/// How to count.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct ProbeArgs {
+    /// Time between samples, such as 1s or 500ms; a number alone is seconds
+    #[arg(long, default_value = "1s", value_parser = duration::parse, value_name = "TIME", help_heading = COUNTING)]
+    pub(in crate::cli) interval: Duration,
+
+    /// Maximum number of pods tracked individually; the rest is summed as "other"
+    #[arg(long, default_value_t = ebpf::Limits::default().pods, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = COUNTING)]
+    pub(in crate::cli) pod_slots: u32,
+
+    /// Maximum number of peers tracked individually, over all tunnels; the rest is summed as "other"
+    #[arg(long, default_value_t = ebpf::Limits::default().peers, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = COUNTING)]
+    pub(in crate::cli) peer_slots: u32,
+
+    /// Force the attach mode [default: the best that the kernel has]
+    #[arg(long, value_enum, value_name = "MODE", help_heading = COUNTING)]
+    pub(in crate::cli) attach: Option<Attach>,
+}
+
+impl Default for ProbeArgs {
+    fn default() -> Self {
+        let limits = ebpf::Limits::default();
+        Self {
+            interval: Duration::from_secs(1),
+            pod_slots: limits.pods,
+            peer_slots: limits.peers,
+            attach: None,
+        }
+    }
+}
+
+impl ProbeArgs {
+    /// What these arguments mean to the engine.
+    pub(in crate::cli) fn engine(&self, context: &Context) -> engine::EngineOptions {
+        engine::EngineOptions {
+            notes: Notes::new(context.host_root.as_deref()),
+            host: context.host(),
+            interval: self.interval,
+            probe: ebpf::ProbeOptions {
+                limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },
+                mode: self.attach.map(|attach| match attach {
+                    Attach::Tcx => AttachMode::Tcx,
+                    Attach::Clsact => AttachMode::Clsact,
+                }),
+                interval: self.interval,
+            },
+        }
+    }
+}
+
+/// See [`AttachMode`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum Attach {
+    /// TCX links, Linux 6.6 and later
+    Tcx,
+    /// Filters on the clsact qdisc
+    Clsact,
+}
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(in crate::cli) struct TopArgs {
+    #[command(flatten)]
+    pub(in crate::cli) probe: ProbeArgs,
+}
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(in crate::cli) struct WatchArgs {
+    #[command(flatten)]
+    pub(in crate::cli) probe: ProbeArgs,
+
+    /// Stop after this many intervals
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N", help_heading = COUNTING)]
+    pub(in crate::cli) count: Option<u64>,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: Format,
+
+    /// Create this file when counting has begun: how it counts and on which interfaces, as JSON
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(in crate::cli) ready_file: Option<PathBuf>,
+}
+
+/// Output of `watch`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Format {
+    /// Aligned text
+    #[default]
+    Table,
+    /// One JSON object a line
+    Jsonl,
+}

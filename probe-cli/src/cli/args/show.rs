@@ -1,0 +1,63 @@
+//! What `show` takes.
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+use super::OUTPUT;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ShowCommand {
+    /// Detected data planes and the evidence, intended and actual settings, pod CIDRs, addresses, tunnels
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show node\n  \
+        sudo overlay-probe show node --format json | jq '.actual.data_planes[] | [.system, .encapsulation]'\n\n\
+        Exit code 3: nothing leads to other nodes' pods")]
+    Node(ShowArgs),
+    /// Interfaces used by the overlay and pods, with their role
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show links\n  \
+        sudo overlay-probe show links --format json | jq '.links[] | select(.state != \"up\")'\n\n\
+        Exit code 3: there are none")]
+    Links(ShowArgs),
+    /// Remote nodes: addresses, pod networks, last transmission or handshake, missing table entries
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show peers\n  \
+        sudo overlay-probe show peers --format json | jq '.holes'\n\n\
+        Exit code 3: nothing leads to other nodes' pods, or peers may not be read")]
+    Peers(ShowArgs),
+    /// MTU budget from the NIC to the pods: too big, exact, to spare
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show mtu\n  \
+        sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
+        Exit code 3: nothing leads to other nodes' pods")]
+    Mtu(ShowArgs),
+    /// SR-IOV virtual functions: driver, pod, settings, and counters since creation
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show vfs\n  \
+        sudo overlay-probe show vfs --format json | jq '.vfs[] | [.pci_address, .pod.name]'\n\n\
+        Exit code 3: this node has no virtual functions")]
+    Vfs(ShowArgs),
+    /// Pods of this node: name, addresses, interfaces, and how each was found
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe show pods\n  \
+        sudo overlay-probe show pods --format json | jq '.pods[] | [.namespace, .name, .host_ifname]'\n\n\
+        Exit code 3: this node has no pods")]
+    Pods(ShowArgs),
+}
+
+/// How to show it.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct ShowArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: ShowFormat,
+}
+
+/// What `show` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ShowFormat {
+    /// Aligned columns
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+}
