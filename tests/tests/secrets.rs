@@ -1,0 +1,160 @@
+//! That no secret of a node gets into what a recording holds: each place where a node keeps one has a marker, and what
+//! stands beside it was read.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use overlay_probe::{engine, engine::HostOptions, netns, sample::Frame};
+use probe_tests::{
+    base64,
+    cri::{self, Pod},
+    hand::Pair,
+    hostroot::HostRoot,
+};
+
+/// In every secret.
+const SECRET: &str = "hunter2";
+
+/// A node's configuration, with `hunter2` wherever a secret may be.
+fn files() -> Vec<(&'static str, String)> {
+    let config = serde_json::json!({
+        "cniVersion": "1.0.0", "name": "cbr0", "type": "calico",
+        "ipam": {"type": "whereabouts", "range": "10.60.7.0/24", "kubernetes": {"kubeconfig": "/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig", "token": "hunter2"}},
+        "kubernetes": {"k8s_auth_token": "hunter2"}, "etcd_password": "hunter2",
+    });
+    let cached = serde_json::json!({
+        "kind": "cniCacheV1", "containerId": "c".repeat(64), "ifName": "net7", "networkName": "cbr0",
+        "config": base64(config.to_string().as_bytes()),
+        "cniArgs": [["K8S_POD_NAME", "cart-0"], ["K8S_POD_NAMESPACE", "shop"], ["TOKEN", "hunter2"]],
+        "capabilityArgs": {"io.kubernetes.cri.pod-annotations": {
+            "k8s.v1.cni.cncf.io/networks": "macvlan", "vault/token": "hunter2",
+            "kubectl.kubernetes.io/last-applied-configuration": "{\"env\": \"hunter2\"}",
+        }},
+        "result": {"cniVersion": "1.0.0", "interfaces": [{"name": "net7", "sandbox": "/var/run/netns/cni-cart-0"}],
+            "ips": [{"interface": 0, "address": "10.60.7.9/24"}]},
+    });
+    // A service account's: header, claims, signature.
+    let claims = base64(b"{\"exp\":1893456000,\"sub\":\"wb\"} ");
+    let token = format!("hunter2.{claims}.hunter2");
+    vec![
+        (
+            "etc/rancher/rke2/config.yaml",
+            "token: hunter2\nagent-token: hunter2\netcd-s3-secret-key: hunter2\ndatastore-endpoint: postgres://u:hunter2@db\n\
+             private-registry: hunter2\ncluster-cidr: 10.60.0.0/16\nkube-apiserver-arg:\n- basic-auth=hunter2\n"
+                .to_owned(),
+        ),
+        (
+            "etc/systemd/system/rke2-server.service",
+            "[Service]\nEnvironment=RKE2_TOKEN=hunter2\nExecStart=/usr/local/bin/rke2 server --token hunter2 --cni canal \\\n\
+             --etcd-s3-secret-key=hunter2 --service-cidr 10.61.0.0/16\n"
+                .to_owned(),
+        ),
+        ("etc/default/rke2-server", "RKE2_TOKEN=hunter2\nRKE2_CLUSTER_DNS=10.61.0.10\n".to_owned()),
+        (
+            "var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml",
+            "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata:\n  name: rke2-canal\n  namespace: kube-system\n\
+             spec:\n  valuesContent: |-\n    flannel:\n      backend: wireguard\n      wireguard: {psk: hunter2}\n    \
+             calico:\n      vethuMTU: 1420\n      password: hunter2\n    tls: {key: hunter2}\n"
+                .to_owned(),
+        ),
+        (
+            "var/lib/rancher/rke2/server/manifests/secret.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: hunter2\ndata:\n  password: hunter2\n".to_owned(),
+        ),
+        ("etc/cni/net.d/10-canal.conflist", serde_json::json!({
+            "cniVersion": "1.0.0", "name": "cbr0", "plugins": [config],
+        }).to_string()),
+        (
+            "etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig",
+            "apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster: {server: 'https://10.61.0.1:443'}\nusers:\n\
+             - name: wb\n  user: {token: TOKEN, client-key-data: hunter2, password: hunter2}\n"
+                .replace("TOKEN", &token),
+        ),
+        (
+            "etc/cni/net.d/whereabouts.d/whereabouts.conf",
+            "{\"datastore\": \"kubernetes\", \"etcd_password\": \"hunter2\", \"kubernetes\": {\"kubeconfig\": \
+             \"/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig\"}}"
+                .to_owned(),
+        ),
+        (
+            "var/lib/kubelet/pods/0000/volumes/kubernetes.io~configmap/flannel-cfg/net-conf.json",
+            "{\"Network\": \"10.60.0.0/16\", \"Backend\": {\"Type\": \"wireguard\", \"PSK\": \"hunter2\"}, \"Password\": \"hunter2\"}"
+                .to_owned(),
+        ),
+        ("run/flannel/subnet.env", "FLANNEL_NETWORK=10.60.0.0/16\nFLANNEL_SUBNET=10.60.1.1/24\nETCD_PASSWORD=hunter2\n".to_owned()),
+        ("var/lib/cni/results/cbr0-cart-0-net7", cached.to_string()),
+    ]
+}
+
+/// What is found on the node of these files, as a recording holds it.
+fn recorded(node: &netns::Namespace, root: &Path, socket: &Path) -> String {
+    let options = HostOptions { root: root.to_owned(), is_node: true, cri_socket: Some(socket.to_owned()) };
+    thread::scope(|scope| {
+        let look = scope.spawn(|| {
+            netns::enter(node).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let frame: Frame = runtime.block_on(engine::look(&options)).unwrap();
+            serde_json::to_string(&frame).unwrap()
+        });
+        look.join().unwrap()
+    })
+}
+
+#[test]
+fn a_recording_of_a_node_full_of_secrets_holds_none() {
+    let pair = Pair::new("secrets");
+    let root = HostRoot::new(&files());
+    let mut pod = Pod::new("cart-0", &["10.60.1.9"]);
+    pod.listed.annotations.insert("vault/token".to_owned(), SECRET.to_owned());
+    pod.listed.labels.insert("password".to_owned(), SECRET.to_owned());
+    let directory = tempfile::TempDir::new().unwrap();
+    let socket = directory.path().join("cri.sock");
+    let _runtime = cri::runtime(&socket, &Arc::new(Mutex::new(vec![pod])));
+    let recording = recorded(&pair.open(1), root.path(), &socket);
+    // The files and the runtime were read: what stands beside the secrets is there.
+    for beside in [
+        "10.60.0.0/16",
+        "10.61.0.0/16",
+        "canal",
+        "1420",
+        "wireguard",
+        "10.60.7.0/24",
+        "whereabouts.kubeconfig",
+        "1893456000",
+        "10.60.1.1/24",
+        "net7",
+        "macvlan",
+        "cart-0",
+    ] {
+        assert!(recording.contains(beside), "{beside} is not in {recording}");
+    }
+    assert_eq!(leak(&recording), None);
+}
+
+/// What is around a secret in the recording.
+fn leak(recording: &str) -> Option<String> {
+    // In base64 a text has one of three forms, by where it begins. Characters that depend on its neighbours are left out.
+    let encoded = (0..3).map(|before| {
+        let encoded = base64(format!("{}{SECRET}__", "_".repeat(before)).as_bytes());
+        encoded[(before * 4).div_ceil(3)..(before + SECRET.len()) * 4 / 3].to_owned()
+    });
+    let mut forms = encoded.chain([SECRET.to_owned()]);
+    forms.find_map(|form| {
+        let at = recording.find(form.as_str())?;
+        let around = &recording.as_bytes()[at.saturating_sub(80)..at + form.len()];
+        Some(String::from_utf8_lossy(around).into_owned())
+    })
+}
+
+#[test]
+fn a_leak_is_found_plain_and_in_base64() {
+    for text in ["password hunter2", "x hunter2 y", "xy hunter2 z", "hunter2"] {
+        assert!(leak(&base64(text.as_bytes())).is_some(), "{text}");
+        assert!(leak(text).is_some(), "{text}");
+    }
+    assert_eq!(leak("hunter1"), None);
+}
