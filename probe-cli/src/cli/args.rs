@@ -1,6 +1,7 @@
 //! What can be typed: the options of every command, and the list of commands. The doc comments here are the help text. What
 //! single commands take is in the files below.
 
+mod check;
 mod count;
 mod duration;
 mod lab;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(super) use self::{
+    check::{CheckArgs, CheckFormat, FailOn},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},
     lab::{Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabLoadArgs, LabShapeArgs},
     show::{ShowArgs, ShowCommand, ShowFormat},
@@ -34,10 +36,11 @@ const TRAFFIC: &str = "Traffic";
     after_help = "Examples:\n  \
         sudo overlay-probe demo                     a private three-node network with traffic, shown live\n  \
         sudo overlay-probe                          this node, in the terminal\n  \
+        sudo overlay-probe check                    is this node's overlay healthy?\n  \
         sudo overlay-probe show node                detected data planes, intended and actual settings\n  \
         sudo overlay-probe watch --format jsonl     one JSON object per second, for scripts\n  \
         sudo overlay-probe --netns ovp-node1 watch  a node of the lab\n\n\
-        Exit codes: 0 good, 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
+        Exit codes: 0 good, 1 warning (check), 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
 )]
 pub(super) struct Args {
     /// Look at the node in this network namespace: a name below /run/netns, or a path
@@ -74,6 +77,15 @@ pub(super) enum Command {
         sudo overlay-probe top --interval 5s\n  \
         sudo overlay-probe --netns ovp-node1 top")]
     Top(TopArgs),
+    /// Health check: what is wrong on this node, the evidence, the fix
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe check\n  \
+        sudo overlay-probe check --only mtu,peer\n  \
+        sudo overlay-probe check --format json | jq '.findings[] | [.severity, .id, .summary]'\n  \
+        sudo overlay-probe check --format nagios --fail-on fail\n  \
+        overlay-probe check --explain mtu-pod-exceeds-tunnel\n\n\
+        Exit codes: 0 good, 1 warning, 2 failure, 3 could not judge")]
+    Check(CheckArgs),
     /// Rates without a terminal UI: a table or one JSON object per interval
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe watch --count 1\n  \
@@ -155,7 +167,7 @@ impl Args {
     /// An option that was given and means nothing to the command, with the command. Those of output do no harm.
     fn void(&self) -> Option<(&'static str, &'static str)> {
         let name = match self.command.as_ref()? {
-            Command::Top(_) | Command::Watch(_) | Command::Show(_) => return None,
+            Command::Top(_) | Command::Check(_) | Command::Watch(_) | Command::Show(_) => return None,
             Command::Lab(_) => "lab",
             Command::Demo(_) => "demo",
             Command::Cleanup => "cleanup",

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Could not judge: usage errors, missing privilege, nothing to look at.
-const UNKNOWN: u8 = 3;
+pub(super) const UNKNOWN: u8 = 3;
 /// It failed.
-const FAILURE: u8 = 2;
+pub(super) const FAILURE: u8 = 2;
 
 /// Shows what clap says. `--help` and `--version` are no errors.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
@@ -30,8 +30,11 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// The code for a command's result; an error goes to stderr with its causes.
-pub(super) fn code(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+pub(super) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
+    let error = match result {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     if is_closed_pipe(&error) {
         // Whoever read us has seen enough.
         return ExitCode::SUCCESS;
@@ -41,7 +44,7 @@ pub(super) fn code(result: anyhow::Result<()>) -> ExitCode {
 }
 
 /// The error with the causes that it does not already name.
-fn words(error: &anyhow::Error) -> String {
+pub(super) fn words(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -60,13 +63,15 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn is_unknown(error: &anyhow::Error) -> bool {
+/// True for what keeps the node from being looked at: usage, privilege, nothing there.
+pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<PrivilegeError>()
             || cause.is::<NetnsError>()
             || cause.is::<super::show::NothingToShow>()
             || cause.is::<super::live::NotThere>()
             || matches!(cause.downcast_ref::<TuiError>(), Some(TuiError::Dumb))
+            || cause.is::<crate::check::Unknown>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

@@ -1,6 +1,7 @@
 //! The command line: the only place that imports clap. From arguments to a command, from its result to an exit code.
 
 mod args;
+mod check;
 mod cleanup;
 mod definition;
 mod demo;
@@ -37,7 +38,7 @@ pub fn main() -> ExitCode {
 fn role(command: Option<&Command>) -> Role {
     match command {
         None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
-        Some(Command::Show(_)) => Role::Look,
+        Some(Command::Check(_) | Command::Show(_)) => Role::Look,
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
@@ -45,7 +46,7 @@ fn role(command: Option<&Command>) -> Role {
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
+fn run(args: Args) -> anyhow::Result<ExitCode> {
     let context = live::Context {
         netns: args.netns,
         host_root: args.host_root,
@@ -54,7 +55,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         no_color: args.no_color,
     };
     context.check()?;
-    match args.command {
+    let done = match args.command {
+        Some(Command::Check(check)) => return check::run(&context, &check, args.verbose > 0),
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())
         }
@@ -67,5 +69,6 @@ fn run(args: Args) -> anyhow::Result<()> {
         Some(Command::Cleanup) => cleanup::run(&context),
         Some(Command::Completions { shell }) => definition::completions(shell),
         Some(Command::Man { directory }) => definition::man(&directory),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -18,5 +18,5 @@ mod vfs;
 
 pub use error::EngineError;
 pub use host::HostOptions;
-pub use once::look;
+pub use once::{look, look_over};
 pub use run::{Engine, EngineOptions};

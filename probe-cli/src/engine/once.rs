@@ -1,5 +1,7 @@
-//! Looks at the node once. Nothing is attached, and no privilege is needed but where the kernel wants one to tell of
-//! WireGuard's peers and of other namespaces.
+//! Looks at the node once, or at the beginning and at the end of a window. Nothing is attached, and no privilege is needed but
+//! where the kernel wants one to tell of WireGuard's peers and of other namespaces.
+
+use std::time::Duration;
 
 use super::{
     error::EngineError,
@@ -8,6 +10,7 @@ use super::{
     vfs::{self, VfReading},
 };
 use crate::{
+    facts::sriov::SriovFacts,
     procfs,
     sample::{Frame, Sample},
 };
@@ -15,6 +18,31 @@ use crate::{
 /// Reads everything in the calling thread's network namespace. Must be called inside a current-thread runtime.
 pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     let mut sources = Sources::open(host)?;
+    let (frame, _) = first(&mut sources, host).await?;
+    Ok(frame)
+}
+
+/// Reads everything twice, with `window` between, and looks into pods' network namespaces meanwhile: frames of the beginning
+/// and of the end. Must be called inside a current-thread runtime.
+pub async fn look_over(host: &HostOptions, window: Duration) -> Result<[Frame; 2], EngineError> {
+    let mut sources = Sources::open(host)?;
+    let (before, sriov) = first(&mut sources, host).await?;
+    let end = before.sample.monotonic + window;
+    sources.look_inside_all();
+    tokio::time::sleep(end.saturating_sub(procfs::monotonic())).await;
+    let snapshot = sources.refresh(&sriov).await?;
+    let (wireguard, _) = sources.wireguard();
+    let sample = Sample {
+        node: Box::new(sources.counters()),
+        time: procfs::wall_clock(),
+        monotonic: procfs::monotonic(),
+        wireguard,
+        ..before.sample.clone()
+    };
+    Ok([before, Frame { snapshot, sample }])
+}
+
+async fn first(sources: &mut Sources, host: &HostOptions) -> Result<(Frame, SriovFacts), EngineError> {
     sources.ask().await;
     let (sriov, VfReading { vfs, at, drivers, notes }) = vfs::once(&host.root);
     let snapshot = sources.read_all(&sriov).await?;
@@ -30,5 +58,5 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
         vf_notes: notes,
         ..Sample::default()
     };
-    Ok(Frame { snapshot, sample })
+    Ok((Frame { snapshot, sample }, sriov))
 }

@@ -177,10 +177,19 @@ impl Sources {
 
     /// Looks into a few of the pods' namespaces that were looked into longest ago. What is found is in the next snapshot.
     fn look_inside(&mut self) {
+        self.look_inside_of(INSIDE);
+    }
+
+    /// Looks into all pods' namespaces, within a deadline. What is found is in the next snapshot.
+    pub(super) fn look_inside_all(&mut self) {
+        self.look_inside_of(usize::MAX);
+    }
+
+    fn look_inside_of(&mut self, most: usize) {
         let paths = self.pods.paths();
         // Entering other namespaces needs CAP_SYS_ADMIN.
         if let Some(root) = self.pods.open_root() {
-            privilege::with_admin(|| self.inside.read(&root, &paths, INSIDE));
+            privilege::with_admin(|| self.inside.read(&root, &paths, most));
         }
     }
 

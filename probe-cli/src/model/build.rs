@@ -4,9 +4,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::{
     Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
-    Setup, TunnelRow, WireguardRow, interfaces, mtu, observer::observer, sizes::Bins, vfs,
+    Setup, TunnelRow, Window, WireguardRow, interfaces, mtu, observer::observer, sizes::Bins, vfs,
 };
 use crate::{
+    facts::Snapshot,
     inventory::{Inventory, Peer},
     sample::{Both, Counts, OuterCounts, PeerSample, Sample, WireguardSample},
     text,
@@ -18,6 +19,7 @@ use crate::{
 /// counter that is smaller than before belongs to a new thing of the same name and has no rates either. `bins` says since when
 /// packet sizes have the bounds that they have.
 pub(super) fn build(
+    snapshot: &Arc<Snapshot>,
     inventory: &Arc<Inventory>,
     setup: &Arc<Setup>,
     now: &Sample,
@@ -44,6 +46,7 @@ pub(super) fn build(
         time: now.time,
         since: now.time,
         interval,
+        snapshot: Arc::clone(snapshot),
         inventory: Arc::clone(inventory),
         setup: Arc::clone(setup),
         tunnels: inventory
@@ -73,6 +76,9 @@ pub(super) fn build(
         peers: peers(inventory, now, before, flows, outer_flows),
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
+        window: before
+            .zip(interval)
+            .map(|(before, interval)| Window::between(&before.node, &now.node, interval)),
         observer: observer(now, before, interval),
         vfs: vfs::rows(&inventory.vfs, now, before, bins),
         notes: notes(inventory, now),

@@ -21,6 +21,7 @@ mod timeline;
 mod types;
 mod vf_traffic;
 mod vfs;
+mod window;
 mod zero;
 
 pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
@@ -31,6 +32,7 @@ pub use setup::Setup;
 pub use timeline::{Timeline, once};
 pub use types::*;
 pub use vf_traffic::VfTraffic;
+pub use window::{LinkWindow, SoftnetWindow, Window};
 pub use zero::totals_since;
 
 // What a model shows of what exists, of what files want and of counters. People and machines see a node through these.

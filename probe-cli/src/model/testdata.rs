@@ -226,8 +226,14 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
 /// The model of this inventory, which is of no snapshot: links are as it says.
 pub(crate) fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Model {
     let setup = Arc::new(Setup { mtu: super::mtu_paths(inventory), ..Setup::default() });
-    let mut model =
-        super::build::build(&Arc::new(inventory.clone()), &setup, now, before, &mut Bins::default());
+    let mut model = super::build::build(
+        &Arc::default(),
+        &Arc::new(inventory.clone()),
+        &setup,
+        now,
+        before,
+        &mut Bins::default(),
+    );
     // Counting began with the clock of samples.
     model.since = now.time.saturating_sub(now.monotonic);
     let facts = Facts { links: vec![ethernet(2, "eth0")], ..Facts::default() };

@@ -51,7 +51,8 @@ impl Timeline {
         };
         // What was counted while filters were gone has no rates.
         let earlier = self.before.as_ref().map(|(sample, _)| &**sample).filter(|_| !sample.is_interrupted);
-        let mut model = build(&known.inventory, &known.setup, &sample, earlier, &mut self.bins);
+        let mut model =
+            build(&known.snapshot, &known.inventory, &known.setup, &sample, earlier, &mut self.bins);
         model.since = *self.since.get_or_insert(sample.time);
         if let Some((earlier, before)) = &self.before {
             keep_timed(&mut model.observer, &before.observer);

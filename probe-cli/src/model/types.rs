@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Condition, Flow, OuterFlow, Rates, Room, Setup, VfTraffic};
+use super::{Condition, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 
 use crate::{
-    facts::netlink::LinkCounters,
+    facts::{Snapshot, netlink::LinkCounters},
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
     sample::{Both, Counts, Kinds},
 };
@@ -19,6 +19,8 @@ pub struct Model {
     pub since: Duration,
     /// Time between the samples; none for the first sample, which has no rates.
     pub interval: Option<Duration>,
+    /// What the sources said: for checks, which name the table and the file that something stands in.
+    pub snapshot: Arc<Snapshot>,
     /// What exists on the node.
     pub inventory: Arc<Inventory>,
     /// What its files want, and what fits.
@@ -38,6 +40,8 @@ pub struct Model {
     pub vfs: Vec<VfRow>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
+    /// What the kernel counted meanwhile; none for the first sample.
+    pub window: Option<Window>,
     /// What the observer costs.
     pub observer: ObserverRow,
     /// What is wrong, could not be read or does not fit together: what is wrong first.

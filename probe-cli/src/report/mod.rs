@@ -1,6 +1,7 @@
 //! The model for machines and pipes: tables and JSON. Pure: text out of data, written by the caller.
 
 mod align;
+pub mod check;
 pub mod colour;
 mod intended;
 pub mod jsonl;

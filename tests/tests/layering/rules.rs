@@ -57,8 +57,11 @@ pub(crate) const MODULES: &[Module] = &[
     ]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "model::mtu", "procfs", "sample", "text"]),
+    // Judgement: what is wrong, of the model and the facts that it was made of.
+    pure("check", &["facts", "model", "observed", "text"]),
     // People and machines.
     pure("report", &["model", "text"]),
+    pure("report::check", &["check", "model", "report", "text"]),
     pure("tui", &["model", "text"]),
     outside("tui::terminal", &["tui"]),
     outside("tui::run", &["model", "tui", "tui::terminal"]),
@@ -90,6 +93,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside(
         "cli",
         &[
+            "check",
             "ebpf",
             "engine",
             "inventory",

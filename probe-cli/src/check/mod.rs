@@ -1,0 +1,20 @@
+//! Judgement: what is wrong on the node, and how bad it is. Pure: a function of the model for each check, and one list of them.
+//!
+//! Here belong checks, the order in which causes explain symptoms, and the verdict. What exists is said by the inventory, what
+//! it means by the model; how a finding looks is said in [`crate::report`].
+
+mod finding;
+mod need;
+mod quote;
+mod registry;
+mod rules;
+mod run;
+#[cfg(test)]
+pub(crate) mod testdata;
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind};
+pub use need::Need;
+pub use registry::{Check, Explain, Family, REGISTRY, Unknown, select};
+pub use run::{Counts, Judgement, Row, Verdict, run};

@@ -1,0 +1,87 @@
+//! What checks need to have been read. A check whose need is not met is not judged, whatever it would have said.
+
+use crate::{model::Model, observed::Observed};
+
+/// Something that must have been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Addresses of the node.
+    Addresses,
+    /// Routes of both families.
+    Routes,
+    /// Neighbours and FDB entries of tunnels.
+    TunnelTables,
+    /// Peers of WireGuard devices.
+    WireguardPeers,
+    /// The node's files.
+    Files,
+    /// Names of pods, from the container runtime.
+    Runtime,
+    /// Sysctls of the node.
+    Sysctls,
+    /// Neighbours of the devices that lead to other nodes.
+    UnderlayNeighbours,
+    /// Path MTUs that the kernel has learned.
+    LearnedMtus,
+    /// Drivers and offloads of tunnels and of what carries them.
+    Devices,
+    /// Counters at two moments.
+    Window,
+    /// host-local's files.
+    Ipam,
+    /// What is inside pods' network namespaces.
+    PodNetworks,
+    /// The release of the kernel.
+    Kernel,
+}
+
+impl Need {
+    /// Why it is not there; none when it is.
+    pub fn missing(self, model: &Model) -> Option<String> {
+        let snapshot = &model.snapshot;
+        let netlink = &snapshot.netlink;
+        match self {
+            Self::Addresses => why(&netlink.addresses, "the node's addresses were not read"),
+            Self::Routes => why(&netlink.routes.ipv4, "the node's IPv4 routes were not read")
+                .or_else(|| netlink.routes.ipv6.trouble()),
+            Self::TunnelTables => netlink.neighbours.troubles().chain(netlink.fdb.troubles()).next(),
+            Self::WireguardPeers => netlink.wireguard.iter().find_map(|device| device.told.trouble()),
+            Self::Files => why(
+                &snapshot.files,
+                "the files that can be read are another node's: give this node's root with --host-root",
+            ),
+            Self::Runtime => why(
+                &snapshot.pods.sandboxes,
+                "no container runtime was found: give its socket with --cri-socket",
+            ),
+            Self::Sysctls => why(
+                &snapshot.network.sysctls.ipv4_all.forwarding,
+                "the node's sysctls were not read: /proc/sys is not there",
+            ),
+            Self::UnderlayNeighbours => {
+                snapshot.network.devices.iter().find_map(|device| device.neighbours.trouble())
+            }
+            Self::LearnedMtus => {
+                snapshot.network.pmtu_ipv4.trouble().or_else(|| snapshot.network.pmtu_ipv6.trouble())
+            }
+            Self::Devices => snapshot.network.devices.iter().find_map(|device| {
+                device.device.features.trouble().or_else(|| device.device.driver.trouble())
+            }),
+            Self::Window => model.window.is_none().then(|| "counters were read once only".to_owned()),
+            Self::Ipam => snapshot.ipam.trouble(),
+            Self::PodNetworks => snapshot.inside.iter().find_map(|pod| pod.told.trouble()),
+            Self::Kernel => why(&snapshot.host.kernel, "the release of the kernel was not read"),
+        }
+    }
+}
+
+/// Why there is no value; also when it is simply not there.
+fn why<T>(observed: &Observed<T>, absent: &str) -> Option<String> {
+    match observed {
+        Observed::Value(_) => None,
+        Observed::Absent => Some(absent.to_owned()),
+        Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. } => {
+            observed.trouble()
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Files want a data plane, and the kernel has none.
+
+use super::super::prelude::*;
+use crate::model::{Backend, Cni, Encapsulation};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "dataplane-missing",
+    family: Family::Dataplane,
+    title: "no data plane leads to other nodes",
+    symptom: "Pods of this node reach no pod of another node; DNS fails where CoreDNS runs elsewhere.",
+    core: true,
+    needs: &[Need::Routes, Need::Addresses],
+    explained_by: &["intent-wireguard-impossible", "intent-cni-unknown"],
+    explain: Explain {
+        how: "No tunnel and no route to other nodes' pods, although a file names a CNI or pods are here.",
+        why: "The CNI's agent does not run, could not make its device, or the device was deleted.",
+        fix: "Look at the agent's log (kubectl -n kube-system logs ds/rke2-canal -c kube-flannel) and restart it.",
+        not_if: "The cluster has one node, and its CNI makes devices only when there is another.",
+        seen_in: "",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let live = model.inventory.data_planes.iter().any(|plane| !plane.is_left_over());
+    if live {
+        return Outcome::Judged(Vec::new());
+    }
+    let wanted = model.setup.intent.as_ref().and_then(|intent| intent.cni.as_ref());
+    let Some(wanted) = wanted.filter(|wanted| wanted.value != Cni::None) else {
+        return if model.inventory.pods.is_empty() {
+            Outcome::NotJudged(
+                "no data plane, no configured CNI and no pods: look at the node with --netns NAME or --host-root DIR"
+                    .to_owned(),
+            )
+        } else {
+            Outcome::DoesNotApply("no file names a CNI")
+        };
+    };
+    let backend = model.setup.intent.as_ref().and_then(|intent| intent.backend.as_ref());
+    // Without encapsulation there is nothing before there is another node. flannel takes VXLAN unless a file says otherwise.
+    let needs_tunnel = match backend.map(|backend| &backend.value) {
+        Some(backend) => matches!(backend, Backend::Vxlan | Backend::Geneve | Backend::Wireguard),
+        None => matches!(wanted.value, Cni::Canal | Cni::Flannel | Cni::K3sFlannel),
+    };
+    if !needs_tunnel {
+        return Outcome::DoesNotApply("the configured backend needs no tunnel while there is one node");
+    }
+    let stale = model.inventory.data_planes.iter().any(|plane| plane.encapsulation != Encapsulation::None);
+    let cni = escape(&wanted.value.to_string());
+    let place = wanted.file.as_deref().map_or_else(|| "default".to_owned(), escape);
+    let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
+    let there = if stale { "stale devices only" } else { "none" };
+    Outcome::Judged(vec![
+        Finding::new(Fail, SubjectKind::Node, "data plane", format!("{cni} is configured, and no device or route leads to other nodes' pods."))
+            .seen("CNI", cni, format!("{place}{line}"))
+            .seen("tunnels", there, "ip link")
+            .fix(
+                "Restart the CNI's agent on this node, and read its log when nothing appears: kubectl -n kube-system get \
+                 pods -o wide names it.",
+            ),
+    ])
+}

@@ -1,0 +1,21 @@
+//! Tunnels and the devices below them: there, up, and the only ones that carry pods' packets.
+
+pub(super) mod bypassed;
+pub(super) mod missing;
+pub(super) mod port_shared;
+pub(super) mod source_not_here;
+pub(super) mod stale;
+pub(super) mod tunnel_down;
+pub(super) mod underlay_down;
+
+use crate::model::{LinkRow, Model, PlaneDevice};
+
+/// The row of a link.
+fn link(model: &Model, ifindex: u32) -> Option<&LinkRow> {
+    model.inventory.links.links.iter().find(|link| link.ifindex == ifindex)
+}
+
+/// Devices of data planes, those that are left over included.
+fn devices(model: &Model) -> impl Iterator<Item = &PlaneDevice> {
+    model.inventory.data_planes.iter().flat_map(|plane| &plane.devices)
+}

@@ -1,0 +1,58 @@
+//! Two VXLAN devices want one UDP port in ways that exclude each other.
+
+use super::super::prelude::*;
+use crate::model::{Tunnel, TunnelKind};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "dataplane-port-shared",
+    family: Family::Dataplane,
+    title: "two VXLAN devices share a UDP port, and one cannot work",
+    symptom: "The CNI's agent logs \"address already in use\" or \"file exists\"; its device stays down.",
+    core: false,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain {
+        how: "VXLAN devices of one port, of which one is down, or takes every VNI (collect-metadata).",
+        why: "Two CNIs, a stale device of another one, or a fan bridge of Ubuntu; the kernel gives a port to devices of one kind only.",
+        fix: "Delete the device that nothing uses, or give one system another port.",
+        not_if: "Both are up and have different VNIs: they share the port's socket.",
+        seen_in: "cilium#8990, cilium#38581, tke#1279",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let vxlans: Vec<&Tunnel> =
+        model.inventory.tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Vxlan).collect();
+    if vxlans.len() < 2 {
+        return Outcome::DoesNotApply("fewer than two VXLAN devices are here");
+    }
+    let excluded = |one: &Tunnel, other: &Tunnel| {
+        one.ifindex != other.ifindex
+            && one.port == other.port
+            && !one.up
+            && other.up
+            && (one.external || other.external || one.vni == other.vni)
+            // A socket of each family: flannel's two devices share the port and not a socket.
+            && (one.outer_family.is_none() || other.outer_family.is_none() || one.outer_family == other.outer_family)
+    };
+    let mut findings = Vec::new();
+    for one in &vxlans {
+        let Some(other) = vxlans.iter().find(|other| excluded(one, other)) else { continue };
+        let (name, by) = (escape(&one.name), escape(&other.name));
+        let port = one.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
+        findings.push(
+            Finding::new(
+                Fail,
+                SubjectKind::Interface,
+                &one.name,
+                format!("{name} is down, and {by} has its UDP port {port}."),
+            )
+            .seen(name, format!("down, port {port}"), "ip -d link")
+            .seen(by.clone(), format!("up, port {port}"), "ip -d link")
+            .fix(format!("If nothing uses {by}, delete it and restart the CNI's agent."))
+            .run(format!("ip link delete {}", quoted(&other.name))),
+        );
+    }
+    Outcome::Judged(findings)
+}

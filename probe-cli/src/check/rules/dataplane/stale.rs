@@ -1,0 +1,77 @@
+//! A tunnel of an earlier configuration, which still takes packets or only is in the way.
+
+use super::{super::prelude::*, devices};
+use crate::model::LeftOver;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "dataplane-stale-device",
+    family: Family::Dataplane,
+    title: "a tunnel of an earlier configuration is still there",
+    symptom: "Traffic that should be encrypted is not; or nothing, until the device's port or routes are needed by another.",
+    core: false,
+    needs: &[Need::Routes],
+    explained_by: &[],
+    explain: Explain {
+        how: "A tunnel that leads nowhere while another one does; or routes by VXLAN that are more specific than WireGuard's.",
+        why: "Agents do not remove the devices of another backend. The kernel takes the most specific route, so that the old \
+              device's /24 win over the new one's /16.",
+        fix: "Delete the device on every node, or reboot them; recreate pods when their MTU changes.",
+        not_if: "A rollout is under way, and nodes that were not changed yet are reached by the old device.",
+        seen_in: "rke2#9338, rke2#2960",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    if devices(model).next().is_none() {
+        return Outcome::DoesNotApply("no data plane is here");
+    }
+    let found = devices(model).filter_map(|device| Some((device, device.left_over.as_ref()?)));
+    Outcome::Judged(
+        found
+            .map(|(device, why)| {
+                let name = escape(&device.name);
+                let delete = format!("ip link delete {}", quoted(&device.name));
+                match why {
+                    LeftOver::MoreSpecific { than, routes, with_peer } => Finding::new(
+                        Fail,
+                        SubjectKind::Interface,
+                        &device.name,
+                        format!(
+                            "{name} takes packets that {} would encrypt: {} by it {} more specific.",
+                            escape(than),
+                            counted(*routes, "route"),
+                            if *routes == 1 { "is" } else { "are" }
+                        ),
+                    )
+                    .seen(format!("routes by {name}"), routes, "ip route")
+                    .seen(format!("peers of {} for them", escape(than)), with_peer, "wg show allowed-ips")
+                    .fix(format!(
+                        "Delete it on every node once all have the new backend; traffic to nodes without a peer in {} \
+                         stops.",
+                        escape(than)
+                    ))
+                    .run(delete),
+                    LeftOver::Unused => Finding::new(
+                        Warn,
+                        SubjectKind::Interface,
+                        &device.name,
+                        format!("{name} has no address, no peer and no route: no CNI looks after it."),
+                    )
+                    .seen(format!("addresses of {name}"), 0, "ip address")
+                    .fix("Delete it: no traffic uses it.")
+                    .run(delete),
+                    LeftOver::Idle { carried_by } => Finding::new(
+                        Warn,
+                        SubjectKind::Interface,
+                        &device.name,
+                        format!("{name} leads to no other node; {} carries the traffic.", escape(carried_by)),
+                    )
+                    .seen(format!("routes by {name}"), 0, "ip route")
+                    .fix("Delete it: no traffic uses it.")
+                    .run(delete),
+                }
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,50 @@
+//! A tunnel device is set down.
+
+use super::{super::prelude::*, devices};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "dataplane-tunnel-down",
+    family: Family::Dataplane,
+    title: "a tunnel device is down",
+    symptom: "Pods of this node reach no pod of another node.",
+    core: true,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain {
+        how: "IFF_UP of each tunnel device of a data plane.",
+        why: "Somebody, or a network manager, took it down. The kernel removes the routes by a device that goes down, and the \
+              agent does not always write them again.",
+        fix: "Restart the CNI's agent: bringing the device up alone does not bring its routes back.",
+        not_if: "The device is stale and another one carries the traffic: then delete it.",
+        seen_in: "flannel#1759",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let mut tunnels = model.inventory.all_tunnels().peekable();
+    if tunnels.peek().is_none() {
+        return Outcome::DoesNotApply("no tunnel is here");
+    }
+    let stale =
+        |ifindex: u32| devices(model).any(|device| device.ifindex == ifindex && device.left_over.is_some());
+    let down = tunnels.filter(|tunnel| !tunnel.up && !stale(tunnel.ifindex));
+    Outcome::Judged(
+        down.map(|tunnel| {
+            let name = escape(&tunnel.name);
+            Finding::new(
+                Fail,
+                SubjectKind::Interface,
+                &tunnel.name,
+                format!("{name} is down: it carries no packets, and the kernel has removed its routes."),
+            )
+            .seen(name, "down", "ip link: flags")
+            .fix(
+                "Bring it up and restart the CNI's agent on this node, which writes routes and neighbours again (pods keep \
+                 running).",
+            )
+            .run(format!("ip link set {} up", quoted(&tunnel.name)))
+        })
+        .collect(),
+    )
+}

@@ -1,0 +1,40 @@
+//! nm-cloud-setup writes routes and rules that break pods' traffic.
+
+use super::super::prelude::*;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "host-cloud-setup-enabled",
+    family: Family::Host,
+    title: "nm-cloud-setup is enabled",
+    symptom: "Pods reach other nodes for some minutes after boot, then not any more.",
+    core: false,
+    needs: &[Need::Files],
+    explained_by: &[],
+    explain: Explain {
+        how: "nm-cloud-setup.service or .timer is enabled in systemd's directories.",
+        why: "It adds policy rules and route tables for the addresses that the cloud's metadata name, which packets of pods match.",
+        fix: "Disable both units and reboot, which removes what they wrote.",
+        not_if: "",
+        seen_in: "rke2#1053, calico#4659",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let manager = model.snapshot.files.value().and_then(|files| files.network_manager.value());
+    let Some(manager) = manager else { return Outcome::DoesNotApply("NetworkManager is not installed") };
+    if !manager.cloud_setup {
+        return Outcome::Judged(Vec::new());
+    }
+    Outcome::Judged(vec![
+        Finding::new(
+            Fail,
+            SubjectKind::Setting,
+            "nm-cloud-setup",
+            "nm-cloud-setup is enabled: it writes policy rules that take pods' packets.".to_owned(),
+        )
+        .seen("nm-cloud-setup", "enabled", "/etc/systemd/system")
+        .fix("Disable it and reboot the node, which removes its rules (drain the node first).")
+        .run("systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer"),
+    ])
+}

@@ -1,0 +1,52 @@
+//! The connection tracking table is full, or nearly.
+
+use super::{super::prelude::*, over};
+
+/// Share of the table in percent from which on a burst may fill it.
+const NEARLY: u64 = 90;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "host-conntrack-full",
+    family: Family::Host,
+    title: "the connection tracking table is full",
+    symptom: "New connections fail at random, old ones go on; the kernel logs \"nf_conntrack: table full, dropping packet\".",
+    core: false,
+    needs: &[Need::Window],
+    explained_by: &[],
+    explain: Explain {
+        how: "nf_conntrack_count against nf_conntrack_max, and `drop` of /proc/net/stat/nf_conntrack during the window.",
+        why: "More connections than the table has room for: a load test, a scan, or UDP traffic with many ports.",
+        fix: "Raise nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and find who opens so many connections.",
+        not_if: "",
+        seen_in: "kubernetes#18604",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let sizes = model.window.as_ref().and_then(|window| window.conntrack_count.zip(window.conntrack_max));
+    let Some((count, max)) = sizes else { return Outcome::DoesNotApply("nf_conntrack is not loaded") };
+    let dropped = model.window.as_ref().and_then(|window| window.conntrack_dropped).unwrap_or_default();
+    // Without a limit the table is as large as memory allows.
+    let percent = count.saturating_mul(100).checked_div(max).unwrap_or_default();
+    let severity = if dropped > 0 || (max > 0 && count >= max) {
+        Fail
+    } else if percent >= NEARLY {
+        Warn
+    } else {
+        return Outcome::Judged(Vec::new());
+    };
+    Outcome::Judged(vec![
+        Finding::new(
+            severity,
+            SubjectKind::Setting,
+            "net.netfilter.nf_conntrack_max",
+            format!("{count} of {max} connections are tracked ({percent} %): new ones are dropped when the table is full."),
+        )
+        .seen("nf_conntrack_count", count, "/proc/sys/net/netfilter")
+        .seen("nf_conntrack_max", max, "/proc/sys/net/netfilter")
+        .seen("dropped", format!("{dropped} {}", over(model)), "/proc/net/stat/nf_conntrack")
+        .fix("Raise the limit; with kube-proxy set conntrack.maxPerCore, or it sets the old one again when it restarts.")
+        .run(format!("sysctl -w net.netfilter.nf_conntrack_max={}", max.saturating_mul(2))),
+    ])
+}

@@ -1,0 +1,52 @@
+//! The kernel does not forward packets between pods and tunnels.
+
+use super::super::prelude::*;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "host-forwarding-off",
+    family: Family::Host,
+    title: "the kernel does not forward packets",
+    symptom: "Pods reach neither other nodes nor services, while the node itself does.",
+    core: true,
+    needs: &[Need::Sysctls],
+    explained_by: &[],
+    explain: Explain {
+        how: "net.ipv4.ip_forward and net.ipv6.conf.all.forwarding, for the families that pods have.",
+        why: "A sysctl file of a hardening guide, or a network manager, turned forwarding off after the agent had turned it on.",
+        fix: "Turn it on, and find the file below /etc/sysctl.d that turns it off.",
+        not_if: "Cilium or Calico's eBPF data plane forwards without the kernel's routing: those are not judged.",
+        seen_in: "rke2#2557, moby#47966",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    use crate::model::System;
+    let planes = &model.inventory.data_planes;
+    let routes_by_kernel = |system: System| !matches!(system, System::Cilium | System::CalicoEbpf);
+    if !planes.iter().any(|plane| routes_by_kernel(plane.system)) {
+        return Outcome::DoesNotApply("no data plane that forwards by the kernel's routes");
+    }
+    let sysctls = &model.snapshot.network.sysctls;
+    let is_carried = |family: u8| planes.iter().any(|plane| plane.families().contains(&family));
+    let mut findings = Vec::new();
+    for (family, value, name) in [
+        (4, &sysctls.ipv4_all.forwarding, "net.ipv4.ip_forward"),
+        (6, &sysctls.ipv6_all.forwarding, "net.ipv6.conf.all.forwarding"),
+    ] {
+        if is_carried(family) && value.value() == Some(&0) {
+            findings.push(
+                Finding::new(
+                    Fail,
+                    SubjectKind::Setting,
+                    name,
+                    format!("The kernel forwards no IPv{family} packets: pods reach only this node."),
+                )
+                .seen(name, 0, format!("/proc/sys/{}", name.replace('.', "/")))
+                .fix("Turn forwarding on, and find what turns it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d")
+                .run(format!("sysctl -w {name}=1")),
+            );
+        }
+    }
+    Outcome::Judged(findings)
+}

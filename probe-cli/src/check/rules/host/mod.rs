@@ -1,0 +1,38 @@
+//! The node's own settings, counters and services, as far as they make or break the pod network.
+
+pub(super) mod bridge_netfilter_missing;
+pub(super) mod checksum_errors;
+pub(super) mod checksum_offload_broken;
+pub(super) mod cloud_setup_enabled;
+pub(super) mod conntrack_full;
+pub(super) mod conntrack_insert_failed;
+pub(super) mod default_route_missing;
+pub(super) mod forwarding_off;
+pub(super) mod network_overlaps_pods;
+pub(super) mod networkd_deletes_routes;
+pub(super) mod networkmanager_manages;
+pub(super) mod receive_queue_drops;
+pub(super) mod reverse_path_filter;
+pub(super) mod router_advertisements_ignored;
+
+use crate::model::{Model, System};
+
+/// True when a data plane of one of these systems is here.
+fn has_system(model: &Model, systems: &[System]) -> bool {
+    model.inventory.data_planes.iter().any(|plane| systems.contains(&plane.system))
+}
+
+/// Major and minor number of the running kernel; none when its release does not begin with them.
+fn kernel(model: &Model) -> Option<(u32, u32)> {
+    let release = model.snapshot.host.kernel.value()?;
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// The window's length in words.
+fn over(model: &Model) -> String {
+    model
+        .window
+        .as_ref()
+        .map_or_else(String::new, |window| format!("in {:.1} s", window.length.as_secs_f64()))
+}

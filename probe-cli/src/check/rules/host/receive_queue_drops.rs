@@ -1,0 +1,56 @@
+//! A CPU's receive queue overflows.
+
+use super::{super::prelude::*, over};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "host-receive-queue-drops",
+    family: Family::Host,
+    title: "a CPU drops received packets",
+    symptom: "Throughput between nodes stops at what one core can do; retransmissions grow.",
+    core: false,
+    needs: &[Need::Window],
+    explained_by: &[],
+    explain: Explain {
+        how: "`dropped` of /proc/net/softnet_stat by CPU during the window, and rx_missed of the NIC.",
+        why: "A tunnel's packets between two nodes look like one flow to a NIC that hashes addresses only: one queue and one core \
+              take them all.",
+        fix: "Hash UDP ports on the NIC (ethtool -N NIC rx-flow-hash udp4 sdfn), use RPS, raise netdev_max_backlog.",
+        not_if: "",
+        seen_in: "liqo#3079, cilium#13947",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let Some(window) = &model.window else {
+        return Outcome::NotJudged("counters were read once only".to_owned());
+    };
+    if window.softnet.is_empty() {
+        return Outcome::NotJudged("/proc/net/softnet_stat was not read".to_owned());
+    }
+    let dropping: Vec<_> = window.softnet.iter().filter(|cpu| cpu.dropped > 0).collect();
+    let total: u64 = dropping.iter().map(|cpu| cpu.dropped).sum();
+    if total == 0 {
+        return Outcome::Judged(Vec::new());
+    }
+    let mut finding = Finding::new(
+        Warn,
+        SubjectKind::Node,
+        "receive queues",
+        format!("{total} received packets were dropped {}: a CPU's queue was full.", over(model)),
+    );
+    for cpu in dropping.iter().take(4) {
+        finding = finding.seen(
+            format!("CPU {}", cpu.cpu),
+            format!("{} dropped of {}", cpu.dropped, cpu.processed + cpu.dropped),
+            "/proc/net/softnet_stat",
+        );
+    }
+    let below = model.inventory.all_tunnels().flat_map(|tunnel| tunnel.underlays()).next();
+    finding = finding
+        .fix("Let the NIC spread the tunnel's packets by their UDP ports, or raise the queue's length.");
+    if let Some(below) = below {
+        finding = finding.run(format!("ethtool -N {} rx-flow-hash udp4 sdfn", quoted(&below.name)));
+    }
+    Outcome::Judged(vec![finding.run("sysctl -w net.core.netdev_max_backlog=10000")])
+}

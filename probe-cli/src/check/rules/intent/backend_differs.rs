@@ -1,0 +1,34 @@
+//! The encapsulation that files name is not the one that carries packets.
+
+use super::{super::prelude::*, compared};
+use crate::model::Aspect;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "intent-backend-differs",
+    family: Family::Intent,
+    title: "packets are not encapsulated as configured",
+    symptom: "Traffic between nodes that should be encrypted is not, or pods of different nodes do not reach each other.",
+    core: true,
+    needs: &[Need::Files, Need::Routes],
+    explained_by: &["intent-wireguard-impossible"],
+    explain: Explain {
+        how: "flannel.backend, Calico's encapsulation or Cilium's tunnel mode in files, against the devices that routes to other nodes' pods leave by.",
+        why: "The backend was changed in a HelmChartConfig while the cluster ran, and the old device and its routes stayed; or the agent does not run.",
+        fix: "Restart the agent on every node; delete the old device (`ip link delete NAME`) or reboot; recreate pods where the MTU changes.",
+        not_if: "The rollout has not reached this node yet.",
+        seen_in: "rke2#9338",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    compared(
+        model,
+        Aspect::Backend,
+        Fail,
+        |wanted, actual| {
+            format!("The configured backend is {wanted}; between nodes the kernel uses {actual}.")
+        },
+        "Restart the CNI's agent on this node so that it applies FILE (pods keep running; traffic to other nodes stops for a few seconds), then delete the old tunnel device, or reboot the node.",
+    )
+}

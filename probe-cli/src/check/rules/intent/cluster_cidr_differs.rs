@@ -1,0 +1,32 @@
+//! This node's pod network is not part of the cluster's.
+
+use super::{super::prelude::*, compared};
+use crate::model::Aspect;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "intent-cluster-cidr-differs",
+    family: Family::Intent,
+    title: "the node's pod network is outside the cluster CIDR",
+    symptom: "Pods of this node are not reached by other nodes, and their packets leave without source NAT.",
+    core: false,
+    needs: &[Need::Files, Need::Routes],
+    explained_by: &[],
+    explain: Explain {
+        how: "`cluster-cidr` and net-conf.json's Network against the pod network of this node in routes and addresses.",
+        why: "cluster-cidr was changed after the cluster was made, or was not passed on to the CNI's chart.",
+        fix: "Set the same network in both places, and give the node a new podCIDR by deleting and joining it again.",
+        not_if: "",
+        seen_in: "rke2#723",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    compared(
+        model,
+        Aspect::ClusterCidrs,
+        Fail,
+        |wanted, actual| format!("The cluster's pod networks are {wanted}; this node uses {actual}."),
+        "Restart the CNI's agent after correcting FILE; recreate this node's pods, which keep their old addresses otherwise.",
+    )
+}

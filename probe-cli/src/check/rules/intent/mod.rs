@@ -1,0 +1,82 @@
+//! What files want against what the kernel has: one check for each question whose answers differ.
+
+pub(super) mod backend_differs;
+pub(super) mod cluster_cidr_differs;
+pub(super) mod cni_differs;
+pub(super) mod cni_unknown;
+pub(super) mod families_differ;
+pub(super) mod interface_differs;
+pub(super) mod manifest_ignored;
+pub(super) mod node_address_differs;
+pub(super) mod pod_cidr_differs;
+pub(super) mod port_differs;
+pub(super) mod vni_differs;
+pub(super) mod wireguard_impossible;
+
+use super::prelude::*;
+use crate::{
+    check::Severity,
+    model::{Answer, Aspect, Claim, Comparison, InterfaceChoice, Origin},
+};
+
+/// The finding of a question whose answers differ. `summary` is made of what is intended and of what there is.
+fn compared(
+    model: &Model,
+    aspect: Aspect,
+    severity: Severity,
+    summary: fn(&str, &str) -> String,
+    fix: &str,
+) -> Outcome {
+    let Some(row) = model.setup.comparison.iter().find(|row| row.aspect == aspect) else {
+        return Outcome::DoesNotApply("neither files nor the kernel tell");
+    };
+    match row.agrees {
+        None => Outcome::DoesNotApply("files or the kernel do not tell"),
+        Some(true) => Outcome::Judged(Vec::new()),
+        Some(false) => Outcome::Judged(vec![finding(row, severity, summary, fix)]),
+    }
+}
+
+fn finding(row: &Comparison, severity: Severity, summary: fn(&str, &str) -> String, fix: &str) -> Finding {
+    let place = row.intended.first().map_or_else(|| "files".to_owned(), |claim| source(&claim.origin));
+    let summary = summary(&values(&row.intended), &values(&row.actual));
+    let mut finding = Finding::new(severity, SubjectKind::Node, "data plane", summary);
+    for claim in &row.intended {
+        finding = finding.seen("intended", value(&claim.value), source(&claim.origin));
+    }
+    for claim in &row.actual {
+        finding = finding.seen("actual", value(&claim.value), source(&claim.origin));
+    }
+    finding.fix(fix.replace("FILE", &place))
+}
+
+fn values(claims: &[Claim]) -> String {
+    let all: Vec<String> = claims.iter().map(|claim| value(&claim.value)).collect();
+    all.join(", ")
+}
+
+fn value(answer: &Answer) -> String {
+    match answer {
+        Answer::Cni(cni) => escape(&cni.to_string()),
+        Answer::System(system) => system.to_string(),
+        Answer::Backend(backend) => escape(&backend.to_string()),
+        Answer::Encapsulation(encapsulation) => encapsulation.to_string(),
+        Answer::Family(family) => format!("IPv{family}"),
+        Answer::Network(network) => network.to_string(),
+        Answer::Address(address) => address.to_string(),
+        Answer::Interface(
+            InterfaceChoice::Name(name) | InterfaceChoice::Pattern(name) | InterfaceChoice::Rule(name),
+        )
+        | Answer::Name(name) => escape(name),
+        Answer::Number(number) => number.to_string(),
+    }
+}
+
+fn source(origin: &Origin) -> String {
+    match origin {
+        Origin::File { file, line: Some(line) } => format!("{}:{line}", escape(file)),
+        Origin::File { file, line: None } => escape(file),
+        Origin::Default => "the chart's default".to_owned(),
+        Origin::Netlink { table, key } => format!("ip {table} {}", escape(key)),
+    }
+}

@@ -1,0 +1,50 @@
+//! IPv6 needs 1280 bytes, and a way carries less.
+
+use super::{super::prelude::*, paths};
+
+/// RFC 8200, section 5.
+const LEAST: u32 = 1280;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "mtu-ipv6-too-small",
+    family: Family::Mtu,
+    title: "a way for IPv6 carries less than 1280 bytes",
+    symptom: "IPv6 does not work at all between nodes, while IPv4 does.",
+    core: false,
+    needs: &[],
+    explained_by: &["mtu-tunnel-exceeds-underlay"],
+    explain: Explain {
+        how: "What each tunnel carries in one piece, where it carries IPv6.",
+        why: "IPv6 requires 1280 bytes of each link; the kernel turns IPv6 off on a device with less.",
+        fix: "Raise the MTU of the device below, or leave IPv6 out.",
+        not_if: "",
+        seen_in: "cilium#45423",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let for_ipv6: Vec<_> = paths(model).filter(|path| path.families.contains(&6)).collect();
+    if for_ipv6.is_empty() {
+        return Outcome::DoesNotApply("nothing carries IPv6");
+    }
+    let too_small = for_ipv6.into_iter().filter(|path| path.carries < LEAST);
+    Outcome::Judged(
+        too_small
+            .map(|path| {
+                let name = escape(&path.device);
+                Finding::new(
+                    Fail,
+                    SubjectKind::Interface,
+                    &path.device,
+                    format!("{name} carries {} bytes; IPv6 requires {LEAST}.", path.carries),
+                )
+                .seen(name, path.carries, "IFLA_MTU and what is below")
+                .fix(format!(
+                    "Raise the MTU below the tunnel to at least {} and restart the CNI's agent.",
+                    LEAST + path.overhead
+                ))
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,62 @@
+//! Pods send larger packets than the way to other nodes carries.
+
+use super::{super::prelude::*, paths};
+use crate::model::{Fit, MtuPath, PodMtu};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "mtu-pod-exceeds-tunnel",
+    family: Family::Mtu,
+    title: "pods' packets do not fit the tunnel",
+    symptom: "TLS handshakes, uploads and large answers between nodes hang; ping and DNS work.",
+    core: true,
+    needs: &[],
+    explained_by: &["mtu-tunnel-exceeds-underlay"],
+    explain: Explain {
+        how: "The MTU of pods' interfaces, by the node's end of each, against what the tunnel carries in one piece.",
+        why: "RKE2's Canal gives pods a constant 1450 (calico.vethuMTU), whatever the tunnel carries: WireGuard carries 1420, \
+              VXLAN over IPv6 1430, and both less on a smaller NIC. Pods learn it from ICMP messages, which firewalls drop and \
+              UDP ignores.",
+        fix: "Set the pods' MTU in the CNI's configuration and recreate the pods: an interface keeps its MTU.",
+        not_if: "Pods talk to pods of the same node only.",
+        seen_in: "kube-hetzner#2286, rancher#13984, cilium#47176",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let judged = |path: &&MtuPath| path.pods.iter().any(|pods| pods.fit.is_some());
+    if !paths(model).any(|path| judged(&path)) {
+        return Outcome::DoesNotApply("no pod's interface to compare with a tunnel");
+    }
+    Outcome::Judged(paths(model).filter_map(|path| finding(model, path)).collect())
+}
+
+fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
+    let too_big: Vec<&PodMtu> =
+        path.pods.iter().filter(|pods| matches!(pods.fit, Some(Fit::TooBig(_)))).collect();
+    let largest = too_big.iter().map(|pods| pods.mtu).max()?;
+    let pods: usize = too_big.iter().map(|pods| pods.count).sum();
+    let name = escape(&path.device);
+    let mut finding = Finding::new(
+        Fail,
+        SubjectKind::Interface,
+        &path.device,
+        format!("Pods send packets of up to {largest} bytes; {name} carries {}.", path.carries),
+    )
+    .seen(format!("{} of pods", counted(pods, "interface")), largest, "IFLA_MTU of the node's end");
+    if let Some(wanted) = model.setup.intent.as_ref().and_then(|intent| intent.pod_mtu.as_ref()) {
+        let place = wanted.file.as_deref().map_or_else(|| "the chart's default".to_owned(), escape);
+        let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
+        finding = finding.seen("MTU of new pods", wanted.value, format!("{place}{line}"));
+    }
+    Some(finding.seen(name, path.carries, "IFLA_MTU and what is below").fix(format!(
+        "Set the pods' MTU to {} (Canal: calico.vethuMTU in a HelmChartConfig for rke2-canal; Calico: \
+         installation.calicoNetwork.mtu; flannel: Backend.MTU), then recreate the pods, which restarts them.",
+        smallest(model, path)
+    )))
+}
+
+/// The MTU that suits all ways of these pods.
+fn smallest(model: &Model, path: &MtuPath) -> u32 {
+    paths(model).map(|other| other.carries).min().unwrap_or(path.carries)
+}

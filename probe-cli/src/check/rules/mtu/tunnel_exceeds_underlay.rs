@@ -1,0 +1,61 @@
+//! Outer packets are larger than what the device below takes.
+
+use super::{super::prelude::*, paths};
+use crate::model::{Fit, MtuPath};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "mtu-tunnel-exceeds-underlay",
+    family: Family::Mtu,
+    title: "a tunnel's packets do not fit the device below it",
+    symptom: "Large transfers between nodes are slow or hang; ping with small packets works.",
+    core: true,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain {
+        how: "IFLA_MTU of the tunnel plus its headers (VXLAN 50 over IPv4 and 70 over IPv6, WireGuard 60 and 80) against \
+              IFLA_MTU of the device below and the MTU of routes to other nodes.",
+        why: "The NIC's MTU was lowered after the tunnel was made, or an MTU is configured that forgets the headers. The kernel \
+              then sends each full-size packet as two fragments, which many networks drop.",
+        fix: "Give the NIC its MTU back, or restart the CNI's agent so that it makes the tunnel for the smaller one, and \
+              recreate pods.",
+        not_if: "",
+        seen_in: "flannel#1781, flannel#1567, flannel#1011",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let known: Vec<(&MtuPath, Fit)> = paths(model).filter_map(|path| Some((path, path.fit?))).collect();
+    if known.is_empty() {
+        return Outcome::DoesNotApply("no tunnel with a known device below it");
+    }
+    let mut findings = Vec::new();
+    for (path, fit) in known {
+        let Fit::TooBig(over) = fit else { continue };
+        let name = escape(&path.device);
+        let takes = path.most.unwrap_or_default();
+        let mut finding = Finding::new(
+            Fail,
+            SubjectKind::Interface,
+            &path.device,
+            format!("{name} sends packets that are {over} bytes too large for what is below it: they leave as fragments."),
+        )
+        .seen(name, path.mtu, "IFLA_MTU");
+        for below in &path.underlays {
+            finding = finding.seen(escape(&below.name), below.mtu, "IFLA_MTU");
+        }
+        if let Some(route) = path.underlay_route_mtu {
+            finding = finding.seen("route to other nodes", route, "RTAX_MTU");
+        }
+        findings.push(
+            finding
+                .seen("outer headers", path.overhead, path.encapsulation.to_string())
+                .fix(format!(
+                    "Lower the tunnel's MTU to {takes} (new connections use it at once), then set it for good in the CNI's \
+                     configuration, or raise the MTU of the device below."
+                ))
+                .run(format!("ip link set {} mtu {takes}", quoted(&path.device))),
+        );
+    }
+    Outcome::Judged(findings)
+}

@@ -1,0 +1,56 @@
+//! The network below takes much larger packets than pods send.
+
+use super::{super::prelude::*, paths};
+use crate::model::Fit;
+
+/// Bytes that must be unused on every interface of pods before it is worth a word: the difference between an Ethernet MTU of 1500
+/// and any jumbo MTU, headers and differences of families aside.
+const WASTED: u32 = 1000;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "mtu-underlay-wasted",
+    family: Family::Mtu,
+    title: "pods send small packets over a network for large ones",
+    symptom: "Throughput between nodes is lower and CPU use higher than the network allows.",
+    core: false,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain {
+        how: "MTUs of pods' interfaces against what the way carries.",
+        why: "RKE2's Canal gives pods a constant 1450, also on a network with jumbo frames.",
+        fix: "Raise the pods' MTU and recreate them. Check first that every switch on the way takes the size.",
+        not_if: "Not all nodes have the large MTU.",
+        seen_in: "kops#5751",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let with_pods: Vec<_> =
+        paths(model).filter(|path| path.pods.iter().any(|pods| pods.fit.is_some())).collect();
+    if with_pods.is_empty() {
+        return Outcome::DoesNotApply("no pod's interface to compare with a tunnel");
+    }
+    let is_wasted = |fit: Option<Fit>| matches!(fit, Some(Fit::Unused(unused)) if unused >= WASTED);
+    let wasted = with_pods.into_iter().filter(|path| path.pods.iter().all(|pods| is_wasted(pods.fit)));
+    Outcome::Judged(
+        wasted
+            .map(|path| {
+                let name = escape(&path.device);
+                let largest = path.pods.iter().map(|pods| pods.mtu).max().unwrap_or_default();
+                Finding::new(
+                    Warn,
+                    SubjectKind::Interface,
+                    &path.device,
+                    format!("Pods send at most {largest} bytes, although {name} carries {}.", path.carries),
+                )
+                .seen("pods' interfaces", largest, "IFLA_MTU of the node's end")
+                .seen(name, path.carries, "IFLA_MTU and what is below")
+                .fix(format!(
+                    "Set the pods' MTU to {} (Canal: calico.vethuMTU), then recreate the pods, which restarts them.",
+                    path.carries
+                ))
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,65 @@
+//! host-local keeps addresses of pods that are gone.
+
+use std::collections::BTreeSet;
+
+use super::super::prelude::*;
+use crate::facts::ipam::IpamNetwork;
+
+/// Addresses of a network that are kept without a pod before it is worth a word: some are those of pods that end just now.
+const SOME: usize = 5;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "pod-ipam-leaked",
+    family: Family::Pods,
+    title: "addresses are kept for pods that are gone",
+    symptom: "New pods stay in ContainerCreating: \"no IP addresses available in range set\".",
+    core: false,
+    needs: &[Need::Ipam, Need::Runtime],
+    explained_by: &[],
+    explain: Explain {
+        how: "Files of host-local (/var/lib/cni/networks/NETWORK) whose sandbox the container runtime does not know.",
+        why: "The node lost power, or pods were removed while the CNI could not be called.",
+        fix: "Drain the node, delete the files of sandboxes that are gone, uncordon.",
+        not_if: "",
+        seen_in: "rke2#3361, k3s#5885, kubernetes#57280",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let snapshot = &model.snapshot;
+    let networks = snapshot.ipam.rows();
+    if networks.is_empty() {
+        return Outcome::DoesNotApply("host-local has given no address");
+    }
+    let known: BTreeSet<&str> =
+        snapshot.pods.sandboxes.rows().iter().map(|sandbox| sandbox.id.as_str()).collect();
+    Outcome::Judged(networks.iter().filter_map(|network| finding(network, &known)).collect())
+}
+
+fn finding(network: &IpamNetwork, known: &BTreeSet<&str>) -> Option<Finding> {
+    let leaked: Vec<_> =
+        network.taken.iter().filter(|taken| !known.contains(taken.container.as_str())).collect();
+    if leaked.len() < SOME {
+        return None;
+    }
+    let directory = escape(&network.directory);
+    let mut finding = Finding::new(
+        Warn,
+        SubjectKind::Pod,
+        &network.name,
+        format!(
+            "{} of {} that host-local has given in {directory} are of pods that are gone.",
+            leaked.len(),
+            network.taken.len()
+        ),
+    )
+    .seen("taken addresses", network.taken.len(), directory.clone())
+    .seen("without a sandbox", leaked.len(), "container runtime");
+    if let Some(one) = leaked.first() {
+        finding = finding.seen("such as", one.address, format!("{directory}/{}", one.address));
+    }
+    Some(finding.fix(format!(
+        "Drain the node, delete in {directory} the files whose sandbox `crictl pods` does not list, uncordon."
+    )))
+}

@@ -1,0 +1,140 @@
+//! Runs checks over a model: each by itself, then causes swallow their symptoms, then the verdict.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{Check, Outcome, Severity};
+use crate::model::Model;
+
+/// The node's state, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything that was judged is well.
+    Ok,
+    /// At least one warning.
+    Warn,
+    /// At least one failure.
+    Fail,
+    /// Nothing is known to be wrong, but a check that the verdict rests on could not be judged.
+    Unknown,
+}
+
+/// A check with what it came to.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The check.
+    pub check: &'static Check,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The check whose finding is the cause of this one's.
+    pub explained_by: Option<&'static str>,
+}
+
+/// What all checks came to, in the registry's order.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// See [`Row`].
+    pub rows: Vec<Row>,
+}
+
+/// How many checks came to what. They add up to those that were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Judged, and nothing is wrong.
+    pub passed: usize,
+    /// With warnings only.
+    pub warned: usize,
+    /// With a failure.
+    pub failed: usize,
+    /// Symptoms of another one's finding.
+    pub explained: usize,
+    /// Could not be judged.
+    pub not_judged: usize,
+    /// About nothing that is here.
+    pub not_applicable: usize,
+}
+
+/// Runs these checks. One that fails to run is not judged, and stops no other.
+pub fn run(model: &Model, checks: impl IntoIterator<Item = &'static Check>) -> Judgement {
+    let mut rows: Vec<Row> = checks
+        .into_iter()
+        .map(|check| Row { check, outcome: judge(model, check), explained_by: None })
+        .collect();
+    let found: BTreeSet<&str> =
+        rows.iter().filter(|row| row.severity().is_some()).map(|row| row.check.id).collect();
+    for row in &mut rows {
+        if row.severity().is_some() {
+            row.explained_by = row.check.explained_by.iter().copied().find(|cause| found.contains(cause));
+        }
+    }
+    Judgement { rows }
+}
+
+fn judge(model: &Model, check: &Check) -> Outcome {
+    if let Some(why) = check.needs.iter().find_map(|need| need.missing(model)) {
+        return Outcome::NotJudged(why);
+    }
+    // A check reads and returns: there is nothing that a panic could leave half done.
+    catch_unwind(AssertUnwindSafe(|| (check.run)(model)))
+        .unwrap_or_else(|_| Outcome::NotJudged("this check failed to run; please report it".to_owned()))
+}
+
+impl Row {
+    /// The worst of its findings; none when there is none.
+    pub fn severity(&self) -> Option<Severity> {
+        match &self.outcome {
+            Outcome::Judged(findings) => findings.iter().map(|finding| finding.severity).max(),
+            Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => None,
+        }
+    }
+}
+
+impl Judgement {
+    /// See [`Counts`].
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for row in &self.rows {
+            let count = match (&row.outcome, row.severity()) {
+                (Outcome::NotJudged(_), _) => &mut counts.not_judged,
+                (Outcome::DoesNotApply(_), _) => &mut counts.not_applicable,
+                (Outcome::Judged(_), Some(_)) if row.explained_by.is_some() => &mut counts.explained,
+                (Outcome::Judged(_), Some(Severity::Fail)) => &mut counts.failed,
+                (Outcome::Judged(_), Some(Severity::Warn)) => &mut counts.warned,
+                (Outcome::Judged(_), None) => &mut counts.passed,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// The verdict: a failure before a warning before what could not be judged. With `strict` everything that could not be
+    /// judged counts, else only what the verdict rests on.
+    pub fn verdict(&self, strict: bool) -> Verdict {
+        let counts = self.counts();
+        let unknown = |row: &Row| matches!(row.outcome, Outcome::NotJudged(_)) && (strict || row.check.core);
+        if counts.failed > 0 {
+            Verdict::Fail
+        } else if counts.warned > 0 {
+            Verdict::Warn
+        } else if self.rows.iter().any(unknown) {
+            Verdict::Unknown
+        } else {
+            Verdict::Ok
+        }
+    }
+
+    /// Rows with findings that no other explains, the worst last.
+    pub fn findings(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> =
+            self.rows.iter().filter(|row| row.severity().is_some() && row.explained_by.is_none()).collect();
+        rows.sort_by_key(|row| row.severity());
+        rows
+    }
+
+    /// Ids of the checks whose findings this one explains.
+    pub fn symptoms_of(&self, id: &str) -> Vec<&'static str> {
+        self.rows.iter().filter(|row| row.explained_by == Some(id)).map(|row| row.check.id).collect()
+    }
+}

@@ -1,0 +1,319 @@
+//! Nodes of which everything was read and nothing is wrong.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    facts::{
+        Bounded, Snapshot,
+        counters::{
+            ConntrackCounters, ConntrackEvents, IcmpCounters, IpCounters, Netstat, NodeCounters,
+            ProtocolCounters, Snmp, Snmp6, SoftnetCounters, TcpCounters, TcpExtension,
+        },
+        files::{HostFiles, Settings, Sourced},
+        host::{ConfSysctls, HostFacts, Sysctls},
+        ipam::{IpamAddress, IpamNetwork},
+        netlink::{DeviceFact, DriverFact, Facts, FeatureFact, NeighbourState, NeighbourStateFact},
+        network::{NetworkDevice, NetworkFacts},
+        pods::{PodFacts, Sandbox},
+    },
+    inventory::{PeerKey, testdata::*},
+    model::{Model, Timeline},
+    observed::Observed,
+    sample::{Both, Frame, Sample, WireguardSample},
+};
+
+/// A node at the two ends of a window.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) before: NodeCounters,
+    pub(crate) after: NodeCounters,
+    /// What WireGuard counted, at the end.
+    pub(crate) wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
+}
+
+impl Node {
+    /// RKE2 with Canal: VXLAN of both families, two other nodes, two pods.
+    pub(crate) fn canal() -> Self {
+        let mut facts = flannel6(flannel4(node(), 2), 2);
+        facts = own_block(facts);
+        for ifindex in [20, 21] {
+            facts = calico_pod(facts, ifindex, &format!("10.42.0.{ifindex}/32"));
+        }
+        for link in &mut facts.links {
+            if link.ifindex >= 20 {
+                link.mtu = 1430;
+            }
+        }
+        Self::of(&facts, "10.42.0.0/16,fd42::/32")
+    }
+
+    /// RKE2 with Canal over WireGuard.
+    pub(crate) fn wireguard() -> Self {
+        let mut facts = own_block(node());
+        facts.links.push(wireguard(5, "flannel-wg"));
+        facts.wireguard = vec![told(wireguard_fact(5, 51820, &["10.42.2.0/24", "10.42.3.0/24"]))];
+        facts.addresses.push(address(5, "10.42.0.0/32"));
+        facts.routes.push(route("10.42.0.0/16", None, 5));
+        for ifindex in [20, 21] {
+            facts = calico_pod(facts, ifindex, &format!("10.42.0.{ifindex}/32"));
+        }
+        for link in &mut facts.links {
+            if link.ifindex >= 20 {
+                link.mtu = 1420;
+            }
+        }
+        let mut node = Self::of(&facts, "10.42.0.0/16");
+        node.set("flannel.backend", "wireguard");
+        for number in [2, 3] {
+            let key = PeerKey::PublicKey(crate::facts::netlink::PublicKey([number; 32]));
+            let sample = WireguardSample {
+                last_handshake: Some(Duration::from_secs(1_000_000 - 60)),
+                bytes: Both { tx: 5_000, rx: 4_000 },
+            };
+            node.wireguard.insert((5, key), sample);
+        }
+        node
+    }
+
+    fn of(facts: &Facts, cluster_cidrs: &str) -> Self {
+        let runtime =
+            |number: u32| Sandbox { id: format!("sandbox-{number}"), ready: true, ..Sandbox::default() };
+        let pods =
+            PodFacts { sandboxes: Observed::Value(vec![runtime(1), runtime(2)]), ..PodFacts::default() };
+        let rke2 = [("cni", "canal"), ("cluster-cidr", cluster_cidrs)];
+        let settings: Settings = rke2
+            .iter()
+            .enumerate()
+            .map(|(line, (name, values))| {
+                let sourced = |value: &str| Sourced {
+                    value: value.to_owned(),
+                    file: "/etc/rancher/rke2/config.yaml".to_owned(),
+                    line: u32::try_from(line + 1).ok(),
+                };
+                ((*name).to_owned(), values.split(',').map(sourced).collect())
+            })
+            .collect();
+        let files = HostFiles { rke2: Observed::Value(settings), ..HostFiles::default() };
+        let on = ConfSysctls {
+            forwarding: Observed::Value(1),
+            rp_filter: Observed::Value(0),
+            ..ConfSysctls::default()
+        };
+        let sysctls = Sysctls { ipv4_all: on.clone(), ipv6_all: on, ..Sysctls::default() };
+        let device = |ifindex: u32, name: &str| NetworkDevice {
+            device: DeviceFact {
+                ifindex,
+                driver: Observed::Value(DriverFact { name: name.to_owned(), ..DriverFact::default() }),
+                features: Observed::Value(BTreeMap::from([(
+                    "tx-checksum-ip-generic".to_owned(),
+                    FeatureFact { is_active: true, is_wanted: true, is_fixed: false },
+                )])),
+                ..DeviceFact::default()
+            },
+            neighbours: Observed::Value(Bounded { rows: neighbours(ifindex), ..Bounded::default() }),
+        };
+        let network = NetworkFacts {
+            sysctls,
+            pmtu_ipv4: Observed::Value(Bounded::default()),
+            pmtu_ipv6: Observed::Value(Bounded::default()),
+            devices: vec![device(ETH0, "virtio_net"), device(FLANNEL, "vxlan")],
+            ..NetworkFacts::default()
+        };
+        let host = HostFacts {
+            kernel: Observed::Value("6.12.0".to_owned()),
+            hostname: Observed::Value("node-1".to_owned()),
+            wireguard_module: Observed::Value(true),
+            ..HostFacts::default()
+        };
+        let snapshot = Snapshot {
+            files: Arc::new(Observed::Value(files)),
+            network: Arc::new(network),
+            host: Arc::new(host),
+            ipam: Arc::new(Observed::Value(Vec::new())),
+            ..snapshot(facts, &pods, &[])
+        };
+        Self { snapshot, before: counters(), after: counters(), wireguard: BTreeMap::new() }
+    }
+
+    /// The model at the end of the window.
+    pub(crate) fn model(&self) -> Model {
+        let snapshot = Arc::new(self.snapshot.clone());
+        let frame = |node: &NodeCounters, second: u64| Frame {
+            snapshot: Arc::clone(&snapshot),
+            sample: Sample {
+                node: Box::new(node.clone()),
+                time: Duration::from_secs(1_000_000 - 2 + second),
+                monotonic: Duration::from_secs(100 + second),
+                wireguard: self.wireguard.clone(),
+                ..Sample::default()
+            },
+        };
+        let mut timeline = Timeline::default();
+        timeline.push(frame(&self.before, 0));
+        Arc::unwrap_or_clone(timeline.push(frame(&self.after, 2)))
+    }
+
+    /// The kernel's tables, to be changed.
+    pub(crate) fn facts(&mut self) -> &mut Facts {
+        Arc::make_mut(&mut self.snapshot.netlink)
+    }
+
+    /// The node's network beside its tables, to be changed.
+    pub(crate) fn network(&mut self) -> &mut NetworkFacts {
+        Arc::make_mut(&mut self.snapshot.network)
+    }
+
+    /// The node's files, to be changed.
+    pub(crate) fn files(&mut self) -> &mut HostFiles {
+        match Arc::make_mut(&mut self.snapshot.files) {
+            Observed::Value(files) => files,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes a value into the HelmChartConfig of Canal.
+    pub(crate) fn set(&mut self, path: &str, value: &str) {
+        use crate::facts::files::{Chart, ChartKind};
+        let sourced = |value: &str, line| Sourced {
+            value: value.to_owned(),
+            file: "/var/lib/rancher/rke2/server/manifests/rke2-canal-config.yaml".to_owned(),
+            line: Some(line),
+        };
+        let chart = Chart {
+            kind: ChartKind::HelmChartConfig,
+            api_version: Some(sourced("helm.cattle.io/v1", 1)),
+            name: sourced("rke2-canal", 4),
+            namespace: Some(sourced("kube-system", 5)),
+            chart: None,
+            values: Settings::from([(path.to_owned(), vec![sourced(value, 9)])]),
+        };
+        self.files().charts = Observed::Value(vec![chart]);
+    }
+
+    /// Addresses of so many pods that are gone.
+    pub(crate) fn leak(&mut self, count: u8) {
+        let taken = (0..count).map(|number| IpamAddress {
+            address: ip(&format!("10.42.0.{}", 100 + number)),
+            container: format!("gone-{number}"),
+            interface: Some("eth0".to_owned()),
+        });
+        let network = IpamNetwork {
+            name: "k8s-pod-network".to_owned(),
+            directory: "/var/lib/cni/networks/k8s-pod-network".to_owned(),
+            taken: taken.collect(),
+            ..IpamNetwork::default()
+        };
+        self.snapshot.ipam = Arc::new(Observed::Value(vec![network]));
+    }
+
+    /// Gives pods' interfaces this MTU.
+    pub(crate) fn pod_mtu(&mut self, mtu: u32) {
+        for link in self.facts().links.iter_mut().filter(|link| link.ifindex >= 20) {
+            link.mtu = mtu;
+        }
+    }
+
+    /// Gives every link this name, and a number.
+    pub(crate) fn rename(&mut self, name: &str) {
+        for link in &mut self.facts().links {
+            link.name = format!("{name}{}", link.ifindex);
+        }
+    }
+}
+
+/// Other nodes, who answer.
+fn neighbours(ifindex: u32) -> Vec<NeighbourStateFact> {
+    let of = |number: u8| NeighbourStateFact {
+        ifindex,
+        address: ip(&format!("192.0.2.{number}")),
+        mac: Some(mac(0x40 + number)),
+        state: Some(NeighbourState::Reachable),
+        is_router: false,
+        confirmed_s: Some(1),
+        used_s: Some(1),
+        updated_s: Some(1),
+        probes: Some(0),
+    };
+    if ifindex == ETH0 { vec![of(2), of(3)] } else { Vec::new() }
+}
+
+fn counters() -> NodeCounters {
+    let ip = IpCounters { fragments_created: Some(7), reassembly_failures: Some(7), ..IpCounters::default() };
+    NodeCounters {
+        protocols: ProtocolCounters {
+            snmp: Observed::Value(Snmp {
+                ip: ip.clone(),
+                icmp: IcmpCounters::default(),
+                tcp: TcpCounters { in_checksum_errors: Some(7), ..TcpCounters::default() },
+                ..Snmp::default()
+            }),
+            netstat: Observed::Value(Netstat {
+                tcp: TcpExtension { reverse_path_filter: Some(7), ..TcpExtension::default() },
+                ..Netstat::default()
+            }),
+            snmp6: Observed::Value(Snmp6 { ip, ..Snmp6::default() }),
+        },
+        softnet: Observed::Value(vec![SoftnetCounters {
+            cpu: 0,
+            processed: 7,
+            ..SoftnetCounters::default()
+        }]),
+        conntrack: Observed::Value(ConntrackCounters {
+            count: Observed::Value(1_000),
+            max: Observed::Value(100_000),
+            buckets: Observed::Value(100_000),
+            events: Observed::Value(ConntrackEvents {
+                drop: Some(7),
+                early_drop: Some(7),
+                insert_failed: Some(7),
+                ..ConntrackEvents::default()
+            }),
+        }),
+        links: Vec::new(),
+    }
+}
+
+/// All of them, by name.
+pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
+    let with = |change: fn(&mut Node)| {
+        let mut node = Node::canal();
+        change(&mut node);
+        node
+    };
+    vec![
+        ("Canal, VXLAN of both families", Node::canal()),
+        ("Canal, WireGuard", Node::wireguard()),
+        ("an idle WireGuard peer without keepalive", {
+            let mut node = Node::wireguard();
+            for sample in node.wireguard.values_mut() {
+                *sample = WireguardSample { last_handshake: None, bytes: Both::default() };
+            }
+            node
+        }),
+        (
+            "no IPv6 router, addresses by hand",
+            with(|node| {
+                node.facts().routes.retain(|route| route.destination != net("::/0"));
+                node.facts().routes.push(route("2001:db8::/64", None, ETH0));
+            }),
+        ),
+        ("a few addresses of pods that end just now", with(|node| node.leak(3))),
+        (
+            "strict rp_filter that drops nothing",
+            with(|node| {
+                node.network().sysctls.ipv4_all.rp_filter = Observed::Value(1);
+            }),
+        ),
+        (
+            "counters that wrap",
+            with(|node| {
+                let cpu = |processed| {
+                    Observed::Value(vec![SoftnetCounters { cpu: 0, processed, ..SoftnetCounters::default() }])
+                };
+                node.before.softnet = cpu(u32::MAX);
+                node.after.softnet = cpu(3);
+            }),
+        ),
+    ]
+}

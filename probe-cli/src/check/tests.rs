@@ -1,0 +1,189 @@
+//! What must hold of every check: its entry in the list, its silence on healthy nodes, and its finding on its fault.
+
+mod faults;
+
+use std::collections::BTreeSet;
+
+use super::{Check, Family, Finding, Need, Outcome, REGISTRY, Severity, Verdict, run, select};
+use crate::{
+    check::{
+        Explain,
+        registry::near,
+        testdata::{self, Node},
+    },
+    facts::host::HostFacts,
+    observed::Observed,
+};
+
+#[test]
+fn the_registry_is_well_formed() {
+    let ids: BTreeSet<&str> = REGISTRY.iter().map(|check| check.id).collect();
+    assert_eq!(ids.len(), REGISTRY.len(), "an id is there twice");
+    let mut last = Family::ALL[0];
+    for check in REGISTRY {
+        let id = check.id;
+        assert!(id.starts_with(&format!("{}-", check.family.name())), "{id} is not of its family");
+        assert!(id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{id}");
+        assert!(check.family >= last, "{id} is not with its family");
+        last = check.family;
+        for cause in check.explained_by {
+            assert!(ids.contains(cause) && *cause != id, "{id} is explained by {cause}");
+        }
+        let Explain { how, why, fix, .. } = check.explain;
+        for text in [check.symptom, how, why, fix] {
+            assert!(text.ends_with('.') || text.ends_with(')'), "{id}: {text:?} is no sentence");
+            assert!(!text.contains("  "), "{id}: {text:?}");
+        }
+        assert!(!check.title.ends_with('.'), "{id}: a title is no sentence");
+    }
+}
+
+/// Nothing is wrong with these, and so nothing is said of them.
+#[test]
+fn healthy_nodes_have_no_findings() {
+    for (name, node) in testdata::healthy() {
+        let judgement = run(&node.model(), REGISTRY);
+        for row in &judgement.rows {
+            assert_eq!(row.severity(), None, "{name}: {}: {:?}", row.check.id, row.outcome);
+        }
+        assert_eq!(judgement.verdict(false), Verdict::Ok, "{name}");
+        let counts = judgement.counts();
+        let sum = counts.passed + counts.not_judged + counts.not_applicable;
+        assert_eq!(sum, REGISTRY.len(), "{name}: {counts:?}");
+    }
+}
+
+/// Each check finds its fault, and no unrelated check finds anything.
+#[test]
+fn each_check_finds_its_fault_and_nothing_else_does() {
+    let faults = faults::all();
+    for check in REGISTRY {
+        assert!(faults.iter().any(|fault| fault.raises == check.id), "no fault raises {}", check.id);
+    }
+    let mut wrong = Vec::new();
+    for fault in faults {
+        let judgement = run(&fault.node().model(), REGISTRY);
+        let of_check = judgement.rows.iter().find(|row| row.check.id == fault.raises).unwrap();
+        if of_check.severity().is_none() {
+            wrong.push(format!("{} is not raised: {:?}", fault.raises, of_check.outcome));
+        }
+        for row in judgement.rows.iter().filter(|row| row.severity().is_some()) {
+            let id = row.check.id;
+            if id != fault.raises && row.explained_by.is_none() && !fault.with.contains(&id) {
+                wrong.push(format!("{} also raises {id}: {:?}", fault.raises, row.outcome));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Texts go to a terminal and into a shell: names in them are escaped, whatever they are.
+#[test]
+fn hostile_names_are_escaped() {
+    for fault in faults::all() {
+        let mut node = fault.node();
+        node.rename("evil\u{1b}]0;x\u{7}");
+        for row in run(&node.model(), REGISTRY).rows {
+            let Outcome::Judged(findings) = row.outcome else { continue };
+            for Finding { summary, evidence, fix, .. } in findings {
+                let texts = evidence.iter().flat_map(|seen| [&seen.what, &seen.value, &seen.source]);
+                for text in texts.chain([&summary, &fix.text]).chain(&fix.commands) {
+                    assert!(!text.contains(char::is_control), "{}: {text:?}", row.check.id);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn findings_are_sentences_with_evidence_and_a_fix() {
+    for fault in faults::all() {
+        for row in run(&fault.node().model(), REGISTRY).rows {
+            let Outcome::Judged(findings) = &row.outcome else { continue };
+            for finding in findings {
+                let id = row.check.id;
+                assert!(finding.summary.ends_with('.'), "{id}: {}", finding.summary);
+                assert!(!finding.evidence.is_empty(), "{id} shows no evidence");
+                assert!(!finding.fix.text.is_empty(), "{id} has no fix");
+                assert!(!finding.fix.elsewhere || finding.fix.commands.is_empty(), "{id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_not_read_is_not_judged() {
+    let mut node = Node::canal();
+    let denied = || Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
+    let netlink = std::sync::Arc::make_mut(&mut node.snapshot.netlink);
+    netlink.routes.ipv4 = denied();
+    node.snapshot.host = std::sync::Arc::new(HostFacts::default());
+    let judgement = run(&node.model(), REGISTRY);
+    for row in &judgement.rows {
+        let needs_routes = row.check.needs.contains(&Need::Routes);
+        if needs_routes {
+            assert!(
+                matches!(&row.outcome, Outcome::NotJudged(why) if why.contains("CAP_NET_ADMIN")),
+                "{}",
+                row.check.id
+            );
+        }
+    }
+    assert_eq!(judgement.verdict(false), Verdict::Unknown);
+}
+
+const PANICS: Check = Check {
+    id: "host-panics",
+    family: Family::Host,
+    title: "",
+    symptom: "",
+    core: true,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain { how: "", why: "", fix: "", not_if: "", seen_in: "" },
+    run: |_| panic!("a check that fails to run"),
+};
+
+#[test]
+fn a_check_that_panics_stops_no_other() {
+    static ALL: [&Check; 2] = [&PANICS, &REGISTRY[0]];
+    let judgement = run(&Node::canal().model(), ALL);
+    assert!(matches!(&judgement.rows[0].outcome, Outcome::NotJudged(why) if why.contains("failed to run")));
+    assert!(matches!(&judgement.rows[1].outcome, Outcome::Judged(_)));
+    assert_eq!(judgement.verdict(false), Verdict::Unknown);
+}
+
+#[test]
+fn checks_are_chosen_by_id_and_family() {
+    let words = |all: &[&str]| all.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let ids = |only: &[&str], skip: &[&str]| {
+        let found = select(&words(only), &words(skip))?;
+        Ok::<_, super::Unknown>(found.into_iter().map(|check| check.id).collect::<Vec<_>>())
+    };
+    assert_eq!(ids(&[], &[]).unwrap().len(), REGISTRY.len());
+    assert_eq!(ids(&["host-forwarding-off"], &[]).unwrap(), ["host-forwarding-off"]);
+    let mtu = ids(&["mtu"], &["mtu-pods-differ"]).unwrap();
+    assert!(
+        mtu.iter().all(|id| id.starts_with("mtu-")) && !mtu.contains(&"mtu-pods-differ") && mtu.len() > 3
+    );
+    let unknown = ids(&["forwarding-is-off"], &[]).unwrap_err();
+    assert_eq!(unknown.near, Some("host-forwarding-off"));
+    assert_eq!(
+        unknown.to_string(),
+        "no check and no family is called \"forwarding-is-off\"; is it host-forwarding-off?"
+    );
+    assert_eq!(near("zzz"), None);
+}
+
+#[test]
+fn a_failure_comes_before_a_warning_before_the_unknown() {
+    let mut node = Node::canal();
+    assert_eq!(run(&node.model(), REGISTRY).verdict(true), Verdict::Ok, "everything was read");
+    faults::jumbo(&mut node);
+    assert_eq!(run(&node.model(), REGISTRY).verdict(false), Verdict::Warn);
+    faults::no_forwarding(&mut node);
+    let judgement = run(&node.model(), REGISTRY);
+    assert_eq!(judgement.verdict(false), Verdict::Fail);
+    let worst = judgement.findings().pop().unwrap();
+    assert_eq!(worst.severity(), Some(Severity::Fail), "the worst is last");
+}

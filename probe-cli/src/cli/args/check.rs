@@ -1,0 +1,81 @@
+//! What `check` takes.
+
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::{OUTPUT, duration};
+
+/// Which checks, how long, and how to print it.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct CheckArgs {
+    /// Run only these checks or families (may be repeated, or separated by commas)
+    #[arg(long, value_name = "ID|FAMILY", value_delimiter = ',', help_heading = CHECKS)]
+    pub(in crate::cli) only: Vec<String>,
+
+    /// Leave these checks or families out
+    #[arg(long, value_name = "ID|FAMILY", value_delimiter = ',', help_heading = CHECKS)]
+    pub(in crate::cli) skip: Vec<String>,
+
+    /// Time over which counters must not grow
+    #[arg(long, default_value = "2s", value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS)]
+    pub(in crate::cli) window: Duration,
+
+    /// List all checks
+    #[arg(long, exclusive = true, help_heading = CHECKS)]
+    pub(in crate::cli) list: bool,
+
+    /// Explain a check: how it is found, why it happens, how to fix it; needs no privilege
+    #[arg(long, value_name = "ID", exclusive = true, help_heading = CHECKS)]
+    pub(in crate::cli) explain: Option<String>,
+
+    /// Exit code 3 when any check could not be judged, not only those that the verdict rests on
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::cli) strict: bool,
+
+    /// Exit with 0 when nothing is worse than this
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL", help_heading = OUTPUT)]
+    pub(in crate::cli) fail_on: FailOn,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: CheckFormat,
+
+    /// Print the verdict only
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub(in crate::cli) quiet: bool,
+}
+
+const CHECKS: &str = "Checks";
+
+/// What ends with another exit code than 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FailOn {
+    /// Warnings and failures
+    #[default]
+    Warn,
+    /// Failures only
+    Fail,
+    /// Nothing
+    Never,
+}
+
+/// What `check` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum CheckFormat {
+    /// Text
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// JUnit XML, for CI systems
+    Junit,
+    /// SARIF 2.1.0, for code scanning services
+    Sarif,
+    /// Markdown, for tickets
+    Markdown,
+    /// One line for Nagios and Icinga
+    Nagios,
+    /// One line for node-problem-detector; exit codes 0, 1 and 2 as it wants them
+    Npd,
+}

@@ -1,0 +1,178 @@
+//! `check`: looks at the node twice, judges, prints, and ends with the verdict's exit code.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+
+use super::{
+    args::{CheckArgs, CheckFormat, FailOn},
+    exit,
+    live::{self, Context, Stop},
+};
+use crate::{
+    check::{self, Check, REGISTRY, Unknown, Verdict},
+    engine,
+    model::Timeline,
+    report::check::{self as report, Health},
+    text,
+};
+
+pub(super) fn run(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {
+    if args.list {
+        print(&report::list())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(id) = &args.explain {
+        print(&report::explain(named(id)?))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let result = judge(context, args, verbose);
+    if let Err(error) = &result
+        && args.format == CheckFormat::Json
+        && exit::is_unknown(error)
+    {
+        // Who reads JSON gets JSON, also of a node that cannot be looked at.
+        print(&report::unknown(&text::escape(&exit::words(error))).context("cannot write JSON")?)?;
+    }
+    result
+}
+
+fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {
+    let checks = check::select(&args.only, &args.skip)?;
+    context.enter()?;
+    let started = Instant::now();
+    let progress = Progress::start(args.window);
+    let host = context.host();
+    let frames = live::block_on(async {
+        let mut stop = Stop::catch()?;
+        tokio::select! {
+            frames = engine::look_over(&host, args.window) => Ok(Some(frames?)),
+            () = stop.asked() => Ok(None),
+        }
+    })?;
+    progress.end();
+    let Some([before, after]) = frames else { return Ok(ExitCode::from(exit::UNKNOWN)) };
+    let mut timeline = Timeline::default();
+    timeline.push(before);
+    let model = timeline.push(after);
+    let judgement = check::run(&model, checks);
+    let verdict = judgement.verdict(args.strict);
+    let health =
+        Health { model: &model, judgement: &judgement, verdict, took_s: started.elapsed().as_secs_f64() };
+    print(&match args.format {
+        CheckFormat::Table if args.quiet => report::last_line(&health),
+        CheckFormat::Table => report::table(&health, verbose),
+        CheckFormat::Json => report::json(&health).context("cannot write JSON")?,
+        CheckFormat::Junit => report::junit(&health),
+        CheckFormat::Sarif => report::sarif(&health).context("cannot write SARIF")?,
+        CheckFormat::Markdown => report::markdown(&health),
+        CheckFormat::Nagios => report::nagios(&health),
+        CheckFormat::Npd => report::npd(&health),
+    })?;
+    Ok(ExitCode::from(code(verdict, args)))
+}
+
+/// 0 good, 1 warning, 2 failure, 3 unknown. node-problem-detector wants 0 good, 1 a problem, 2 unknown.
+fn code(verdict: Verdict, args: &CheckArgs) -> u8 {
+    if args.format == CheckFormat::Npd {
+        return match verdict {
+            Verdict::Ok => 0,
+            Verdict::Warn if args.fail_on != FailOn::Warn => 0,
+            Verdict::Fail if args.fail_on == FailOn::Never => 0,
+            Verdict::Warn | Verdict::Fail => 1,
+            Verdict::Unknown => 2,
+        };
+    }
+    match verdict {
+        Verdict::Ok => 0,
+        Verdict::Warn => u8::from(args.fail_on == FailOn::Warn),
+        Verdict::Fail if args.fail_on == FailOn::Never => 0,
+        Verdict::Fail => exit::FAILURE,
+        Verdict::Unknown if args.fail_on == FailOn::Never => 0,
+        Verdict::Unknown => exit::UNKNOWN,
+    }
+}
+
+fn named(id: &str) -> Result<&'static Check, Unknown> {
+    if let Some(check) = REGISTRY.iter().find(|check| check.id == id) {
+        return Ok(check);
+    }
+    // A family is no check, but a near miss of one is worth a name.
+    Err(match check::select(&[id.to_owned()], &[]) {
+        Err(unknown) => unknown,
+        Ok(_) => Unknown { word: id.to_owned(), near: None },
+    })
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
+}
+
+/// What is being done, on a terminal only.
+struct Progress {
+    is_shown: bool,
+}
+
+impl Progress {
+    fn start(window: Duration) -> Self {
+        let is_shown = io::stderr().is_terminal();
+        if is_shown {
+            // Nobody to tell when the terminal is gone.
+            let _ = write!(
+                io::stderr(),
+                "\rreading the node, then its counters for {:.1} s",
+                window.as_secs_f64()
+            );
+        }
+        Self { is_shown }
+    }
+
+    fn end(self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CheckArgs,
+    }
+
+    #[test]
+    fn exit_codes() {
+        use Verdict::{Fail, Ok, Unknown, Warn};
+        for (line, codes) in [
+            ("", [0, 1, 2, 3]),
+            ("--fail-on fail", [0, 0, 2, 3]),
+            ("--fail-on never", [0, 0, 0, 0]),
+            ("--format npd", [0, 1, 1, 2]),
+            ("--format npd --fail-on fail", [0, 0, 1, 2]),
+            ("--format json", [0, 1, 2, 3]),
+        ] {
+            let line_of = std::iter::once("check").chain(line.split_whitespace());
+            let args = Line::try_parse_from(line_of).unwrap().args;
+            assert_eq!([Ok, Warn, Fail, Unknown].map(|verdict| code(verdict, &args)), codes, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_id_names_the_nearest() {
+        assert_eq!(named("mtu-pod-exceeds-tunnel").unwrap().id, "mtu-pod-exceeds-tunnel");
+        assert_eq!(named("pod-exceeds-mtu").unwrap_err().near, Some("mtu-pod-exceeds-tunnel"));
+        assert_eq!(named("xyz").unwrap_err().near, None);
+        assert_eq!(named("mtu").unwrap_err().near, None);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a check is about: `--explain`, `--list`, and the pages in `docs/checks`.
+
+use std::fmt::Write as _;
+
+use crate::{
+    check::{Check, Family, REGISTRY},
+    report::align::wrapped,
+};
+
+/// Everything about one check, for a terminal.
+pub fn explain(check: &Check) -> String {
+    let mut out = format!("{}: {}\n", check.id, check.title);
+    for (title, words) in sections(check) {
+        let _ = writeln!(out, "\n{title}");
+        wrapped(&mut out, "  ", words);
+    }
+    out
+}
+
+/// Ids and titles, by family.
+pub fn list() -> String {
+    let mut out = String::new();
+    let width = REGISTRY.iter().map(|check| check.id.len()).max().unwrap_or(0);
+    for family in Family::ALL {
+        for check in REGISTRY.iter().filter(|check| check.family == family) {
+            let _ = writeln!(out, "{:<width$}  {}", check.id, check.title);
+        }
+    }
+    out
+}
+
+/// The page of a family, Markdown.
+pub fn page(family: Family) -> String {
+    let mut out = format!(
+        "<!-- Made from the checks' own texts; a test holds that they agree. -->\n\n# Checks: {}\n",
+        family.name()
+    );
+    for check in REGISTRY.iter().filter(|check| check.family == family) {
+        let _ = writeln!(out, "\n## {}\n\n{}.", check.id, capital(check.title));
+        for (title, words) in sections(check) {
+            let _ = writeln!(out, "\n**{title}**: {words}");
+        }
+    }
+    out
+}
+
+fn sections(check: &Check) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let explain = &check.explain;
+    [
+        ("You will notice", check.symptom),
+        ("How it is found", explain.how),
+        ("Why it happens", explain.why),
+        ("Fix", explain.fix),
+        ("Not this if", explain.not_if),
+        ("Seen in", explain.seen_in),
+    ]
+    .into_iter()
+    .filter(|(_, words)| !words.is_empty())
+}
+
+fn capital(title: &str) -> String {
+    let mut chars = title.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,69 @@
+//! `check --format junit`: a test case for each check, as CI systems read it.
+
+use std::fmt::Write as _;
+
+use super::Health;
+use crate::check::Outcome;
+
+/// The document, with a line end.
+pub fn junit(health: &Health<'_>) -> String {
+    let rows = &health.judgement.rows;
+    let counts = health.judgement.counts();
+    let skipped = counts.not_judged + counts.not_applicable;
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        out,
+        "<testsuites><testsuite name=\"overlay-probe check\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{skipped}\" \
+         time=\"{:.3}\" hostname=\"{}\">",
+        rows.len(),
+        counts.failed + counts.warned + counts.explained,
+        health.took_s,
+        escaped(&health.node())
+    );
+    for row in rows {
+        let _ = write!(
+            out,
+            "<testcase classname=\"overlay-probe.{}\" name=\"{}\"",
+            row.check.family.name(),
+            row.check.id
+        );
+        match &row.outcome {
+            Outcome::Judged(findings) if findings.is_empty() => out.push_str("/>\n"),
+            Outcome::Judged(findings) => {
+                out.push('>');
+                let summaries: Vec<String> =
+                    findings.iter().map(|finding| escaped(&finding.summary)).collect();
+                let kind = row.severity().map_or("fail", super::severity);
+                let _ = writeln!(
+                    out,
+                    "<failure type=\"{kind}\" message=\"{}\">{}</failure></testcase>",
+                    escaped(row.check.title),
+                    summaries.join("\n")
+                );
+            }
+            Outcome::NotJudged(why) => {
+                let _ = writeln!(out, "><skipped message=\"not judged: {}\"/></testcase>", escaped(why));
+            }
+            Outcome::DoesNotApply(why) => {
+                let _ = writeln!(out, "><skipped message=\"does not apply: {}\"/></testcase>", escaped(why));
+            }
+        }
+    }
+    out.push_str("</testsuite></testsuites>\n");
+    out
+}
+
+/// For text and attributes of XML 1.0, which has no control characters.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in crate::text::escape(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

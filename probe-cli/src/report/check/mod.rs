@@ -1,0 +1,107 @@
+//! The health check as text for people and as documents for machines, a file for each format.
+
+mod explain;
+mod json;
+mod junit;
+mod markdown;
+mod nagios;
+mod npd;
+mod sarif;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use explain::{explain, list, page};
+pub use json::{json, unknown};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use nagios::nagios;
+pub use npd::npd;
+pub use sarif::sarif;
+pub use table::{last_line, table};
+
+use crate::{
+    check::{Finding, Judgement, Severity, Verdict},
+    model::Model,
+    text,
+};
+
+/// What is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Health<'a> {
+    /// The node.
+    pub model: &'a Model,
+    /// What its checks came to.
+    pub judgement: &'a Judgement,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Seconds that it took.
+    pub took_s: f64,
+}
+
+impl Health<'_> {
+    /// `1 failed, 1 warning, 58 passed, 1 not judged, 12 do not apply`: what is zero is left out, but for what passed.
+    fn counts(&self) -> String {
+        let counts = self.judgement.counts();
+        let mut parts = Vec::new();
+        let mut add = |count: usize, words: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {words}"));
+            }
+        };
+        add(counts.failed, "failed");
+        add(counts.warned, if counts.warned == 1 { "warning" } else { "warnings" });
+        add(counts.explained, "explained by others");
+        parts.push(format!("{} passed", counts.passed));
+        let mut add = |count: usize, words: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {words}"));
+            }
+        };
+        add(counts.not_judged, "not judged");
+        add(
+            counts.not_applicable,
+            if counts.not_applicable == 1 { "does not apply" } else { "do not apply" },
+        );
+        parts.join(", ")
+    }
+
+    /// Name of the node; escaped.
+    fn node(&self) -> String {
+        let name = self.model.inventory.node.hostname.as_deref();
+        name.map_or_else(|| "this node".to_owned(), text::escape)
+    }
+}
+
+/// The verdict's word: at the start of the last line.
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "OK",
+        Verdict::Warn => "WARN",
+        Verdict::Fail => "FAIL",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warn => "warn",
+        Severity::Fail => "fail",
+    }
+}
+
+/// The worst finding of several.
+fn worst(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().max_by_key(|finding| finding.severity)
+}
+
+/// Names of what findings are about: three, and how many more. Escaped.
+fn subjects(findings: &[Finding]) -> String {
+    let mut names: Vec<String> =
+        findings.iter().take(3).map(|finding| text::escape(&finding.subject.name)).collect();
+    names.dedup();
+    match findings.len().checked_sub(3).filter(|more| *more > 0) {
+        Some(more) => format!("{} and {more} more", names.join(", ")),
+        None => names.join(", "),
+    }
+}

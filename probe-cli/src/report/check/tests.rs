@@ -1,0 +1,142 @@
+//! What the check prints.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::*;
+use crate::{
+    check::{Family, REGISTRY, run, testdata::Node},
+    facts::netlink::FdbFact,
+    inventory::testdata::mac,
+    observed::Observed,
+    report::align::WIDTH,
+};
+
+/// A node with a failure, one that it explains, a warning, and something that may not be read.
+fn sick() -> Node {
+    let mut node = Node::canal();
+    node.pod_mtu(1500);
+    node.leak(40);
+    node.facts().fdb.retain(|entry: &FdbFact| entry.mac != mac(2));
+    node.network().devices[0].device.features =
+        Observed::Denied { need: "CAP_NET_ADMIN (run as root)".to_owned() };
+    node
+}
+
+fn printed(node: &Node, print: impl Fn(&Health<'_>) -> String) -> String {
+    let model = node.model();
+    let judgement = run(&model, REGISTRY);
+    let verdict = judgement.verdict(false);
+    print(&Health { model: &model, judgement: &judgement, verdict, took_s: 2.13 })
+}
+
+#[test]
+fn texts() {
+    insta::assert_snapshot!("check-healthy", printed(&Node::canal(), |health| table(health, false)));
+    insta::assert_snapshot!("check-wireguard", printed(&Node::wireguard(), |health| table(health, false)));
+    insta::assert_snapshot!("check-sick", printed(&sick(), |health| table(health, false)));
+    insta::assert_snapshot!("check-quiet", printed(&sick(), last_line));
+    insta::assert_snapshot!("check-nagios", printed(&sick(), nagios));
+    insta::assert_snapshot!("check-npd", printed(&sick(), npd));
+    insta::assert_snapshot!("check-markdown", printed(&sick(), markdown));
+    insta::assert_snapshot!("check-explain", explain(&REGISTRY[0]));
+    insta::assert_snapshot!("check-list", list());
+}
+
+#[test]
+fn lines_fit_a_terminal_but_for_commands() {
+    for node in [Node::canal(), sick()] {
+        for line in printed(&node, |health| table(health, true)).lines() {
+            let is_command = line.starts_with("             ");
+            assert!(line.width() <= WIDTH || is_command, "{line:?}");
+        }
+    }
+    for check in REGISTRY {
+        for line in explain(check).lines().skip(1) {
+            assert!(line.width() <= WIDTH, "{line:?}");
+        }
+    }
+    assert!(printed(&sick(), npd).width() <= 81);
+}
+
+/// The last line's numbers are those of all checks.
+#[test]
+fn counts_add_up() {
+    for node in [Node::canal(), Node::wireguard(), sick()] {
+        let line = printed(&node, last_line);
+        let first = line.lines().next().unwrap();
+        let numbers = first.split(": ").nth(1).unwrap().split(", in ").next().unwrap();
+        let sum: usize =
+            numbers.split(", ").map(|part| part.split(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+        assert_eq!(sum, REGISTRY.len(), "{line}");
+    }
+}
+
+#[test]
+fn documents_can_be_read() {
+    let node = sick();
+    let json = printed(&node, |health| json(health).unwrap());
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(document["verdict"], "fail");
+    assert_eq!(document["counts"]["failed"], 2, "{}", document["findings"]);
+    let ids: Vec<&str> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["id"].as_str().unwrap())
+        .collect();
+    assert!(
+        ids.contains(&"mtu-pod-exceeds-tunnel") && ids.contains(&"peer-neighbour-without-fdb"),
+        "{ids:?}"
+    );
+    crate::report::documented(&document, "# The JSON of `check`");
+    let none: serde_json::Value = serde_json::from_str(&unknown("needs root").unwrap()).unwrap();
+    assert_eq!((none["verdict"].as_str(), none["reason"].as_str()), (Some("unknown"), Some("needs root")));
+    let sarif: serde_json::Value =
+        serde_json::from_str(&printed(&node, |health| sarif(health).unwrap())).unwrap();
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in sarif["runs"][0]["results"].as_array().unwrap() {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+    }
+}
+
+#[test]
+fn junit_is_well_formed_whatever_is_in_it() {
+    let mut node = sick();
+    node.rename("a<b>\"&\u{1b}");
+    let text = printed(&node, junit);
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text.split_once("?>").unwrap().1;
+    while let Some(start) = rest.find('<') {
+        assert!(!rest[..start].contains('>'), "{text}");
+        let end = rest[start..].find('>').unwrap() + start;
+        let tag = &rest[start + 1..end];
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "{text}");
+        } else if !tag.ends_with('/') {
+            open.push(name);
+        }
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty(), "{open:?}");
+    assert_eq!(text.matches("<testcase ").count(), REGISTRY.len());
+    assert!(!text.contains('\u{1b}'));
+}
+
+/// `UPDATE_DOCS=1 cargo test -p overlay-probe` writes the pages.
+#[test]
+fn the_pages_of_the_documentation_are_those_of_the_checks() {
+    for family in Family::ALL {
+        let path = format!("{}/../docs/checks/{}.md", env!("CARGO_MANIFEST_DIR"), family.name());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, page(family)).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            written,
+            page(family),
+            "{path}: run UPDATE_DOCS=1 cargo test -p overlay-probe report::check"
+        );
+    }
+}
