@@ -98,10 +98,10 @@ impl Finding {
     pub(super) fn seen(
         mut self,
         what: impl Into<String>,
-        value: impl ToString,
+        value: impl std::fmt::Display,
         source: impl Into<String>,
     ) -> Self {
-        self.evidence.push(Evidence { what: what.into(), value: value.to_string(), source: source.into() });
+        self.evidence.push(Evidence { what: what.into(), value: format!("{value}"), source: source.into() });
         self
     }
 

@@ -88,11 +88,10 @@ fn code(verdict: Verdict, args: &CheckArgs) -> u8 {
         };
     }
     match verdict {
+        _ if args.fail_on == FailOn::Never => 0,
         Verdict::Ok => 0,
         Verdict::Warn => u8::from(args.fail_on == FailOn::Warn),
-        Verdict::Fail if args.fail_on == FailOn::Never => 0,
         Verdict::Fail => exit::FAILURE,
-        Verdict::Unknown if args.fail_on == FailOn::Never => 0,
         Verdict::Unknown => exit::UNKNOWN,
     }
 }

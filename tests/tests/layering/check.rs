@@ -24,7 +24,7 @@ impl Source {
     pub(crate) fn new(path: &Path, text: &str) -> Self {
         let parts = path.with_extension("");
         let mut module: Vec<String> = parts.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        let test_code = module.last().is_some_and(|name| name == "tests" || name == "testdata");
+        let test_code = module.iter().any(|name| name == "tests" || name == "testdata");
         if module.last().is_some_and(|name| ["mod", "lib", "main"].contains(&name.as_str())) {
             module.pop();
         }

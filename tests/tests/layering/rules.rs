@@ -48,13 +48,8 @@ pub(crate) const MODULES: &[Module] = &[
     pure("sample", &["facts", "inventory"]),
     // Meaning. What fits in a tunnel is known by one part of it.
     pure("model::mtu", &["inventory"]),
-    pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "sample", "text"]).showing(&[
-        "facts",
-        "intent",
-        "inventory",
-        "mac",
-        "sample",
-    ]),
+    pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
+        .showing(&["facts", "intent", "inventory", "mac", "sample"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["inventory", "model::mtu", "procfs", "sample", "text"]),
     // Judgement: what is wrong, of the model and the facts that it was made of.
@@ -103,6 +98,7 @@ pub(crate) const MODULES: &[Module] = &[
             "netns",
             "privilege",
             "report",
+            "report::check",
             "sample",
             "text",
             "tui",

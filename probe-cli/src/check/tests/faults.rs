@@ -59,7 +59,7 @@ pub(super) fn all() -> Vec<Fault> {
             .with(&["intent-port-differs"]),
         canal("intent-families-differ", |node| configure(node, "cluster-cidr", "10.42.0.0/16")),
         canal("intent-cluster-cidr-differs", |node| {
-            configure(node, "cluster-cidr", "10.99.0.0/16,fd42::/32")
+            configure(node, "cluster-cidr", "10.99.0.0/16,fd42::/32");
         })
         .with(&["peer-route-without-neighbour"]),
         canal("intent-pod-cidr-differs", |node| {
@@ -182,11 +182,11 @@ pub(super) fn all() -> Vec<Fault> {
         }),
         canal("mtu-underlay-wasted", jumbo),
         canal("peer-route-without-neighbour", |node| {
-            node.facts().neighbours.retain(|entry| entry.address != ip("10.42.2.0"))
+            node.facts().neighbours.retain(|entry| entry.address != ip("10.42.2.0"));
         }),
         canal("peer-neighbour-without-fdb", |node| node.facts().fdb.retain(|entry| entry.mac != mac(2))),
         canal("peer-fdb-without-route", |node| {
-            node.facts().routes.retain(|route| route.destination != net("10.42.2.0/24"))
+            node.facts().routes.retain(|route| route.destination != net("10.42.2.0/24"));
         }),
         canal("peer-vtep-mac-shared", |node| {
             node.facts().neighbours.retain(|entry| entry.address != ip("10.42.3.0"));
@@ -269,7 +269,7 @@ pub(super) fn all() -> Vec<Fault> {
             }
         }),
         canal("host-default-route-missing", |node| {
-            node.facts().routes.retain(|route| route.destination != net("0.0.0.0/0"))
+            node.facts().routes.retain(|route| route.destination != net("0.0.0.0/0"));
         }),
         canal("host-router-advertisements-ignored", |node| {
             node.facts().routes.retain(|route| route.destination != net("::/0"));
@@ -342,7 +342,7 @@ pub(super) fn all() -> Vec<Fault> {
             node.facts().addresses.push(address(9, "10.42.200.1/24"));
         }),
         canal("pod-address-twice", |node| {
-            registered(node, &[("a-0", "cali20", "10.42.0.20"), ("b-0", "cali21", "10.42.0.20")])
+            registered(node, &[("a-0", "cali20", "10.42.0.20"), ("b-0", "cali21", "10.42.0.20")]);
         }),
         canal("pod-address-outside", |node| {
             registered(node, &[("a-0", "cali20", "172.20.0.5"), ("b-0", "cali21", "10.42.0.21")]);

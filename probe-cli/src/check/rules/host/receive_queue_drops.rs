@@ -1,6 +1,7 @@
 //! A CPU's receive queue overflows.
 
 use super::{super::prelude::*, over};
+use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-receive-queue-drops",
@@ -46,7 +47,7 @@ fn run(model: &Model) -> Outcome {
             "/proc/net/softnet_stat",
         );
     }
-    let below = model.inventory.all_tunnels().flat_map(|tunnel| tunnel.underlays()).next();
+    let below = model.inventory.all_tunnels().flat_map(Tunnel::underlays).next();
     finding = finding
         .fix("Let the NIC spread the tunnel's packets by their UDP ports, or raise the queue's length.");
     if let Some(below) = below {

@@ -45,7 +45,7 @@ fn run(model: &Model) -> Outcome {
         entries.peek()?;
         // A node that answers on one device is there.
         let entries: Vec<&NeighbourStateFact> = entries.collect();
-        entries.iter().all(|row| is_silent(row)).then(|| entries[0].clone())
+        entries.iter().all(is_silent).then(|| entries[0].clone())
     };
     let found: Vec<NeighbourStateFact> = addresses.iter().filter_map(silent).collect();
     let findings = found.iter().map(|row| {
@@ -87,6 +87,6 @@ fn is_random(address: IpAddr) -> bool {
     let IpAddr::V6(address) = address else { return false };
     let identifier = &address.octets()[8..];
     let is_eui64 = identifier[3] == 0xff && identifier[4] == 0xfe;
-    let zeros = identifier.iter().filter(|byte| **byte == 0).count();
-    !is_eui64 && zeros < 2
+    let is_by_hand = identifier.windows(2).any(|pair| pair == [0, 0]);
+    !is_eui64 && !is_by_hand
 }

@@ -47,21 +47,20 @@ fn finding(model: &Model, row: &PeerRow, tx: u64, rx: u64) -> Finding {
     )
     .seen("last handshake", "never", format!("wg show {name} latest-handshakes"))
     .seen("sent, received", format!("{tx}, {rx} bytes"), format!("wg show {name} transfer"));
-    match endpoint.filter(|endpoint| is_elsewhere(model, *endpoint)) {
-        Some(endpoint) => finding
+    if let Some(endpoint) = endpoint.filter(|endpoint| is_elsewhere(model, *endpoint)) {
+        finding
             .seen("endpoint", endpoint, "a private address of a network that this node is not in")
             .fix_elsewhere(format!(
                 "that node announces its private address {}; give it its public one: the annotation \
                  flannel.alpha.coreos.com/public-ip-overwrite, or --node-external-ip, then restart its agent.",
                 endpoint.ip()
-            )),
-        None => {
-            let endpoint = endpoint.map_or_else(|| "none".to_owned(), |endpoint| endpoint.to_string());
-            finding.seen("endpoint", endpoint, format!("wg show {name} endpoints")).fix(
+            ))
+    } else {
+        let endpoint = endpoint.map_or_else(|| "none".to_owned(), |endpoint| endpoint.to_string());
+        finding.seen("endpoint", endpoint, format!("wg show {name} endpoints")).fix(
                 "Open the WireGuard port (UDP) between the nodes in firewalls and security groups; when it is open, restart \
                  the CNI's agent on the other node, which announces its public key again.",
             )
-        }
     }
 }
 
