@@ -45,7 +45,6 @@ pub fn sarif(health: &Health<'_>) -> Result<String, serde_json::Error> {
     }
     let document = json!({
         "version": "2.1.0",
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "runs": [{
             "tool": {"driver": {"name": "overlay-probe", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
             "results": results,
