@@ -127,15 +127,20 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
                     let below = below.map_or_else(|| "?".to_owned(), |mtu| mtu.to_string());
                     let pods: Vec<String> = path.pods.iter().map(|pods| pods.mtu.to_string()).collect();
                     let pods = if pods.is_empty() { "-".to_owned() } else { pods.join("/") };
-                    format!("{} {below} > {} >= pods {pods}", text::escape(&path.device), path.carries)
+                    let name = text::escape(&path.device);
+                    if path.encapsulation == Encapsulation::None {
+                        format!("{name} {} >= pods {pods}", path.carries)
+                    } else {
+                        format!("{name} {below} > {} >= pods {pods}", path.carries)
+                    }
                 })
                 .collect();
             if chains.is_empty() { checks } else { chains.join("; ") }
         }
-        Family::Peers => format!(
-            "{}: tables agree",
-            text::counted(inventory.peers.len() + inventory.routed_peers.len(), "peer")
-        ),
+        Family::Peers => match inventory.peers.len() + inventory.routed_peers.len() {
+            0 => "no other node is known".to_owned(),
+            peers => format!("{}: tables agree", text::counted(peers, "peer")),
+        },
         Family::Wireguard => checks,
         Family::Host => match &model.window {
             Some(window) => format!("{checks}, counters over {:.1} s", window.length.as_secs_f64()),

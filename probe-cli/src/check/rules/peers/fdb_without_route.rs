@@ -10,7 +10,13 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of one other node are not reached; packets to them may leave by the default route, in clear.",
     core: true,
     needs: &[Need::Routes, Need::TunnelTables],
-    explained_by: &["dataplane-tunnel-down", "peer-route-without-neighbour", "peer-neighbour-without-fdb"],
+    explained_by: &[
+        "dataplane-tunnel-down",
+        "peer-route-without-neighbour",
+        "peer-neighbour-without-fdb",
+        // The kernel takes no route by a gateway that is its own address.
+        "peer-own-address",
+    ],
     explain: Explain {
         how: "Each FDB entry of a VXLAN device with a destination, against routes by the device.",
         why: "A network manager deleted the route, or the device was down for a moment: the kernel removes its routes then, and \
