@@ -1,7 +1,7 @@
 //! Files want a data plane, and the kernel has none.
 
 use super::super::prelude::*;
-use crate::model::{Backend, Cni, Encapsulation};
+use crate::model::{Backend, Cni, DataPlane, Encapsulation};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-missing",
@@ -22,12 +22,26 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let live = model.inventory.data_planes.iter().any(|plane| !plane.is_left_over());
-    if live {
+    let planes = &model.inventory.data_planes;
+    let intent = model.setup.intent.as_ref();
+    let wanted = intent.and_then(|intent| intent.cni.as_ref()).filter(|wanted| wanted.value != Cni::None);
+    let backend = intent.and_then(|intent| intent.backend.as_ref()).map(|backend| &backend.value);
+    // Without encapsulation there is nothing before there is another node. flannel takes VXLAN unless a file says otherwise.
+    let needs_tunnel = wanted.is_some_and(|wanted| match backend {
+        Some(backend) => {
+            matches!(backend, Backend::Vxlan | Backend::Geneve | Backend::Wireguard | Backend::Udp)
+        }
+        None => matches!(wanted.value, Cni::Canal | Cni::Flannel | Cni::K3sFlannel),
+    });
+    let is_live = |plane: &DataPlane| {
+        let leads_somewhere = plane.devices.iter().any(|device| device.routes > 0);
+        !plane.is_left_over()
+            && (plane.encapsulation != Encapsulation::None || leads_somewhere || !needs_tunnel)
+    };
+    if planes.iter().any(is_live) {
         return Outcome::Judged(Vec::new());
     }
-    let wanted = model.setup.intent.as_ref().and_then(|intent| intent.cni.as_ref());
-    let Some(wanted) = wanted.filter(|wanted| wanted.value != Cni::None) else {
+    let Some(wanted) = wanted else {
         return if model.inventory.pods.is_empty() {
             Outcome::NotJudged(
                 "no data plane, no configured CNI and no pods: look at the node with --netns NAME or --host-root DIR"
@@ -37,16 +51,10 @@ fn run(model: &Model) -> Outcome {
             Outcome::DoesNotApply("no file names a CNI")
         };
     };
-    let backend = model.setup.intent.as_ref().and_then(|intent| intent.backend.as_ref());
-    // Without encapsulation there is nothing before there is another node. flannel takes VXLAN unless a file says otherwise.
-    let needs_tunnel = match backend.map(|backend| &backend.value) {
-        Some(backend) => matches!(backend, Backend::Vxlan | Backend::Geneve | Backend::Wireguard),
-        None => matches!(wanted.value, Cni::Canal | Cni::Flannel | Cni::K3sFlannel),
-    };
     if !needs_tunnel {
         return Outcome::DoesNotApply("the configured backend needs no tunnel while there is one node");
     }
-    let stale = model.inventory.data_planes.iter().any(|plane| plane.encapsulation != Encapsulation::None);
+    let stale = planes.iter().any(|plane| plane.encapsulation != Encapsulation::None);
     let cni = escape(&wanted.value.to_string());
     let place = wanted.file.as_deref().map_or_else(|| "default".to_owned(), escape);
     let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
