@@ -40,9 +40,13 @@ pub fn monotonic() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
 
+/// `/proc/self/timens_offsets` has two lines, each of a clock's name and two numbers.
+const LONGEST_OFFSETS: u64 = 4096;
+
 /// The same on the node's own clock, where a container has another (time_namespaces(7)).
 pub fn node_monotonic() -> Duration {
-    let offset = fs::read_to_string("/proc/self/timens_offsets").ok().and_then(|text| clock_offset(&text));
+    let told = files::kernel_text(Path::new("/proc/self/timens_offsets"), LONGEST_OFFSETS).ok();
+    let offset = told.and_then(|text| clock_offset(&text));
     let nanoseconds = i128::try_from(monotonic().as_nanos()).unwrap_or(i128::MAX);
     let nanoseconds = nanoseconds.saturating_sub(offset.unwrap_or(0));
     Duration::from_nanos(nanoseconds.clamp(0, i128::from(u64::MAX)).try_into().unwrap_or(u64::MAX))

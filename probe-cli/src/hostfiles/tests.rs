@@ -1,6 +1,8 @@
 //! Files that want to do harm, below a root made for it: each has to end in an answer and a clear note, soon.
 
+mod damaged;
 mod owners;
+mod services;
 
 use std::{
     fmt::Write as _,
@@ -13,12 +15,11 @@ use nix::{
     sys::stat::Mode,
     unistd::{Uid, mkfifo, setfsuid},
 };
-use proptest::prelude::*;
 
 use super::{Owners, read, read_all};
 use crate::{
     facts::{
-        files::{FlannelOwner, HostFiles, K3sRole},
+        files::{HostFiles, K3sRole},
         pods::Sandbox,
     },
     observed::Observed,
@@ -515,119 +516,4 @@ fn a_token_is_passed_over_and_its_end_kept() {
     let multus = files.cni.value().unwrap().files[0].network.plugins[0].multus.as_ref().unwrap();
     assert_eq!(multus.kubeconfig_file.value().unwrap().token_expires, Some(1_700_000_000));
     assert!(!format!("{files:?}").contains("eyJ"));
-}
-
-/// A copy of a fixture, and the paths of its files.
-fn copy(root: &Path) -> (Host, Vec<String>) {
-    let (host, mut files) = (Host::new(), Vec::new());
-    let mut rest = vec![root.to_owned()];
-    while let Some(path) = rest.pop() {
-        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-        if path.is_symlink() {
-            host.link(&name, fs::read_link(&path).unwrap().to_str().unwrap());
-        } else if path.is_dir() {
-            rest.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            fs::copy(&path, host.path(&name)).unwrap();
-            files.push(name);
-        }
-    }
-    files.sort();
-    (host, files)
-}
-
-/// Any host with one file damaged, bytes cut, flipped, doubled and put in: read and joined without a panic.
-#[test]
-fn damaged_files() {
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/hosts");
-    let mut fixtures: Vec<PathBuf> =
-        fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path()).collect();
-    fixtures.sort();
-    let hosts: Vec<(Host, Vec<String>)> = fixtures.iter().map(|root| copy(root)).collect();
-    let edits = (0..5_u8, any::<prop::sample::Index>(), any::<u8>(), 0..64_usize);
-    proptest!(ProptestConfig::with_cases(512), |(
-        host in any::<prop::sample::Index>(),
-        which in any::<prop::sample::Index>(),
-        edits in prop::collection::vec(edits, 1..6),
-    )| {
-        let (host, files) = &hosts[host.index(hosts.len())];
-        let path = host.path(&files[which.index(files.len())]);
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, damage(&bytes, &edits)).unwrap();
-        let files = host.read();
-        fs::write(&path, bytes).unwrap();
-        let _ = crate::intent::intent(&files);
-    });
-}
-
-fn damage(bytes: &[u8], edits: &[(u8, prop::sample::Index, u8, usize)]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for (kind, at, byte, length) in edits {
-        let at = at.index(bytes.len() + 1);
-        let end = (at + length).min(bytes.len());
-        match kind {
-            0 => bytes.truncate(at),
-            1 => drop(bytes.drain(at..end)),
-            2 => bytes.iter_mut().skip(at).take(1).for_each(|old| *old ^= byte),
-            3 => {
-                let part = bytes[at..end].to_vec();
-                bytes.splice(at..at, part);
-            }
-            _ => bytes.insert(at, *byte),
-        }
-    }
-    bytes
-}
-
-/// k3s with a unit and nothing else; and whose flannel's ConfigMap is, by what else is in it.
-#[test]
-fn who_runs_and_whose_flannel_it_is() {
-    let host = Host::new();
-    host.write(
-        "etc/systemd/system/k3s-agent.service",
-        "[Service]\nExecStart=/usr/local/bin/k3s \\\n    agent \\\n\n",
-    );
-    let files = host.read();
-    assert_eq!(files.k3s_role.as_ref().map(|role| (role.value, role.line)), Some((K3sRole::Agent, Some(3))));
-    assert_eq!((files.k3s, files.rke2), (Observed::Absent, Observed::Absent));
-    let owner = |host: &Host| host.read().flannel.value().map(|conf| conf.owner);
-    assert_eq!(owner(&host), None);
-    host.write("var/lib/rancher/k3s/agent/etc/flannel/net-conf.json", "{\"Network\": \"10.42.0.0/16\"}");
-    assert_eq!(owner(&host), Some(FlannelOwner::K3s));
-    // Where k3s is told that it is somebody's own.
-    host.write("etc/rancher/k3s/config.yaml", "flannel-conf: /etc/flannel/own.json\n");
-    assert_eq!(owner(&host), None);
-    host.write("etc/flannel/own.json", "{\"Backend\": {\"Type\": \"wireguard\"}}");
-    let backend = host.read().flannel.value().and_then(|conf| conf.backend.clone());
-    assert_eq!(
-        backend.map(|backend| (backend.value, backend.file)),
-        Some(("wireguard".to_owned(), "/etc/flannel/own.json".to_owned()))
-    );
-    assert_eq!(owner(&host), Some(FlannelOwner::K3s));
-    let volume = "var/lib/kubelet/pods/a/volumes/kubernetes.io~configmap/flannel-cfg";
-    host.write(&format!("{volume}/net-conf.json"), "{\"Network\": \"10.42.0.0/16\"}");
-    assert_eq!(owner(&host), Some(FlannelOwner::Flannel));
-    host.write(&format!("{volume}/canal_iface"), "");
-    assert_eq!(owner(&host), Some(FlannelOwner::Canal));
-}
-
-/// k3s where there is no systemd.
-#[test]
-fn arguments_in_a_script_of_openrc() {
-    let host = Host::new();
-    let script = "#!/sbin/openrc-run\ncommand=\"/usr/local/bin/k3s\"\ncommand_args=\"server \\\n\t'--flannel-iface=eth1' \\\n\t\
-        '--node-ip' \\\n\t'192.0.2.1' \\\n    >>/var/log/k3s.log 2>&1\"\n\nrespawn_max=0\n";
-    host.write("etc/init.d/k3s", script);
-    let files = host.read();
-    let settings = files.k3s.value().unwrap();
-    let said =
-        |key: &str| settings[key].iter().map(|value| (value.value.as_str(), value.line)).collect::<Vec<_>>();
-    assert_eq!(settings.len(), 2, "{settings:?}");
-    assert_eq!(said("flannel-iface"), [("eth1", Some(4))]);
-    assert_eq!(said("node-ip"), [("192.0.2.1", Some(6))]);
-    assert_eq!(files.k3s_role.as_ref().map(|role| (role.value, role.line)), Some((K3sRole::Server, Some(3))));
-    // A unit counts where there is one.
-    host.write("etc/systemd/system/k3s.service", "[Service]\nExecStart=/usr/local/bin/k3s agent\n");
-    let files = host.read();
-    assert_eq!((files.k3s, files.k3s_role.map(|role| role.value)), (Observed::Absent, Some(K3sRole::Agent)));
 }

@@ -1,263 +1,30 @@
-//! How it ends: by a signal that it can answer, and by one that it cannot. Foreign filters are never touched.
-#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+//! What a killed run leaves, and who may remove it.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::{Mutex, PoisonError},
-    thread,
+    process::{Command, Output},
     time::Duration,
 };
 
-use nix::{
-    fcntl::{FcntlArg, OFlag, fcntl},
-    sys::{
-        signal::{Signal, kill},
-        stat::Mode,
-    },
-    unistd::{Pid, mkfifo},
-};
+use nix::sys::signal::Signal;
 use overlay_probe::{
-    ebpf::{Heart, Limits, test_run::Bench},
-    inventory::Inventory,
     lab::send,
     leftovers::{DIRECTORY, Notes, RunRecord},
     procfs,
 };
 use probe_tests::{
     hand::{Pair, TUNNEL},
-    kernel::{Held, filter_programs, filters, has_clsact},
-    needs,
-    needs::ways,
-    ns, sh,
-    tool::{INTERVAL, NOBODY, Watch, binary, entry, number, run, run_apart, with_privileges},
+    kernel::{Held, filters, has_clsact},
+    needs, ns,
+    tool::{NOBODY, Watch, binary, entry, number, run, run_apart, with_privileges},
     wait_for,
 };
-use serde_json::Value;
 
-const OURS_TUNNEL: [&str; 2] = ["ovp_tunnel_rx", "ovp_tunnel_tx"];
-const OURS_UNDERLAY: [&str; 2] = ["ovp_underlay_rx", "ovp_underlay_tx"];
-const CLSACT: [&str; 2] = ["--attach", "clsact"];
-
-fn nothing_is_left(held: &Held) {
-    // The kernel frees programs when their last user is gone, a little later.
-    wait_for("programs and links to go", || (held.left() == Held::default()).then_some(()));
-}
-
-/// A filter of somebody else, on a qdisc of somebody else.
-fn foreign(pair: &Pair, interface: &str) {
-    ns(pair.node(1), &format!("tc qdisc add dev {interface} clsact"));
-    ns(pair.node(1), &format!("tc filter add dev {interface} ingress pref 100 u32 match u32 0 0 flowid 1:1"));
-}
-
-fn cleanup(netns: &str) -> String {
-    said_by_cleanup(&run(&["--netns", netns, "cleanup"]))
-}
-
-fn said_by_cleanup(output: &Output) -> String {
-    let [said, told] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert_eq!((output.status.code(), &*told), (Some(0), ""));
-    said.into_owned()
-}
-
-/// Makes the heartbeats of filters on [`TUNNEL`] and `u0` as old as those of a run that ended long ago.
-fn age(pair: &Pair) {
-    let long_ago = procfs::node_monotonic().checked_sub(Duration::from_secs(11)).unwrap();
-    for interface in [TUNNEL, "u0"] {
-        for program in filter_programs(pair.node(1), interface) {
-            let mut heart = Heart::of_program(program).unwrap().unwrap();
-            heart.set(long_ago, INTERVAL).unwrap();
-        }
-    }
-}
-
-/// Puts on an interface what a killed run of an older version leaves: a filter of our name, without a heartbeat.
-fn older(pair: &Pair, interface: &str) {
-    // Whose programs this process holds is known while one test only loads some.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let _bench = Bench::load(&Inventory::default(), Limits { pods: 1, peers: 1 }).unwrap();
-    let program = *Held::by(std::process::id()).programs.first().unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let at = directory.path().display();
-    let steps = format!(
-        "mount -t bpf bpf {at} && bpftool prog pin id {program} {at}/ovp_older && \
-         tc filter add dev {interface} ingress pref 9 bpf direct-action object-pinned {at}/ovp_older"
-    );
-    let netns = format!("--net=/run/netns/{}", pair.node(1));
-    sh("nsenter", &[&netns, "unshare", "--mount", "sh", "-c", &steps]);
-    let names = filters(pair.node(1), interface);
-    assert!(names.iter().any(|name| name.starts_with("ovp_older")), "{names:?}");
-}
-
-/// A `watch` with clsact filters on [`TUNNEL`] and `u0`, killed. Its process id.
-fn killed(pair: &Pair) -> u32 {
-    let watch = Watch::start_with(pair.node(1), &CLSACT);
-    let pid = watch.pid();
-    assert_eq!(watch.end(Signal::SIGKILL), None);
-    pid
-}
-
-#[test]
-fn an_asked_for_end_leaves_nothing_and_is_no_failure() {
-    let pair = Pair::new("asked");
-    for attach in ways() {
-        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-            let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
-            let held = Held::by(watch.pid());
-            assert!(held.programs.len() >= 4, "{held:?}");
-            assert_eq!(held.links.is_empty(), attach == "clsact", "{held:?}");
-            assert_eq!(has_clsact(pair.node(1), TUNNEL), attach == "clsact");
-            assert_eq!(watch.end(signal), Some(0), "{attach} {signal}");
-            nothing_is_left(&held);
-            for interface in [TUNNEL, "u0"] {
-                assert!(!has_clsact(pair.node(1), interface), "{attach} {signal} {interface}");
-            }
-        }
-    }
-}
-
-/// Counters that stand still since nobody counts must not look like silence.
-#[test]
-fn a_run_whose_filters_were_taken_says_so() {
-    let pair = Pair::new("taken");
-    if ways().contains(&"tcx") {
-        let watch = Watch::start_with(pair.node(1), &["--attach", "tcx"]);
-        let link = *Held::by(watch.pid()).links.first().unwrap();
-        sh("bpftool", &["link", "detach", "id", &link.to_string()]);
-        watch.until("a word about it", |value| {
-            value["notes"]
-                .to_string()
-                .contains("somebody removed the programs of this run from")
-                .then_some(())
-        });
-        let links = sh("bpftool", &["-j", "link", "show"]);
-        let links: Vec<Value> = serde_json::from_str(&links).unwrap();
-        let held = Held::by(watch.pid()).links;
-        let attached = |id: &u64| links.iter().any(|link| link["id"] == *id && link["ifindex"] != 0);
-        assert!(held.len() == 4 && !held.contains(&link) && held.iter().all(attached), "{held:?}: {links:?}");
-        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
-    }
-    let watch = Watch::start_with(pair.node(1), &CLSACT);
-    let rate =
-        |value: &Value| entry(value, "tunnels", &[("name", TUNNEL)]).unwrap()["tx"]["packets_per_s"].clone();
-    watch.until("a rate", |value| rate(value).is_number().then_some(()));
-    // One of the two on the tunnel, and all below it.
-    ns(pair.node(1), &format!("tc filter del dev {TUNNEL} ingress"));
-    ns(pair.node(1), "tc qdisc del dev u0 clsact");
-    watch.until("a word about it", |value| {
-        let notes = value["notes"].to_string();
-        let is_said = notes.contains("somebody removed the programs of this run from");
-        assert!(!is_said || (notes.contains(TUNNEL) && notes.contains("u0")), "{notes}");
-        assert!(!is_said || rate(value).is_null(), "{value}");
-        is_said.then_some(())
-    });
-    assert_eq!([TUNNEL, "u0"].map(|interface| filters(pair.node(1), interface).len()), [2, 2]);
-    let before = watch.next();
-    let sent = |value: &Value| number(entry(value, "tunnels", &[("name", TUNNEL)]).unwrap(), "tx", "packets");
-    assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 10, 100).unwrap(), 10);
-    watch.until("packets", |value| (sent(value) >= sent(&before) + 10).then_some(()));
-    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
-    for interface in [TUNNEL, "u0"] {
-        assert!(!has_clsact(pair.node(1), interface), "{interface}");
-    }
-}
-
-/// A start of `watch` with clsact filters whose stdout is `stdout`.
-fn started(pair: &Pair, stdout: Stdio) -> Child {
-    let mut command = Command::new(binary());
-    command.args(["--netns", pair.node(1), "watch", "--format", "jsonl", "--interval", "50ms"]).args(CLSACT);
-    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Waits until a thread of the tool waits in a write to stdout. `syscall` tells it on every kernel; `wchan` does not before
-/// Linux 5.16, where kernels without frame pointers have none.
-fn until_it_waits_for_a_reader(child: &Child) {
-    let writes = format!("{} {:#x} ", libc::SYS_write, libc::STDOUT_FILENO);
-    wait_for("a write that waits", || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).ok()?.flatten();
-        let waits =
-            |path: PathBuf| fs::read_to_string(path.join("syscall")).is_ok_and(|at| at.starts_with(&writes));
-        tasks.into_iter().any(|task| waits(task.path())).then_some(())
-    });
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-}
-
-#[test]
-fn an_end_while_attaching_leaves_nothing() {
-    let pair = Pair::new("early");
-    let mut seen = 0;
-    for round in 0..20 {
-        let mut child = started(&pair, Stdio::null());
-        // The first filter of several: the rest is still to come, or has just come.
-        wait_for("the first filter", || {
-            let filters = filters(pair.node(1), TUNNEL).len() + filters(pair.node(1), "u0").len();
-            (filters > 0).then(|| seen += usize::from(filters < 4))
-        });
-        let with = [Signal::SIGTERM, Signal::SIGQUIT][round % 2];
-        signal(&child, with);
-        let status = wait_for("watch to end", || child.try_wait().unwrap());
-        assert_eq!(status.code(), Some(0), "{with}: {status}");
-        for interface in [TUNNEL, "u0"] {
-            assert!(!has_clsact(pair.node(1), interface), "{with}: {interface}");
-        }
-    }
-    // On a machine that attaches all of them at once the test sees less, and that is not wrong.
-    println!("{seen} of 20 ended between the first filter and the last");
-}
-
-#[test]
-fn an_end_is_an_end_while_nobody_reads() {
-    let pair = Pair::new("stuck");
-    let (reader, writer) = std::io::pipe().unwrap();
-    // Full before the first line: every write waits.
-    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-    while (&writer).write(&[b' '; 4096]).is_ok() {}
-    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
-    let mut child = started(&pair, writer.into());
-    until_it_waits_for_a_reader(&child);
-    signal(&child, Signal::SIGTERM);
-    let status = wait_for("watch to end", || child.try_wait().unwrap());
-    assert_eq!(status.code(), Some(0), "{status}");
-    for interface in [TUNNEL, "u0"] {
-        assert!(!has_clsact(pair.node(1), interface), "{interface}");
-    }
-    drop(reader);
-}
-
-/// Bytes that a pipe holds (pipe(7)), and fewer than any line of JSON has.
-const PIPE: usize = 65_536;
-const SHORTEST_LINE: usize = 1024;
-
-/// A reader that was late gets new numbers, and is told of the lines that it missed.
-#[test]
-fn a_late_reader_is_told_what_it_missed() {
-    let pair = Pair::new("late");
-    let (reader, writer) = std::io::pipe().unwrap();
-    let mut child = started(&pair, writer.into());
-    let mut lines = BufReader::new(reader).lines().map(|line| line.unwrap());
-    let mut pause = INTERVAL;
-    let told = wait_for("a line that says so", || {
-        until_it_waits_for_a_reader(&child);
-        // One line waits behind it. How soon one more is due depends on the machine.
-        thread::sleep(pause);
-        pause *= 2;
-        // What is in the pipe, what waited, and the first after that.
-        lines.by_ref().take(PIPE / SHORTEST_LINE + 3).find_map(|line| {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            let notes = line["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
-            notes.into_iter().find(|note| note.contains("left out before this one")).map(str::to_owned)
-        })
-    });
-    assert!(told.ends_with("as the reader of stdout was late"), "{told}");
-    signal(&child, Signal::SIGTERM);
-    wait_for("watch to end", || child.try_wait().unwrap());
-}
+use super::{
+    CLSACT, ONCE, OURS_TUNNEL, OURS_UNDERLAY, age, cleanup, foreign, killed, nothing_is_left, older,
+    said_by_cleanup, told,
+};
 
 #[test]
 fn killed_with_tcx_nothing_is_left() {
@@ -372,13 +139,6 @@ fn of_two_runs_the_last_removes_the_qdisc_that_the_first_made() {
 }
 
 /// One interval of a `watch` with clsact filters: what it says on stderr.
-const ONCE: [&str; 7] = ["watch", "--attach", "clsact", "--interval", "200ms", "--count", "1"];
-
-fn told(output: &Output) -> &str {
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    str::from_utf8(&output.stderr).unwrap().trim()
-}
-
 /// What is told of filters that could be somebody's.
 const UNCLAIMED: &str = "4 filters named like ours that no note claims are on ";
 
@@ -603,28 +363,4 @@ fn more_records_than_a_process_may_open_files_are_read() {
     drop(dead);
     assert!(files.iter().all(|path| !path.exists()), "nobody's records are removed");
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
-}
-
-#[test]
-fn a_ready_file_follows_no_link_and_waits_for_no_pipe() {
-    let pair = Pair::new("ready");
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    fs::write(at("victim"), "victim").unwrap();
-    std::os::unix::fs::symlink(at("victim"), at("link")).unwrap();
-    mkfifo(&at("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-    for name in ["link", "pipe"] {
-        let path = at(name);
-        let ready = ["--ready-file", path.to_str().unwrap()];
-        let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
-        assert_eq!(told(&output), "", "{name}");
-        let text: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!(text["attach"], "clsact", "{name}");
-    }
-    assert_eq!(fs::read(at("victim")).unwrap(), b"victim");
-    let missing = at("missing/ready");
-    let ready = ["--ready-file", missing.to_str().unwrap()];
-    let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "no temporary file is left");
 }
