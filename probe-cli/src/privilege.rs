@@ -44,14 +44,17 @@ pub enum PrivilegeError {
     },
 }
 
-/// Missing capabilities, as text: "`CAP_BPF` and `CAP_NET_ADMIN`".
+/// Missing capabilities, as text: "`CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`".
 #[derive(Debug, PartialEq, Eq)]
 pub struct Missing(Vec<Capability>);
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&names.join(" and "))
+        match names.split_last() {
+            Some((last, rest)) if !rest.is_empty() => write!(f, "{} and {last}", rest.join(", ")),
+            _ => f.write_str(&names.concat()),
+        }
     }
 }
 
@@ -233,7 +236,7 @@ mod tests {
     fn what_is_missing_is_named() {
         use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN};
         for (has, text) in [
-            (vec![], "CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON"),
+            (vec![], "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"),
             (vec![CAP_SYS_ADMIN], "CAP_NET_ADMIN"),
             (vec![CAP_BPF, CAP_PERFMON], "CAP_NET_ADMIN"),
             (vec![CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN], ""),

@@ -41,7 +41,7 @@ fn without_root_the_missing_capabilities_are_named() {
     for more in [&[][..], &["--attach", "clsact"], &["--attach", "tcx"]] {
         let arguments: Vec<&str> = ONCE.iter().chain(more).copied().collect();
         let output = with_privileges(pair.node(1), &NOBODY, &arguments);
-        refused(&pair, &output, "CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON");
+        refused(&pair, &output, "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
     }
 }
 
@@ -61,7 +61,7 @@ fn root_without_a_capability_is_told_which() {
         ("-net_admin", "CAP_NET_ADMIN"),
         ("-bpf,-sys_admin", "CAP_BPF"),
         ("-perfmon,-sys_admin", "CAP_PERFMON"),
-        ("-bpf,-perfmon,-net_admin,-sys_admin", "CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON"),
+        ("-bpf,-perfmon,-net_admin,-sys_admin", "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"),
     ] {
         let output = with_privileges(pair.node(1), &["--bounding-set", without], &ONCE);
         refused(&pair, &output, missing);

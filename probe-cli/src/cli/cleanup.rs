@@ -21,11 +21,11 @@ pub(super) fn run(context: &Context) -> anyhow::Result<()> {
         );
     }
     if !swept.left.is_empty() {
-        tracing::warn!("{}: a run is attaching just now; clean up again in a moment", swept.left);
+        tracing::warn!("{}: a run is attaching just now; run cleanup again in a moment", swept.left);
     }
     let mut text = match swept.removed {
         0 if !swept.left.is_empty() => "nothing was removed".to_owned(),
-        0 => "nothing was left behind".to_owned(),
+        0 => "nothing to clean up".to_owned(),
         1 => "removed 1 filter or qdisc".to_owned(),
         n => format!("removed {n} filters and qdiscs"),
     };

@@ -179,7 +179,7 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     privilege::check_attach()?;
     let swept = leftovers::sweep(&options.notes, Reach::Noted).await.context("cannot look for leftovers")?;
     if swept.removed > 0 {
-        tracing::warn!("removed {} filters and qdiscs that a killed run had left", swept.removed);
+        tracing::warn!("removed {} filters and qdiscs left by a killed run", swept.removed);
     }
     for unknown in &swept.unknown {
         tracing::warn!("a run record cannot be read; its filters, if any, are left alone: {unknown}");
@@ -190,7 +190,7 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     // A run that is attaching will have noted its filters in a moment.
     if !swept.left.is_empty() && !swept.attaching {
         tracing::warn!(
-            "{}: another run's in a container, or left by a killed one; `overlay-probe cleanup` removes those of killed runs",
+            "{}: of a run in a container, or left by a killed run; `overlay-probe cleanup` removes those of killed runs",
             swept.left
         );
     }

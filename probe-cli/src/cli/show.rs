@@ -36,8 +36,8 @@ pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
     }
 }
 
-const NO_DATA_PLANE: &str = "nothing here leads to other nodes' pods: this network namespace has no tunnel and no route \
-    to other pod networks; look at the node with --netns NAME, or try `overlay-probe demo` for one of our own";
+const NO_DATA_PLANE: &str = "no data plane found: no tunnel and no route to other nodes' pods in this network \
+    namespace; look at the node with --netns NAME, or run `overlay-probe demo`";
 
 /// There is a data plane; or there is nothing to be seen of the one that files name, which needs neither a tunnel nor a route
 /// while the node is its cluster's only one.
@@ -83,7 +83,7 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     // A cluster of one node has no peers, and nothing is wrong with that. Peers that may not be read are another matter.
     let is_unread = inventory.tunnels.iter().any(|tunnel| tunnel.told.trouble().is_some());
     let words = if has_data_plane(&model) {
-        "no other node is known: the peers of a WireGuard device could not be read"
+        "no peer found: the peers of a WireGuard device could not be read"
     } else {
         NO_DATA_PLANE
     };
@@ -120,8 +120,8 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
         || report::pods::json(&model),
         || report::pods::table(&model),
         &model.inventory.notes,
-        "this node has no pods: no source names one, no veth has a route to a single address, and none is in the bridge of a \
-         pod network; look at the node with --netns NAME, or give its files with --host-root DIR",
+        "this node has no pods: neither a container runtime nor a CNI cache lists one, no veth has a host route, and none is in \
+         the bridge of a pod network; look at the node with --netns NAME, or give its files with --host-root DIR",
     )
 }
 

@@ -10,7 +10,7 @@ pub enum EngineError {
     /// There is nothing to look at.
     #[error(
         "no overlay found: no VXLAN or WireGuard device and no SR-IOV VF in this network namespace\n\
-         look at the node with --netns NAME, or try `overlay-probe demo` for one of our own"
+         look at the node with --netns NAME, or run `overlay-probe demo`"
     )]
     NoOverlay,
     /// rtnetlink failed.

@@ -105,14 +105,14 @@ impl Left {
     }
 }
 
-/// As in "4 filters named like ours that no note claims are on vx7 and u0".
+/// As in "4 ovp_* filters without a run record on vx7 and u0".
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.0.values().map(|(name, _)| name.as_str()).collect();
         let names = names.join(" and ");
         match self.0.values().map(|(_, count)| count).sum() {
-            1_usize => write!(f, "1 filter named like ours that no note claims is on {names}"),
-            count => write!(f, "{count} filters named like ours that no note claims are on {names}"),
+            1_usize => write!(f, "1 ovp_* filter without a run record on {names}"),
+            count => write!(f, "{count} ovp_* filters without a run record on {names}"),
         }
     }
 }
@@ -247,12 +247,9 @@ mod tests {
         assert!(left.is_empty());
         // No such interface: its number stands for it.
         left.add(i32::MAX.unsigned_abs());
-        assert_eq!(left.to_string(), "1 filter named like ours that no note claims is on 2147483647");
+        assert_eq!(left.to_string(), "1 ovp_* filter without a run record on 2147483647");
         left.add(1);
         left.add(1);
-        assert_eq!(
-            left.to_string(),
-            "3 filters named like ours that no note claims are on lo and 2147483647"
-        );
+        assert_eq!(left.to_string(), "3 ovp_* filters without a run record on lo and 2147483647");
     }
 }

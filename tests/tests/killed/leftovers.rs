@@ -36,7 +36,7 @@ fn killed_with_tcx_nothing_is_left() {
     assert_eq!(held.left(), held, "all of it is there while it runs");
     assert_eq!(watch.end(Signal::SIGKILL), None);
     nothing_is_left(&held);
-    assert_eq!(cleanup(pair.node(1)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(1)), "nothing to clean up\n");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn killed_with_clsact_cleanup_removes_what_is_left() {
     for interface in [TUNNEL, "u0"] {
         assert!(!has_clsact(pair.node(1), interface), "the qdisc that the killed run made");
     }
-    assert_eq!(cleanup(pair.node(1)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(1)), "nothing to clean up\n");
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn a_foreign_qdisc_without_filters_stays() {
 fn the_filters_of_a_living_run_are_not_leftovers() {
     let pair = Pair::new("alive");
     let watch = Watch::start_with(pair.node(1), &CLSACT);
-    assert_eq!(cleanup(pair.node(1)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(1)), "nothing to clean up\n");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     // Nor are those of another namespace, killed or not.
-    assert_eq!(cleanup(pair.node(2)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(2)), "nothing to clean up\n");
     assert_eq!(watch.end(Signal::SIGKILL), None);
-    assert_eq!(cleanup(pair.node(2)), "nothing was left behind\n");
+    assert_eq!(cleanup(pair.node(2)), "nothing to clean up\n");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     assert_eq!(cleanup(pair.node(1)), "removed 6 filters and qdiscs\n");
 }
@@ -140,7 +140,7 @@ fn of_two_runs_the_last_removes_the_qdisc_that_the_first_made() {
 
 /// One interval of a `watch` with clsact filters: what it says on stderr.
 /// What is told of filters that could be somebody's.
-const UNCLAIMED: &str = "4 filters named like ours that no note claims are on ";
+const UNCLAIMED: &str = "4 ovp_* filters without a run record on ";
 
 /// What `cleanup` says of those that it leaves for their heartbeat.
 const LIVES: &str = ": their run lives, or ended less than 10 s ago\n";
@@ -151,7 +151,7 @@ fn a_killed_run_without_its_note_is_told_and_left_to_cleanup() {
     let pid = killed(&pair);
     fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
     let said = cleanup(pair.node(1));
-    assert!(said.starts_with("nothing was left behind; 4 filters") && said.ends_with(LIVES), "{said}");
+    assert!(said.starts_with("nothing to clean up; 4 ovp_* filters") && said.ends_with(LIVES), "{said}");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "nobody can tell yet that it was killed");
     age(&pair);
     let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
@@ -179,7 +179,7 @@ fn a_run_with_another_run_directory_takes_nothing_from_one_that_lives() {
     assert_eq!(told(&run_apart(pair.node(1), &ONCE)), "", "both live");
     // Neither has the other's note.
     for said in [cleanup(pair.node(1)), said_by_cleanup(&run_apart(pair.node(1), &["cleanup"]))] {
-        assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
+        assert!(said.starts_with("nothing to clean up; ") && said.ends_with(LIVES), "{said}");
     }
     assert_eq!(send::send_udp(&pair.open(1), &pair.open(2), pair.address(2), 40, 100).unwrap(), 40);
     for watch in [&first, &second] {
@@ -207,7 +207,7 @@ fn a_run_with_another_clock_lives() {
     let clock = ["unshare", "--time", "--fork", "--kill-child", "--monotonic", "-12"];
     let watch = Watch::start_apart_in(pair.node(1), &clock, &CLSACT);
     let said = cleanup(pair.node(1));
-    assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
+    assert!(said.starts_with("nothing to clean up; ") && said.ends_with(LIVES), "{said}");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     drop(watch);
 }
@@ -258,7 +258,7 @@ fn notes_below_the_hosts_root_are_seen_by_all_who_have_it() {
 
     let watch = Watch::start_apart(pair.node(1), &[&CLSACT[..], &host].concat());
     assert_eq!(notes(), 1);
-    assert_eq!(cleanup(), "nothing was left behind\n");
+    assert_eq!(cleanup(), "nothing to clean up\n");
     assert_eq!(told(&run_apart(pair.node(1), &[&host[..], &ONCE].concat())), "");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "it lives");
     assert_eq!(watch.end(Signal::SIGKILL), None);
@@ -282,7 +282,7 @@ fn cleanup_takes_nothing_by_name_alone_while_a_run_attaches() {
     let note = RunRecord::create(&Notes::new(None), pair.open(1).identity().unwrap()).unwrap();
     let output = run(&["--netns", pair.node(1), "cleanup"]);
     let said = told(&output);
-    assert!(said.contains("1 filter named like ours that no note claims is on u0"), "{said}");
+    assert!(said.contains("1 ovp_* filter without a run record on u0"), "{said}");
     assert!(said.contains("a run is attaching just now"), "{said}");
     assert_eq!(output.stdout, b"removed 4 filters and qdiscs\n", "what attaches has a heartbeat already");
     assert_eq!(filters(pair.node(1), "u0").len(), 1);
@@ -308,7 +308,7 @@ fn where_a_living_runs_record_cannot_be_understood_its_heartbeat_decides() {
     let output = run(&["--netns", pair.node(1), "cleanup"]);
     assert!(told(&output).contains(&path), "{output:?}");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("nothing was left behind; ") && said.ends_with(LIVES), "{said}");
+    assert!(said.starts_with("nothing to clean up; ") && said.ends_with(LIVES), "{said}");
     // A start goes on, and takes nothing either.
     let output = run(&[&["--netns", pair.node(1)], &ONCE[..]].concat());
     assert!(told(&output).contains(&path), "{output:?}");
@@ -358,7 +358,7 @@ fn more_records_than_a_process_may_open_files_are_read() {
     }
     let limited = format!("ulimit -n 64; exec {} --netns {} cleanup", binary().display(), pair.node(1));
     let output = Command::new("sh").args(["-c", &limited]).output().unwrap();
-    assert_eq!(said_by_cleanup(&output), "nothing was left behind\n");
+    assert_eq!(said_by_cleanup(&output), "nothing to clean up\n");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL);
     drop(dead);
     assert!(files.iter().all(|path| !path.exists()), "nobody's records are removed");

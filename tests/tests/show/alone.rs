@@ -31,7 +31,7 @@ fn is_well(node: &Node, files: &HostRoot, plane: &str) {
         for line in text.lines() {
             assert!(line.chars().count() <= 80 && !line.starts_with('!'), "{plane}, {what}: {line:?}");
         }
-        for word in ["left over", "unknown origin", "!=", "nothing here leads"] {
+        for word in ["stale", "unknown origin", "!=", "no data plane found"] {
             assert!(!text.contains(word), "{plane}, {what}, {word}: {text}");
         }
         printed.push_str(&text);

@@ -250,7 +250,7 @@ fn nothing_to_show_is_said() {
         let output = run(&["--netns", &netns, "show", what]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3));
-        assert!(said.contains("nothing here leads to other nodes' pods"), "{said}");
+        assert!(said.contains("no data plane found: no tunnel and no route"), "{said}");
         assert_eq!(!output.stdout.is_empty(), is_printed, "{what}");
     }
 }

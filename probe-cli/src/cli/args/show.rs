@@ -10,25 +10,25 @@ pub(in crate::cli) enum ShowCommand {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show node\n  \
         sudo overlay-probe show node --format json | jq '.actual.data_planes[] | [.system, .encapsulation]'\n\n\
-        Exit code 3: nothing leads to other nodes' pods")]
+        Exit code 3: no data plane found")]
     Node(ShowArgs),
     /// Interfaces used by the overlay and pods, with their role
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show links\n  \
         sudo overlay-probe show links --format json | jq '.links[] | select(.state != \"up\")'\n\n\
-        Exit code 3: there are none")]
+        Exit code 3: no such interface")]
     Links(ShowArgs),
     /// Remote nodes: addresses, pod networks, last transmission or handshake, missing table entries
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show peers\n  \
         sudo overlay-probe show peers --format json | jq '.holes'\n\n\
-        Exit code 3: nothing leads to other nodes' pods, or peers may not be read")]
+        Exit code 3: no data plane found, or the peers could not be read")]
     Peers(ShowArgs),
     /// MTU budget from the NIC to the pods: too big, exact, to spare
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show mtu\n  \
         sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
-        Exit code 3: nothing leads to other nodes' pods")]
+        Exit code 3: no data plane found")]
     Mtu(ShowArgs),
     /// SR-IOV virtual functions: driver, pod, settings, and counters since creation
     #[command(after_help = "Examples:\n  \
