@@ -116,7 +116,7 @@ fn a_foreign_filter_before_ours_is_told() {
             let tunnel = entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap();
             assert_eq!((number(tunnel, "tx", "packets"), number(tunnel, "rx", "packets")), (60, 0));
             for interface in [TUNNEL, "u0"] {
-                let told = format!("{interface} (ingress): a filter of somebody else runs before ours");
+                let told = format!("{interface} (ingress): another program's tc filter runs before ours");
                 assert!(notes.iter().any(|note| note.starts_with(&told)), "{notes:?}");
             }
             assert_eq!(notes.len(), 2, "nobody is before us on egress: {notes:?}");

@@ -23,7 +23,7 @@ pub(super) fn read(root: &Root, notes: &mut Notes) -> Observed<Vec<Sourced<Hosts
             // A zone, as in `fe80::1%lo0`, is not part of the address.
             let address = address.split('%').next().unwrap_or_default();
             let Ok(address) = address.parse() else {
-                notes.add(PATH, Some(number), format!("{} is no address", short(address)));
+                notes.add(PATH, Some(number), format!("{} is not a valid address", short(address)));
                 continue;
             };
             if found.len() >= LINES {
@@ -69,7 +69,7 @@ pub(super) fn number(root: &Root, path: &str) -> Observed<Sourced<u32>> {
     one_line(root, path).and_then(|line| match line.value.parse() {
         Ok(number) => Observed::Value(line.with(number)),
         Err(_) => {
-            Observed::Failed { error: format!("cannot read {path}: {} is no number", short(&line.value)) }
+            Observed::Failed { error: format!("cannot read {path}: {} is not a number", short(&line.value)) }
         }
     })
 }

@@ -67,7 +67,7 @@ pub(super) fn parsed<T: FromStr>(
 ) -> Option<Sourced<T>> {
     let value = source.value.trim().parse().ok().map(|value| source.with(value));
     if value.is_none() {
-        notes.push(format!("{}: {} is no {what}", shown(&source.place()), shown(&source.value)));
+        notes.push(format!("{}: \"{}\" is not a valid {what}", shown(&source.place()), shown(&source.value)));
     }
     value
 }
@@ -95,6 +95,6 @@ pub(super) fn troubles(files: &HostFiles) -> Vec<String> {
         ("systemd-networkd", trouble(&files.networkd)),
     ];
     let told =
-        troubles.into_iter().filter_map(|(what, trouble)| Some(format!("{what} is not known: {}", trouble?)));
+        troubles.into_iter().filter_map(|(what, trouble)| Some(format!("cannot read {what}: {}", trouble?)));
     told.collect()
 }

@@ -242,7 +242,7 @@ fn directory_notes(files: &HostFiles, notes: &mut Vec<String>) {
     let Some(directory) = files.cni.value() else { return };
     for (index, file) in directory.files.iter().enumerate() {
         if let Some(unread) = &file.unread {
-            notes.push(format!("a file of {} is not known: {}", shown(&directory.path.value), shown(unread)));
+            notes.push(format!("cannot read a file in {}: {}", shown(&directory.path.value), shown(unread)));
         }
         let Some(problem) = &file.problem else { continue };
         let effect = match directory.default_network {

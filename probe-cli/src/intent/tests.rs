@@ -179,7 +179,7 @@ fn defaults_hold_where_they_are_known_to() {
     let denied = HostFiles { rke2: Observed::Denied { need: "root".to_owned() }, ..server(&[]) };
     let found = intent(&denied);
     assert_eq!((found.cni, found.cluster_cidrs), (None, Vec::new()));
-    assert_eq!(found.notes, ["RKE2's configuration is not known: needs root"]);
+    assert_eq!(found.notes, ["cannot read RKE2's configuration: needs root"]);
     assert_eq!(intent(&HostFiles::default()), Intent::default());
 }
 
@@ -227,9 +227,10 @@ fn what_does_not_fit_is_said_and_not_taken() {
     assert_eq!(found.vni.unwrap().basis, Basis::Default);
     assert_eq!(found.port.unwrap().basis, Basis::Default);
     assert_eq!(found.node_ips, []);
-    for wrong in
-        ["many is no VNI", "70000 is no port", "-1 is no MTU", "10.42.0.0 is no CIDR", "eth0 is no address"]
+    for (value, what) in
+        [("many", "VNI"), ("70000", "port"), ("-1", "MTU"), ("10.42.0.0", "CIDR"), ("eth0", "address")]
     {
+        let wrong = &format!("\"{value}\" is not a valid {what}");
         let notes = found.notes.iter().filter(|note| note.contains(wrong)).count();
         assert_eq!(notes, 1, "{wrong}: {:?}", found.notes);
     }

@@ -194,13 +194,13 @@ impl PlaneDevice {
         let name = &self.name;
         let left_over = self.left_over.as_ref().map(|why| match why {
             LeftOver::Idle { carried_by } => {
-                format!("{name} looks left over: it leads to no other node, while {carried_by} does")
+                format!("{name} is probably stale: it leads to no other node, while {carried_by} does")
             }
-            LeftOver::Unused => format!("{name} looks left over: it has no address, no peer and no route"),
+            LeftOver::Unused => format!("{name} is probably stale: it has no address, no peer and no route"),
             LeftOver::MoreSpecific { than, routes, with_peer } => format!(
-                "{name} looks left over: by {} it takes packets that {than} would encrypt; {than} has a peer for \
+                "{name} is probably stale: packets by its {} bypass {than} and are not encrypted; {than} has a peer for \
                  {with_peer} of them",
-                counted(*routes, "more specific route")
+                counted(*routes, "more-specific route")
             ),
         });
         let bypassed = self.bypassed.as_ref().map(|bypass| {

@@ -66,7 +66,7 @@ pub(super) fn route_without_neighbour(
     match cluster.others(network).filter(|_| !is_calicos) {
         Some(others) => format!(
             "{name}: route {network} via {gateway} is not of this cluster, whose pods are in {others}, and has no neighbour \
-             entry for its gateway: it is left over; delete it with `{delete}`"
+             entry for its gateway: it is stale; delete it with `{delete}`"
         ),
         None => format!(
             "{name}: route {network} via {gateway} has no neighbour entry for its gateway, so packets to it are dropped; \

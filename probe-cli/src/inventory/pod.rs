@@ -173,8 +173,8 @@ impl PodSource {
             Self::Cri => "the container runtime",
             Self::Libcni => "the CNI cache",
             Self::Lab => "the lab's registry",
-            Self::Route => "routes to its addresses; nobody knows its name",
-            Self::Bridge => "the bridge that its veth is in; nobody knows its name",
+            Self::Route => "routes to its addresses; name unknown",
+            Self::Bridge => "the bridge that its veth is in; name unknown",
         }
     }
 }
@@ -183,7 +183,7 @@ impl Evidence {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::CalicoName => "Calico's rule for names",
+            Self::CalicoName => "Calico's naming scheme",
             Self::LibcniResult => "the CNI cache",
             Self::PeerIndex => "its other end",
             Self::LabRegistry => "the lab's registry",

@@ -112,7 +112,7 @@ pub(super) fn pods(
     if let Some(first) = gone.first() {
         notes.add(NoteKind::PodNamespaceGone, || {
             format!(
-                "network namespaces of {} are not there ({}), so that what is in them is not known",
+                "network namespaces of {} are not there ({}); their interfaces are unknown",
                 counted(gone.len(), "pod"),
                 shown(first)
             )

@@ -142,8 +142,7 @@ pub(super) fn virtual_functions(facts: &SriovFacts, pods: &PodFacts) -> (Vec<Vir
         let name = interface(facts, &pf.pci).map(|interface| interface.name.clone());
         if list.is_some_and(|list| list.truncated) {
             notes.push(format!(
-                "{}: the kernel's answer holds {} of its VFs: what is set on the others is unknown, and what they \
-                 carried when nothing else counts it",
+                "{}: the kernel listed only {} of its VFs; settings and driver counters of the rest are unknown",
                 shown(name.as_deref().unwrap_or(&pf.pci)),
                 list.map_or(0, |list| list.vfs.len()),
             ));
@@ -207,7 +206,7 @@ fn one(
     let pod = pods.pop();
     if let (Some(pod), Some(other)) = (&pod, disputed_by.first()) {
         notes.push(format!(
-            "VF {}: {} says it is of pod {}/{}, {} says {}/{}",
+            "VF {}: {} assigns it to pod {}/{}, {} to {}/{}",
             vf.pci,
             pod.source.words(),
             shown(&pod.namespace),
@@ -339,7 +338,7 @@ mod tests {
         assert_eq!(pod(&claims, 0), Some(("dpdk-0".to_owned(), None, VfPodSource::SriovCni)));
         let (vfs, notes) = virtual_functions(&facts, &claims);
         assert_eq!(vfs[0].disputed_by[0].name, "cart-0");
-        assert!(notes[0].contains("sriov-cni says it is of pod shop/dpdk-0"), "{notes:?}");
+        assert!(notes[0].contains("sriov-cni assigns it to pod shop/dpdk-0"), "{notes:?}");
     }
 
     #[test]
@@ -371,7 +370,7 @@ mod tests {
             notes.iter().any(|note| note.contains("remove /var/lib/cni/sriov/pci/0000:01:10.0")),
             "{notes:?}"
         );
-        assert!(notes.iter().any(|note| note.contains("holds 1 of its VFs")), "{notes:?}");
+        assert!(notes.iter().any(|note| note.contains("listed only 1 of its VFs")), "{notes:?}");
         assert_eq!(vfs[1].settings, None);
     }
 
@@ -389,7 +388,7 @@ mod tests {
         facts.lists = list(222, true);
         let (vfs, notes) = virtual_functions(&facts, &claims());
         assert_eq!((vfs.len(), notes.len()), (256, 1), "{notes:?}");
-        assert!(notes[0].contains("holds 222 of its VFs"), "{notes:?}");
+        assert!(notes[0].contains("listed only 222 of its VFs"), "{notes:?}");
         assert!(vfs.iter().all(|vf| vf.settings.is_some() == (vf.index < 222)));
     }
 

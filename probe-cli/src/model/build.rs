@@ -98,8 +98,8 @@ fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
     notes.extend(now.problems.iter().cloned());
     notes.extend(now.behind.iter().map(|place| {
         format!(
-            "{} ({}): a filter of somebody else runs before ours, and packets that it decides on are not \
-             counted; use --attach tcx where the kernel has it (Linux 6.6)",
+            "{} ({}): another program's tc filter runs before ours; packets it accepts or drops are not counted; use \
+             --attach tcx where the kernel has it (Linux 6.6)",
             text::escape(&name(inventory, place.ifindex)),
             if place.egress { "egress" } else { "ingress" },
         )

@@ -83,7 +83,7 @@ pub(super) enum DecodeError {
         len: usize,
     },
     /// An attribute of a size that its type does not have.
-    #[error("{message}: attribute {attribute} has {len} bytes, which is no size it can have")]
+    #[error("{message}: attribute {attribute} has an invalid length ({len} bytes)")]
     Size {
         /// The kernel's name of the message.
         message: &'static str,

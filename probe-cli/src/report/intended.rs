@@ -17,10 +17,10 @@ pub(super) fn table(out: &mut String, intent: &Intent, rows: &[Comparison], char
     if rows.iter().all(|row| row.intended.is_empty()) {
         // What follows is of files, too.
         if others.is_empty() {
-            out.push_str("No file below the host's root says what is intended.\n\n");
+            out.push_str("No file below the host's root configures the data plane.\n\n");
         }
     } else {
-        let mut cells = vec![heading(&["", "INTENDED", "", "ACTUAL", "SAID BY"])];
+        let mut cells = vec![heading(&["", "INTENDED", "", "ACTUAL", "SOURCE"])];
         cells.extend(rows.iter().map(|row| {
             vec![
                 title(row.aspect).to_owned(),
@@ -280,7 +280,7 @@ mod tests {
         }
         let mut out = String::new();
         table(&mut out, &Intent::default(), &rows[6..], &[]);
-        assert_eq!(out, "No file below the host's root says what is intended.\n\n");
+        assert_eq!(out, "No file below the host's root configures the data plane.\n\n");
     }
 
     /// Rows below the sentence would come of a file, too.

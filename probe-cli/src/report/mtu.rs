@@ -56,7 +56,7 @@ pub fn table(model: &Model) -> String {
 fn title(path: &MtuPath, is_down: bool) -> String {
     let over = path.outer_family.map_or_else(String::new, |family| format!(" over IPv{family}"));
     let carries = match (path.left_over, path.idle) {
-        (true, _) => "looks left over".to_owned(),
+        (true, _) => "probably stale".to_owned(),
         (false, _) if is_down => "is down".to_owned(),
         (false, true) => "leads to no other node".to_owned(),
         (false, false) => format!("carries {}", families(&path.families)),
@@ -82,7 +82,7 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
     }
     if is_wrapped {
         add("outer headers".to_owned(), format!("-{}", path.overhead), String::new());
-        add("room".to_owned(), number(path.most), String::new());
+        add("max inner".to_owned(), number(path.most), String::new());
         let fit = if path.held_by_route { String::new() } else { words(path.fit) };
         add(format!("tunnel {}", text::escape(&path.device)), path.mtu.to_string(), fit);
     }
@@ -109,7 +109,7 @@ fn fit_words(fit: Fit) -> String {
     match fit {
         Fit::Fits => "fits".to_owned(),
         Fit::TooBig(over) => format!("{} too big", bytes(over)),
-        Fit::Unused(unused) => format!("{} unused", bytes(unused)),
+        Fit::Unused(unused) => format!("{} to spare", bytes(unused)),
     }
 }
 

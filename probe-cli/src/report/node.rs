@@ -282,10 +282,10 @@ fn facts(model: &Model) -> Vec<Vec<String>> {
     };
     add("default routes", node.default_routes.iter().map(default).collect());
     let holes = inventory.holes.len();
-    let holes = if holes == 0 {
-        String::new()
-    } else {
-        format!(", {} in their tables", text::counted(holes, "hole"))
+    let holes = match holes {
+        0 => String::new(),
+        1 => ", 1 missing table entry".to_owned(),
+        _ => format!(", {holes} missing table entries"),
     };
     add("peers", vec![format!("{}{holes}", peers(inventory))]);
     add("pod interfaces", vec![inventory.pod_links.len().to_string()]);
@@ -339,7 +339,7 @@ fn actual(out: &mut String, model: &Model) {
         let mut rows = vec![heading(&["DEVICE", "CARRIES", "PEERS", "ROUTES", ""])];
         rows.extend(plane.devices.iter().map(|device| {
             let standing = match (&device.left_over, &device.bypassed) {
-                (Some(_), _) => "looks left over",
+                (Some(_), _) => "probably stale",
                 (None, Some(_)) => "bypassed",
                 (None, None) if is_down(inventory, device.ifindex) => "down",
                 (None, None) if device.idle => "leads to no other node",
@@ -373,7 +373,7 @@ fn actual(out: &mut String, model: &Model) {
     if rows.len() > 1 {
         aligned(out, &rows);
     }
-    let mut rows = vec![heading(&["OUTER PACKETS OF", "TAKE ROUTE", "VIA", "PEERS"])];
+    let mut rows = vec![heading(&["TUNNEL", "UNDERLAY ROUTE", "VIA", "PEERS"])];
     rows.extend(model.inventory.outer_routes.iter().map(|route| outer_route(inventory, route)));
     if rows.len() > 1 {
         out.push('\n');
@@ -414,7 +414,7 @@ fn title(plane: &DataPlane) -> String {
         Some(Certainty::Likely) => " (likely)",
         None => "",
     };
-    let left_over = if plane.is_left_over() { ", looks left over" } else { "" };
+    let left_over = if plane.is_left_over() { ", probably stale" } else { "" };
     let system = match plane.system {
         System::Unknown => "Overlay of unknown origin".to_owned(),
         system => system.to_string(),
@@ -509,7 +509,7 @@ mod tests {
         let alone = table(&seen(&calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32")));
         assert!(alone.contains("peers          0\n"), "{alone}");
         assert!(alone.contains("flannel.1 -       0     0      leads to no other node\n"), "{alone}");
-        assert!(!alone.contains('!') && !alone.contains("left over"), "nothing is wrong: {alone}");
+        assert!(!alone.contains('!') && !alone.contains("stale"), "nothing is wrong: {alone}");
         let cilium = table(&seen(&cilium_host(node(), 20)));
         assert!(cilium.contains("peers          unknown\n"), "{cilium}");
 

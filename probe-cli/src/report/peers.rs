@@ -216,7 +216,7 @@ fn without_peers(out: &mut String, model: &Model, known: &BTreeSet<u32>) {
                     "its peers are not known"
                 }
             };
-            let left_over = if device.left_over.is_some() { "; it looks left over" } else { "" };
+            let left_over = if device.left_over.is_some() { "; it is probably stale" } else { "" };
             let name = text::escape(&device.name);
             wrapped(out, "", &format!("{name}: {}, {why}{left_over}", plane.encapsulation));
         }
@@ -265,7 +265,7 @@ fn vxlan_cells(rows: &[PeerRow], holes: &[&Hole]) -> Vec<Vec<String>> {
             _ => None,
         })
         .collect();
-    let mut cells = vec![heading(&["NODE", "POD NETWORKS", "VTEP MAC", "LAST TX", "HOLE"])];
+    let mut cells = vec![heading(&["NODE", "POD NETWORKS", "VTEP MAC", "LAST TX", "PROBLEM"])];
     cells.extend(rows.iter().flat_map(|row| {
         let is_lost = row.key.as_ref().is_some_and(|key| lost.contains(key));
         let hole = if is_lost { "no route to it" } else { "" };
@@ -417,7 +417,7 @@ mod tests {
         bgp.routes.push(crate::facts::netlink::RouteFact { protocol: 80, ..blackhole("10.42.0.64/26") });
         for (facts, expected) in [
             (flannel4(node(), 0), "flannel.1: VXLAN, no peer: it leads to no other node"),
-            (left_over, "flannel.1: VXLAN, no peer: it leads to no other node; it looks left over"),
+            (left_over, "flannel.1: VXLAN, no peer: it leads to no other node; it is probably stale"),
             (udp, "flannel0: UDP in user space, its peers are known to flanneld only"),
             (on_demand, "flannel.1: VXLAN, its peers are not known before packets go to them"),
             (
@@ -433,7 +433,7 @@ mod tests {
         }
         // Beside one that has peers.
         let text = table(&of_facts(&flannel6(flannel4(node(), 1), 0)));
-        let line = "\n\nflannel-v6.1: VXLAN, no peer: it leads to no other node; it looks left over\n";
+        let line = "\n\nflannel-v6.1: VXLAN, no peer: it leads to no other node; it is probably stale\n";
         assert!(text.contains("1 peer\n") && text.ends_with(line), "{text}");
     }
 }

@@ -133,7 +133,7 @@ pub fn nothing(model: &Model) -> String {
              namespace that could be read; look at the node that has them with --netns",
             list(other_pfs)
         ),
-        (true, true) => "this node has no virtual functions: no NIC of it offers SR-IOV; enable it in the firmware, or look at \
+        (true, true) => "this node has no virtual functions: no NIC here supports SR-IOV; enable it in the firmware, or look at \
                          the node that has the NIC with --netns"
             .to_owned(),
     }
@@ -344,7 +344,7 @@ mod tests {
             nothing(&of_inventory(Inventory { pfs, other_pfs, vf_notes, ..Inventory::default() }))
         };
         for (pfs, others, notes, expected) in [
-            (vec![], vec![], vec![], "no NIC of it offers SR-IOV"),
+            (vec![], vec![], vec![], "no NIC here supports SR-IOV"),
             (vec![pf("0000:01:00.0", 0)], vec![], vec![], "sriov_numvfs is 0 (0000:01:00.0 (0 of 64 VFs))"),
             (
                 vec![pf("0000:01:00.0", 4)],

@@ -25,9 +25,9 @@ pub(super) const BINDINGS: [Binding; 12] = [
     Binding { keys: "s S", words: "sort by the next column; reverse the order" },
     Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
-    Binding { keys: "p", words: "freeze the picture; counting goes on" },
+    Binding { keys: "p", words: "freeze the display (counting continues)" },
     Binding { keys: "?", words: "this help" },
-    Binding { keys: "Ctrl-L", words: "draw the screen anew" },
+    Binding { keys: "Ctrl-L", words: "redraw the screen" },
     Binding { keys: "q", words: "quit; Ctrl-C quits from anywhere" },
 ];
 

@@ -160,7 +160,7 @@ fn k3s_flannel_and_a_leftover_beside_it() {
     assert_eq!((planes[1].system.as_str(), &planes[1].certainty), ("calico", &json!("likely")));
     assert_eq!(planes[1].devices, [("vxlan.calico".to_owned(), idle)]);
     let shown = table(node.name(), "node");
-    assert!(shown.contains("vxlan.calico looks left over"), "{shown}");
+    assert!(shown.contains("vxlan.calico is probably stale"), "{shown}");
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn multus_that_has_not_come() {
     assert!(notes.contains("/etc/rancher/rke2/config.yaml:2 wants Multus"), "{notes}");
     assert!(!shown.to_string().contains("not-to-be-kept"));
     let table = node.table("mtu");
-    assert!(table.contains("1450 7501 bytes unused"), "{table}");
+    assert!(table.contains("1450 7501 bytes to spare"), "{table}");
 }
 
 /// libcni's cache of one interface of a pod.

@@ -128,7 +128,7 @@ fn a_cluster_halfway_shows_both() {
     assert_eq!(device(&planes[1], "flannel.1")["left_over"], idle);
     assert_eq!(device(&planes[0], "flannel-wg")["bypassed"], Value::Null);
     let shown = table(&node, "node");
-    assert!(shown.contains("flannel.1 looks left over"), "{shown}");
+    assert!(shown.contains("flannel.1 is probably stale"), "{shown}");
 }
 
 #[test]

@@ -45,8 +45,7 @@ fn geneve(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     if !tunnel.external {
         return Verdict::unknown(vec![format!("{name} is a Geneve device{port}")]);
     }
-    let mut evidence =
-        vec![format!("{name} is a Geneve device whose destination comes with each packet{port}")];
+    let mut evidence = vec![format!("{name} is a Geneve device in collect-metadata (external) mode{port}")];
     if let Some(words) = ground.cilium() {
         evidence.push(words);
         return Verdict::new(System::Cilium, Certain, evidence);

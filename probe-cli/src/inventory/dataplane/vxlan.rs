@@ -21,8 +21,7 @@ pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
 fn external(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
     let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
-    let mut evidence =
-        vec![format!("{name} is a VXLAN device whose destination comes with each packet{port}")];
+    let mut evidence = vec![format!("{name} is a VXLAN device in collect-metadata (external) mode{port}")];
     let routes = ground.calico_routes(tunnel.ifindex);
     if routes > 0 {
         evidence.push(format!("Calico wrote {} by {name}", counted(routes, "route")));
@@ -67,8 +66,8 @@ fn classic(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let flannel = ground.flannel_routes(tunnel.ifindex);
     let base = ground.based_on(tunnel);
     if flannel > 0 {
-        evidence
-            .push(format!("{name} has {} by way of the network's first address", counted(flannel, "route")));
+        let routes = counted(flannel, "route");
+        evidence.push(format!("{name} has {routes} via the subnet's first address (flannel style)"));
     }
     if let Some(base) = base {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));

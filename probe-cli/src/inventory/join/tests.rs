@@ -467,7 +467,7 @@ fn routes_of_another_cluster_are_to_be_deleted() {
     assert_eq!(
         about("172.20.3.0"),
         "flannel.1: route 172.20.3.0/24 via 172.20.3.0 is not of this cluster, whose pods are in 10.42.0.0/16 \
-         (net-conf.json:2), and has no neighbour entry for its gateway: it is left over; delete it with \
+         (net-conf.json:2), and has no neighbour entry for its gateway: it is stale; delete it with \
          `ip route del 172.20.3.0/24 dev flannel.1`"
     );
     // Of this cluster, or of a pool of Calico's, which no file names.

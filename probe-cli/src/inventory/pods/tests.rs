@@ -395,7 +395,7 @@ fn a_namespace_that_cannot_be_looked_into() {
     let [note] = joined(&links, &facts(false), &[]).notes.try_into().unwrap();
     assert_eq!(
         note,
-        format!("network namespaces of 1 pod are not there ({path}), so that what is in them is not known")
+        format!("network namespaces of 1 pod are not there ({path}); their interfaces are unknown")
     );
 }
 

@@ -210,7 +210,7 @@ fn a_wrong_size_leaves_the_message_out_and_says_so() {
         lines,
         [
             "1 netlink message(s) left out: RTM_NEWLINK has 10 bytes, its fixed part alone takes 16",
-            "3 netlink message(s) left out: RTM_NEWLINK: attribute 4 has 3 bytes, which is no size it can have",
+            "3 netlink message(s) left out: RTM_NEWLINK: attribute 4 has an invalid length (3 bytes)",
         ]
     );
 }

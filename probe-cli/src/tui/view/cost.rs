@@ -21,8 +21,8 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     lines.extend(costs(observer).into_iter().map(|(name, words)| fact(name, words, theme.normal(), theme)));
     lines.push(Vec::new());
     for (name, value) in [
-        ("pods without slot", observer.pods_without_slot),
-        ("peers without slot", observer.peers_without_slot),
+        ("pods beyond the limit", observer.pods_without_slot),
+        ("peers beyond the limit", observer.peers_without_slot),
         ("ICMP messages dropped", observer.events_lost),
         ("fragments, first not seen", observer.unknown_fragments),
     ] {
@@ -31,9 +31,9 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     }
     lines.push(Vec::new());
     for words in [
-        "Programs are timed in one interval of ten, and what they cost is of the last of these: timing costs every eBPF \
-         program on the machine.",
-        "A run is one socket buffer, which may be many packets on the wire.",
+        "Programs are timed in 1 of 10 intervals, because timing slows every eBPF program on the host; these are the \
+         figures of the last one.",
+        "One run handles one socket buffer, which may be many packets on the wire.",
     ] {
         for line in paint::wrap(words, area.width.saturating_sub(2)) {
             lines.push(vec![Span::styled(format!(" {line}"), theme.dim())]);

@@ -91,10 +91,10 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let unsent = kinds.tx.unsent + kinds.rx.unsent;
     if unsent > 0 {
         let what = match tunnel.kind {
-            TunnelKind::Vxlan | TunnelKind::Geneve => "group frames",
+            TunnelKind::Vxlan | TunnelKind::Geneve => "broadcast or multicast frames",
             TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp => "packets",
         };
-        facts.push(("no peer", format!("{} {what} had nowhere to go", text::si(unsent as f64)), false));
+        facts.push(("no peer", format!("{} {what} had no destination", text::si(unsent as f64)), false));
     }
     facts
 }
@@ -175,7 +175,7 @@ fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
             None => ("endpoint", "none: nothing can be sent to it".to_owned(), true),
         },
         if cidrs.is_empty() {
-            ("allowed IPs", "none: no packet goes to it or comes from it".to_owned(), true)
+            ("allowed IPs", "none: no packet is sent to it or accepted from it".to_owned(), true)
         } else {
             ("allowed IPs", cidrs.join(" "), false)
         },

@@ -7,7 +7,7 @@ use crate::{model::fields, tui::keymap::BINDINGS};
 
 /// What the titles of columns mean. Those without "so far" are of the last interval.
 const FIGURES: [(Option<&str>, &str); 11] = [
-    (Some("TX RX"), "leaving and entering the node through the tunnel, in the last interval"),
+    (Some("TX RX"), "out of the node, and into it, through the tunnel, in the last interval"),
     (Some("STATE"), "ok, or what is wrong with it; \"-\" where nothing can be told"),
     (fields::OVERHEAD.title, "share of the outer bytes that is encapsulation, in the last interval"),
     (fields::OVERSIZE_RATE.title, "packets that leave and are too big: they are cut or dropped below"),
