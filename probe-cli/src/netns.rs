@@ -103,7 +103,7 @@ impl NetnsError {
 fn hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EPERM) => "; needs CAP_SYS_ADMIN: run with sudo",
-        Some(libc::EINVAL) => "; it is no network namespace",
+        Some(libc::EINVAL) => "; it is not a network namespace",
         _ => "",
     }
 }
@@ -198,7 +198,7 @@ fn of_handle(name: &str, handle: &OwnedFd) -> io::Result<Namespace> {
 }
 
 fn no_namespace() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "it is no network namespace")
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a network namespace")
 }
 
 /// Opens a namespace by its name below [`DIRECTORY`] or by a path. The error lists those that are called most like it.

@@ -257,7 +257,7 @@ fn what_is_said_of_pods_takes_little_memory() {
     let started = std::time::Instant::now();
     let notes = watch.until("both to be told", |value| {
         let notes = value["notes"].to_string();
-        let is_told = notes.contains("says more than is kept") && notes.contains("too many or too long");
+        let is_told = notes.contains("reports more than is kept") && notes.contains("too many or too long");
         (is_told && started.elapsed().as_secs() > 12).then_some(notes)
     });
     let peak = peak_mib(watch.pid());
@@ -288,7 +288,7 @@ fn a_runtime_that_does_not_answer_is_told_and_files_name_the_pods() {
     // One that was left behind.
     let stale = directory.path().join("stale.sock");
     drop(UnixListener::bind(&stale).unwrap());
-    told(&show(&["--cri-socket", stale.to_str().unwrap()]), "the container runtime names no pods");
+    told(&show(&["--cri-socket", stale.to_str().unwrap()]), "cannot list pods from the container runtime");
     let silent = UnixListener::bind(&socket).unwrap();
     told(&show(&[]), "did not answer within 2 s");
     let watch = Watch::start_with(&node, &["--host-root", root]);

@@ -174,7 +174,7 @@ fn sockets_of_a_host_below_a_root() {
     // One that is given is a path of our own.
     let mut runtime = Runtime::with_deadlines(&deep, Some(&near), long());
     let trouble = block_on(runtime.refresh()).trouble().unwrap();
-    assert!(trouble.contains("near.sock: it is not there"), "{trouble}");
+    assert!(trouble.contains("near.sock: no such socket"), "{trouble}");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn nobody_listens_and_no_socket() {
     fs::remove_file(&socket).unwrap();
     fs::write(&socket, "").unwrap();
     let error = failure(&refresh(root.path(), long()).0);
-    assert!(error.contains("it is no socket"), "{error}");
+    assert!(error.contains("it is not a socket"), "{error}");
     fs::remove_file(&socket).unwrap();
     symlink("containerd.sock", &socket).unwrap();
     let error = failure(&refresh(root.path(), long()).0);
@@ -327,7 +327,7 @@ fn what_a_runtime_says_too_much_is_left_out() {
     assert_eq!(
         notes,
         [
-            "the container runtime says more than is kept; left out: 1 lists of addresses, 1 lists of networks, 1 paths of \
+            "the container runtime reports more than is kept; left out: 1 lists of addresses, 1 lists of networks, 1 paths of \
           network namespaces, 1 pod sandboxes with long names"
         ]
     );

@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<()> {
     })?;
     for unknown in &swept.unknown {
         tracing::warn!(
-            "a run record cannot be read; heartbeats say which filters are of a living run: {unknown}"
+            "a run record cannot be read; heartbeats show which filters belong to a live run: {unknown}"
         );
     }
     if !swept.left.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<()> {
         // A run that was killed is told from one that lives by its silence only.
         let _ = write!(
             text,
-            "; {}: their run lives, or ended less than {} s ago",
+            "; {}: their run is alive, or ended less than {} s ago",
             swept.living,
             swept.silence.as_millis().div_ceil(1000)
         );

@@ -43,8 +43,11 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             let title = format!("demo: {}", first.netns);
             return Box::pin(top::show(engine, context, &title, &mut stop)).await;
         }
-        let _ =
-            writeln!(io::stderr(), "stdout is no terminal: printing what {} carries for 10 s", first.netns);
+        let _ = writeln!(
+            io::stderr(),
+            "stdout is not a terminal: printing the rates of {} for 10 s",
+            first.netns
+        );
         let watch = WatchArgs { format: Format::Table, ..WatchArgs::default() };
         tokio::select! {
             result = watch::print(&mut engine, context, &watch) => result?,

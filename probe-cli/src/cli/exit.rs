@@ -1,4 +1,4 @@
-//! Exit codes, as monitoring plugins have them: 0 good, 2 failure, 3 could not judge. No command gives 1, a warning.
+//! Exit codes, as monitoring plugins have them: 0 good, 1 warning (from `check` only), 2 failure, 3 unknown.
 
 use std::{
     io::{self, Write as _},

@@ -69,7 +69,7 @@ pub(super) enum NotThere {
 fn trouble(path: &Path, what: &str, is_it: impl FnOnce(&fs::Metadata) -> bool) -> Option<String> {
     match fs::metadata(path) {
         Ok(found) if is_it(&found) => None,
-        Ok(_) => Some(format!("this is no {what}")),
+        Ok(_) => Some(format!("this is not a {what}")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Some(format!("there is no such {what}")),
         Err(error) => Some(format!("cannot look at it: {error}")),
     }
@@ -185,7 +185,7 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
         tracing::warn!("a run record cannot be read; its filters, if any, are left alone: {unknown}");
     }
     if !swept.living.is_empty() {
-        tracing::info!("{}: another run counts with them, in a container perhaps", swept.living);
+        tracing::info!("{}: they belong to a live run, perhaps in a container", swept.living);
     }
     // A run that is attaching will have noted its filters in a moment.
     if !swept.left.is_empty() && !swept.attaching {

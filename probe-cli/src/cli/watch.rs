@@ -69,7 +69,7 @@ fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
     if left_out > 0 {
         let lines = if left_out == 1 { "1 line was".to_owned() } else { format!("{left_out} lines were") };
         let notes = &mut Arc::make_mut(&mut model).notes;
-        notes.push(format!("{lines} left out before this one, as the reader of stdout was late"));
+        notes.push(format!("{lines} dropped before this one: the reader of stdout is too slow"));
     }
     model
 }

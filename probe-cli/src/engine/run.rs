@@ -268,7 +268,7 @@ impl Engine {
         self.note();
         let names: Vec<String> = lost.iter().map(|ifindex| self.name(*ifindex)).collect();
         Ok(Some(format!(
-            "somebody removed the programs of this run from {}; they are on again, and packets until then are not counted",
+            "another program removed this run's programs from {}; they are attached again, and packets in between are not counted",
             names.join(" and ")
         )))
     }

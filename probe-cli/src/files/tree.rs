@@ -37,14 +37,12 @@ impl Tree {
         let metadata = fs::metadata(&here)?;
         if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
             return Err(io::Error::other(
-                "others may write this directory; use a new one, or one that is yours alone",
+                "other users may write this directory; use a new one, or one that only you may write",
             ));
         }
         let is_marked = fs::symlink_metadata(here.join(mark)).is_ok_and(|mark| mark.is_file());
         if !is_marked && fs::read_dir(&here)?.next().is_some() {
-            return Err(io::Error::other(
-                "this directory has files of something else; use a new or an empty one",
-            ));
+            return Err(io::Error::other("this directory has other files in it; use a new or an empty one"));
         }
         let tree = Self(directory);
         tree.write(Path::new(mark), b"")?;
@@ -146,10 +144,10 @@ mod tests {
         let (_above, path) = directory();
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(Tree::make(&path, ".mark").unwrap_err().to_string().contains("others may write"));
+        assert!(Tree::make(&path, ".mark").unwrap_err().to_string().contains("other users may write"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(path.join("theirs"), "").unwrap();
-        assert!(Tree::make(&path, ".mark").unwrap_err().to_string().contains("of something else"));
+        assert!(Tree::make(&path, ".mark").unwrap_err().to_string().contains("other files in it"));
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     }
 }

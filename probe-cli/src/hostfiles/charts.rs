@@ -210,7 +210,8 @@ fn content_values(content: &At<'_>, notes: &mut Notes) -> Settings {
             (Some(document), line) => document.line_of(line),
             (None, _) => content.line(),
         };
-        let text = format!("valuesContent is no YAML, so that the chart cannot be applied: {}", broken.cause);
+        let text =
+            format!("valuesContent is not valid YAML, so the chart cannot be applied: {}", broken.cause);
         notes.add(&place.file, Some(line), text);
     }
     match document {

@@ -54,7 +54,7 @@ fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut Notes) -> 
                     found
                 }
                 Observed::Absent => {
-                    CniFile { problem: Some(format!("cannot read {path}: it is a link to nothing")), ..none }
+                    CniFile { problem: Some(format!("cannot read {path}: it is a dangling link")), ..none }
                 }
                 Observed::Failed { error } => CniFile { problem: Some(error), ..none },
                 other => CniFile { unread: other.trouble(), ..none },
@@ -110,7 +110,7 @@ pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) ->
     } else if is_list && !has_plugins {
         Some("a .conflist without `plugins`")
     } else if !is_list && has_plugins {
-        Some("`plugins` in a file that is not called .conflist")
+        Some("`plugins` in a file whose name does not end in .conflist")
     } else if first.is_none_or(|plugin| plugin.kind.value.is_empty()) {
         Some("no plugin, or one without `type`")
     } else if is_list && network.name.is_none() {
@@ -118,7 +118,7 @@ pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) ->
     } else {
         None
     };
-    let problem = problem.map(|problem| format!("the runtime cannot take {path}: {problem}"));
+    let problem = problem.map(|problem| format!("the runtime cannot use {path}: {problem}"));
     CniFile { file: path.to_owned(), network, problem, unread: None }
 }
 

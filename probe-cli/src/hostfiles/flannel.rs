@@ -82,7 +82,7 @@ pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -
         if let (Some(found), Some(other)) = (found.value(), other.value())
             && backend(found) != backend(other)
         {
-            let text = format!("differs from the newer {}, which is taken", found.file);
+            let text = format!("differs from the newer {}, which is used", found.file);
             notes.add(&other.file, other.backend.as_ref().and_then(|backend| backend.line), text);
         }
     }

@@ -86,7 +86,7 @@ fn network(root: &Root, directory: &str, name: &str, left: &mut Left) -> IpamNet
             continue;
         }
         let Ok(address) = file.parse::<IpAddr>() else {
-            odd.add(file, "is not called as an address");
+            odd.add(file, "has a name that is not an address");
             continue;
         };
         if !left.take() {

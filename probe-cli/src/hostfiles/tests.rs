@@ -281,7 +281,7 @@ fn values_in_quotes_point_to_where_they_are() {
     let broken = "kind: HelmChartConfig\nmetadata: {name: rke2-canal}\nspec:\n  valuesContent: |\n    flannel:\n      iface: [\n";
     let files = Host::new().write(&format!("{MANIFESTS}/x.yml"), broken).read();
     assert!(note(&files).starts_with(&format!("/{MANIFESTS}/x.yml:")), "{:?}", files.notes);
-    assert!(note(&files).contains("valuesContent is no YAML"), "{:?}", files.notes);
+    assert!(note(&files).contains("valuesContent is not valid YAML"), "{:?}", files.notes);
 }
 
 #[test]

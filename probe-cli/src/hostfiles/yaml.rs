@@ -119,7 +119,7 @@ impl Build {
             Event::SequenceEnd | Event::MappingEnd => self.close(line),
             Event::Alias(id) => match self.anchors.get(&id).cloned() {
                 Some(node) => self.put(node, 0),
-                None => Err(Broken { line, cause: "an alias inside of what it stands for".to_owned() }),
+                None => Err(Broken { line, cause: "an alias inside its own anchor".to_owned() }),
             },
             Event::DocumentStart(..) => {
                 self.anchors.clear();

@@ -30,9 +30,9 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
         // A default is what no file says: the command line or the environment may.
         let cause = match configured.basis {
             Basis::Default => {
-                "it was chosen on the command line or by the environment, or another CNI's file is left over"
+                "it was chosen on the command line or by the environment, or another CNI's file is stale"
             }
-            _ => "another CNI's file is left over or comes first by name, or the CNI is not installed yet",
+            _ => "another CNI's file is stale or comes first by name, or the CNI is not installed yet",
         };
         notes.push(format!(
             "CNI: {} says {}, but the default network of {} is {}'s: {cause}",
@@ -101,8 +101,8 @@ fn rke2(
     let refusal = match (names.len(), multus) {
         (1, Some(_)) => Some("multus needs the name of another CNI behind it"),
         (2, Some(1)) => Some("multus must come first"),
-        (2, None) => Some("several CNIs are taken only when multus is the first of two"),
-        (3.., _) => Some("at most multus and one CNI are taken"),
+        (2, None) => Some("several CNIs are allowed only when multus is the first of two"),
+        (3.., _) => Some("at most multus and one CNI are allowed"),
         _ => None,
     };
     if let Some(refusal) = refusal {
@@ -119,7 +119,7 @@ fn rke2(
             let allowed = "canal, flannel, calico, cilium or none";
             let at = shown(&primary.place());
             notes
-                .push(format!("{at}: RKE2 does not start with the CNI {}: it takes {allowed}", shown(other)));
+                .push(format!("{at}: RKE2 does not start with the CNI {}: it allows {allowed}", shown(other)));
             Cni::Other(other.to_owned())
         }
     };
@@ -309,7 +309,7 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
         let words: Vec<_> = multus.chain.iter().map(|plugin| shown(&plugin.value)).collect();
         let place = again.plugins.first().map_or_else(String::new, |plugin| shown(&plugin.kind.place()));
         notes.push(format!(
-            "{place}: Multus has itself as its delegate ({}): delete {} and restart Multus' pod, which writes it anew",
+            "{place}: Multus has itself as its delegate ({}): delete {} and restart Multus' pod, which writes it again",
             words.join(" > "),
             shown(&file.file),
         ));
@@ -322,7 +322,7 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
         part.readiness_file.as_ref().filter(|_| matches!(part.is_ready, crate::observed::Observed::Absent))
     {
         let at = shown(&file.place());
-        notes.push(format!("{at}: Multus waits for {}, which is not there", shown(&file.value)));
+        notes.push(format!("{at}: Multus waits for {}, which does not exist", shown(&file.value)));
     }
     if let Some(file) = part.kubeconfig.as_ref().filter(|_| part.kubeconfig_file.value().is_none()) {
         let cause = part.kubeconfig_file.trouble().unwrap_or_else(|| "there is no such file".to_owned());

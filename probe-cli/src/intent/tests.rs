@@ -144,7 +144,7 @@ fn what_rke2_takes_for_its_cni() {
         (
             &["weave\u{1b}"],
             Some(Cni::Other("weave\u{1b}".to_owned())),
-            Some("the CNI weave\\u{1b}: it takes canal"),
+            Some("the CNI weave\\u{1b}: it allows canal"),
         ),
     ] {
         let intent = intent(&server(&[("cni", names)]));
@@ -193,7 +193,7 @@ fn what_is_there_counts_more_than_a_default() {
         CniDirectory { path: sourced("/".to_owned(), "/"), files: vec![file], default_network: Some(0) };
     for (entries, expected, cause) in [
         (&[][..], Cni::Calico, "chosen on the command line"),
-        (&[("cni", &["canal"][..])], Cni::Canal, "left over"),
+        (&[("cni", &["canal"][..])], Cni::Canal, "stale"),
     ] {
         let found = intent(&HostFiles { cni: Observed::Value(directory.clone()), ..server(entries) });
         assert_eq!(found.cni.as_ref().map(|cni| &cni.value), Some(&expected));

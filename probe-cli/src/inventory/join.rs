@@ -71,7 +71,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.table_notes = facts.troubles();
     let runtime = named.sandboxes.trouble().map(|why| {
         format!(
-            "the container runtime names no pods ({why}); their names come from files, where there are some"
+            "cannot list pods from the container runtime ({why}); pod names come from files"
         )
     });
     let unread = snapshot.namespaces.iter().filter_map(|namespace| {

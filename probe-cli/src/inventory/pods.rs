@@ -63,7 +63,7 @@ pub(super) fn pods(
                 (PodSource::Lab, Some(ifname)) => {
                     notes.add(NoteKind::PodWithoutInterface, || {
                         format!(
-                            "pod {}: neither its interface {} nor a route to it is there",
+                            "pod {}: its interface {} does not exist, and no route leads to it",
                             pod.label(),
                             shown(ifname)
                         )
@@ -99,7 +99,7 @@ pub(super) fn pods(
             match lost(&pod) {
                 Some(lost) => notes.add(NoteKind::PodNamespaceGone, || {
                     format!(
-                        "pod {}: its network namespace {} is not there, so that only the CNI cache knows of {lost}",
+                        "pod {}: its network namespace {} does not exist; only the CNI cache lists {lost}",
                         pod.label(),
                         shown(path)
                     )
@@ -112,7 +112,7 @@ pub(super) fn pods(
     if let Some(first) = gone.first() {
         notes.add(NoteKind::PodNamespaceGone, || {
             format!(
-                "network namespaces of {} are not there ({}); their interfaces are unknown",
+                "network namespaces of {} do not exist ({}); their interfaces are unknown",
                 counted(gone.len(), "pod"),
                 shown(first)
             )
@@ -231,7 +231,7 @@ fn tell_disagreements(pods: &[Pod], notes: &mut Notes) {
                     Disputed::Addresses => ("addresses", words(&pod.addresses.iter().copied().collect())),
                 };
                 format!(
-                    "pod {}: {} has {what} {}, of all that is known: {}",
+                    "pod {}: {} has {what} {}; all sources together: {}",
                     shown(&pod.label()),
                     other.evidence.words(),
                     shown(&other.says),

@@ -178,7 +178,7 @@ impl Found {
     fn add(&mut self, path: PathBuf, file: File) {
         let judged = file.metadata().map_err(|error| error.to_string()).and_then(|metadata| {
             only_we_write(&metadata).then_some(identity(&metadata)).ok_or_else(|| {
-                "others than root may write it, so that what it says may be anybody's; remove it if no run needs it"
+                "users other than root may write it, so it is not trusted; remove it if no run needs it"
                     .to_owned()
             })
         });
@@ -276,7 +276,7 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         let Found { live, dead, unknown } = notes.read();
         assert_eq!((live.len(), dead.len(), unknown.len()), (0, 0, 1));
-        assert!(unknown[0].to_string().contains("others than root may write it"), "{}", unknown[0]);
+        assert!(unknown[0].to_string().contains("users other than root may write it"), "{}", unknown[0]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum Reach {
 pub enum SweepError {
     /// Whose filters there are cannot be told.
     #[error(
-        "cannot tell which filters are a living run's, so none is removed; {unknown}{more}",
+        "cannot tell which filters belong to a live run, so none is removed; {unknown}{more}",
         more = if *more == 0 { String::new() } else { format!("; and {more} more") }
     )]
     Unknown {
@@ -49,7 +49,7 @@ pub enum SweepError {
     },
     /// Whether the run of a filter lives cannot be told.
     #[error(
-        "cannot tell which filters are a living run's, so none is removed; cannot read the heartbeat of program {program}: \
+        "cannot tell which filters belong to a live run, so none is removed; cannot read the heartbeat of program {program}: \
          {source}{hint}",
         hint = if source.kind() == io::ErrorKind::PermissionDenied { "; needs CAP_SYS_ADMIN: run with sudo" } else { "" }
     )]

@@ -184,7 +184,7 @@ impl Runtime {
         }
         Err(first.unwrap_or_else(|| match self.sockets.first() {
             Some(given) if self.is_given => {
-                Trouble::Failed(format!("cannot connect to {}: it is not there", given.shown()))
+                Trouble::Failed(format!("cannot connect to {}: no such socket", given.shown()))
             }
             _ => Trouble::Absent,
         }))
@@ -262,7 +262,7 @@ impl Runtime {
         }
         if !needed.is_empty() {
             self.notes.push(format!(
-                "the runtime is slow: {} pod sandbox(es) were not asked for within {} s, and will be next",
+                "the runtime is slow: {} pod sandbox(es) were not queried within {} s; they are next",
                 needed.len(),
                 self.deadlines.refresh.as_secs_f64()
             ));

@@ -393,7 +393,7 @@ impl Wrong {
             Self::TooLong => (format!("longer than {LONGEST} bytes"), None),
             Self::NoText => ("not UTF-8".to_owned(), None),
             Self::Unreadable(cause) => ("cannot be read".to_owned(), Some(cause)),
-            Self::Malformed(cause) => ("not what belongs there".to_owned(), Some(cause)),
+            Self::Malformed(cause) => ("not in the expected format".to_owned(), Some(cause)),
             Self::NoRoom => (format!("all together have more than {TOTAL} bytes"), None),
         }
     }

@@ -125,7 +125,7 @@ impl Socket {
         let socket = self.look().map_err(|error| trouble(&error))?;
         let metadata = socket.metadata().map_err(|error| trouble(&error))?;
         if !metadata.file_type().is_socket() {
-            return Err(Trouble::NotThis(format!("cannot connect to {name}: it is no socket")));
+            return Err(Trouble::NotThis(format!("cannot connect to {name}: it is not a socket")));
         }
         let is_looked_for = self.root.is_some();
         if is_looked_for && let Some(why) = not_roots(&metadata) {
@@ -176,7 +176,7 @@ impl Socket {
 }
 
 /// The way out for a socket that is another user's on purpose.
-const CHOOSE: &str = "use --cri-socket to say that it is the runtime's";
+const CHOOSE: &str = "name it with --cri-socket if it is the runtime's";
 
 /// Why a socket that is found at a well-known place may be anybody's.
 fn not_roots(metadata: &Metadata) -> Option<String> {

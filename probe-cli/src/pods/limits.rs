@@ -110,7 +110,7 @@ impl LeftOut {
     /// In words; none when nothing was left out.
     pub(super) fn note(&self, who: &str) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
-        (!parts.is_empty()).then(|| format!("{who} says more than is kept; left out: {}", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("{who} reports more than is kept; left out: {}", parts.join(", ")))
     }
 
     /// The same for one document, which is then left out as a whole.
@@ -174,7 +174,7 @@ pub(super) fn mistake(error: &serde_json::Error) -> String {
     let kind = match error.classify() {
         serde_json::error::Category::Io => "it cannot be read",
         serde_json::error::Category::Syntax => "it is not JSON",
-        serde_json::error::Category::Data => "a value is not of the kind that belongs there",
+        serde_json::error::Category::Data => "a value has the wrong type",
         serde_json::error::Category::Eof => "it ends too soon",
     };
     format!("{kind}: line {}, column {}", error.line(), error.column())
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(left_out.text("names", "abc".to_owned(), 3), Some("abc".to_owned()));
         assert_eq!(left_out.text("names", "abcd".to_owned(), 3), None);
         assert_eq!(left_out.list("addresses", vec![1, 2, 3], 2), [1, 2]);
-        assert_eq!(left_out.note("x").unwrap(), "x says more than is kept; left out: 1 addresses, 1 names");
+        assert_eq!(left_out.note("x").unwrap(), "x reports more than is kept; left out: 1 addresses, 1 names");
         assert_eq!(left_out.refusal().unwrap_err(), "too many or too long addresses");
     }
 }

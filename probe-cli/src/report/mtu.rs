@@ -43,7 +43,7 @@ pub fn table(model: &Model) -> String {
         wrapped(
             &mut out,
             "",
-            "Pods' packets take no way to other nodes: there is no tunnel and no route to other nodes' pods.",
+            "No path to other nodes: there is no tunnel and no route to other nodes' pods.",
         );
     }
     for note in &model.inventory.table_notes {
@@ -96,7 +96,7 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
     for pods in &path.pods {
         let verdict = match pods.fit {
             Some(fit) => fit_words(fit),
-            None if path.held_by_route => "held by their route's MTU".to_owned(),
+            None if path.held_by_route => "limited by their route's MTU".to_owned(),
             None => String::new(),
         };
         add(format!("pods, {}", text::counted(pods.count, "interface")), pods.mtu.to_string(), verdict);

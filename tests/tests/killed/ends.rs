@@ -59,7 +59,7 @@ fn a_run_whose_filters_were_taken_says_so() {
         watch.until("a word about it", |value| {
             value["notes"]
                 .to_string()
-                .contains("somebody removed the programs of this run from")
+                .contains("another program removed this run's programs from")
                 .then_some(())
         });
         let links = sh("bpftool", &["-j", "link", "show"]);
@@ -78,7 +78,7 @@ fn a_run_whose_filters_were_taken_says_so() {
     ns(pair.node(1), "tc qdisc del dev u0 clsact");
     watch.until("a word about it", |value| {
         let notes = value["notes"].to_string();
-        let is_said = notes.contains("somebody removed the programs of this run from");
+        let is_said = notes.contains("another program removed this run's programs from");
         assert!(!is_said || (notes.contains(TUNNEL) && notes.contains("u0")), "{notes}");
         assert!(!is_said || rate(value).is_null(), "{value}");
         is_said.then_some(())
@@ -180,10 +180,10 @@ fn a_late_reader_is_told_what_it_missed() {
         lines.by_ref().take(PIPE / SHORTEST_LINE + 3).find_map(|line| {
             let line: Value = serde_json::from_str(&line).unwrap();
             let notes = line["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
-            notes.into_iter().find(|note| note.contains("left out before this one")).map(str::to_owned)
+            notes.into_iter().find(|note| note.contains("dropped before this one")).map(str::to_owned)
         })
     });
-    assert!(told.ends_with("as the reader of stdout was late"), "{told}");
+    assert!(told.ends_with("the reader of stdout is too slow"), "{told}");
     signal(&child, Signal::SIGTERM);
     wait_for("watch to end", || child.try_wait().unwrap());
 }

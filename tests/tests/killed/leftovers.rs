@@ -143,7 +143,7 @@ fn of_two_runs_the_last_removes_the_qdisc_that_the_first_made() {
 const UNCLAIMED: &str = "4 ovp_* filters without a run record on ";
 
 /// What `cleanup` says of those that it leaves for their heartbeat.
-const LIVES: &str = ": their run lives, or ended less than 10 s ago\n";
+const LIVES: &str = ": their run is alive, or ended less than 10 s ago\n";
 
 #[test]
 fn a_killed_run_without_its_note_is_told_and_left_to_cleanup() {

@@ -200,7 +200,7 @@ fn a_namespace_that_is_lost() {
     assert!(shown.contains("shop/cart-0 10.60.3.5 veth1a2b3c4d"), "{shown}");
     assert!(
         shown.contains(
-            "namespace /run/elsewhere/cni-1 is not there, so that only the CNI cache knows of net1 (storage)"
+            "namespace /run/elsewhere/cni-1 does not exist; only the CNI cache lists net1 (storage)"
         ),
         "{shown}"
     );

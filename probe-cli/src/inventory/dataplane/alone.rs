@@ -23,7 +23,7 @@ pub(super) fn judge(ground: &Ground<'_>, found: &[Judged]) -> Option<DataPlane> 
         let words = format!("the node's block {} is a blackhole route of Calico", block.destination);
         (!is_known(&[System::Calico, System::CalicoEbpf])).then_some((System::Calico, vec![words]))
     } else if let Some(own) = own.first().filter(|_| ground.has_calico_pods) {
-        let words = format!("the node's pod network {} is no block of Calico", own.cidr);
+        let words = format!("the node's pod network {} is not a Calico block", own.cidr);
         (!is_known(&flannels)).then(|| (System::Canal, vec![CALICO_PODS.to_owned(), words]))
     } else {
         let bridge = ground.flannel_bridge?;

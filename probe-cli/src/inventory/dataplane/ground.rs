@@ -176,14 +176,14 @@ impl<'a> Ground<'a> {
             return (System::Canal, CALICO_PODS.to_owned());
         }
         if self.has_calico_pods {
-            let words = "pods are Calico's, with blocks of addresses of its own, so that this is not Canal's";
+            let words = "pods are Calico's, with address blocks of its own, so this is not Canal";
             return (System::Flannel, words.to_owned());
         }
         let words = match self.bridge {
             Some(bridge) => {
-                format!("pods are on bridge {}, as k3s and plain flannel have it", bridge.name)
+                format!("pods are on bridge {}, as with k3s and plain flannel", bridge.name)
             }
-            None => "no pod's interface tells whether it is Canal's, k3s' or plain flannel's".to_owned(),
+            None => "no pod's interface shows whether this is Canal, k3s or plain flannel".to_owned(),
         };
         (System::Flannel, words)
     }

@@ -24,7 +24,7 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
     let port = match tunnel.port {
         Some(port) => format!(", port {port}"),
-        None if tunnel.told.value().is_some() => " without a port, being down".to_owned(),
+        None if tunnel.told.value().is_some() => " without a port, because it is down".to_owned(),
         None => ", port unknown".to_owned(),
     };
     let mut evidence = vec![format!("{name} is a WireGuard device{port}")];

@@ -348,7 +348,7 @@ fn pods_with_and_without_names() {
     assert_eq!(
         inventory.notes,
         [
-            "pod default/gone: neither its interface cali99 nor a route to it is there",
+            "pod default/gone: its interface cali99 does not exist, and no route leads to it",
             "pod default/second is left out: its interface cali0 is already that of pod default/by-name",
         ]
     );

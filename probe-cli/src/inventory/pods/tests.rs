@@ -389,13 +389,13 @@ fn a_namespace_that_cannot_be_looked_into() {
     assert_eq!(
         lost.notes,
         [format!(
-            "pod shop/cart-0: its network namespace {path} is not there, so that only the CNI cache knows of net1 (storage)"
+            "pod shop/cart-0: its network namespace {path} does not exist; only the CNI cache lists net1 (storage)"
         )]
     );
     let [note] = joined(&links, &facts(false), &[]).notes.try_into().unwrap();
     assert_eq!(
         note,
-        format!("network namespaces of 1 pod are not there ({path}); their interfaces are unknown")
+        format!("network namespaces of 1 pod do not exist ({path}); their interfaces are unknown")
     );
 }
 

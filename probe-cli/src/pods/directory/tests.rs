@@ -162,7 +162,7 @@ fn what_is_wrong_is_told_by_kind() {
         "1 file(s) of ROOT/var/lib/x left out: a socket, not a file, such as socket",
         "1 file(s) of ROOT/var/lib/x left out: a link, not a file, such as link",
         "1 file(s) of ROOT/var/lib/x left out: a directory, not a file, such as directory",
-        "1 file(s) of ROOT/var/lib/x left out: not what belongs there, such as odd (it begins with !)",
+        "1 file(s) of ROOT/var/lib/x left out: not in the expected format, such as odd (it begins with !)",
     ] {
         let kind = kind.replace("ROOT", &fixture.root.path().display().to_string());
         assert!(notes.contains(&kind), "{kind}\n{notes}");
