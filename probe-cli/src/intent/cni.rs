@@ -118,8 +118,10 @@ fn rke2(
         other => {
             let allowed = "canal, flannel, calico, cilium or none";
             let at = shown(&primary.place());
-            notes
-                .push(format!("{at}: RKE2 does not start with the CNI {}: it allows {allowed}", shown(other)));
+            notes.push(format!(
+                "{at}: RKE2 does not start with the CNI {}: it allows {allowed}",
+                shown(other)
+            ));
             Cni::Other(other.to_owned())
         }
     };

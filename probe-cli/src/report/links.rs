@@ -45,7 +45,7 @@ pub fn table(model: &Model) -> String {
         aligned(&mut out, &rows);
     }
     if list.others > 0 {
-        let _ = writeln!(out, "\nand {}, of no concern here", text::counted(list.others, "further link"));
+        let _ = writeln!(out, "\n({} not shown)", text::counted(list.others, "unrelated interface"));
     }
     for note in notes(model) {
         wrapped(&mut out, "! ", &text::escape(&note));

@@ -139,7 +139,7 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
         }
         None => facts.push((
             "other",
-            "traffic to group or unknown addresses, and peers beyond the slots".to_owned(),
+            "traffic to broadcast, multicast or unknown addresses, and peers beyond the limit".to_owned(),
             false,
         )),
         Some(peer) if peer.wireguard.is_some() => facts.extend(of_wireguard(row, peer)),

@@ -20,7 +20,7 @@ const FIGURES: [(Option<&str>, &str); 11] = [
     (fields::OUTER_BYTES.title, "outer bytes so far, both directions: since the start, or since z"),
     (Some("VF"), "its TX and RX are what its user sends and receives, with link headers"),
     (Some("DROP/s"), "packets that a VF drops; \"not by driver\": no counter is available"),
-    (Some("other"), "traffic of no known pod or peer, or beyond the slots; gone: what went"),
+    (Some("other"), "traffic of no known pod or peer, or beyond the limit; gone: what went"),
 ];
 
 /// Columns of the names.

@@ -38,7 +38,7 @@ pub(super) fn interfaces(row: &PodRow, measure: Measure) -> Vec<Fact> {
 
 /// What no pod's slot counts.
 fn other(model: &Model) -> Vec<Fact> {
-    let words = "the host's own traffic, unknown addresses, pods beyond the slots";
+    let words = "the host's own traffic, unknown addresses, pods beyond the limit";
     let mut facts = vec![("other", words.to_owned(), false)];
     if model.observer.pods_without_slot > 0 {
         facts.push(("no slot", format!("{} pods", model.observer.pods_without_slot), true));
