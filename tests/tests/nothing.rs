@@ -63,7 +63,10 @@ fn what_the_user_names_has_to_be_there() {
                 ["--cri-socket", "/no/such.sock"],
                 vec!["--cri-socket /no/such.sock: there is no such socket".to_owned()],
             ),
-            (["--cri-socket", "/etc/passwd"], vec!["--cri-socket /etc/passwd: this is not a socket".to_owned()]),
+            (
+                ["--cri-socket", "/etc/passwd"],
+                vec!["--cri-socket /etc/passwd: this is not a socket".to_owned()],
+            ),
         ] {
             let output = run(&[&option[..], command].concat());
             let said = String::from_utf8(output.stderr).unwrap();

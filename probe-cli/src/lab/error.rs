@@ -10,7 +10,9 @@ use crate::{netlink::configure::ConfigureError, netns::NetnsError};
 #[derive(Debug, Error)]
 pub enum LabError {
     /// A prefix that cannot be part of a namespace's name.
-    #[error("{prefix:?} is not a valid prefix for a lab: use 1 to 24 letters, digits and '-', starting with a letter")]
+    #[error(
+        "{prefix:?} is not a valid prefix for a lab: use 1 to 24 letters, digits and '-', starting with a letter"
+    )]
     Prefix {
         /// What was asked for.
         prefix: String,

@@ -110,7 +110,8 @@ impl LeftOut {
     /// In words; none when nothing was left out.
     pub(super) fn note(&self, who: &str) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
-        (!parts.is_empty()).then(|| format!("{who} reports more than is kept; left out: {}", parts.join(", ")))
+        (!parts.is_empty())
+            .then(|| format!("{who} reports more than is kept; left out: {}", parts.join(", ")))
     }
 
     /// The same for one document, which is then left out as a whole.
@@ -201,7 +202,10 @@ mod tests {
         assert_eq!(left_out.text("names", "abc".to_owned(), 3), Some("abc".to_owned()));
         assert_eq!(left_out.text("names", "abcd".to_owned(), 3), None);
         assert_eq!(left_out.list("addresses", vec![1, 2, 3], 2), [1, 2]);
-        assert_eq!(left_out.note("x").unwrap(), "x reports more than is kept; left out: 1 addresses, 1 names");
+        assert_eq!(
+            left_out.note("x").unwrap(),
+            "x reports more than is kept; left out: 1 addresses, 1 names"
+        );
         assert_eq!(left_out.refusal().unwrap_err(), "too many or too long addresses");
     }
 }

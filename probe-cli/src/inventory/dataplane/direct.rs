@@ -73,8 +73,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
             if is_other_tunnel(link) {
                 // host-gw by way of a VPN.
                 let kind = link.kind.as_deref().unwrap_or_default();
-                evidence
-                    .push(format!("{name} is a {kind} device with an encapsulation of its own"));
+                evidence.push(format!("{name} is a {kind} device with an encapsulation of its own"));
             }
             let gateways: BTreeSet<_> = routes.iter().filter_map(|route| route.gateway).collect();
             let families: BTreeSet<u8> =

@@ -276,7 +276,10 @@ fn flannel_over_wireguard_and_directly() {
     let mut down = wireguard.clone();
     down.wireguard =
         vec![told(WireguardFact { listen_port: 0, ..wireguard.wireguard[0].told.value().unwrap().clone() })];
-    assert_eq!(port(&down), (true, "flannel-wg is a WireGuard device without a port, because it is down".to_owned()));
+    assert_eq!(
+        port(&down),
+        (true, "flannel-wg is a WireGuard device without a port, because it is down".to_owned())
+    );
     let mut unread = wireguard;
     unread.wireguard[0].told = Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
     assert_eq!(planes(&unread), ["Canal: WireGuard, certain", "  flannel-wg [4] ? peers 1 routes"]);
