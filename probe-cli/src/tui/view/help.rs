@@ -8,13 +8,10 @@ use crate::{model::fields, tui::keymap::BINDINGS};
 /// What the titles of columns mean. Those without "so far" are of the last interval.
 const FIGURES: [(Option<&str>, &str); 11] = [
     (Some("TX RX"), "out of the node, and into it, through the tunnel, in the last interval"),
-    (Some("STATE"), "ok, or what is wrong with it; \"-\" where nothing can be told"),
+    (Some("STATE"), "ok, or the fault; \"-\": not checked"),
     (fields::OVERHEAD.title, "share of the outer bytes that is encapsulation, in the last interval"),
-    (fields::OVERSIZE_RATE.title, "packets that leave and are too big: they are cut or dropped below"),
-    (
-        fields::OUTER_FRAGMENT_RATE.title,
-        "outer packets that are fragments: what was too big was cut into them",
-    ),
+    (fields::OVERSIZE_RATE.title, "outgoing packets too big for the tunnel: fragmented or dropped"),
+    (fields::OUTER_FRAGMENT_RATE.title, "outer packets that are fragments, both directions"),
     (fields::MEAN_SIZE.title, "mean bytes of the inner IP packet, as on the wire, in the last interval"),
     (fields::SEGMENTS.title, "wire packets per kernel buffer, what GSO and GRO save, in the last interval"),
     (fields::OUTER_BYTES.title, "outer bytes so far, both directions: since the start, or since z"),
