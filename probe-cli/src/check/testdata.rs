@@ -19,7 +19,7 @@ use crate::{
     inventory::{PeerKey, testdata::*},
     model::{Model, Timeline},
     observed::Observed,
-    sample::{Both, Frame, Sample, WireguardSample},
+    sample::{Frame, PerDirection, Sample, WireguardSample},
 };
 
 /// A node at the two ends of a window.
@@ -69,7 +69,7 @@ impl Node {
             let key = PeerKey::PublicKey(crate::facts::netlink::PublicKey([number; 32]));
             let sample = WireguardSample {
                 last_handshake: Some(Duration::from_secs(1_000_000 - 60)),
-                bytes: Both { tx: 5_000, rx: 4_000 },
+                bytes: PerDirection { tx: 5_000, rx: 4_000 },
             };
             node.wireguard.insert((5, key), sample);
         }
@@ -287,7 +287,7 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
         ("an idle WireGuard peer without keepalive", {
             let mut node = Node::wireguard();
             for sample in node.wireguard.values_mut() {
-                *sample = WireguardSample { last_handshake: None, bytes: Both::default() };
+                *sample = WireguardSample { last_handshake: None, bytes: PerDirection::default() };
             }
             node
         }),

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::sample::{Both, Counts, OuterCounts, OuterPart};
+use crate::sample::{Counts, OuterCounts, OuterPart, PerDirection};
 
 /// By slot, what the underlay had counted of outer packets before the tunnel's programs counted.
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
     /// Of whole tunnels.
-    pub(super) tunnels: BTreeMap<u32, Both<OuterCounts>>,
+    pub(super) tunnels: BTreeMap<u32, PerDirection<OuterCounts>>,
     /// Of peers, and of what no peer's slot counts.
-    pub(super) peers: BTreeMap<u32, Both<OuterCounts>>,
+    pub(super) peers: BTreeMap<u32, PerDirection<OuterCounts>>,
 }
 
 impl Baseline {
@@ -22,24 +22,34 @@ impl Baseline {
     }
 
     /// Outer packets of a tunnel since both count.
-    pub(super) fn of_tunnel(&self, slot: u32, counted: Both<OuterCounts>) -> Both<OuterCounts> {
+    pub(super) fn of_tunnel(
+        &self,
+        slot: u32,
+        counted: PerDirection<OuterCounts>,
+    ) -> PerDirection<OuterCounts> {
         since(self.tunnels.get(&slot), counted)
     }
 
     /// Outer packets of a peer since both count.
-    pub(super) fn of_peer(&self, slot: u32, counted: Both<OuterCounts>) -> Both<OuterCounts> {
+    pub(super) fn of_peer(&self, slot: u32, counted: PerDirection<OuterCounts>) -> PerDirection<OuterCounts> {
         since(self.peers.get(&slot), counted)
     }
 }
 
-fn since(baseline: Option<&Both<OuterCounts>>, counted: Both<OuterCounts>) -> Both<OuterCounts> {
+fn since(
+    baseline: Option<&PerDirection<OuterCounts>>,
+    counted: PerDirection<OuterCounts>,
+) -> PerDirection<OuterCounts> {
     let Some(baseline) = baseline else { return counted };
-    Both { tx: counted.tx.less(&baseline.tx), rx: counted.rx.less(&baseline.rx) }
+    PerDirection { tx: counted.tx.less(&baseline.tx), rx: counted.rx.less(&baseline.rx) }
 }
 
 /// What the underlay has counted more than the tunnel. A packet that has left the tunnel and not yet the node will be counted,
 /// so that the underlay may be behind and is not ahead then. Keepalives and handshakes are in no tunnel.
-pub(super) fn ahead(outer: &Both<OuterCounts>, inner: &Both<Counts>) -> Both<OuterCounts> {
+pub(super) fn ahead(
+    outer: &PerDirection<OuterCounts>,
+    inner: &PerDirection<Counts>,
+) -> PerDirection<OuterCounts> {
     let of = |outer: &OuterCounts, inner: &Counts| OuterCounts {
         packets: outer.packets.saturating_sub(inner.packets),
         bytes: outer.bytes.saturating_sub(inner.outer_bytes),
@@ -52,7 +62,7 @@ pub(super) fn ahead(outer: &Both<OuterCounts>, inner: &Both<Counts>) -> Both<Out
         bytes: outer.bytes.saturating_sub(outer.keepalives.bytes + outer.handshakes.bytes),
         ..*outer
     };
-    Both { tx: of(&without_own(&outer.tx), &inner.tx), rx: of(&without_own(&outer.rx), &inner.rx) }
+    PerDirection { tx: of(&without_own(&outer.tx), &inner.tx), rx: of(&without_own(&outer.rx), &inner.rx) }
 }
 
 #[cfg(test)]
@@ -70,10 +80,10 @@ mod tests {
     #[test]
     fn what_the_underlay_counted_alone_is_taken_off_for_good() {
         let mut baseline = Baseline::default();
-        let first = Both { tx: outer(215, 21_500), rx: outer(98, 9_800) };
-        let begun = Both { tx: inner(15, 1_500), rx: inner(0, 0) };
+        let first = PerDirection { tx: outer(215, 21_500), rx: outer(98, 9_800) };
+        let begun = PerDirection { tx: inner(15, 1_500), rx: inner(0, 0) };
         baseline.peers.insert(7, ahead(&first, &begun));
-        let later = Both { tx: outer(1215, 121_500), rx: outer(1098, 109_800) };
+        let later = PerDirection { tx: outer(1215, 121_500), rx: outer(1098, 109_800) };
         let shown = baseline.of_peer(7, later);
         // 1000 packets in each direction since then.
         assert_eq!((shown.tx.packets, shown.tx.bytes), (1015, 101_500));
@@ -85,10 +95,11 @@ mod tests {
 
     #[test]
     fn packets_under_way_and_wireguards_own_are_not_ahead() {
-        let begun = Both { tx: inner(20, 2_000), rx: inner(5, 500) };
+        let begun = PerDirection { tx: inner(20, 2_000), rx: inner(5, 500) };
         let own = OuterPart { packets: 2, bytes: 200 };
-        let first = Both { tx: outer(18, 1_800), rx: OuterCounts { keepalives: own, ..outer(7, 700) } };
+        let first =
+            PerDirection { tx: outer(18, 1_800), rx: OuterCounts { keepalives: own, ..outer(7, 700) } };
         let ahead = ahead(&first, &begun);
-        assert_eq!(ahead, Both::default());
+        assert_eq!(ahead, PerDirection::default());
     }
 }

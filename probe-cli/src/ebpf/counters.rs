@@ -7,7 +7,7 @@ use probe_common::{
 };
 
 use super::{error::EbpfError, percpu::PerCpu};
-use crate::sample::{Both, Counts, Kinds, OuterCounts, OuterPart};
+use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection};
 
 /// All counter maps.
 pub(super) struct CounterMaps {
@@ -31,23 +31,26 @@ impl CounterMaps {
         })
     }
 
-    pub(super) fn tunnel(&mut self, slot: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
+    pub(super) fn tunnel(
+        &mut self,
+        slot: u32,
+    ) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
         self.tunnels.read(slot)
     }
 
-    pub(super) fn peer(&mut self, slot: u32) -> Result<Both<Counts>, EbpfError> {
+    pub(super) fn peer(&mut self, slot: u32) -> Result<PerDirection<Counts>, EbpfError> {
         both(&mut self.peers, slot, add, counts)
     }
 
-    pub(super) fn pod(&mut self, slot: u32) -> Result<Both<Counts>, EbpfError> {
+    pub(super) fn pod(&mut self, slot: u32) -> Result<PerDirection<Counts>, EbpfError> {
         both(&mut self.pods, slot, add, counts)
     }
 
-    pub(super) fn outer(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+    pub(super) fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         both(&mut self.outer, slot, add_outer, outer_counts)
     }
 
-    pub(super) fn outer_peer(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+    pub(super) fn outer_peer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         both(&mut self.outer_peers, slot, add_outer, outer_counts)
     }
 
@@ -90,10 +93,16 @@ impl TunnelCounts {
         take(ebpf, "TUNNEL_COUNTS").map(Self)
     }
 
-    pub(super) fn read(&mut self, slot: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
+    pub(super) fn read(
+        &mut self,
+        slot: u32,
+    ) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
         let tx = self.0.sum(slot * 2 + TX, add_tunnel)?;
         let rx = self.0.sum(slot * 2 + RX, add_tunnel)?;
-        Ok((Both { tx: counts(&tx.all), rx: counts(&rx.all) }, Both { tx: kinds(&tx), rx: kinds(&rx) }))
+        Ok((
+            PerDirection { tx: counts(&tx.all), rx: counts(&rx.all) },
+            PerDirection { tx: kinds(&tx), rx: kinds(&rx) },
+        ))
     }
 
     pub(super) fn clear(&mut self, slot: u32) -> Result<(), EbpfError> {
@@ -114,8 +123,11 @@ fn both<T: aya::Pod + Default, U>(
     slot: u32,
     add: impl Fn(&mut T, &T) + Copy,
     convert: impl Fn(&T) -> U,
-) -> Result<Both<U>, EbpfError> {
-    Ok(Both { tx: convert(&map.sum(slot * 2 + TX, add)?), rx: convert(&map.sum(slot * 2 + RX, add)?) })
+) -> Result<PerDirection<U>, EbpfError> {
+    Ok(PerDirection {
+        tx: convert(&map.sum(slot * 2 + TX, add)?),
+        rx: convert(&map.sum(slot * 2 + RX, add)?),
+    })
 }
 
 fn add(sum: &mut Counters, value: &Counters) {

@@ -23,7 +23,9 @@ use super::{
 };
 use crate::{
     inventory::{Inventory, Pod},
-    sample::{Both, GonePeers, GonePods, Observer, OuterCounts, PeerSample, PmtuEvent, Sample, TunnelSample},
+    sample::{
+        GonePeers, GonePods, Observer, OuterCounts, PeerSample, PerDirection, PmtuEvent, Sample, TunnelSample,
+    },
 };
 
 /// How to run.
@@ -158,9 +160,9 @@ impl Probe {
 
     /// What the underlay has counted more than the tunnel for a peer's slot. Between two system calls packets pass: of several
     /// tries the one counts in which the fewest did.
-    fn ahead(&mut self, slot: u32) -> Result<Both<OuterCounts>, EbpfError> {
+    fn ahead(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         const TRIES: usize = 8;
-        let mut best: Option<(u64, Both<OuterCounts>)> = None;
+        let mut best: Option<(u64, PerDirection<OuterCounts>)> = None;
         for _ in 0..TRIES {
             let before = self.counters.peer(slot)?;
             let outer = self.counters.outer_peer(slot)?;
@@ -189,7 +191,7 @@ impl Probe {
         let Some(own) = self.slots.tunnels.get(&tunnel) else { return Ok(()) };
         let peers = self.slots.peers.iter().filter(|((of, _), _)| *of == tunnel).map(|(_, slot)| slot);
         let slots: Vec<u32> = peers.chain([own]).collect();
-        let mut ahead = Both::<OuterCounts>::default();
+        let mut ahead = PerDirection::<OuterCounts>::default();
         for slot in slots {
             let of_slot = self.ahead(slot)?;
             self.baseline.peers.insert(slot, of_slot);

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     inventory::{Inventory, Pod},
-    sample::{Both, Counts, Kinds, OuterCounts},
+    sample::{Counts, Kinds, OuterCounts, PerDirection},
 };
 
 /// Fields of `struct __sk_buff` that a test may set (`convert___skb_to_skb` in net/bpf/test_run.c, Linux 5.10), by
@@ -124,14 +124,14 @@ impl Bench {
     }
 
     /// Counters of a tunnel, by its interface index.
-    pub fn tunnel(&mut self, ifindex: u32) -> Result<(Both<Counts>, Both<Kinds>), EbpfError> {
+    pub fn tunnel(&mut self, ifindex: u32) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
         let slot =
             self.slots.tunnels.get(&ifindex).ok_or(EbpfError::Missing { what: "tunnel".to_owned() })?;
         self.counters.tunnel(slot)
     }
 
     /// Underlay counters of a tunnel, by its interface index.
-    pub fn outer(&mut self, ifindex: u32) -> Result<Both<OuterCounts>, EbpfError> {
+    pub fn outer(&mut self, ifindex: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         let slot =
             self.slots.tunnels.get(&ifindex).ok_or(EbpfError::Missing { what: "tunnel".to_owned() })?;
         self.counters.outer(slot)

@@ -19,7 +19,7 @@ use crate::{
     netlink::{NetlinkError, Source},
     observed::Observed,
     privilege, proc, procfs,
-    sample::{Both, WireguardSample},
+    sample::{PerDirection, WireguardSample},
     sriov,
 };
 
@@ -219,7 +219,7 @@ impl Sources {
                 let counters = peer.counters;
                 let sample = WireguardSample {
                     last_handshake: counters.last_handshake,
-                    bytes: Both { tx: counters.tx_bytes, rx: counters.rx_bytes },
+                    bytes: PerDirection { tx: counters.tx_bytes, rx: counters.rx_bytes },
                 };
                 samples.insert((device.ifindex, key), sample);
             }

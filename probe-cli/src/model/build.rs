@@ -9,7 +9,7 @@ use super::{
 use crate::{
     facts::Snapshot,
     inventory::{Inventory, Peer},
-    sample::{Both, Counts, OuterCounts, PeerSample, Sample, WireguardSample},
+    sample::{Counts, OuterCounts, PeerSample, PerDirection, Sample, WireguardSample},
     text,
 };
 
@@ -29,15 +29,15 @@ pub(super) fn build(
     let interval = before
         .and_then(|before| now.monotonic.checked_sub(before.monotonic))
         .filter(|interval| !interval.is_zero());
-    let flows = |now: Option<Both<Counts>>, before: Option<Both<Counts>>| {
+    let flows = |now: Option<PerDirection<Counts>>, before: Option<PerDirection<Counts>>| {
         let now = now.unwrap_or_default();
-        Both {
+        PerDirection {
             tx: flow(now.tx, before.map(|b| b.tx), interval),
             rx: flow(now.rx, before.map(|b| b.rx), interval),
         }
     };
-    let outer_flows = |now: Option<Both<OuterCounts>>, before: Option<Both<OuterCounts>>| {
-        now.map(|now| Both {
+    let outer_flows = |now: Option<PerDirection<OuterCounts>>, before: Option<PerDirection<OuterCounts>>| {
+        now.map(|now| PerDirection {
             tx: outer_flow(now.tx, before.map(|b| b.tx), interval),
             rx: outer_flow(now.rx, before.map(|b| b.rx), interval),
         })
@@ -121,8 +121,11 @@ fn peers(
     inventory: &Inventory,
     now: &Sample,
     before: Option<&Sample>,
-    flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
-    outer_flows: impl Fn(Option<Both<OuterCounts>>, Option<Both<OuterCounts>>) -> Option<Both<OuterFlow>>,
+    flows: impl Fn(Option<PerDirection<Counts>>, Option<PerDirection<Counts>>) -> PerDirection<Flow>,
+    outer_flows: impl Fn(
+        Option<PerDirection<OuterCounts>>,
+        Option<PerDirection<OuterCounts>>,
+    ) -> Option<PerDirection<OuterFlow>>,
 ) -> Vec<PeerRow> {
     let mut rows = Vec::new();
     for tunnel in &inventory.tunnels {
@@ -180,7 +183,7 @@ fn pods(
     now: &Sample,
     before: Option<&Sample>,
     interval: Option<Duration>,
-    flows: impl Fn(Option<Both<Counts>>, Option<Both<Counts>>) -> Both<Flow>,
+    flows: impl Fn(Option<PerDirection<Counts>>, Option<PerDirection<Counts>>) -> PerDirection<Flow>,
 ) -> Vec<PodRow> {
     let counted = interfaces::counted(now);
     let earlier = before.map(interfaces::counted);

@@ -1,6 +1,6 @@
 //! What one direction carries: totals since counting began, rates over the interval, and what both say on average.
 
-use crate::sample::{Both, Counts, OuterCounts};
+use crate::sample::{Counts, OuterCounts, PerDirection};
 
 /// One direction: totals since counting began, and rates over the interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -100,14 +100,14 @@ fn ratio(of: f64, over: f64) -> Option<f64> {
 }
 
 /// Totals of both directions together.
-pub fn both(flow: &Both<Flow>) -> Counts {
+pub fn both(flow: &PerDirection<Flow>) -> Counts {
     let mut total = flow.tx.total;
     total += flow.rx.total;
     total
 }
 
 /// Rates of both directions together; none when one of them is unknown.
-pub fn both_rates(flow: &Both<Flow>) -> Option<Rates> {
+pub fn both_rates(flow: &PerDirection<Flow>) -> Option<Rates> {
     let (tx, rx) = (flow.tx.rate?, flow.rx.rate?);
     Some(Rates {
         skbs_per_s: tx.skbs_per_s + rx.skbs_per_s,
@@ -120,12 +120,12 @@ pub fn both_rates(flow: &Both<Flow>) -> Option<Rates> {
 }
 
 /// Both directions as one.
-pub fn together(flow: &Both<Flow>) -> Flow {
+pub fn together(flow: &PerDirection<Flow>) -> Flow {
     Flow { total: both(flow), rate: both_rates(flow) }
 }
 
 /// Outer packets of both directions as one.
-pub fn outer_together(outer: &Both<OuterFlow>) -> OuterFlow {
+pub fn outer_together(outer: &PerDirection<OuterFlow>) -> OuterFlow {
     let mut total = outer.tx.total;
     total += outer.rx.total;
     let rate = outer.tx.rate.zip(outer.rx.rate).map(|(tx, rx)| OuterRates {
@@ -137,7 +137,7 @@ pub fn outer_together(outer: &Both<OuterFlow>) -> OuterFlow {
 }
 
 /// True when there was anything at all.
-pub fn carried(flow: &Both<Flow>) -> bool {
+pub fn carried(flow: &PerDirection<Flow>) -> bool {
     both(flow).skbs > 0
 }
 
@@ -165,9 +165,9 @@ mod tests {
             outer_bits_per_s: 10_000.0,
             ..Rates::default()
         };
-        let flow = Both { tx: Flow { rate: Some(rate), ..Flow::default() }, rx: Flow::default() };
+        let flow = PerDirection { tx: Flow { rate: Some(rate), ..Flow::default() }, rx: Flow::default() };
         assert_eq!(both_rates(&flow), None, "one direction alone is not both");
-        let flow = Both { tx: flow.tx, rx: Flow { rate: Some(Rates::default()), ..Flow::default() } };
+        let flow = PerDirection { tx: flow.tx, rx: Flow { rate: Some(Rates::default()), ..Flow::default() } };
         let both = both_rates(&flow).unwrap();
         assert_eq!((both.overhead_share(), both.overhead_ratio()), (Some(20.0), Some(1.25)));
         assert_eq!((both.packets_per_skb(), both.bytes_per_packet()), (Some(4.0), Some(25.0)));

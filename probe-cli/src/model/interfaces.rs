@@ -6,7 +6,7 @@ use super::types::{InterfaceRow, VfRates};
 use crate::{
     facts::netlink::LinkCounters,
     inventory::Pod,
-    sample::{Both, Sample},
+    sample::{PerDirection, Sample},
 };
 
 /// Counters of pods' interfaces by path of the namespace and interface index.
@@ -39,9 +39,13 @@ pub(super) fn rows(
 }
 
 /// Rates of one interface's counters; none when one is smaller than before, which makes it another interface's.
-pub(super) fn rates(now: &LinkCounters, before: &LinkCounters, interval: Duration) -> Option<Both<VfRates>> {
+pub(super) fn rates(
+    now: &LinkCounters,
+    before: &LinkCounters,
+    interval: Duration,
+) -> Option<PerDirection<VfRates>> {
     let per_second = |now: u64, before: u64| Some(now.checked_sub(before)? as f64 / interval.as_secs_f64());
-    Some(Both {
+    Some(PerDirection {
         tx: VfRates {
             packets_per_s: per_second(now.tx_packets, before.tx_packets)?,
             bits_per_s: per_second(now.tx_bytes, before.tx_bytes)? * 8.0,

@@ -52,5 +52,5 @@ pub use crate::{
         VfSettings, VirtualFunction, WireguardPeer,
     },
     mac::Mac,
-    sample::{Both, Counts, Kinds, OuterCounts, OuterPart, Sample},
+    sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, Sample},
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Condition, Flow, Model, OuterFlow, OuterRates, PeerRow, Rates};
-use crate::{facts::network::NetworkFacts, mac::Mac, sample::Both};
+use crate::{facts::network::NetworkFacts, mac::Mac, sample::PerDirection};
 
 /// Makes the rows of nodes: peers of one node together, every other peer as it is.
 pub(super) fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
@@ -68,11 +68,11 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
         known.pod_cidrs.extend(&more.pod_cidrs);
     }
     node.condition = worse(node.condition, peer.condition);
-    node.flow = Both { tx: sum(node.flow.tx, peer.flow.tx), rx: sum(node.flow.rx, peer.flow.rx) };
-    node.outer = node
-        .outer
-        .zip(peer.outer)
-        .map(|(one, other)| Both { tx: outer_sum(one.tx, other.tx), rx: outer_sum(one.rx, other.rx) });
+    node.flow = PerDirection { tx: sum(node.flow.tx, peer.flow.tx), rx: sum(node.flow.rx, peer.flow.rx) };
+    node.outer = node.outer.zip(peer.outer).map(|(one, other)| PerDirection {
+        tx: outer_sum(one.tx, other.tx),
+        rx: outer_sum(one.rx, other.rx),
+    });
 }
 
 fn worse(one: Condition, other: Condition) -> Condition {

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::{
         model::testdata::{inventory, sample},
-        sample::Both,
+        sample::PerDirection,
     };
 
     /// A second in which the programs took 48 ms of 40 000 runs, for 160 000 packets, and the process 1 ms.
@@ -115,7 +115,7 @@ mod tests {
         before.observer.timed = Duration::ZERO;
         for (sample, packets) in [(&mut before, 1000), (&mut now, 161_000)] {
             for tunnel in sample.tunnels.values_mut() {
-                tunnel.counts = Both::default();
+                tunnel.counts = PerDirection::default();
             }
             sample.tunnels.values_mut().next().unwrap().counts.tx.packets = packets;
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow};
 use crate::{
     inventory::{Hole, PeerKey, Pod, PodKey},
-    sample::{Both, Sample},
+    sample::{PerDirection, Sample},
 };
 
 /// So long peers and pods that went keep rows of their own.
@@ -161,25 +161,25 @@ fn without_fdb(hole: &Hole) -> Option<(u32, PeerKey)> {
 }
 
 /// What is gone has no rates.
-fn ended(flow: &Both<Flow>) -> Both<Flow> {
-    Both { tx: Flow { rate: None, ..flow.tx }, rx: Flow { rate: None, ..flow.rx } }
+fn ended(flow: &PerDirection<Flow>) -> PerDirection<Flow> {
+    PerDirection { tx: Flow { rate: None, ..flow.tx }, rx: Flow { rate: None, ..flow.rx } }
 }
 
-fn ended_outer(outer: &Both<OuterFlow>) -> Both<OuterFlow> {
-    Both { tx: OuterFlow { rate: None, ..outer.tx }, rx: OuterFlow { rate: None, ..outer.rx } }
+fn ended_outer(outer: &PerDirection<OuterFlow>) -> PerDirection<OuterFlow> {
+    PerDirection { tx: OuterFlow { rate: None, ..outer.tx }, rx: OuterFlow { rate: None, ..outer.rx } }
 }
 
-fn less(flow: &Both<Flow>, part: &Both<Flow>) -> Both<Flow> {
+fn less(flow: &PerDirection<Flow>, part: &PerDirection<Flow>) -> PerDirection<Flow> {
     let one = |flow: Flow, part: Flow| Flow { total: flow.total.less(&part.total), rate: flow.rate };
-    Both { tx: one(flow.tx, part.tx), rx: one(flow.rx, part.rx) }
+    PerDirection { tx: one(flow.tx, part.tx), rx: one(flow.rx, part.rx) }
 }
 
-fn less_outer(outer: &Both<OuterFlow>, part: &Both<OuterFlow>) -> Both<OuterFlow> {
+fn less_outer(outer: &PerDirection<OuterFlow>, part: &PerDirection<OuterFlow>) -> PerDirection<OuterFlow> {
     let one = |outer: OuterFlow, part: OuterFlow| OuterFlow {
         total: outer.total.less(&part.total),
         rate: outer.rate,
     };
-    Both { tx: one(outer.tx, part.tx), rx: one(outer.rx, part.rx) }
+    PerDirection { tx: one(outer.tx, part.tx), rx: one(outer.rx, part.rx) }
 }
 
 #[cfg(test)]
@@ -263,7 +263,7 @@ mod tests {
         assert!(model.gone.pods.is_empty());
     }
 
-    fn both_of(counts: &Both<crate::sample::Counts>) -> u64 {
+    fn both_of(counts: &PerDirection<crate::sample::Counts>) -> u64 {
         counts.tx.packets + counts.rx.packets
     }
 

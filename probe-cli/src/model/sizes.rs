@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use probe_common::sizes::{BOUNDS, BUCKETS, EDGE, EDGE_BYTES, OVER};
 
 use super::types::{Edge, SizeBucket};
-use crate::sample::{Both, Kinds};
+use crate::sample::{Kinds, PerDirection};
 
 /// Since when the buckets of each tunnel and VF have the bounds that they have.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ struct Begun {
     /// None for those that counting began with.
     since: Option<Duration>,
     /// Packets that were in the buckets by then.
-    before: Both<Kinds>,
+    before: PerDirection<Kinds>,
 }
 
 impl Bins {
@@ -31,7 +31,7 @@ impl Bins {
         &mut self,
         ifindex: u32,
         budget: u32,
-        kinds: &Both<Kinds>,
+        kinds: &PerDirection<Kinds>,
         now: Duration,
     ) -> (Vec<SizeBucket>, Option<Duration>) {
         of(self.tunnels.entry(ifindex), budget, kinds, now)
@@ -42,7 +42,7 @@ impl Bins {
         &mut self,
         pci: &str,
         mtu: u32,
-        kinds: &Both<Kinds>,
+        kinds: &PerDirection<Kinds>,
         now: Duration,
     ) -> (Vec<SizeBucket>, Option<Duration>) {
         of(self.vfs.entry(pci.to_owned()), mtu, kinds, now)
@@ -52,10 +52,10 @@ impl Bins {
 fn of<K: Ord>(
     entry: std::collections::btree_map::Entry<'_, K, Begun>,
     budget: u32,
-    kinds: &Both<Kinds>,
+    kinds: &PerDirection<Kinds>,
     now: Duration,
 ) -> (Vec<SizeBucket>, Option<Duration>) {
-    let first = || Begun { budget, since: None, before: Both::default() };
+    let first = || Begun { budget, since: None, before: PerDirection::default() };
     let begun = entry.or_insert_with(first);
     let packets = |kinds: &Kinds| kinds.sizes.iter().sum::<u64>();
     if packets(&kinds.tx) < packets(&begun.before.tx) || packets(&kinds.rx) < packets(&begun.before.rx) {
@@ -65,19 +65,19 @@ fn of<K: Ord>(
         // Programs had the new budget before this sample: some of its packets may be missing, and none is in a wrong bucket.
         *begun = Begun { budget, since: Some(now), before: kinds.clone() };
     }
-    let since = Both { tx: kinds.tx.less(&begun.before.tx), rx: kinds.rx.less(&begun.before.rx) };
+    let since = PerDirection { tx: kinds.tx.less(&begun.before.tx), rx: kinds.rx.less(&begun.before.rx) };
     (sizes(budget, &since), begun.since)
 }
 
 /// The buckets of `probe_common::sizes` with the bounds that a tunnel's budget, or the MTU of a VF's interface, gives them.
 /// Buckets that the budget leaves no room for are left out.
-fn sizes(budget: u32, kinds: &Both<Kinds>) -> Vec<SizeBucket> {
+fn sizes(budget: u32, kinds: &PerDirection<Kinds>) -> Vec<SizeBucket> {
     let edge = budget.saturating_add(1).saturating_sub(EDGE_BYTES);
     let count = |kinds: &Kinds, index: usize| kinds.sizes.get(index).copied().unwrap_or(0);
     let mut from = 0;
     let mut buckets = Vec::new();
     for index in 0..BUCKETS {
-        let packets = Both { tx: count(&kinds.tx, index), rx: count(&kinds.rx, index) };
+        let packets = PerDirection { tx: count(&kinds.tx, index), rx: count(&kinds.rx, index) };
         let (start, to, place) = match index {
             OVER => (budget.saturating_add(1), None, Edge::Over),
             EDGE => (edge, Some(budget), Edge::At),
@@ -106,7 +106,7 @@ mod tests {
     fn packets_of_before_a_change_of_the_mtu_get_no_new_size() {
         let second = Duration::from_secs;
         let mut kinds =
-            Both { tx: Kinds { sizes: vec![0; BUCKETS], ..Kinds::default() }, rx: Kinds::default() };
+            PerDirection { tx: Kinds { sizes: vec![0; BUCKETS], ..Kinds::default() }, rx: Kinds::default() };
         let mut bins = Bins::default();
         kinds.tx.sizes[OVER] = 182;
         let over = |(buckets, since): (Vec<SizeBucket>, Option<Duration>)| {
@@ -128,7 +128,7 @@ mod tests {
     fn buckets_meet_and_hold_every_packet() {
         for budget in [0, 63, 64, 100, 1350, 1450, 1500, 8950, 9000, u32::MAX] {
             let kinds = Kinds { sizes: vec![0; BUCKETS], ..Kinds::default() };
-            let buckets = sizes(budget, &Both { tx: kinds.clone(), rx: kinds });
+            let buckets = sizes(budget, &PerDirection { tx: kinds.clone(), rx: kinds });
             let mut next = 0;
             for bucket in &buckets {
                 if let Some(to) = bucket.to.filter(|_| bucket.edge != Edge::Over) {

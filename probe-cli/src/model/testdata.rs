@@ -16,7 +16,7 @@ use crate::{
     },
     observed::Observed,
     sample::{
-        Both, Counts, Frame, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PmtuEvent,
+        Counts, Frame, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
         PodInterfaceSample, ProgramCost, Sample, TunnelSample, VfCounts, VfDriver, VfDrivers, VfSample,
         WireguardSample,
     },
@@ -176,11 +176,12 @@ fn outer(counts: &Counts) -> OuterCounts {
 /// Counters after `seconds`: rates that rise and fall over a minute.
 pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     let wave: u64 = (0..seconds).map(|second| 600 + 40 * (second % 20)).sum();
-    let both = |scale: u64, overhead: u64| Both {
+    let both = |scale: u64, overhead: u64| PerDirection {
         tx: counts(wave * scale, wave * scale * 1400, overhead),
         rx: counts(wave * scale / 3, wave * scale / 3 * 900, overhead),
     };
-    let outers = |counts: &Both<Counts>| Some(Both { tx: outer(&counts.tx), rx: outer(&counts.rx) });
+    let outers =
+        |counts: &PerDirection<Counts>| Some(PerDirection { tx: outer(&counts.tx), rx: outer(&counts.rx) });
     let mut sample = Sample {
         time: Duration::from_secs(1_790_000_000 + seconds),
         monotonic: Duration::from_secs(seconds),
@@ -204,7 +205,7 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
     for tunnel in &inventory.tunnels {
         let overhead = u64::from(overhead(tunnel.kind, tunnel.outer_family));
         let counts = both(12 / (overhead / 25), overhead);
-        let mut kinds = Both { tx: Kinds::default(), rx: Kinds::default() };
+        let mut kinds = PerDirection { tx: Kinds::default(), rx: Kinds::default() };
         kinds.tx.sizes = vec![10 * seconds, 20, 30, 0, 0, 0, 5, 0, 0, 0, counts.tx.packets, 0];
         kinds.rx.sizes = vec![40 * seconds, 2, 3, 0, 0, 0, 5, 0, 0, 0, counts.rx.packets, 0];
         kinds.tx.ipv4 = counts.tx.packets;
@@ -323,7 +324,7 @@ pub(crate) fn wireguard() -> Model {
         }
         let told = WireguardSample {
             last_handshake: Some(sample.time.saturating_sub(Duration::from_secs(95))),
-            bytes: Both { tx: 90_000 * seconds, rx: 30_000 * seconds },
+            bytes: PerDirection { tx: 90_000 * seconds, rx: 30_000 * seconds },
         };
         sample.wireguard = [(key(2), told), (key(3), WireguardSample::default())].into();
         sample
@@ -540,8 +541,8 @@ pub(crate) fn vfs_by_ebpf() -> Model {
         let rx = direction(30 * seconds, counters.rx_packets, counters.rx_bytes, EDGE);
         let counted = VfCounts {
             since: Duration::from_secs(1),
-            counts: Both { tx: tx.0, rx: rx.0 },
-            kinds: Both { tx: tx.1, rx: rx.1 },
+            counts: PerDirection { tx: tx.0, rx: rx.0 },
+            kinds: PerDirection { tx: tx.1, rx: rx.1 },
         };
         let mut sample = sample_of_two_vfs(&inventory, counters, seconds);
         sample.vfs[0].programs = Some(counted);

@@ -7,7 +7,7 @@ use super::{Condition, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
-    sample::{Both, Counts, Kinds},
+    sample::{Counts, Kinds, PerDirection},
 };
 
 /// The node between two samples.
@@ -70,7 +70,7 @@ pub struct VfRow {
     /// What it carried since it was made, and who counted.
     pub traffic: VfTraffic,
     /// Rates over the interval; none when nobody counts, or when it was not the same who counted before.
-    pub rate: Option<Both<VfRates>>,
+    pub rate: Option<PerDirection<VfRates>>,
     /// What only eBPF tells; none when it is not who counts.
     pub wire: Option<VfWire>,
 }
@@ -80,11 +80,11 @@ pub struct VfRow {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VfWire {
     /// Totals.
-    pub counts: Both<Counts>,
+    pub counts: PerDirection<Counts>,
     /// Rates of these; none when there is no earlier sample of the same programs.
-    pub rates: Option<Both<Rates>>,
+    pub rates: Option<PerDirection<Rates>>,
     /// The same packets by kind.
-    pub kinds: Both<Kinds>,
+    pub kinds: PerDirection<Kinds>,
     /// The same packets by size, with their bounds.
     pub sizes: Vec<SizeBucket>,
     /// Wall clock from which on packets are in the buckets, as of a tunnel.
@@ -113,11 +113,11 @@ pub struct TunnelRow {
     /// What fits in it.
     pub room: Room,
     /// What it carried.
-    pub flow: Both<Flow>,
+    pub flow: PerDirection<Flow>,
     /// The same packets by kind and size, totals.
-    pub kinds: Both<Kinds>,
+    pub kinds: PerDirection<Kinds>,
     /// Outer packets measured on the underlay; none when it is not watched.
-    pub outer: Option<Both<OuterFlow>>,
+    pub outer: Option<PerDirection<OuterFlow>>,
     /// Size buckets with their bounds, both directions.
     pub sizes: Vec<SizeBucket>,
     /// Wall clock from which on packets are in the buckets, which is when the budget last changed; none while it is the one
@@ -135,7 +135,7 @@ pub struct SizeBucket {
     /// What the bucket says about the MTU.
     pub edge: Edge,
     /// Packets since the bounds are these.
-    pub packets: Both<u64>,
+    pub packets: PerDirection<u64>,
 }
 
 /// Where a size bucket lies against the tunnel's budget or the MTU of the VF's interface.
@@ -167,9 +167,9 @@ pub struct PeerRow {
     /// Name of the peer's node, where this node's files have it. Hostile input: escape before showing.
     pub node_name: Option<String>,
     /// What it carried.
-    pub flow: Both<Flow>,
+    pub flow: PerDirection<Flow>,
     /// Outer packets measured on the underlay; none when it is not watched.
-    pub outer: Option<Both<OuterFlow>>,
+    pub outer: Option<PerDirection<OuterFlow>>,
     /// What WireGuard itself tells of the peer; none on another kind of tunnel, and when it could not be read.
     pub wireguard: Option<WireguardRow>,
 }
@@ -196,7 +196,7 @@ pub struct WireguardRow {
     /// The last handshake.
     pub handshake: Handshake,
     /// UDP payload bytes since the peer was made: data, keepalives, handshake messages.
-    pub bytes: Both<u64>,
+    pub bytes: PerDirection<u64>,
 }
 
 /// The last handshake of a WireGuard peer. WireGuard makes one only when there is something to send: an old one on an
@@ -219,7 +219,7 @@ pub struct PodRow {
     /// What is the matter with it.
     pub condition: Condition,
     /// What it carried through tunnels.
-    pub flow: Both<Flow>,
+    pub flow: PerDirection<Flow>,
     /// Its interfaces with what they carry; without numbers where it has only the one to the cluster network.
     pub interfaces: Vec<InterfaceRow>,
 }
@@ -232,7 +232,7 @@ pub struct InterfaceRow {
     /// What it carried since it was made, seen from the pod; none when it is not counted.
     pub counters: Option<LinkCounters>,
     /// Rates over the interval; none also when it was not counted before.
-    pub rate: Option<Both<VfRates>>,
+    pub rate: Option<PerDirection<VfRates>>,
 }
 
 /// An ICMP message about a packet that was too big.

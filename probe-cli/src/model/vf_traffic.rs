@@ -98,7 +98,7 @@ impl From<VfStats> for LinkCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Both, Counts};
+    use crate::sample::{Counts, PerDirection};
 
     fn counters(rx_packets: u64) -> LinkCounters {
         LinkCounters { rx_packets, ..LinkCounters::default() }
@@ -131,7 +131,7 @@ mod tests {
             assert_eq!(traffic(sample, driver, counts), expected, "{driver:?} {counts}");
         }
         let direction = |packets, outer_bytes| Counts { packets, outer_bytes, ..Counts::default() };
-        let counts = Both { rx: direction(7, 9), tx: direction(8, 10) };
+        let counts = PerDirection { rx: direction(7, 9), tx: direction(8, 10) };
         let programs = Some(VfCounts { counts, ..VfCounts::default() });
         let dropped = LinkCounters { rx_dropped: 11, tx_dropped: 12, ..counters(1) };
         let by_ebpf = LinkCounters { rx_packets: 7, tx_packets: 8, rx_bytes: 9, tx_bytes: 10, ..dropped };

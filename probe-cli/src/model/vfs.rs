@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     inventory::VirtualFunction,
-    sample::{Both, Sample, VfDriver, VfDrivers, VfSample},
+    sample::{PerDirection, Sample, VfDriver, VfDrivers, VfSample},
 };
 
 /// The rows of the node's VFs.
@@ -83,10 +83,10 @@ fn wire_rates(
     now: Option<&VfSample>,
     before: Option<&VfSample>,
     interval: Option<Duration>,
-) -> Option<Both<Rates>> {
+) -> Option<PerDirection<Rates>> {
     let (now, before) = (now?.programs.as_ref()?, before?.programs.as_ref()?);
     let interval = interval.filter(|_| now.since == before.since)?;
-    Some(Both {
+    Some(PerDirection {
         tx: flow_rates(&now.counts.tx, &before.counts.tx, interval)?,
         rx: flow_rates(&now.counts.rx, &before.counts.rx, interval)?,
     })
@@ -98,7 +98,7 @@ fn by_interface(
     now: Option<&VfSample>,
     before: Option<&VfSample>,
     interval: Option<Duration>,
-) -> Option<Both<VfRates>> {
+) -> Option<PerDirection<VfRates>> {
     let (now, before, interval) = (now?, before?, interval?);
     let place = |sample: &VfSample| (sample.netns.clone(), sample.ifindex);
     let since = |sample: &VfSample| sample.programs.as_ref().map(|programs| programs.since);
@@ -110,7 +110,7 @@ fn by_interface(
 
 /// Rates of what the PF's driver counted, over the time between its last two answers: samples between them have the same
 /// counters, which does not mean that nothing was carried.
-fn by_driver(vf: &VirtualFunction, now: VfTraffic, drivers: &VfDrivers) -> Option<Both<VfRates>> {
+fn by_driver(vf: &VirtualFunction, now: VfTraffic, drivers: &VfDrivers) -> Option<PerDirection<VfRates>> {
     let (at, told) = drivers.before.as_ref()?;
     let before = Told::new(told).traffic(vf, None);
     if mem::discriminant(&before) != mem::discriminant(&now) {
@@ -120,7 +120,7 @@ fn by_driver(vf: &VirtualFunction, now: VfTraffic, drivers: &VfDrivers) -> Optio
     rates(now, before, interval)
 }
 
-fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<Both<VfRates>> {
+fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<PerDirection<VfRates>> {
     interfaces::rates(&now.counters()?, &before.counters()?, interval)
 }
 
@@ -180,10 +180,11 @@ mod tests {
         let seconds = Duration::from_secs;
         let counted = |since: u64, packets: u64| {
             let mut sample = sample(3, packets);
-            let counts = Both { rx: Counts { packets, ..Counts::default() }, ..Both::default() };
+            let counts =
+                PerDirection { rx: Counts { packets, ..Counts::default() }, ..PerDirection::default() };
             let mut sizes = vec![0; BUCKETS];
             (sizes[0], sizes[EDGE]) = (packets - 1, 1);
-            let kinds = Both { rx: Kinds { sizes, ..Kinds::default() }, ..Both::default() };
+            let kinds = PerDirection { rx: Kinds { sizes, ..Kinds::default() }, ..PerDirection::default() };
             sample.vfs[0].programs = Some(VfCounts { since: seconds(since), counts, kinds });
             sample
         };

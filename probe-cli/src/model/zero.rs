@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, Pod, PodKey, PodRow, SizeBucket, VfTraffic,
 };
-use crate::sample::Both;
+use crate::sample::PerDirection;
 
 /// The model with totals since `since`. What was not there then has all of its own.
 pub fn totals_since(model: &Model, since: &Model) -> Model {
@@ -31,8 +31,10 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
         let Some(before) = vfs.get(row.vf.pci_address.as_str()) else { continue };
         row.traffic = traffic(row.traffic, before.traffic);
         let (Some(wire), Some(before)) = (&mut row.wire, &before.wire) else { continue };
-        wire.counts =
-            Both { tx: wire.counts.tx.less(&before.counts.tx), rx: wire.counts.rx.less(&before.counts.rx) };
+        wire.counts = PerDirection {
+            tx: wire.counts.tx.less(&before.counts.tx),
+            rx: wire.counts.rx.less(&before.counts.rx),
+        };
         wire.kinds.tx = wire.kinds.tx.less(&before.kinds.tx);
         wire.kinds.rx = wire.kinds.rx.less(&before.kinds.rx);
         if wire.sizes_since == before.sizes_since {
@@ -102,12 +104,12 @@ fn pods(model: &mut Model, since: &Model) {
     }
 }
 
-fn less(flow: &mut Both<Flow>, before: &Both<Flow>) {
+fn less(flow: &mut PerDirection<Flow>, before: &PerDirection<Flow>) {
     flow.tx.total = flow.tx.total.less(&before.tx.total);
     flow.rx.total = flow.rx.total.less(&before.rx.total);
 }
 
-fn less_outer(outer: Option<&mut Both<OuterFlow>>, before: Option<&Both<OuterFlow>>) {
+fn less_outer(outer: Option<&mut PerDirection<OuterFlow>>, before: Option<&PerDirection<OuterFlow>>) {
     if let Some((outer, before)) = outer.zip(before) {
         outer.tx.total = outer.tx.total.less(&before.tx.total);
         outer.rx.total = outer.rx.total.less(&before.rx.total);
@@ -166,7 +168,7 @@ mod tests {
         for flow in zeroed.tunnels.iter().map(|row| row.flow).chain(zeroed.pods.iter().map(|row| row.flow)) {
             assert_eq!(both(&flow), crate::sample::Counts::default());
         }
-        assert!(zeroed.tunnels[0].sizes.iter().all(|bucket| bucket.packets == Both::default()));
+        assert!(zeroed.tunnels[0].sizes.iter().all(|bucket| bucket.packets == PerDirection::default()));
         assert_eq!(zeroed.tunnels[0].flow.tx.rate, then.tunnels[0].flow.tx.rate);
         assert_eq!(zeroed.since, then.time);
         let later = totals_since(&now, &then);

@@ -12,8 +12,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::vfs;
 use crate::{
     model::{
-        self, Both, Condition, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterFlow,
-        PodInterface, PodSource, TunnelKind, WireguardPeer, fields,
+        self, Condition, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterFlow,
+        PerDirection, PodInterface, PodSource, TunnelKind, WireguardPeer, fields,
     },
     text,
 };
@@ -345,7 +345,7 @@ fn vf(row: &model::VfRow) -> Vf<'_> {
 }
 
 /// Outer over inner bytes of both directions together: of the totals, and of the interval.
-fn ratios(flow: &Both<Flow>) -> (Option<f64>, Option<f64>) {
+fn ratios(flow: &PerDirection<Flow>) -> (Option<f64>, Option<f64>) {
     let together = model::together(flow);
     (together.overhead_ratio(), together.rate.and_then(|rate| rate.overhead_ratio()))
 }

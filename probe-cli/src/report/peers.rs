@@ -334,7 +334,7 @@ mod tests {
     use crate::facts::netlink::{Facts, LinkFact, VxlanFact};
     use crate::{
         facts::pods::PodFacts,
-        model::{Both, PublicKey, once},
+        model::{PerDirection, PublicKey, once},
         sample::{Frame, Sample, WireguardSample},
     };
     use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
@@ -362,7 +362,7 @@ mod tests {
         let key = |number: u8| (9, PeerKey::PublicKey(PublicKey([number; 32])));
         let told = WireguardSample {
             last_handshake: Some(Duration::from_secs(900)),
-            bytes: Both { rx: 5_000_000, tx: 1_234 },
+            bytes: PerDirection { rx: 5_000_000, tx: 1_234 },
         };
         let sample = Sample {
             time: Duration::from_secs(1000),

@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     model::{
-        Both, Condition, Flow, Model, OuterFlow, Rates, TunnelKind, VfRates, VfRow, both_rates, carried,
-        fields, outer_together,
+        Condition, Flow, Model, OuterFlow, PerDirection, Rates, TunnelKind, VfRates, VfRow, both_rates,
+        carried, fields, outer_together,
     },
     text,
 };
@@ -47,7 +47,10 @@ pub fn table(model: &Model) -> String {
 
 /// Tunnels, their peers and pods.
 fn tunnels(out: &mut String, model: &Model) {
-    let row = |name: String, condition: Condition, flow: &Both<Flow>, outer: Option<&Both<OuterFlow>>| {
+    let row = |name: String,
+               condition: Condition,
+               flow: &PerDirection<Flow>,
+               outer: Option<&PerDirection<OuterFlow>>| {
         // What is wrong stands behind the name: there is no column for it.
         let word = if condition.is_wrong() { format!(" {}", condition.word()) } else { String::new() };
         Row { name, word, flow: *flow, outer: outer.copied() }
@@ -109,10 +112,12 @@ fn sum(gone: u64) -> String {
 }
 
 /// Rates as an interface counts them; what nobody counts is `-`.
-fn link_row(out: &mut String, name: &str, rate: Option<&Both<VfRates>>, last: &str) {
+fn link_row(out: &mut String, name: &str, rate: Option<&PerDirection<VfRates>>, last: &str) {
     let name = text::fit(name, NAME);
     let pad = NAME.saturating_sub(name.width());
-    let rate = |of: fn(&Both<VfRates>) -> f64| rate.map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)));
+    let rate = |of: fn(&PerDirection<VfRates>) -> f64| {
+        rate.map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)))
+    };
     let _ = writeln!(
         out,
         "{name}{:pad$} {:>6} {:>6} {:>6} {:>6} {}",
@@ -189,8 +194,8 @@ fn peer_name(row: &crate::model::PeerRow) -> String {
 struct Row {
     name: String,
     word: String,
-    flow: Both<Flow>,
-    outer: Option<Both<OuterFlow>>,
+    flow: PerDirection<Flow>,
+    outer: Option<PerDirection<OuterFlow>>,
 }
 
 fn section(out: &mut String, title: &str, rows: impl Iterator<Item = Row>) {

@@ -42,11 +42,11 @@ pub struct Sample {
     pub gone_peers: BTreeMap<u32, GonePeers>,
     /// By pod.
     #[serde(with = "rows")]
-    pub pods: BTreeMap<PodKey, Both<Counts>>,
+    pub pods: BTreeMap<PodKey, PerDirection<Counts>>,
     /// Interfaces of pods that have several, as the kernel counts them.
     pub pod_interfaces: Vec<PodInterfaceSample>,
     /// What no pod slot counts: host traffic, unknown addresses, pods beyond the slots.
-    pub other_pods: Both<Counts>,
+    pub other_pods: PerDirection<Counts>,
     /// What pods carried that are gone.
     pub gone_pods: GonePods,
     /// Messages about packets that were too big, since the previous sample.
@@ -139,14 +139,14 @@ pub struct VfCounts {
     /// When counting began, on the monotonic clock: counts of another beginning are other counts.
     pub since: Duration,
     /// Totals.
-    pub counts: Both<Counts>,
+    pub counts: PerDirection<Counts>,
     /// The same packets by kind and size.
-    pub kinds: Both<Kinds>,
+    pub kinds: PerDirection<Kinds>,
 }
 
 /// A value per direction; transmit is what leaves the node through the tunnel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Both<T> {
+pub struct PerDirection<T> {
     /// Leaving the node.
     pub tx: T,
     /// Arriving.
@@ -221,27 +221,27 @@ pub struct WireguardSample {
     /// When the last handshake was completed, wall clock since the Unix epoch; none when there was none.
     pub last_handshake: Option<Duration>,
     /// UDP payload bytes: data, keepalives, handshake messages.
-    pub bytes: Both<u64>,
+    pub bytes: PerDirection<u64>,
 }
 
 /// Counters of one tunnel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TunnelSample {
     /// Totals, measured on the tunnel device.
-    pub counts: Both<Counts>,
+    pub counts: PerDirection<Counts>,
     /// The same packets by kind and size.
-    pub kinds: Both<Kinds>,
+    pub kinds: PerDirection<Kinds>,
     /// Outer packets, measured on the underlay device; none when it is not watched.
-    pub outer: Option<Both<OuterCounts>>,
+    pub outer: Option<PerDirection<OuterCounts>>,
 }
 
 /// Counters of one peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerSample {
     /// Totals, measured on the tunnel device.
-    pub counts: Both<Counts>,
+    pub counts: PerDirection<Counts>,
     /// Outer packets, measured on the underlay device; none when it is not watched.
-    pub outer: Option<Both<OuterCounts>>,
+    pub outer: Option<PerDirection<OuterCounts>>,
 }
 
 /// What the peers of a tunnel carried that had counters of their own and are gone.
@@ -259,7 +259,7 @@ pub struct GonePods {
     /// How many. One that came back and went again counts twice.
     pub pods: u64,
     /// What they carried.
-    pub counts: Both<Counts>,
+    pub counts: PerDirection<Counts>,
 }
 
 /// An ICMP "fragmentation needed" or "packet too big" that quoted a packet of a tunnel.
@@ -397,7 +397,7 @@ impl AddAssign for OuterPart {
     }
 }
 
-impl<T: AddAssign> AddAssign for Both<T> {
+impl<T: AddAssign> AddAssign for PerDirection<T> {
     fn add_assign(&mut self, other: Self) {
         self.tx += other.tx;
         self.rx += other.rx;

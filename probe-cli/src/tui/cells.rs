@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::{
-        Both, Condition, Flow, Handshake, Rates, TunnelKind, TunnelRow, VirtualFunction, both_rates,
+        Condition, Flow, Handshake, PerDirection, Rates, TunnelKind, TunnelRow, VirtualFunction, both_rates,
         fields::{self, Field, Number},
         outer_together, together,
     },
@@ -220,7 +220,7 @@ fn info(subject: Subject<'_>) -> Option<String> {
 /// Packets that a VF drops per second, both directions.
 fn drops(subject: Subject<'_>) -> Option<f64> {
     let Subject::Vf(row) = subject else { return None };
-    let Both { tx, rx } = row.rate?;
+    let PerDirection { tx, rx } = row.rate?;
     Some(tx.drops_per_s + rx.drops_per_s)
 }
 

@@ -7,7 +7,7 @@ use super::{
     subject::{self, RowKey, Subject, subjects},
 };
 use crate::{
-    model::{Both, Model},
+    model::{Model, PerDirection},
     tui::{measure::Measure, tab::Tab},
 };
 
@@ -26,7 +26,7 @@ pub(super) enum Whose<'a> {
 }
 
 /// One interval of one thing, both directions; none where the rate is unknown.
-type Point = Both<Option<Triple>>;
+type Point = PerDirection<Option<Triple>>;
 
 /// Outer bits, inner bits and packets per second. Graphs have fewer than a hundred steps: `f32` is plenty, and
 /// a thousand peers stay small.
@@ -56,14 +56,18 @@ impl History {
     }
 
     /// Points, oldest first: values of `measure`.
-    pub(super) fn values(&self, whose: Whose<'_>, measure: Measure) -> Vec<Both<Option<f64>>> {
+    pub(super) fn values(&self, whose: Whose<'_>, measure: Measure) -> Vec<PerDirection<Option<f64>>> {
         let points = match whose {
             Whose::Tunnels => Some(&self.tunnels),
             Whose::Vfs => Some(&self.vfs),
             Whose::Row(key) => self.of.get(key),
         };
         let value = |triple: Option<Triple>| triple.map(|triple| rate(triple).of(measure));
-        points.into_iter().flatten().map(|point| Both { tx: value(point.tx), rx: value(point.rx) }).collect()
+        points
+            .into_iter()
+            .flatten()
+            .map(|point| PerDirection { tx: value(point.tx), rx: value(point.rx) })
+            .collect()
     }
 }
 
@@ -80,15 +84,15 @@ fn total<'a>(subjects: impl Iterator<Item = Subject<'a>>) -> Point {
         (Some([outer, inner, packets]), Some([o, i, p])) => Some([outer + o, inner + i, packets + p]),
         (one, other) => one.or(other),
     };
-    subjects.map(point).fold(Point::default(), |total, point| Both {
+    subjects.map(point).fold(Point::default(), |total, point| PerDirection {
         tx: add(total.tx, point.tx),
         rx: add(total.rx, point.rx),
     })
 }
 
 fn point(subject: Subject<'_>) -> Point {
-    let Both { tx, rx } = subject.rate();
-    Both { tx: tx.map(triple), rx: rx.map(triple) }
+    let PerDirection { tx, rx } = subject.rate();
+    PerDirection { tx: tx.map(triple), rx: rx.map(triple) }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "f64 to f32 rounds, and infinity is out of reach")]
@@ -120,7 +124,7 @@ mod tests {
         for all in [Whose::Tunnels, Whose::Vfs] {
             assert_eq!(history.values(all, Measure::Packets).len(), LENGTH);
             let last = history.values(all, Measure::Packets).pop().unwrap();
-            assert_eq!(last, Both { tx: None, rx: None }, "nothing is unknown, not zero");
+            assert_eq!(last, PerDirection { tx: None, rx: None }, "nothing is unknown, not zero");
         }
     }
 
@@ -147,6 +151,6 @@ mod tests {
         }
         let uncounted = model.vfs.iter().find(|row| row.rate.is_none()).unwrap();
         let key = Subject::Vf(uncounted).key();
-        assert_eq!(history.values(Whose::Row(&key), Measure::Packets), [Both { tx: None, rx: None }]);
+        assert_eq!(history.values(Whose::Row(&key), Measure::Packets), [PerDirection { tx: None, rx: None }]);
     }
 }

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, net::IpAddr};
 use super::{rate::Rate, vf};
 use crate::{
     model::{
-        Both, Condition, Flow, Model, PeerKey, PeerRow, Pod, PodInterface, PodKey, PodRow, TunnelRow, VfRow,
-        carried,
+        Condition, Flow, Model, PeerKey, PeerRow, PerDirection, Pod, PodInterface, PodKey, PodRow, TunnelRow,
+        VfRow, carried,
     },
     text,
     tui::tab::Tab,
@@ -105,7 +105,7 @@ impl<'a> Subject<'a> {
 
     /// What it carried through tunnels; none of a VF, whose packets are in none, and of a pod on the node's network, whose
     /// packets cannot be told from the node's.
-    pub(super) fn flow(self) -> Option<&'a Both<Flow>> {
+    pub(super) fn flow(self) -> Option<&'a PerDirection<Flow>> {
         match self {
             Self::Tunnel(row) => Some(&row.flow),
             Self::Peer(row) => Some(&row.flow),
@@ -116,11 +116,14 @@ impl<'a> Subject<'a> {
     }
 
     /// What it carries per second; none when that is unknown.
-    pub(super) fn rate(self) -> Both<Option<Rate>> {
+    pub(super) fn rate(self) -> PerDirection<Option<Rate>> {
         if let Self::Vf(row) = self {
-            return Both { tx: row.rate.map(|rate| rate.tx.into()), rx: row.rate.map(|rate| rate.rx.into()) };
+            return PerDirection {
+                tx: row.rate.map(|rate| rate.tx.into()),
+                rx: row.rate.map(|rate| rate.rx.into()),
+            };
         }
-        self.flow().map_or_else(Both::default, |flow| Both {
+        self.flow().map_or_else(PerDirection::default, |flow| PerDirection {
             tx: flow.tx.rate.map(Rate::from),
             rx: flow.rx.rate.map(Rate::from),
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{action::Action, state::State, update::update};
 use crate::model::{
-    self, Both, Inventory, Sample,
+    self, Inventory, PerDirection, Sample,
     testdata::{add_networks, add_pod_interfaces, add_vfs, build, inventory, many_vfs, sample},
 };
 
@@ -32,7 +32,7 @@ pub(super) fn state_of_vfs() -> State {
     let inventory = Inventory { vfs: many_vfs(), ..Inventory::default() };
     minute(&inventory, |sample, second| {
         // Nothing is carried through no tunnel.
-        sample.other_pods = Both::default();
+        sample.other_pods = PerDirection::default();
         add_vfs(sample, second);
     })
 }

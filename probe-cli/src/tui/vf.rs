@@ -1,7 +1,7 @@
 //! What screens say of a virtual function, in a few words, safe to print.
 
 use crate::{
-    model::{Both, Counts, Flow, Mac, Rates, VfLinkState, VfPod, VfRow, VirtualFunction, both_rates},
+    model::{Counts, Flow, Mac, PerDirection, Rates, VfLinkState, VfPod, VfRow, VirtualFunction, both_rates},
     text,
 };
 
@@ -75,7 +75,7 @@ pub(super) fn macs(vf: &VirtualFunction) -> (Option<Mac>, Option<Mac>) {
 pub(super) fn wire_rates(row: &VfRow) -> Option<Rates> {
     let rates = row.wire.as_ref()?.rates?;
     let flow = |rate| Flow { rate: Some(rate), ..Flow::default() };
-    both_rates(&Both { tx: flow(rates.tx), rx: flow(rates.rx) })
+    both_rates(&PerDirection { tx: flow(rates.tx), rx: flow(rates.rx) })
 }
 
 /// Mean bytes of an Ethernet frame over the interval; none when there was none.

@@ -6,7 +6,7 @@ use super::{Memory, Problem, is_left_over, tunnel_of};
 use crate::{
     inventory::{Hole, Inventory, Peer, PeerKey, System, TunnelKind},
     model::{Condition, Model, PeerRow},
-    sample::Both,
+    sample::PerDirection,
     text::{counted, shown},
 };
 
@@ -132,7 +132,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
             gone: 0,
             condition: if device.up { Condition::NoFdb } else { Condition::Down },
             node_name,
-            flow: Both::default(),
+            flow: PerDirection::default(),
             outer: None,
             wireguard: None,
         };

@@ -9,7 +9,7 @@ use crate::{
     },
     inventory::testdata::*,
     model::{Condition, Model, Timeline},
-    sample::{Both, Counts, Frame, Sample, TunnelSample},
+    sample::{Counts, Frame, PerDirection, Sample, TunnelSample},
 };
 
 /// The last of the models that these facts give, a second apart.
@@ -27,7 +27,8 @@ fn frame(facts: &Facts, second: u64) -> Frame {
     let time = Duration::from_secs(second);
     let mut sample = Sample { time, monotonic: time, ..Sample::default() };
     for link in facts.links.iter().filter(|link| link.vxlan.is_some()) {
-        let counts = Both { tx: Counts { skbs: 1, packets: 9, ..Counts::default() }, rx: Counts::default() };
+        let counts =
+            PerDirection { tx: Counts { skbs: 1, packets: 9, ..Counts::default() }, rx: Counts::default() };
         sample.tunnels.insert(link.ifindex, TunnelSample { counts, ..TunnelSample::default() });
     }
     Frame { snapshot, sample }

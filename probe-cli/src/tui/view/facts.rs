@@ -8,8 +8,8 @@ use ratatui::text::Span;
 use super::{paint, theme::Theme};
 use crate::{
     model::{
-        Both, Condition, Flow, Model, OuterFlow, Peer, PeerRow, Tunnel, TunnelKind, TunnelRow, Underlay,
-        outer_together,
+        Condition, Flow, Model, OuterFlow, Peer, PeerRow, PerDirection, Tunnel, TunnelKind, TunnelRow,
+        Underlay, outer_together,
     },
     text,
     tui::{measure::Measure, subject::Subject},
@@ -195,7 +195,7 @@ fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
     facts
 }
 
-fn carried(flow: &Both<Flow>) -> Vec<Fact> {
+fn carried(flow: &PerDirection<Flow>) -> Vec<Fact> {
     let direction = |flow: &Flow| {
         format!("{} packets, {}", text::si(flow.total.packets as f64), text::bytes(flow.total.outer_bytes))
     };
@@ -222,7 +222,7 @@ fn carried(flow: &Both<Flow>) -> Vec<Fact> {
 }
 
 /// What leaves and is too big is wrong while it goes on; what arrived, or has stopped, is worth knowing.
-fn too_big(flow: &Both<Flow>) -> Option<Fact> {
+fn too_big(flow: &PerDirection<Flow>) -> Option<Fact> {
     let (tx, rx) = (flow.tx.total.oversize, flow.rx.total.oversize);
     let now = flow.tx.rate.map(|rate| rate.oversize_per_s);
     let rate = now.map_or_else(String::new, |now| format!("{}/s now; ", text::si(now)));
@@ -230,7 +230,7 @@ fn too_big(flow: &Both<Flow>) -> Option<Fact> {
     (tx + rx > 0).then(|| ("too big", words, now.is_some_and(|now| now > 0.0)))
 }
 
-fn outer(outer: Option<&Both<OuterFlow>>) -> Vec<Fact> {
+fn outer(outer: Option<&PerDirection<OuterFlow>>) -> Vec<Fact> {
     let Some(outer) = outer else {
         return vec![("wire", "not measured".to_owned(), false)];
     };

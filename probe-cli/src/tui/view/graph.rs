@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    model::Both,
+    model::PerDirection,
     text,
     tui::{measure::Measure, rate},
 };
@@ -20,7 +20,7 @@ pub(super) struct Graph<'a> {
     /// Of what; empty where that is said beside it.
     pub(super) title: &'a str,
     /// Oldest first.
-    pub(super) values: &'a [Both<Option<f64>>],
+    pub(super) values: &'a [PerDirection<Option<f64>>],
     /// Their unit.
     pub(super) measure: Measure,
     /// Seconds from one value to the next; none when unknown.
@@ -72,7 +72,7 @@ enum Direction {
 fn half(
     buf: &mut Buffer,
     area: Rect,
-    values: &[Both<Option<f64>>],
+    values: &[PerDirection<Option<f64>>],
     top: f64,
     direction: Direction,
     style: Style,
@@ -151,7 +151,7 @@ fn span(seconds: f64) -> String {
 }
 
 /// The top of the scale: the next of 1, 2, 5 times a power of ten above every value; 10 when all are zero.
-fn scale(values: &[Both<Option<f64>>]) -> f64 {
+fn scale(values: &[PerDirection<Option<f64>>]) -> f64 {
     let largest = values.iter().flat_map(|value| [value.tx, value.rx]).flatten().fold(0.0, f64::max);
     if largest <= 10.0 {
         return 10.0;
@@ -175,7 +175,8 @@ mod tests {
             (100.0, 100.0),
             (2.1e9, 5e9),
         ] {
-            let values = [Both { tx: Some(1.0), rx: Some(largest) }, Both { tx: None, rx: None }];
+            let values =
+                [PerDirection { tx: Some(1.0), rx: Some(largest) }, PerDirection { tx: None, rx: None }];
             assert!((scale(&values) - top).abs() < 1e-6, "{largest}: {}", scale(&values));
         }
     }

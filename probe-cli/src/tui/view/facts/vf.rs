@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::{
-    model::{Both, Counts, VfLinkState, VfRow, VfWire, VirtualFunction},
+    model::{Counts, PerDirection, VfLinkState, VfRow, VfWire, VirtualFunction},
     text,
     tui::vf,
 };
@@ -84,7 +84,7 @@ fn carried(row: &VfRow) -> Vec<Fact> {
         facts.push(("TX total", direction(counters.tx_packets, counters.tx_bytes), false));
         facts.push(("RX total", direction(counters.rx_packets, counters.rx_bytes), false));
     }
-    let dropped = Both { tx: counters.tx_dropped, rx: counters.rx_dropped };
+    let dropped = PerDirection { tx: counters.tx_dropped, rx: counters.rx_dropped };
     let drops = format!("TX {}, RX {} packets", text::si(dropped.tx as f64), text::si(dropped.rx as f64));
     facts.push(("dropped", drops, dropped.tx > 0 || dropped.rx > 0));
     facts
@@ -92,7 +92,7 @@ fn carried(row: &VfRow) -> Vec<Fact> {
 
 /// What the packets of the wire are like.
 fn packets(wire: &VfWire) -> Vec<Fact> {
-    let Both { tx, rx } = &wire.counts;
+    let PerDirection { tx, rx } = &wire.counts;
     let words = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
