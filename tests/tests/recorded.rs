@@ -10,7 +10,7 @@ use overlay_probe::{
         Family, live,
         load::{Load, LoadOptions},
     },
-    leftovers::Notes,
+    leftovers::RunDirectory,
     model::{Model, Timeline},
     netns,
     sample::Frame,
@@ -66,7 +66,7 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
         interval: INTERVAL,
         probe: ProbeOptions { limits: Limits::default(), mode: None, interval: INTERVAL },
         host: HostOptions { is_node: false, ..HostOptions::default() },
-        notes: Notes::new(Some(directory.path())),
+        notes: RunDirectory::new(Some(directory.path())),
     })
     .await
     .unwrap();

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     engine::{Engine, EngineOptions, HostOptions},
-    leftovers::{self, Notes, Reach},
+    leftovers::{self, Reach, RunDirectory},
     netns::{self, Namespace},
     privilege,
     report::colour,
@@ -133,8 +133,8 @@ impl Context {
     }
 
     /// Where runs note their filters.
-    pub(super) fn notes(&self) -> Notes {
-        Notes::new(self.host_root.as_deref())
+    pub(super) fn notes(&self) -> RunDirectory {
+        RunDirectory::new(self.host_root.as_deref())
     }
 
     /// True when colour is unwanted, see <https://no-color.org>.

@@ -26,12 +26,12 @@ const DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Inside {
     /// By path, with the number of the round that it was looked into.
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, VisitedNamespace>,
     round: u64,
 }
 
 #[derive(Debug)]
-struct Known {
+struct VisitedNamespace {
     /// Device and inode: what tells it from another one of the same path.
     identity: (u64, u64),
     round: u64,
@@ -65,7 +65,7 @@ impl Inside {
         let namespaces = due.iter().map(|(_, _, namespace, _)| namespace);
         let answers = look(&namespaces.collect::<Vec<_>>());
         for ((_, path, _, identity), told) in due.iter().zip(answers) {
-            let known = Known { identity: *identity, round: self.round, told };
+            let known = VisitedNamespace { identity: *identity, round: self.round, told };
             self.known.insert((*path).clone(), known);
         }
     }

@@ -46,7 +46,7 @@ pub(super) struct PodSource {
     follower: Option<Follower>,
     facts: Arc<PodFacts>,
     /// By path.
-    namespaces: BTreeMap<String, Known>,
+    namespaces: BTreeMap<String, ReadNamespace>,
     /// Something was read before.
     started: bool,
     /// Until then there may be a pod in the making.
@@ -59,7 +59,7 @@ pub(super) struct PodSource {
 }
 
 /// A namespace that was looked into.
-struct Known {
+struct ReadNamespace {
     /// Device and inode: what tells it from another one of the same path.
     identity: (u64, u64),
     fact: NamespaceFact,
@@ -200,7 +200,7 @@ impl PodSource {
             let settles =
                 known.map_or(if self.started { now + SETTLING } else { now }, |known| known.settles);
             match fact(netlink, &path, &namespace) {
-                Ok(fact) => drop(self.namespaces.insert(path, Known { identity, fact, settles })),
+                Ok(fact) => drop(self.namespaces.insert(path, ReadNamespace { identity, fact, settles })),
                 Err(error) => self
                     .unread
                     .push(OfNamespace { path, told: Observed::Failed { error: error.to_string() } }),
@@ -238,7 +238,7 @@ impl PodSource {
         let mut counters = BTreeMap::new();
         let now = procfs::monotonic();
         let root = self.open_root();
-        for (path, Known { identity, fact, settles }) in &self.namespaces {
+        for (path, ReadNamespace { identity, fact, settles }) in &self.namespaces {
             // Loopback and the interface to the cluster network.
             let is_only = fact.links.len() <= 2;
             if is_only && now >= *settles {

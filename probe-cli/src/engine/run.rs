@@ -16,7 +16,7 @@ use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     facts::Snapshot,
     inventory::{Inventory, inventory},
-    leftovers::{self, Notes, Placed, RunRecord},
+    leftovers::{self, Placed, RunDirectory, RunRecord},
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
     sample::{Behind, Frame, PodInterfaceSample, Sample},
@@ -35,7 +35,7 @@ pub struct EngineOptions {
     /// Where the node's files and sockets are.
     pub host: HostOptions,
     /// Where clsact filters are noted.
-    pub notes: Notes,
+    pub notes: RunDirectory,
 }
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
@@ -66,7 +66,7 @@ pub struct Engine {
     timing: Option<Duration>,
     /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
     record: Option<RunRecord>,
-    notes: Notes,
+    notes: RunDirectory,
     /// What could not be attached, in words.
     problems: Vec<String>,
     /// When it was looked whether our programs are still there.
@@ -353,7 +353,7 @@ impl Engine {
 
 /// Makes the note before the first filter is on. It cannot name them yet, since the kernel chooses their handles, but
 /// `overlay-probe cleanup` then knows of this run. None with TCX, and where no note can be kept.
-fn note_before(notes: &Notes, probe: &Probe) -> Option<RunRecord> {
+fn note_before(notes: &RunDirectory, probe: &Probe) -> Option<RunRecord> {
     if probe.mode() == AttachMode::Tcx {
         return None;
     }

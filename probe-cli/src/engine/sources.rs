@@ -15,7 +15,7 @@ use crate::{
     },
     hostfiles,
     inventory::PeerKey,
-    leftovers::{self, Notes},
+    leftovers::{self, RunDirectory},
     netlink::{NetlinkError, Source},
     observed::Observed,
     privilege, proc, procfs,
@@ -122,7 +122,7 @@ impl Sources {
         self.pods.read(&self.netlink);
         let (network, ipam, pci, runs) = if is_due {
             let root = Some(self.host.root.as_path()).filter(|root| *root != Path::new("/"));
-            let runs = leftovers::runs(&Notes::new(root));
+            let runs = leftovers::runs(&RunDirectory::new(root));
             let ipam = match &*before.files {
                 Observed::Value(files) => hostfiles::ipam(&self.host.root, files),
                 _ => Observed::Absent,

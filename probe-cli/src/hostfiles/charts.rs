@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    notes::Notes,
+    notes::FileNotes,
     parse::{documents, ends, note_rest, note_trouble},
     root::Root,
     tree::At,
@@ -89,7 +89,7 @@ const DROPPED: [&str; 12] = [
 ];
 
 /// Manifests below `directory`. Absent where there is no such directory: on agents.
-pub(super) fn read(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<Chart>> {
+pub(super) fn read(root: &Root, directory: &str, notes: &mut FileNotes) -> Observed<Vec<Chart>> {
     let mut manifests = Vec::new();
     let mut files = FILES;
     let answer = walk(root, directory, DEPTH, &mut files, &mut manifests, notes);
@@ -120,7 +120,7 @@ pub(super) fn read(root: &Root, directory: &str, notes: &mut Notes) -> Observed<
 /// A chart with all values that may have to be kept, and what is to be said of them when they are.
 struct Manifest {
     chart: Chart,
-    notes: Notes,
+    notes: FileNotes,
 }
 
 fn walk(
@@ -129,7 +129,7 @@ fn walk(
     depth: usize,
     files: &mut usize,
     manifests: &mut Vec<Manifest>,
-    notes: &mut Notes,
+    notes: &mut FileNotes,
 ) -> Observed<()> {
     let found = root
         .names(directory, FILES, |name, kind| kind.is_dir() || ends(name, &MANIFESTS) || ends(name, &[SKIP]));
@@ -167,7 +167,7 @@ fn walk(
 }
 
 /// The chart of a document; none of another kind of object.
-fn manifest(document: &At<'_>, notes: &mut Notes) -> Option<Manifest> {
+fn manifest(document: &At<'_>, notes: &mut FileNotes) -> Option<Manifest> {
     let kind = match document.string("kind")?.value.as_str() {
         "HelmChart" => ChartKind::HelmChart,
         "HelmChartConfig" => ChartKind::HelmChartConfig,
@@ -180,7 +180,7 @@ fn manifest(document: &At<'_>, notes: &mut Notes) -> Option<Manifest> {
     };
     let spec = document.get("spec");
     let is_chart = kind == ChartKind::HelmChart;
-    let mut of_values = Notes::default();
+    let mut of_values = FileNotes::default();
     let content = spec.and_then(|spec| spec.get("valuesContent"));
     let mut values = content.map(|content| content_values(&content, &mut of_values)).unwrap_or_default();
     if let Some(set) = spec.and_then(|spec| spec.get("set")).filter(|_| is_chart) {
@@ -199,7 +199,7 @@ fn manifest(document: &At<'_>, notes: &mut Notes) -> Option<Manifest> {
 }
 
 /// The values in `valuesContent`: YAML inside of a text.
-fn content_values(content: &At<'_>, notes: &mut Notes) -> Settings {
+fn content_values(content: &At<'_>, notes: &mut FileNotes) -> Settings {
     let Some(text) = content.text() else { return Settings::new() };
     let (documents, broken) = yaml::documents(text);
     let mut values = Settings::new();
@@ -292,7 +292,7 @@ mod tests {
              ---\napiVersion: v1\nkind: HelmChart\nmetadata: {name: b}\nspec: {chart: stable/b@1}\n",
         )
         .unwrap();
-        let found = read(&Root::open(root.path()).unwrap(), "/", &mut Notes::default());
+        let found = read(&Root::open(root.path()).unwrap(), "/", &mut FileNotes::default());
         let found = found.value().unwrap();
         let text =
             |value: &Option<Sourced<String>>| value.as_ref().map(|value| (value.value.clone(), value.line));
@@ -335,7 +335,7 @@ mod tests {
             chart("other", "rke2-canal").replace("kube-system", "default"),
         ];
         fs::write(root.path().join("all.yaml"), manifests.concat()).unwrap();
-        let mut notes = Notes::default();
+        let mut notes = FileNotes::default();
         let found = read(&Root::open(root.path()).unwrap(), "/", &mut notes);
         let rows: Vec<_> = found
             .value()

@@ -2,7 +2,7 @@
 
 use super::{
     kubeconfig,
-    notes::Notes,
+    notes::FileNotes,
     parse::{ends, json, note_rest},
     root::Root,
     tree::At,
@@ -22,7 +22,7 @@ const RANGES: usize = 64;
 const NESTED: usize = 3;
 
 /// A directory as the runtime reads it: by name, the first valid file is the default network.
-pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut Notes) -> Observed<CniDirectory> {
+pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut FileNotes) -> Observed<CniDirectory> {
     files(root, &path.value, notes).map(|files| {
         let first = files.iter().enumerate().find(|(_, file)| file.problem.is_none());
         let default_network = first.filter(|(_, file)| file.unread.is_none()).map(|(index, _)| index);
@@ -31,12 +31,12 @@ pub(super) fn directory(root: &Root, path: Sourced<String>, notes: &mut Notes) -
 }
 
 /// The configurations of a directory, by name.
-pub(super) fn files(root: &Root, directory: &str, notes: &mut Notes) -> Observed<Vec<CniFile>> {
+pub(super) fn files(root: &Root, directory: &str, notes: &mut FileNotes) -> Observed<Vec<CniFile>> {
     list(root, directory, true, notes)
 }
 
 /// With what is beside each, or without: a directory that a configuration in it names would have no end.
-fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut Notes) -> Observed<Vec<CniFile>> {
+fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut FileNotes) -> Observed<Vec<CniFile>> {
     let names = root
         .names(directory, FILES, |name, kind| !kind.is_dir() && ends(name, &[".conf", ".conflist", ".json"]));
     names.map(|names| {
@@ -65,7 +65,7 @@ fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut Notes) -> 
 }
 
 /// Adds what is beside a Multus configuration: the files that it names.
-fn look_around(root: &Root, plugin: &mut CniPlugin, notes: &mut Notes) {
+fn look_around(root: &Root, plugin: &mut CniPlugin, notes: &mut FileNotes) {
     let Some(multus) = &mut plugin.multus else { return };
     if let Some(kubeconfig) = &multus.kubeconfig {
         multus.kubeconfig_file = kubeconfig::read(root, &kubeconfig.value);
@@ -101,7 +101,7 @@ pub(super) fn ipam_directories<'a>(networks: impl Iterator<Item = &'a CniNetwork
 }
 
 /// The network of a file.
-pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) -> CniFile {
+pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut FileNotes) -> CniFile {
     let network = network(at, NESTED, notes);
     let first = network.plugins.first();
     let has_plugins = at.get_exact("plugins").is_some();
@@ -123,7 +123,7 @@ pub(super) fn file(path: &str, at: &At<'_>, is_list: bool, notes: &mut Notes) ->
 }
 
 /// A list of plugins is a map to libcni, in which the case of keys counts (`ConfListFromBytes`); a plugin is a struct.
-fn network(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniNetwork {
+fn network(at: &At<'_>, nested: usize, notes: &mut FileNotes) -> CniNetwork {
     let list = at.get_exact("plugins");
     let of_list = |key: &str| at.get_exact(key).and_then(|at| at.filled());
     let said = |key: &str| if list.is_some() { of_list(key) } else { at.string(key) };
@@ -135,7 +135,7 @@ fn network(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniNetwork {
     CniNetwork { name: said("name"), cni_version: said("cniVersion"), plugins }
 }
 
-fn plugin(at: &At<'_>, nested: usize, notes: &mut Notes) -> CniPlugin {
+fn plugin(at: &At<'_>, nested: usize, notes: &mut FileNotes) -> CniPlugin {
     let kind = at.string("type").unwrap_or_else(|| at.sourced(String::new()));
     let is_multus = matches!(kind.value.as_str(), "multus" | "multus-shim");
     let device = match kind.value.as_str() {
@@ -172,7 +172,7 @@ fn ranges(ipam: &At<'_>) -> Vec<Sourced<String>> {
     short.chain(inner).chain(listed).take(RANGES).collect()
 }
 
-fn multus(at: &At<'_>, nested: usize, notes: &mut Notes) -> Multus {
+fn multus(at: &At<'_>, nested: usize, notes: &mut FileNotes) -> Multus {
     let delegates = at.get("delegates").into_iter().flat_map(At::items);
     let default_networks = at.get("defaultNetworks").into_iter().flat_map(At::texts);
     Multus {
@@ -212,7 +212,7 @@ mod tests {
             r#"{"name":"net1","type":"macvlan","ipam":{"type":"host-local","dataDir":"/data/net1"}}"#,
         )
         .unwrap();
-        let found = files(&Root::open(root.path()).unwrap(), "/etc", &mut Notes::default());
+        let found = files(&Root::open(root.path()).unwrap(), "/etc", &mut FileNotes::default());
         let network = &found.value().unwrap()[0].network;
         let of = |network: &CniNetwork| network.plugins[0].multus.clone().unwrap();
         assert_eq!(of(network).conf_dir.unwrap().value, "/nets");

@@ -2,7 +2,7 @@
 //! directory; else in the ConfigMap volume that the kubelet writes below the plugin's pod.
 
 use super::{
-    notes::Notes,
+    notes::FileNotes,
     parse::{json, note_trouble},
     root::Root,
     tree::At,
@@ -29,7 +29,7 @@ const SELECTORS: usize = 64;
 const VALUES: usize = 1024;
 
 /// What the plugin is told.
-pub(super) fn read(root: &Root, notes: &mut Notes) -> Observed<DevicePluginConfig> {
+pub(super) fn read(root: &Root, notes: &mut FileNotes) -> Observed<DevicePluginConfig> {
     let found = config(root, FILE, notes);
     if !matches!(found, Observed::Absent) {
         return found;
@@ -48,7 +48,7 @@ pub(super) fn read(root: &Root, notes: &mut Notes) -> Observed<DevicePluginConfi
     Observed::Absent
 }
 
-fn config(root: &Root, path: &str, notes: &mut Notes) -> Observed<DevicePluginConfig> {
+fn config(root: &Root, path: &str, notes: &mut FileNotes) -> Observed<DevicePluginConfig> {
     json(root, path).map(|node| {
         let at = At::go_json(path, &node);
         let list = at.get("resourceList").into_iter().flat_map(At::items);
@@ -59,7 +59,7 @@ fn config(root: &Root, path: &str, notes: &mut Notes) -> Observed<DevicePluginCo
     })
 }
 
-fn pool(at: &At<'_>, notes: &mut Notes) -> Option<DevicePool> {
+fn pool(at: &At<'_>, notes: &mut FileNotes) -> Option<DevicePool> {
     let Some(name) = at.string("resourceName") else {
         notes.at(at, "a pool without resourceName".to_owned());
         return None;
@@ -78,7 +78,7 @@ fn pool(at: &At<'_>, notes: &mut Notes) -> Option<DevicePool> {
     })
 }
 
-fn selector(at: &At<'_>, notes: &mut Notes) -> DeviceSelector {
+fn selector(at: &At<'_>, notes: &mut FileNotes) -> DeviceSelector {
     let list = |key: &str| -> Vec<Sourced<String>> {
         let values = at.get(key).into_iter().flat_map(At::texts).take(VALUES);
         values.map(|(at, text)| at.sourced(text.to_owned())).collect()
@@ -126,7 +126,7 @@ mod tests {
 }"#;
 
     fn read_below(root: &Path) -> (Observed<DevicePluginConfig>, Vec<Sourced<String>>) {
-        let mut notes = Notes::default();
+        let mut notes = FileNotes::default();
         (read(&Root::open(root).unwrap(), &mut notes), notes.into_list())
     }
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     cni, keys,
-    notes::Notes,
+    notes::FileNotes,
     parse::{json, note_rest, note_trouble},
     root::Root,
     tree::At,
@@ -56,7 +56,7 @@ pub(super) fn of_k3s(told: &Observed<Settings>, data: &str) -> String {
 }
 
 /// The newest ConfigMap volume's files, or k3s' own in the file `k3s`.
-pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut Notes) -> Flannel {
+pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut FileNotes) -> Flannel {
     let mut volumes = match volumes(root, notes) {
         Observed::Value(volumes) => volumes,
         Observed::Absent => Vec::new(),
@@ -108,7 +108,7 @@ impl Owners {
     }
 
     /// False for a volume of a pod that cannot be flannel's. One of a pod that the runtime does not have is a leftover.
-    fn may_have(&self, volume: &Volume, notes: &mut Notes) -> bool {
+    fn may_have(&self, volume: &Volume, notes: &mut FileNotes) -> bool {
         let Some(owners) = &self.0 else { return true };
         let Some(namespace) = owners.get(&volume.pod) else { return false };
         let is_flannels = NAMESPACES.contains(&namespace.as_str());
@@ -142,7 +142,7 @@ fn contradiction(root: &Root, volumes: &[Volume]) -> Option<Observed<FlannelConf
                 root,
                 &format!("{}/net-conf.json", volume.path),
                 FlannelOwner::Flannel,
-                &mut Notes::default(),
+                &mut FileNotes::default(),
             )
             .value()
             .cloned()
@@ -171,7 +171,7 @@ fn backend(conf: &FlannelConf) -> Option<&str> {
 
 /// flannel's ConfigMap volumes, the newest first. The kubelet writes each version of a volume into a directory named by its
 /// time, and points the link `..data` to it (kubernetes pkg/volume/util/atomic_writer.go).
-fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<Volume>> {
+fn volumes(root: &Root, notes: &mut FileNotes) -> Observed<Vec<Volume>> {
     let pods = root.names(PODS, MOST_PODS, |_, kind| kind.is_dir());
     pods.map(|pods| {
         note_rest(&pods, PODS, notes);
@@ -191,7 +191,7 @@ fn volumes(root: &Root, notes: &mut Notes) -> Observed<Vec<Volume>> {
     })
 }
 
-fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut Notes) -> Observed<FlannelConf> {
+fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut FileNotes) -> Observed<FlannelConf> {
     json(root, path).map(|node| {
         let at = At::go_json(path, &node);
         let mut conf = FlannelConf {
@@ -218,7 +218,7 @@ fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut Notes) -> Obse
 }
 
 /// The node's lease: on the host, or where flanneld has it to itself.
-pub(super) fn subnet_env(root: &Root, notes: &mut Notes) -> Observed<SubnetEnv> {
+pub(super) fn subnet_env(root: &Root, notes: &mut FileNotes) -> Observed<SubnetEnv> {
     match root.text(SUBNET_ENV) {
         Observed::Absent => {}
         answer => return answer.map(|text| env(SUBNET_ENV, &text, notes)),
@@ -274,7 +274,7 @@ fn is_of_root(status: &str) -> bool {
     })
 }
 
-fn env(path: &str, text: &str, notes: &mut Notes) -> SubnetEnv {
+fn env(path: &str, text: &str, notes: &mut FileNotes) -> SubnetEnv {
     let entries = keys::entries(path, text);
     SubnetEnv {
         file: path.to_owned(),

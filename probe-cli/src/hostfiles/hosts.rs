@@ -1,6 +1,6 @@
 //! `/etc/hosts`, and files that are one word: `/etc/hostname`, Calico's `nodename` and `mtu`.
 
-use super::{notes::Notes, root::Root, tree::short};
+use super::{notes::FileNotes, root::Root, tree::short};
 use crate::{
     facts::files::{HostsEntry, Sourced},
     observed::Observed,
@@ -12,7 +12,7 @@ const LINES: usize = 4_096;
 const NAMES: usize = 64;
 
 /// `/etc/hosts` (hosts(5)).
-pub(super) fn read(root: &Root, notes: &mut Notes) -> Observed<Vec<Sourced<HostsEntry>>> {
+pub(super) fn read(root: &Root, notes: &mut FileNotes) -> Observed<Vec<Sourced<HostsEntry>>> {
     const PATH: &str = "/etc/hosts";
     root.text(PATH).map(|text| {
         let mut found = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use super::{notes::Notes, parse::note_trouble, root::Root, tree::short};
+use super::{notes::FileNotes, parse::note_trouble, root::Root, tree::short};
 use crate::facts::files::Sourced;
 
 /// Most entries of one file.
@@ -33,7 +33,7 @@ pub(super) enum Change {
 }
 
 /// The entries of a file; none where it is not there, and a note where it cannot be read.
-pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Vec<Entry> {
+pub(super) fn read(root: &Root, file: &str, notes: &mut FileNotes) -> Vec<Entry> {
     let answer = root.text(file);
     note_trouble(&answer, file, notes);
     answer.value().map(|text| entries(file, text)).unwrap_or_default()
@@ -77,7 +77,7 @@ pub(super) fn parsed<T: FromStr>(
     entries: &[Entry],
     key: &str,
     what: &str,
-    notes: &mut Notes,
+    notes: &mut FileNotes,
 ) -> Option<Sourced<T>> {
     let found = &entries.iter().rev().find(|entry| entry.key == key)?.value;
     if found.value.is_empty() {

@@ -5,7 +5,7 @@
 
 use super::{
     keys,
-    notes::Notes,
+    notes::FileNotes,
     parse::{conf_files, note_trouble},
     rancher,
     root::Root,
@@ -49,7 +49,7 @@ pub(super) fn read(
     root: &Root,
     services: &[&str],
     settings: &mut Settings,
-    notes: &mut Notes,
+    notes: &mut FileNotes,
 ) -> Option<Sourced<String>> {
     let mut verb = None;
     for service in services {
@@ -173,7 +173,7 @@ fn arguments(command: &[Sourced<String>], settings: &mut Settings) {
 }
 
 /// The environment files of a service: those of RKE2's units, and the one that k3s' installer writes.
-fn environment(root: &Root, service: &str, settings: &mut Settings, notes: &mut Notes) {
+fn environment(root: &Root, service: &str, settings: &mut Settings, notes: &mut FileNotes) {
     for file in [
         format!("/etc/default/{service}"),
         format!("/etc/sysconfig/{service}"),

@@ -28,7 +28,7 @@ mod yaml;
 
 use std::{collections::BTreeMap, io, path::Path};
 
-use self::{deadline::within, flannel::Owners, notes::Notes, root::Root};
+use self::{deadline::within, flannel::Owners, notes::FileNotes, root::Root};
 use crate::{
     facts::{
         files::{HostFiles, K3sRole, Settings, Sourced},
@@ -57,7 +57,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
         Ok(root) => root,
         Err(error) => return unreadable("open", directory, &error),
     };
-    let mut notes = Notes::default();
+    let mut notes = FileNotes::default();
     let notes_ = &mut notes;
     let (rke2, _) = told(&root, "/etc/rancher/rke2/config.yaml", &["rke2-server", "rke2-agent"], notes_);
     let (k3s, k3s_verb) = told(&root, "/etc/rancher/k3s/config.yaml", &["k3s", "k3s-agent"], notes_);
@@ -130,7 +130,7 @@ fn told(
     root: &Root,
     file: &str,
     services: &[&str],
-    notes: &mut Notes,
+    notes: &mut FileNotes,
 ) -> (Observed<Settings>, Option<Sourced<String>>) {
     let configured = rancher::read(root, file, notes);
     let mut settings = configured.value().cloned().unwrap_or_default();
@@ -152,7 +152,7 @@ fn data_directory(settings: &Observed<Settings>, default: &str) -> String {
 }
 
 fn unreadable(operation: &str, directory: &Path, error: &io::Error) -> HostFiles {
-    let mut notes = Notes::default();
+    let mut notes = FileNotes::default();
     notes.add(
         "/",
         None,

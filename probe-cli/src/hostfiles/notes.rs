@@ -8,12 +8,12 @@ const MOST: usize = 64;
 
 /// Notes on the way.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(super) struct FileNotes {
     kept: Vec<Sourced<String>>,
     further: usize,
 }
 
-impl Notes {
+impl FileNotes {
     pub(super) fn add(&mut self, file: &str, line: Option<u32>, text: impl Into<String>) {
         if self.kept.len() < MOST {
             self.kept.push(Sourced { value: text.into(), file: file.to_owned(), line });

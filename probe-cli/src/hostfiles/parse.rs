@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    notes::Notes,
+    notes::FileNotes,
     root::{Names, Root},
     tree::Node,
     yaml::{self, Broken},
@@ -11,7 +11,7 @@ use super::{
 use crate::observed::Observed;
 
 /// The documents of a YAML file. Those before what cannot be read are there all the same, and the rest is a note.
-pub(super) fn documents(root: &Root, path: &str, notes: &mut Notes) -> Observed<Vec<Rc<Node>>> {
+pub(super) fn documents(root: &Root, path: &str, notes: &mut FileNotes) -> Observed<Vec<Rc<Node>>> {
     root.text(path).and_then(|text| {
         let (documents, broken) = yaml::documents(&text);
         match broken {
@@ -48,7 +48,7 @@ pub(super) fn ends(name: &str, endings: &[&str]) -> bool {
 }
 
 /// Notes what a directory has that is not looked at.
-pub(super) fn note_rest(names: &Names, directory: &str, notes: &mut Notes) {
+pub(super) fn note_rest(names: &Names, directory: &str, notes: &mut FileNotes) {
     if names.further > 0 {
         notes.add(
             directory,
@@ -65,7 +65,7 @@ pub(super) fn note_rest(names: &Names, directory: &str, notes: &mut Notes) {
 }
 
 /// The `.conf` files of a directory, by name, at most so many; what is left out or cannot be read is a note.
-pub(super) fn conf_files(root: &Root, directory: &str, most: usize, notes: &mut Notes) -> Vec<String> {
+pub(super) fn conf_files(root: &Root, directory: &str, most: usize, notes: &mut FileNotes) -> Vec<String> {
     let names = root.names(directory, most, |name, kind| !kind.is_dir() && ends(name, &[".conf"]));
     note_trouble(&names, directory, notes);
     let Observed::Value(names) = names else { return Vec::new() };
@@ -74,7 +74,7 @@ pub(super) fn conf_files(root: &Root, directory: &str, most: usize, notes: &mut 
 }
 
 /// A file that could not be read, as a note of its own.
-pub(super) fn note_trouble<T>(answer: &Observed<T>, path: &str, notes: &mut Notes) {
+pub(super) fn note_trouble<T>(answer: &Observed<T>, path: &str, notes: &mut FileNotes) {
     if let Some(trouble) = answer.trouble() {
         notes.add(path, None, trouble);
     }

@@ -3,7 +3,7 @@
 //! kept: the same files hold the cluster's token.
 
 use super::{
-    notes::Notes,
+    notes::FileNotes,
     parse::{documents, ends, note_rest, note_trouble},
     root::Root,
     tree::At,
@@ -58,7 +58,7 @@ const FILES: usize = 256;
 const VALUES: usize = 256;
 
 /// The configuration in `file` and in the directory `file.d`. Absent where there is neither.
-pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Observed<Settings> {
+pub(super) fn read(root: &Root, file: &str, notes: &mut FileNotes) -> Observed<Settings> {
     let directory = format!("{file}.d");
     let drop_ins = root.names(&directory, FILES, |name, kind| {
         !kind.is_dir() && ends(&name.to_ascii_lowercase(), &[".yaml", ".yml"])
@@ -98,7 +98,7 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut Notes) -> Observed<Setti
     answer
 }
 
-fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut Notes) {
+fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut FileNotes) {
     if !document.is_map() {
         notes.at(document, "is not a map of settings".to_owned());
         return;

@@ -6,7 +6,7 @@ use toml::{
 };
 
 use super::{
-    notes::Notes,
+    notes::FileNotes,
     parse::{conf_files, note_trouble},
     root::Root,
 };
@@ -35,7 +35,7 @@ const CONF_DIR: [&[&str]; 3] = [
 const NETWORK_DIR: &[&str] = &["crio", "network", "network_dir"];
 
 /// The directory, and what says so. `rke2` and `k3s` are data directories.
-pub(super) fn directory(root: &Root, rke2: &str, k3s: &str, notes: &mut Notes) -> Sourced<String> {
+pub(super) fn directory(root: &Root, rke2: &str, k3s: &str, notes: &mut FileNotes) -> Sourced<String> {
     for file in [format!("{rke2}/{AGENT}"), format!("{k3s}/{AGENT}"), CONTAINERD.to_owned()] {
         match of_file(root, &file, &CONF_DIR, notes) {
             Observed::Absent => {}
@@ -53,7 +53,7 @@ pub(super) fn directory(root: &Root, rke2: &str, k3s: &str, notes: &mut Notes) -
 }
 
 /// CRI-O's: of its file and drop-ins, the last one that says it.
-fn crio(root: &Root, notes: &mut Notes) -> Option<Sourced<String>> {
+fn crio(root: &Root, notes: &mut FileNotes) -> Option<Sourced<String>> {
     let directory = format!("{CRIO}.d");
     let names = conf_files(root, &directory, FILES, notes);
     let files = [CRIO.to_owned()].into_iter().chain(names.iter().map(|name| format!("{directory}/{name}")));
@@ -73,7 +73,7 @@ fn of_file(
     root: &Root,
     file: &str,
     paths: &[&[&str]],
-    notes: &mut Notes,
+    notes: &mut FileNotes,
 ) -> Observed<Option<Sourced<String>>> {
     let answer = root.text(file);
     note_trouble(&answer, file, notes);

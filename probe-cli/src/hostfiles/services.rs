@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     keys::{self, Change, Entry},
-    notes::Notes,
+    notes::FileNotes,
     parse::conf_files,
     root::Root,
     tree::{boolean, short},
@@ -23,7 +23,7 @@ const FILES: usize = 256;
 const DEVICES: usize = 1_024;
 
 /// NetworkManager, absent where it is not installed (NetworkManager.conf(5)).
-pub(super) fn network_manager(root: &Root, notes: &mut Notes) -> Observed<NetworkManager> {
+pub(super) fn network_manager(root: &Root, notes: &mut FileNotes) -> Observed<NetworkManager> {
     if !is_installed(root, "NetworkManager.service") {
         return Observed::Absent;
     }
@@ -78,7 +78,7 @@ fn apply(list: &mut Vec<Sourced<String>>, entry: &Entry) {
 }
 
 /// systemd-networkd, absent where it is not installed (networkd.conf(5)).
-pub(super) fn networkd(root: &Root, notes: &mut Notes) -> Observed<Networkd> {
+pub(super) fn networkd(root: &Root, notes: &mut FileNotes) -> Observed<Networkd> {
     /// The one that counts most first.
     const DIRECTORIES: [&str; 4] =
         ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
@@ -117,7 +117,7 @@ pub(super) fn networkd(root: &Root, notes: &mut Notes) -> Observed<Networkd> {
 
 /// `.conf` files of several directories, directory by directory, each sorted by name. A later directory's file hides those of
 /// the same name before it; a link to `/dev/null` hides them and says nothing.
-fn drop_ins(root: &Root, directories: &[&str], notes: &mut Notes) -> Vec<String> {
+fn drop_ins(root: &Root, directories: &[&str], notes: &mut FileNotes) -> Vec<String> {
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
     for (index, directory) in directories.iter().enumerate() {
         let names = conf_files(root, directory, FILES, notes);

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, str::FromStr};
 
-use super::notes::Notes;
+use super::notes::FileNotes;
 use crate::facts::files::Sourced;
 
 /// A value of a document.
@@ -184,7 +184,12 @@ impl<'a> At<'a> {
     }
 
     /// A key's value as a number, an address or a network; what it cannot be is a note.
-    pub(super) fn parsed<T: FromStr>(&self, key: &str, what: &str, notes: &mut Notes) -> Option<Sourced<T>> {
+    pub(super) fn parsed<T: FromStr>(
+        &self,
+        key: &str,
+        what: &str,
+        notes: &mut FileNotes,
+    ) -> Option<Sourced<T>> {
         let at = self.get(key)?;
         let text = at.text().filter(|text| !text.is_empty())?;
         let parsed = text.trim().parse().ok().map(|value| at.sourced(value));
@@ -195,7 +200,7 @@ impl<'a> At<'a> {
     }
 
     /// A key's value as a Boolean.
-    pub(super) fn flag(&self, key: &str, notes: &mut Notes) -> Option<Sourced<bool>> {
+    pub(super) fn flag(&self, key: &str, notes: &mut FileNotes) -> Option<Sourced<bool>> {
         let at = self.get(key)?;
         let text = at.text()?;
         let value = boolean(text);

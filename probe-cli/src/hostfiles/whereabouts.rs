@@ -2,7 +2,7 @@
 
 use super::{
     hosts, kubeconfig,
-    notes::Notes,
+    notes::FileNotes,
     parse::{json, note_trouble},
     root::Root,
     tree::At,
@@ -15,7 +15,7 @@ const DIRECTORY: &str = "whereabouts.d";
 const OTHERS: [&str; 2] = ["/etc/kubernetes/cni/net.d", "/etc/cni/net.d"];
 
 /// Whereabouts' files, in `cni`, the runtime's CNI directory, or where else the plugin looks. Absent where its directory is.
-pub(super) fn read(root: &Root, cni: &str, notes: &mut Notes) -> Observed<Whereabouts> {
+pub(super) fn read(root: &Root, cni: &str, notes: &mut FileNotes) -> Observed<Whereabouts> {
     let mut answer = Observed::Absent;
     for parent in [cni].into_iter().chain(OTHERS) {
         let directory = format!("{}/{DIRECTORY}", parent.trim_end_matches('/'));
@@ -28,7 +28,7 @@ pub(super) fn read(root: &Root, cni: &str, notes: &mut Notes) -> Observed<Wherea
     answer
 }
 
-fn files(root: &Root, directory: &str, notes: &mut Notes) -> Whereabouts {
+fn files(root: &Root, directory: &str, notes: &mut FileNotes) -> Whereabouts {
     let path = format!("{directory}/whereabouts.conf");
     let answer = json(root, &path);
     note_trouble(&answer, &path, notes);

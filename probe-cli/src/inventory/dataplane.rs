@@ -7,10 +7,10 @@
 
 mod alone;
 mod direct;
-mod ground;
 mod ip_tunnel;
 mod left_over;
 mod routed;
+mod signs;
 mod tun;
 mod vxlan;
 mod wireguard;
@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, fmt, net::IpAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use self::ground::{Ground, Judged};
+use self::signs::{Candidate, NodeSigns};
 use super::{Inventory, TunnelKind, index::Index};
 use crate::text::counted;
 
@@ -241,26 +241,26 @@ pub(super) fn data_planes(
     inventory: &Inventory,
     flannels: &BTreeSet<u32>,
 ) -> (Vec<DataPlane>, Vec<RoutedPeer>) {
-    let ground = Ground::new(index, inventory, flannels);
-    let mut found: Vec<Judged> = Vec::new();
+    let signs = NodeSigns::new(index, inventory, flannels);
+    let mut found: Vec<Candidate> = Vec::new();
     for tunnel in inventory.all_tunnels() {
         found.push(match tunnel.kind {
-            TunnelKind::Vxlan => vxlan::judge(&ground, tunnel),
-            TunnelKind::Wireguard => wireguard::judge(&ground, tunnel),
-            TunnelKind::Ipip | TunnelKind::Geneve => ip_tunnel::judge(&ground, tunnel),
-            TunnelKind::Udp => tun::judge(&ground, tunnel),
+            TunnelKind::Vxlan => vxlan::judge(&signs, tunnel),
+            TunnelKind::Wireguard => wireguard::judge(&signs, tunnel),
+            TunnelKind::Ipip | TunnelKind::Geneve => ip_tunnel::judge(&signs, tunnel),
+            TunnelKind::Udp => tun::judge(&signs, tunnel),
         });
     }
-    found.extend(direct::judge(&ground));
-    left_over::mark(&ground, &mut found);
-    let alone = alone::judge(&ground, &found);
+    found.extend(direct::judge(&signs));
+    left_over::mark(&signs, &mut found);
+    let alone = alone::judge(&signs, &found);
     let mut planes = merged(found);
     planes.extend(alone);
     planes.sort_by_key(|plane| (plane.is_left_over(), plane.system, plane.encapsulation));
-    (planes, routed::peers(&ground))
+    (planes, routed::peers(&signs))
 }
 
-fn merged(found: Vec<Judged>) -> Vec<DataPlane> {
+fn merged(found: Vec<Candidate>) -> Vec<DataPlane> {
     let mut planes: Vec<DataPlane> = Vec::new();
     for judged in found {
         let same = planes.iter_mut().find(|plane| {

@@ -9,7 +9,6 @@ use super::{
     ip_tunnels,
     links::links,
     node::this_node,
-    notes::Notes,
     outer_routes::outer_routes,
     peers::peers,
     pods::pods,
@@ -17,6 +16,7 @@ use super::{
     tun,
     tunnels::tunnel,
     vfs::{name_devices, virtual_functions},
+    warnings::Warnings,
     wireguard,
 };
 use crate::facts::{Snapshot, host::HostFacts, netlink::Facts, pods::PodFacts};
@@ -28,7 +28,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     let facts: &Facts = &snapshot.netlink;
     let named: &PodFacts = &snapshot.pods;
     let index = Index::new(facts);
-    let mut notes = Notes::default();
+    let mut notes = Warnings::default();
     let cluster = ClusterNetworks::new(snapshot.files.value());
     let mut inventory = Inventory::default();
     for link in &facts.links {

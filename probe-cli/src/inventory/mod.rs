@@ -11,7 +11,6 @@ mod ip_tunnels;
 mod join;
 mod links;
 mod node;
-mod notes;
 mod outer_routes;
 mod peers;
 mod pod;
@@ -25,6 +24,7 @@ mod tunnels;
 mod types;
 mod uplink;
 mod vfs;
+mod warnings;
 mod wireguard;
 
 pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, LeftOver, PlaneDevice, RoutedPeer, System};

@@ -15,8 +15,8 @@ use super::{
     Hole, Mac, Peer, PeerKey,
     holes::{self, ClusterNetworks},
     index::{Index, family, is_unicast},
-    notes::{NoteKind, Notes},
     tunnels::flood,
+    warnings::{WarningKind, Warnings},
 };
 use crate::{
     facts::netlink::{LinkFact, RouteType, VxlanFact},
@@ -39,7 +39,7 @@ pub(super) fn peers(
     link: &LinkFact,
     vxlan: &VxlanFact,
     cluster: &ClusterNetworks,
-    notes: &mut Notes,
+    notes: &mut Warnings,
 ) -> (Vec<Peer>, Vec<Hole>) {
     let mut holes = Vec::new();
     let tunnel = link.ifindex;
@@ -68,7 +68,7 @@ pub(super) fn peers(
             found.entry(mac).or_default().destinations.insert(remote);
         } else if !asks_around {
             holes.push(Hole::NeighbourWithoutFdb { tunnel, neighbour: neighbour.address, mac });
-            notes.add(NoteKind::NeighbourWithoutFdb, || {
+            notes.add(WarningKind::NeighbourWithoutFdb, || {
                 holes::neighbour_without_fdb(link, neighbour.address, mac)
             });
         }
@@ -86,7 +86,7 @@ pub(super) fn peers(
             None if !asks_around => {
                 let pod_cidr = route.destination;
                 holes.push(Hole::RouteWithoutNeighbour { tunnel, pod_cidr, gateway });
-                notes.add(NoteKind::RouteWithoutNeighbour, || {
+                notes.add(WarningKind::RouteWithoutNeighbour, || {
                     holes::route_without_neighbour(link, route, gateway, cluster)
                 });
             }
@@ -107,7 +107,7 @@ pub(super) fn peers(
             if !link.up {
                 continue;
             }
-            notes.add(NoteKind::FdbWithoutRoute, || {
+            notes.add(WarningKind::FdbWithoutRoute, || {
                 let own = macs.iter().filter(|(_, of)| **of == mac).map(|(address, _)| *address);
                 let own = own.filter(|gateway| !index.owners(*gateway).is_empty()).min();
                 holes::fdb_without_route(link, mac, peer.node_address, own)
@@ -125,11 +125,11 @@ fn is_gateway(index: &Index<'_>, node: IpAddr) -> bool {
 }
 
 /// The peer, with a note when its MAC address is not one node's alone: a cloned machine.
-fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mut Notes) -> Peer {
+fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mut Warnings) -> Peer {
     const CLONED: &str = "two nodes with one VTEP MAC are cloned machines: give one a new machine-id, delete its \
         tunnel device and restart its CNI agent";
     if found.destinations.len() > 1 {
-        notes.add(NoteKind::TwoDestinations, || {
+        notes.add(WarningKind::TwoDestinations, || {
             let destinations = list(found.destinations.iter());
             format!(
                 "{}: VTEP MAC {mac} has several destinations ({destinations}); {CLONED}",
@@ -141,7 +141,7 @@ fn judged(link: &LinkFact, mac: Mac, found: Found, asks_around: bool, notes: &mu
         let gateways: Vec<_> = found.gateways.iter().filter(|&&gateway| family(gateway) == version).collect();
         // Where stations are learned, a router with several addresses is nothing unusual.
         if gateways.len() > 1 && !asks_around {
-            notes.add(NoteKind::SharedMac, || {
+            notes.add(WarningKind::SharedMac, || {
                 format!(
                     "{}: VTEP MAC {mac} is the gateway of several peers ({}), but frames to it go to one node only; \
                      {CLONED}",

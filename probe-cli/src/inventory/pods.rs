@@ -16,8 +16,8 @@ use self::{
 };
 use super::{
     index::Index,
-    notes::{NoteKind, Notes},
     pod::{Disagreement, Disputed, Evidence, Pod, PodSource},
+    warnings::{WarningKind, Warnings},
 };
 use crate::{
     facts::{OfNamespace, netlink::NamespaceFact, pods::PodFacts},
@@ -32,7 +32,7 @@ pub(super) fn pods(
     index: &Index<'_>,
     facts: &PodFacts,
     namespaces: &[OfNamespace],
-    notes: &mut Notes,
+    notes: &mut Warnings,
 ) -> Vec<Pod> {
     let read = namespaces.iter().filter_map(|namespace| namespace.told.value());
     let unread: BTreeSet<&str> = namespaces
@@ -61,7 +61,7 @@ pub(super) fn pods(
                     continue;
                 }
                 (PodSource::Lab, Some(ifname)) => {
-                    notes.add(NoteKind::PodWithoutInterface, || {
+                    notes.add(WarningKind::PodWithoutInterface, || {
                         format!(
                             "pod {}: its interface {} does not exist, and no route leads to it",
                             pod.label(),
@@ -80,7 +80,7 @@ pub(super) fn pods(
                     stale += 1;
                     continue;
                 }
-                notes.add(NoteKind::PodsOnOneInterface, || {
+                notes.add(WarningKind::PodsOnOneInterface, || {
                     format!(
                         "pod {} is left out: its interface {} is already that of pod {first}",
                         pod.label(),
@@ -97,7 +97,7 @@ pub(super) fn pods(
             && !pod.host_network
         {
             match lost(&pod) {
-                Some(lost) => notes.add(NoteKind::PodNamespaceGone, || {
+                Some(lost) => notes.add(WarningKind::PodNamespaceGone, || {
                     format!(
                         "pod {}: its network namespace {} does not exist; only the CNI cache lists {lost}",
                         pod.label(),
@@ -110,7 +110,7 @@ pub(super) fn pods(
         pods.push(one(index, &pod, &found, fact, &routed));
     }
     if let Some(first) = gone.first() {
-        notes.add(NoteKind::PodNamespaceGone, || {
+        notes.add(WarningKind::PodNamespaceGone, || {
             format!(
                 "network namespaces of {} do not exist ({}); their interfaces are unknown",
                 counted(gone.len(), "pod"),
@@ -119,7 +119,7 @@ pub(super) fn pods(
         });
     }
     if stale > 0 {
-        notes.add(NoteKind::StaleCache, || {
+        notes.add(WarningKind::StaleCache, || {
             format!(
                 "the CNI cache names {stale} sandbox(es) whose pods are gone; they are left out (remove the files of \
                  /var/lib/cni/results once the runtime does not know their container IDs)"
@@ -220,10 +220,10 @@ fn words(addresses: &BTreeSet<IpAddr>) -> String {
     words.join(" ")
 }
 
-fn tell_disagreements(pods: &[Pod], notes: &mut Notes) {
+fn tell_disagreements(pods: &[Pod], notes: &mut Warnings) {
     for pod in pods {
         for other in &pod.disagreements {
-            notes.add(NoteKind::PodDisagreement, || {
+            notes.add(WarningKind::PodDisagreement, || {
                 let (what, ours) = match other.about {
                     Disputed::HostInterface => {
                         ("host interface", pod.host_ifname.clone().unwrap_or_default())
@@ -262,13 +262,13 @@ fn unnamed<'a>(
 }
 
 /// One address, two pods: packets of both count for the first.
-fn shared_addresses(pods: &[Pod], notes: &mut Notes) {
+fn shared_addresses(pods: &[Pod], notes: &mut Warnings) {
     let mut owners: HashMap<IpAddr, &Pod> = HashMap::new();
     for pod in pods {
         for address in &pod.addresses {
             let first = *owners.entry(*address).or_insert(pod);
             if !std::ptr::eq(first, pod) {
-                notes.add(NoteKind::SharedAddress, || {
+                notes.add(WarningKind::SharedAddress, || {
                     format!(
                         "pods {} and {} both have the address {address}: one of them is not reached; delete the one that \
                          is not ready, so that it gets another",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     Mac, Tunnel, TunnelKind, Underlay,
     index::{Index, family},
-    notes::{NoteKind, Notes},
+    warnings::{WarningKind, Warnings},
 };
 use crate::{
     facts::netlink::{FdbFact, LinkFact, VxlanFact},
@@ -28,7 +28,7 @@ const BARE_IP: [u16; 8] = [
 const ROUTE_PROBES: usize = 16;
 
 /// The tunnel that `link` is.
-pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes: &mut Notes) -> Tunnel {
+pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, vxlan: &VxlanFact, notes: &mut Warnings) -> Tunnel {
     let external = vxlan.collect_metadata;
     let destinations = || index.fdb(link.ifindex).iter().filter_map(|entry| entry.destination);
     let known_family =
@@ -76,11 +76,11 @@ fn underlay_link<'a>(
     link: &LinkFact,
     vxlan: &VxlanFact,
     outer: Option<u8>,
-    notes: &mut Notes,
+    notes: &mut Warnings,
 ) -> Option<&'a LinkFact> {
     // A VXLAN device sends in the namespace it was made in (`vxlan->net`), wherever it was moved to.
     if link.link_netns.is_some() {
-        notes.add(NoteKind::UnderlayElsewhere, || {
+        notes.add(WarningKind::UnderlayElsewhere, || {
             format!(
                 "{}: its underlay is in another network namespace, so its outer packets cannot be seen here; \
                  look there with --netns",
@@ -92,7 +92,7 @@ fn underlay_link<'a>(
     if let Some(ifindex) = vxlan.link {
         let below = index.link(ifindex);
         if below.is_none() {
-            notes.add(NoteKind::UnderlayElsewhere, || {
+            notes.add(WarningKind::UnderlayElsewhere, || {
                 format!("{}: its underlay device (interface index {ifindex}) is not there", shown(&link.name))
             });
         }

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{
     Peer, PeerKey, Tunnel, TunnelKind, WireguardPeer,
     index::{Index, family},
-    notes::{NoteKind, Notes},
     tunnels::{is_bare_ip, only_address, underlay},
+    warnings::{WarningKind, Warnings},
 };
 use crate::{
     facts::netlink::{LinkFact, WireguardFact},
@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// The tunnel that `link` is.
-pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Tunnel {
+pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Warnings) -> Tunnel {
     let device = index.wireguard(link.ifindex);
     if device.is_none() {
-        notes.add(NoteKind::WireguardUnread, || {
+        notes.add(WarningKind::WireguardUnread, || {
             format!(
                 "{}: its peers could not be read, so all it carries counts as \"other\"",
                 shown(&link.name)
@@ -55,14 +55,14 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> T
 }
 
 /// The peers of `link`, in no particular order.
-pub(super) fn peers(index: &Index<'_>, link: &LinkFact, notes: &mut Notes) -> Vec<Peer> {
+pub(super) fn peers(index: &Index<'_>, link: &LinkFact, notes: &mut Warnings) -> Vec<Peer> {
     let device = index.wireguard(link.ifindex);
     let peers = device.map(|device| device.peers.as_slice()).unwrap_or_default();
     for peer in peers {
         if let Some(endpoint) = peer.endpoint
             && index.best_route(endpoint.ip()).is_none()
         {
-            notes.add(NoteKind::EndpointUnrouted, || {
+            notes.add(WarningKind::EndpointUnrouted, || {
                 format!("{}: no route of the main table leads to endpoint {endpoint}", shown(&link.name))
             });
         }
@@ -98,12 +98,12 @@ fn below<'a>(
     index: &Index<'a>,
     link: &LinkFact,
     device: Option<&WireguardFact>,
-    notes: &mut Notes,
+    notes: &mut Warnings,
 ) -> (Vec<&'a LinkFact>, Option<IpAddr>) {
     // The socket is in the namespace that the device was made in (`wg_newlink` keeps it as `creating_net`), wherever
     // the device was moved to.
     if link.link_netns.is_some() {
-        notes.add(NoteKind::UnderlayElsewhere, || {
+        notes.add(WarningKind::UnderlayElsewhere, || {
             format!(
                 "{}: its underlay is in another network namespace, so its outer packets cannot be seen here; \
                  look there with --netns",
@@ -130,7 +130,7 @@ fn below<'a>(
         routes.into_iter().filter_map(|(ifindex, peers)| Some((peers, index.link(ifindex)?))).collect();
     found.sort_by_key(|(peers, link)| (usize::MAX - peers, link.ifindex));
     if found.is_empty() {
-        notes.add(NoteKind::UnderlayElsewhere, || {
+        notes.add(WarningKind::UnderlayElsewhere, || {
             format!(
                 "{}: no route leads to its peers, so its underlay is unknown and its outer packets are not measured",
                 shown(&link.name)

@@ -4,12 +4,12 @@
 //! maps that nobody reads, and change no packet. The name says that they are ours, not whether their run lives: it may
 //! be in a container whose `/run` is another. Its heartbeat says that, see [`crate::ebpf::Pulse`].
 
-mod notes;
+mod directory;
 mod record;
 mod runs;
 mod sweep;
 
-pub use notes::{DIRECTORY, Dead, Found, Notes, Unknown};
+pub use directory::{DIRECTORY, Dead, Found, RunDirectory, Unknown};
 pub use record::{Placed, Record, RunRecord};
 pub use runs::runs;
 pub use sweep::{Left, Reach, SweepError, Swept, finish, sweep};

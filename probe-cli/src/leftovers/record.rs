@@ -10,7 +10,7 @@ use std::{
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::notes::Notes;
+use super::directory::RunDirectory;
 use crate::files;
 
 /// A note this long is not one of ours.
@@ -77,7 +77,7 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// Makes the note of this process, which is about to attach.
-    pub fn create(notes: &Notes, netns: (u64, u64)) -> io::Result<Self> {
+    pub fn create(notes: &RunDirectory, netns: (u64, u64)) -> io::Result<Self> {
         let mut failed = io::Error::from(io::ErrorKind::NotFound);
         for directory in notes.writable() {
             match directory.and_then(|directory| new_file(&directory)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    notes::{Found, Notes},
+    directory::{Found, RunDirectory},
     record::Record,
 };
 use crate::{facts::runs::RunFact, netns, observed::Observed};
@@ -12,7 +12,7 @@ use crate::{facts::runs::RunFact, netns, observed::Observed};
 const MOST: usize = 64;
 
 /// The runs that have a note, those that live first. With a note that cannot be read, which runs there are is not known.
-pub fn runs(notes: &Notes) -> Observed<Vec<RunFact>> {
+pub fn runs(notes: &RunDirectory) -> Observed<Vec<RunFact>> {
     let Found { live, dead, unknown } = notes.read();
     if let Some(unknown) = unknown.first() {
         return Observed::Failed { error: format!("cannot read the run record {unknown}") };
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn a_run_that_lives_and_one_that_was_killed() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(directory.path());
+        let notes = RunDirectory::of(directory.path());
         assert_eq!(runs(&notes), Observed::Value(Vec::new()));
         let here = netns::current_identity().unwrap();
         let place =

@@ -9,7 +9,7 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    notes::{self, Dead, Notes, Unknown},
+    directory::{self, Dead, RunDirectory, Unknown},
     record::{Placed, Record},
 };
 use crate::{
@@ -135,9 +135,9 @@ enum Run {
 ///
 /// Of filters that no note claims, the heartbeat decides. Where one has none, and a note cannot be read, it may be that
 /// of a run that lives: then nothing is removed that no dead run's note names.
-pub async fn sweep(notes: &Notes, reach: Reach) -> Result<Swept, SweepError> {
+pub async fn sweep(notes: &RunDirectory, reach: Reach) -> Result<Swept, SweepError> {
     let here = netns::current_identity().map_err(SweepError::Namespace)?;
-    let notes::Found { live, dead, mut unknown } = notes.read();
+    let directory::Found { live, dead, mut unknown } = notes.read();
     let live: Vec<Record> = live.into_iter().filter(|record| record.netns == here).collect();
     let (ours, others): (Vec<_>, Vec<_>) = dead.into_iter().partition(|note| note.record.netns == here);
     let control = TrafficControl::connect()?;

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Timeline {
     before: Option<(Box<Sample>, Arc<Model>)>,
-    known: Option<Known>,
+    known: Option<Joined>,
     since: Option<Duration>,
     bins: Bins,
     past: Past,
@@ -31,7 +31,7 @@ pub struct Timeline {
 
 /// What a snapshot came to.
 #[derive(Debug)]
-struct Known {
+struct Joined {
     snapshot: Arc<Snapshot>,
     inventory: Arc<Inventory>,
     setup: Arc<Setup>,
@@ -46,7 +46,7 @@ impl Timeline {
             _ => {
                 let inventory = Arc::new(inventory(&snapshot));
                 let setup = Arc::new(Setup::new(&snapshot, &inventory));
-                Known { snapshot, inventory, setup }
+                Joined { snapshot, inventory, setup }
             }
         };
         // What was counted while filters were gone has no rates.

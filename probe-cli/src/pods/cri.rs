@@ -75,7 +75,7 @@ pub struct Runtime {
     told: Option<RuntimeFact>,
     /// Why earlier sockets were passed over for the one that answers.
     passed_over: Option<String>,
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, KnownStatus>,
     /// Refreshes so far.
     round: u64,
     notes: Vec<String>,
@@ -83,7 +83,7 @@ pub struct Runtime {
 
 /// A sandbox, and what has come of asking for its status.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownStatus {
     sandbox: Sandbox,
     state: i32,
     /// All that there is to know in this state has been told.
@@ -223,7 +223,7 @@ impl Runtime {
             if known.state != state {
                 // Its addresses may be another one's by now.
                 let sandbox = Sandbox { addresses: Vec::new(), netns: None, ..known.sandbox };
-                known = Known { sandbox, state, ..Known::default() };
+                known = KnownStatus { sandbox, state, ..KnownStatus::default() };
             }
             self.known.insert(id, known);
         }
@@ -270,7 +270,7 @@ impl Runtime {
     }
 }
 
-impl Known {
+impl KnownStatus {
     /// Keeps what was answered, as far as there is room for it.
     fn learn(
         &mut self,
@@ -304,7 +304,10 @@ fn size(sandbox: &Sandbox) -> usize {
     let Sandbox { id, namespace, name, uid, addresses, netns, annotations, .. } = sandbox;
     let annotations: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     let texts = [id, namespace, name, uid].map(String::len).into_iter().sum::<usize>() + annotations;
-    size_of::<Known>() + texts + netns.as_ref().map_or(0, String::len) + size_of_val(addresses.as_slice())
+    size_of::<KnownStatus>()
+        + texts
+        + netns.as_ref().map_or(0, String::len)
+        + size_of_val(addresses.as_slice())
 }
 
 async fn list(client: &Client, within: Within) -> Result<Vec<PodSandbox>, Trouble> {

@@ -10,7 +10,7 @@ use std::{
 use nix::sys::signal::Signal;
 use overlay_probe::{
     lab::send,
-    leftovers::{DIRECTORY, Notes, RunRecord},
+    leftovers::{DIRECTORY, RunDirectory, RunRecord},
     procfs,
 };
 use probe_tests::{
@@ -279,7 +279,7 @@ fn cleanup_takes_nothing_by_name_alone_while_a_run_attaches() {
     fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
     age(&pair);
     older(&pair, "u0");
-    let note = RunRecord::create(&Notes::new(None), pair.open(1).identity().unwrap()).unwrap();
+    let note = RunRecord::create(&RunDirectory::new(None), pair.open(1).identity().unwrap()).unwrap();
     let output = run(&["--netns", pair.node(1), "cleanup"]);
     let said = told(&output);
     assert!(said.contains("1 ovp_* filter without a run record on u0"), "{said}");

@@ -205,7 +205,7 @@ pub(crate) const MAY_OPEN: &[(&str, &[&str])] = &[
     // Names below `/run/netns`, processes below `/proc`.
     ("netns", &["fs::read_dir"]),
     // Directories of ours, of runs and of labs.
-    ("leftovers::notes", &["fs::read_dir"]),
+    ("leftovers::directory", &["fs::read_dir"]),
     ("pods::registry", &["fs::read_dir"]),
     // A directory that `files` has looked at, by its descriptor.
     ("pods::directory", &["fs::read_dir"]),

@@ -9,7 +9,7 @@ use crate::{
     cli::live::Context,
     ebpf::{self, AttachMode},
     engine,
-    leftovers::Notes,
+    leftovers::RunDirectory,
 };
 
 /// How to count.
@@ -48,7 +48,7 @@ impl ProbeArgs {
     /// What these arguments mean to the engine.
     pub(in crate::cli) fn engine(&self, context: &Context) -> engine::EngineOptions {
         engine::EngineOptions {
-            notes: Notes::new(context.host_root.as_deref()),
+            notes: RunDirectory::new(context.host_root.as_deref()),
             host: context.host(),
             interval: self.interval,
             probe: ebpf::ProbeOptions {

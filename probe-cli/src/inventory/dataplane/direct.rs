@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Certainty::{Certain, Likely},
     Encapsulation, PlaneDevice, System,
-    ground::{Ground, Judged, is_calico_block},
+    signs::{Candidate, NodeSigns, is_calico_block},
 };
 use crate::{
     facts::netlink::RouteFact,
@@ -18,24 +18,24 @@ use crate::{
 };
 
 /// One for each NIC and system.
-pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
+pub(super) fn judge(signs: &NodeSigns<'_>) -> Vec<Candidate> {
     let mut found: BTreeMap<(u32, System), Vec<&RouteFact>> = BTreeMap::new();
-    for own in &ground.inventory.node.pod_cidrs {
-        let is_block = ground
+    for own in &signs.inventory.node.pod_cidrs {
+        let is_block = signs
             .index
             .facts
             .routes
             .iter()
             .any(|route| is_calico_block(route) && route.destination == own.cidr);
-        for route in siblings(ground.index, own.cidr) {
+        for route in siblings(signs.index, own.cidr) {
             let Some(ifindex) = route.ifindex else { continue };
             // BGP daemons other than Calico's own write with a protocol of theirs.
             let system = if CALICO_PROTOCOLS.contains(&route.protocol) || is_block {
                 System::Calico
-            } else if ground.cilium_host.is_some() {
+            } else if signs.cilium_host.is_some() {
                 System::Cilium
             } else {
-                ground.flannel().0
+                signs.flannel().0
             };
             let routes = found.entry((ifindex, system)).or_default();
             if !routes.contains(&route) {
@@ -43,10 +43,10 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
             }
         }
     }
-    let mut judged: Vec<Judged> = found
+    let mut judged: Vec<Candidate> = found
         .into_iter()
         .filter_map(|((ifindex, system), routes)| {
-            let link = ground.index.link(ifindex)?;
+            let link = signs.index.link(ifindex)?;
             let name = &link.name;
             let mut evidence = vec![format!(
                 "{name} has {} beside the node's own pod network, by way of other nodes",
@@ -62,11 +62,11 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
                     Likely
                 }
                 System::Cilium => {
-                    evidence.extend(ground.cilium());
+                    evidence.extend(signs.cilium());
                     Likely
                 }
                 _ => {
-                    evidence.push(ground.flannel().1);
+                    evidence.push(signs.flannel().1);
                     Likely
                 }
             };
@@ -78,7 +78,7 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
             let gateways: BTreeSet<_> = routes.iter().filter_map(|route| route.gateway).collect();
             let families: BTreeSet<u8> =
                 routes.iter().map(|route| family(route.destination.addr())).collect();
-            Some(Judged {
+            Some(Candidate {
                 system,
                 encapsulation: Encapsulation::None,
                 certainty: Some(certainty),
@@ -97,18 +97,18 @@ pub(super) fn judge(ground: &Ground<'_>) -> Vec<Judged> {
         })
         .collect();
     // Cilium without a tunnel, on the only node or with routes that somebody else knows.
-    let mut tunnels = ground.inventory.all_tunnels();
+    let mut tunnels = signs.inventory.all_tunnels();
     let has_tunnel = tunnels
         .any(|tunnel| tunnel.external && matches!(tunnel.kind, TunnelKind::Vxlan | TunnelKind::Geneve));
-    if let Some(host) = ground.cilium_host
+    if let Some(host) = signs.cilium_host
         && !has_tunnel
         && judged.is_empty()
     {
-        judged.push(Judged {
+        judged.push(Candidate {
             system: System::Cilium,
             encapsulation: Encapsulation::None,
             certainty: Some(Likely),
-            evidence: ground.cilium().into_iter().collect(),
+            evidence: signs.cilium().into_iter().collect(),
             device: PlaneDevice {
                 ifindex: host.ifindex,
                 name: host.name.clone(),

@@ -3,50 +3,50 @@
 use super::{
     Certainty::{Certain, Likely},
     System,
-    ground::{Ground, Judged, Verdict, in_block},
+    signs::{Candidate, NodeSigns, Verdict, in_block},
 };
 use crate::{
     inventory::{Tunnel, TunnelKind},
     text::counted,
 };
 
-pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
+pub(super) fn judge(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Candidate {
     let verdict = match tunnel.kind {
-        TunnelKind::Geneve => geneve(ground, tunnel),
-        _ => ipip(ground, tunnel),
+        TunnelKind::Geneve => geneve(signs, tunnel),
+        _ => ipip(signs, tunnel),
     };
-    verdict.of(ground, tunnel)
+    verdict.of(signs, tunnel)
 }
 
-fn ipip(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
+fn ipip(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
     let mut evidence = vec![format!("{name} is an IP-in-IP device")];
-    let calico = ground.calico_routes(tunnel.ifindex);
+    let calico = signs.calico_routes(tunnel.ifindex);
     if calico > 0 {
         evidence.push(format!("Calico wrote {} by {name}", counted(calico, "route")));
         return Verdict::new(System::Calico, Certain, evidence);
     }
-    if let Some(block) = ground.calico_block(tunnel) {
+    if let Some(block) = signs.calico_block(tunnel) {
         evidence.push(in_block(block));
         return Verdict::new(System::Calico, Certain, evidence);
     }
-    if let Some(base) = ground.based_on(tunnel) {
+    if let Some(base) = signs.based_on(tunnel) {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));
-        let (system, words) = ground.flannel();
+        let (system, words) = signs.flannel();
         evidence.push(words);
         return Verdict::new(system, Certain, evidence);
     }
     Verdict::unknown(evidence)
 }
 
-fn geneve(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
+fn geneve(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
     let port = tunnel.port.map_or_else(String::new, |port| format!(", port {port}"));
     if !tunnel.external {
         return Verdict::unknown(vec![format!("{name} is a Geneve device{port}")]);
     }
     let mut evidence = vec![format!("{name} is a Geneve device in collect-metadata (external) mode{port}")];
-    if let Some(words) = ground.cilium() {
+    if let Some(words) = signs.cilium() {
         evidence.push(words);
         return Verdict::new(System::Cilium, Certain, evidence);
     }

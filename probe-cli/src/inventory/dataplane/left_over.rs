@@ -4,13 +4,13 @@ use ipnet::IpNet;
 
 use super::{
     Bypass, Certainty, Encapsulation, LeftOver, System,
-    ground::{Ground, Judged},
+    signs::{Candidate, NodeSigns},
 };
 use crate::inventory::node::siblings;
 
 /// Marks the devices.
-pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
-    bypasses(ground, found);
+pub(super) fn mark(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
+    bypasses(signs, found);
     let carriers: Vec<Carrier> = found
         .iter()
         .filter(|judged| carries(judged))
@@ -22,19 +22,19 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
         })
         .collect();
     for judged in found.iter_mut() {
-        if let Some(carried_by) = carried_directly(ground, judged) {
+        if let Some(carried_by) = carried_directly(signs, judged) {
             judged.device.left_over = Some(LeftOver::Idle { carried_by });
         }
     }
-    for judged in found.iter_mut().filter(|judged| is_idle(ground, judged)) {
+    for judged in found.iter_mut().filter(|judged| is_idle(signs, judged)) {
         let system = judged.system;
-        let is_unused = is_unused(ground, judged);
+        let is_unused = is_unused(signs, judged);
         let device = &mut judged.device;
         // Where the tables do not tell of peers, there may be some.
         device.idle = device.peers == Some(0);
         // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
         let outer = |ifindex| {
-            let mut tunnels = ground.inventory.all_tunnels();
+            let mut tunnels = signs.inventory.all_tunnels();
             tunnels.find(|tunnel| tunnel.ifindex == ifindex).and_then(|tunnel| tunnel.outer_family)
         };
         let family = device.families.first().copied().or_else(|| outer(device.ifindex));
@@ -53,21 +53,21 @@ pub(super) fn mark(ground: &Ground<'_>, found: &mut [Judged]) {
 
 /// The NIC that leads to the pods of all nodes that a device of flannel has entries of, while it has no route itself: the backend
 /// was switched to host-gw. (With direct routing flannel writes no entries of nodes that need no tunnel. Calico does.)
-fn carried_directly(ground: &Ground<'_>, judged: &Judged) -> Option<String> {
+fn carried_directly(signs: &NodeSigns<'_>, judged: &Candidate) -> Option<String> {
     let is_flannels = are_kin(judged.system, System::Flannel);
     let device = &judged.device;
     if !is_flannels || judged.encapsulation != Encapsulation::Vxlan || device.routes > 0 {
         return None;
     }
-    let own = &ground.inventory.node.pod_cidrs;
-    let routes: Vec<_> = own.iter().flat_map(|own| siblings(ground.index, own.cidr)).collect();
-    let peers = ground.inventory.peers.iter().filter(|peer| peer.tunnel == device.ifindex);
+    let own = &signs.inventory.node.pod_cidrs;
+    let routes: Vec<_> = own.iter().flat_map(|own| siblings(signs.index, own.cidr)).collect();
+    let peers = signs.inventory.peers.iter().filter(|peer| peer.tunnel == device.ifindex);
     let mut nic = None;
     for peer in peers {
         let node = peer.node_address?;
         nic = Some(routes.iter().find(|route| route.gateway == Some(node))?.ifindex?);
     }
-    ground.index.link(nic?).map(|link| link.name.clone())
+    signs.index.link(nic?).map(|link| link.name.clone())
 }
 
 /// A device that leads to other nodes' pods.
@@ -90,7 +90,7 @@ fn are_kin(a: System, b: System) -> bool {
 }
 
 /// It leads to other nodes' pods, as far as the kernel's tables tell.
-fn carries(judged: &Judged) -> bool {
+fn carries(judged: &Candidate) -> bool {
     let device = &judged.device;
     match judged.encapsulation {
         Encapsulation::Wireguard => device.peers != Some(0) && device.routes > 0,
@@ -99,11 +99,11 @@ fn carries(judged: &Judged) -> bool {
 }
 
 /// It leads nowhere: no peer, and no route, which WireGuard has even without peers.
-fn is_idle(ground: &Ground<'_>, judged: &Judged) -> bool {
+fn is_idle(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
     let device = &judged.device;
     // Somebody's own tunnel may know its destinations in ways that are not known here.
     let is_known = judged.system != System::Unknown;
-    let floods = ground.inventory.tunnels.iter().any(|t| t.ifindex == device.ifindex && t.flood > 0);
+    let floods = signs.inventory.tunnels.iter().any(|t| t.ifindex == device.ifindex && t.flood > 0);
     match judged.encapsulation {
         Encapsulation::None => false,
         Encapsulation::Wireguard => device.peers == Some(0),
@@ -115,27 +115,27 @@ fn is_idle(ground: &Ground<'_>, judged: &Judged) -> bool {
 
 /// An idle device without an address. Agents of flannel and Calico give one to each device that they look after, on the only
 /// node of a cluster, too; Cilium's has none.
-fn is_unused(ground: &Ground<'_>, judged: &Judged) -> bool {
+fn is_unused(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
     let is_without = matches!(judged.system, System::Unknown | System::Cilium);
-    let mut addresses = ground.index.addresses(judged.device.ifindex).iter();
-    !is_without && ground.index.facts.addresses.value().is_some() && !addresses.any(|fact| fact.global)
+    let mut addresses = signs.index.addresses(judged.device.ifindex).iter();
+    !is_without && signs.index.facts.addresses.value().is_some() && !addresses.any(|fact| fact.global)
 }
 
 /// Cilium's destinations are in no table of the kernel.
-fn is_certain_cilium(judged: &Judged) -> bool {
+fn is_certain_cilium(judged: &Candidate) -> bool {
     judged.system == System::Cilium && judged.certainty == Some(Certainty::Certain)
 }
 
 /// VXLAN and other routes that are more specific than that of a WireGuard device with peers.
-fn bypasses(ground: &Ground<'_>, found: &mut [Judged]) {
-    let is_wireguard = |judged: &&Judged| judged.encapsulation == Encapsulation::Wireguard;
+fn bypasses(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
+    let is_wireguard = |judged: &&Candidate| judged.encapsulation == Encapsulation::Wireguard;
     let wide: Vec<(u32, String, Vec<IpNet>)> = found
         .iter()
         .filter(is_wireguard)
         .filter(|judged| carries(judged))
         .map(|judged| {
             let device = &judged.device;
-            let routes = ground.routes(device.ifindex).filter(|route| route.gateway.is_none());
+            let routes = signs.routes(device.ifindex).filter(|route| route.gateway.is_none());
             (device.ifindex, device.name.clone(), routes.map(|route| route.destination).collect())
         })
         .collect();
@@ -145,7 +145,7 @@ fn bypasses(ground: &Ground<'_>, found: &mut [Judged]) {
         .filter(|judged| !matches!(judged.encapsulation, Encapsulation::Wireguard | Encapsulation::None))
     {
         for (wireguard, name, wide) in &wide {
-            let specific: Vec<IpNet> = ground
+            let specific: Vec<IpNet> = signs
                 .routes(judged.device.ifindex)
                 .map(|route| route.destination)
                 .filter(|route| {
@@ -155,7 +155,7 @@ fn bypasses(ground: &Ground<'_>, found: &mut [Judged]) {
             if specific.is_empty() {
                 continue;
             }
-            let peers = ground.inventory.peers.iter().filter(|peer| peer.tunnel == *wireguard);
+            let peers = signs.inventory.peers.iter().filter(|peer| peer.tunnel == *wireguard);
             let allowed: Vec<IpNet> = peers.flat_map(|peer| peer.pod_cidrs.iter().copied()).collect();
             let routes = specific.len();
             let with_peer =

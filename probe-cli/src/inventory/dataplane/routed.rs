@@ -6,16 +6,16 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{RoutedPeer, ground::Ground};
+use super::{RoutedPeer, signs::NodeSigns};
 use crate::inventory::{TunnelKind, node::siblings};
 
 /// By device and address.
-pub(super) fn peers(ground: &Ground<'_>) -> Vec<RoutedPeer> {
+pub(super) fn peers(signs: &NodeSigns<'_>) -> Vec<RoutedPeer> {
     let mut found: BTreeMap<(u32, IpAddr), BTreeSet<IpNet>> = BTreeMap::new();
-    let of_ipip = ground.inventory.other_tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Ipip);
-    let by_tunnel = of_ipip.flat_map(|tunnel| ground.routes(tunnel.ifindex));
-    let own = || ground.inventory.node.pod_cidrs.iter();
-    let directly = own().flat_map(|own| siblings(ground.index, own.cidr));
+    let of_ipip = signs.inventory.other_tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Ipip);
+    let by_tunnel = of_ipip.flat_map(|tunnel| signs.routes(tunnel.ifindex));
+    let own = || signs.inventory.node.pod_cidrs.iter();
+    let directly = own().flat_map(|own| siblings(signs.index, own.cidr));
     for route in by_tunnel.chain(directly) {
         if let (Some(ifindex), Some(gateway)) = (route.ifindex, route.gateway) {
             found.entry((ifindex, gateway)).or_default().insert(route.destination);

@@ -2,15 +2,15 @@
 
 use super::{
     Certainty::{Certain, Likely},
-    ground::{Ground, Judged, Verdict},
+    signs::{Candidate, NodeSigns, Verdict},
 };
 use crate::inventory::{Tunnel, tun::wide_base};
 
-pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
+pub(super) fn judge(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Candidate {
     let name = &tunnel.name;
     let mut evidence = vec![format!("{name} is a tun device: a process encapsulates its packets")];
-    let (system, words) = ground.flannel();
-    let certainty = if let Some(address) = wide_base(ground.index, tunnel.ifindex) {
+    let (system, words) = signs.flannel();
+    let certainty = if let Some(address) = wide_base(signs.index, tunnel.ifindex) {
         evidence.push(format!(
             "its address {address} is the first one of the bridge's network, with the prefix length of the cluster's"
         ));
@@ -20,5 +20,5 @@ pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
         Likely
     };
     evidence.push(words);
-    Verdict::new(system, certainty, evidence).of(ground, tunnel)
+    Verdict::new(system, certainty, evidence).of(signs, tunnel)
 }

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::{
     Certainty::{Certain, Likely},
     System,
-    ground::{Ground, Judged, Verdict, in_block},
+    signs::{Candidate, NodeSigns, Verdict, in_block},
 };
 use crate::{facts::netlink::RuleFact, inventory::Tunnel, text::counted};
 
@@ -16,11 +16,11 @@ const FLANNEL_PORTS: [u16; 2] = [51820, 51821];
 /// Priority of the rule that Calico leads packets to WireGuard by (`WireguardRoutingRulePriority`).
 const CALICO_PRIORITY: u32 = 99;
 
-pub(super) fn judge(ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
-    verdict(ground, tunnel).of(ground, tunnel)
+pub(super) fn judge(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Candidate {
+    verdict(signs, tunnel).of(signs, tunnel)
 }
 
-fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
+fn verdict(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Verdict {
     let name = &tunnel.name;
     let port = match tunnel.port {
         Some(port) => format!(", port {port}"),
@@ -29,12 +29,12 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     };
     let mut evidence = vec![format!("{name} is a WireGuard device{port}")];
 
-    if let Some(rule) = calico_rule(ground, tunnel) {
+    if let Some(rule) = calico_rule(signs, tunnel) {
         let table = rule.table.unwrap_or_default();
         evidence.push(format!(
             "rule {CALICO_PRIORITY} leads all packets without its mark to table {table}, as Calico's does"
         ));
-        let routes = ground.policy_routes(tunnel.ifindex).count();
+        let routes = signs.policy_routes(tunnel.ifindex).count();
         if routes > 0 {
             evidence.push(format!("table {table} has {} by {name}", counted(routes, "route")));
             return Verdict::new(System::Calico, Certain, evidence);
@@ -43,23 +43,23 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
         return Verdict::new(System::Calico, Likely, evidence);
     }
     if tunnel.port == Some(CILIUM_PORT) {
-        if let Some(words) = ground.cilium() {
+        if let Some(words) = signs.cilium() {
             evidence.push(words);
             return Verdict::new(System::Cilium, Certain, evidence);
         }
         return Verdict::new(System::Cilium, Likely, evidence);
     }
 
-    if let Some(block) = ground.calico_block(tunnel) {
+    if let Some(block) = signs.calico_block(tunnel) {
         evidence.push(in_block(block));
         return Verdict::new(System::Calico, Certain, evidence);
     }
     // flannel has one route for the whole cluster, which the node's own network and all peers' are in.
-    let wide = ground.routes(tunnel.ifindex).find(|route| {
+    let wide = signs.routes(tunnel.ifindex).find(|route| {
         route.gateway.is_none()
-            && ground.inventory.node.pod_cidrs.iter().any(|own| contains_more(route.destination, own.cidr))
+            && signs.inventory.node.pod_cidrs.iter().any(|own| contains_more(route.destination, own.cidr))
     });
-    let base = ground.based_on(tunnel);
+    let base = signs.based_on(tunnel);
     if let Some(base) = base {
         evidence.push(format!("{name} has the first address of the node's pod network {base}"));
     }
@@ -76,7 +76,7 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
     }
     let structure = base.is_some() || wide.is_some();
     if structure || (is_named && (is_port || tunnel.port.is_none())) {
-        let (system, words) = ground.flannel();
+        let (system, words) = signs.flannel();
         evidence.push(words);
         let sure = structure && (wide.is_some() || is_port || is_named);
         return Verdict::new(system, if sure { Certain } else { Likely }, evidence);
@@ -90,10 +90,10 @@ fn verdict(ground: &Ground<'_>, tunnel: &Tunnel) -> Verdict {
 
 /// The rule by which Calico leads packets to this device: for all that do not have the mark of its own outer packets. The
 /// mark is not known where the device could not be read.
-fn calico_rule<'a>(ground: &Ground<'a>, tunnel: &Tunnel) -> Option<&'a RuleFact> {
-    let device = ground.index.wireguard(tunnel.ifindex);
-    let by_route = || ground.policy_routes(tunnel.ifindex).next().is_some();
-    ground
+fn calico_rule<'a>(signs: &NodeSigns<'a>, tunnel: &Tunnel) -> Option<&'a RuleFact> {
+    let device = signs.index.wireguard(tunnel.ifindex);
+    let by_route = || signs.policy_routes(tunnel.ifindex).next().is_some();
+    signs
         .index
         .facts
         .rules

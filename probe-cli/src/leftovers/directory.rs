@@ -25,7 +25,7 @@ pub const DIRECTORY: &str = "/run/overlay-probe/run";
 
 /// The directories of notes that are looked at. New notes go into the first that takes them.
 #[derive(Clone, Debug)]
-pub struct Notes {
+pub struct RunDirectory {
     host_root: Option<PathBuf>,
     own: PathBuf,
 }
@@ -81,7 +81,7 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-impl Notes {
+impl RunDirectory {
     /// Those of [`DIRECTORY`], and before them those of the host whose root directory is mounted here: a container then
     /// sees what runs on the host wrote, and they see what it writes.
     pub fn new(host_root: Option<&Path>) -> Self {
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_run_that_lives_holds_its_note_and_a_dead_one_does_not() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(directory.path());
+        let notes = RunDirectory::of(directory.path());
         let mut run = RunRecord::create(&notes, (4, 5)).unwrap();
         assert!(notes.read().live[0].attaching, "until it says where its filters are");
         run.update(vec![PLACE, PLACE]).unwrap();
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_note_that_is_held_and_not_understood_is_a_run_that_lives() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(directory.path());
+        let notes = RunDirectory::of(directory.path());
         let newer = Record { version: record::VERSION + 1, netns: (4, 5), ..Record::default() };
         for text in ["{\"netns\": 7}".to_owned(), String::new(), serde_json::to_string(&newer).unwrap()] {
             let path = directory.path().join("1.json");
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_note_that_others_may_write_says_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(directory.path());
+        let notes = RunDirectory::of(directory.path());
         let path = directory.path().join("1.json");
         fs::write(&path, serde_json::to_string(&Record::default()).unwrap()).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn the_umask_decides_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(&directory.path().join("run"));
+        let notes = RunDirectory::of(&directory.path().join("run"));
         fs::create_dir(directory.path().join("run")).unwrap();
         fs::set_permissions(directory.path().join("run"), Permissions::from_mode(0o777)).unwrap();
         let _run = RunRecord::create(&notes, (4, 5)).unwrap();
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn runs_with_one_process_id_in_two_containers_have_a_note_each() {
         let directory = tempfile::tempdir().unwrap();
-        let notes = Notes::of(directory.path());
+        let notes = RunDirectory::of(directory.path());
         let runs = [1, 2].map(|netns| RunRecord::create(&notes, (4, netns)).unwrap());
         assert_eq!(notes.read().live.len(), 2);
         let [first, second] = runs;
@@ -307,7 +307,7 @@ mod tests {
     fn the_hosts_directory_comes_first_and_is_reached_by_no_link() {
         let (root, own, elsewhere) =
             (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let notes = Notes { host_root: Some(root.path().to_owned()), own: own.path().to_owned() };
+        let notes = RunDirectory { host_root: Some(root.path().to_owned()), own: own.path().to_owned() };
         let host = root.path().join("run/overlay-probe/run");
         let count = |directory: &Path| fs::read_dir(directory).map_or(0, Iterator::count);
 

@@ -7,7 +7,7 @@ const SHOWN: usize = 8;
 
 /// What a note is about. The order is that of the inventory's notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum NoteKind {
+pub(super) enum WarningKind {
     UnderlayElsewhere,
     WireguardUnread,
     EndpointUnrouted,
@@ -24,7 +24,7 @@ pub(super) enum NoteKind {
     StaleCache,
 }
 
-impl NoteKind {
+impl WarningKind {
     fn plural(self) -> &'static str {
         match self {
             Self::UnderlayElsewhere => "tunnels whose underlay device is not in this network namespace",
@@ -47,11 +47,11 @@ impl NoteKind {
 
 /// Notes by kind.
 #[derive(Debug, Default)]
-pub(super) struct Notes(BTreeMap<NoteKind, (Vec<String>, usize)>);
+pub(super) struct Warnings(BTreeMap<WarningKind, (Vec<String>, usize)>);
 
-impl Notes {
+impl Warnings {
     /// Adds one; `text` is only made while there is room for it.
-    pub(super) fn add(&mut self, kind: NoteKind, text: impl FnOnce() -> String) {
+    pub(super) fn add(&mut self, kind: WarningKind, text: impl FnOnce() -> String) {
         let (shown, further) = self.0.entry(kind).or_default();
         if shown.len() < SHOWN {
             shown.push(text());

@@ -27,7 +27,7 @@ pub(super) fn in_block(block: IpNet) -> String {
 }
 
 /// A device with what it was taken for.
-pub(super) struct Judged {
+pub(super) struct Candidate {
     pub(super) system: System,
     pub(super) encapsulation: Encapsulation,
     pub(super) certainty: Option<Certainty>,
@@ -52,19 +52,19 @@ impl Verdict {
         Self { system: System::Unknown, certainty: None, evidence }
     }
 
-    pub(super) fn of(self, ground: &Ground<'_>, tunnel: &Tunnel) -> Judged {
-        Judged {
+    pub(super) fn of(self, signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Candidate {
+        Candidate {
             system: self.system,
             encapsulation: tunnel.kind.into(),
             certainty: self.certainty,
             evidence: self.evidence,
-            device: ground.device(tunnel),
+            device: signs.device(tunnel),
         }
     }
 }
 
 /// The node, as the fingerprints need it.
-pub(super) struct Ground<'a> {
+pub(super) struct NodeSigns<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) inventory: &'a Inventory,
     peers: HashMap<u32, usize>,
@@ -84,7 +84,7 @@ pub(super) struct Ground<'a> {
     pub(super) has_bpf_pair: bool,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> NodeSigns<'a> {
     pub(super) fn new(index: &'a Index<'a>, inventory: &'a Inventory, flannels: &BTreeSet<u32>) -> Self {
         let mut peers = HashMap::new();
         for peer in &inventory.peers {
