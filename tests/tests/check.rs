@@ -2,13 +2,17 @@
 //! undone the node is healthy again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::UdpSocket, thread};
 
-use overlay_probe::lab::{Family, LabOptions, files};
+use overlay_probe::{
+    lab::{Dataplane, Family, LabOptions, files},
+    netns,
+};
 use probe_tests::{
     lab::TestLab,
-    ns,
+    needs, ns,
     tool::{NOBODY, run, with_privileges},
+    wait_for,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -117,7 +121,7 @@ const FAULTS: &[(&[&str], &str, &str)] = &[
 
 #[test]
 fn each_fault_raises_its_check_and_undone_the_node_is_healthy() {
-    let node = Node::up();
+    let node = Node::up(Dataplane::Vxlan);
     node.is_healthy("at the start");
     for (raises, make, undo) in FAULTS {
         node.run(make);
@@ -142,7 +146,7 @@ fn each_fault_raises_its_check_and_undone_the_node_is_healthy() {
 
 #[test]
 fn pods_that_send_too_much_are_named_with_the_cure() {
-    let node = Node::up();
+    let node = Node::up(Dataplane::Vxlan);
     let links = ns(&node.name(), "ip -o link");
     let pod = links.split_whitespace().find(|word| word.starts_with("cali")).unwrap();
     let pod = pod.split('@').next().unwrap();
@@ -168,7 +172,7 @@ fn pods_that_send_too_much_are_named_with_the_cure() {
 /// Who may not read everything is not told that all is well of what was not read.
 #[test]
 fn without_root_what_cannot_be_read_is_not_judged() {
-    let node = Node::up();
+    let node = Node::up(Dataplane::Vxlan);
     let output = with_privileges(&node.name(), &NOBODY, &["check", "--window", "50ms", "--format", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let missing = document["not_judged"].as_array().unwrap();
@@ -201,4 +205,55 @@ fn usage_errors_are_unknown_and_explaining_needs_no_node() {
     let output = run(&["--netns", "no-such-namespace", "check", "--format", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), document["verdict"].as_str()), (Some(3), Some("unknown")));
+}
+
+/// Public keys of a node's peers by the node's number, IPv4 only.
+fn key(node: &Node, of: u16) -> String {
+    let text = ns(&node.name(), "wg show flannel-wg endpoints");
+    let line = text.lines().find(|line| line.contains(&format!("172.31.77.{of}:"))).unwrap();
+    line.split_whitespace().next().unwrap().to_owned()
+}
+
+/// WireGuard says nothing of what it cannot deliver.
+#[test]
+fn wireguard_peers_that_cannot_be_reached_are_found() {
+    needs!(Wireguard);
+    let node = Node::up(Dataplane::Wireguard);
+    node.is_healthy("at the start");
+    let (second, third) = (key(&node, 2), key(&node, 3));
+    let add = |more: &str| {
+        format!(
+            "wg set flannel-wg peer {second} remove
+             wg set flannel-wg peer {second} allowed-ips 10.42.2.0/24 {more}"
+        )
+    };
+    let expect = |id: &str, expected: i32| {
+        let (code, found, document) = node.found();
+        assert_eq!((code, found), (Some(expected), BTreeSet::from([id.to_owned()])), "{document}");
+    };
+    node.run(&add(""));
+    expect("wireguard-endpoint-missing", 2);
+    node.run(&add("endpoint 172.31.77.2:51820"));
+    node.is_healthy("the peer has an endpoint again, and nothing was sent to it");
+
+    // A port on which nobody answers, and something to send.
+    node.run(&add("endpoint 172.31.77.2:9"));
+    let here = netns::open(&node.name()).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            netns::enter(&here).unwrap();
+            UdpSocket::bind("0.0.0.0:0").unwrap().send_to(b"x", "10.42.2.9:9").unwrap();
+        });
+    });
+    wait_for("WireGuard to try", || {
+        let transfer = ns(&node.name(), "wg show flannel-wg transfer");
+        let line = transfer.lines().find(|line| line.starts_with(&second)).unwrap();
+        (line.split_whitespace().nth(2) != Some("0")).then_some(())
+    });
+    expect("wireguard-never-handshook", 2);
+    node.run(&add("endpoint 172.31.77.2:51820"));
+    node.is_healthy("the peer was made anew");
+
+    node.run(&format!("wg set flannel-wg peer {third} allowed-ips 10.42.3.0/24,10.42.0.0/22"));
+    expect("wireguard-allowed-ips-overlap", 1);
 }
