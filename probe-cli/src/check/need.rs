@@ -69,7 +69,14 @@ impl Need {
             }),
             Self::Window => model.window.is_none().then(|| "counters were read once only".to_owned()),
             Self::Ipam => snapshot.ipam.trouble(),
-            Self::PodNetworks => snapshot.inside.iter().find_map(|pod| pod.told.trouble()),
+            // A single pod may end while it is looked at.
+            Self::PodNetworks => snapshot.inside.iter().find_map(|pod| match &pod.told {
+                Observed::Denied { .. } => pod.told.trouble(),
+                Observed::Value(_)
+                | Observed::Absent
+                | Observed::Unsupported { .. }
+                | Observed::Failed { .. } => None,
+            }),
             Self::Kernel => why(&snapshot.host.kernel, "the release of the kernel was not read"),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         files::{HostFiles, Settings, Sourced},
         host::{ConfSysctls, HostFacts, Sysctls},
         ipam::{IpamAddress, IpamNetwork},
-        netlink::{DeviceFact, DriverFact, Facts, FeatureFact, NeighbourState, NeighbourStateFact},
+        netlink::{DeviceFact, DriverFact, Facts, FeatureFact, LinkFact, NeighbourState, NeighbourStateFact},
         network::{NetworkDevice, NetworkFacts},
         pods::{PodFacts, Sandbox},
     },
@@ -74,6 +74,44 @@ impl Node {
             node.wireguard.insert((5, key), sample);
         }
         node
+    }
+
+    /// flannel without encapsulation.
+    pub(crate) fn host_gw() -> Self {
+        let mut facts = own_block(node());
+        for number in [2, 3] {
+            facts.routes.push(route(
+                &format!("10.42.{number}.0/24"),
+                Some(&format!("192.0.2.{number}")),
+                ETH0,
+            ));
+        }
+        for ifindex in [20, 21] {
+            facts = calico_pod(facts, ifindex, &format!("10.42.0.{ifindex}/32"));
+        }
+        let mut node = Self::of(&facts, "10.42.0.0/16");
+        node.set("flannel.backend", "host-gw");
+        node
+    }
+
+    /// With somebody's VPN: it routes more than the pods' networks, and has a peer that nobody heard of.
+    pub(crate) fn with_vpn(mut self) -> Self {
+        const VPN: u32 = 50;
+        let facts = self.facts();
+        facts.links.push(wireguard(VPN, "wg0"));
+        let mut fact = wireguard_fact(VPN, 51_000, &["10.0.0.0/8", "198.51.100.0/24"]);
+        fact.peers[1].endpoint = None;
+        let keys: Vec<_> = fact.peers.iter().map(|peer| peer.public_key).collect();
+        facts.wireguard.push(told(fact));
+        facts.addresses.push(address(VPN, "10.200.0.2/24"));
+        facts.routes.push(route("10.0.0.0/8", None, VPN));
+        facts.links.push(LinkFact { up: false, ..wireguard(VPN + 1, "wg1") });
+        facts.wireguard.push(told(wireguard_fact(VPN + 1, 51_001, &[])));
+        for key in keys {
+            let sample = WireguardSample { last_handshake: None, bytes: PerDirection { tx: 148, rx: 0 } };
+            self.wireguard.insert((VPN, PeerKey::PublicKey(key)), sample);
+        }
+        self
     }
 
     fn of(facts: &Facts, cluster_cidrs: &str) -> Self {
@@ -284,6 +322,18 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
     vec![
         ("Canal, VXLAN of both families", Node::canal()),
         ("Canal, WireGuard", Node::wireguard()),
+        ("flannel without encapsulation", Node::host_gw()),
+        ("Canal beside a VPN", Node::canal().with_vpn()),
+        ("no encapsulation beside a VPN", Node::host_gw().with_vpn()),
+        ("the only node of a cluster", {
+            let mut facts = own_block(flannel6(flannel4(node(), 0), 0));
+            facts = calico_pod(facts, 20, "10.42.0.20/32");
+            facts.links.last_mut().unwrap().mtu = 1450;
+            let mut node = Node::of(&facts, "10.42.0.0/16");
+            // Of IPv6 nothing is known before there is another node.
+            node.facts().links.retain(|link| link.ifindex != FLANNEL6);
+            node
+        }),
         ("an idle WireGuard peer without keepalive", {
             let mut node = Node::wireguard();
             for sample in node.wireguard.values_mut() {

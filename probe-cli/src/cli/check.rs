@@ -30,15 +30,26 @@ pub(super) fn run(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow:
         print(&report::explain(named(id)?))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let result = judge(context, args, verbose);
-    if let Err(error) = &result
-        && args.format == CheckFormat::Json
-        && exit::is_unknown(error)
-    {
-        // Who reads JSON gets JSON, also of a node that cannot be looked at.
-        print(&report::unknown(&text::escape(&exit::words(error))).context("cannot write JSON")?)?;
+    match judge(context, args, verbose) {
+        Err(error) if !error.is::<Unknown>() => {
+            let words = exit::words(&error);
+            tell_unknown(args.format, &words)?;
+            exit::tell(&error);
+            Ok(ExitCode::from(code(Verdict::Unknown, args)))
+        }
+        result => result,
     }
-    result
+}
+
+/// Who reads a document or a line gets one, also of a node that cannot be looked at.
+fn tell_unknown(format: CheckFormat, words: &str) -> anyhow::Result<()> {
+    let words = text::escape(words);
+    match format {
+        CheckFormat::Json => print(&report::unknown(&words).context("cannot write JSON")?),
+        CheckFormat::Nagios => print(&format!("OVERLAY UNKNOWN - {}\n", words.replace('|', "/"))),
+        CheckFormat::Npd => print("unknown: the node could not be looked at\n"),
+        CheckFormat::Table | CheckFormat::Junit | CheckFormat::Sarif | CheckFormat::Markdown => Ok(()),
+    }
 }
 
 fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {

@@ -39,8 +39,14 @@ pub(super) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
         // Whoever read us has seen enough.
         return ExitCode::SUCCESS;
     }
-    let _ = writeln!(io::stderr(), "overlay-probe: {}", text::escape_lines(&words(&error)));
+    tell(&error);
     ExitCode::from(if is_unknown(&error) { UNKNOWN } else { FAILURE })
+}
+
+/// Says on stderr what went wrong.
+pub(super) fn tell(error: &anyhow::Error) {
+    // Nobody to tell when the terminal is gone.
+    let _ = writeln!(io::stderr(), "overlay-probe: {}", text::escape_lines(&words(error)));
 }
 
 /// The error with the causes that it does not already name.
@@ -64,7 +70,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// True for what keeps the node from being looked at: usage, privilege, nothing there.
-pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
+fn is_unknown(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<PrivilegeError>()
             || cause.is::<NetnsError>()

@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer, VirtualFunction,
+    DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer, System,
+    VirtualFunction,
 };
 use crate::{
     facts::{
@@ -90,6 +91,15 @@ impl Inventory {
 }
 
 impl Inventory {
+    /// True for a device that a known CNI made, and for every device where there is no data plane of a known CNI: a VPN beside
+    /// the cluster's network is no part of it.
+    pub fn is_of_cni(&self, ifindex: u32) -> bool {
+        let is_known = |plane: &&DataPlane| plane.system != System::Unknown;
+        let has = |plane: &DataPlane| plane.devices.iter().any(|device| device.ifindex == ifindex);
+        let mut known = self.data_planes.iter().filter(is_known);
+        known.clone().all(DataPlane::is_left_over) || known.any(has)
+    }
+
     /// The same without what changes with every packet.
     #[must_use]
     pub fn without_ages(&self) -> Self {

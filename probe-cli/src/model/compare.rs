@@ -188,7 +188,10 @@ struct Actual<'a> {
 
 impl<'a> Actual<'a> {
     fn new(inventory: &'a Inventory) -> Self {
-        let planes: Vec<_> = inventory.data_planes.iter().filter(|plane| !plane.is_left_over()).collect();
+        let live = || inventory.data_planes.iter().filter(|plane| !plane.is_left_over());
+        // Beside a known CNI a tunnel of unknown origin is somebody's VPN, which no file of the cluster's speaks of.
+        let has_known = live().any(|plane| plane.system != System::Unknown);
+        let planes: Vec<_> = live().filter(|plane| !has_known || plane.system != System::Unknown).collect();
         let devices =
             || planes.iter().flat_map(|plane| &plane.devices).filter(|device| device.left_over.is_none());
         let indices: BTreeSet<u32> = devices().map(|device| device.ifindex).collect();

@@ -207,9 +207,10 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
         most,
         mtu: tunnel.mtu,
         route_mtu,
-        fit: most.map(|most| Fit::of(takes, most)),
+        // Where no route has an MTU yet, as on the only node of a cluster, what Cilium makes of it is not known.
+        fit: most.filter(|_| !is_cilium || route_mtu.is_some()).map(|most| Fit::of(takes, most)),
         carries: in_one_piece(tunnel.kind, takes, most),
-        held_by_route: is_cilium && route_mtu.is_some(),
+        held_by_route: is_cilium,
         pods: Vec::new(),
         left_over: plane.is_some_and(|(_, device)| {
             matches!(device.left_over, Some(LeftOver::Idle { .. } | LeftOver::Unused))

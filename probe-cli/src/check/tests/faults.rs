@@ -321,7 +321,7 @@ pub(super) fn all() -> Vec<Fault> {
             }
         }),
         canal("host-checksum-offload-broken", |node| {
-            let kernel = Observed::Value("5.4.0-1-generic".to_owned());
+            let kernel = Observed::Value("5.4.0".to_owned());
             node.snapshot.host = Arc::new(HostFacts { kernel, ..(*node.snapshot.host).clone() });
         }),
         canal("host-networkmanager-manages", |node| {
@@ -333,10 +333,15 @@ pub(super) fn all() -> Vec<Fault> {
                 NetworkManager { is_running: Some(false), cloud_setup: true, ..NetworkManager::default() };
             node.files().network_manager = Observed::Value(manager);
         }),
-        canal("host-networkd-deletes-routes", |node| {
-            node.files().networkd =
-                Observed::Value(Networkd { is_running: Some(true), ..Networkd::default() });
-        }),
+        Fault {
+            raises: "host-networkd-deletes-routes",
+            with: &[],
+            base: Node::host_gw,
+            change: |node| {
+                let networkd = Networkd { is_running: Some(true), ..Networkd::default() };
+                node.files().networkd = Observed::Value(networkd);
+            },
+        },
         canal("host-network-overlaps-pods", |node| {
             node.facts().links.push(ethernet(9, "eth1"));
             node.facts().addresses.push(address(9, "10.42.200.1/24"));

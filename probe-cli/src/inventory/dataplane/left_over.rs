@@ -132,7 +132,8 @@ fn bypasses(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
     let wide: Vec<(u32, String, Vec<IpNet>)> = found
         .iter()
         .filter(is_wireguard)
-        .filter(|judged| carries(judged))
+        // What a VPN of somebody routes has nothing to do with pods.
+        .filter(|judged| judged.system != System::Unknown && carries(judged))
         .map(|judged| {
             let device = &judged.device;
             let routes = signs.routes(device.ifindex).filter(|route| route.gateway.is_none());

@@ -54,10 +54,20 @@ fn verdict(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Verdict {
         evidence.push(in_block(block));
         return Verdict::new(System::Calico, Certain, evidence);
     }
-    // flannel has one route for the whole cluster, which the node's own network and all peers' are in.
+    // flannel has one route for the whole cluster, which the node's own network and all peers' are in. That of a VPN may be as
+    // wide, but then it is what a peer is allowed, or the peers have networks elsewhere as well.
+    let allowed = || {
+        let peers = signs.inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex);
+        peers.flat_map(|peer| &peer.pod_cidrs)
+    };
+    let is_of_cluster = |route: IpNet| {
+        let mut of_family = allowed().filter(|net| net.addr().is_ipv4() == route.addr().is_ipv4());
+        of_family.all(|net| contains_more(route, *net))
+    };
     let wide = signs.routes(tunnel.ifindex).find(|route| {
         route.gateway.is_none()
             && signs.inventory.node.pod_cidrs.iter().any(|own| contains_more(route.destination, own.cidr))
+            && is_of_cluster(route.destination)
     });
     let base = signs.based_on(tunnel);
     if let Some(base) = base {

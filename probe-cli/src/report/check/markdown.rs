@@ -20,21 +20,25 @@ pub fn markdown(health: &Health<'_>) -> String {
     if !findings.is_empty() {
         out.push_str("| | Check | What is wrong | Fix |\n|---|---|---|---|\n");
     }
+    let mut commands = Vec::new();
     for row in findings.into_iter().rev() {
         let Outcome::Judged(found) = &row.outcome else { continue };
         for finding in found {
-            let commands: Vec<String> =
-                finding.fix.commands.iter().map(|command| format!("`{}`", cell(command))).collect();
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {} {} |",
+                "| {} | {} | {} | {} |",
                 severity(finding.severity),
                 row.check.id,
                 cell(&finding.summary),
-                cell(&finding.fix.text),
-                commands.join("<br>")
+                cell(&finding.fix.text)
             );
+            commands
+                .extend(finding.fix.commands.iter().map(|command| format!("{command}  # {}", row.check.id)));
         }
+    }
+    if !commands.is_empty() {
+        // In a table a command would have to be changed to be shown.
+        let _ = writeln!(out, "\n```\n{}\n```", commands.join("\n"));
     }
     let missing: Vec<String> = health
         .judgement
@@ -51,7 +55,7 @@ pub fn markdown(health: &Health<'_>) -> String {
     out
 }
 
-/// Text that ends no cell and starts no element.
+/// Text that ends no cell and starts no element. Names in it are escaped already.
 fn cell(text: &str) -> String {
-    crate::text::escape(text).replace('|', "\\|").replace('<', "&lt;")
+    text.replace('|', "\\|").replace('<', "&lt;")
 }

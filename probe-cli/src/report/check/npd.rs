@@ -1,10 +1,7 @@
 //! `check --format npd`: one line for node-problem-detector's custom plugin monitor, which takes 80 characters.
 
 use super::{Health, subjects};
-use crate::{
-    check::{Outcome, Verdict},
-    text,
-};
+use crate::check::{Outcome, Verdict};
 
 /// What the monitor keeps of a line (`max_output_length` of its configuration).
 const LENGTH: usize = 80;
@@ -22,5 +19,11 @@ pub fn npd(health: &Health<'_>) -> String {
         }
         (Verdict::Ok | Verdict::Warn | Verdict::Fail, None) => "overlay network is healthy".to_owned(),
     };
-    text::fit(&line, LENGTH) + "\n"
+    ascii(&line) + "\n"
+}
+
+/// At most [`LENGTH`] bytes of ASCII, which is what the monitor counts.
+fn ascii(line: &str) -> String {
+    let line: String = line.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+    if line.len() <= LENGTH { line } else { format!("{}...", &line[..LENGTH - 3]) }
 }

@@ -30,12 +30,20 @@ pub fn sarif(health: &Health<'_>) -> Result<String, serde_json::Error> {
                 Severity::Warn => "warning",
                 Severity::Fail => "error",
             };
+            // A finding that another one explains is no alarm of its own.
+            let suppressions = match row.explained_by {
+                Some(cause) => {
+                    json!([{"kind": "external", "justification": format!("explained by {cause}")}])
+                }
+                None => json!([]),
+            };
             results.push(json!({
+                "suppressions": suppressions,
                 "ruleId": row.check.id,
                 "ruleIndex": number,
                 "level": level,
                 "message": {"text": format!("{} Fix: {}", finding.summary, finding.fix.text)},
-                "locations": [{"logicalLocations": [{
+                "locations": [{"physicalLocation": {"artifactLocation": {"uri": "node"}}, "logicalLocations": [{
                     "name": finding.subject.name,
                     "fullyQualifiedName": format!("{}/{}", health.node(), finding.subject.name),
                     "kind": "resource",

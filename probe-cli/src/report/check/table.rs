@@ -41,7 +41,7 @@ pub fn last_line(health: &Health<'_>) -> String {
         Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => None,
     });
     if let Some((id, finding)) = first {
-        wrapped(&mut out, "      ", &format!("First: {} ({id})", finding.summary));
+        wrapped(&mut out, "      ", &format!("First: {} ({id})", first_sentence(&finding.fix.text)));
     } else if health.verdict == Verdict::Unknown {
         wrapped(
             &mut out,
@@ -197,7 +197,7 @@ fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
     if !symptoms.is_empty() {
         wrapped(out, "      causes ", &symptoms.join(", "));
     }
-    let elsewhere = if worst.fix.elsewhere { "cannot be mended from this node: " } else { "" };
+    let elsewhere = if worst.fix.elsewhere { "cannot be fixed on this node: " } else { "" };
     wrapped(out, "      fix    ", &format!("{elsewhere}{}", worst.fix.text));
     for command in &worst.fix.commands {
         // A command is one line, whatever its length: it is there to be pasted.
@@ -233,4 +233,10 @@ fn seen(out: &mut String, finding: &Finding) {
 
 fn padded(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+}
+
+/// Up to the first full stop, colon or semicolon that ends a clause: what to do, without its reasons.
+fn first_sentence(text: &str) -> &str {
+    let end = [". ", "; ", ": "].iter().filter_map(|mark| text.find(mark)).min();
+    text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim_end_matches('.')
 }

@@ -9,10 +9,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "no data plane leads to other nodes",
     symptom: "Pods of this node reach no pod of another node; DNS fails where CoreDNS runs elsewhere.",
     core: true,
-    needs: &[Need::Routes, Need::Addresses],
+    needs: &[Need::Files, Need::Routes, Need::Addresses],
     explained_by: &["intent-wireguard-impossible", "intent-cni-unknown"],
     explain: Explain {
-        how: "No tunnel and no route to other nodes' pods, although a file names a CNI or pods are here.",
+        how: "No tunnel and no route to other nodes' pods, although a file names a CNI that makes a tunnel.",
         why: "The CNI's agent does not run, could not make its device, or the device was deleted.",
         fix: "Look at the agent's log (kubectl -n kube-system logs ds/rke2-canal -c kube-flannel) and restart it.",
         not_if: "The cluster has one node, and its CNI makes devices only when there is another.",
@@ -42,6 +42,9 @@ fn run(model: &Model) -> Outcome {
         return Outcome::Judged(Vec::new());
     }
     let Some(wanted) = wanted else {
+        if let Some(why) = super::super::intent::unread(model) {
+            return Outcome::NotJudged(why);
+        }
         return if model.inventory.pods.is_empty() {
             Outcome::NotJudged(
                 "no data plane, no configured CNI and no pods: look at the node with --netns NAME or --host-root DIR"

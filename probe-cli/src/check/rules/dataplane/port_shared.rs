@@ -21,6 +21,11 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     run,
 };
 
+/// True for a device that an earlier configuration left.
+fn is_stale(model: &Model, ifindex: u32) -> bool {
+    super::devices(model).any(|device| device.ifindex == ifindex && device.left_over.is_some())
+}
+
 fn run(model: &Model) -> Outcome {
     let vxlans: Vec<&Tunnel> =
         model.inventory.tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Vxlan).collect();
@@ -41,18 +46,28 @@ fn run(model: &Model) -> Outcome {
         let Some(other) = vxlans.iter().find(|other| excluded(one, other)) else { continue };
         let (name, by) = (escape(&one.name), escape(&other.name));
         let port = one.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
-        findings.push(
-            Finding::new(
-                Fail,
-                SubjectKind::Interface,
-                &one.name,
-                format!("{name} is down, and {by} has its UDP port {port}."),
-            )
-            .seen(name, format!("down, port {port}"), "ip -d link")
-            .seen(by.clone(), format!("up, port {port}"), "ip -d link")
-            .fix(format!("If nothing uses {by}, delete it and restart the CNI's agent."))
-            .run(format!("ip link delete {}", quoted(&other.name))),
-        );
+        // A device of before that is down beside the CNI's own is no conflict.
+        if is_stale(model, one.ifindex) {
+            continue;
+        }
+        let finding = Finding::new(
+            Fail,
+            SubjectKind::Interface,
+            &one.name,
+            format!("{name} is down, and {by} has its UDP port {port}."),
+        )
+        .seen(name, format!("down, port {port}"), "ip -d link")
+        .seen(by.clone(), format!("up, port {port}"), "ip -d link");
+        findings.push(if is_stale(model, other.ifindex) {
+            finding
+                .fix(format!("{by} is stale: delete it and restart the CNI's agent."))
+                .run(format!("ip link delete {}", quoted(&other.name)))
+        } else {
+            finding.fix(format!(
+                "Decide which of the two is needed; remove the other one with the system that made it, or give one \
+                 system another port. Nothing may use {by} when it is removed."
+            ))
+        });
     }
     Outcome::Judged(findings)
 }

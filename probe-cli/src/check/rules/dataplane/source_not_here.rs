@@ -21,8 +21,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let with_source: Vec<_> =
-        model.inventory.all_tunnels().filter_map(|tunnel| Some((tunnel, tunnel.local?))).collect();
+    let with_source: Vec<_> = model
+        .inventory
+        .all_tunnels()
+        .filter(|tunnel| model.inventory.is_of_cni(tunnel.ifindex))
+        .filter_map(|tunnel| Some((tunnel, tunnel.local?)))
+        .collect();
     if with_source.is_empty() {
         return Outcome::DoesNotApply("no tunnel has a fixed source address");
     }

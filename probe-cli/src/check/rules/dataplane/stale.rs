@@ -26,13 +26,26 @@ fn run(model: &Model) -> Outcome {
     if devices(model).next().is_none() {
         return Outcome::DoesNotApply("no data plane is here");
     }
-    let found = devices(model).filter_map(|device| Some((device, device.left_over.as_ref()?)));
+    // What somebody's own tunnel without routes is there for is not known here.
+    let is_known = |ifindex: u32| model.inventory.is_of_cni(ifindex);
+    let found = devices(model)
+        .filter_map(|device| Some((device, device.left_over.as_ref()?)))
+        .filter(|(device, why)| is_known(device.ifindex) || matches!(why, LeftOver::MoreSpecific { .. }));
     Outcome::Judged(
         found
             .map(|(device, why)| {
                 let name = escape(&device.name);
                 let delete = format!("ip link delete {}", quoted(&device.name));
                 match why {
+                    LeftOver::MoreSpecific { than, routes, with_peer } if !is_known(device.ifindex) => Finding::new(
+                        Fail,
+                        SubjectKind::Interface,
+                        &device.name,
+                        format!("{name} takes packets to pods that {} would encrypt.", escape(than)),
+                    )
+                    .seen(format!("routes by {name}"), routes, "ip route")
+                    .seen(format!("peers of {} for them", escape(than)), with_peer, "wg show allowed-ips")
+                    .fix(format!("Find who made {name} and its routes to pod networks, and remove the routes.")),
                     LeftOver::MoreSpecific { than, routes, with_peer } => Finding::new(
                         Fail,
                         SubjectKind::Interface,

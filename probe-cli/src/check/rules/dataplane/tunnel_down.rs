@@ -22,7 +22,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let mut tunnels = model.inventory.all_tunnels().peekable();
+    let inventory = &model.inventory;
+    let mut tunnels = inventory.all_tunnels().filter(|tunnel| inventory.is_of_cni(tunnel.ifindex)).peekable();
     if tunnels.peek().is_none() {
         return Outcome::DoesNotApply("no tunnel is here");
     }

@@ -9,7 +9,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "the device below a tunnel is down",
     symptom: "Pods of this node reach no pod of another node.",
     core: true,
-    needs: &[],
+    needs: &[Need::Routes, Need::WireguardPeers],
     explained_by: &[],
     explain: Explain {
         how: "IFF_UP and carrier (IFLA_OPERSTATE, IFLA_CARRIER) of each device that outer packets leave by.",
@@ -25,6 +25,7 @@ fn run(model: &Model) -> Outcome {
     let inventory = &model.inventory;
     let below: Vec<_> = inventory
         .all_tunnels()
+        .filter(|tunnel| inventory.is_of_cni(tunnel.ifindex))
         .flat_map(|tunnel| tunnel.underlays().map(move |below| (tunnel, below)))
         .collect();
     if below.is_empty() {

@@ -1,6 +1,10 @@
 //! TCP segments arrive with wrong checksums.
 
 use super::{super::prelude::*, over};
+use crate::model::TunnelKind;
+
+/// In a window: single ones come from anywhere.
+const MANY: u64 = 10;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-checksum-errors",
@@ -27,19 +31,21 @@ fn run(model: &Model) -> Outcome {
     if errors == 0 {
         return Outcome::Judged(Vec::new());
     }
-    let tunnel =
-        model.inventory.tunnels.first().map_or_else(|| "flannel.1".to_owned(), |tunnel| quoted(&tunnel.name));
-    Outcome::Judged(vec![
-        Finding::new(
-            Fail,
-            SubjectKind::Node,
-            "TCP checksums",
-            format!("{errors} TCP segments arrived with wrong checksums {}.", over(model)),
-        )
-        .seen("Tcp:InCsumErrors", format!("+{errors}"), "/proc/net/snmp")
-        .fix_elsewhere(format!(
+    let mut vxlans = model.inventory.tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Vxlan);
+    let vxlan = vxlans.next().map(|tunnel| quoted(&tunnel.name));
+    let severity = if errors >= MANY && vxlan.is_some() { Fail } else { Warn };
+    let finding = Finding::new(
+        severity,
+        SubjectKind::Node,
+        "TCP checksums",
+        format!("{errors} TCP segments arrived with wrong checksums {}.", over(model)),
+    )
+    .seen("Tcp:InCsumErrors", format!("+{errors}"), "/proc/net/snmp");
+    Outcome::Judged(vec![match vxlan {
+        Some(tunnel) => finding.fix_elsewhere(format!(
             "on the nodes that send to this one: `ethtool -K {tunnel} tx-checksum-ip-generic off`; it lasts until the device \
              is made again."
         )),
-    ])
+        None => finding.fix_elsewhere("find who sends them, with tcpdump -vv; NICs and middleboxes on the way can corrupt segments."),
+    }])
 }

@@ -21,11 +21,16 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Kernels before 5.7 with tx-checksum-ip-generic on for a VXLAN device.",
         why: "Source NAT changes the UDP checksum of outer packets that have none, and receivers drop them.",
         fix: "Turn the offload off, or update the kernel.",
-        not_if: "The distribution has the fix in its older kernel (RHEL 8 has since 4.18.0-240).",
+        not_if: "A distribution has the fix in its older kernel: packaged kernels are not judged.",
         seen_in: "k3s#2013, rke2#1541, calico#3145",
     },
     run,
 };
+
+/// A release with more behind its three numbers, as packages have it: `4.18.0-240.el8`, `5.4.0-42-generic`.
+fn is_packaged(model: &Model) -> bool {
+    model.snapshot.host.kernel.value().is_some_and(|release| release.contains('-'))
+}
 
 fn run(model: &Model) -> Outcome {
     let Some(version) = kernel(model) else {
@@ -39,6 +44,12 @@ fn run(model: &Model) -> Outcome {
     }
     if version >= FIXED {
         return Outcome::Judged(Vec::new());
+    }
+    // Distributions keep old numbers and take fixes: their packages' changes tell, and nothing on the node.
+    if is_packaged(model) {
+        return Outcome::NotJudged(
+            "this distribution's kernel may have the fix of Linux 5.7: see its changelog".to_owned(),
+        );
     }
     let release = model.inventory.node.kernel.as_deref().map_or_else(|| "unknown".to_owned(), escape);
     let is_on = |ifindex: u32| {

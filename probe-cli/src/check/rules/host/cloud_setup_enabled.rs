@@ -22,18 +22,29 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let manager = model.snapshot.files.value().and_then(|files| files.network_manager.value());
-    let Some(manager) = manager else { return Outcome::DoesNotApply("NetworkManager is not installed") };
+    let Some(manager) = manager else {
+        return super::unread(
+            model,
+            |files| files.network_manager.trouble(),
+            "NetworkManager is not installed",
+        );
+    };
     if !manager.cloud_setup {
         return Outcome::Judged(Vec::new());
     }
+    // nm-cloud-setup writes its rules with these priorities.
+    let rules = model.snapshot.netlink.rules.rows().iter();
+    let written = rules.filter(|rule| (30_200..=30_400).contains(&rule.priority)).count();
+    let severity = if written > 0 { Fail } else { Warn };
     Outcome::Judged(vec![
         Finding::new(
-            Fail,
+            severity,
             SubjectKind::Setting,
             "nm-cloud-setup",
             "nm-cloud-setup is enabled: it writes policy rules that take pods' packets.".to_owned(),
         )
-        .seen("nm-cloud-setup", "enabled", "/etc/systemd/system")
+        .seen("nm-cloud-setup", "enabled", "service or timer in systemd's directories")
+        .seen("its policy rules", written, "ip rule, priorities 30200 to 30400")
         .fix("Disable it and reboot the node, which removes its rules (drain the node first).")
         .run("systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer"),
     ])

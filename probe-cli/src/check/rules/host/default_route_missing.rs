@@ -15,7 +15,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Pods with Calico's interfaces have 169.254.1.1 as their gateway, for which the node answers ARP (proxy_arp) only \
               while it has a route to it: the default route, as a rule.",
         why: "An air-gapped node without a gateway.",
-        fix: "Add a default route, by a dummy device if there is no gateway.",
+        fix: "Add a default route, or a route to 169.254.1.1 by a dummy device.",
         not_if: "A route to 169.254.1.1 exists.",
         seen_in: "calico#3270, calico#7866",
     },
@@ -34,6 +34,11 @@ fn run(model: &Model) -> Outcome {
     if model.snapshot.netlink.routes.ipv4.rows().iter().any(|route| route.destination.contains(&gateway)) {
         return Outcome::Judged(Vec::new());
     }
+    if super::super::peers::has_policy_routes(model) {
+        return Outcome::NotJudged(
+            "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
+        );
+    }
     Outcome::Judged(vec![
         Finding::new(
             Fail,
@@ -42,7 +47,10 @@ fn run(model: &Model) -> Outcome {
             "No route leads to 169.254.1.1, the gateway of pods: the node does not answer for it.".to_owned(),
         )
         .seen("IPv4 default route", "missing", "ip route")
-        .fix("Add a default route; without a gateway, one by a dummy device does. Make it last in the network's configuration.")
-        .run("ip link add dummy0 up type dummy && ip route add default dev dummy0 metric 10000"),
+        .fix(
+            "Add a default route, or a route to 169.254.1.1 alone, and make it last in the network's configuration. A default \
+             route by a dummy device also needs node-ip and flannel.iface set, or flannel takes the dummy at its next start.",
+        )
+        .run("ip link add ovp-gw up type dummy && ip route add 169.254.1.1/32 dev ovp-gw"),
     ])
 }

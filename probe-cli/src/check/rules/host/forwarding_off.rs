@@ -28,13 +28,25 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no data plane that forwards by the kernel's routes");
     }
     let sysctls = &model.snapshot.network.sysctls;
-    let is_carried = |family: u8| planes.iter().any(|plane| plane.families().contains(&family));
+    let has_pods = |family: u8| {
+        let pods = model.inventory.pods.iter().filter(|pod| !pod.host_network);
+        pods.flat_map(|pod| &pod.addresses).any(|address| address.is_ipv6() == (family == 6))
+    };
+    let is_carried =
+        |family: u8| planes.iter().any(|plane| plane.families().contains(&family)) || has_pods(family);
     let mut findings = Vec::new();
     for (family, value, name) in [
         (4, &sysctls.ipv4_all.forwarding, "net.ipv4.ip_forward"),
         (6, &sysctls.ipv6_all.forwarding, "net.ipv6.conf.all.forwarding"),
     ] {
-        if is_carried(family) && value.value() == Some(&0) {
+        if !is_carried(family) {
+            continue;
+        }
+        if value.value().is_none() {
+            let why = value.trouble().unwrap_or_else(|| format!("/proc/sys has no {name}"));
+            return Outcome::NotJudged(why);
+        }
+        if value.value() == Some(&0) {
             findings.push(
                 Finding::new(
                     Fail,

@@ -15,7 +15,19 @@ pub(super) mod receive_queue_drops;
 pub(super) mod reverse_path_filter;
 pub(super) mod router_advertisements_ignored;
 
-use crate::model::{Model, System};
+use crate::{
+    check::Outcome,
+    facts::files::HostFiles,
+    model::{Model, System},
+};
+
+/// Something that is not among the files: it does not apply, unless it could not be read.
+fn unread(model: &Model, trouble: fn(&HostFiles) -> Option<String>, absent: &'static str) -> Outcome {
+    match model.snapshot.files.value().and_then(trouble) {
+        Some(why) => Outcome::NotJudged(why),
+        None => Outcome::DoesNotApply(absent),
+    }
+}
 
 /// True when a data plane of one of these systems is here.
 fn has_system(model: &Model, systems: &[System]) -> bool {

@@ -13,9 +13,9 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Files, Need::Addresses],
     explained_by: &[],
     explain: Explain {
-        how: "Addresses of NICs and bridges of others (docker0) against cluster CIDRs and service CIDRs.",
-        why: "The default networks (10.42.0.0/16, 10.43.0.0/16) are in use elsewhere; a bridge of Docker has one of them.",
-        fix: "Choose another cluster-cidr or service-cidr for a new cluster; move docker0 (bip) or the NIC's network.",
+        how: "Networks of the node's NICs against cluster CIDRs and service CIDRs.",
+        why: "The default networks (10.42.0.0/16, 10.43.0.0/16) are in use in the node's network.",
+        fix: "Choose another cluster-cidr or service-cidr for a new cluster; or give the NIC's network other addresses.",
         not_if: "The node's address is in the network on purpose, as with some clouds' native routing.",
         seen_in: "rke2#3726, flannel#844, kubernetes#59687",
     },

@@ -1,6 +1,7 @@
 //! systemd-networkd removes routes and rules that it did not write.
 
 use super::super::prelude::*;
+use crate::model::{Encapsulation, System};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-networkd-deletes-routes",
@@ -12,10 +13,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "ManageForeignRoutes and ManageForeignRoutingPolicyRules of networkd.conf and its drop-ins, while networkd runs.",
-        why: "networkd takes routes and rules that it did not write for leftovers when it starts and when a link changes. Since \
-              systemd 248 it can be told not to; the default is to delete.",
+        why: "networkd removes routes on the links that it configures, and policy rules, that it did not write, when it starts and \
+              when a link changes. networkd.conf can forbid it; the default is to remove them.",
         fix: "Set both to no in a drop-in of networkd.conf.",
-        not_if: "The CNI writes no policy rules and writes its routes again at once.",
+        not_if: "The CNI has neither routes on NICs nor policy rules: such nodes are not judged.",
         seen_in: "systemd#29716, cilium#18706, kube-router#1815",
     },
     run,
@@ -23,21 +24,33 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let networkd = model.snapshot.files.value().and_then(|files| files.networkd.value());
-    let Some(networkd) = networkd else { return Outcome::DoesNotApply("systemd-networkd is not installed") };
+    let Some(networkd) = networkd else {
+        return super::unread(model, |files| files.networkd.trouble(), "systemd-networkd is not installed");
+    };
     match networkd.is_running {
         Some(true) => {}
         Some(false) => return Outcome::DoesNotApply("systemd-networkd does not run"),
         None => return Outcome::NotJudged("whether systemd-networkd runs is not known".to_owned()),
     }
-    if model.inventory.data_planes.is_empty() {
-        return Outcome::DoesNotApply("no data plane is here");
+    // networkd removes routes on links that it configures, and rules wherever they are: those of tunnels' and pods' devices,
+    // which it does not configure, it leaves alone.
+    let planes = || model.inventory.data_planes.iter().filter(|plane| !plane.is_left_over());
+    let by_nic = planes().any(|plane| {
+        plane.encapsulation == Encapsulation::None && plane.devices.iter().any(|device| device.routes > 0)
+    });
+    let by_rules = planes().any(|plane| {
+        plane.system == System::Cilium
+            || plane.system == System::Calico && plane.encapsulation == Encapsulation::Wireguard
+    });
+    if !by_nic && !by_rules {
+        return Outcome::DoesNotApply("the CNI has no routes on NICs and no policy rules");
     }
     let keeps = |setting: &Option<crate::model::Sourced<bool>>| {
         setting.as_ref().is_some_and(|setting| !setting.value)
     };
     let routes = keeps(&networkd.manage_foreign_routes);
     let rules = keeps(&networkd.manage_foreign_rules);
-    if routes && rules {
+    if (routes || !by_nic) && (rules || !by_rules) {
         return Outcome::Judged(Vec::new());
     }
     let word = |kept: bool| if kept { "no" } else { "yes (default)" };

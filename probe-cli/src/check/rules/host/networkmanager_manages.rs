@@ -1,6 +1,9 @@
 //! NetworkManager runs and was not told to leave the CNI's interfaces alone.
 
+use std::collections::BTreeSet;
+
 use super::super::prelude::*;
+use crate::facts::netlink::LinkFact;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-networkmanager-manages",
@@ -22,22 +25,37 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let manager = model.snapshot.files.value().and_then(|files| files.network_manager.value());
-    let Some(manager) = manager else { return Outcome::DoesNotApply("NetworkManager is not installed") };
+    let Some(manager) = manager else {
+        return super::unread(
+            model,
+            |files| files.network_manager.trouble(),
+            "NetworkManager is not installed",
+        );
+    };
     match manager.is_running {
         Some(true) => {}
         Some(false) => return Outcome::DoesNotApply("NetworkManager does not run"),
         None => return Outcome::NotJudged("whether NetworkManager runs is not known".to_owned()),
     }
-    let tunnels = model.inventory.all_tunnels().map(|tunnel| tunnel.name.as_str());
-    let pods = model.inventory.pods.iter().filter_map(|pod| pod.host_ifname.as_deref());
-    let is_left_alone = |name: &str| manager.unmanaged.iter().any(|rule| excludes(&rule.value, name));
-    let mut managed: Vec<&str> = tunnels.chain(pods).filter(|name| !is_left_alone(name)).collect();
-    managed.sort_unstable();
-    managed.dedup();
+    let links = &model.snapshot.netlink.links;
+    let is_left_alone = |link: &LinkFact| {
+        let kind = link.kind.as_deref().unwrap_or_default();
+        manager.unmanaged.iter().any(|rule| excludes(&rule.value, &link.name, kind))
+    };
+    let tunnels = model.inventory.all_tunnels().map(|tunnel| tunnel.ifindex);
+    let tunnels = tunnels.filter(|ifindex| model.inventory.is_of_cni(*ifindex));
+    let pods = model.inventory.pods.iter().filter_map(|pod| pod.host_ifindex);
+    let of_cni: BTreeSet<u32> = tunnels.chain(pods).collect();
+    let managed: Vec<&LinkFact> =
+        links.iter().filter(|link| of_cni.contains(&link.ifindex) && !is_left_alone(link)).collect();
     if managed.is_empty() {
         return Outcome::Judged(Vec::new());
     }
-    let named: Vec<String> = managed.iter().take(3).map(|name| escape(name)).collect();
+    let named: Vec<String> = managed.iter().take(3).map(|link| escape(&link.name)).collect();
+    let patterns: BTreeSet<String> = managed.iter().map(|link| pattern(&link.name)).collect();
+    let patterns: Vec<String> =
+        patterns.into_iter().map(|pattern| format!("interface-name:{pattern}")).collect();
+    let line = format!("unmanaged-devices+={}", patterns.join(";"));
     Outcome::Judged(vec![
         Finding::new(
             Warn,
@@ -47,16 +65,26 @@ fn run(model: &Model) -> Outcome {
         )
         .seen("managed", named.join(", "), "no unmanaged-devices rule names them")
         .fix("Tell it to leave them alone; the reload interrupts nothing.")
-        .run(
-            "printf '[keyfile]\\nunmanaged-devices=interface-name:cali*;interface-name:flannel*;interface-name:cni*;\
-             interface-name:vxlan*;interface-name:wireguard.cali\\n' > /etc/NetworkManager/conf.d/cni.conf",
-        )
+        .run(format!("printf '%s\\n' '[keyfile]' {} > /etc/NetworkManager/conf.d/zz-cni.conf", quoted(&line)))
         .run("systemctl reload NetworkManager"),
     ])
 }
 
-/// Whether a rule of NetworkManager.conf(5) names an interface: `interface-name:`, with `*` and `?`; or a bare name.
-fn excludes(rule: &str, name: &str) -> bool {
+/// One rule for all interfaces that a plugin names alike.
+fn pattern(name: &str) -> String {
+    let prefixes = ["cali", "lxc", "veth", "flannel", "cilium_"];
+    prefixes
+        .iter()
+        .find(|prefix| name.starts_with(**prefix))
+        .map_or_else(|| name.to_owned(), |prefix| format!("{prefix}*"))
+}
+
+/// Whether a rule of NetworkManager.conf(5) is for an interface: `interface-name:` or a bare name with `*` and `?`; `driver:` and
+/// `type:` by what the kernel calls the link's kind.
+fn excludes(rule: &str, name: &str, kind: &str) -> bool {
+    if let Some(wanted) = rule.strip_prefix("driver:").or_else(|| rule.strip_prefix("type:")) {
+        return matches(wanted.as_bytes(), kind.as_bytes());
+    }
     let pattern = rule.strip_prefix("interface-name:").unwrap_or(rule);
     let pattern = pattern.strip_prefix('=').unwrap_or(pattern);
     matches(pattern.as_bytes(), name.as_bytes())
@@ -79,16 +107,20 @@ mod tests {
 
     #[test]
     fn rules_name_interfaces() {
-        for (rule, name, expected) in [
-            ("interface-name:cali*", "cali12345", true),
-            ("interface-name:flannel*", "cali12345", false),
-            ("interface-name:=flannel.1", "flannel.1", true),
-            ("cni?", "cni0", true),
-            ("cni?", "cni10", false),
-            ("*", "x", true),
-            ("interface-name:veth*x", "vethabx", true),
+        for (rule, name, kind, expected) in [
+            ("interface-name:cali*", "cali12345", "veth", true),
+            ("interface-name:flannel*", "cali12345", "veth", false),
+            ("interface-name:=flannel.1", "flannel.1", "vxlan", true),
+            ("cni?", "cni0", "bridge", true),
+            ("cni?", "cni10", "bridge", false),
+            ("*", "x", "", true),
+            ("interface-name:veth*x", "vethabx", "veth", true),
+            ("driver:veth", "cali12345", "veth", true),
+            ("type:wireguard", "wg0", "wireguard", true),
+            ("type:wireguard", "flannel.1", "vxlan", false),
         ] {
-            assert_eq!(excludes(rule, name), expected, "{rule} {name}");
+            assert_eq!(excludes(rule, name, kind), expected, "{rule} {name}");
         }
+        assert_eq!(["cali1", "flannel-wg", "tunl0"].map(pattern), ["cali*", "flannel*", "tunl0"]);
     }
 }

@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Window],
     explained_by: &[],
     explain: Explain {
-        how: "`dropped` of /proc/net/softnet_stat by CPU during the window, and rx_missed of the NIC.",
+        how: "`dropped` of /proc/net/softnet_stat by CPU during the window.",
         why: "A tunnel's packets between two nodes look like one flow to a NIC that hashes addresses only: one queue and one core \
               take them all.",
         fix: "Hash UDP ports on the NIC (ethtool -N NIC rx-flow-hash udp4 sdfn), use RPS, raise netdev_max_backlog.",
@@ -50,8 +50,13 @@ fn run(model: &Model) -> Outcome {
     let below = model.inventory.all_tunnels().flat_map(Tunnel::underlays).next();
     finding = finding
         .fix("Let the NIC spread the tunnel's packets by their UDP ports, or raise the queue's length.");
-    if let Some(below) = below {
-        finding = finding.run(format!("ethtool -N {} rx-flow-hash udp4 sdfn", quoted(&below.name)));
+    // The ports of a bond or a bridge are the NICs.
+    let is_nic =
+        |name: &str| model.snapshot.netlink.links.iter().any(|link| link.name == name && link.kind.is_none());
+    if let Some(below) = below.filter(|below| is_nic(&below.name)) {
+        for family in ["udp4", "udp6"] {
+            finding = finding.run(format!("ethtool -N {} rx-flow-hash {family} sdfn", quoted(&below.name)));
+        }
     }
     Outcome::Judged(vec![finding.run("sysctl -w net.core.netdev_max_backlog=10000")])
 }

@@ -1,6 +1,9 @@
 //! The reverse path filter drops packets.
 
+use std::collections::BTreeSet;
+
 use super::{super::prelude::*, over};
+use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-reverse-path-filter",
@@ -29,7 +32,11 @@ fn run(model: &Model) -> Outcome {
         return Outcome::Judged(Vec::new());
     }
     let all = model.snapshot.network.sysctls.ipv4_all.rp_filter.value().copied().unwrap_or_default();
-    let links = model.snapshot.netlink.links.iter();
+    // Calico filters strictly on pods' interfaces, against forged sources: those stay as they are.
+    let below = model.inventory.all_tunnels().flat_map(Tunnel::underlays).map(|below| below.ifindex);
+    let between: BTreeSet<u32> =
+        model.inventory.all_tunnels().map(|tunnel| tunnel.ifindex).chain(below).collect();
+    let links = model.snapshot.netlink.links.iter().filter(|link| between.contains(&link.ifindex));
     let strict: Vec<&str> = links
         .filter(|link| link.ipv4_conf.as_ref().is_some_and(|conf| conf.rp_filter.max(all) == 1))
         .map(|link| link.name.as_str())
@@ -42,9 +49,13 @@ fn run(model: &Model) -> Outcome {
     )
     .seen("TcpExt:IPReversePathFilter", format!("+{dropped}"), "/proc/net/netstat")
     .seen("net.ipv4.conf.all.rp_filter", all, "/proc/sys")
-    .seen("strict devices", strict.len(), "rp_filter = 1");
-    finding = finding
-        .fix("Set loose filtering for the device that packets come in by, and for `all` if that is 1.");
+    .seen("strict tunnels and NICs", strict.len(), "rp_filter = 1");
+    finding = finding.fix(if strict.is_empty() {
+        "Find the device that these packets come in by (nstat -az TcpExtIPReversePathFilter, tcpdump) and the route back to their \
+         sources: pods' interfaces filter forged sources on purpose."
+    } else {
+        "Set loose filtering for the devices between nodes; the larger one of `all` and the device's own counts."
+    });
     for name in strict.iter().take(3) {
         finding = finding.run(format!(
             "sysctl -w {}",

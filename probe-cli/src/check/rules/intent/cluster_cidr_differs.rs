@@ -1,7 +1,7 @@
 //! This node's pod network is not part of the cluster's.
 
 use super::{super::prelude::*, compared};
-use crate::model::Aspect;
+use crate::model::{Aspect, System};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "intent-cluster-cidr-differs",
@@ -22,10 +22,16 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
+    // Calico and Cilium give addresses of further pools.
+    let has_pools = model
+        .inventory
+        .data_planes
+        .iter()
+        .any(|plane| matches!(plane.system, System::Calico | System::CalicoEbpf | System::Cilium));
     compared(
         model,
         Aspect::ClusterCidrs,
-        Fail,
+        if has_pools { Warn } else { Fail },
         |wanted, actual| format!("The cluster's pod networks are {wanted}; this node uses {actual}."),
         "Restart the CNI's agent after correcting FILE; recreate this node's pods, which keep their old addresses otherwise.",
     )

@@ -9,7 +9,7 @@ const API_VERSION: &str = "helm.cattle.io/v1";
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "intent-manifest-ignored",
     family: Family::Intent,
-    title: "a chart's manifest counts for nothing",
+    title: "a chart's manifest is ignored",
     symptom: "Settings in a HelmChartConfig have no effect; RKE2's log has an error about the file.",
     core: false,
     needs: &[Need::Files],

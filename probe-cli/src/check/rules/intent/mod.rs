@@ -27,14 +27,28 @@ fn compared(
     summary: fn(&str, &str) -> String,
     fix: &str,
 ) -> Outcome {
-    let Some(row) = model.setup.comparison.iter().find(|row| row.aspect == aspect) else {
-        return Outcome::DoesNotApply("neither files nor the kernel tell");
-    };
-    match row.agrees {
-        None => Outcome::DoesNotApply("files or the kernel do not tell"),
-        Some(true) => Outcome::Judged(Vec::new()),
-        Some(false) => Outcome::Judged(vec![finding(row, severity, summary, fix)]),
+    let row = model.setup.comparison.iter().find(|row| row.aspect == aspect);
+    match row.and_then(|row| Some((row, row.agrees?))) {
+        Some((_, true)) => Outcome::Judged(Vec::new()),
+        Some((row, false)) => Outcome::Judged(vec![finding(row, severity, summary, fix)]),
+        None => match unread(model) {
+            Some(why) => Outcome::NotJudged(why),
+            None => Outcome::DoesNotApply("no file, or no kernel table, has this setting"),
+        },
     }
+}
+
+/// Why configuration that may be there could not be read; none when all was read.
+pub(super) fn unread(model: &Model) -> Option<String> {
+    let files = model.snapshot.files.value()?;
+    let all = [
+        files.rke2.trouble(),
+        files.k3s.trouble(),
+        files.charts.trouble(),
+        files.flannel.trouble(),
+        files.cni.trouble(),
+    ];
+    all.into_iter().flatten().next()
 }
 
 fn finding(row: &Comparison, severity: Severity, summary: fn(&str, &str) -> String, fix: &str) -> Finding {

@@ -34,7 +34,7 @@ fn run(model: &Model) -> Outcome {
     let kernel = model.inventory.node.kernel.as_deref().map_or_else(|| "unknown".to_owned(), escape);
     match model.inventory.node.has_wireguard {
         None => {
-            Outcome::NotJudged("the kernel does not tell whether it has WireGuard: run as root".to_owned())
+            Outcome::NotJudged("it is unknown whether the kernel supports WireGuard: run as root".to_owned())
         }
         Some(true) => Outcome::Judged(Vec::new()),
         Some(false) => Outcome::Judged(vec![

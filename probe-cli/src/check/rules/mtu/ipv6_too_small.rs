@@ -1,17 +1,17 @@
-//! IPv6 needs 1280 bytes, and a way carries less.
+//! IPv6 needs 1280 bytes, and a path carries less.
 
 use super::{super::prelude::*, paths};
 
 /// RFC 8200, section 5.
-const LEAST: u32 = 1280;
+pub(super) const LEAST: u32 = 1280;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-ipv6-too-small",
     family: Family::Mtu,
-    title: "a way for IPv6 carries less than 1280 bytes",
+    title: "a path for IPv6 carries less than 1280 bytes",
     symptom: "IPv6 does not work at all between nodes, while IPv4 does.",
     core: false,
-    needs: &[],
+    needs: &[Need::Routes],
     explained_by: &["mtu-tunnel-exceeds-underlay"],
     explain: Explain {
         how: "What each tunnel carries in one piece, where it carries IPv6.",

@@ -7,9 +7,27 @@ pub(super) mod pods_differ;
 pub(super) mod tunnel_exceeds_underlay;
 pub(super) mod underlay_wasted;
 
-use crate::model::{Model, MtuPath};
+use super::prelude::*;
+use crate::model::MtuPath;
 
-/// Ways that packets take now.
+/// Paths that pods' packets to other nodes take now: not those of devices without peers, nor of VPNs beside the CNI.
 fn paths(model: &Model) -> impl Iterator<Item = &MtuPath> {
-    model.setup.mtu.iter().filter(|path| !path.left_over)
+    let is_taken = |path: &&MtuPath| !path.left_over && !path.idle && model.inventory.is_of_cni(path.ifindex);
+    model.setup.mtu.iter().filter(is_taken)
+}
+
+/// With the command that gives the tunnel what fits, where that leaves it enough: below 1280 bytes the kernel takes IPv6 off a
+/// device (`addrconf_notify`, net/ipv6/addrconf.c).
+fn lowered(finding: Finding, path: &MtuPath, takes: u32) -> Finding {
+    if path.families.contains(&6) && takes < ipv6_too_small::LEAST {
+        return finding.fix(
+            "Raise the MTU below the tunnel: what fits now is less than the 1280 bytes that IPv6 requires.",
+        );
+    }
+    finding
+        .fix(format!(
+            "Lower the tunnel's MTU to {takes}: nothing is interrupted, and pods learn it packet by packet until they are \
+             recreated. Then set it for good in the CNI's configuration, or raise the MTU below the tunnel."
+        ))
+        .run(format!("ip link set {} mtu {takes}", quoted(&path.device)))
 }

@@ -1,6 +1,6 @@
 //! The kernel has learned that the path to another node takes smaller packets than the NIC.
 
-use super::{super::prelude::*, paths};
+use super::{super::prelude::*, lowered, paths};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-path-smaller",
@@ -8,14 +8,14 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "the path to another node takes smaller packets than the NIC",
     symptom: "Large transfers to one node hang or are slow, to others they are not.",
     core: false,
-    needs: &[Need::LearnedMtus],
+    needs: &[Need::Routes, Need::TunnelTables, Need::LearnedMtus],
     explained_by: &[],
     explain: Explain {
         how: "Path MTUs in the kernel's route cache (`ip route show cache`) to addresses of other nodes, against the MTU of the \
               device below the tunnel.",
         why: "A router, VPN or cloud network on the way has a smaller MTU, and said so by ICMP. VXLAN of flannel does not lower \
               its own MTU for it, so that full-size packets are fragmented or dropped.",
-        fix: "Make the tunnel for the smaller path (Backend.MTU, Calico's mtu), or raise the MTU on the way.",
+        fix: "Make the tunnel for the smaller path (flannel: Backend.MTU; Calico: installation.calicoNetwork.mtu), or raise the MTU on the path.",
         not_if: "The exception is old: it expires after ten minutes (net.ipv4.route.mtu_expires).",
         seen_in: "calico#1709, hetzner-k3s#733",
     },
@@ -38,19 +38,23 @@ fn run(model: &Model) -> Outcome {
         let Some(known) = known.filter(|known| known.mtu < path.mtu + path.overhead) else { continue };
         let device = escape(&path.device);
         let takes = known.mtu.saturating_sub(path.overhead);
-        findings.push(
+        findings.push(lowered(
             Finding::new(
                 Fail,
                 SubjectKind::Peer,
                 &address.to_string(),
-                format!("The path to {address} takes packets of {} bytes; {device} sends up to {}.", known.mtu, path.mtu + path.overhead),
+                format!(
+                    "The path to {address} takes packets of {} bytes; {device} sends up to {}.",
+                    known.mtu,
+                    path.mtu + path.overhead
+                ),
             )
             .seen(format!("path MTU to {address}"), known.mtu, "ip route show cache")
             .seen(device, path.mtu, "IFLA_MTU")
-            .seen("outer headers", path.overhead, path.encapsulation.to_string())
-            .fix(format!("Lower the tunnel's MTU to {takes} and the pods' likewise, or raise the MTU on the way to {address}."))
-            .run(format!("ip link set {} mtu {takes}", quoted(&path.device))),
-        );
+            .seen("outer headers", path.overhead, path.encapsulation.to_string()),
+            path,
+            takes,
+        ));
     }
     Outcome::Judged(findings)
 }

@@ -9,7 +9,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "pods' packets do not fit the tunnel",
     symptom: "TLS handshakes, uploads and large answers between nodes hang; ping and DNS work.",
     core: true,
-    needs: &[],
+    needs: &[Need::Routes],
     explained_by: &["mtu-tunnel-exceeds-underlay"],
     explain: Explain {
         how: "The MTU of pods' interfaces, by the node's end of each, against what the tunnel carries in one piece.",
@@ -51,7 +51,8 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
     }
     Some(finding.seen(name, path.carries, "IFLA_MTU and what is below").fix(format!(
         "Set the pods' MTU to {} (Canal: calico.vethuMTU in a HelmChartConfig for rke2-canal; Calico: \
-         installation.calicoNetwork.mtu; flannel: Backend.MTU), then recreate the pods, which restarts them.",
+         installation.calicoNetwork.mtu; flannel and k3s: new pods take the tunnel's), then recreate the pods, which restarts \
+         them.",
         smallest(model, path)
     )))
 }

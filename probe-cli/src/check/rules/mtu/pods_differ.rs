@@ -8,7 +8,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "pods of this node have different MTUs",
     symptom: "After a change of the MTU some workloads still hang or are slow, others are not.",
     core: false,
-    needs: &[],
+    needs: &[Need::Routes],
     explained_by: &["mtu-pod-exceeds-tunnel"],
     explain: Explain {
         how: "The MTUs of the node's ends of pods' interfaces.",

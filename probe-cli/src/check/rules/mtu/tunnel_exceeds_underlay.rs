@@ -1,6 +1,6 @@
 //! Outer packets are larger than what the device below takes.
 
-use super::{super::prelude::*, paths};
+use super::{super::prelude::*, lowered, paths};
 use crate::model::{Fit, MtuPath};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -9,7 +9,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "a tunnel's packets do not fit the device below it",
     symptom: "Large transfers between nodes are slow or hang; ping with small packets works.",
     core: true,
-    needs: &[],
+    needs: &[Need::Routes],
     explained_by: &[],
     explain: Explain {
         how: "IFLA_MTU of the tunnel plus its headers (VXLAN 50 over IPv4 and 70 over IPv6, WireGuard 60 and 80) against \
@@ -47,15 +47,8 @@ fn run(model: &Model) -> Outcome {
         if let Some(route) = path.underlay_route_mtu {
             finding = finding.seen("route to other nodes", route, "RTAX_MTU");
         }
-        findings.push(
-            finding
-                .seen("outer headers", path.overhead, path.encapsulation.to_string())
-                .fix(format!(
-                    "Lower the tunnel's MTU to {takes} (new connections use it at once), then set it for good in the CNI's \
-                     configuration, or raise the MTU of the device below."
-                ))
-                .run(format!("ip link set {} mtu {takes}", quoted(&path.device))),
-        );
+        let finding = finding.seen("outer headers", path.overhead, path.encapsulation.to_string());
+        findings.push(lowered(finding, path, takes));
     }
     Outcome::Judged(findings)
 }

@@ -13,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "pods send small packets over a network for large ones",
     symptom: "Throughput between nodes is lower and CPU use higher than the network allows.",
     core: false,
-    needs: &[],
+    needs: &[Need::Routes],
     explained_by: &[],
     explain: Explain {
         how: "MTUs of pods' interfaces against what the way carries.",

@@ -11,7 +11,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "two peers of a tunnel have one node address",
     symptom: "Pods of one of two nodes are not reached.",
     core: false,
-    needs: &[Need::TunnelTables],
+    needs: &[Need::TunnelTables, Need::WireguardPeers],
     explained_by: &["peer-vtep-mac-shared"],
     explain: Explain {
         how: "Destinations of FDB entries, and endpoints of WireGuard peers, that are equal on one tunnel.",
@@ -29,7 +29,8 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no peer is known");
     }
     let mut by_address: BTreeMap<(u32, IpAddr, u16), Vec<&Peer>> = BTreeMap::new();
-    for peer in model.inventory.peers.iter().filter(|peer| !peer.pod_cidrs.is_empty()) {
+    let of_cni = model.inventory.peers.iter().filter(|peer| model.inventory.is_of_cni(peer.tunnel));
+    for peer in of_cni.filter(|peer| !peer.pod_cidrs.is_empty()) {
         let Some(address) = peer.node_address else { continue };
         let port = peer.wireguard.and_then(|peer| peer.endpoint).map_or(0, |endpoint| endpoint.port());
         by_address.entry((peer.tunnel, address, port)).or_default().push(peer);

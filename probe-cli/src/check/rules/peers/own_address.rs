@@ -1,6 +1,7 @@
 //! A peer has an address of this node.
 
 use super::super::prelude::*;
+use crate::{facts::netlink::AddressFact, model::Tunnel};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-own-address",
@@ -8,10 +9,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "a peer has an address of this node",
     symptom: "Pods of one other node are not reached: packets to them stay on this node.",
     core: false,
-    needs: &[Need::Addresses, Need::TunnelTables],
+    needs: &[Need::Addresses, Need::TunnelTables, Need::WireguardPeers],
     explained_by: &[],
     explain: Explain {
-        how: "Destinations of FDB entries, WireGuard endpoints and gateways of pod networks, against the addresses of this node.",
+        how: "Destinations of FDB entries, WireGuard endpoints and permanent neighbours of tunnels, against the addresses of this node.",
         why: "This node had another pod network before, whose address stayed on the tunnel device and now belongs to another \
               node; or two nodes announce one address.",
         fix: "Delete the stale address; where two nodes have one address, correct the other one.",
@@ -29,7 +30,7 @@ fn run(model: &Model) -> Outcome {
     }
     let own = |address| netlink.addresses.rows().iter().find(|own| own.address.addr() == address);
     let mut findings = Vec::new();
-    for peer in &inventory.peers {
+    for peer in inventory.peers.iter().filter(|peer| inventory.is_of_cni(peer.tunnel)) {
         let Some(address) = peer.node_address.filter(|address| own(*address).is_some()) else { continue };
         let name = super::tunnel_name(model, peer.tunnel);
         findings.push(
@@ -52,7 +53,8 @@ fn run(model: &Model) -> Outcome {
         };
         let name = escape(&tunnel.name);
         let address = stale.address;
-        findings.push(
+        findings.push(fixed(
+            model,
             Finding::new(
                 Fail,
                 SubjectKind::Peer,
@@ -60,10 +62,33 @@ fn run(model: &Model) -> Outcome {
                 format!("{} is an address of this node and of another node: packets for that node's pods stay here.", neighbour.address),
             )
             .seen(name.clone(), address, "ip address")
-            .seen(format!("neighbour of {name}"), neighbour.address, "ip neigh")
-            .fix("Delete the address that this node had before, then restart the CNI's agent, which writes the route.")
-            .run(format!("ip address del {address} dev {}", quoted(&tunnel.name))),
-        );
+            .seen(format!("neighbour of {name}"), neighbour.address, "ip neigh"),
+            tunnel,
+            stale,
+        ));
     }
     Outcome::Judged(findings)
+}
+
+/// With the address deleted from where it is, if the tunnel keeps another one of the family: an only address is this node's own,
+/// and the other node is wrong.
+fn fixed(model: &Model, finding: Finding, tunnel: &Tunnel, stale: &AddressFact) -> Finding {
+    let rows = model.snapshot.netlink.addresses.rows();
+    let is_v4 = stale.address.addr().is_ipv4();
+    let keeps_one = rows.iter().any(|own| {
+        own.ifindex == tunnel.ifindex
+            && own.global
+            && own.address != stale.address
+            && own.address.addr().is_ipv4() == is_v4
+    });
+    let device = model.snapshot.netlink.links.iter().find(|link| link.ifindex == stale.ifindex);
+    match device.filter(|_| keeps_one) {
+        Some(device) => finding
+            .fix("Delete the address that this node had before, then restart the CNI's agent, which writes the route.")
+            .run(format!("ip address del {} dev {}", stale.address, quoted(&device.name))),
+        None => finding.fix_elsewhere(
+            "the other node announces this node's pod network: give that node its own podCIDR (delete and join it again), or \
+             correct this node's.",
+        ),
+    }
 }

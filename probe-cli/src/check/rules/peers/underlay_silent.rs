@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use super::super::prelude::*;
 use crate::facts::netlink::{NeighbourState, NeighbourStateFact};
 
+/// A transmission so many seconds ago is recent.
+const RECENT_S: u64 = 60;
+
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-underlay-silent",
     family: Family::Peers,
@@ -15,7 +18,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &["dataplane-underlay-down"],
     explain: Explain {
         how: "The state of the neighbour entries of other nodes' addresses, and of next hops to pod networks, on the devices \
-              below tunnels: FAILED or INCOMPLETE.",
+              below tunnels: FAILED. It is a warning where nothing was sent to the node for a minute.",
         why: "The node is off, has another address by now, or the network between is broken. With host-gw and IPv6 the next hop \
               may be a privacy address of that node, which has expired.",
         fix: "Check the node. Where its address changed, restart the CNI's agent there, so that it announces the new one.",
@@ -37,9 +40,7 @@ fn run(model: &Model) -> Outcome {
     }
     let devices = &model.snapshot.network.devices;
     let rows = || devices.iter().filter_map(|device| device.neighbours.value()).flat_map(|table| &table.rows);
-    let is_silent = |row: &&NeighbourStateFact| {
-        matches!(row.state, Some(NeighbourState::Failed | NeighbourState::Incomplete))
-    };
+    let is_silent = |row: &&NeighbourStateFact| row.state == Some(NeighbourState::Failed);
     let silent = |address: &IpAddr| {
         let mut entries = rows().filter(|row| row.address == *address).peekable();
         entries.peek()?;
@@ -61,11 +62,17 @@ fn run(model: &Model) -> Outcome {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(", ");
+        // An entry stays for long after the last packet: only one that is used tells of now.
+        let last = inventory.peers.iter().filter(|peer| peer.node_address == Some(address));
+        let is_used = last.filter_map(|peer| peer.last_tx_age_s).any(|age| age < RECENT_S);
+        let is_routed = inventory.routed_peers.iter().any(|peer| peer.node_address == address);
+        let is_asked = row.updated_s.is_none_or(|age| age < RECENT_S);
+        let severity = if is_used || is_routed && is_asked { Fail } else { Warn };
         let finding = Finding::new(
-            Fail,
+            severity,
             SubjectKind::Peer,
             &address.to_string(),
-            format!("{address} does not answer on {device}: pods of {networks} are not reached."),
+            format!("{address} did not answer on {device} when it was asked last: pods of {networks} are not reached."),
         )
         .seen(format!("neighbour {address}"), "FAILED", format!("ip neigh show dev {device}"));
         if is_random(address) {

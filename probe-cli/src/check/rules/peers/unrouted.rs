@@ -8,7 +8,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     title: "no route leads to another node on the network below",
     symptom: "Pods of some other nodes are not reached; the tunnel counts carrier errors.",
     core: true,
-    needs: &[Need::Routes],
+    needs: &[Need::Routes, Need::TunnelTables, Need::WireguardPeers],
     explained_by: &["dataplane-underlay-down"],
     explain: Explain {
         how: "For each peer's node address, the route that outer packets take.",
@@ -25,9 +25,16 @@ fn run(model: &Model) -> Outcome {
     if routes.is_empty() {
         return Outcome::DoesNotApply("no peer's address is known");
     }
-    let without = routes.iter().filter(|route| route.destination.is_none());
+    let of_cni = routes.iter().filter(|route| model.inventory.is_of_cni(route.tunnel));
+    let without: Vec<_> = of_cni.filter(|route| route.destination.is_none()).collect();
+    if !without.is_empty() && super::has_policy_routes(model) {
+        return Outcome::NotJudged(
+            "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
+        );
+    }
     Outcome::Judged(
         without
+            .into_iter()
             .map(|route| {
                 let name = super::tunnel_name(model, route.tunnel);
                 Finding::new(

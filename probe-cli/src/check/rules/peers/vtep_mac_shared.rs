@@ -20,7 +20,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Neighbour entries of one VXLAN device with one MAC address and several gateways of a family; FDB entries of one \
               MAC address with several destinations; the device's own MAC address among its peers'.",
         why: "Cloned machines have one machine-id, of which the kernel's or udev's MAC addresses are made.",
-        fix: "On the clone: a new machine-id, delete the tunnel device, restart the agent.",
+        fix: "On the clone: a new machine-id, delete the tunnel device, remove flannel's annotations from the Node, reboot.",
         not_if: "The device floods or learns, and the address is a router's.",
         seen_in: "flannel#1788, systemd#14744",
     },
@@ -85,7 +85,8 @@ fn run(model: &Model) -> Outcome {
 
 fn finding(mac: Mac, summary: String) -> Finding {
     Finding::new(Fail, SubjectKind::Peer, &mac.to_string(), summary).fix_elsewhere(
-        "on the cloned machine: `rm /etc/machine-id; systemd-machine-id-setup; ip link delete` the tunnel device, then \
-         restart the CNI's agent there.",
+        "drain the cloned machine; on it: `rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup`, delete the \
+         tunnel device, remove the annotations flannel.alpha.coreos.com/backend-data and backend-v6-data from its Node, reboot. \
+         Its DHCP address may change.",
     )
 }

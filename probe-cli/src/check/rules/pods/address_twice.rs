@@ -1,6 +1,9 @@
 //! Two pods have one address.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use super::super::prelude::*;
 use crate::model::Pod;
@@ -25,17 +28,16 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let pods = model.inventory.pods.iter().filter(|pod| !pod.host_network);
-    let mut by_address: BTreeMap<IpAddr, Vec<&Pod>> = BTreeMap::new();
+    // Secondary networks may have addresses of each other: only in one of them two pods must not have the same.
+    let mut by_address: BTreeMap<(Option<&str>, IpAddr), Vec<&Pod>> = BTreeMap::new();
     for pod in pods {
-        let secondary = pod
-            .interfaces
-            .iter()
-            .filter(|interface| !interface.is_default)
-            .flat_map(|interface| &interface.addresses);
-        let mut all: Vec<IpAddr> =
-            pod.addresses.iter().copied().chain(secondary.map(ipnet::IpNet::addr)).collect();
-        all.sort_unstable();
-        all.dedup();
+        let secondary =
+            pod.secondary().filter_map(|interface| Some((interface.network.as_deref()?, interface)));
+        let secondary = secondary.flat_map(|(network, interface)| {
+            interface.addresses.iter().map(move |address| (Some(network), address.addr()))
+        });
+        let all: BTreeSet<_> =
+            pod.addresses.iter().map(|address| (None, *address)).chain(secondary).collect();
         for address in all {
             by_address.entry(address).or_default().push(pod);
         }
@@ -46,7 +48,7 @@ fn run(model: &Model) -> Outcome {
     let twice = by_address.into_iter().filter(|(_, pods)| pods.len() > 1);
     Outcome::Judged(
         twice
-            .map(|(address, pods)| {
+            .map(|((_, address), pods)| {
                 let names: Vec<String> = pods.iter().take(3).map(|pod| escape(&pod.label())).collect();
                 let mut finding = Finding::new(
                     Fail,

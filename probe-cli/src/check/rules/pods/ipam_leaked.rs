@@ -34,7 +34,17 @@ fn run(model: &Model) -> Outcome {
     }
     let known: BTreeSet<&str> =
         snapshot.pods.sandboxes.rows().iter().map(|sandbox| sandbox.id.as_str()).collect();
-    Outcome::Judged(networks.iter().filter_map(|network| finding(network, &known)).collect())
+    // Podman and others keep their own networks beside: only those of this node's pods are judged.
+    let own = &model.inventory.node.pod_cidrs;
+    let is_of_pods = |network: &&IpamNetwork| {
+        network.taken.iter().any(|taken| {
+            known.contains(taken.container.as_str())
+                || own.iter().any(|own| own.cidr.contains(&taken.address))
+        })
+    };
+    Outcome::Judged(
+        networks.iter().filter(is_of_pods).filter_map(|network| finding(network, &known)).collect(),
+    )
 }
 
 fn finding(network: &IpamNetwork, known: &BTreeSet<&str>) -> Option<Finding> {
@@ -60,6 +70,6 @@ fn finding(network: &IpamNetwork, known: &BTreeSet<&str>) -> Option<Finding> {
         finding = finding.seen("such as", one.address, format!("{directory}/{}", one.address));
     }
     Some(finding.fix(format!(
-        "Drain the node, delete in {directory} the files whose sandbox `crictl pods` does not list, uncordon."
+        "Drain the node, delete in {directory} the files whose sandbox `crictl pods -q --no-trunc` does not list, uncordon."
     )))
 }

@@ -8,9 +8,10 @@ pub(super) mod never_handshook;
 
 use crate::model::{Model, PeerRow, WireguardRow};
 
-/// WireGuard peers with what the kernel tells of each.
+/// Peers of the CNI's WireGuard devices, with what the kernel tells of each.
 fn peers(model: &Model) -> Vec<(&PeerRow, WireguardRow)> {
-    model.peers.iter().filter_map(|row| Some((row, row.wireguard?))).collect()
+    let rows = model.peers.iter().filter(|row| model.inventory.is_of_cni(row.tunnel));
+    rows.filter_map(|row| Some((row, row.wireguard?))).collect()
 }
 
 /// A peer's name in a sentence: its node and its networks.
