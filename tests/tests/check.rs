@@ -24,9 +24,10 @@ struct Node {
 }
 
 impl Node {
-    fn up() -> Self {
-        let lab =
-            TestLab::with(&LabOptions { nodes: 3, pods: 2, family: Family::Dual, ..LabOptions::default() });
+    fn up(dataplane: Dataplane) -> Self {
+        let options =
+            LabOptions { nodes: 3, pods: 2, family: Family::Dual, dataplane, ..LabOptions::default() };
+        let lab = TestLab::with(&options);
         let files = TempDir::new().unwrap();
         files::write(&lab.lab, files.path()).unwrap();
         Self { lab, files }

@@ -54,6 +54,7 @@ fn tell_unknown(format: CheckFormat, words: &str) -> anyhow::Result<()> {
 
 fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {
     let checks = check::select(&args.only, &args.skip)?;
+    context.check()?;
     context.enter()?;
     let started = Instant::now();
     let progress = Progress::start(args.window);

@@ -54,9 +54,13 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         cri_socket: args.cri_socket,
         no_color: args.no_color,
     };
+    // Who wants a document of the check's gets one also when the node is not there.
+    if let Some(Command::Check(check)) = &args.command {
+        return check::run(&context, check, args.verbose > 0);
+    }
     context.check()?;
     let done = match args.command {
-        Some(Command::Check(check)) => return check::run(&context, &check, args.verbose > 0),
+        Some(Command::Check(_)) => Ok(()),
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())
         }

@@ -28,6 +28,9 @@ const TOTAL: u64 = 32 << 20;
 /// Entries of one directory that are looked at.
 const ENTRIES: usize = 200_000;
 
+/// File systems by which the kernel tells of itself, where a host has them.
+const KERNELS: [&str; 2] = ["proc", "sys"];
+
 /// A host's root.
 #[derive(Debug)]
 pub struct Root {
@@ -35,6 +38,9 @@ pub struct Root {
     directory: OwnedFd,
     /// What is not followed on the way to anything below it.
     resolve: ResolveFlag,
+    /// In a tree of files the kernel's file systems may be links to this machine's, `sys -> /sys`: those, with what they lead
+    /// to. Every other absolute link leads to somewhere in the tree.
+    linked: Vec<(&'static str, OwnedFd)>,
     left: AtomicU64,
 }
 
@@ -57,7 +63,20 @@ impl Root {
         let directory = look(path, OFlag::O_DIRECTORY)?;
         // Magic links (`/proc/<pid>/root`) lead out of any root, so they are not followed either.
         let resolve = ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        Ok(Self { path: path.to_owned(), directory, resolve, left: AtomicU64::new(TOTAL) })
+        let mut root = Self {
+            path: path.to_owned(),
+            directory,
+            resolve,
+            linked: Vec::new(),
+            left: AtomicU64::new(TOTAL),
+        };
+        let is_link =
+            |name: &&str| root.link(name).as_deref().and_then(|to| to.strip_prefix('/')) == Some(*name);
+        let names: Vec<&'static str> = KERNELS.into_iter().filter(is_link).collect();
+        for name in names {
+            root.linked.push((name, look(&Path::new("/").join(name), OFlag::O_DIRECTORY)?));
+        }
+        Ok(root)
     }
 
     /// What people call `path` below it.
@@ -67,7 +86,12 @@ impl Root {
 
     /// Opens without reading: nothing happens to a pipe or a device.
     pub fn look(&self, path: &Path, more: OFlag) -> nix::Result<OwnedFd> {
-        look_below(&self.directory, path, more, self.resolve)
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let inside = self.linked.iter().find_map(|(name, of)| Some((of, relative.strip_prefix(name).ok()?)));
+        match inside.filter(|(_, rest)| !rest.as_os_str().is_empty()) {
+            Some((file_system, rest)) => look_below(file_system, rest, more, self.resolve),
+            None => look_below(&self.directory, path, more, self.resolve),
+        }
     }
 
     /// Opens without reading what `name` in `directory` is, where the kernel's own links of `/proc` are followed: they lead to
@@ -227,6 +251,7 @@ impl Root {
                 path: self.path.join(path.trim_start_matches('/')),
                 directory,
                 resolve: ResolveFlag::RESOLVE_NO_SYMLINKS,
+                linked: Vec::new(),
                 left: AtomicU64::new(LONGEST),
             }),
             Err(Errno::EACCES | Errno::EPERM) => {
@@ -302,6 +327,20 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_file_systems_may_be_links_and_nothing_else_may() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, target) in [("sys", "/sys"), ("proc", "/etc"), ("etc", "/etc")] {
+            std::os::unix::fs::symlink(target, directory.path().join(name)).unwrap();
+        }
+        let root = Root::open(directory.path()).unwrap();
+        assert!(root.exists("/sys/class/net/lo/mtu").value().is_some());
+        assert_eq!(root.kernel_text("/sys/class/net/lo/mtu").value().map(String::as_str), Some("65536\n"));
+        for path in ["/etc/passwd", "/proc/passwd", "/sys/../etc/passwd", "/sys/class/../../etc/passwd"] {
+            assert!(root.exists(path).value().is_none(), "{path}");
+        }
+    }
 
     #[test]
     fn the_root_of_a_process_is_a_root() {

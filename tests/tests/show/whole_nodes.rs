@@ -354,6 +354,9 @@ fn a_namespace_that_is_a_plain_file() {
             .replace("/var/run/netns/x", "/plain"),
     );
     let table = node.table("pods");
-    assert!(table.contains("network namespace /plain: this is not a network namespace"), "{table}");
+    assert!(
+        table.contains("network namespace /plain: cannot open it: it is no network namespace"),
+        "{table}"
+    );
     assert!(!table.contains("Invalid argument"), "{table}");
 }
