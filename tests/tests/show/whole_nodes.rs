@@ -355,7 +355,7 @@ fn a_namespace_that_is_a_plain_file() {
     );
     let table = node.table("pods");
     assert!(
-        table.contains("network namespace /plain: cannot open it: it is no network namespace"),
+        table.contains("network namespace /plain: cannot open it: it is not a network namespace"),
         "{table}"
     );
     assert!(!table.contains("Invalid argument"), "{table}");
