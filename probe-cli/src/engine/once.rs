@@ -31,14 +31,7 @@ pub async fn look_over(host: &HostOptions, window: Duration) -> Result<[Frame; 2
     sources.look_inside_all();
     tokio::time::sleep(end.saturating_sub(procfs::monotonic())).await;
     let snapshot = sources.refresh(&sriov).await?;
-    let (wireguard, _) = sources.wireguard();
-    let sample = Sample {
-        node: Box::new(sources.counters()),
-        time: procfs::wall_clock(),
-        monotonic: procfs::monotonic(),
-        wireguard,
-        ..before.sample.clone()
-    };
+    let sample = counted(&sources, before.sample.clone());
     Ok([before, Frame { snapshot, sample }])
 }
 
@@ -46,17 +39,19 @@ async fn first(sources: &mut Sources, host: &HostOptions) -> Result<(Frame, Srio
     sources.ask().await;
     let (sriov, VfReading { vfs, at, drivers, notes }) = vfs::once(&host.root);
     let snapshot = sources.read_all(&sriov).await?;
+    let found = Sample { vfs, vfs_at: at, vf_drivers: drivers, vf_notes: notes, ..Sample::default() };
+    let sample = counted(sources, found);
+    Ok((Frame { snapshot, sample }, sriov))
+}
+
+/// The sample with what the kernel counts now.
+fn counted(sources: &Sources, sample: Sample) -> Sample {
     let (wireguard, _) = sources.wireguard();
-    let sample = Sample {
+    Sample {
         node: Box::new(sources.counters()),
         time: procfs::wall_clock(),
         monotonic: procfs::monotonic(),
         wireguard,
-        vfs,
-        vfs_at: at,
-        vf_drivers: drivers,
-        vf_notes: notes,
-        ..Sample::default()
-    };
-    Ok((Frame { snapshot, sample }, sriov))
+        ..sample
+    }
 }

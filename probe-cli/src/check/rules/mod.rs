@@ -38,6 +38,8 @@ pub(super) const ALL: &[Check] = &[
     intent::wireguard_impossible::CHECK,
     intent::manifest_ignored::CHECK,
     intent::cni_unknown::CHECK,
+    intent::multus_missing::CHECK,
+    intent::multus_nested::CHECK,
     dataplane::missing::CHECK,
     dataplane::underlay_down::CHECK,
     dataplane::tunnel_down::CHECK,
@@ -45,6 +47,7 @@ pub(super) const ALL: &[Check] = &[
     dataplane::stale::CHECK,
     dataplane::source_not_here::CHECK,
     dataplane::port_shared::CHECK,
+    dataplane::udp_backend::CHECK,
     mtu::tunnel_exceeds_underlay::CHECK,
     mtu::pod_exceeds_tunnel::CHECK,
     mtu::pods_differ::CHECK,
@@ -82,5 +85,6 @@ pub(super) const ALL: &[Check] = &[
     pods::address_twice::CHECK,
     pods::address_outside::CHECK,
     pods::ipam_leaked::CHECK,
+    pods::slice_unnamed::CHECK,
     pods::default_route_secondary::CHECK,
 ];

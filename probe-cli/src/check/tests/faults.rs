@@ -7,14 +7,17 @@ use crate::{
     facts::{
         Bounded, OfNamespace,
         counters::{ConntrackCounters, NodeCounters},
-        files::{NetworkManager, Networkd, Settings, Sourced, SubnetEnv},
+        files::{
+            CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, NetworkManager, Networkd, Settings,
+            Sourced, SubnetEnv,
+        },
         host::HostFacts,
         netlink::{
             FdbFact, LinkFact, NamespaceFact, NeighbourFact, NeighbourState, OperState, PmtuException,
             VxlanFact,
         },
         network::{InsideFacts, PodNetwork},
-        pods::{PodFacts, RegisteredPod},
+        pods::{Attachment, AttachmentIpam, PodFacts, RegisteredPod},
     },
     inventory::testdata::*,
     observed::Observed,
@@ -89,6 +92,26 @@ pub(super) fn all() -> Vec<Fault> {
             }
         }),
         canal("intent-cni-unknown", |node| configure(node, "cni", "multus+canal")),
+        canal("intent-multus-missing", |node| configure(node, "cni", "multus,canal")),
+        canal("intent-multus-nested", |node| {
+            let plugin = |multus| CniPlugin {
+                kind: sourced("multus".to_owned(), 3),
+                multus: Some(Box::new(multus)),
+                ..CniPlugin::default()
+            };
+            let network = |plugin| CniNetwork {
+                name: Some(sourced("multus-cni-network".to_owned(), 1)),
+                plugins: vec![plugin],
+                ..CniNetwork::default()
+            };
+            let inner = network(plugin(Multus::default()));
+            let outer = network(plugin(Multus { delegates: vec![inner], ..Multus::default() }));
+            let file = "/etc/cni/net.d/00-multus.conf".to_owned();
+            let file = CniFile { file, network: outer, problem: None, unread: None };
+            let path = sourced("/etc/cni/net.d".to_owned(), 1);
+            let directory = CniDirectory { path, files: vec![file], default_network: Some(0) };
+            node.files().cni = Observed::Value(directory);
+        }),
         canal("dataplane-missing", |node| {
             let facts = node.facts();
             facts.links.retain(|link| link.vxlan.is_none());
@@ -150,6 +173,25 @@ pub(super) fn all() -> Vec<Fault> {
             }
         })
         .with(&["dataplane-tunnel-down", "dataplane-stale-device"]),
+        canal("dataplane-udp-backend", |node| {
+            let tun = LinkFact {
+                kind: Some("tun".to_owned()),
+                hardware_type: 65_534,
+                mtu: 1472,
+                ..ethernet(12, "flannel0")
+            };
+            node.facts().links.push(tun);
+            node.facts().addresses.push(address(12, "10.42.0.0/16"));
+            node.facts()
+                .routes
+                .push(crate::facts::netlink::RouteFact { protocol: 2, ..route("10.42.0.0/16", None, 12) });
+        })
+        .with(&[
+            "intent-backend-differs",
+            "intent-port-differs",
+            "dataplane-stale-device",
+            "mtu-pods-differ",
+        ]),
         canal("mtu-tunnel-exceeds-underlay", |node| {
             for link in node.facts().links.iter_mut().filter(|link| link.ifindex == ETH0) {
                 link.mtu = 1400;
@@ -353,6 +395,18 @@ pub(super) fn all() -> Vec<Fault> {
             registered(node, &[("a-0", "cali20", "172.20.0.5"), ("b-0", "cali21", "10.42.0.21")]);
         }),
         canal("pod-ipam-leaked", |node| node.leak(40)),
+        canal("pod-slice-unnamed", |node| {
+            let ipam = AttachmentIpam {
+                kind: "whereabouts".to_owned(),
+                ranges: vec!["192.0.2.0/24".to_owned()],
+                node_slice_size: Some("/26".to_owned()),
+                network_name: None,
+            };
+            let attachment =
+                Attachment { network: "macvlan".to_owned(), ipam: Some(ipam), ..Attachment::default() };
+            let pods = PodFacts { attachments: vec![attachment], ..(*node.snapshot.pods).clone() };
+            node.snapshot.pods = Arc::new(pods);
+        }),
         canal("pod-default-route-secondary", secondary_default),
     ]
 }

@@ -235,8 +235,8 @@ fn padded(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
 
-/// Up to the first full stop, colon or semicolon that ends a clause: what to do, without its reasons.
+/// Up to the first mark that ends a clause: what to do, without reasons and ways.
 fn first_sentence(text: &str) -> &str {
-    let end = [". ", "; ", ": "].iter().filter_map(|mark| text.find(mark)).min();
+    let end = [". ", "; ", ": ", " ("].iter().filter_map(|mark| text.find(mark)).min();
     text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim_end_matches('.')
 }

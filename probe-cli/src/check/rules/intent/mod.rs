@@ -7,6 +7,8 @@ pub(super) mod cni_unknown;
 pub(super) mod families_differ;
 pub(super) mod interface_differs;
 pub(super) mod manifest_ignored;
+pub(super) mod multus_missing;
+pub(super) mod multus_nested;
 pub(super) mod node_address_differs;
 pub(super) mod pod_cidr_differs;
 pub(super) mod port_differs;

@@ -4,3 +4,4 @@ pub(super) mod address_outside;
 pub(super) mod address_twice;
 pub(super) mod default_route_secondary;
 pub(super) mod ipam_leaked;
+pub(super) mod slice_unnamed;
