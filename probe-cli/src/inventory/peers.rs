@@ -5,7 +5,7 @@
 //! flood destinations resolves and learns what is missing. What to do about holes is in `inventory/holes.rs`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn peers(
         _ => None,
     };
 
-    let mut macs: HashMap<IpAddr, Mac> = HashMap::new();
+    let mut macs: BTreeMap<IpAddr, Mac> = BTreeMap::new();
     for neighbour in index.neighbours(link.ifindex).iter().filter(|neighbour| !neighbour.failed) {
         let Some(mac) = neighbour.mac.filter(|mac| is_unicast(*mac)) else { continue };
         macs.insert(neighbour.address, mac);
