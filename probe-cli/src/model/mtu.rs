@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use crate::inventory::{
     Encapsulation, Inventory, LeftOver, PathDevice, PlaneDevice, PodLink, System, Tunnel, TunnelKind,
 };
@@ -35,7 +33,7 @@ pub struct Room {
     pub overhead: u32,
     /// Largest inner packet that leaves in one piece: the smallest MTU below, of devices and of routes to other nodes, less
     /// the overhead. None when nothing below is known.
-    pub most: Option<u32>,
+    pub max_inner: Option<u32>,
     /// Largest inner packet that the tunnel takes and that leaves in one piece.
     pub budget: u32,
 }
@@ -46,16 +44,18 @@ pub fn room(inventory: &Inventory, tunnel: &Tunnel) -> Room {
     let device = inventory.path_devices.iter().find(|device| device.ifindex == tunnel.ifindex);
     let route_mtu = device.and_then(|device| device.outer_route_mtu);
     let below = tunnel.underlays().map(|underlay| underlay.mtu).chain(route_mtu).min();
-    let most = below.map(|below| below.saturating_sub(overhead));
-    Room { overhead, most, budget: in_one_piece(tunnel.kind, tunnel.mtu, most) }
+    let max_inner = below.map(|below| below.saturating_sub(overhead));
+    Room { overhead, max_inner, budget: in_one_piece(tunnel.kind, tunnel.mtu, max_inner) }
 }
 
 /// Of what a device or a route takes, what leaves in one piece. WireGuard pads a packet to a multiple of 16 bytes, but not
 /// beyond its device's MTU.
-fn in_one_piece(kind: TunnelKind, takes: u32, most: Option<u32>) -> u32 {
-    match most {
-        Some(most) if takes > most && kind == TunnelKind::Wireguard => most - most % WIREGUARD_PADDING,
-        Some(most) => takes.min(most),
+fn in_one_piece(kind: TunnelKind, takes: u32, max_inner: Option<u32>) -> u32 {
+    match max_inner {
+        Some(max_inner) if takes > max_inner && kind == TunnelKind::Wireguard => {
+            max_inner - max_inner % WIREGUARD_PADDING
+        }
+        Some(max_inner) => takes.min(max_inner),
         None => takes,
     }
 }
@@ -72,8 +72,7 @@ fn overhead_of(inventory: &Inventory, tunnel: &Tunnel) -> u32 {
 }
 
 /// How a size compares with what there is room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", content = "bytes", rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// It is as large as can be.
     Fits,
@@ -94,7 +93,7 @@ impl Fit {
 }
 
 /// A way that pods' packets take to other nodes, with the sizes on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MtuPath {
     /// Interface index of the tunnel, or of the NIC where nothing is wrapped.
     pub ifindex: u32,
@@ -114,18 +113,18 @@ pub struct MtuPath {
     pub overhead: u32,
     /// Largest inner packet that leaves in one piece: the smallest MTU below less the overhead. None when nothing below is
     /// known.
-    pub most: Option<u32>,
+    pub max_inner: Option<u32>,
     /// MTU of the tunnel device.
     pub mtu: u32,
     /// The smallest MTU of a route to other nodes' pods (`RTAX_MTU`); none when no route has one.
     pub route_mtu: Option<u32>,
-    /// The device's MTU, or the route's where that counts, against `most`. A device whose packets are too big sends
-    /// fragments. None when `most` is unknown.
+    /// The device's MTU, or the route's where that counts, against `max_inner`. A device whose packets are too big sends
+    /// fragments. None when `max_inner` is unknown.
     pub fit: Option<Fit>,
     /// Largest packet of a pod that gets through in one piece.
-    pub carries: u32,
+    pub usable: u32,
     /// True where pods' packets are held by a route's MTU in the pods and not by their interfaces', as with Cilium.
-    pub held_by_route: bool,
+    pub route_limits_pods: bool,
     /// Pods' interfaces by their MTU, the smallest first: of the families that are carried.
     pub pods: Vec<PodMtu>,
     /// True when the device carries nothing any more: pods are not compared with it.
@@ -135,7 +134,7 @@ pub struct MtuPath {
 }
 
 /// A device and its MTU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MtuDevice {
     /// Interface name; escape before showing.
     pub name: String,
@@ -144,7 +143,7 @@ pub struct MtuDevice {
 }
 
 /// Pods whose interfaces have one MTU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodMtu {
     /// The MTU of the node's end, which is that of the pod's unless somebody changed one of them.
     pub mtu: u32,
@@ -179,7 +178,7 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
     });
     let is_cilium = plane.is_some_and(|(system, _)| system == System::Cilium);
     let routes = device(inventory, tunnel.ifindex);
-    let Room { overhead, most, budget: _ } = room(inventory, tunnel);
+    let Room { overhead, max_inner, budget: _ } = room(inventory, tunnel);
     let route_mtu =
         if is_cilium { inventory.host_route_mtu } else { routes.and_then(|routes| routes.route_mtu) };
     let takes = match route_mtu {
@@ -204,13 +203,15 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
             .collect(),
         underlay_route_mtu: routes.and_then(|routes| routes.outer_route_mtu),
         overhead,
-        most,
+        max_inner,
         mtu: tunnel.mtu,
         route_mtu,
         // Where no route has an MTU yet, as on the only node of a cluster, what Cilium makes of it is not known.
-        fit: most.filter(|_| !is_cilium || route_mtu.is_some()).map(|most| Fit::of(takes, most)),
-        carries: in_one_piece(tunnel.kind, takes, most),
-        held_by_route: is_cilium,
+        fit: max_inner
+            .filter(|_| !is_cilium || route_mtu.is_some())
+            .map(|max_inner| Fit::of(takes, max_inner)),
+        usable: in_one_piece(tunnel.kind, takes, max_inner),
+        route_limits_pods: is_cilium,
         pods: Vec::new(),
         left_over: plane.is_some_and(|(_, device)| {
             matches!(device.left_over, Some(LeftOver::Idle { .. } | LeftOver::Unused))
@@ -222,7 +223,7 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
 /// A NIC that pods' packets leave by as they are.
 fn of_nic(inventory: &Inventory, of_plane: &PlaneDevice) -> Option<MtuPath> {
     let nic = device(inventory, of_plane.ifindex).filter(|_| of_plane.routes > 0)?;
-    let carries = nic.route_mtu.map_or(nic.mtu, |route| route.min(nic.mtu));
+    let usable = nic.route_mtu.map_or(nic.mtu, |route| route.min(nic.mtu));
     Some(MtuPath {
         ifindex: nic.ifindex,
         device: nic.name.clone(),
@@ -232,12 +233,12 @@ fn of_nic(inventory: &Inventory, of_plane: &PlaneDevice) -> Option<MtuPath> {
         underlays: vec![MtuDevice { name: nic.name.clone(), mtu: nic.mtu }],
         underlay_route_mtu: None,
         overhead: 0,
-        most: Some(nic.mtu),
+        max_inner: Some(nic.mtu),
         mtu: nic.mtu,
         route_mtu: nic.route_mtu,
-        fit: Some(Fit::of(carries, nic.mtu)),
-        carries,
-        held_by_route: false,
+        fit: Some(Fit::of(usable, nic.mtu)),
+        usable,
+        route_limits_pods: false,
         pods: Vec::new(),
         left_over: false,
         idle: false,
@@ -252,10 +253,10 @@ fn of_pods(path: &MtuPath, pods: &[PodLink]) -> Vec<PodMtu> {
     for mtu in pods.iter().filter(concerned).filter_map(|pod| pod.mtu) {
         *counts.entry(mtu).or_default() += 1;
     }
-    let compared = !path.held_by_route && !path.left_over;
+    let compared = !path.route_limits_pods && !path.left_over;
     counts
         .into_iter()
-        .map(|(mtu, count)| PodMtu { mtu, count, fit: compared.then(|| Fit::of(mtu, path.carries)) })
+        .map(|(mtu, count)| PodMtu { mtu, count, fit: compared.then(|| Fit::of(mtu, path.usable)) })
         .collect()
 }
 

@@ -4,6 +4,7 @@ mod align;
 pub mod check;
 pub mod colour;
 mod intended;
+mod json;
 pub mod jsonl;
 pub mod links;
 pub mod mtu;

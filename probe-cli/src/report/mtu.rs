@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     align::{indented, wrapped},
+    json,
     node::{families, is_down},
 };
 use crate::model::Model;
@@ -18,14 +19,17 @@ use crate::{
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
-    paths: &'a [MtuPath],
+    paths: Vec<json::Path<'a>>,
     notes: &'a [String],
 }
 
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let document =
-        Document { schema_version: 1, paths: &model.setup.mtu, notes: &model.inventory.table_notes };
+    let document = Document {
+        schema_version: 1,
+        paths: model.setup.mtu.iter().map(json::Path::from).collect(),
+        notes: &model.inventory.table_notes,
+    };
     super::document(&document)
 }
 
@@ -82,12 +86,12 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
     }
     if is_wrapped {
         add("outer headers".to_owned(), format!("-{}", path.overhead), String::new());
-        add("max inner".to_owned(), number(path.most), String::new());
-        let fit = if path.held_by_route { String::new() } else { words(path.fit) };
+        add("max inner".to_owned(), number(path.max_inner), String::new());
+        let fit = if path.route_limits_pods { String::new() } else { words(path.fit) };
         add(format!("tunnel {}", text::escape(&path.device)), path.mtu.to_string(), fit);
     }
     if path.route_mtu.is_some() {
-        let fit = if path.held_by_route || !is_wrapped { words(path.fit) } else { String::new() };
+        let fit = if path.route_limits_pods || !is_wrapped { words(path.fit) } else { String::new() };
         add("route to pods".to_owned(), number(path.route_mtu), fit);
     }
     if path.pods.is_empty() {
@@ -96,7 +100,7 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
     for pods in &path.pods {
         let verdict = match pods.fit {
             Some(fit) => fit_words(fit),
-            None if path.held_by_route => "limited by their route's MTU".to_owned(),
+            None if path.route_limits_pods => "limited by their route's MTU".to_owned(),
             None => String::new(),
         };
         add(format!("pods, {}", text::counted(pods.count, "interface")), pods.mtu.to_string(), verdict);

@@ -181,7 +181,7 @@ fn room_words(path: &MtuPath) -> Option<(String, u32)> {
 
 fn too_big(path: &MtuPath) -> Option<Problem> {
     let (below, mtu) = room_words(path)?;
-    let most = path.most?;
+    let most = path.max_inner?;
     let device = shown(&path.device);
     let takes = path.route_mtu.map_or(path.mtu, |route| route.min(path.mtu));
     let words = format!(

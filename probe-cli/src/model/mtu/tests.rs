@@ -12,10 +12,10 @@ fn ways(facts: &Facts) -> Vec<String> {
     mtu_paths(&of_kernel(facts))
         .iter()
         .map(|path| {
-            let most = path.most.map_or("-".to_owned(), |most| most.to_string());
+            let most = path.max_inner.map_or("-".to_owned(), |most| most.to_string());
             let pods: Vec<_> =
                 path.pods.iter().map(|pod| format!("{}x{} {}", pod.count, pod.mtu, fit(pod.fit))).collect();
-            let (device, overhead, carries) = (&path.device, path.overhead, path.carries);
+            let (device, overhead, carries) = (&path.device, path.overhead, path.usable);
             format!("{device} {overhead} {most} {} {carries} [{}]", fit(path.fit), pods.join(", "))
         })
         .collect()

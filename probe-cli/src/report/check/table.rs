@@ -129,9 +129,9 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
                     let pods = if pods.is_empty() { "-".to_owned() } else { pods.join("/") };
                     let name = text::escape(&path.device);
                     if path.encapsulation == Encapsulation::None {
-                        format!("{name} {} >= pods {pods}", path.carries)
+                        format!("{name} {} >= pods {pods}", path.usable)
                     } else {
-                        format!("{name} {below} > {} >= pods {pods}", path.carries)
+                        format!("{name} {below} > {} >= pods {pods}", path.usable)
                     }
                 })
                 .collect();

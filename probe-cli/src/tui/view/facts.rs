@@ -113,7 +113,7 @@ fn underlay(tunnel: &Tunnel) -> Fact {
 
 fn budget(row: &TunnelRow) -> Fact {
     let (tunnel, overhead) = (&row.tunnel, row.room.overhead);
-    let Some(fits) = row.room.most else {
+    let Some(fits) = row.room.max_inner else {
         return ("MTU", format!("{}; {overhead} bytes of encapsulation", tunnel.mtu), false);
     };
     let below = fits + overhead;

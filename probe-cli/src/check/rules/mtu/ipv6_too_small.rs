@@ -28,7 +28,7 @@ fn run(model: &Model) -> Outcome {
     if for_ipv6.is_empty() {
         return Outcome::DoesNotApply("nothing carries IPv6");
     }
-    let too_small = for_ipv6.into_iter().filter(|path| path.carries < LEAST);
+    let too_small = for_ipv6.into_iter().filter(|path| path.usable < LEAST);
     Outcome::Judged(
         too_small
             .map(|path| {
@@ -37,9 +37,9 @@ fn run(model: &Model) -> Outcome {
                     Fail,
                     SubjectKind::Interface,
                     &path.device,
-                    format!("{name} carries {} bytes; IPv6 requires {LEAST}.", path.carries),
+                    format!("{name} carries {} bytes; IPv6 requires {LEAST}.", path.usable),
                 )
-                .seen(name, path.carries, "IFLA_MTU and what is below")
+                .seen(name, path.usable, "IFLA_MTU and what is below")
                 .fix(format!(
                     "Raise the MTU below the tunnel to at least {} and restart the CNI's agent.",
                     LEAST + path.overhead

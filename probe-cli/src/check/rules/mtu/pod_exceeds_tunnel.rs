@@ -41,7 +41,7 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
         Fail,
         SubjectKind::Interface,
         &path.device,
-        format!("Pods send packets of up to {largest} bytes; {name} carries {}.", path.carries),
+        format!("Pods send packets of up to {largest} bytes; {name} carries {}.", path.usable),
     )
     .seen(format!("{} of pods", counted(pods, "interface")), largest, "IFLA_MTU of the node's end");
     if let Some(wanted) = model.setup.intent.as_ref().and_then(|intent| intent.pod_mtu.as_ref()) {
@@ -49,7 +49,7 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
         let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
         finding = finding.seen("MTU of new pods", wanted.value, format!("{place}{line}"));
     }
-    Some(finding.seen(name, path.carries, "IFLA_MTU and what is below").fix(format!(
+    Some(finding.seen(name, path.usable, "IFLA_MTU and what is below").fix(format!(
         "Set the pods' MTU to {} (Canal: calico.vethuMTU in a HelmChartConfig for rke2-canal; Calico: \
          installation.calicoNetwork.mtu; flannel and k3s: new pods take the tunnel's), then recreate the pods, which restarts \
          them.",
@@ -59,5 +59,5 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
 
 /// The MTU that suits all ways of these pods.
 fn smallest(model: &Model, path: &MtuPath) -> u32 {
-    paths(model).map(|other| other.carries).min().unwrap_or(path.carries)
+    paths(model).map(|other| other.usable).min().unwrap_or(path.usable)
 }

@@ -22,7 +22,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let with_pods: Vec<_> =
-        paths(model).filter(|path| !path.pods.is_empty() && !path.held_by_route).collect();
+        paths(model).filter(|path| !path.pods.is_empty() && !path.route_limits_pods).collect();
     if with_pods.is_empty() {
         return Outcome::DoesNotApply("no pod's interface is here");
     }

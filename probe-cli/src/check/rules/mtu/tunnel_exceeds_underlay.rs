@@ -33,7 +33,7 @@ fn run(model: &Model) -> Outcome {
     for (path, fit) in known {
         let Fit::TooBig(over) = fit else { continue };
         let name = escape(&path.device);
-        let takes = path.most.unwrap_or_default();
+        let takes = path.max_inner.unwrap_or_default();
         let mut finding = Finding::new(
             Fail,
             SubjectKind::Interface,

@@ -42,13 +42,13 @@ fn run(model: &Model) -> Outcome {
                     Warn,
                     SubjectKind::Interface,
                     &path.device,
-                    format!("Pods send at most {largest} bytes, although {name} carries {}.", path.carries),
+                    format!("Pods send at most {largest} bytes, although {name} carries {}.", path.usable),
                 )
                 .seen("pods' interfaces", largest, "IFLA_MTU of the node's end")
-                .seen(name, path.carries, "IFLA_MTU and what is below")
+                .seen(name, path.usable, "IFLA_MTU and what is below")
                 .fix(format!(
                     "Set the pods' MTU to {} (Canal: calico.vethuMTU), then recreate the pods, which restarts them.",
-                    path.carries
+                    path.usable
                 ))
             })
             .collect(),

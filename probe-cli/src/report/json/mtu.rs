@@ -1,0 +1,107 @@
+//! `show mtu --format json`.
+
+use serde::Serialize;
+
+use crate::model::{Encapsulation, Fit, MtuDevice, MtuPath, PodMtu};
+
+/// A path that pods' packets take to other nodes.
+#[derive(Serialize)]
+pub(in crate::report) struct Path<'a> {
+    ifindex: u32,
+    device: &'a str,
+    encapsulation: Encapsulation,
+    outer_family: Option<u8>,
+    families: &'a [u8],
+    underlays: Vec<Device<'a>>,
+    underlay_route_mtu: Option<u32>,
+    overhead: u32,
+    most: Option<u32>,
+    mtu: u32,
+    route_mtu: Option<u32>,
+    fit: Option<Verdict>,
+    carries: u32,
+    held_by_route: bool,
+    pods: Vec<Pods>,
+    left_over: bool,
+    idle: bool,
+}
+
+#[derive(Serialize)]
+struct Device<'a> {
+    name: &'a str,
+    mtu: u32,
+}
+
+#[derive(Serialize)]
+struct Pods {
+    mtu: u32,
+    count: usize,
+    fit: Option<Verdict>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "verdict", content = "bytes", rename_all = "kebab-case")]
+enum Verdict {
+    Fits,
+    TooBig(u32),
+    Unused(u32),
+}
+
+impl From<Fit> for Verdict {
+    fn from(fit: Fit) -> Self {
+        match fit {
+            Fit::Fits => Self::Fits,
+            Fit::TooBig(over) => Self::TooBig(over),
+            Fit::Unused(unused) => Self::Unused(unused),
+        }
+    }
+}
+
+impl<'a> From<&'a MtuPath> for Path<'a> {
+    fn from(path: &'a MtuPath) -> Self {
+        let MtuPath {
+            ifindex,
+            device,
+            encapsulation,
+            outer_family,
+            families,
+            underlays,
+            underlay_route_mtu,
+            overhead,
+            max_inner,
+            mtu,
+            route_mtu,
+            fit,
+            usable,
+            route_limits_pods,
+            pods,
+            left_over,
+            idle,
+        } = path;
+        let underlay = |MtuDevice { name, mtu }: &'a MtuDevice| Device { name, mtu: *mtu };
+        let of_size = |PodMtu { mtu, count, fit }: &PodMtu| Pods {
+            mtu: *mtu,
+            count: *count,
+            fit: fit.map(Verdict::from),
+        };
+        Self {
+            ifindex: *ifindex,
+            device,
+            encapsulation: *encapsulation,
+            outer_family: *outer_family,
+            families,
+            underlays: underlays.iter().map(underlay).collect(),
+            underlay_route_mtu: *underlay_route_mtu,
+            overhead: *overhead,
+            most: *max_inner,
+            mtu: *mtu,
+            route_mtu: *route_mtu,
+            fit: fit.map(Verdict::from),
+            carries: *usable,
+            held_by_route: *route_limits_pods,
+            pods: pods.iter().map(of_size).collect(),
+            left_over: *left_over,
+            idle: *idle,
+        }
+    }
+}
