@@ -15,6 +15,9 @@ use crate::{
 /// Lines of evidence that a finding shows; JSON has all.
 const EVIDENCE: usize = 4;
 
+/// Lines of a finding.
+const MOST_LINES: usize = 10;
+
 /// Everything. With `all` each finding names all that it is about.
 pub fn table(health: &Health<'_>, all: bool) -> String {
     let mut out = String::new();
@@ -170,44 +173,81 @@ fn not_judged(out: &mut String, health: &Health<'_>) {
     }
 }
 
+/// One finding. Without `all` it takes at most [`MOST_LINES`] lines, if its fix leaves room for a line of evidence: what is
+/// found first in 3 lines is worth more than what is complete in 30.
 fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
     let Outcome::Judged(findings) = &row.outcome else { return };
     let Some(worst) = worst(findings) else { return };
-    let mark = match worst.severity {
+    let mut before = title(row, findings, worst.severity);
+    wrapped(&mut before, "      ", &worst.summary);
+    wrapped(&mut before, "      ", row.check.symptom);
+    let after = causes_and_fix(health, row, worst);
+    let taken = before.lines().count() + after.lines().count();
+    let room = if all { usize::MAX } else { MOST_LINES.saturating_sub(taken) };
+
+    let others: Vec<&Finding> = findings.iter().filter(|other| !std::ptr::eq(*other, worst)).collect();
+    let for_others = usize::from(!others.is_empty());
+    let seen = seen(worst, room.saturating_sub(for_others));
+    let also = also(&others, room.saturating_sub(seen.lines().count()));
+    out.push_str(&before);
+    out.push_str(&seen);
+    out.push_str(&also);
+    out.push_str(&after);
+}
+
+fn title(row: &Row, findings: &[Finding], severity: Severity) -> String {
+    let mark = match severity {
         Severity::Warn => "warn",
         Severity::Fail => "FAIL",
     };
     let title = format!("{mark}  {}", row.check.id);
-    let names = subjects(findings);
     let room = WIDTH.saturating_sub(title.width() + 2);
-    let _ = writeln!(out, "{title}  {}", text::fit(&names, room));
-    wrapped(out, "      ", &worst.summary);
-    wrapped(out, "      ", row.check.symptom);
-    seen(out, worst);
-    for other in
-        findings.iter().filter(|other| !std::ptr::eq(*other, worst)).take(if all { usize::MAX } else { 2 })
-    {
-        wrapped(out, "      also   ", &other.summary);
-    }
-    let more = findings.len().saturating_sub(3);
-    if !all && more > 0 {
-        wrapped(out, "      also   ", &format!("{more} more; -v names all"));
-    }
+    // Plain ASCII: this is read in mail, in logs and on serial consoles.
+    let names = text::fit(&subjects(findings), room).replace('…', "~");
+    format!("{title}  {names}\n")
+}
+
+fn causes_and_fix(health: &Health<'_>, row: &Row, worst: &Finding) -> String {
+    let mut out = String::new();
     let symptoms = health.judgement.symptoms_of(row.check.id);
     if !symptoms.is_empty() {
-        wrapped(out, "      causes ", &symptoms.join(", "));
+        wrapped(&mut out, "      causes ", &symptoms.join(", "));
     }
     let elsewhere = if worst.fix.elsewhere { "cannot be fixed on this node: " } else { "" };
-    wrapped(out, "      fix    ", &format!("{elsewhere}{}", worst.fix.text));
+    wrapped(&mut out, "      fix    ", &format!("{elsewhere}{}", worst.fix.text));
     for command in &worst.fix.commands {
         // A command is one line, whatever its length: it is there to be pasted.
         let _ = writeln!(out, "             {command}");
     }
     let _ = writeln!(out, "      more   overlay-probe check --explain {}", row.check.id);
+    out
 }
 
-/// `seen   what   value   source`, in columns.
-fn seen(out: &mut String, finding: &Finding) {
+/// The other findings of a check, in at most `room` lines, but never fewer than one that counts them.
+fn also(others: &[&Finding], room: usize) -> String {
+    const MARK: &str = "      also   ";
+    let mut lines: Vec<String> = Vec::new();
+    for other in others {
+        let mut line = String::new();
+        wrapped(&mut line, MARK, &other.summary);
+        lines.push(line);
+    }
+    let mut out = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let left: usize = lines.iter().skip(at).map(|line| line.lines().count()).sum();
+        let taken = out.lines().count();
+        // A line is kept for the count of those that have no room.
+        if taken + left > room && taken + line.lines().count() + 1 > room {
+            wrapped(&mut out, MARK, &format!("{} more; -v names all", lines.len() - at));
+            break;
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+/// `seen   what   value   source`, in columns: the first, and as many more as fit `room` lines.
+fn seen(finding: &Finding, room: usize) -> String {
     let shown: Vec<[&str; 3]> = finding
         .evidence
         .iter()
@@ -217,18 +257,25 @@ fn seen(out: &mut String, finding: &Finding) {
     let width =
         |column: usize, most: usize| shown.iter().map(|row| row[column].width()).max().unwrap_or(0).min(most);
     let (what, value) = (width(0, 26), width(1, 22));
+    let mut out = String::new();
     for (number, row) in shown.iter().enumerate() {
         let mark = if number == 0 { "seen" } else { "" };
         let front = format!("      {mark:<6} {}  {}", padded(row[0], what), padded(row[1], value));
-        let line = format!("{front}  {}", row[2]);
-        if line.width() <= WIDTH {
-            let _ = writeln!(out, "{}", line.trim_end());
+        let one_line = format!("{front}  {}", row[2]);
+        let mut lines = String::new();
+        if one_line.width() <= WIDTH {
+            let _ = writeln!(lines, "{}", one_line.trim_end());
         } else {
             // The source is what is to be read: it gets a line of its own and is never cut.
-            let _ = writeln!(out, "{}", front.trim_end());
-            wrapped(out, "               ", row[2]);
+            let _ = writeln!(lines, "{}", front.trim_end());
+            wrapped(&mut lines, "               ", row[2]);
         }
+        if number > 0 && out.lines().count() + lines.lines().count() > room {
+            break;
+        }
+        out.push_str(&lines);
     }
+    out
 }
 
 fn padded(cell: &str, width: usize) -> String {

@@ -58,6 +58,30 @@ fn lines_fit_a_terminal_but_for_commands() {
     assert!(printed(&sick(), npd).width() <= 81);
 }
 
+/// However many peers or pods a fault is about.
+#[test]
+fn a_finding_is_short() {
+    let mut node = sick();
+    node.facts().fdb.clear();
+    for node in [node, sick()] {
+        let printed = printed(&node, |health| table(health, false));
+        assert!(printed.is_ascii(), "{printed}");
+        let findings = printed.split("\n\n").filter(|part| part.contains("  more   overlay-probe"));
+        let mut count = 0;
+        for finding in findings {
+            count += 1;
+            let lines = finding.lines().count();
+            // What is wrong, one line of evidence and the fix are shown, however long they are.
+            let evidence = finding.lines().skip_while(|line| !line.contains("  seen ")).skip(1);
+            let spare = evidence.take_while(|line| !line.contains("  fix ") && !line.contains("  causes "));
+            let spare = spare.filter(|line| !line.starts_with("               ")).count();
+            assert!(lines <= 10 || spare <= 1, "{lines} lines:\n{finding}");
+            assert!(finding.contains("  seen "), "{finding}");
+        }
+        assert!(count >= 2, "{printed}");
+    }
+}
+
 /// The last line's numbers are those of all checks.
 #[test]
 fn counts_add_up() {
