@@ -213,7 +213,8 @@ struct Wireguard {
     keepalive_s: Option<u16>,
     /// "never" or "done"; null when the kernel did not tell.
     handshake: Option<&'static str>,
-    handshake_age_s: Option<f64>,
+    /// Whole seconds, as in `show peers` and as `wg show` prints it.
+    handshake_age_s: Option<u64>,
     tx_bytes: Option<u64>,
     rx_bytes: Option<u64>,
 }
@@ -444,7 +445,7 @@ fn wireguard(peer: &WireguardPeer, told: Option<model::WireguardRow>) -> Wiregua
     let (handshake, age) = match told.map(|told| told.handshake) {
         None => (None, None),
         Some(Handshake::Never) => (Some("never"), None),
-        Some(Handshake::Ago(age)) => (Some("done"), Some(age.as_secs_f64())),
+        Some(Handshake::Ago(age)) => (Some("done"), Some(age.as_secs())),
     };
     Wireguard {
         endpoint: peer.endpoint,
