@@ -153,7 +153,9 @@ fn calico_leads_to_wireguard_by_a_rule() {
     assert_eq!(known, ("calico", "wireguard", &json!("certain")));
     assert_eq!(plane.devices, [("wireguard.cali".to_owned(), Value::Null)]);
 
-    // Without the rule only the name is left.
+    // Without the rule the device's address in a Calico block still tells; without the block only the name is left.
     node.ip("rule del not fwmark 0x100000/0x100000 table 1 priority 99");
+    assert_eq!(node.planes()[0].certainty, json!("certain"));
+    node.ip("route del blackhole 10.42.0.64/26 proto 80");
     assert_eq!(node.planes()[0].certainty, json!("likely"));
 }
