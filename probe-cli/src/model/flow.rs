@@ -1,5 +1,7 @@
 //! What one direction carries: totals since counting began, rates over the interval, and what both say on average.
 
+use std::ops::AddAssign;
+
 use crate::sample::{Counts, OuterCounts, PerDirection};
 
 /// One direction: totals since counting began, and rates over the interval.
@@ -99,41 +101,65 @@ fn ratio(of: f64, over: f64) -> Option<f64> {
     (over > 0.0).then(|| of / over)
 }
 
+impl AddAssign for Rates {
+    fn add_assign(&mut self, other: Self) {
+        self.skbs_per_s += other.skbs_per_s;
+        self.packets_per_s += other.packets_per_s;
+        self.inner_bits_per_s += other.inner_bits_per_s;
+        self.outer_bits_per_s += other.outer_bits_per_s;
+        self.oversize_per_s += other.oversize_per_s;
+        self.fragments_per_s += other.fragments_per_s;
+    }
+}
+
+impl AddAssign for OuterRates {
+    fn add_assign(&mut self, other: Self) {
+        self.packets_per_s += other.packets_per_s;
+        self.bits_per_s += other.bits_per_s;
+        self.fragments_per_s += other.fragments_per_s;
+    }
+}
+
+/// A rate that is not known of one of them is not known of both.
+impl AddAssign for Flow {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.rate = self.rate.zip(other.rate).map(|(one, other)| sum(one, other));
+    }
+}
+
+/// A rate that is not known of one of them is not known of both.
+impl AddAssign for OuterFlow {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.rate = self.rate.zip(other.rate).map(|(one, other)| sum(one, other));
+    }
+}
+
+/// Two of a kind as one.
+pub(super) fn sum<T: AddAssign>(mut one: T, other: T) -> T {
+    one += other;
+    one
+}
+
 /// Totals of both directions together.
 pub fn both(flow: &PerDirection<Flow>) -> Counts {
-    let mut total = flow.tx.total;
-    total += flow.rx.total;
-    total
+    sum(flow.tx.total, flow.rx.total)
 }
 
 /// Rates of both directions together; none when one of them is unknown.
 pub fn both_rates(flow: &PerDirection<Flow>) -> Option<Rates> {
-    let (tx, rx) = (flow.tx.rate?, flow.rx.rate?);
-    Some(Rates {
-        skbs_per_s: tx.skbs_per_s + rx.skbs_per_s,
-        packets_per_s: tx.packets_per_s + rx.packets_per_s,
-        inner_bits_per_s: tx.inner_bits_per_s + rx.inner_bits_per_s,
-        outer_bits_per_s: tx.outer_bits_per_s + rx.outer_bits_per_s,
-        oversize_per_s: tx.oversize_per_s + rx.oversize_per_s,
-        fragments_per_s: tx.fragments_per_s + rx.fragments_per_s,
-    })
+    together(flow).rate
 }
 
 /// Both directions as one.
 pub fn together(flow: &PerDirection<Flow>) -> Flow {
-    Flow { total: both(flow), rate: both_rates(flow) }
+    sum(flow.tx, flow.rx)
 }
 
 /// Outer packets of both directions as one.
 pub fn outer_together(outer: &PerDirection<OuterFlow>) -> OuterFlow {
-    let mut total = outer.tx.total;
-    total += outer.rx.total;
-    let rate = outer.tx.rate.zip(outer.rx.rate).map(|(tx, rx)| OuterRates {
-        packets_per_s: tx.packets_per_s + rx.packets_per_s,
-        bits_per_s: tx.bits_per_s + rx.bits_per_s,
-        fragments_per_s: tx.fragments_per_s + rx.fragments_per_s,
-    });
-    OuterFlow { total, rate }
+    sum(outer.tx, outer.rx)
 }
 
 /// True when there was anything at all.

@@ -6,8 +6,8 @@ use std::{
     net::IpAddr,
 };
 
-use super::{Condition, Flow, Model, OuterFlow, OuterRates, PeerRow, Rates};
-use crate::{facts::network::NetworkFacts, mac::Mac, sample::PerDirection};
+use super::{Condition, Model, PeerRow, flow::sum};
+use crate::{facts::network::NetworkFacts, mac::Mac};
 
 /// Makes the rows of nodes: peers of one node together, every other peer as it is.
 pub(super) fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
@@ -68,11 +68,8 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
         known.pod_cidrs.extend(&more.pod_cidrs);
     }
     node.condition = worse(node.condition, peer.condition);
-    node.flow = PerDirection { tx: sum(node.flow.tx, peer.flow.tx), rx: sum(node.flow.rx, peer.flow.rx) };
-    node.outer = node.outer.zip(peer.outer).map(|(one, other)| PerDirection {
-        tx: outer_sum(one.tx, other.tx),
-        rx: outer_sum(one.rx, other.rx),
-    });
+    node.flow += peer.flow;
+    node.outer = node.outer.zip(peer.outer).map(|(one, other)| sum(one, other));
 }
 
 fn worse(one: Condition, other: Condition) -> Condition {
@@ -82,32 +79,6 @@ fn worse(one: Condition, other: Condition) -> Condition {
         (Condition::Ok, other) => other,
         (one, _) => one,
     }
-}
-
-/// A rate that is not known of one of them is not known of both.
-fn sum(one: Flow, other: Flow) -> Flow {
-    let mut total = one.total;
-    total += other.total;
-    let rate = one.rate.zip(other.rate).map(|(one, other)| Rates {
-        skbs_per_s: one.skbs_per_s + other.skbs_per_s,
-        packets_per_s: one.packets_per_s + other.packets_per_s,
-        inner_bits_per_s: one.inner_bits_per_s + other.inner_bits_per_s,
-        outer_bits_per_s: one.outer_bits_per_s + other.outer_bits_per_s,
-        oversize_per_s: one.oversize_per_s + other.oversize_per_s,
-        fragments_per_s: one.fragments_per_s + other.fragments_per_s,
-    });
-    Flow { total, rate }
-}
-
-fn outer_sum(one: OuterFlow, other: OuterFlow) -> OuterFlow {
-    let mut total = one.total;
-    total += other.total;
-    let rate = one.rate.zip(other.rate).map(|(one, other)| OuterRates {
-        packets_per_s: one.packets_per_s + other.packets_per_s,
-        bits_per_s: one.bits_per_s + other.bits_per_s,
-        fragments_per_s: one.fragments_per_s + other.fragments_per_s,
-    });
-    OuterFlow { total, rate }
 }
 
 #[cfg(test)]

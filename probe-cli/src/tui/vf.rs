@@ -1,7 +1,7 @@
 //! What screens say of a virtual function, in a few words, safe to print.
 
 use crate::{
-    model::{Counts, Flow, Mac, PerDirection, Rates, VfLinkState, VfPod, VfRow, VirtualFunction, both_rates},
+    model::{Counts, Flow, Mac, Rates, VfLinkState, VfPod, VfRow, VirtualFunction},
     text,
 };
 
@@ -74,8 +74,9 @@ pub(super) fn macs(vf: &VirtualFunction) -> (Option<Mac>, Option<Mac>) {
 /// Rates of both directions as the wire has them; none when eBPF does not count them.
 pub(super) fn wire_rates(row: &VfRow) -> Option<Rates> {
     let rates = row.wire.as_ref()?.rates?;
-    let flow = |rate| Flow { rate: Some(rate), ..Flow::default() };
-    both_rates(&PerDirection { tx: flow(rates.tx), rx: flow(rates.rx) })
+    let mut both = rates.tx;
+    both += rates.rx;
+    Some(both)
 }
 
 /// Mean bytes of an Ethernet frame over the interval; none when there was none.
