@@ -76,6 +76,17 @@ impl Inventory {
         self.tunnels.iter().chain(&self.other_tunnels)
     }
 
+    /// The tunnel device with this index, of [`Self::all_tunnels`].
+    pub fn tunnel(&self, ifindex: u32) -> Option<&Tunnel> {
+        self.all_tunnels().find(|tunnel| tunnel.ifindex == ifindex)
+    }
+
+    /// True for a device of a data plane that an earlier configuration left: it carries nothing, and nothing is missed of it.
+    pub fn is_left_over(&self, ifindex: u32) -> bool {
+        let mut devices = self.data_planes.iter().flat_map(|plane| &plane.devices);
+        devices.any(|device| device.ifindex == ifindex && device.left_over.is_some())
+    }
+
     /// Takes the names of remote nodes from the lines of `/etc/hosts`: the first name of an address is the canonical one
     /// (hosts(5)). The Kubernetes API would know all of them; nothing on the node does.
     pub fn name_nodes(&mut self, hosts: &[Sourced<HostsEntry>]) {

@@ -129,18 +129,12 @@ fn tunnel_of<'a>(inventory: &'a Inventory, peer: &Peer) -> Option<&'a Tunnel> {
     inventory.tunnels.iter().find(|tunnel| tunnel.ifindex == peer.tunnel)
 }
 
-/// True for a device that carries nothing any more, or should not: nothing is missed of it.
-fn is_left_over(inventory: &Inventory, ifindex: u32) -> bool {
-    let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
-    devices.any(|device| device.ifindex == ifindex && device.left_over.is_some())
-}
-
 /// False for a device that carries nothing any more, and for a WireGuard device of nobody known, which may be a VPN: whoever sets
 /// it down or takes it away may do so.
 fn is_of_overlay(inventory: &Inventory, tunnel: &Tunnel) -> bool {
     let mut planes = inventory.data_planes.iter().filter(|plane| plane.system != System::Unknown);
     let is_known = planes.any(|plane| plane.devices.iter().any(|device| device.ifindex == tunnel.ifindex));
-    (is_known || tunnel.kind == TunnelKind::Vxlan) && !is_left_over(inventory, tunnel.ifindex)
+    (is_known || tunnel.kind == TunnelKind::Vxlan) && !inventory.is_left_over(tunnel.ifindex)
 }
 
 #[cfg(test)]

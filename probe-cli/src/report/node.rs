@@ -232,7 +232,7 @@ pub(super) fn is_down(inventory: &Inventory, ifindex: u32) -> bool {
 fn one_sided<'a>(inventory: &'a Inventory, plane: &'a DataPlane) -> impl Iterator<Item = String> + 'a {
     let idle = plane.devices.iter().filter(|device| device.idle && device.left_over.is_none());
     idle.filter_map(|device| {
-        let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex)?;
+        let tunnel = inventory.tunnel(device.ifindex)?;
         let family = tunnel.outer_family?;
         let is_of_family = |own: &&OwnPodCidr| own.cidr.addr().is_ipv4() == (family == 4);
         let own = inventory.node.pod_cidrs.iter().find(is_of_family)?;
@@ -395,7 +395,7 @@ fn nothing(model: &Model) -> String {
 }
 
 fn outer_route(inventory: &Inventory, route: &OuterRoute) -> Vec<String> {
-    let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == route.tunnel);
+    let tunnel = inventory.tunnel(route.tunnel);
     let interface = route.interface.as_deref().map(text::escape);
     let via: Vec<String> =
         route.gateway.map(|gateway| gateway.to_string()).into_iter().chain(interface).collect();

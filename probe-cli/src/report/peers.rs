@@ -203,7 +203,7 @@ fn without_peers(out: &mut String, model: &Model, known: &BTreeSet<u32>) {
     let start = out.len();
     for plane in &inventory.data_planes {
         for device in plane.devices.iter().filter(|device| !known.contains(&device.ifindex)) {
-            let tunnel = inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex);
+            let tunnel = inventory.tunnel(device.ifindex);
             let why = match (device.peers, plane.encapsulation) {
                 (Some(_), _) => "no peer: it leads to no other node",
                 (None, _) if tunnel.is_some_and(|tunnel| tunnel.external) => {

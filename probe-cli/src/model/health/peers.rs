@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Memory, Problem, is_left_over, tunnel_of};
+use super::{Memory, Problem, tunnel_of};
 use crate::{
     inventory::{Hole, Inventory, Peer, PeerKey, System, TunnelKind},
     model::{Condition, Model, PeerRow},
@@ -50,7 +50,7 @@ pub(super) fn judge(model: &mut Model, memory: &Memory) -> Vec<Problem> {
 
 fn condition(inventory: &Inventory, peer: &Peer, memory: &Memory) -> Condition {
     let Some(tunnel) = tunnel_of(inventory, peer) else { return Condition::Unchecked };
-    if is_left_over(inventory, tunnel.ifindex) || tunnel.told.value().is_none() {
+    if inventory.is_left_over(tunnel.ifindex) || tunnel.told.value().is_none() {
         return Condition::Unchecked;
     }
     if !tunnel.up {

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::{Links, Memory, Problem, Sends, is_left_over, is_of_overlay};
+use super::{Links, Memory, Problem, Sends, is_of_overlay};
 use crate::{
     inventory::{Inventory, System, Tunnel},
     model::{Condition, Fit, Model, MtuPath},
@@ -27,7 +27,7 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
     for row in &mut model.tunnels {
         let tunnel = &row.tunnel;
         let name = shown(&tunnel.name);
-        if is_left_over(&inventory, tunnel.ifindex) {
+        if inventory.is_left_over(tunnel.ifindex) {
             continue;
         }
         if !tunnel.up {

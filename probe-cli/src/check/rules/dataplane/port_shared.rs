@@ -21,11 +21,6 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     run,
 };
 
-/// True for a device that an earlier configuration left.
-fn is_stale(model: &Model, ifindex: u32) -> bool {
-    super::devices(model).any(|device| device.ifindex == ifindex && device.left_over.is_some())
-}
-
 fn run(model: &Model) -> Outcome {
     let vxlans: Vec<&Tunnel> =
         model.inventory.tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Vxlan).collect();
@@ -47,7 +42,7 @@ fn run(model: &Model) -> Outcome {
         let (name, by) = (escape(&one.name), escape(&other.name));
         let port = one.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
         // A device of before that is down beside the CNI's own is no conflict.
-        if is_stale(model, one.ifindex) {
+        if model.inventory.is_left_over(one.ifindex) {
             continue;
         }
         let finding = Finding::new(
@@ -58,7 +53,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen(name, format!("down, port {port}"), "ip -d link")
         .seen(by.clone(), format!("up, port {port}"), "ip -d link");
-        findings.push(if is_stale(model, other.ifindex) {
+        findings.push(if model.inventory.is_left_over(other.ifindex) {
             finding
                 .fix(format!("{by} is stale: delete it and restart the CNI's agent."))
                 .run(format!("ip link delete {}", quoted(&other.name)))

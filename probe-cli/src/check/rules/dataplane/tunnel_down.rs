@@ -1,6 +1,6 @@
 //! A tunnel device is set down.
 
-use super::{super::prelude::*, devices};
+use super::super::prelude::*;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-tunnel-down",
@@ -27,9 +27,7 @@ fn run(model: &Model) -> Outcome {
     if tunnels.peek().is_none() {
         return Outcome::DoesNotApply("no tunnel is here");
     }
-    let stale =
-        |ifindex: u32| devices(model).any(|device| device.ifindex == ifindex && device.left_over.is_some());
-    let down = tunnels.filter(|tunnel| !tunnel.up && !stale(tunnel.ifindex));
+    let down = tunnels.filter(|tunnel| !tunnel.up && !inventory.is_left_over(tunnel.ifindex));
     Outcome::Judged(
         down.map(|tunnel| {
             let name = escape(&tunnel.name);

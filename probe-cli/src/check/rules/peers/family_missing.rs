@@ -30,7 +30,7 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no data plane has a tunnel for each address family");
     }
     let outer = |device: &PlaneDevice| {
-        let tunnel = model.inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex)?;
+        let tunnel = model.inventory.tunnel(device.ifindex)?;
         tunnel.outer_family
     };
     let has_pods = |family: u8| {

@@ -63,7 +63,7 @@ pub(super) fn has_policy_routes(model: &Model) -> bool {
 
 /// Name of a tunnel, escaped.
 fn tunnel_name(model: &Model, ifindex: u32) -> String {
-    let tunnel = model.inventory.all_tunnels().find(|tunnel| tunnel.ifindex == ifindex);
+    let tunnel = model.inventory.tunnel(ifindex);
     tunnel.map_or_else(|| ifindex.to_string(), |tunnel| escape(&tunnel.name))
 }
 

@@ -62,6 +62,6 @@ fn run(model: &Model) -> Outcome {
 }
 
 fn quoted_name(model: &Model, ifindex: u32) -> String {
-    let tunnel = model.inventory.all_tunnels().find(|tunnel| tunnel.ifindex == ifindex);
+    let tunnel = model.inventory.tunnel(ifindex);
     tunnel.map_or_else(|| ifindex.to_string(), |tunnel| quoted(&tunnel.name))
 }
