@@ -21,13 +21,9 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let manager = model.snapshot.files.value().and_then(|files| files.network_manager.value());
-    let Some(manager) = manager else {
-        return super::unread(
-            model,
-            |files| files.network_manager.trouble(),
-            "NetworkManager is not installed",
-        );
+    let manager = match super::network_manager(model) {
+        Ok(manager) => manager,
+        Err(outcome) => return outcome,
     };
     if !manager.cloud_setup {
         return Outcome::Judged(Vec::new());

@@ -17,16 +17,26 @@ pub(super) mod router_advertisements_ignored;
 
 use crate::{
     check::Outcome,
-    facts::files::HostFiles,
+    facts::files::{HostFiles, NetworkManager},
     model::{Model, System},
+    observed::Observed,
 };
 
-/// Something that is not among the files: it does not apply, unless it could not be read.
-fn unread(model: &Model, trouble: fn(&HostFiles) -> Option<String>, absent: &'static str) -> Outcome {
-    match model.snapshot.files.value().and_then(trouble) {
+/// What the files tell of a service. Where they tell nothing the check does not apply, unless they could not be read.
+fn installed<'a, T>(
+    model: &'a Model,
+    service: fn(&'a HostFiles) -> &'a Observed<T>,
+    absent: &'static str,
+) -> Result<&'a T, Outcome> {
+    let told = model.snapshot.files.value().map(service);
+    told.and_then(Observed::value).ok_or_else(|| match told.and_then(Observed::trouble) {
         Some(why) => Outcome::NotJudged(why),
         None => Outcome::DoesNotApply(absent),
-    }
+    })
+}
+
+fn network_manager(model: &Model) -> Result<&NetworkManager, Outcome> {
+    installed(model, |files| &files.network_manager, "NetworkManager is not installed")
 }
 
 /// True when a data plane of one of these systems is here.

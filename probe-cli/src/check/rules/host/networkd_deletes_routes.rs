@@ -23,9 +23,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let networkd = model.snapshot.files.value().and_then(|files| files.networkd.value());
-    let Some(networkd) = networkd else {
-        return super::unread(model, |files| files.networkd.trouble(), "systemd-networkd is not installed");
+    let networkd = match super::installed(model, |files| &files.networkd, "systemd-networkd is not installed")
+    {
+        Ok(networkd) => networkd,
+        Err(outcome) => return outcome,
     };
     match networkd.is_running {
         Some(true) => {}

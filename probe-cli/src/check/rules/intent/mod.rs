@@ -21,6 +21,9 @@ use crate::{
     model::{Answer, Aspect, Claim, Comparison, InterfaceChoice, Origin},
 };
 
+/// The fix where the kernel keeps a setting of a device from when it was made. [`compared`] names the file.
+const REMADE: &str = "Restart the CNI's agent, which makes the device again by FILE (traffic to other nodes stops for a few seconds).";
+
 /// The finding of a question whose answers differ. `summary` is made of what is intended and of what there is.
 fn compared(
     model: &Model,

@@ -1,6 +1,6 @@
 //! The UDP port of the tunnel is another than the configured one.
 
-use super::{super::prelude::*, compared};
+use super::{super::prelude::*, REMADE, compared};
 use crate::model::Aspect;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -27,6 +27,6 @@ fn run(model: &Model) -> Outcome {
         Aspect::Port,
         Fail,
         |wanted, actual| format!("The configured port is {wanted}; the tunnel has {actual}."),
-        "Restart the CNI's agent, which makes the device again by FILE (traffic to other nodes stops for a few seconds).",
+        REMADE,
     )
 }
