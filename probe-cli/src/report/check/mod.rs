@@ -42,27 +42,21 @@ pub struct Health<'a> {
 impl Health<'_> {
     /// `1 failed, 1 warning, 58 passed, 1 not judged, 12 do not apply`: what is zero is left out, but for what passed.
     fn counts(&self) -> String {
+        const PASSED: &str = "passed";
         let counts = self.judgement.counts();
-        let mut parts = Vec::new();
-        let mut add = |count: usize, words: &str| {
-            if count > 0 {
-                parts.push(format!("{count} {words}"));
-            }
-        };
-        add(counts.failed, "failed");
-        add(counts.warned, if counts.warned == 1 { "warning" } else { "warnings" });
-        add(counts.explained, "explained by others");
-        parts.push(format!("{} passed", counts.passed));
-        let mut add = |count: usize, words: &str| {
-            if count > 0 {
-                parts.push(format!("{count} {words}"));
-            }
-        };
-        add(counts.not_judged, "not judged");
-        add(
-            counts.not_applicable,
-            if counts.not_applicable == 1 { "does not apply" } else { "do not apply" },
-        );
+        let parts = [
+            (counts.failed, "failed"),
+            (counts.warned, if counts.warned == 1 { "warning" } else { "warnings" }),
+            (counts.explained, "explained by others"),
+            (counts.passed, PASSED),
+            (counts.not_judged, "not judged"),
+            (
+                counts.not_applicable,
+                if counts.not_applicable == 1 { "does not apply" } else { "do not apply" },
+            ),
+        ];
+        let parts = parts.into_iter().filter(|(count, words)| *count > 0 || *words == PASSED);
+        let parts: Vec<String> = parts.map(|(count, words)| format!("{count} {words}")).collect();
         parts.join(", ")
     }
 
