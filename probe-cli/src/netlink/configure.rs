@@ -269,17 +269,28 @@ pub enum ConfigureError {
 
 /// Does all steps, in order, in `namespace`.
 pub fn configure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureError> {
+    connected(namespace, async |handle| {
+        for step in steps {
+            run(handle, step, namespace.name()).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Does `work` with a socket that was opened in `namespace`.
+fn connected<T: Send>(
+    namespace: &Namespace,
+    work: impl AsyncFnOnce(&Handle) -> Result<T, ConfigureError> + Send,
+) -> Result<T, ConfigureError> {
     netns::run_in(namespace, || {
         let open = |source| ConfigureError::Open { netns: namespace.name().to_owned(), source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(open)?;
         runtime.block_on(async {
             let (connection, handle, _) = rtnetlink::new_connection().map_err(open)?;
             let connection = tokio::spawn(connection);
-            for step in steps {
-                run(&handle, step, namespace.name()).await?;
-            }
+            let done = work(&handle).await?;
             connection.abort();
-            Ok(())
+            Ok(done)
         })
     })?
 }
@@ -338,24 +349,17 @@ fn private_key() -> Result<Zeroizing<[u8; 32]>, NetlinkError> {
 
 /// The words that the kernel keeps about a device in `namespace` ([`Step::Alias`]); none without any.
 pub fn alias(namespace: &Namespace, name: &str) -> Result<Option<String>, ConfigureError> {
-    netns::run_in(namespace, || {
-        let open = |source| ConfigureError::Open { netns: namespace.name().to_owned(), source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(open)?;
-        runtime.block_on(async {
-            let (connection, handle, _) = rtnetlink::new_connection().map_err(open)?;
-            let connection = tokio::spawn(connection);
-            let mut links = handle.link().get().match_name(name.to_owned()).execute();
-            // A device that is not there has none.
-            let link = links.try_next().await.ok().flatten();
-            connection.abort();
-            Ok(link.and_then(|link| {
-                link.attributes.into_iter().find_map(|attribute| match attribute {
-                    LinkAttribute::IfAlias(alias) => Some(alias),
-                    _ => None,
-                })
-            }))
-        })
-    })?
+    connected(namespace, async |handle| {
+        let mut links = handle.link().get().match_name(name.to_owned()).execute();
+        // A device that is not there has none.
+        let link = links.try_next().await.ok().flatten();
+        Ok(link.and_then(|link| {
+            link.attributes.into_iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfAlias(alias) => Some(alias),
+                _ => None,
+            })
+        }))
+    })
 }
 
 /// The public keys of WireGuard devices in `namespace`, by name; those that have none are left out.
