@@ -6,6 +6,7 @@ use std::{
     fs,
     net::IpAddr,
     os::unix::{fs::symlink, net::UnixListener},
+    path::Path,
     process::Command,
 };
 
@@ -128,6 +129,12 @@ fn a_secondary_interface_that_appears_is_counted_as_ip_counts_it() {
     });
 }
 
+/// What libcni has cached of one of a node's pods.
+fn a_result(results: &Path) -> String {
+    let cached = fs::read_dir(results).unwrap().flatten().next().unwrap().path();
+    fs::read_to_string(cached).unwrap()
+}
+
 #[test]
 fn pods_are_named_by_the_files_of_the_node() {
     let lab = TestLab::up(2, 2, Family::Dual);
@@ -135,8 +142,7 @@ fn pods_are_named_by_the_files_of_the_node() {
     let roots = files::write(&lab.lab, directory.path()).unwrap();
     let results = roots[0].join("var/lib/cni/results");
     // What a pod that is long gone, a crash and a stranger left behind.
-    let good = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
-    let text = fs::read_to_string(&good).unwrap();
+    let text = a_result(&results);
     let name = &lab.lab.nodes[0].pods[0].name;
     let stale = text.replace(name, "gone-0").replace(&lab.lab.nodes[0].pods[1].name, "gone-0");
     let stale =
@@ -180,8 +186,7 @@ fn what_is_no_pods_namespace_is_not_opened() {
     let directory = TempDir::new().unwrap();
     let roots = files::write(&lab.lab, directory.path()).unwrap();
     let results = roots[0].join("var/lib/cni/results");
-    let cached = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
-    let text = fs::read_to_string(&cached).unwrap();
+    let text = a_result(&results);
     let there = format!("/var/run/netns/{}", lab.lab.options.pod(1, 1));
     assert!(text.contains(&there), "{text}");
     for place in [roots[0].join("pipe"), directory.path().join("pipe")] {
@@ -225,8 +230,7 @@ fn what_is_said_of_pods_takes_little_memory() {
     let directory = TempDir::new().unwrap();
     let roots = files::write(&lab.lab, directory.path()).unwrap();
     let results = roots[0].join("var/lib/cni/results");
-    let cached = fs::read_dir(&results).unwrap().flatten().next().unwrap().path();
-    let text = fs::read_to_string(&cached).unwrap();
+    let text = a_result(&results);
     let name = &lab.lab.nodes[0].pods[0].name;
     for number in 0..256 {
         let more = format!("\"k8s.v1.cni.cncf.io/networks\":\"{}\"", "n".repeat((1 << 20) - 4096));
