@@ -33,6 +33,14 @@ pub enum Need {
     PodNetworks,
     /// The release of the kernel.
     Kernel,
+    /// Physical and virtual functions.
+    Vfs,
+    /// What PFs' drivers have set for their VFs.
+    VfSettings,
+    /// Network functions on the PCI bus.
+    PciFunctions,
+    /// The configuration of the SR-IOV device plugin; none is no trouble.
+    DevicePlugin,
 }
 
 impl Need {
@@ -78,6 +86,10 @@ impl Need {
                 | Observed::Failed { .. } => None,
             }),
             Self::Kernel => why(&snapshot.host.kernel, "the release of the kernel was not read"),
+            Self::Vfs => snapshot.sriov.pfs.trouble(),
+            Self::VfSettings => snapshot.sriov.lists.iter().find_map(|list| list.told.trouble()),
+            Self::PciFunctions => snapshot.pci.trouble(),
+            Self::DevicePlugin => snapshot.files.value().and_then(|files| files.device_plugin.trouble()),
         }
     }
 }

@@ -21,12 +21,22 @@ pub enum Family {
     Host,
     /// Pods, their addresses and networks.
     Pods,
+    /// SR-IOV.
+    Vfs,
 }
 
 impl Family {
     /// All of them, in the order of output.
-    pub const ALL: [Self; 7] =
-        [Self::Intent, Self::Dataplane, Self::Mtu, Self::Peers, Self::Wireguard, Self::Host, Self::Pods];
+    pub const ALL: [Self; 8] = [
+        Self::Intent,
+        Self::Dataplane,
+        Self::Mtu,
+        Self::Peers,
+        Self::Wireguard,
+        Self::Host,
+        Self::Pods,
+        Self::Vfs,
+    ];
 
     /// Its name on the command line, and what its checks' ids begin with.
     pub fn name(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Family {
             Self::Wireguard => "wireguard",
             Self::Host => "host",
             Self::Pods => "pod",
+            Self::Vfs => "vf",
         }
     }
 }

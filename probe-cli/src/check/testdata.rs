@@ -9,18 +9,27 @@ use crate::{
             ConntrackCounters, ConntrackEvents, IcmpCounters, IpCounters, Netstat, NodeCounters,
             ProtocolCounters, Snmp, Snmp6, SoftnetCounters, TcpCounters, TcpExtension,
         },
+        device_plugin::{DevicePluginConfig, DevicePool, DeviceSelector},
         files::{HostFiles, Settings, Sourced},
         host::{ConfSysctls, HostFacts, Sysctls},
         ipam::{IpamAddress, IpamNetwork},
-        netlink::{DeviceFact, DriverFact, Facts, FeatureFact, LinkFact, NeighbourState, NeighbourStateFact},
+        netlink::{
+            DeviceFact, DriverFact, Facts, FeatureFact, LinkCounters, LinkFact, NeighbourState,
+            NeighbourStateFact, OperState, VfInfoFact, VfLinkState, VfListFact,
+        },
         network::{NetworkDevice, NetworkFacts},
-        pods::{PodFacts, Sandbox},
+        pci::PciFunctionFact,
+        pods::{Attachment, PodFacts, Sandbox},
+        sriov::{OfPf, PciInterface, PfFact, SriovFacts, VfFact},
     },
     inventory::{PeerKey, testdata::*},
     model::{Model, Timeline},
     observed::Observed,
-    sample::{Frame, PerDirection, Sample, WireguardSample},
+    sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
 };
+
+/// Index of the PF's interface.
+pub(crate) const PF: u32 = 40;
 
 /// A node at the two ends of a window.
 #[derive(Clone, Debug)]
@@ -30,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) after: NodeCounters,
     /// What WireGuard counted, at the end.
     pub(crate) wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
+    /// Bytes that the first VF sends in the window.
+    pub(crate) vf_sends: u64,
 }
 
 impl Node {
@@ -92,6 +103,128 @@ impl Node {
         let mut node = Self::of(&facts, "10.42.0.0/16");
         node.set("flannel.backend", "host-gw");
         node
+    }
+
+    /// Canal, and a PF with three VFs: two in pods' namespaces, and a free one with its interface on the node.
+    pub(crate) fn sriov() -> Self {
+        let mut node = Self::canal();
+        let pf = LinkFact { oper_state: Some(OperState::Up), ..ethernet(PF, "ens1f0") };
+        node.facts().links.push(pf);
+        let vf = |index: u32| VfFact {
+            index,
+            pci: format!("0000:01:01.{index}"),
+            driver: Some("iavf".to_owned()),
+            iommu_group: Some(20 + index),
+            stats: None,
+        };
+        let interface = |pci: &str, ifindex: u32, name: &str, netns: Option<&str>| PciInterface {
+            pci: pci.to_owned(),
+            ifindex,
+            name: name.to_owned(),
+            netns: netns.map(str::to_owned),
+            mtu: 1500,
+            mac: Some(mac(0x80 + u8::try_from(ifindex).unwrap())),
+            up: true,
+        };
+        let interfaces = vec![
+            interface("0000:01:00.0", PF, "ens1f0", None),
+            interface("0000:01:01.0", 41, "net1", Some("cni-1")),
+            interface("0000:01:01.1", 42, "net1", Some("cni-2")),
+            interface("0000:01:01.2", 43, "ens1f0v2", None),
+        ];
+        let settings = |index: u32| VfInfoFact {
+            index,
+            mac: Some(mac(0x80 + 41 + u8::try_from(index).unwrap())),
+            spoof_check: Some(true),
+            max_tx_mbit: Some(1000),
+            link_state: Some(VfLinkState::Auto),
+            ..VfInfoFact::default()
+        };
+        let told = VfListFact { count: Some(3), vfs: (0..3).map(settings).collect(), truncated: false };
+        let pf = PfFact {
+            pci: "0000:01:00.0".to_owned(),
+            driver: Some("ice".to_owned()),
+            total_vfs: 128,
+            num_vfs: Some(3),
+            vfs: (0..3).map(vf).collect(),
+        };
+        node.snapshot.sriov = Arc::new(SriovFacts {
+            pfs: vec![pf].into(),
+            lists: vec![OfPf { pci: "0000:01:00.0".to_owned(), told: Observed::Value(told) }],
+            interfaces,
+            netns: vec!["cni-1".to_owned(), "cni-2".to_owned()],
+            ..SriovFacts::default()
+        });
+        let function = |address: String, device: &str, driver: &str, pf: Option<&str>| PciFunctionFact {
+            address,
+            vendor: "8086".to_owned(),
+            device: device.to_owned(),
+            class: "020000".to_owned(),
+            driver: Some(driver.to_owned()),
+            physical_function: pf.map(str::to_owned),
+            ..PciFunctionFact::default()
+        };
+        let mut pci = vec![function("0000:01:00.0".to_owned(), "1592", "ice", None)];
+        pci.extend(
+            (0..3).map(|index| function(format!("0000:01:01.{index}"), "1889", "iavf", Some("0000:01:00.0"))),
+        );
+        node.snapshot.pci = Arc::new(Observed::Value(pci));
+        let given = [("a-0", "0000:01:01.0"), ("b-0", "0000:01:01.1")];
+        let configuration = |(pod, device): &(&str, &str)| Attachment {
+            container_id: if *pod == "a-0" { "sandbox-1" } else { "sandbox-2" }.to_owned(),
+            namespace: "telco".to_owned(),
+            pod: (*pod).to_owned(),
+            network: "sriov-net".to_owned(),
+            ifname: "net1".to_owned(),
+            device: Some((*device).to_owned()),
+            ..Attachment::default()
+        };
+        let pods = PodFacts {
+            attachments: given.iter().map(configuration).collect(),
+            devices: Observed::Value(Vec::new()),
+            ..(*node.snapshot.pods).clone()
+        };
+        node.snapshot.pods = Arc::new(pods);
+        node.pools(&[("intel_sriov", &[("devices", "1889"), ("pfNames", "ens1f0")])]);
+        node
+    }
+
+    /// Gives the SR-IOV device plugin these pools, each with one value for each of its selectors.
+    pub(crate) fn pools(&mut self, pools: &[(&str, &[(&str, &str)])]) {
+        let sourced = |text: &str| Sourced {
+            value: text.to_owned(),
+            file: "/etc/pcidp/config.json".to_owned(),
+            line: Some(4),
+        };
+        let pool = |(name, selectors): &(&str, &[(&str, &str)])| {
+            let mut map = DeviceSelector::default();
+            for (key, value) in *selectors {
+                let list = match *key {
+                    "devices" => &mut map.devices,
+                    "drivers" => &mut map.drivers,
+                    "pfNames" => &mut map.pf_names,
+                    other => panic!("{other}"),
+                };
+                list.push(sourced(value));
+            }
+            DevicePool { name: sourced(name), selectors: vec![map], ..DevicePool::default() }
+        };
+        let file = "/etc/pcidp/config.json".to_owned();
+        let config = DevicePluginConfig { file, resources: pools.iter().map(pool).collect() };
+        self.files().device_plugin = Observed::Value(config);
+    }
+
+    /// Physical and virtual functions, to be changed.
+    pub(crate) fn sriov_facts(&mut self) -> &mut SriovFacts {
+        Arc::make_mut(&mut self.snapshot.sriov)
+    }
+
+    /// What the PF's driver has set for the first VF, to be changed.
+    pub(crate) fn first_vf(&mut self) -> &mut VfInfoFact {
+        match &mut self.sriov_facts().lists[0].told {
+            Observed::Value(list) => &mut list.vfs[0],
+            other => panic!("{other:?}"),
+        }
     }
 
     /// With somebody's VPN: it routes more than the pods' networks, and has a peer that nobody heard of.
@@ -171,7 +304,7 @@ impl Node {
             ipam: Arc::new(Observed::Value(Vec::new())),
             ..snapshot(facts, &pods, &[])
         };
-        Self { snapshot, before: counters(), after: counters(), wireguard: BTreeMap::new() }
+        Self { snapshot, before: counters(), after: counters(), wireguard: BTreeMap::new(), vf_sends: 0 }
     }
 
     /// The model at the end of the window.
@@ -184,6 +317,15 @@ impl Node {
                 time: Duration::from_secs(1_000_000 - 2 + second),
                 monotonic: Duration::from_secs(100 + second),
                 wireguard: self.wireguard.clone(),
+                vfs_at: Duration::from_secs(100 + second),
+                vfs: vec![VfSample {
+                    pci: "0000:01:01.0".to_owned(),
+                    interface: Some(LinkCounters {
+                        tx_bytes: self.vf_sends * second / 2,
+                        ..LinkCounters::default()
+                    }),
+                    ..VfSample::default()
+                }],
                 ..Sample::default()
             },
         };
@@ -323,6 +465,15 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
         ("Canal, VXLAN of both families", Node::canal()),
         ("Canal, WireGuard", Node::wireguard()),
         ("flannel without encapsulation", Node::host_gw()),
+        ("Canal with SR-IOV", Node::sriov()),
+        ("the device plugin's pools of other nodes", {
+            let mut node = Node::sriov();
+            node.pools(&[
+                ("mellanox", &[("devices", "101e"), ("drivers", "mlx5_core")]),
+                ("intel", &[("devices", "1889")]),
+            ]);
+            node
+        }),
         ("Canal beside a VPN", Node::canal().with_vpn()),
         ("no encapsulation beside a VPN", Node::host_gw().with_vpn()),
         ("the only node of a cluster", {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     facts::sriov::SriovFacts,
     procfs,
-    sample::{Frame, Sample},
+    sample::{Frame, Sample, VfDrivers},
 };
 
 /// Reads everything in the calling thread's network namespace. Must be called inside a current-thread runtime.
@@ -31,8 +31,17 @@ pub async fn look_over(host: &HostOptions, window: Duration) -> Result<[Frame; 2
     sources.look_inside_all();
     tokio::time::sleep(end.saturating_sub(procfs::monotonic())).await;
     let snapshot = sources.refresh(&sriov).await?;
-    let sample = counted(&sources, before.sample.clone());
+    let found = if sriov.has_vfs() { vfs_again(host, &before.sample) } else { before.sample.clone() };
+    let sample = counted(&sources, found);
     Ok([before, Frame { snapshot, sample }])
+}
+
+/// What VFs carried until now, beside what they had carried at the beginning.
+fn vfs_again(host: &HostOptions, before: &Sample) -> Sample {
+    let (_, VfReading { vfs, at, drivers, notes }) = vfs::once(&host.root);
+    let VfDrivers { at: earlier, told, .. } = before.vf_drivers.clone();
+    let vf_drivers = VfDrivers { before: Some((earlier, told)), ..drivers };
+    Sample { vfs, vfs_at: at, vf_drivers, vf_notes: notes, ..before.clone() }
 }
 
 async fn first(sources: &mut Sources, host: &HostOptions) -> Result<(Frame, SriovFacts), EngineError> {

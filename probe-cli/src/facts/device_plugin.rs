@@ -49,4 +49,6 @@ pub struct DeviceSelector {
     pub is_rdma: Option<Sourced<bool>>,
     /// `needVhostNet`.
     pub needs_vhost_net: Option<Sourced<bool>>,
+    /// Names of the other selectors that ask for something: `nicNames`, `ddpProfiles`, `vdpaType`.
+    pub others: Vec<Sourced<String>>,
 }

@@ -28,6 +28,20 @@ const POOLS: usize = 256;
 const SELECTORS: usize = 64;
 const VALUES: usize = 1024;
 
+/// Selectors that are read.
+const READ: [&str; 10] = [
+    "vendors",
+    "devices",
+    "drivers",
+    "pciAddresses",
+    "pfNames",
+    "rootDevices",
+    "linkTypes",
+    "acpiIndexes",
+    "isRdma",
+    "needVhostNet",
+];
+
 /// What the plugin is told.
 pub(super) fn read(root: &Root, notes: &mut FileNotes) -> Observed<DevicePluginConfig> {
     let found = config(root, FILE, notes);
@@ -94,7 +108,16 @@ fn selector(at: &At<'_>, notes: &mut FileNotes) -> DeviceSelector {
         acpi_indexes: list("acpiIndexes"),
         is_rdma: at.flag("isRdma", notes),
         needs_vhost_net: at.flag("needVhostNet", notes),
+        others: others(at),
     }
+}
+
+/// Names of selectors that [`selector`] does not read and that are not empty.
+fn others(at: &At<'_>) -> Vec<Sourced<String>> {
+    let is_read = |key: &str| READ.iter().any(|read| read.eq_ignore_ascii_case(key));
+    let asks = |value: &At<'_>| value.is_map() || value.texts().any(|(_, text)| !text.is_empty());
+    let unread = at.entries().filter(|(key, value)| !is_read(key) && asks(value));
+    unread.take(VALUES).map(|(key, value)| value.sourced(key.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +141,8 @@ mod tests {
             "resourceName": "mlnx_rdma",
             "resourcePrefix": "mellanox.com",
             "deviceType": "netDevice",
-            "selectors": { "vendors": ["15b3"], "isRdma": true, "linkTypes": ["ether"], "pciAddresses": [] }
+            "selectors": { "vendors": ["15b3"], "isRdma": true, "linkTypes": ["ether"],
+                "pciAddresses": [], "nicNames": [], "vdpaType": "virtio", "ddpProfiles": null }
         },
         { "resourcePrefix": "no.name" },
         7
@@ -156,6 +180,8 @@ mod tests {
         assert_eq!(mellanox.prefix.as_ref().unwrap().value, "mellanox.com");
         assert!(mellanox.selectors[0].is_rdma.as_ref().unwrap().value);
         assert_eq!(mellanox.selectors[0].pci_addresses, []);
+        assert_eq!(values(&mellanox.selectors[0].others), ["vdpaType"]);
+        assert_eq!(values(&intel.selectors[0].others), Vec::<&str>::new());
         assert!(notes.iter().any(|note| note.value.contains("without resourceName")), "{notes:?}");
         // The host's own comes first.
         fs::create_dir_all(root.path().join("etc/pcidp")).unwrap();

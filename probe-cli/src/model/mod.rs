@@ -5,6 +5,7 @@
 mod build;
 mod compare;
 mod condition;
+mod device_pools;
 pub mod fields;
 mod flow;
 mod health;
@@ -26,6 +27,7 @@ mod zero;
 
 pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
 pub use condition::Condition;
+pub use device_pools::{PoolRow, Step, device_pools};
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths};
 pub use setup::Setup;

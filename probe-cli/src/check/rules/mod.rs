@@ -6,6 +6,7 @@ mod intent;
 mod mtu;
 mod peers;
 mod pods;
+mod vfs;
 mod wireguard;
 
 use super::Check;
@@ -87,4 +88,16 @@ pub(super) const ALL: &[Check] = &[
     pods::ipam_leaked::CHECK,
     pods::slice_unnamed::CHECK,
     pods::default_route_secondary::CHECK,
+    vfs::link_down::CHECK,
+    vfs::mac_mismatch::CHECK,
+    vfs::mac_shared::CHECK,
+    vfs::mtu_exceeds_pf::CHECK,
+    vfs::vlan_twice::CHECK,
+    vfs::rate_limited::CHECK,
+    vfs::driver_missing::CHECK,
+    vfs::pod_disputed::CHECK,
+    vfs::allocation_stale::CHECK,
+    vfs::addressed_on_node::CHECK,
+    vfs::pool_empty::CHECK,
+    vfs::pools_overlap::CHECK,
 ];

@@ -108,6 +108,7 @@ fn area(family: Family) -> &'static str {
         Family::Wireguard => "WireGuard",
         Family::Host => "host",
         Family::Pods => "pods",
+        Family::Vfs => "VFs",
     }
 }
 
@@ -150,6 +151,10 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
             None => checks,
         },
         Family::Pods => format!("{}, no address twice", text::counted(inventory.pods.len(), "pod")),
+        Family::Vfs => {
+            let of_pods = model.vfs.iter().filter(|row| row.vf.pod.is_some()).count();
+            format!("{}, {of_pods} of pods", text::counted(model.vfs.len(), "VF"))
+        }
     }
 }
 
