@@ -23,11 +23,13 @@ pub enum Family {
     Pods,
     /// SR-IOV.
     Vfs,
+    /// Files of the runtime and of CNI plugins.
+    Cni,
 }
 
 impl Family {
     /// All of them, in the order of output.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Intent,
         Self::Dataplane,
         Self::Mtu,
@@ -36,6 +38,7 @@ impl Family {
         Self::Host,
         Self::Pods,
         Self::Vfs,
+        Self::Cni,
     ];
 
     /// Its name on the command line, and what its checks' ids begin with.
@@ -49,6 +52,7 @@ impl Family {
             Self::Host => "host",
             Self::Pods => "pod",
             Self::Vfs => "vf",
+            Self::Cni => "cni",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The checks, a folder for each family and a file for each check. A new check: its file, and a line here.
 
+mod cni;
 mod dataplane;
 mod host;
 mod intent;
@@ -83,6 +84,7 @@ pub(super) const ALL: &[Check] = &[
     host::cloud_setup_enabled::CHECK,
     host::networkd_deletes_routes::CHECK,
     host::network_overlaps_pods::CHECK,
+    host::localhost_ipv6_missing::CHECK,
     pods::address_twice::CHECK,
     pods::address_outside::CHECK,
     pods::ipam_leaked::CHECK,
@@ -100,4 +102,12 @@ pub(super) const ALL: &[Check] = &[
     vfs::addressed_on_node::CHECK,
     vfs::pool_empty::CHECK,
     vfs::pools_overlap::CHECK,
+    cni::configuration_missing::CHECK,
+    cni::file_broken::CHECK,
+    cni::multus_alone::CHECK,
+    cni::multus_waits::CHECK,
+    cni::multus_kubeconfig::CHECK,
+    cni::sriov_default::CHECK,
+    cni::whereabouts_kubeconfig::CHECK,
+    cni::node_name_differs::CHECK,
 ];

@@ -109,6 +109,7 @@ fn area(family: Family) -> &'static str {
         Family::Host => "host",
         Family::Pods => "pods",
         Family::Vfs => "VFs",
+        Family::Cni => "CNI files",
     }
 }
 
@@ -145,7 +146,7 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
             0 => "no other node is known".to_owned(),
             peers => format!("{}: tables agree", text::counted(peers, "peer")),
         },
-        Family::Wireguard => checks,
+        Family::Wireguard | Family::Cni => checks,
         Family::Host => match &model.window {
             Some(window) => format!("{checks}, counters over {:.1} s", window.length.as_secs_f64()),
             None => checks,

@@ -8,6 +8,7 @@ pub(super) mod conntrack_full;
 pub(super) mod conntrack_insert_failed;
 pub(super) mod default_route_missing;
 pub(super) mod forwarding_off;
+pub(super) mod localhost_ipv6_missing;
 pub(super) mod network_overlaps_pods;
 pub(super) mod networkd_deletes_routes;
 pub(super) mod networkmanager_manages;
