@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{super::prelude::*, NONE, named, owner};
-use crate::{mac::Mac, model::VirtualFunction};
+use crate::model::{Mac, VirtualFunction};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "vf-mac-shared",
