@@ -4,7 +4,6 @@
 use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use crate::{facts::files::HostFiles, text::shown};
 
@@ -20,8 +19,7 @@ mod flannel;
 mod tests;
 
 /// How a value came to be intended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
     /// A file says it.
     Configured,
@@ -32,7 +30,7 @@ pub enum Basis {
 }
 
 /// A value that is intended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intended<T> {
     /// The value.
     pub value: T,
@@ -45,8 +43,7 @@ pub struct Intended<T> {
 }
 
 /// The CNI that makes the pods' first interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cni {
     /// RKE2's Canal: flannel between nodes, Calico on the node.
     Canal,
@@ -65,8 +62,7 @@ pub enum Cni {
 }
 
 /// How packets get from node to node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// VXLAN.
     Vxlan,
@@ -91,8 +87,7 @@ pub enum Backend {
 }
 
 /// Encryption on top of the backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encryption {
     /// WireGuard between nodes: Calico's and Cilium's, beside the tunnel.
     Wireguard,
@@ -103,8 +98,7 @@ pub enum Encryption {
 }
 
 /// How the node's interface for tunnels is chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterfaceChoice {
     /// By this name, or by this address.
     Name(String),
@@ -115,7 +109,7 @@ pub enum InterfaceChoice {
 }
 
 /// What Multus is to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MultusIntent {
     /// RKE2 is told to install it (`cni: [multus, ...]`).
     pub requested: Option<Intended<()>>,
@@ -131,7 +125,7 @@ pub struct MultusIntent {
 }
 
 /// What the node's files want. A list is empty and an option is none where nothing tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intent {
     /// The CNI.
     pub cni: Option<Intended<Cni>>,

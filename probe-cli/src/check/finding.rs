@@ -1,10 +1,7 @@
 //! What a check finds. Texts have names in them that are escaped already, but for [`Subject::name`].
 
-use serde::Serialize;
-
 /// How bad it is, by the harm that it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It costs throughput, or will break something later.
     Warn,
@@ -13,8 +10,7 @@ pub enum Severity {
 }
 
 /// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// The node as a whole.
     Node,
@@ -31,7 +27,7 @@ pub enum SubjectKind {
 }
 
 /// See [`SubjectKind`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// What it is.
     pub kind: SubjectKind,
@@ -40,7 +36,7 @@ pub struct Subject {
 }
 
 /// What was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// What has the value: a device, a setting, a counter.
     pub what: String,
@@ -51,7 +47,7 @@ pub struct Evidence {
 }
 
 /// How to mend it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fix {
     /// What to do, and what that interrupts.
     pub text: String,
@@ -62,7 +58,7 @@ pub struct Fix {
 }
 
 /// Something that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,

@@ -9,6 +9,7 @@ pub mod device_plugin;
 pub mod files;
 pub mod host;
 pub mod ipam;
+mod keys;
 pub mod netlink;
 pub mod network;
 pub mod pci;
@@ -22,4 +23,5 @@ pub(crate) mod testdata;
 mod tests;
 
 pub use bounded::Bounded;
+pub use keys::{PeerKey, PodKey};
 pub use snapshot::{OfNamespace, SCHEMA, Snapshot};

@@ -18,15 +18,13 @@ mod wireguard;
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use self::signs::{Candidate, NodeSigns};
 use super::{Inventory, TunnelKind, index::Index};
 use crate::text::counted;
 
 /// Who made a data plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum System {
     /// flannel with Calico's pod interfaces and policy: RKE2's default.
     Canal,
@@ -59,8 +57,7 @@ impl fmt::Display for System {
 }
 
 /// What a data plane wraps packets in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Encapsulation {
     /// VXLAN.
     Vxlan,
@@ -102,8 +99,7 @@ impl From<TunnelKind> for Encapsulation {
 }
 
 /// How sure it is who made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
     /// Nothing else makes what was found.
     Certain,
@@ -112,7 +108,7 @@ pub enum Certainty {
 }
 
 /// What carries pods' packets to other nodes, or once did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataPlane {
     /// Who made it.
     pub system: System,
@@ -144,7 +140,7 @@ impl DataPlane {
 }
 
 /// A device of a data plane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaneDevice {
     /// Interface index.
     pub ifindex: u32,
@@ -166,8 +162,7 @@ pub struct PlaneDevice {
 }
 
 /// Why a device looks left over. Names of devices are as they are: escape before showing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftOver {
     /// It leads nowhere, while another device leads to pod networks.
     Idle {
@@ -212,7 +207,7 @@ impl PlaneDevice {
 }
 
 /// A device that takes packets of another one by more specific routes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bypass {
     /// Name of the device that takes them; escape before showing.
     pub by: String,
@@ -223,7 +218,7 @@ pub struct Bypass {
 }
 
 /// A remote node that only routes know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutedPeer {
     /// Interface index of the device: an IP-in-IP tunnel, or a NIC where nothing is wrapped.
     pub ifindex: u32,

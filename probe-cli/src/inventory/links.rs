@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     Encapsulation, Inventory,
     index::{Index, family},
@@ -19,7 +17,7 @@ use crate::facts::{
 const DEPTH: usize = 4;
 
 /// What there is of links.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkList {
     /// Those with a role, pods' after the others, each group by interface index.
     pub links: Vec<LinkRow>,
@@ -28,7 +26,7 @@ pub struct LinkList {
 }
 
 /// A link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkRow {
     /// Interface index.
     pub ifindex: u32,
@@ -51,8 +49,7 @@ pub struct LinkRow {
 }
 
 /// Whether a link carries packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
     /// It does.
     Up,
@@ -63,8 +60,7 @@ pub enum LinkState {
 }
 
 /// What a link is there for. The order is that of the roles of one link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkRole {
     /// It wraps packets to other nodes.
     Tunnel,

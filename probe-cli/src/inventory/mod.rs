@@ -32,7 +32,7 @@ pub use join::inventory;
 pub use links::{LinkList, LinkRole, LinkRow, LinkState};
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use outer_routes::OuterRoute;
-pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodKey, PodSource, calico_veth_name};
+pub use pod::{Disagreement, Disputed, Evidence, Pod, PodInterface, PodSource, calico_veth_name};
 pub use pods::canonical;
 pub use remote_nodes::RemoteNodes;
 pub use route_mtu::{PathDevice, PodLink};
@@ -41,6 +41,7 @@ pub use vfs::{VfPod, VfPodSource, VfSettings, VirtualFunction};
 
 pub use crate::{
     facts::{
+        PeerKey, PodKey,
         netlink::{PublicKey, VfLinkState},
         sriov::PciInterface,
     },

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use super::{
     Pod, Tunnel,
@@ -15,7 +14,7 @@ use crate::facts::netlink::{AddressFact, LinkFact, RouteFact, RouteType};
 pub(super) const CALICO_PROTOCOLS: [u8; 2] = [80, 12];
 
 /// See the module.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
     /// Host name; none when unknown. Escape before showing.
     pub hostname: Option<String>,
@@ -33,7 +32,7 @@ pub struct Node {
 }
 
 /// A pod network of this node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnPodCidr {
     /// The network.
     pub cidr: IpNet,
@@ -42,8 +41,7 @@ pub struct OwnPodCidr {
 }
 
 /// How an own pod network is known, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PodCidrSource {
     /// A blackhole route that a tunnel's or a pod's address lies in: flannel's `--ip-blackhole-route`, or one of Calico's
     /// blocks.
@@ -57,7 +55,7 @@ pub enum PodCidrSource {
 }
 
 /// An address of the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeAddress {
     /// Interface name; escape before showing.
     pub interface: String,
@@ -66,7 +64,7 @@ pub struct NodeAddress {
 }
 
 /// A default route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultRoute {
     /// 4 or 6.
     pub family: u8,

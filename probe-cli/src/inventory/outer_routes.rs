@@ -6,7 +6,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use super::{Inventory, index::Index};
 
@@ -14,7 +13,7 @@ use super::{Inventory, index::Index};
 const MOST: usize = 8;
 
 /// A route that outer packets take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OuterRoute {
     /// Interface index of the tunnel.
     pub tunnel: u32,

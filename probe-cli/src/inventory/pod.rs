@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-use crate::{facts::pods::AttachmentIpam, mac::Mac, text};
+use crate::{
+    facts::{PodKey, pods::AttachmentIpam},
+    mac::Mac,
+    text,
+};
 
 /// Who says that a pod is there and what its name is, the strongest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PodSource {
     /// The container runtime.
     Cri,
@@ -26,8 +28,7 @@ pub enum PodSource {
 }
 
 /// How something about a pod was found out. For the host end of its veth the strongest comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
     /// The interface has the name that Calico makes of the pod's ([`calico_veth_name`]).
     CalicoName,
@@ -48,8 +49,7 @@ pub enum Evidence {
 }
 
 /// What sources can disagree on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disputed {
     /// Which interface of the node is the host end of the pod's veth.
     HostInterface,
@@ -58,7 +58,7 @@ pub enum Disputed {
 }
 
 /// What a source says that contradicts a stronger one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     /// On what.
     pub about: Disputed,
@@ -69,7 +69,7 @@ pub struct Disagreement {
 }
 
 /// An interface in a pod's network namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodInterface {
     /// Its name. Hostile input: escape before showing.
     pub name: String,
@@ -99,7 +99,7 @@ pub struct PodInterface {
 }
 
 /// A pod of this node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
     /// Kubernetes namespace, when a source knows it. Hostile input: escape before showing.
     pub namespace: Option<String>,
@@ -127,17 +127,6 @@ pub struct Pod {
     pub requested_networks: Option<String>,
     /// What weaker sources say otherwise.
     pub disagreements: Vec<Disagreement>,
-}
-
-/// What names a pod across samples.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PodKey {
-    /// Kubernetes namespace, empty when unknown.
-    pub namespace: String,
-    /// Pod name, or the host interface's name when unknown.
-    pub name: String,
-    /// Interface index of the host end, 0 when there is none: a recreated pod is another pod.
-    pub host_ifindex: u32,
 }
 
 impl Pod {

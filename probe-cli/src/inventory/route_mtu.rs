@@ -3,13 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use super::{Encapsulation, Inventory, Tunnel, TunnelKind, index::Index, links::pod_links};
 use crate::facts::netlink::RouteType;
 
 /// A device that pods' packets to other nodes take.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathDevice {
     /// Interface index of a tunnel, or of a NIC where nothing is wrapped.
     pub ifindex: u32,
@@ -24,7 +22,7 @@ pub struct PathDevice {
 }
 
 /// The node's end of a pod's interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodLink {
     /// Interface index.
     pub ifindex: u32,

@@ -7,10 +7,9 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    DataPlane, LinkList, Node, OuterRoute, PathDevice, Pod, PodLink, PublicKey, RoutedPeer, System,
+    DataPlane, LinkList, Node, OuterRoute, PathDevice, PeerKey, Pod, PodLink, PublicKey, RoutedPeer, System,
     VirtualFunction,
 };
 use crate::{
@@ -23,7 +22,7 @@ use crate::{
 };
 
 /// Everything that exists on the node, at one instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
     /// Tunnel devices, by interface index.
     pub tunnels: Vec<Tunnel>,
@@ -123,8 +122,7 @@ impl Inventory {
 }
 
 /// Kind of a tunnel device, from `IFLA_INFO_KIND`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TunnelKind {
     /// VXLAN, RFC 7348: carries Ethernet frames.
     Vxlan,
@@ -151,7 +149,7 @@ impl fmt::Display for TunnelKind {
 }
 
 /// A tunnel device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// Interface name, as the kernel has it: may hold any byte but `/` and NUL, so escape it before showing it.
     pub name: String,
@@ -202,7 +200,7 @@ impl Tunnel {
 }
 
 /// The device below a tunnel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Underlay {
     /// Interface name; escape before showing.
     pub name: String,
@@ -214,27 +212,8 @@ pub struct Underlay {
     pub l3: bool,
 }
 
-/// What names a peer on its tunnel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PeerKey {
-    /// Inner MAC address of the remote VTEP.
-    Mac(Mac),
-    /// Public key of a WireGuard peer.
-    PublicKey(PublicKey),
-}
-
-impl fmt::Display for PeerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mac(mac) => mac.fmt(f),
-            Self::PublicKey(key) => key.fmt(f),
-        }
-    }
-}
-
 /// A remote node, as one tunnel knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Interface index of the tunnel.
     pub tunnel: u32,
@@ -253,8 +232,7 @@ pub struct Peer {
 
 /// An entry of one of the three tables that a VXLAN peer takes, without its counterpart in the next: what the CNI's agent
 /// did not write, or somebody removed. Only of devices that cannot ask around.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hole {
     /// Packets to the pod network are dropped: nobody answers for the gateway.
     RouteWithoutNeighbour {
@@ -297,20 +275,10 @@ impl Hole {
 }
 
 /// What only a WireGuard peer has, as far as it changes slowly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireguardPeer {
     /// Where outer packets to it go; absent while neither configuration nor a packet from it told.
     pub endpoint: Option<SocketAddr>,
     /// Seconds between persistent keepalives; absent when they are off.
     pub keepalive_s: Option<u16>,
-}
-
-impl PeerKey {
-    /// Short enough for a table: the key's first characters, a MAC address as it is.
-    pub fn short(&self) -> String {
-        match self {
-            Self::Mac(mac) => mac.to_string(),
-            Self::PublicKey(key) => format!("{key:.8}..."),
-        }
-    }
 }

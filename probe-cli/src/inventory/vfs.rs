@@ -4,8 +4,6 @@ mod pods;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use self::pods::{Claims, netns_name};
 use crate::{
     facts::{
@@ -20,7 +18,7 @@ use crate::{
 };
 
 /// A virtual function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VirtualFunction {
     /// Its number below the PF.
     pub index: u32,
@@ -49,7 +47,7 @@ pub struct VirtualFunction {
 }
 
 /// What the PF's driver has set for a VF; see [`VfInfoFact`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VfSettings {
     /// Its number below the PF.
     pub index: u32,
@@ -87,7 +85,7 @@ impl From<&VfInfoFact> for VfSettings {
 }
 
 /// A pod that has a VF.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VfPod {
     /// Kubernetes namespace.
     pub namespace: String,
@@ -100,8 +98,7 @@ pub struct VfPod {
 }
 
 /// Who says which pod has a VF, from the strongest to the weakest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VfPodSource {
     /// sriov-cni's allocation names the namespace, and libcni's cache or the runtime the pod that lives in it; or sriov-cni's
     /// configuration names the sandbox.

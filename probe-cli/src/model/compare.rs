@@ -7,7 +7,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::Serialize;
 
 use crate::{
     intent::{Backend, Basis, Cni, Intended, Intent, InterfaceChoice},
@@ -16,8 +15,7 @@ use crate::{
 };
 
 /// A question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aspect {
     /// Which CNI connects pods.
     Cni,

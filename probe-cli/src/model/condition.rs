@@ -1,10 +1,7 @@
 //! What is the matter with a tunnel, a peer or a pod, in a word. Which of it holds is decided in `model/health.rs`.
 
-use serde::Serialize;
-
 /// See the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing was looked at that could be wrong with it.
     #[default]

@@ -2,8 +2,6 @@
 //! period that it is about, and its meaning. JSON documents, their description in `docs/json.md`, the screen's columns, its help
 //! and what exports metrics are made of it. What only an interface or a driver counts is no flow, and not here.
 
-use serde::{Serialize, Serializer};
-
 use super::{Flow, OuterFlow};
 
 /// A metric of a `T`.
@@ -87,15 +85,6 @@ impl Number {
         match self {
             Self::Count(count) => count as f64,
             Self::Amount(amount) => amount,
-        }
-    }
-}
-
-impl Serialize for Number {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Count(count) => serializer.serialize_u64(*count),
-            Self::Amount(amount) => serializer.serialize_f64(*amount),
         }
     }
 }

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use crate::{
     facts::{netlink::LinkCounters, sriov::VfStats},
     sample::{VfCounts, VfDriver, VfSample},
 };
 
 /// What a VF carried, and who counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(tag = "counted_by", rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VfTraffic {
     /// eBPF programs on its own interface: packets as the wire has them, bytes of whole frames. What was dropped is the
     /// interface's own figure.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use super::{
     decode::{self, Neighbour},
@@ -21,8 +20,7 @@ use crate::{
 };
 
 /// What changed, as far as the inventory is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// The link of this interface index went. One that is there with its index is another.
     LinkGone(u32),

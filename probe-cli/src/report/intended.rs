@@ -1,7 +1,5 @@
 //! The part of `show node` that has what is intended beside what there is.
 
-use serde::Serialize;
-
 use super::align::{aligned, heading, indented, wrapped};
 use crate::{
     model::{Answer, Aspect, Basis, Chart, ChartKind, Claim, Comparison, Intent, InterfaceChoice, Origin},
@@ -125,7 +123,7 @@ fn list(claims: &[Claim]) -> String {
 }
 
 /// Each answer in words, as the file or the kernel has it.
-fn words(claims: &[Claim]) -> Vec<String> {
+pub(super) fn words(claims: &[Claim]) -> Vec<String> {
     claims.iter().map(|claim| word(&claim.value)).collect()
 }
 
@@ -145,34 +143,8 @@ fn word(answer: &Answer) -> String {
     }
 }
 
-/// A row of `side_by_side`.
-#[derive(Serialize)]
-pub(super) struct Row<'a> {
-    aspect: Aspect,
-    intended: Vec<String>,
-    actual: Vec<String>,
-    agrees: Option<bool>,
-    basis: Option<Basis>,
-    file: Option<&'a str>,
-    line: Option<u32>,
-}
-
-impl<'a> From<&'a Comparison> for Row<'a> {
-    fn from(row: &'a Comparison) -> Self {
-        let (file, line) = place(row);
-        Self {
-            aspect: row.aspect,
-            intended: words(&row.intended),
-            actual: words(&row.actual),
-            agrees: row.agrees,
-            basis: row.basis,
-            file,
-            line,
-        }
-    }
-}
-
-fn place(row: &Comparison) -> (Option<&str>, Option<u32>) {
+/// File and line that a row's intended values are from.
+pub(super) fn place(row: &Comparison) -> (Option<&str>, Option<u32>) {
     match &row.said_by {
         Some(Origin::File { file, line }) => (Some(file), *line),
         Some(Origin::Default | Origin::Netlink { .. }) | None => (None, None),

@@ -1,20 +1,14 @@
 //! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::vfs;
+use super::json::{self, Counters, Metric, Wireguard, words};
 use crate::{
-    model::{
-        self, Condition, Counts, Edge, Evidence, Flow, Handshake, LinkCounters, Model, OuterFlow,
-        PerDirection, PodInterface, PodSource, TunnelKind, WireguardPeer, fields,
-    },
+    model::{self, Counts, Edge, Flow, Model, OuterFlow, PerDirection, fields},
     text,
 };
 
@@ -36,7 +30,7 @@ struct Document<'a> {
     since: String,
     tunnels: Vec<Tunnel>,
     peers: Vec<Peer>,
-    pods: Vec<Pod>,
+    pods: Vec<Pod<'a>>,
     vfs: Vec<Vf<'a>>,
     pmtu_events: Vec<PmtuEvent>,
     #[serde(rename = "self")]
@@ -49,15 +43,23 @@ struct Direction(Flow);
 
 impl Serialize for Direction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(fields::FLOW.iter().map(|field| (field.name, (field.of)(&self.0))))
+        serializer.collect_map(metrics(&fields::FLOW, &self.0))
     }
+}
+
+/// Names and values; null for what is not known.
+fn metrics<'a, T>(
+    fields: &'a [fields::Field<T>],
+    of: &'a T,
+) -> impl Iterator<Item = (&'static str, Option<Metric>)> {
+    fields.iter().map(|field| (field.name, (field.of)(of).map(Metric::from)))
 }
 
 /// As `show vfs` has it, with rates, and with what only eBPF tells.
 #[derive(Serialize)]
 struct Vf<'a> {
     #[serde(flatten)]
-    function: vfs::Vf<'a>,
+    function: json::Vf<'a>,
     tx: Option<VfDirection>,
     rx: Option<VfDirection>,
     wire: Option<VfWire>,
@@ -94,10 +96,10 @@ struct VfDirection {
 
 /// As `show pods` has it, with counters and rates.
 #[derive(Serialize)]
-struct Interface {
+struct Interface<'a> {
     #[serde(flatten)]
-    described: PodInterface,
-    counters: Option<LinkCounters>,
+    described: json::Interface<'a>,
+    counters: Option<Counters>,
     tx: Option<VfDirection>,
     rx: Option<VfDirection>,
 }
@@ -107,7 +109,7 @@ struct OuterMetrics(OuterFlow);
 
 impl Serialize for OuterMetrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(fields::OUTER.iter().map(|field| (field.name, (field.of)(&self.0))))
+        serializer.collect_map(metrics(&fields::OUTER, &self.0))
     }
 }
 
@@ -131,7 +133,7 @@ struct OuterPart {
 struct Tunnel {
     name: String,
     ifindex: u32,
-    kind: TunnelKind,
+    kind: &'static str,
     vni: Option<u32>,
     port: Option<u16>,
     underlay: Option<Underlay>,
@@ -141,7 +143,7 @@ struct Tunnel {
     mtu: u32,
     /// Largest inner packet that is carried in one piece.
     budget: u32,
-    state: Condition,
+    state: &'static str,
     tx: TunnelDirection,
     rx: TunnelDirection,
     overhead_ratio: Option<f64>,
@@ -195,7 +197,7 @@ struct Peer {
     key: String,
     other: bool,
     gone: u64,
-    state: Condition,
+    state: &'static str,
     node_address: Option<IpAddr>,
     node_name: Option<String>,
     pod_cidrs: Vec<IpNet>,
@@ -206,19 +208,6 @@ struct Peer {
     interval_overhead_ratio: Option<f64>,
 }
 
-/// What only a WireGuard peer has.
-#[derive(Serialize)]
-struct Wireguard {
-    endpoint: Option<SocketAddr>,
-    keepalive_s: Option<u16>,
-    /// "never" or "done"; null when the kernel did not tell.
-    handshake: Option<&'static str>,
-    /// Whole seconds, as in `show peers` and as `wg show` prints it.
-    handshake_age_s: Option<u64>,
-    tx_bytes: Option<u64>,
-    rx_bytes: Option<u64>,
-}
-
 #[derive(Serialize)]
 struct PeerDirection {
     #[serde(flatten)]
@@ -227,20 +216,20 @@ struct PeerDirection {
 }
 
 #[derive(Serialize)]
-struct Pod {
+struct Pod<'a> {
     namespace: Option<String>,
     /// "other" with `other` set for what no pod's counters hold, "gone" for what pods carried that are gone.
     name: Option<String>,
     other: bool,
     gone: u64,
-    state: Condition,
+    state: &'static str,
     addresses: Vec<IpAddr>,
     uid: Option<String>,
-    source: Option<PodSource>,
+    source: Option<&'static str>,
     host_network: Option<bool>,
     interface: Option<String>,
-    interface_evidence: Option<Evidence>,
-    interfaces: Vec<Interface>,
+    interface_evidence: Option<&'static str>,
+    interfaces: Vec<Interface<'a>>,
     tx: Direction,
     rx: Direction,
     overhead_ratio: Option<f64>,
@@ -314,10 +303,10 @@ fn link_direction(rates: model::VfRates) -> VfDirection {
     }
 }
 
-fn interface(row: &model::InterfaceRow) -> Interface {
+fn interface(row: &model::InterfaceRow) -> Interface<'_> {
     Interface {
-        described: row.interface.clone(),
-        counters: row.counters,
+        described: (&row.interface).into(),
+        counters: row.counters.map(Counters::from),
         tx: row.rate.map(|rate| link_direction(rate.tx)),
         rx: row.rate.map(|rate| link_direction(rate.rx)),
     }
@@ -375,7 +364,7 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
     Tunnel {
         name: row.tunnel.name.clone(),
         ifindex: row.tunnel.ifindex,
-        kind: row.tunnel.kind,
+        kind: words::tunnel_kind(row.tunnel.kind),
         vni: row.tunnel.vni,
         port: row.tunnel.port,
         underlay: row.tunnel.underlay.as_ref().map(|below| underlay(below, row.tunnel.local)),
@@ -385,7 +374,7 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         budget: row.room.budget,
         tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
-        state: row.condition,
+        state: words::condition(row.condition),
         overhead_ratio,
         interval_overhead_ratio,
         sizes: row.sizes.iter().map(size).collect(),
@@ -429,31 +418,15 @@ fn peer(row: &model::PeerRow) -> Peer {
         key: row.peer.as_ref().map_or_else(|| sum(row.gone).to_owned(), |peer| peer.key.to_string()),
         other: row.peer.is_none(),
         gone: row.gone,
-        state: row.condition,
+        state: words::condition(row.condition),
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
         node_name: row.node_name.clone(),
         pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
-        wireguard: row.peer.as_ref().and_then(|peer| Some(wireguard(&peer.wireguard?, row.wireguard))),
+        wireguard: row.peer.as_ref().and_then(|peer| Some(Wireguard::new(peer.wireguard?, row.wireguard))),
         tx: direction(&row.flow.tx, row.outer.map(|outer| outer.tx)),
         rx: direction(&row.flow.rx, row.outer.map(|outer| outer.rx)),
         overhead_ratio,
         interval_overhead_ratio,
-    }
-}
-
-fn wireguard(peer: &WireguardPeer, told: Option<model::WireguardRow>) -> Wireguard {
-    let (handshake, age) = match told.map(|told| told.handshake) {
-        None => (None, None),
-        Some(Handshake::Never) => (Some("never"), None),
-        Some(Handshake::Ago(age)) => (Some("done"), Some(age.as_secs())),
-    };
-    Wireguard {
-        endpoint: peer.endpoint,
-        keepalive_s: peer.keepalive_s,
-        handshake,
-        handshake_age_s: age,
-        tx_bytes: told.map(|told| told.bytes.tx),
-        rx_bytes: told.map(|told| told.bytes.rx),
     }
 }
 
@@ -462,20 +435,20 @@ fn sum(gone: u64) -> &'static str {
     if gone > 0 { "gone" } else { "other" }
 }
 
-fn pod(row: &model::PodRow) -> Pod {
+fn pod(row: &model::PodRow) -> Pod<'_> {
     let pod = row.pod.as_ref();
     let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
     Pod {
         uid: pod.and_then(|pod| pod.uid.clone()),
-        source: pod.map(|pod| pod.source),
+        source: pod.map(|pod| words::pod_source(pod.source)),
         host_network: pod.map(|pod| pod.host_network),
-        interface_evidence: pod.and_then(|pod| pod.host_evidence),
+        interface_evidence: pod.and_then(|pod| pod.host_evidence).map(words::evidence),
         interfaces: row.interfaces.iter().map(interface).collect(),
         namespace: pod.and_then(|pod| pod.namespace.clone()),
         name: pod.map_or_else(|| Some(sum(row.gone).to_owned()), |pod| pod.name.clone()),
         other: pod.is_none(),
         gone: row.gone,
-        state: row.condition,
+        state: words::condition(row.condition),
         addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
         interface: pod.and_then(|pod| pod.host_ifname.clone()),
         tx: Direction(row.flow.tx),

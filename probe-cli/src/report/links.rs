@@ -2,30 +2,18 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use super::align::{aligned, wrapped};
-use crate::model::Model;
+use super::{
+    align::{aligned, wrapped},
+    json::Links,
+};
 use crate::{
-    model::{LinkRole, LinkRow, LinkState},
+    model::{LinkRole, LinkRow, LinkState, Model},
     text,
 };
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    links: &'a [LinkRow],
-    others: usize,
-    notes: Vec<String>,
-}
-
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let list = &model.inventory.links;
-    let document =
-        Document { schema_version: 1, links: &list.links, others: list.others, notes: notes(model) };
-    super::document(&document)
+    super::document(&Links::new(model, &notes(model)))
 }
 
 /// The node's own links, then those of pods.

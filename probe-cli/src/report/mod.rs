@@ -32,6 +32,12 @@ fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text::escape_json(&serde_json::to_string(value)?) + "\n")
 }
 
+/// What files want, as documents have it.
+#[cfg(test)]
+pub(crate) fn intended(intent: &crate::model::Intent) -> serde_json::Value {
+    serde_json::to_value(json::Intended::from(intent)).unwrap()
+}
+
 /// Fails when a field of `value` stands nowhere in the part of docs/json.md with this heading.
 #[cfg(test)]
 fn documented(value: &serde_json::Value, heading: &str) {

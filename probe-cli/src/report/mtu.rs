@@ -2,35 +2,19 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
 use super::{
     align::{indented, wrapped},
-    json,
+    json::Mtu,
     node::{families, is_down},
 };
-use crate::model::Model;
 use crate::{
-    model::{Encapsulation, Fit, MtuPath},
+    model::{Encapsulation, Fit, Model, MtuPath},
     text,
 };
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    paths: Vec<json::Path<'a>>,
-    notes: &'a [String],
-}
-
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let document = Document {
-        schema_version: 1,
-        paths: model.setup.mtu.iter().map(json::Path::from).collect(),
-        notes: &model.inventory.table_notes,
-    };
-    super::document(&document)
+    super::document(&Mtu::from(model))
 }
 
 /// A tree for each way, from the NIC to the pods.

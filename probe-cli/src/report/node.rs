@@ -1,180 +1,22 @@
 //! The node as text and JSON: `show node`. What the kernel has is one section, "actual"; what files want of it is in
 //! `intended`, beside this.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-use serde::Serialize;
-
 use super::{
     align::{aligned, heading, indented, wrapped},
     intended,
+    json::Node,
 };
-use crate::model::Model;
 use crate::{
     model::{
-        Backend, Certainty, Chart, DataPlane, DefaultRoute, Encapsulation, Intent, Inventory, LinkState, Mac,
-        NodeAddress, OuterRoute, OwnPodCidr, PlaneDevice, PodCidrSource, RemoteNodes, System, Tunnel,
-        TunnelKind, Underlay,
+        Backend, Certainty, DataPlane, DefaultRoute, Inventory, LinkState, Model, NodeAddress, OuterRoute,
+        OwnPodCidr, PlaneDevice, PodCidrSource, RemoteNodes, System, Tunnel, TunnelKind,
     },
     text,
 };
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    hostname: Option<&'a str>,
-    kernel: Option<&'a str>,
-    actual: Actual<'a>,
-    intended: Option<&'a Intent>,
-    side_by_side: Vec<intended::Row<'a>>,
-    charts: &'a [Chart],
-    has_wireguard: Option<bool>,
-    notes: &'a [String],
-}
-
-/// What the kernel has.
-#[derive(Serialize)]
-struct Actual<'a> {
-    data_planes: Vec<Plane<'a>>,
-    pod_cidrs: &'a [OwnPodCidr],
-    addresses: &'a [NodeAddress],
-    default_routes: &'a [DefaultRoute],
-    tunnels: Vec<TunnelRow<'a>>,
-    peers: usize,
-    peers_ipv4: usize,
-    peers_ipv6: usize,
-    holes: usize,
-    pod_interfaces: usize,
-}
-
-#[derive(Serialize)]
-struct Plane<'a> {
-    system: System,
-    encapsulation: Encapsulation,
-    certainty: Option<Certainty>,
-    families: Vec<u8>,
-    left_over: bool,
-    evidence: &'a [String],
-    devices: &'a [PlaneDevice],
-}
-
-#[derive(Serialize)]
-struct TunnelRow<'a> {
-    name: &'a str,
-    ifindex: u32,
-    kind: TunnelKind,
-    vni: Option<u32>,
-    external: bool,
-    port: Option<u16>,
-    local: Option<IpAddr>,
-    outer_family: Option<u8>,
-    underlay: Option<UnderlayRow<'a>>,
-    more_underlays: Vec<UnderlayRow<'a>>,
-    mtu: u32,
-    mac: Option<Mac>,
-    public_key: Option<String>,
-    addresses: &'a [IpNet],
-    up: bool,
-    peers: Option<usize>,
-    outer_routes: Vec<RouteRow<'a>>,
-}
-
-#[derive(Serialize)]
-struct RouteRow<'a> {
-    destination: Option<IpNet>,
-    gateway: Option<IpAddr>,
-    interface: Option<&'a str>,
-    mtu: Option<u32>,
-    peers: usize,
-}
-
-#[derive(Serialize)]
-struct UnderlayRow<'a> {
-    name: &'a str,
-    ifindex: u32,
-    mtu: u32,
-}
-
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let inventory: &Inventory = &model.inventory;
-    let planes = inventory.data_planes.iter().map(|plane| Plane {
-        system: plane.system,
-        encapsulation: plane.encapsulation,
-        certainty: plane.certainty,
-        families: plane.families(),
-        left_over: plane.is_left_over(),
-        evidence: &plane.evidence,
-        devices: &plane.devices,
-    });
-    let remote = inventory.remote_nodes();
-    let actual = Actual {
-        data_planes: planes.collect(),
-        pod_cidrs: &inventory.node.pod_cidrs,
-        addresses: &inventory.node.addresses,
-        default_routes: &inventory.node.default_routes,
-        tunnels: inventory.all_tunnels().map(|tunnel| tunnel_row(model, tunnel)).collect(),
-        peers: remote.at_least,
-        peers_ipv4: remote.ipv4,
-        peers_ipv6: remote.ipv6,
-        holes: inventory.holes.len(),
-        pod_interfaces: inventory.pod_links.len(),
-    };
-    let document = Document {
-        schema_version: 1,
-        hostname: inventory.node.hostname.as_deref(),
-        kernel: inventory.node.kernel.as_deref(),
-        actual,
-        intended: model.setup.intent.as_ref(),
-        side_by_side: model.setup.comparison.iter().map(Into::into).collect(),
-        charts: &model.setup.charts,
-        has_wireguard: inventory.node.has_wireguard,
-        notes: &inventory.notes,
-    };
-    super::document(&document)
-}
-
-fn tunnel_row<'a>(model: &'a Model, tunnel: &'a Tunnel) -> TunnelRow<'a> {
-    let routes = model.inventory.outer_routes.iter().filter(|route| route.tunnel == tunnel.ifindex);
-    let routes = routes.map(|route| RouteRow {
-        destination: route.destination,
-        gateway: route.gateway,
-        interface: route.interface.as_deref(),
-        mtu: route.mtu,
-        peers: route.peers,
-    });
-    let row = |underlay: &'a Underlay| UnderlayRow {
-        name: &underlay.name,
-        ifindex: underlay.ifindex,
-        mtu: underlay.mtu,
-    };
-    TunnelRow {
-        name: &tunnel.name,
-        ifindex: tunnel.ifindex,
-        kind: tunnel.kind,
-        vni: tunnel.vni,
-        external: tunnel.external,
-        port: tunnel.port,
-        local: tunnel.local,
-        outer_family: tunnel.outer_family,
-        underlay: tunnel.underlay.as_ref().map(row),
-        more_underlays: tunnel.more_underlays.iter().map(row).collect(),
-        mtu: tunnel.mtu,
-        mac: tunnel.mac,
-        public_key: tunnel.public_key.map(|key| key.to_string()),
-        addresses: &tunnel.addresses,
-        up: tunnel.up,
-        peers: peers_of(&model.inventory, tunnel),
-        outer_routes: routes.collect(),
-    }
-}
-
-/// Remote nodes that the tunnel knows, where that is known.
-fn peers_of(inventory: &Inventory, tunnel: &Tunnel) -> Option<usize> {
-    let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
-    devices.find(|device| device.ifindex == tunnel.ifindex)?.peers
+    super::document(&Node::from(model))
 }
 
 /// The node in a few blocks, then what is odd about it.

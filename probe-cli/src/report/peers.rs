@@ -3,78 +3,41 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     time::Duration,
 };
 
 use ipnet::IpNet;
-use serde::Serialize;
 
-use super::align::{heading, indented, wrapped};
-use crate::model::{Model, WireguardRow};
+use super::{
+    align::{heading, indented, wrapped},
+    json::Peers,
+};
 use crate::{
-    model::{Encapsulation, Hole, Mac, Peer, PeerKey},
+    model::{Encapsulation, Hole, Model, PeerKey, WireguardPeer, WireguardRow},
     text,
 };
 
 /// Networks of one peer that are shown in a table.
 const NETWORKS: usize = 8;
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    peers: Vec<PeerRow>,
-    holes: Vec<HoleRow>,
-    notes: &'a [String],
-}
-
 /// A remote node on one device.
-#[derive(Serialize)]
-struct PeerRow {
-    tunnel: String,
-    ifindex: u32,
-    encapsulation: Encapsulation,
-    key: Option<String>,
-    node_address: Option<IpAddr>,
-    pod_cidrs: Vec<IpNet>,
-    last_tx_age_s: Option<u64>,
-    wireguard: Option<Wireguard>,
-}
-
-/// What only a WireGuard peer has.
-#[derive(Serialize)]
-struct Wireguard {
-    endpoint: Option<SocketAddr>,
-    keepalive_s: Option<u16>,
-    /// "never" or "done".
-    handshake: Option<&'static str>,
-    handshake_age_s: Option<u64>,
-    tx_bytes: Option<u64>,
-    rx_bytes: Option<u64>,
-}
-
-/// An entry without its counterpart.
-#[derive(Default, Serialize)]
-struct HoleRow {
-    kind: &'static str,
-    tunnel: String,
-    ifindex: u32,
-    pod_cidr: Option<IpNet>,
-    gateway: Option<IpAddr>,
-    mac: Option<Mac>,
-    node_address: Option<IpAddr>,
+pub(super) struct PeerRow {
+    pub(super) tunnel: String,
+    pub(super) ifindex: u32,
+    pub(super) encapsulation: Encapsulation,
+    pub(super) key: Option<String>,
+    pub(super) node_address: Option<IpAddr>,
+    pub(super) pod_cidrs: Vec<IpNet>,
+    pub(super) last_tx_age_s: Option<u64>,
+    /// What only a WireGuard peer has, and what WireGuard itself tells of it.
+    pub(super) wireguard: Option<(WireguardPeer, Option<WireguardRow>)>,
 }
 
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let document = Document {
-        schema_version: 1,
-        peers: rows(model),
-        holes: model.inventory.holes.iter().map(|hole| hole_row(model, hole)).collect(),
-        notes: &model.inventory.notes,
-    };
-    super::document(&document)
+    let holes = model.inventory.holes.iter().map(|hole| (hole, name(model, hole.tunnel())));
+    super::document(&Peers::new(&rows(model), holes, &model.inventory.notes))
 }
 
 /// The name of a device, as the kernel has it.
@@ -110,7 +73,7 @@ fn rows(model: &Model) -> Vec<PeerRow> {
             node_address: peer.node_address,
             pod_cidrs: peer.pod_cidrs.clone(),
             last_tx_age_s: peer.last_tx_age_s,
-            wireguard: wireguard_of(peer, told.get(&(peer.tunnel, peer.key))),
+            wireguard: peer.wireguard.map(|known| (known, told.get(&(peer.tunnel, peer.key)).copied())),
         }
     });
     let routed = inventory.routed_peers.iter().map(|peer| {
@@ -127,37 +90,6 @@ fn rows(model: &Model) -> Vec<PeerRow> {
         }
     });
     peers.chain(routed).collect()
-}
-
-fn wireguard_of(peer: &Peer, told: Option<&WireguardRow>) -> Option<Wireguard> {
-    let known = peer.wireguard?;
-    let age = told.and_then(|told| told.handshake.age());
-    Some(Wireguard {
-        endpoint: known.endpoint,
-        keepalive_s: known.keepalive_s,
-        handshake: told.map(|_| if age.is_some() { "done" } else { "never" }),
-        handshake_age_s: age.map(|age| age.as_secs()),
-        tx_bytes: told.map(|told| told.bytes.tx),
-        rx_bytes: told.map(|told| told.bytes.rx),
-    })
-}
-
-fn hole_row(model: &Model, hole: &Hole) -> HoleRow {
-    let row = HoleRow { tunnel: name(model, hole.tunnel()), ifindex: hole.tunnel(), ..HoleRow::default() };
-    match *hole {
-        Hole::RouteWithoutNeighbour { pod_cidr, gateway, .. } => HoleRow {
-            kind: "route-without-neighbour",
-            pod_cidr: Some(pod_cidr),
-            gateway: Some(gateway),
-            ..row
-        },
-        Hole::NeighbourWithoutFdb { neighbour, mac, .. } => {
-            HoleRow { kind: "neighbour-without-fdb", gateway: Some(neighbour), mac: Some(mac), ..row }
-        }
-        Hole::FdbWithoutRoute { mac, node_address, .. } => {
-            HoleRow { kind: "fdb-without-route", mac: Some(mac), node_address, ..row }
-        }
-    }
 }
 
 /// A table for each device; entries without a counterpart are rows of their own.
@@ -296,22 +228,18 @@ fn vxlan_cells(rows: &[PeerRow], holes: &[&Hole]) -> Vec<Vec<String>> {
 fn wireguard_cells(rows: &[PeerRow]) -> Vec<Vec<String>> {
     let mut cells = vec![heading(&["ENDPOINT", "ALLOWED IPS", "PUBLIC KEY", "HSHAKE", "TX", "RX"])];
     cells.extend(rows.iter().flat_map(|row| {
-        let wireguard = row.wireguard.as_ref();
+        let (known, told) = row.wireguard.unzip();
+        let told = told.flatten();
         let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), text::bytes);
-        let handshake = match wireguard.map(|told| (told.handshake, told.handshake_age_s)) {
-            Some((Some("never"), _)) => "never".to_owned(),
-            Some((_, age)) => seconds(age),
-            None => "-".to_owned(),
-        };
         // A key's first characters, as in other tables.
         let key = row.key.as_deref().map(|key| format!("{}...", key.chars().take(8).collect::<String>()));
         let cells = vec![
-            or_dash(wireguard.and_then(|told| told.endpoint)),
+            or_dash(known.and_then(|known| known.endpoint)),
             first(&row.pod_cidrs),
             or_dash(key),
-            handshake,
-            bytes(wireguard.and_then(|told| told.tx_bytes)),
-            bytes(wireguard.and_then(|told| told.rx_bytes)),
+            or_dash(told.map(|told| text::age(told.handshake.age()))),
+            bytes(told.map(|told| told.bytes.tx)),
+            bytes(told.map(|told| told.bytes.rx)),
         ];
         with_networks(cells, &row.pod_cidrs)
     }));

@@ -2,30 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
-use super::align::{aligned, heading, wrapped};
-use crate::model::{Inventory, Model};
+use super::{
+    align::{aligned, heading, wrapped},
+    json::Pods,
+};
 use crate::{
-    model::{AttachmentIpam, Evidence, Pod, PodInterface, PodSource},
+    model::{AttachmentIpam, Evidence, Inventory, Model, Pod, PodInterface, PodSource},
     text,
 };
 
 /// Addresses and ranges of one pod that are shown; the others are in the JSON.
 const SHOWN: usize = 4;
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    pods: &'a [Pod],
-    notes: &'a [String],
-}
-
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let document = Document { schema_version: 1, pods: &listed(model), notes: &model.inventory.notes };
-    super::document(&document)
+    super::document(&Pods::new(&listed(model), &model.inventory.notes))
 }
 
 /// The pods, and those that no source names and that only the bridge of the pod network shows: what they are called and which

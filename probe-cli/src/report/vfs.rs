@@ -2,111 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
-use super::align::{aligned, heading, wrapped};
+use super::{
+    align::{aligned, heading, wrapped},
+    json::Vfs,
+};
 use crate::{
-    model::{
-        Inventory, LinkCounters, Mac, Model, PfFact, VfPod, VfRow, VfSettings, VfTraffic, VirtualFunction,
-    },
+    model::{Inventory, LinkCounters, Model, PfFact, VfRow, VirtualFunction},
     text,
 };
 
-/// One document.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    pfs: Vec<Pf<'a>>,
-    vfs: Vec<Vf<'a>>,
-    notes: &'a [String],
+/// The virtual functions of a physical one.
+pub(super) struct OfPf<'a> {
+    /// Name of the PF's interface.
+    pub(super) name: Option<&'a str>,
+    /// Which devices they are.
+    pub(super) devices: BTreeSet<&'a str>,
 }
 
-/// A physical function.
-#[derive(Serialize)]
-struct Pf<'a> {
-    pci_address: &'a str,
-    name: Option<&'a str>,
-    driver: Option<&'a str>,
-    total_vfs: u32,
-    num_vfs: Option<u32>,
-    vf_devices: BTreeSet<&'a str>,
-}
-
-/// The physical functions, each with the devices that its virtual ones are.
-fn pfs(model: &Model) -> Vec<Pf<'_>> {
-    let of_pf = |pf: &'_ str| {
-        let pf = pf.to_owned();
-        model.vfs.iter().map(|row| &row.vf).filter(move |vf| vf.pf_pci_address == pf)
-    };
-    let pfs = model.inventory.pfs.iter().map(|pf| Pf {
-        pci_address: &pf.pci,
-        name: of_pf(&pf.pci).find_map(|vf| vf.pf.as_deref()),
-        driver: pf.driver.as_deref(),
-        total_vfs: pf.total_vfs,
-        num_vfs: pf.num_vfs,
-        vf_devices: of_pf(&pf.pci).filter_map(|vf| vf.device.as_deref()).collect(),
-    });
-    pfs.collect()
-}
-
-/// A virtual function, here and in `watch`.
-#[derive(Serialize)]
-pub(super) struct Vf<'a> {
-    index: u32,
-    pci_address: &'a str,
-    pf_pci_address: &'a str,
-    pf: Option<&'a str>,
-    pf_driver: Option<&'a str>,
-    driver: Option<&'a str>,
-    device: Option<&'a str>,
-    iommu_group: Option<u32>,
-    interface: Option<Interface<'a>>,
-    pod: Option<&'a VfPod>,
-    disputed_by: &'a [VfPod],
-    settings: Option<VfSettings>,
-    traffic: VfTraffic,
-}
-
-#[derive(Serialize)]
-struct Interface<'a> {
-    name: &'a str,
-    netns: Option<&'a str>,
-    mtu: u32,
-    mac: Option<Mac>,
-    up: bool,
-}
-
-impl<'a> From<&'a VfRow> for Vf<'a> {
-    fn from(row: &'a VfRow) -> Self {
-        let vf = &row.vf;
-        Self {
-            index: vf.index,
-            pci_address: &vf.pci_address,
-            pf_pci_address: &vf.pf_pci_address,
-            pf: vf.pf.as_deref(),
-            pf_driver: vf.pf_driver.as_deref(),
-            driver: vf.driver.as_deref(),
-            device: vf.device.as_deref(),
-            iommu_group: vf.iommu_group,
-            interface: vf.interface.as_ref().map(|interface| Interface {
-                name: &interface.name,
-                netns: interface.netns.as_deref(),
-                mtu: interface.mtu,
-                mac: interface.mac,
-                up: interface.up,
-            }),
-            pod: vf.pod.as_ref(),
-            disputed_by: &vf.disputed_by,
-            settings: vf.settings,
-            traffic: row.traffic,
-        }
+/// What is known of a PF by its virtual functions.
+pub(super) fn of_pf<'a>(model: &'a Model, pf: &PfFact) -> OfPf<'a> {
+    let of_pf = || model.vfs.iter().map(|row| &row.vf).filter(|vf| vf.pf_pci_address == pf.pci);
+    OfPf {
+        name: of_pf().find_map(|vf| vf.pf.as_deref()),
+        devices: of_pf().filter_map(|vf| vf.device.as_deref()).collect(),
     }
 }
 
 /// The document, with a line end.
 pub fn json(model: &Model) -> Result<String, serde_json::Error> {
-    let vfs = model.vfs.iter().map(Vf::from).collect();
-    super::document(&Document { schema_version: 1, pfs: pfs(model), vfs, notes: &model.inventory.vf_notes })
+    super::document(&Vfs::from(model))
 }
 
 /// Why there are no virtual functions, as far as that is known. "None" is said only of what could be read.
@@ -222,13 +146,14 @@ pub fn table(model: &Model) -> String {
 fn physical(model: &Model) -> Vec<Vec<String>> {
     let dash = || "-".to_owned();
     let mut rows = vec![heading(&["PF", "PCI ADDRESS", "DRIVER", "VFS", "VFS ARE"])];
-    rows.extend(pfs(model).into_iter().map(|pf| {
+    rows.extend(model.inventory.pfs.iter().map(|pf| {
+        let OfPf { name, devices } = of_pf(model, pf);
         let count = pf.num_vfs.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
-        let devices: Vec<&str> = pf.vf_devices.into_iter().collect();
+        let devices: Vec<&str> = devices.into_iter().collect();
         vec![
-            pf.name.map_or_else(dash, text::escape),
-            pf.pci_address.to_owned(),
-            pf.driver.map_or_else(|| "none".to_owned(), text::escape),
+            name.map_or_else(dash, text::escape),
+            pf.pci.clone(),
+            pf.driver.as_deref().map_or_else(|| "none".to_owned(), text::escape),
             format!("{count} of {}", pf.total_vfs),
             if devices.is_empty() { dash() } else { text::escape(&devices.join(" ")) },
         ]
@@ -241,8 +166,10 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::{super::align::WIDTH, *};
-    use crate::facts::sriov::PfFact;
-    use crate::model::{Inventory, PciInterface, VfLinkState, VfPodSource, VfVlan, testdata::of_inventory};
+    use crate::model::{
+        Mac, PciInterface, VfLinkState, VfPod, VfPodSource, VfSettings, VfTraffic, VfVlan,
+        testdata::of_inventory,
+    };
 
     fn model(notes: Vec<String>) -> Model {
         let counters = LinkCounters { rx_packets: 900, rx_bytes: 1_300_000, ..LinkCounters::default() };

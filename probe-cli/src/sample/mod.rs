@@ -8,9 +8,8 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::D
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    facts::{Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},
-    inventory::{PeerKey, PodKey},
+use crate::facts::{
+    PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats,
 };
 
 /// Everything that was counted, at one instant.

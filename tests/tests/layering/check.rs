@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     imports::{handed_on, paths},
-    rules::{DOORS, IMPURE, MAY_OPEN, MODULES, Module, OPENERS},
+    rules::{DOORS, IMPURE, MAY_BE_WRITTEN, MAY_OPEN, MODULES, Module, OPENERS, WRITERS},
 };
 
 /// One source file.
@@ -121,7 +121,15 @@ fn of_one(source: &Source) -> Vec<String> {
         let may = MAY_OPEN.iter().any(|(module, openers)| is_of(module) && openers.contains(opener));
         (!may).then(|| format!("{file}: {opener} is for files only, which looks at what it opens"))
     });
-    backwards.chain(handed_on).chain(through_the_wall).chain(impure).chain(opens).collect()
+    let written = source.paths.iter().filter_map(|path| {
+        let used = path.join("::");
+        let rule = WRITERS.iter().find(|rule| used == **rule || used.starts_with(&format!("{rule}::")))?;
+        let may = MAY_BE_WRITTEN.contains(&top);
+        (!may).then(|| {
+            format!("{file}: {rule} is for what is recorded and for documents, which have types of their own")
+        })
+    });
+    backwards.chain(handed_on).chain(through_the_wall).chain(impure).chain(opens).chain(written).collect()
 }
 
 #[cfg(test)]
@@ -193,6 +201,27 @@ mod tests {
         assert!(check("ebpf/probe.rs", "use aya::Ebpf;").is_empty());
         // A module or a group that is called like a crate is not the crate.
         assert!(check("engine/run.rs", "use std::{fs, time::Duration}; use super::time::x;").is_empty());
+    }
+
+    #[test]
+    fn only_facts_samples_and_documents_are_written() {
+        for text in [
+            "use serde::Serialize; #[derive(Serialize)] struct Pod;",
+            "use serde::{Deserialize, Serialize};",
+            "#[derive(serde::Serialize)] struct Pod;",
+            "use serde::ser::SerializeMap;",
+        ] {
+            let found = check("pods/cri.rs", text);
+            assert!(found.iter().any(|wrong| wrong.contains("documents")), "{text}: {found:?}");
+            assert!(check("report/json/pods.rs", text).is_empty(), "{text}");
+        }
+        assert!(check("pods/cri.rs", "use serde::Deserialize;").is_empty());
+        assert_eq!(
+            check("model/types.rs", "use serde::Deserialize;"),
+            [
+                "model/types.rs: serde is for facts, hostfiles, lab, leftovers, mac, observed, pods, report, sample only"
+            ]
+        );
     }
 
     #[test]

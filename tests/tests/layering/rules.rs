@@ -45,7 +45,7 @@ pub(crate) const MODULES: &[Module] = &[
     // What files want, what exists on the node, and counters of one instant.
     pure("intent", &["facts", "observed", "text"]),
     pure("inventory", &["facts", "mac", "observed", "text"]).showing(&["facts", "mac"]),
-    pure("sample", &["facts", "inventory"]),
+    pure("sample", &["facts"]),
     // Meaning. What fits in a tunnel is known by one part of it.
     pure("model::mtu", &["inventory"]),
     pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
@@ -165,7 +165,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tokio", &["cli", "engine", "netlink", "pods", "tui"]),
     // Plain data.
     ("ipnet", &["*"]),
-    ("serde", &["*"]),
+    // What is recorded, files of ours and of others, documents.
+    ("serde", &["facts", "hostfiles", "lab", "leftovers", "mac", "observed", "pods", "report", "sample"]),
     ("serde_json", &["cli", "hostfiles", "lab", "leftovers", "pods", "report"]),
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
@@ -177,6 +178,14 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // A file that takes its name in one step.
     ("tempfile", &["cli"]),
 ];
+
+/// What only types use that are written as JSON.
+pub(crate) const WRITERS: [&str; 3] = ["serde::Serialize", "serde::Serializer", "serde::ser"];
+
+/// Who may: the facts and the samples of a recording with what they are made of, documents, and files of ours: a type of the
+/// model that were written would put its names into a document, where nobody may change them.
+pub(crate) const MAY_BE_WRITTEN: [&str; 7] =
+    ["facts", "lab", "leftovers", "mac", "observed", "report", "sample"];
 
 /// What opens files: the end of a path in the source.
 pub(crate) const OPENERS: [&str; 14] = [

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Health, severity};
-use crate::check::{Evidence, Finding, Fix, Outcome, Subject, Verdict};
+use crate::check::{self, Finding, Outcome, SubjectKind, Verdict};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -34,13 +34,33 @@ struct Numbers {
 struct Entry<'a> {
     id: &'static str,
     severity: &'static str,
-    subject: &'a Subject,
+    subject: Subject<'a>,
     summary: &'a str,
     symptom: &'static str,
-    evidence: &'a [Evidence],
+    evidence: Vec<Evidence<'a>>,
     causes: Vec<&'static str>,
     explained_by: Option<&'static str>,
-    fix: &'a Fix,
+    fix: Fix<'a>,
+}
+
+#[derive(Serialize)]
+struct Subject<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Evidence<'a> {
+    what: &'a str,
+    value: &'a str,
+    source: &'a str,
+}
+
+#[derive(Serialize)]
+struct Fix<'a> {
+    text: &'a str,
+    commands: &'a [String],
+    elsewhere: bool,
 }
 
 #[derive(Serialize)]
@@ -63,13 +83,13 @@ pub fn json(health: &Health<'_>) -> Result<String, serde_json::Error> {
                 Entry {
                     id,
                     severity: severity(*how_bad),
-                    subject,
+                    subject: subject.into(),
                     summary,
                     symptom: row.check.symptom,
-                    evidence,
+                    evidence: evidence.iter().map(Evidence::from).collect(),
                     causes: health.judgement.symptoms_of(id),
                     explained_by: row.explained_by,
-                    fix,
+                    fix: fix.into(),
                 }
             })),
             Outcome::NotJudged(why) => not_judged.push(Missing { id, why }),
@@ -112,6 +132,35 @@ pub fn unknown(reason: &str) -> Result<String, serde_json::Error> {
         passed: Vec::new(),
         not_applicable: Vec::new(),
     })
+}
+
+impl<'a> From<&'a check::Subject> for Subject<'a> {
+    fn from(subject: &'a check::Subject) -> Self {
+        let check::Subject { kind, name } = subject;
+        let kind = match kind {
+            SubjectKind::Node => "node",
+            SubjectKind::Interface => "interface",
+            SubjectKind::Peer => "peer",
+            SubjectKind::Pod => "pod",
+            SubjectKind::File => "file",
+            SubjectKind::Setting => "setting",
+        };
+        Self { kind, name }
+    }
+}
+
+impl<'a> From<&'a check::Evidence> for Evidence<'a> {
+    fn from(evidence: &'a check::Evidence) -> Self {
+        let check::Evidence { what, value, source } = evidence;
+        Self { what, value, source }
+    }
+}
+
+impl<'a> From<&'a check::Fix> for Fix<'a> {
+    fn from(fix: &'a check::Fix) -> Self {
+        let check::Fix { text, commands, elsewhere } = fix;
+        Self { text, commands, elsewhere: *elsewhere }
+    }
 }
 
 fn verdict(verdict: Verdict) -> &'static str {

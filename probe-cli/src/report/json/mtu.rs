@@ -2,14 +2,23 @@
 
 use serde::Serialize;
 
-use crate::model::{Encapsulation, Fit, MtuDevice, MtuPath, PodMtu};
+use super::words;
+use crate::model::{Fit, Model, MtuDevice, MtuPath, PodMtu};
+
+/// The document.
+#[derive(Serialize)]
+pub(in crate::report) struct Mtu<'a> {
+    schema_version: u32,
+    paths: Vec<Path<'a>>,
+    notes: &'a [String],
+}
 
 /// A path that pods' packets take to other nodes.
 #[derive(Serialize)]
-pub(in crate::report) struct Path<'a> {
+struct Path<'a> {
     ifindex: u32,
     device: &'a str,
-    encapsulation: Encapsulation,
+    encapsulation: &'static str,
     outer_family: Option<u8>,
     families: &'a [u8],
     underlays: Vec<Device<'a>>,
@@ -57,6 +66,13 @@ impl From<Fit> for Verdict {
     }
 }
 
+impl<'a> From<&'a Model> for Mtu<'a> {
+    fn from(model: &'a Model) -> Self {
+        let paths = model.setup.mtu.iter().map(Path::from).collect();
+        Self { schema_version: 1, paths, notes: &model.inventory.table_notes }
+    }
+}
+
 impl<'a> From<&'a MtuPath> for Path<'a> {
     fn from(path: &'a MtuPath) -> Self {
         let MtuPath {
@@ -87,7 +103,7 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
         Self {
             ifindex: *ifindex,
             device,
-            encapsulation: *encapsulation,
+            encapsulation: words::encapsulation(*encapsulation),
             outer_family: *outer_family,
             families,
             underlays: underlays.iter().map(underlay).collect(),
