@@ -6,7 +6,11 @@ use super::{
     directory::{Found, RunDirectory},
     record::Record,
 };
-use crate::{facts::runs::RunFact, netns, observed::Observed};
+use crate::{
+    facts::runs::{RunFact, RunNamespace},
+    netns,
+    observed::Observed,
+};
 
 /// Most runs that are listed.
 const MOST: usize = 64;
@@ -17,22 +21,31 @@ pub fn runs(notes: &RunDirectory) -> Observed<Vec<RunFact>> {
     if let Some(unknown) = unknown.first() {
         return Observed::Failed { error: format!("cannot read the run record {unknown}") };
     }
+    let here = match netns::current_identity() {
+        Ok(here) => here,
+        Err(error) => {
+            return Observed::Failed { error: format!("cannot tell this network namespace: {error}") };
+        }
+    };
     // Once for all of them: it takes a look at every process.
     let held = if live.is_empty() && dead.is_empty() { BTreeSet::new() } else { netns::held() };
+    let namespace = |record: &Record| match record.netns {
+        (0, 0) => RunNamespace::Unknown,
+        netns if netns == here => RunNamespace::Same,
+        netns if held.contains(&netns) => RunNamespace::Other,
+        _ => RunNamespace::Gone,
+    };
     let live = live.iter().map(|record| (true, record));
     let dead = dead.iter().map(|note| (false, &note.record));
-    Observed::Value(
-        live.chain(dead).take(MOST).map(|(is_alive, record)| run(is_alive, record, &held)).collect(),
-    )
+    let runs = live.chain(dead).take(MOST);
+    Observed::Value(runs.map(|(is_alive, record)| run(is_alive, record, namespace(record))).collect())
 }
 
-fn run(is_alive: bool, record: &Record, held: &BTreeSet<(u64, u64)>) -> RunFact {
+fn run(is_alive: bool, record: &Record, namespace: RunNamespace) -> RunFact {
     let links: BTreeSet<u32> = record.places.iter().map(|place| place.ifindex).collect();
     RunFact {
         is_alive,
-        netns: record.netns,
-        has_netns: netns::current_identity().is_ok_and(|here| here == record.netns)
-            || held.contains(&record.netns),
+        namespace,
         links: links.into_iter().collect(),
         filters: u64::try_from(record.places.len()).unwrap_or(u64::MAX),
         is_attaching: record.attaching,
@@ -65,16 +78,17 @@ mod tests {
             fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         let alive = RunFact {
             is_alive: true,
-            netns: here,
-            has_netns: true,
+            namespace: RunNamespace::Same,
             links: vec![3, 7],
             filters: 3,
             is_attaching: false,
         };
-        let dead = RunFact { netns: (0, 1), is_attaching: true, ..RunFact::default() };
-        assert_eq!(runs(&notes), Observed::Value(vec![alive, dead]));
+        let dead = RunFact { namespace: RunNamespace::Gone, is_attaching: true, ..RunFact::default() };
+        assert_eq!(runs(&notes), Observed::Value(vec![alive.clone(), dead]));
         let after: Vec<_> =
             fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(before, after, "nothing is removed");
+        fs::write(directory.path().join("killed.json"), "no note").unwrap();
+        assert_eq!(runs(&notes), Observed::Value(vec![alive, RunFact::default()]));
     }
 }
