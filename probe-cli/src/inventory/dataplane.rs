@@ -2,15 +2,15 @@
 //! and routes; a name may support that, and alone decides nothing but that something is likely.
 //!
 //! Here are the types and the order of the steps. Each kind of device has its file with fingerprints, `dataplane/alone.rs`
-//! knows the only node of a cluster, and `dataplane/left_over.rs` says which of several planes carries nothing any more. No
+//! knows the only node of a cluster, and `dataplane/stale.rs` says which of several planes carries nothing any more. No
 //! files: what was configured is known elsewhere, and `flannel_bridge.rs` has the one trait that only files tell.
 
 mod alone;
 mod direct;
 mod ip_tunnel;
-mod left_over;
 mod routed;
 mod signs;
+mod stale;
 mod tun;
 mod vxlan;
 mod wireguard;
@@ -134,8 +134,8 @@ impl DataPlane {
     }
 
     /// None of its devices carries anything any more, or should not.
-    pub fn is_left_over(&self) -> bool {
-        !self.devices.is_empty() && self.devices.iter().all(|device| device.left_over.is_some())
+    pub fn is_stale(&self) -> bool {
+        !self.devices.is_empty() && self.devices.iter().all(|device| device.stale.is_some())
     }
 }
 
@@ -153,17 +153,17 @@ pub struct PlaneDevice {
     /// Routes that lead to other nodes' pods by it.
     pub routes: usize,
     /// It leads to no other node, as far as the kernel's tables tell: no peer and no route. So does the device of the only
-    /// node of a cluster; where it cannot be that, it is left over, too.
+    /// node of a cluster; where it cannot be that, it is stale, too.
     pub idle: bool,
-    /// Why it looks left over from another configuration.
-    pub left_over: Option<LeftOver>,
+    /// Why it is probably stale: another configuration left it.
+    pub stale: Option<Stale>,
     /// A device that takes some of its packets.
     pub bypassed: Option<Bypass>,
 }
 
-/// Why a device looks left over. Names of devices are as they are: escape before showing.
+/// Why a device is probably stale. Names of devices are as they are: escape before showing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeftOver {
+pub enum Stale {
     /// It leads nowhere, while another device leads to pod networks.
     Idle {
         /// The other device.
@@ -187,12 +187,12 @@ impl PlaneDevice {
     /// What is odd about it, in words; names of devices are in them as they are.
     pub fn oddities(&self) -> Vec<String> {
         let name = &self.name;
-        let left_over = self.left_over.as_ref().map(|why| match why {
-            LeftOver::Idle { carried_by } => {
+        let stale = self.stale.as_ref().map(|why| match why {
+            Stale::Idle { carried_by } => {
                 format!("{name} is probably stale: it leads to no other node, while {carried_by} does")
             }
-            LeftOver::Unused => format!("{name} is probably stale: it has no address, no peer and no route"),
-            LeftOver::MoreSpecific { than, routes, with_peer } => format!(
+            Stale::Unused => format!("{name} is probably stale: it has no address, no peer and no route"),
+            Stale::MoreSpecific { than, routes, with_peer } => format!(
                 "{name} is probably stale: packets by its {} bypass {than} and are not encrypted; {than} has a peer for \
                  {with_peer} of them",
                 counted(*routes, "more-specific route")
@@ -202,7 +202,7 @@ impl PlaneDevice {
             let networks = counted(bypass.routes, "pod network");
             format!("{name} is bypassed: {} takes packets to {networks}", bypass.by)
         });
-        left_over.into_iter().chain(bypassed).collect()
+        stale.into_iter().chain(bypassed).collect()
     }
 }
 
@@ -247,11 +247,11 @@ pub(super) fn data_planes(
         });
     }
     found.extend(direct::judge(&signs));
-    left_over::mark(&signs, &mut found);
+    stale::mark(&signs, &mut found);
     let alone = alone::judge(&signs, &found);
     let mut planes = merged(found);
     planes.extend(alone);
-    planes.sort_by_key(|plane| (plane.is_left_over(), plane.system, plane.encapsulation));
+    planes.sort_by_key(|plane| (plane.is_stale(), plane.system, plane.encapsulation));
     (planes, routed::peers(&signs))
 }
 

@@ -27,7 +27,7 @@ mod vfs;
 mod warnings;
 mod wireguard;
 
-pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, LeftOver, PlaneDevice, RoutedPeer, System};
+pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, PlaneDevice, RoutedPeer, Stale, System};
 pub use join::inventory;
 pub use links::{LinkList, LinkRole, LinkRow, LinkState};
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};

@@ -81,9 +81,9 @@ impl Inventory {
     }
 
     /// True for a device of a data plane that an earlier configuration left: it carries nothing, and nothing is missed of it.
-    pub fn is_left_over(&self, ifindex: u32) -> bool {
+    pub fn is_stale(&self, ifindex: u32) -> bool {
         let mut devices = self.data_planes.iter().flat_map(|plane| &plane.devices);
-        devices.any(|device| device.ifindex == ifindex && device.left_over.is_some())
+        devices.any(|device| device.ifindex == ifindex && device.stale.is_some())
     }
 
     /// Takes the names of remote nodes from the lines of `/etc/hosts`: the first name of an address is the canonical one
@@ -107,7 +107,7 @@ impl Inventory {
         let is_known = |plane: &&DataPlane| plane.system != System::Unknown;
         let has = |plane: &DataPlane| plane.devices.iter().any(|device| device.ifindex == ifindex);
         let mut known = self.data_planes.iter().filter(is_known);
-        known.clone().all(DataPlane::is_left_over) || known.any(has)
+        known.clone().all(DataPlane::is_stale) || known.any(has)
     }
 
     /// The same without what changes with every packet.

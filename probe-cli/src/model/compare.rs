@@ -173,7 +173,7 @@ pub fn side_by_side(intent: &Intent, inventory: &Inventory, paths: &[MtuPath]) -
 /// Answers with where each was found first.
 type Found<T> = BTreeMap<T, Origin>;
 
-/// What carries pods' packets, without what is left over.
+/// What carries pods' packets, without what is stale.
 struct Actual<'a> {
     planes: Vec<(System, Encapsulation, Origin)>,
     encapsulations: Found<Encapsulation>,
@@ -186,12 +186,12 @@ struct Actual<'a> {
 
 impl<'a> Actual<'a> {
     fn new(inventory: &'a Inventory) -> Self {
-        let live = || inventory.data_planes.iter().filter(|plane| !plane.is_left_over());
+        let live = || inventory.data_planes.iter().filter(|plane| !plane.is_stale());
         // Beside a known CNI a tunnel of unknown origin is somebody's VPN, which no file of the cluster's speaks of.
         let has_known = live().any(|plane| plane.system != System::Unknown);
         let planes: Vec<_> = live().filter(|plane| !has_known || plane.system != System::Unknown).collect();
         let devices =
-            || planes.iter().flat_map(|plane| &plane.devices).filter(|device| device.left_over.is_none());
+            || planes.iter().flat_map(|plane| &plane.devices).filter(|device| device.stale.is_none());
         let indices: BTreeSet<u32> = devices().map(|device| device.ifindex).collect();
         let tunnels: Vec<&Tunnel> =
             inventory.all_tunnels().filter(|tunnel| indices.contains(&tunnel.ifindex)).collect();
@@ -254,7 +254,7 @@ fn pod_cidr(own: &OwnPodCidr) -> Claim {
 
 /// MTUs of the pods' interfaces that packets to other nodes come by.
 fn pod_mtus(inventory: &Inventory, paths: &[MtuPath]) -> Found<u32> {
-    let mtus = paths.iter().filter(|path| !path.left_over).flat_map(|path| &path.pods).map(|pods| pods.mtu);
+    let mtus = paths.iter().filter(|path| !path.stale).flat_map(|path| &path.pods).map(|pods| pods.mtu);
     let key = |mtu| inventory.pod_links.iter().find(|link| link.mtu == Some(mtu)).map(|link| link.ifindex);
     found(mtus.map(|mtu| (mtu, link(key(mtu).map_or_else(String::new, |ifindex| ifindex.to_string())))))
 }

@@ -134,7 +134,7 @@ fn tunnel_of<'a>(inventory: &'a Inventory, peer: &Peer) -> Option<&'a Tunnel> {
 fn is_of_overlay(inventory: &Inventory, tunnel: &Tunnel) -> bool {
     let mut planes = inventory.data_planes.iter().filter(|plane| plane.system != System::Unknown);
     let is_known = planes.any(|plane| plane.devices.iter().any(|device| device.ifindex == tunnel.ifindex));
-    (is_known || tunnel.kind == TunnelKind::Vxlan) && !inventory.is_left_over(tunnel.ifindex)
+    (is_known || tunnel.kind == TunnelKind::Vxlan) && !inventory.is_stale(tunnel.ifindex)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::{
-    Encapsulation, Inventory, LeftOver, PathDevice, PlaneDevice, PodLink, System, Tunnel, TunnelKind,
+    Encapsulation, Inventory, PathDevice, PlaneDevice, PodLink, Stale, System, Tunnel, TunnelKind,
 };
 
 /// What WireGuard pads packets to, in bytes (`MESSAGE_PADDING_MULTIPLE` in drivers/net/wireguard/messages.h).
@@ -128,7 +128,7 @@ pub struct MtuPath {
     /// Pods' interfaces by their MTU, the smallest first: of the families that are carried.
     pub pods: Vec<PodMtu>,
     /// True when the device carries nothing any more: pods are not compared with it.
-    pub left_over: bool,
+    pub stale: bool,
     /// True when the kernel's tables know no other node behind the device: `families` are then those that it is made for.
     pub idle: bool,
 }
@@ -213,9 +213,8 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
         usable: in_one_piece(tunnel.kind, takes, max_inner),
         route_limits_pods: is_cilium,
         pods: Vec::new(),
-        left_over: plane.is_some_and(|(_, device)| {
-            matches!(device.left_over, Some(LeftOver::Idle { .. } | LeftOver::Unused))
-        }),
+        stale: plane
+            .is_some_and(|(_, device)| matches!(device.stale, Some(Stale::Idle { .. } | Stale::Unused))),
         idle: plane.is_some_and(|(_, device)| device.idle),
     }
 }
@@ -240,7 +239,7 @@ fn of_nic(inventory: &Inventory, of_plane: &PlaneDevice) -> Option<MtuPath> {
         usable,
         route_limits_pods: false,
         pods: Vec::new(),
-        left_over: false,
+        stale: false,
         idle: false,
     })
 }
@@ -253,7 +252,7 @@ fn of_pods(path: &MtuPath, pods: &[PodLink]) -> Vec<PodMtu> {
     for mtu in pods.iter().filter(concerned).filter_map(|pod| pod.mtu) {
         *counts.entry(mtu).or_default() += 1;
     }
-    let compared = !path.route_limits_pods && !path.left_over;
+    let compared = !path.route_limits_pods && !path.stale;
     counts
         .into_iter()
         .map(|(mtu, count)| PodMtu { mtu, count, fit: compared.then(|| Fit::of(mtu, path.usable)) })

@@ -43,7 +43,7 @@ pub fn table(model: &Model) -> String {
 /// `flannel.1: VXLAN over IPv4, carries IPv4`.
 fn title(path: &MtuPath, is_down: bool) -> String {
     let over = path.outer_family.map_or_else(String::new, |family| format!(" over IPv{family}"));
-    let carries = match (path.left_over, path.idle) {
+    let carries = match (path.stale, path.idle) {
         (true, _) => "probably stale".to_owned(),
         (false, _) if is_down => "is down".to_owned(),
         (false, true) => "leads to no other node".to_owned(),

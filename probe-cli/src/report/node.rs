@@ -53,7 +53,7 @@ fn odd(inventory: &Inventory) -> Vec<String> {
 
 /// Devices that somebody set down, with what helps where an agent looks after them.
 fn down<'a>(inventory: &'a Inventory, plane: &'a DataPlane) -> impl Iterator<Item = String> + 'a {
-    let devices = plane.devices.iter().filter(|device| device.left_over.is_none());
+    let devices = plane.devices.iter().filter(|device| device.stale.is_none());
     devices.filter(|device| is_down(inventory, device.ifindex)).map(|device| {
         let remedy = if plane.system == System::Unknown {
             ""
@@ -72,7 +72,7 @@ pub(super) fn is_down(inventory: &Inventory, ifindex: u32) -> bool {
 /// Devices that lead to no other node, while another one of the same data plane does: pods have addresses of both families, and
 /// reach other nodes with one.
 fn one_sided<'a>(inventory: &'a Inventory, plane: &'a DataPlane) -> impl Iterator<Item = String> + 'a {
-    let idle = plane.devices.iter().filter(|device| device.idle && device.left_over.is_none());
+    let idle = plane.devices.iter().filter(|device| device.idle && device.stale.is_none());
     idle.filter_map(|device| {
         let tunnel = inventory.tunnel(device.ifindex)?;
         let family = tunnel.outer_family?;
@@ -138,7 +138,7 @@ fn facts(model: &Model) -> Vec<Vec<String>> {
 fn peers(inventory: &Inventory) -> String {
     let nodes = inventory.remote_nodes();
     let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
-    let is_all = devices.all(|device| device.peers.is_some() || device.left_over.is_some());
+    let is_all = devices.all(|device| device.peers.is_some() || device.stale.is_some());
     match (is_all, nodes.at_least) {
         (true, _) => remote_nodes(nodes),
         (false, 0) => "unknown".to_owned(),
@@ -180,7 +180,7 @@ fn actual(out: &mut String, model: &Model) {
         }
         let mut rows = vec![heading(&["DEVICE", "CARRIES", "PEERS", "ROUTES", ""])];
         rows.extend(plane.devices.iter().map(|device| {
-            let standing = match (&device.left_over, &device.bypassed) {
+            let standing = match (&device.stale, &device.bypassed) {
                 (Some(_), _) => "probably stale",
                 (None, Some(_)) => "bypassed",
                 (None, None) if is_down(inventory, device.ifindex) => "down",
@@ -256,12 +256,12 @@ fn title(plane: &DataPlane) -> String {
         Some(Certainty::Likely) => " (likely)",
         None => "",
     };
-    let left_over = if plane.is_left_over() { ", probably stale" } else { "" };
+    let stale = if plane.is_stale() { ", probably stale" } else { "" };
     let system = match plane.system {
         System::Unknown => "Overlay of unknown origin".to_owned(),
         system => system.to_string(),
     };
-    format!("{system}, {}{certainty}{left_over}", plane.encapsulation)
+    format!("{system}, {}{certainty}{stale}", plane.encapsulation)
 }
 
 /// `vxlan 1:8472`: the VNI and the port.

@@ -148,9 +148,9 @@ fn without_peers(out: &mut String, model: &Model, known: &BTreeSet<u32>) {
                     "its peers are not known"
                 }
             };
-            let left_over = if device.left_over.is_some() { "; it is probably stale" } else { "" };
+            let stale = if device.stale.is_some() { "; it is probably stale" } else { "" };
             let name = text::escape(&device.name);
-            wrapped(out, "", &format!("{name}: {}, {why}{left_over}", plane.encapsulation));
+            wrapped(out, "", &format!("{name}: {}, {why}{stale}", plane.encapsulation));
         }
         if plane.devices.is_empty() {
             wrapped(out, "", &format!("{}, {}: no other node is known", plane.system, plane.encapsulation));
@@ -328,8 +328,8 @@ mod tests {
         let mut udp = bridged_pod(node(), 20, "10.42.0.1/24");
         udp.links.push(tun);
         udp.addresses.push(address(9, "10.42.0.0/16"));
-        let mut left_over = node();
-        left_over.links.push(vxlan(
+        let mut stale = node();
+        stale.links.push(vxlan(
             FLANNEL,
             "flannel.1",
             VxlanFact { vni: 1, port: 8472, ..VxlanFact::default() },
@@ -345,7 +345,7 @@ mod tests {
         bgp.routes.push(crate::facts::netlink::RouteFact { protocol: 80, ..blackhole("10.42.0.64/26") });
         for (facts, expected) in [
             (flannel4(node(), 0), "flannel.1: VXLAN, no peer: it leads to no other node"),
-            (left_over, "flannel.1: VXLAN, no peer: it leads to no other node; it is probably stale"),
+            (stale, "flannel.1: VXLAN, no peer: it leads to no other node; it is probably stale"),
             (udp, "flannel0: UDP in user space, its peers are known to flanneld only"),
             (on_demand, "flannel.1: VXLAN, its peers are not known before packets go to them"),
             (

@@ -35,7 +35,7 @@ fn the_node_is_as_ip_has_it() {
         (text(plane, "system"), text(plane, "encapsulation"), text(plane, "certainty")),
         ("canal", "vxlan", "certain")
     );
-    assert_eq!((&plane["families"], &plane["left_over"]), (&json!([4, 6]), &json!(false)));
+    assert_eq!((&plane["families"], &plane["stale"]), (&json!([4, 6]), &json!(false)));
     let devices = sorted(list(plane, "devices").iter().map(|device| text(device, "name")));
     assert_eq!(devices, ["flannel-v6.1", "flannel.1"]);
 
@@ -244,9 +244,9 @@ fn the_mtu_budget_follows_the_nic_the_route_and_the_pods() {
 fn nothing_to_show_is_said() {
     let lab = TestLab::up(2, 0, Family::V4);
     let netns = lab.lab.options.underlay();
-    for (what, is_printed) in [("node", true), ("peers", false), ("mtu", false)] {
+    for (what, version, is_printed) in [("node", 2, true), ("peers", 1, false), ("mtu", 2, false)] {
         let (value, code) = show_with_code(&netns, what);
-        assert_eq!((code, &value["schema_version"]), (Some(3), &json!(1)), "{what}");
+        assert_eq!((code, &value["schema_version"]), (Some(3), &json!(version)), "{what}");
         let output = run(&["--netns", &netns, "show", what]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3));

@@ -17,7 +17,7 @@ pub(super) struct Plane {
     pub(super) system: String,
     pub(super) encapsulation: String,
     pub(super) certainty: Value,
-    /// Names, and what is left over of each.
+    /// Names, and why each is stale.
     pub(super) devices: Vec<(String, Value)>,
 }
 
@@ -96,7 +96,7 @@ impl Node {
                     system: text(plane, "system").to_owned(),
                     encapsulation: text(plane, "encapsulation").to_owned(),
                     certainty: plane["certainty"].clone(),
-                    devices: devices.map(|d| (text(d, "name").to_owned(), d["left_over"].clone())).collect(),
+                    devices: devices.map(|d| (text(d, "name").to_owned(), d["stale"].clone())).collect(),
                 }
             })
             .collect()
@@ -145,7 +145,7 @@ fn rke2_flannel() {
 }
 
 #[test]
-fn k3s_flannel_and_a_leftover_beside_it() {
+fn k3s_flannel_and_a_stale_device_beside_it() {
     let node = Node::new("k3s");
     node.flannel("flannel.1", 1, 8472);
     assert_eq!(node.plane(), "flannel vxlan certain flannel.1");

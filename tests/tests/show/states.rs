@@ -1,4 +1,4 @@
-//! Nodes on which something is left over or lost, with the node's files: what is shown of them, and what helps.
+//! Nodes on which something is stale or lost, with the node's files: what is shown of them, and what helps.
 
 use probe_tests::{hostroot::HostRoot, lab::TestNetns, ns, tool::run};
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ fn calico_with_one_family_only() {
     let [plane] = planes.as_slice() else { panic!("{planes:?}") };
     assert_eq!((plane.system.as_str(), &plane.certainty), ("calico", &json!("certain")));
     let devices = [("vxlan.calico".to_owned(), Value::Null), ("vxlan-v6.calico".to_owned(), Value::Null)];
-    assert_eq!(plane.devices, devices, "one of them is in need, and none is left over");
+    assert_eq!(plane.devices, devices, "one of them is in need, and none is stale");
     let files = HostRoot::new(&[]);
     let shown = table(&node, &files, "node");
     assert!(
@@ -163,7 +163,7 @@ fn a_backend_that_was_turned_off() {
     let files = HostRoot::new(&[("etc/rancher/k3s/config.yaml", "flannel-backend: none\n".to_owned())]);
     let value = document(&node, &files, "node");
     let device = &list(&value["actual"]["data_planes"][0], "devices")[0];
-    assert_eq!((&device["left_over"]["why"], &device["idle"]), (&json!("unused"), &json!(true)), "{device}");
+    assert_eq!((&device["stale"]["why"], &device["idle"]), (&json!("unused"), &json!(true)), "{device}");
     let backend = row(&value, "backend");
     assert_eq!((&backend["intended"], &backend["agrees"]), (&json!(["none"]), &json!(true)), "{backend}");
     node.ip("addr add 10.42.0.0/32 dev flannel.1");

@@ -95,7 +95,7 @@ fn a_cluster_halfway_shows_both() {
     let planes = list(&value["actual"], "data_planes");
     let summary: Vec<_> = planes
         .iter()
-        .map(|plane| (text(plane, "system"), text(plane, "encapsulation"), plane["left_over"] == true))
+        .map(|plane| (text(plane, "system"), text(plane, "encapsulation"), plane["stale"] == true))
         .collect();
     assert_eq!(summary, [("canal", "wireguard", false), ("canal", "vxlan", true)]);
     // Node 3 is reached by WireGuard, node 2 by VXLAN only.
@@ -103,7 +103,7 @@ fn a_cluster_halfway_shows_both() {
         list(plane, "devices").iter().find(|device| text(device, "name") == name).unwrap().clone()
     };
     let specific = json!({ "why": "more-specific", "than": "flannel-wg", "routes": 1, "with_peer": 0 });
-    assert_eq!(device(&planes[1], "flannel.1")["left_over"], specific);
+    assert_eq!(device(&planes[1], "flannel.1")["stale"], specific);
     let bypassed = json!({ "by": "flannel.1", "routes": 1, "with_peer": 0 });
     assert_eq!(device(&planes[0], "flannel-wg")["bypassed"], bypassed);
 
@@ -112,8 +112,8 @@ fn a_cluster_halfway_shows_both() {
     let value = show(&node, "node");
     let specific = json!({ "why": "more-specific", "than": "flannel-wg", "routes": 2, "with_peer": 1 });
     let planes = list(&value["actual"], "data_planes");
-    assert_eq!(device(&planes[1], "flannel.1")["left_over"], specific);
-    // When all of VXLAN's entries are gone the switch is done, and the device is only left over.
+    assert_eq!(device(&planes[1], "flannel.1")["stale"], specific);
+    // When all of VXLAN's entries are gone the switch is done, and the device is only stale.
     for device in ["flannel.1", "flannel-v6.1"] {
         ns(&node, &format!("ip link set {device} down"));
         for entry in judge(&node, &format!("bridge -j fdb show dev {device}")) {
@@ -125,7 +125,7 @@ fn a_cluster_halfway_shows_both() {
     let value = show(&node, "node");
     let planes = list(&value["actual"], "data_planes");
     let idle = json!({ "why": "idle", "carried_by": "flannel-wg" });
-    assert_eq!(device(&planes[1], "flannel.1")["left_over"], idle);
+    assert_eq!(device(&planes[1], "flannel.1")["stale"], idle);
     assert_eq!(device(&planes[0], "flannel-wg")["bypassed"], Value::Null);
     let shown = table(&node, "node");
     assert!(shown.contains("flannel.1 is probably stale"), "{shown}");

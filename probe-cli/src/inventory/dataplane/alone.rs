@@ -10,11 +10,11 @@ use super::{
 /// The data plane that such a node has. Cilium's is known by its host device, see `dataplane/direct.rs`.
 pub(super) fn judge(signs: &NodeSigns<'_>, found: &[Candidate]) -> Option<DataPlane> {
     // Who has a way to other nodes is not alone, whatever that is.
-    if found.iter().any(|judged| judged.device.left_over.is_none() && !judged.device.idle) {
+    if found.iter().any(|judged| judged.device.stale.is_none() && !judged.device.idle) {
         return None;
     }
     let is_known = |systems: &[System]| {
-        found.iter().any(|judged| systems.contains(&judged.system) && judged.device.left_over.is_none())
+        found.iter().any(|judged| systems.contains(&judged.system) && judged.device.stale.is_none())
     };
     let own = &signs.inventory.node.pod_cidrs;
     let flannels = [System::Canal, System::Rke2Flannel, System::Flannel, System::Calico];

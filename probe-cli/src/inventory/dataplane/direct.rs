@@ -90,7 +90,7 @@ pub(super) fn judge(signs: &NodeSigns<'_>) -> Vec<Candidate> {
                     peers: Some(gateways.len()),
                     routes: routes.len(),
                     idle: false,
-                    left_over: None,
+                    stale: None,
                     bypassed: None,
                 },
             })
@@ -116,7 +116,7 @@ pub(super) fn judge(signs: &NodeSigns<'_>) -> Vec<Candidate> {
                 peers: None,
                 routes: 0,
                 idle: false,
-                left_over: None,
+                stale: None,
                 bypassed: None,
             },
         });

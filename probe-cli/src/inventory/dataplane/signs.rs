@@ -220,7 +220,7 @@ impl<'a> NodeSigns<'a> {
             peers,
             routes: routed.len(),
             idle: false,
-            left_over: None,
+            stale: None,
             bypassed: None,
         }
     }

@@ -26,14 +26,14 @@ fn planes(facts: &Facts) -> Vec<String> {
             let peers = device.peers.map_or("?".to_owned(), |peers| peers.to_string());
             let mut line =
                 format!("  {} {:?} {peers} peers {} routes", device.name, device.families, device.routes);
-            match device.left_over {
-                Some(LeftOver::Idle { carried_by }) => {
-                    write!(line, ", left over beside {carried_by}").unwrap();
+            match device.stale {
+                Some(Stale::Idle { carried_by }) => {
+                    write!(line, ", stale beside {carried_by}").unwrap();
                 }
-                Some(LeftOver::MoreSpecific { than, routes, with_peer }) => {
+                Some(Stale::MoreSpecific { than, routes, with_peer }) => {
                     write!(line, ", {routes} more specific than {than}, {with_peer} with a peer").unwrap();
                 }
-                Some(LeftOver::Unused) => line.push_str(", left over without an address"),
+                Some(Stale::Unused) => line.push_str(", stale without an address"),
                 None if device.idle => line.push_str(", idle"),
                 None => {}
             }
@@ -154,11 +154,11 @@ fn one_vni_and_port_of_two_systems() {
     // Only the names are left to tell: likely at most.
     assert_eq!(
         planes(&vni_4096("flannel.4096")),
-        ["rke2-flannel: VXLAN, likely", "  flannel.4096 [] 0 peers 0 routes, left over without an address"]
+        ["rke2-flannel: VXLAN, likely", "  flannel.4096 [] 0 peers 0 routes, stale without an address"]
     );
     assert_eq!(
         planes(&vni_4096("vxlan.calico")),
-        ["Calico: VXLAN, likely", "  vxlan.calico [] 0 peers 0 routes, left over without an address"]
+        ["Calico: VXLAN, likely", "  vxlan.calico [] 0 peers 0 routes, stale without an address"]
     );
     assert_eq!(
         planes(&vni_4096("vx4096")),
@@ -315,7 +315,7 @@ fn a_container_bridge_is_no_data_plane() {
 }
 
 #[test]
-fn what_leads_nowhere_beside_another_is_left_over() {
+fn what_leads_nowhere_beside_another_is_stale() {
     // Switched to WireGuard, and all of VXLAN's entries are gone.
     let mut facts = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
     facts = flannel_wireguard(facts, "flannel-wg", &["10.42.2.0/24"]);
@@ -325,7 +325,7 @@ fn what_leads_nowhere_beside_another_is_left_over() {
             "Canal: WireGuard, certain",
             "  flannel-wg [4] 1 peers 1 routes",
             "Canal: VXLAN, certain",
-            "  flannel.1 [] 0 peers 0 routes, left over beside flannel-wg",
+            "  flannel.1 [] 0 peers 0 routes, stale beside flannel-wg",
         ]
     );
     // And back again: the WireGuard device has its route still.
@@ -337,7 +337,7 @@ fn what_leads_nowhere_beside_another_is_left_over() {
             "Canal: VXLAN, certain",
             "  flannel.1 [4] 2 peers 2 routes",
             "Canal: WireGuard, certain",
-            "  flannel-wg [4] 0 peers 1 routes, left over beside flannel.1",
+            "  flannel-wg [4] 0 peers 1 routes, stale beside flannel.1",
         ]
     );
     // Calico after flannel, on the same node.
@@ -350,7 +350,7 @@ fn what_leads_nowhere_beside_another_is_left_over() {
             "Calico: VXLAN, certain",
             "  vxlan.calico [4] 1 peers 1 routes",
             "flannel: VXLAN, likely",
-            "  flannel.1 [] 0 peers 0 routes, left over beside vxlan.calico",
+            "  flannel.1 [] 0 peers 0 routes, stale beside vxlan.calico",
         ]
     );
     // With direct routing all nodes may be neighbours, and the tunnel waits for others.
@@ -373,7 +373,7 @@ fn what_leads_nowhere_beside_another_is_left_over() {
     facts.links.push(vxlan(31, "vm0", data));
     facts.fdb.push(fdb(31, Mac::default(), "239.1.1.1"));
     let shown = planes(&facts).join("\n");
-    assert!(shown.contains("vm0") && !shown.contains("left over"), "{shown}");
+    assert!(shown.contains("vm0") && !shown.contains("stale"), "{shown}");
     // Another family is another matter.
     let mut facts = flannel6(calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32"), 0);
     facts.addresses.push(address(FLANNEL6, "fd42::/128"));

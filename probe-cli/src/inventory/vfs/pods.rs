@@ -111,7 +111,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// The runtime does not have the sandbox, or it has ended: what files say of it is left over.
+    /// The runtime does not have the sandbox, or it has ended: what files say of it is stale.
     fn is_gone(&self, id: &str) -> bool {
         self.knows_sandboxes && !id.is_empty() && self.sandboxes.get(id).is_none_or(|sandbox| !sandbox.ready)
     }

@@ -164,7 +164,7 @@ fn a_wish_for_nothing() {
     assert_eq!(of(&flannel4(node(), 2), &off), (Some(false), Some(false)));
     let mut alone = flannel4(node(), 0);
     assert_eq!(of(&alone, &off), (Some(false), Some(false)), "the device is there");
-    // What is left over is not there.
+    // What is stale is not there.
     alone.addresses = node().addresses;
     assert_eq!(of(&alone, &off), (Some(true), Some(true)));
     assert_eq!(of(&cilium_host(node(), 20), &off), (None, Some(true)));

@@ -50,7 +50,7 @@ pub(super) fn judge(model: &mut Model, memory: &Memory) -> Vec<Problem> {
 
 fn condition(inventory: &Inventory, peer: &Peer, memory: &Memory) -> Condition {
     let Some(tunnel) = tunnel_of(inventory, peer) else { return Condition::Unchecked };
-    if inventory.is_left_over(tunnel.ifindex) || tunnel.told.value().is_none() {
+    if inventory.is_stale(tunnel.ifindex) || tunnel.told.value().is_none() {
         return Condition::Unchecked;
     }
     if !tunnel.up {

@@ -27,7 +27,7 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
     for row in &mut model.tunnels {
         let tunnel = &row.tunnel;
         let name = shown(&tunnel.name);
-        if inventory.is_left_over(tunnel.ifindex) {
+        if inventory.is_stale(tunnel.ifindex) {
             continue;
         }
         if !tunnel.up {
@@ -86,7 +86,7 @@ pub(super) fn judge(model: &mut Model, links: &Links<'_>, memory: &Memory) -> Ve
             model.checked.push(format!("{} below: up", names.join(", ")));
         }
         let fits = setup.mtu.iter().filter(|path| matches!(path.fit, Some(Fit::Fits | Fit::Unused(_))));
-        model.checked.extend(fits.filter(|path| !path.left_over).take(LISTED).map(fits_words));
+        model.checked.extend(fits.filter(|path| !path.stale).take(LISTED).map(fits_words));
     }
     problems
 }

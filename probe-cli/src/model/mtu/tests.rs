@@ -167,13 +167,13 @@ fn pods_count_by_family_and_by_size() {
 }
 
 #[test]
-fn what_is_left_over_is_compared_with_nobody() {
+fn what_is_stale_is_compared_with_nobody() {
     let mut facts = wireguard_node("flannel-wg", 1420, false);
     facts.routes.push(blackhole("10.42.0.0/24"));
     facts = pod(flannel4(facts, 0), 20, 1420);
     let paths = mtu_paths(&of_kernel(&facts));
-    let left_over: Vec<_> = paths.iter().map(|path| (path.device.as_str(), path.left_over)).collect();
-    assert_eq!(left_over, [("flannel.1", true), ("flannel-wg", false)]);
+    let stale: Vec<_> = paths.iter().map(|path| (path.device.as_str(), path.stale)).collect();
+    assert_eq!(stale, [("flannel.1", true), ("flannel-wg", false)]);
     assert_eq!(
         ways(&facts),
         ["flannel.1 50 1450 Fits 1450 [1x1420 -]", "flannel-wg 60 1440 Unused(20) 1420 [1x1420 Fits]"]

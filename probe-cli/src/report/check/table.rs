@@ -60,7 +60,7 @@ fn heading(out: &mut String, model: &Model) {
     let inventory = &model.inventory;
     let mut parts =
         vec![inventory.node.hostname.as_deref().map_or_else(|| "this node".to_owned(), text::escape)];
-    for plane in inventory.data_planes.iter().filter(|plane| !plane.is_left_over()) {
+    for plane in inventory.data_planes.iter().filter(|plane| !plane.is_stale()) {
         parts.push(format!("{} {}", plane.system, plane.encapsulation));
         if plane.encapsulation != Encapsulation::None {
             let names: Vec<String> = plane.devices.iter().map(|device| text::escape(&device.name)).collect();
@@ -125,7 +125,7 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
             if names.is_empty() { checks } else { format!("{} up, none stale", names.join(", ")) }
         }
         Family::Mtu => {
-            let paths = model.setup.mtu.iter().filter(|path| !path.left_over);
+            let paths = model.setup.mtu.iter().filter(|path| !path.stale);
             let chains: Vec<String> = paths
                 .map(|path| {
                     let below = path.underlays.iter().map(|below| below.mtu).min();

@@ -31,7 +31,7 @@ struct Path<'a> {
     carries: u32,
     held_by_route: bool,
     pods: Vec<Pods>,
-    left_over: bool,
+    stale: bool,
     idle: bool,
 }
 
@@ -69,7 +69,7 @@ impl From<Fit> for Verdict {
 impl<'a> From<&'a Model> for Mtu<'a> {
     fn from(model: &'a Model) -> Self {
         let paths = model.setup.mtu.iter().map(Path::from).collect();
-        Self { schema_version: 1, paths, notes: &model.inventory.table_notes }
+        Self { schema_version: 2, paths, notes: &model.inventory.table_notes }
     }
 }
 
@@ -91,7 +91,7 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
             usable,
             route_limits_pods,
             pods,
-            left_over,
+            stale,
             idle,
         } = path;
         let underlay = |MtuDevice { name, mtu }: &'a MtuDevice| Device { name, mtu: *mtu };
@@ -116,7 +116,7 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
             carries: *usable,
             held_by_route: *route_limits_pods,
             pods: pods.iter().map(of_size).collect(),
-            left_over: *left_over,
+            stale: *stale,
             idle: *idle,
         }
     }

@@ -117,7 +117,7 @@ impl<'a> From<&'a Model> for Node<'a> {
     fn from(model: &'a Model) -> Self {
         let node = &model.inventory.node;
         Self {
-            schema_version: 1,
+            schema_version: 2,
             hostname: node.hostname.as_deref(),
             kernel: node.kernel.as_deref(),
             actual: actual(model),

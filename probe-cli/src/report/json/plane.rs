@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words;
-use crate::model::{Bypass, DataPlane, LeftOver, PlaneDevice};
+use crate::model::{Bypass, DataPlane, PlaneDevice, Stale};
 
 /// A data plane.
 #[derive(Serialize)]
@@ -12,7 +12,7 @@ pub(super) struct Plane<'a> {
     encapsulation: &'static str,
     certainty: Option<&'static str>,
     families: Vec<u8>,
-    left_over: bool,
+    stale: bool,
     evidence: &'a [String],
     devices: Vec<Device<'a>>,
 }
@@ -25,7 +25,7 @@ struct Device<'a> {
     peers: Option<usize>,
     routes: usize,
     idle: bool,
-    left_over: Option<Why<'a>>,
+    stale: Option<Why<'a>>,
     bypassed: Option<BypassedBy<'a>>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> From<&'a DataPlane> for Plane<'a> {
             encapsulation: words::encapsulation(*encapsulation),
             certainty: certainty.map(words::certainty),
             families: plane.families(),
-            left_over: plane.is_left_over(),
+            stale: plane.is_stale(),
             evidence,
             devices: devices.iter().map(Device::from).collect(),
         }
@@ -62,7 +62,7 @@ impl<'a> From<&'a DataPlane> for Plane<'a> {
 
 impl<'a> From<&'a PlaneDevice> for Device<'a> {
     fn from(device: &'a PlaneDevice) -> Self {
-        let PlaneDevice { ifindex, name, families, peers, routes, idle, left_over, bypassed } = device;
+        let PlaneDevice { ifindex, name, families, peers, routes, idle, stale, bypassed } = device;
         Self {
             ifindex: *ifindex,
             name,
@@ -70,18 +70,18 @@ impl<'a> From<&'a PlaneDevice> for Device<'a> {
             peers: *peers,
             routes: *routes,
             idle: *idle,
-            left_over: left_over.as_ref().map(Why::from),
+            stale: stale.as_ref().map(Why::from),
             bypassed: bypassed.as_ref().map(BypassedBy::from),
         }
     }
 }
 
-impl<'a> From<&'a LeftOver> for Why<'a> {
-    fn from(why: &'a LeftOver) -> Self {
+impl<'a> From<&'a Stale> for Why<'a> {
+    fn from(why: &'a Stale) -> Self {
         match why {
-            LeftOver::Idle { carried_by } => Self::Idle { carried_by },
-            LeftOver::Unused => Self::Unused,
-            LeftOver::MoreSpecific { than, routes, with_peer } => {
+            Stale::Idle { carried_by } => Self::Idle { carried_by },
+            Stale::Unused => Self::Unused,
+            Stale::MoreSpecific { than, routes, with_peer } => {
                 Self::MoreSpecific { than, routes: *routes, with_peer: *with_peer }
             }
         }

@@ -35,8 +35,7 @@ fn run(model: &Model) -> Outcome {
     });
     let is_live = |plane: &DataPlane| {
         let leads_somewhere = plane.devices.iter().any(|device| device.routes > 0);
-        !plane.is_left_over()
-            && (plane.encapsulation != Encapsulation::None || leads_somewhere || !needs_tunnel)
+        !plane.is_stale() && (plane.encapsulation != Encapsulation::None || leads_somewhere || !needs_tunnel)
     };
     if planes.iter().any(is_live) {
         return Outcome::Judged(Vec::new());

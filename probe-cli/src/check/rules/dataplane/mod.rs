@@ -16,7 +16,7 @@ fn link(model: &Model, ifindex: u32) -> Option<&LinkRow> {
     model.inventory.links.links.iter().find(|link| link.ifindex == ifindex)
 }
 
-/// Devices of data planes, those that are left over included.
+/// Devices of data planes, those that are stale included.
 fn devices(model: &Model) -> impl Iterator<Item = &PlaneDevice> {
     model.inventory.data_planes.iter().flat_map(|plane| &plane.devices)
 }

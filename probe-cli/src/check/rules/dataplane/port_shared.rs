@@ -42,7 +42,7 @@ fn run(model: &Model) -> Outcome {
         let (name, by) = (escape(&one.name), escape(&other.name));
         let port = one.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
         // A device of before that is down beside the CNI's own is no conflict.
-        if model.inventory.is_left_over(one.ifindex) {
+        if model.inventory.is_stale(one.ifindex) {
             continue;
         }
         let finding = Finding::new(
@@ -53,7 +53,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen(name, format!("down, port {port}"), "ip -d link")
         .seen(by.clone(), format!("up, port {port}"), "ip -d link");
-        findings.push(if model.inventory.is_left_over(other.ifindex) {
+        findings.push(if model.inventory.is_stale(other.ifindex) {
             finding
                 .fix(format!("{by} is stale: delete it and restart the CNI's agent."))
                 .run(format!("ip link delete {}", quoted(&other.name)))

@@ -1,7 +1,7 @@
 //! A tunnel of an earlier configuration, which still takes packets or only is in the way.
 
 use super::{super::prelude::*, devices};
-use crate::model::LeftOver;
+use crate::model::Stale;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-stale-device",
@@ -29,15 +29,15 @@ fn run(model: &Model) -> Outcome {
     // What somebody's own tunnel without routes is there for is not known here.
     let is_known = |ifindex: u32| model.inventory.is_of_cni(ifindex);
     let found = devices(model)
-        .filter_map(|device| Some((device, device.left_over.as_ref()?)))
-        .filter(|(device, why)| is_known(device.ifindex) || matches!(why, LeftOver::MoreSpecific { .. }));
+        .filter_map(|device| Some((device, device.stale.as_ref()?)))
+        .filter(|(device, why)| is_known(device.ifindex) || matches!(why, Stale::MoreSpecific { .. }));
     Outcome::Judged(
         found
             .map(|(device, why)| {
                 let name = escape(&device.name);
                 let delete = format!("ip link delete {}", quoted(&device.name));
                 match why {
-                    LeftOver::MoreSpecific { than, routes, with_peer } if !is_known(device.ifindex) => Finding::new(
+                    Stale::MoreSpecific { than, routes, with_peer } if !is_known(device.ifindex) => Finding::new(
                         Fail,
                         SubjectKind::Interface,
                         &device.name,
@@ -46,7 +46,7 @@ fn run(model: &Model) -> Outcome {
                     .seen(format!("routes by {name}"), routes, "ip route")
                     .seen(format!("peers of {} for them", escape(than)), with_peer, "wg show allowed-ips")
                     .fix(format!("Find who made {name} and its routes to pod networks, and remove the routes.")),
-                    LeftOver::MoreSpecific { than, routes, with_peer } => Finding::new(
+                    Stale::MoreSpecific { than, routes, with_peer } => Finding::new(
                         Fail,
                         SubjectKind::Interface,
                         &device.name,
@@ -65,7 +65,7 @@ fn run(model: &Model) -> Outcome {
                         escape(than)
                     ))
                     .run(delete),
-                    LeftOver::Unused => Finding::new(
+                    Stale::Unused => Finding::new(
                         Warn,
                         SubjectKind::Interface,
                         &device.name,
@@ -74,7 +74,7 @@ fn run(model: &Model) -> Outcome {
                     .seen(format!("addresses of {name}"), 0, "ip address")
                     .fix("Delete it: no traffic uses it.")
                     .run(delete),
-                    LeftOver::Idle { carried_by } => Finding::new(
+                    Stale::Idle { carried_by } => Finding::new(
                         Warn,
                         SubjectKind::Interface,
                         &device.name,

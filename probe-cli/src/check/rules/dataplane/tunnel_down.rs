@@ -27,7 +27,7 @@ fn run(model: &Model) -> Outcome {
     if tunnels.peek().is_none() {
         return Outcome::DoesNotApply("no tunnel is here");
     }
-    let down = tunnels.filter(|tunnel| !tunnel.up && !inventory.is_left_over(tunnel.ifindex));
+    let down = tunnels.filter(|tunnel| !tunnel.up && !inventory.is_stale(tunnel.ifindex));
     Outcome::Judged(
         down.map(|tunnel| {
             let name = escape(&tunnel.name);

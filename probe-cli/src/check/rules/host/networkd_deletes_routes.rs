@@ -35,7 +35,7 @@ fn run(model: &Model) -> Outcome {
     }
     // networkd removes routes on links that it configures, and rules wherever they are: those of tunnels' and pods' devices,
     // which it does not configure, it leaves alone.
-    let planes = || model.inventory.data_planes.iter().filter(|plane| !plane.is_left_over());
+    let planes = || model.inventory.data_planes.iter().filter(|plane| !plane.is_stale());
     let by_nic = planes().any(|plane| {
         plane.encapsulation == Encapsulation::None && plane.devices.iter().any(|device| device.routes > 0)
     });

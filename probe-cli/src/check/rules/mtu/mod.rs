@@ -12,7 +12,7 @@ use crate::model::MtuPath;
 
 /// Paths that pods' packets to other nodes take now: not those of devices without peers, nor of VPNs beside the CNI.
 fn paths(model: &Model) -> impl Iterator<Item = &MtuPath> {
-    let is_taken = |path: &&MtuPath| !path.left_over && !path.idle && model.inventory.is_of_cni(path.ifindex);
+    let is_taken = |path: &&MtuPath| !path.stale && !path.idle && model.inventory.is_of_cni(path.ifindex);
     model.setup.mtu.iter().filter(is_taken)
 }
 

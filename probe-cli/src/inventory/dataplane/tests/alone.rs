@@ -1,4 +1,4 @@
-//! Nodes that know no other node, and devices that lead nowhere: the only node of a cluster, what is left over, and what the
+//! Nodes that know no other node, and devices that lead nowhere: the only node of a cluster, what is stale, and what the
 //! kernel's tables do not tell of.
 
 use std::sync::Arc;
@@ -87,7 +87,7 @@ fn what_flannel_left_beside_calico_is_not_canals() {
             "Calico: VXLAN, certain",
             "  vxlan.calico [4] 1 peers 1 routes",
             "flannel: VXLAN, likely",
-            "  flannel.1 [] 0 peers 0 routes, left over beside vxlan.calico",
+            "  flannel.1 [] 0 peers 0 routes, stale beside vxlan.calico",
         ]
     );
 }
@@ -108,7 +108,7 @@ fn an_only_node_that_wraps_nothing() {
     let tunnel = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
     assert_eq!(planes(&tunnel), ["Canal: VXLAN, certain", "  flannel.1 [] 0 peers 0 routes, idle"]);
     let inventory = of_kernel(&calico);
-    assert!(!inventory.data_planes[0].is_left_over(), "{:?}", inventory.data_planes);
+    assert!(!inventory.data_planes[0].is_stale(), "{:?}", inventory.data_planes);
 }
 
 /// A bridge alone may be anybody's: it is flannel's by the address that flannel wrote down, or by the CNI cache.
@@ -149,7 +149,7 @@ fn an_only_node_with_flannels_bridge() {
 }
 
 #[test]
-fn one_family_without_peers_is_told_from_what_is_left_over() {
+fn one_family_without_peers_is_told_from_what_is_stale() {
     let mut facts = calico_vxlan();
     let data = VxlanFact { vni: 4096, port: 4789, local: Some(ip("2001:db8::1")), ..VxlanFact::default() };
     facts.links.push(vxlan(30, "vxlan-v6.calico", data));
@@ -180,7 +180,7 @@ fn entries_of_nodes_that_are_reached_directly() {
             "Canal: no encapsulation, likely",
             "  eth0 [4] 2 peers 2 routes",
             "Canal: VXLAN, certain",
-            "  flannel.1 [] 2 peers 0 routes, left over beside eth0",
+            "  flannel.1 [] 2 peers 0 routes, stale beside eth0",
         ]
     );
     let inventory = of_kernel(&switched);
@@ -193,7 +193,7 @@ fn entries_of_nodes_that_are_reached_directly() {
     cross.routes.push(RouteFact { protocol: 80, ..route("10.42.3.192/26", Some("192.0.2.3"), ETH0) });
     let inventory = of_kernel(&cross);
     assert_eq!((&inventory.holes, &inventory.notes), (&Vec::new(), &Vec::new()), "that is how it should be");
-    assert!(!planes(&cross).join("\n").contains("left over"), "{:?}", planes(&cross));
+    assert!(!planes(&cross).join("\n").contains("stale"), "{:?}", planes(&cross));
 }
 
 #[test]
@@ -272,10 +272,9 @@ fn a_device_without_an_address_is_nobodys() {
     let data = VxlanFact { vni: 1, port: 8472, ..VxlanFact::default() };
     facts.links.push(vxlan(FLANNEL, "flannel.1", data));
     facts.addresses.push(AddressFact { global: false, ..address(FLANNEL, "fe80::1/64") });
-    let left_over =
-        ["flannel: VXLAN, likely", "  flannel.1 [] 0 peers 0 routes, left over without an address"];
-    assert_eq!(planes(&facts), left_over);
-    assert!(of_kernel(&facts).data_planes[0].is_left_over());
+    let stale = ["flannel: VXLAN, likely", "  flannel.1 [] 0 peers 0 routes, stale without an address"];
+    assert_eq!(planes(&facts), stale);
+    assert!(of_kernel(&facts).data_planes[0].is_stale());
     // With one it may be the only node's. What could not be read is not absent.
     let mut known = facts.clone();
     known.addresses.push(address(FLANNEL, "10.42.0.0/32"));

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::{
-    Bypass, Certainty, Encapsulation, LeftOver, System,
+    Bypass, Certainty, Encapsulation, Stale, System,
     signs::{Candidate, NodeSigns},
 };
 use crate::inventory::node::siblings;
@@ -23,7 +23,7 @@ pub(super) fn mark(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
         .collect();
     for judged in found.iter_mut() {
         if let Some(carried_by) = carried_directly(signs, judged) {
-            judged.device.left_over = Some(LeftOver::Idle { carried_by });
+            judged.device.stale = Some(Stale::Idle { carried_by });
         }
     }
     for judged in found.iter_mut().filter(|judged| is_idle(signs, judged)) {
@@ -44,9 +44,9 @@ pub(super) fn mark(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
                 && !carrier.directly.is_some_and(|direct| are_kin(direct, system))
                 && family.is_none_or(|family| carrier.families.is_empty() || carrier.families.contains(&family))
         });
-        device.left_over = match by_other {
-            Some(carrier) => Some(LeftOver::Idle { carried_by: carrier.name.clone() }),
-            None => (device.idle && is_unused).then_some(LeftOver::Unused),
+        device.stale = match by_other {
+            Some(carrier) => Some(Stale::Idle { carried_by: carrier.name.clone() }),
+            None => (device.idle && is_unused).then_some(Stale::Unused),
         };
     }
 }
@@ -162,7 +162,7 @@ fn bypasses(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
             let with_peer =
                 specific.iter().filter(|route| allowed.iter().any(|net| net.contains(*route))).count();
             taken.push((*wireguard, Bypass { by: judged.device.name.clone(), routes, with_peer }));
-            judged.device.left_over = Some(LeftOver::MoreSpecific { than: name.clone(), routes, with_peer });
+            judged.device.stale = Some(Stale::MoreSpecific { than: name.clone(), routes, with_peer });
         }
     }
     for (wireguard, bypass) in taken {
