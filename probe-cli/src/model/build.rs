@@ -224,34 +224,13 @@ fn pods(
 }
 
 fn flow(now: Counts, before: Option<Counts>, interval: Option<Duration>) -> Flow {
-    let rate = before.zip(interval).and_then(|(before, interval)| rates(&now, &before, interval));
+    let rate = before.zip(interval).and_then(|(before, interval)| Rates::between(&now, &before, interval));
     Flow { total: now, rate }
 }
 
-/// Rates of one direction; none when a counter is smaller than before, which makes it another thing's.
-pub(super) fn rates(now: &Counts, before: &Counts, interval: Duration) -> Option<Rates> {
-    let seconds = interval.as_secs_f64();
-    let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
-    Some(Rates {
-        skbs_per_s: rate(now.skbs, before.skbs)?,
-        packets_per_s: rate(now.packets, before.packets)?,
-        inner_bits_per_s: rate(now.inner_bytes, before.inner_bytes)? * 8.0,
-        outer_bits_per_s: rate(now.outer_bytes, before.outer_bytes)? * 8.0,
-        oversize_per_s: rate(now.oversize, before.oversize)?,
-        fragments_per_s: rate(now.fragments, before.fragments)?,
-    })
-}
-
 fn outer_flow(now: OuterCounts, before: Option<OuterCounts>, interval: Option<Duration>) -> OuterFlow {
-    let rate = before.zip(interval).and_then(|(before, interval)| {
-        let seconds = interval.as_secs_f64();
-        let rate = |now: u64, before: u64| now.checked_sub(before).map(|delta| delta as f64 / seconds);
-        Some(OuterRates {
-            packets_per_s: rate(now.packets, before.packets)?,
-            bits_per_s: rate(now.bytes, before.bytes)? * 8.0,
-            fragments_per_s: rate(now.fragments, before.fragments)?,
-        })
-    });
+    let rate =
+        before.zip(interval).and_then(|(before, interval)| OuterRates::between(&now, &before, interval));
     OuterFlow { total: now, rate }
 }
 

@@ -1,8 +1,15 @@
-//! The catalogue of metrics: what is measured of one direction of a tunnel, a peer or a pod, each with its name, title, unit, the
-//! period that it is about, and its meaning. JSON documents, their description in `docs/json.md`, the screen's columns, its help
-//! and what exports metrics are made of it. What only an interface or a driver counts is no flow, and not here.
+//! The catalogue of metrics: what is measured, each with its name, title, unit, the period that it is about, and its meaning. JSON
+//! documents, their description in `docs/json.md`, columns of tables and of the screen, its help and what exports metrics are made
+//! of it.
 
-use super::{Flow, OuterFlow};
+pub mod columns;
+mod flow;
+mod link;
+mod observer;
+
+pub use flow::{FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD};
+pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
+pub use observer::{OBSERVER, PROGRAM};
 
 /// A metric of a `T`.
 #[derive(Debug)]
@@ -40,6 +47,36 @@ pub enum Unit {
     BitsPerSecond,
     /// A ratio of two numbers of one unit.
     Ratio,
+    /// Percent of a core.
+    Percent,
+    /// Seconds.
+    Seconds,
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Messages of the kernel side.
+    Events,
+    /// Runs of a program.
+    Runs,
+    /// Runs of a program per second.
+    RunsPerSecond,
+    /// Pods or peers.
+    Entries,
+}
+
+impl Unit {
+    /// Its sign in a title; none where a number has none.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::PacketsPerSecond | Self::BuffersPerSecond => "p/s",
+            Self::BitsPerSecond => "b/s",
+            Self::Bytes => "B",
+            Self::Percent => "%",
+            Self::Seconds => "s",
+            Self::Nanoseconds => "ns",
+            Self::RunsPerSecond => "/s",
+            Self::Buffers | Self::Packets | Self::Ratio | Self::Events | Self::Runs | Self::Entries => "",
+        }
+    }
 }
 
 /// How a number behaves.
@@ -58,6 +95,8 @@ pub enum Period {
     Total,
     /// The last interval.
     Interval,
+    /// The moment at its end.
+    Now,
 }
 
 impl Period {
@@ -66,6 +105,7 @@ impl Period {
         match self {
             Self::Total => "total",
             Self::Interval => "interval",
+            Self::Now => "now",
         }
     }
 }
@@ -118,170 +158,65 @@ impl<T> Field<T> {
     }
 }
 
-/// Packets per second that are larger than the budget. Those that leave are an alarm: they are cut or dropped. Those that arrive
-/// have made it.
-pub const OVERSIZE_RATE: Field<Flow> = Field::<Flow>::rate(
-    "oversize_per_s",
-    Unit::PacketsPerSecond,
-    "packets too big: larger than the tunnel's `budget`; on screen those that leave, which are cut into fragments or dropped",
-    |flow| Some(Number::Amount(flow.rate?.oversize_per_s)),
-)
-.titled("BIG/s");
-
-/// Bytes of the outer packets.
-pub const OUTER_BYTES: Field<Flow> =
-    Field::<Flow>::counter("outer_bytes", Unit::Bytes, "bytes of the outer IP packets", |flow| {
-        Some(Number::Count(flow.total.outer_bytes))
-    })
-    .titled("TOTAL");
-
-/// Outer over inner bytes of the interval; the column shows what of the outer bytes that is.
-pub const OVERHEAD: Field<Flow> = Field::<Flow>::rate(
-    "interval_overhead_ratio",
-    Unit::Ratio,
-    "outer over inner bytes; on screen in percent of the outer bytes",
-    |flow| flow.rate?.overhead_ratio().map(Number::Amount),
-)
-.titled("OVHEAD");
-
-/// Mean bytes of the inner packet over the interval.
-pub const MEAN_SIZE: Field<Flow> = Field::<Flow>::rate(
-    "interval_bytes_per_packet",
-    Unit::Bytes,
-    "mean bytes of the inner IP packet, as on the wire",
-    |flow| flow.rate?.bytes_per_packet().map(Number::Amount),
-)
-.titled("B/PKT");
-
-/// Wire packets per socket buffer over the interval.
-pub const SEGMENTS: Field<Flow> = Field::<Flow>::rate(
-    "interval_packets_per_skb",
-    Unit::Ratio,
-    "mean packets of the wire per kernel buffer: what GSO and GRO save",
-    |flow| flow.rate?.packets_per_skb().map(Number::Amount),
-)
-.titled("SEG/SKB");
-
-/// All of a flow, in the order of documents.
-pub const FLOW: [Field<Flow>; 18] = [
-    Field::counter("skbs", Unit::Buffers, "kernel buffers", |flow| Some(Number::Count(flow.total.skbs))),
-    Field::counter("packets", Unit::Packets, "packets on the wire: each GSO or GRO segment is one", |flow| {
-        Some(Number::Count(flow.total.packets))
-    }),
-    Field::counter(
-        "inner_bytes",
-        Unit::Bytes,
-        "bytes of the inner IP packets, every segment's headers included, link headers not",
-        |flow| Some(Number::Count(flow.total.inner_bytes)),
-    ),
-    OUTER_BYTES,
-    Field::counter(
-        "oversize",
-        Unit::Packets,
-        "packets too big: larger than the tunnel's `budget`; those of `rx` were carried all the same",
-        |flow| Some(Number::Count(flow.total.oversize)),
-    ),
-    Field::counter(
-        "fragments",
-        Unit::Packets,
-        "inner IP fragments: packets that pods cut themselves",
-        |flow| Some(Number::Count(flow.total.fragments)),
-    ),
-    Field::rate("packets_per_s", Unit::PacketsPerSecond, "packets on the wire", |flow| {
-        Some(Number::Amount(flow.rate?.packets_per_s))
-    }),
-    Field::rate("inner_bits_per_s", Unit::BitsPerSecond, "bits of the inner IP packets", |flow| {
-        Some(Number::Amount(flow.rate?.inner_bits_per_s))
-    }),
-    Field::rate("outer_bits_per_s", Unit::BitsPerSecond, "bits of the outer IP packets", |flow| {
-        Some(Number::Amount(flow.rate?.outer_bits_per_s))
-    }),
-    Field::gauge(
-        "overhead_ratio",
-        Unit::Ratio,
-        Period::Total,
-        "outer over inner bytes of this direction; beside `tx` and `rx` the same for both together",
-        |flow| flow.overhead_ratio().map(Number::Amount),
-    ),
-    Field::gauge(
-        "bytes_per_packet",
-        Unit::Bytes,
-        Period::Total,
-        "mean bytes of the inner IP packet",
-        |flow| flow.bytes_per_packet().map(Number::Amount),
-    ),
-    Field::gauge(
-        "packets_per_skb",
-        Unit::Ratio,
-        Period::Total,
-        "mean packets of the wire per kernel buffer",
-        |flow| flow.packets_per_skb().map(Number::Amount),
-    ),
-    Field::rate("skbs_per_s", Unit::BuffersPerSecond, "kernel buffers", |flow| {
-        Some(Number::Amount(flow.rate?.skbs_per_s))
-    }),
-    OVERSIZE_RATE,
-    Field::rate("fragments_per_s", Unit::PacketsPerSecond, "inner IP fragments", |flow| {
-        Some(Number::Amount(flow.rate?.fragments_per_s))
-    }),
-    OVERHEAD,
-    MEAN_SIZE,
-    SEGMENTS,
-];
-
-/// Outer fragments per second: what full-size packets are cut into that do not fit the device below the tunnel.
-pub const OUTER_FRAGMENT_RATE: Field<OuterFlow> = Field::<OuterFlow>::rate(
-    "fragments_per_s",
-    Unit::PacketsPerSecond,
-    "outer packets that are fragments; on screen those of both directions",
-    |outer| Some(Number::Amount(outer.rate?.fragments_per_s)),
-)
-.titled("FRAG/s");
-
-/// All of the outer packets of a direction as the underlay device carried them, in the order of documents.
-pub const OUTER: [Field<OuterFlow>; 6] = [
-    Field::counter("packets", Unit::Packets, "outer IP packets, each fragment one", |outer| {
-        Some(Number::Count(outer.total.packets))
-    }),
-    Field::counter("bytes", Unit::Bytes, "their bytes, IP headers included", |outer| {
-        Some(Number::Count(outer.total.bytes))
-    }),
-    Field::counter("fragments", Unit::Packets, "those of the packets that are fragments", |outer| {
-        Some(Number::Count(outer.total.fragments))
-    }),
-    Field::rate("packets_per_s", Unit::PacketsPerSecond, "outer IP packets", |outer| {
-        Some(Number::Amount(outer.rate?.packets_per_s))
-    }),
-    Field::rate("bits_per_s", Unit::BitsPerSecond, "their bits", |outer| {
-        Some(Number::Amount(outer.rate?.bits_per_s))
-    }),
-    OUTER_FRAGMENT_RATE,
-];
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, fmt::Write as _, fs};
 
     use super::*;
     use crate::{
-        model::{OuterRates, Rates},
-        sample::{Counts, OuterCounts},
+        facts::netlink::LinkCounters,
+        model::{
+            Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow, Rates, VfRates, WireguardRow,
+        },
+        sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection},
     };
 
-    /// The rows of a table in `docs/json.md`.
-    fn rows<T>(fields: &[Field<T>]) -> String {
-        let row = |field: &Field<T>| {
+    /// A table in `docs/json.md`.
+    fn table<T>(fields: &[Field<T>]) -> String {
+        let mut table = "| Field | Period | Title | Meaning |\n|---|---|---|---|\n".to_owned();
+        for field in fields {
             let title = field.title.map_or_else(String::new, |title| format!("`{title}`"));
-            format!("| `{}` | {} | {title} | {} |\n", field.name, field.period.name(), field.help)
-        };
-        fields.iter().map(row).collect()
+            writeln!(table, "| `{}` | {} | {title} | {} |", field.name, field.period.name(), field.help)
+                .unwrap();
+        }
+        table
     }
 
+    /// The text with the table below its mark.
+    fn with_table(text: &str, mark: &str, table: &str) -> String {
+        let mark = format!("<!-- metrics: {mark} -->\n");
+        let (before, after) = text.split_once(&mark).unwrap_or_else(|| panic!("docs/json.md has no {mark}"));
+        let end: usize =
+            after.split_inclusive('\n').take_while(|line| line.starts_with('|')).map(str::len).sum();
+        format!("{before}{mark}{table}{}", &after[end..])
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p overlay-probe --lib fields` writes the tables.
     #[test]
     fn the_documentation_has_each_with_its_period_its_title_and_its_meaning() {
-        let words = include_str!("../../../docs/json.md");
-        for rows in [rows(&FLOW), rows(&OUTER)] {
-            assert!(words.contains(&rows), "docs/json.md should have these rows:\n{rows}");
+        let path = format!("{}/../docs/json.md", env!("CARGO_MANIFEST_DIR"));
+        let written = fs::read_to_string(&path).unwrap();
+        let tables = [
+            ("flow", table(&FLOW)),
+            ("outer", table(&OUTER)),
+            ("kinds", table(&KINDS)),
+            ("tunnel", table(&TUNNEL)),
+            ("wireguard", table(&WIREGUARD)),
+            ("link", table(&LINK)),
+            ("wire", table(&WIRE)),
+            ("observer", table(&OBSERVER)),
+            ("program", table(&PROGRAM)),
+            ("counters", table(&COUNTERS)),
+        ];
+        assert_eq!(written.matches("<!-- metrics: ").count(), tables.len());
+        let text = tables.iter().fold(written.clone(), |text, (mark, table)| with_table(&text, mark, table));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &text).unwrap();
+        } else {
+            assert_eq!(
+                written, text,
+                "docs/json.md: run UPDATE_DOCS=1 cargo test -p overlay-probe --lib fields"
+            );
         }
     }
 
@@ -295,8 +230,10 @@ mod tests {
             let known = (field.of)(&T::default()).is_some();
             assert_eq!(known, field.kind == Kind::Counter, "{}", field.name);
             assert!(field.kind == Kind::Gauge || field.period == Period::Total, "{}", field.name);
-            let is_rate =
-                matches!(field.unit, Unit::BuffersPerSecond | Unit::PacketsPerSecond | Unit::BitsPerSecond);
+            let is_rate = matches!(
+                field.unit,
+                Unit::BuffersPerSecond | Unit::PacketsPerSecond | Unit::BitsPerSecond | Unit::RunsPerSecond
+            );
             assert!(!is_rate || field.period == Period::Interval, "{}", field.name);
         }
     }
@@ -345,10 +282,69 @@ mod tests {
         each_has_a_number_of_its_own(&OUTER, &outer, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 
+    fn numbers<T>(fields: &[Field<T>], of: &T) -> Vec<f64> {
+        let names: BTreeSet<&str> = fields.iter().map(|field| field.name).collect();
+        assert_eq!(names.len(), fields.len());
+        fields.iter().map(|field| (field.of)(of).unwrap().as_f64()).collect()
+    }
+
+    #[test]
+    fn what_is_no_flow_has_numbers_of_its_own_too() {
+        let kinds = Kinds {
+            ipv4: 1,
+            ipv6: 2,
+            not_ip: 3,
+            tcp: 4,
+            udp: 5,
+            other_protocol: 6,
+            unsent: 7,
+            sizes: Vec::new(),
+        };
+        assert_eq!(numbers(&KINDS, &kinds), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(numbers(&TUNNEL, &kinds), [7.0]);
+        assert_eq!(numbers(&PART, &OuterPart { packets: 1, bytes: 2 }), [1.0, 2.0]);
+        let bytes = PerDirection { tx: 2, rx: 3 };
+        let handshake = Handshake::Ago(std::time::Duration::from_millis(1_900));
+        assert_eq!(numbers(&WIREGUARD, &WireguardRow { handshake, bytes }), [1.0, 2.0, 3.0]);
+        let never = WireguardRow { handshake: Handshake::Never, bytes };
+        assert_eq!((WIREGUARD[0].of)(&never), None);
+        let link = VfRates { packets_per_s: 1.0, bits_per_s: 2.0, drops_per_s: 3.0 };
+        assert_eq!(numbers(&LINK, &link), [1.0, 2.0, 3.0]);
+        let counters = LinkCounters {
+            rx_packets: 1,
+            tx_packets: 2,
+            rx_bytes: 3,
+            tx_bytes: 4,
+            rx_dropped: 5,
+            tx_dropped: 6,
+        };
+        assert_eq!(numbers(&COUNTERS, &counters), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let counts =
+            Counts { skbs: 1, packets: 2, inner_bytes: 30, outer_bytes: 3, oversize: 4, fragments: 5 };
+        assert_eq!(numbers(&WIRE, &counts), [1.0, 2.0, 3.0, 4.0, 5.0]);
+        let observer = ObserverRow {
+            programs: Vec::new(),
+            cpu_percent: Some(1.0),
+            kernel_percent: Some(2.0),
+            ns_per_packet: Some(3.0),
+            rss_bytes: Some(4),
+            map_bytes: 5,
+            events_lost: 6,
+            unknown_fragments: 7,
+            pods_without_slot: 8,
+            peers_without_slot: 9,
+        };
+        assert_eq!(numbers(&OBSERVER, &observer), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        let program =
+            ProgramRow { name: String::new(), runs: 1, runs_per_s: Some(2.0), ns_per_run: Some(3.0) };
+        assert_eq!(numbers(&PROGRAM, &program), [1.0, 2.0, 3.0]);
+    }
+
     #[test]
     fn no_two_columns_have_one_title() {
-        let flow = FLOW.iter().filter_map(|field| field.title);
-        let titles: Vec<&str> = flow.chain(OUTER.iter().filter_map(|field| field.title)).collect();
+        let columns = columns::OF_TUNNELS.iter().chain(&columns::OF_LINKS);
+        let titles: Vec<&str> = columns.map(|column| column.title).collect();
         assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{titles:?}");
+        assert!(!titles.contains(&""));
     }
 }

@@ -1,6 +1,6 @@
 //! What one direction carries: totals since counting began, rates over the interval, and what both say on average.
 
-use std::ops::AddAssign;
+use std::{ops::AddAssign, time::Duration};
 
 use crate::sample::{Counts, OuterCounts, PerDirection};
 
@@ -73,7 +73,35 @@ impl Flow {
     }
 }
 
+/// By how much a counter grew in a second; none when it is smaller than before, which makes it another thing's.
+fn per_second(now: u64, before: u64, interval: Duration) -> Option<f64> {
+    Some(now.checked_sub(before)? as f64 / interval.as_secs_f64())
+}
+
+impl OuterRates {
+    /// Of one direction between two samples; none when these are counters of two things.
+    pub(super) fn between(now: &OuterCounts, before: &OuterCounts, interval: Duration) -> Option<Self> {
+        Some(Self {
+            packets_per_s: per_second(now.packets, before.packets, interval)?,
+            bits_per_s: per_second(now.bytes, before.bytes, interval)? * 8.0,
+            fragments_per_s: per_second(now.fragments, before.fragments, interval)?,
+        })
+    }
+}
+
 impl Rates {
+    /// Of one direction between two samples; none when these are counters of two things.
+    pub(super) fn between(now: &Counts, before: &Counts, interval: Duration) -> Option<Self> {
+        Some(Self {
+            skbs_per_s: per_second(now.skbs, before.skbs, interval)?,
+            packets_per_s: per_second(now.packets, before.packets, interval)?,
+            inner_bits_per_s: per_second(now.inner_bytes, before.inner_bytes, interval)? * 8.0,
+            outer_bits_per_s: per_second(now.outer_bytes, before.outer_bytes, interval)? * 8.0,
+            oversize_per_s: per_second(now.oversize, before.oversize, interval)?,
+            fragments_per_s: per_second(now.fragments, before.fragments, interval)?,
+        })
+    }
+
     /// Outer over inner bytes; none while nothing is carried.
     pub fn overhead_ratio(&self) -> Option<f64> {
         ratio(self.outer_bits_per_s, self.inner_bits_per_s)
@@ -93,6 +121,11 @@ impl Rates {
     /// Mean bytes of the inner IP packet; none while nothing is carried.
     pub fn bytes_per_packet(&self) -> Option<f64> {
         ratio(self.inner_bits_per_s / 8.0, self.packets_per_s)
+    }
+
+    /// Mean bytes of the outer packet, of a VF those of the frame; none while nothing is carried.
+    pub fn outer_bytes_per_packet(&self) -> Option<f64> {
+        ratio(self.outer_bits_per_s / 8.0, self.packets_per_s)
     }
 }
 

@@ -28,7 +28,7 @@ pub enum VfTraffic {
 
 impl VfTraffic {
     /// The counters, where somebody counts.
-    pub fn counters(self) -> Option<LinkCounters> {
+    pub fn counters(&self) -> Option<&LinkCounters> {
         match self {
             Self::Ebpf(counters)
             | Self::Interface(counters)

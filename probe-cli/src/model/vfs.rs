@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, mem, time::Duration};
 
 use super::{
-    build::rates as flow_rates,
     flow::Rates,
     interfaces,
     sizes::Bins,
@@ -87,8 +86,8 @@ fn wire_rates(
     let (now, before) = (now?.programs.as_ref()?, before?.programs.as_ref()?);
     let interval = interval.filter(|_| now.since == before.since)?;
     Some(PerDirection {
-        tx: flow_rates(&now.counts.tx, &before.counts.tx, interval)?,
-        rx: flow_rates(&now.counts.rx, &before.counts.rx, interval)?,
+        tx: Rates::between(&now.counts.tx, &before.counts.tx, interval)?,
+        rx: Rates::between(&now.counts.rx, &before.counts.rx, interval)?,
     })
 }
 
@@ -121,7 +120,7 @@ fn by_driver(vf: &VirtualFunction, now: VfTraffic, drivers: &VfDrivers) -> Optio
 }
 
 fn rates(now: VfTraffic, before: VfTraffic, interval: Duration) -> Option<PerDirection<VfRates>> {
-    interfaces::rates(&now.counters()?, &before.counters()?, interval)
+    interfaces::rates(now.counters()?, before.counters()?, interval)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::model::fields;
+use crate::model::fields::columns::{FRAGMENTS, OVERSIZE};
 
 /// Bold and yellow (ECMA-48 select graphic rendition), and back.
 const WRONG: &str = "\u{1b}[1;33m";
@@ -48,8 +48,7 @@ pub fn coloured(table: &str) -> String {
 
 /// How the heading of a table ends whose last two columns are of what should not happen.
 fn heading() -> String {
-    let titles = [fields::OVERSIZE_RATE.title, fields::OUTER_FRAGMENT_RATE.title];
-    titles.map(Option::unwrap_or_default).join(" ")
+    [OVERSIZE.title, FRAGMENTS.title].join(" ")
 }
 
 /// A line without its last two cells, and these, when one of them is more than nothing.

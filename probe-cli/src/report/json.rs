@@ -1,9 +1,9 @@
 //! What documents are made of: types of their own, so that a name in them stays when the model's changes. docs/json.md describes
 //! each field. Texts for people are not here.
 
-mod counters;
 mod intended;
 mod links;
+mod metrics;
 mod mtu;
 mod node;
 mod peers;
@@ -12,9 +12,9 @@ mod pods;
 mod vfs;
 pub(super) mod words;
 
-pub(super) use counters::{Counters, Metric};
 pub(super) use intended::Intended;
 pub(super) use links::Document as Links;
+pub(super) use metrics::Metrics;
 pub(super) use mtu::Mtu;
 pub(super) use node::Node;
 pub(super) use peers::{Document as Peers, Wireguard};

@@ -6,9 +6,12 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::json::{self, Counters, Metric, Wireguard, words};
+use super::json::{self, Metrics, Wireguard, words};
 use crate::{
-    model::{self, Counts, Edge, Flow, Model, OuterFlow, PerDirection, fields},
+    model::{
+        self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart,
+        PerDirection, ProgramRow, VfRates, fields,
+    },
     text,
 };
 
@@ -28,31 +31,14 @@ struct Document<'a> {
     interval_s: Option<f64>,
     /// When counting began, RFC 3339, UTC.
     since: String,
-    tunnels: Vec<Tunnel>,
-    peers: Vec<Peer>,
+    tunnels: Vec<Tunnel<'a>>,
+    peers: Vec<Peer<'a>>,
     pods: Vec<Pod<'a>>,
     vfs: Vec<Vf<'a>>,
     pmtu_events: Vec<PmtuEvent>,
     #[serde(rename = "self")]
-    observer: Observer,
+    observer: Observer<'a>,
     notes: Vec<String>,
-}
-
-/// The metrics of one direction, by their names.
-struct Direction(Flow);
-
-impl Serialize for Direction {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(metrics(&fields::FLOW, &self.0))
-    }
-}
-
-/// Names and values; null for what is not known.
-fn metrics<'a, T>(
-    fields: &'a [fields::Field<T>],
-    of: &'a T,
-) -> impl Iterator<Item = (&'static str, Option<Metric>)> {
-    fields.iter().map(|field| (field.name, (field.of)(of).map(Metric::from)))
 }
 
 /// As `show vfs` has it, with rates, and with what only eBPF tells.
@@ -60,38 +46,26 @@ fn metrics<'a, T>(
 struct Vf<'a> {
     #[serde(flatten)]
     function: json::Vf<'a>,
-    tx: Option<VfDirection>,
-    rx: Option<VfDirection>,
-    wire: Option<VfWire>,
+    tx: Option<Metrics<'a, VfRates>>,
+    rx: Option<Metrics<'a, VfRates>>,
+    wire: Option<VfWire<'a>>,
 }
 
 #[derive(Serialize)]
-struct VfWire {
-    tx: VfWireDirection,
-    rx: VfWireDirection,
+struct VfWire<'a> {
+    tx: VfWireDirection<'a>,
+    rx: VfWireDirection<'a>,
     sizes: Vec<Size>,
     sizes_since: Option<String>,
 }
 
 /// Totals since programs were put on the VF.
 #[derive(Serialize)]
-struct VfWireDirection {
-    skbs: u64,
-    packets: u64,
-    /// Of the frames.
-    bytes: u64,
-    oversize: u64,
-    fragments: u64,
+struct VfWireDirection<'a> {
     #[serde(flatten)]
-    kinds: Kinds,
-}
-
-#[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the document's own names")]
-struct VfDirection {
-    packets_per_s: f64,
-    bits_per_s: f64,
-    drops_per_s: f64,
+    counts: Metrics<'a, Counts>,
+    #[serde(flatten)]
+    kinds: Metrics<'a, Kinds>,
 }
 
 /// As `show pods` has it, with counters and rates.
@@ -99,38 +73,22 @@ struct VfDirection {
 struct Interface<'a> {
     #[serde(flatten)]
     described: json::Interface<'a>,
-    counters: Option<Counters>,
-    tx: Option<VfDirection>,
-    rx: Option<VfDirection>,
-}
-
-/// The metrics of outer packets, by their names.
-struct OuterMetrics(OuterFlow);
-
-impl Serialize for OuterMetrics {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(metrics(&fields::OUTER, &self.0))
-    }
+    counters: Option<Metrics<'a, LinkCounters>>,
+    tx: Option<Metrics<'a, VfRates>>,
+    rx: Option<Metrics<'a, VfRates>>,
 }
 
 /// Outer packets as the underlay device carried them; fragments count one by one.
 #[derive(Serialize)]
-struct Outer {
+struct Outer<'a> {
     #[serde(flatten)]
-    metrics: OuterMetrics,
-    keepalives: OuterPart,
-    handshakes: OuterPart,
-}
-
-/// Outer packets of one kind.
-#[derive(Serialize)]
-struct OuterPart {
-    packets: u64,
-    bytes: u64,
+    metrics: Metrics<'a, OuterFlow>,
+    keepalives: Metrics<'a, OuterPart>,
+    handshakes: Metrics<'a, OuterPart>,
 }
 
 #[derive(Serialize)]
-struct Tunnel {
+struct Tunnel<'a> {
     name: String,
     ifindex: u32,
     kind: &'static str,
@@ -144,33 +102,24 @@ struct Tunnel {
     /// Largest inner packet that is carried in one piece.
     budget: u32,
     state: &'static str,
-    tx: TunnelDirection,
-    rx: TunnelDirection,
-    overhead_ratio: Option<f64>,
-    interval_overhead_ratio: Option<f64>,
+    tx: TunnelDirection<'a>,
+    rx: TunnelDirection<'a>,
+    #[serde(flatten)]
+    together: Together,
     sizes: Vec<Size>,
     /// RFC 3339, UTC; null: since counting began.
     sizes_since: Option<String>,
 }
 
 #[derive(Serialize)]
-struct TunnelDirection {
+struct TunnelDirection<'a> {
     #[serde(flatten)]
-    flow: Direction,
+    flow: Metrics<'a, Flow>,
     #[serde(flatten)]
-    kinds: Kinds,
-    unsent: u64,
-    underlay: Option<Outer>,
-}
-
-#[derive(Serialize)]
-struct Kinds {
-    ipv4: u64,
-    ipv6: u64,
-    not_ip: u64,
-    tcp: u64,
-    udp: u64,
-    other_protocol: u64,
+    kinds: Metrics<'a, Kinds>,
+    #[serde(flatten)]
+    own: Metrics<'a, Kinds>,
+    underlay: Option<Outer<'a>>,
 }
 
 #[derive(Serialize)]
@@ -191,7 +140,7 @@ struct Size {
 }
 
 #[derive(Serialize)]
-struct Peer {
+struct Peer<'a> {
     tunnel: String,
     /// "other" for what no peer's counters hold, "gone" for what peers carried that are gone.
     key: String,
@@ -201,18 +150,18 @@ struct Peer {
     node_address: Option<IpAddr>,
     node_name: Option<String>,
     pod_cidrs: Vec<IpNet>,
-    wireguard: Option<Wireguard>,
-    tx: PeerDirection,
-    rx: PeerDirection,
-    overhead_ratio: Option<f64>,
-    interval_overhead_ratio: Option<f64>,
+    wireguard: Option<Wireguard<'a>>,
+    tx: PeerDirection<'a>,
+    rx: PeerDirection<'a>,
+    #[serde(flatten)]
+    together: Together,
 }
 
 #[derive(Serialize)]
-struct PeerDirection {
+struct PeerDirection<'a> {
     #[serde(flatten)]
-    flow: Direction,
-    underlay: Option<Outer>,
+    flow: Metrics<'a, Flow>,
+    underlay: Option<Outer<'a>>,
 }
 
 #[derive(Serialize)]
@@ -230,10 +179,10 @@ struct Pod<'a> {
     interface: Option<String>,
     interface_evidence: Option<&'static str>,
     interfaces: Vec<Interface<'a>>,
-    tx: Direction,
-    rx: Direction,
-    overhead_ratio: Option<f64>,
-    interval_overhead_ratio: Option<f64>,
+    tx: Metrics<'a, Flow>,
+    rx: Metrics<'a, Flow>,
+    #[serde(flatten)]
+    together: Together,
 }
 
 #[derive(Serialize)]
@@ -246,25 +195,26 @@ struct PmtuEvent {
 }
 
 #[derive(Serialize)]
-struct Observer {
-    programs: Vec<Program>,
-    cpu_percent: Option<f64>,
-    kernel_percent: Option<f64>,
-    ns_per_packet: Option<f64>,
-    rss_bytes: Option<u64>,
-    map_bytes: u64,
-    events_lost: u64,
-    unknown_fragments: u64,
-    pods_without_slot: u64,
-    peers_without_slot: u64,
+struct Observer<'a> {
+    programs: Vec<Program<'a>>,
+    #[serde(flatten)]
+    whole: Metrics<'a, ObserverRow>,
 }
 
 #[derive(Serialize)]
-struct Program {
-    name: String,
-    runs: u64,
-    runs_per_s: Option<f64>,
-    ns_per_run: Option<f64>,
+struct Program<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    cost: Metrics<'a, ProgramRow>,
+}
+
+/// Metrics of both directions together.
+struct Together(Flow);
+
+impl Serialize for Together {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Metrics::new(&fields::TOGETHER, &self.0).serialize(serializer)
+    }
 }
 
 impl<'a> From<&'a Model> for Document<'a> {
@@ -295,57 +245,49 @@ impl<'a> From<&'a Model> for Document<'a> {
     }
 }
 
-fn link_direction(rates: model::VfRates) -> VfDirection {
-    VfDirection {
-        packets_per_s: rates.packets_per_s,
-        bits_per_s: rates.bits_per_s,
-        drops_per_s: rates.drops_per_s,
-    }
+fn rates(
+    rate: Option<&PerDirection<VfRates>>,
+) -> (Option<Metrics<'_, VfRates>>, Option<Metrics<'_, VfRates>>) {
+    rate.map(|rate| (Metrics::new(&fields::LINK, &rate.tx), Metrics::new(&fields::LINK, &rate.rx))).unzip()
 }
 
 fn interface(row: &model::InterfaceRow) -> Interface<'_> {
+    let (tx, rx) = rates(row.rate.as_ref());
     Interface {
         described: (&row.interface).into(),
-        counters: row.counters.map(Counters::from),
-        tx: row.rate.map(|rate| link_direction(rate.tx)),
-        rx: row.rate.map(|rate| link_direction(rate.rx)),
+        counters: row.counters.as_ref().map(|counters| Metrics::new(&fields::COUNTERS, counters)),
+        tx,
+        rx,
     }
 }
 
 fn vf(row: &model::VfRow) -> Vf<'_> {
-    let counted = |counts: Counts, of: &model::Kinds| VfWireDirection {
-        skbs: counts.skbs,
-        packets: counts.packets,
-        bytes: counts.outer_bytes,
-        oversize: counts.oversize,
-        fragments: counts.fragments,
-        kinds: kinds(of),
-    };
+    let (tx, rx) = rates(row.rate.as_ref());
     Vf {
         function: row.into(),
-        tx: row.rate.map(|rate| link_direction(rate.tx)),
-        rx: row.rate.map(|rate| link_direction(rate.rx)),
+        tx,
+        rx,
         wire: row.wire.as_ref().map(|wire| VfWire {
-            tx: counted(wire.counts.tx, &wire.kinds.tx),
-            rx: counted(wire.counts.rx, &wire.kinds.rx),
+            tx: wire_direction(&wire.counts.tx, &wire.kinds.tx),
+            rx: wire_direction(&wire.counts.rx, &wire.kinds.rx),
             sizes: wire.sizes.iter().map(size).collect(),
             sizes_since: wire.sizes_since.map(rfc3339),
         }),
     }
 }
 
-/// Outer over inner bytes of both directions together: of the totals, and of the interval.
-fn ratios(flow: &PerDirection<Flow>) -> (Option<f64>, Option<f64>) {
-    let together = model::together(flow);
-    (together.overhead_ratio(), together.rate.and_then(|rate| rate.overhead_ratio()))
+fn wire_direction<'a>(counts: &'a Counts, kinds: &'a Kinds) -> VfWireDirection<'a> {
+    VfWireDirection {
+        counts: Metrics::new(&fields::WIRE, counts),
+        kinds: Metrics::new(&fields::KINDS, kinds),
+    }
 }
 
-fn outer(outer: OuterFlow) -> Outer {
-    let part = |part: model::OuterPart| OuterPart { packets: part.packets, bytes: part.bytes };
+fn outer(outer: &OuterFlow) -> Outer<'_> {
     Outer {
-        metrics: OuterMetrics(outer),
-        keepalives: part(outer.total.keepalives),
-        handshakes: part(outer.total.handshakes),
+        metrics: Metrics::new(&fields::OUTER, outer),
+        keepalives: Metrics::new(&fields::PART, &outer.total.keepalives),
+        handshakes: Metrics::new(&fields::PART, &outer.total.handshakes),
     }
 }
 
@@ -353,14 +295,21 @@ fn underlay(below: &model::Underlay, address: Option<IpAddr>) -> Underlay {
     Underlay { name: below.name.clone(), ifindex: below.ifindex, mtu: below.mtu, address }
 }
 
-fn tunnel(row: &model::TunnelRow) -> Tunnel {
-    let direction = |flow: &Flow, of: &model::Kinds, measured: Option<OuterFlow>| TunnelDirection {
-        flow: Direction(*flow),
-        kinds: kinds(of),
-        unsent: of.unsent,
+fn tunnel_direction<'a>(
+    flow: &'a Flow,
+    kinds: &'a Kinds,
+    measured: Option<&'a OuterFlow>,
+) -> TunnelDirection<'a> {
+    TunnelDirection {
+        flow: Metrics::new(&fields::FLOW, flow),
+        kinds: Metrics::new(&fields::KINDS, kinds),
+        own: Metrics::new(&fields::TUNNEL, kinds),
         underlay: measured.map(outer),
-    };
-    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
+    }
+}
+
+fn tunnel(row: &model::TunnelRow) -> Tunnel<'_> {
+    let measured = row.outer.as_ref();
     Tunnel {
         name: row.tunnel.name.clone(),
         ifindex: row.tunnel.ifindex,
@@ -372,24 +321,12 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel {
         public_key: row.tunnel.public_key.map(|key| key.to_string()),
         mtu: row.tunnel.mtu,
         budget: row.room.budget,
-        tx: direction(&row.flow.tx, &row.kinds.tx, row.outer.map(|outer| outer.tx)),
-        rx: direction(&row.flow.rx, &row.kinds.rx, row.outer.map(|outer| outer.rx)),
+        tx: tunnel_direction(&row.flow.tx, &row.kinds.tx, measured.map(|outer| &outer.tx)),
+        rx: tunnel_direction(&row.flow.rx, &row.kinds.rx, measured.map(|outer| &outer.rx)),
         state: words::condition(row.condition),
-        overhead_ratio,
-        interval_overhead_ratio,
+        together: Together(model::together(&row.flow)),
         sizes: row.sizes.iter().map(size).collect(),
         sizes_since: row.sizes_since.map(rfc3339),
-    }
-}
-
-fn kinds(kinds: &model::Kinds) -> Kinds {
-    Kinds {
-        ipv4: kinds.ipv4,
-        ipv6: kinds.ipv6,
-        not_ip: kinds.not_ip,
-        tcp: kinds.tcp,
-        udp: kinds.udp,
-        other_protocol: kinds.other_protocol,
     }
 }
 
@@ -407,12 +344,12 @@ fn size(bucket: &model::SizeBucket) -> Size {
     }
 }
 
-fn peer(row: &model::PeerRow) -> Peer {
-    let direction = |flow: &Flow, measured: Option<OuterFlow>| PeerDirection {
-        flow: Direction(*flow),
-        underlay: measured.map(outer),
-    };
-    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
+fn peer_direction<'a>(flow: &'a Flow, measured: Option<&'a OuterFlow>) -> PeerDirection<'a> {
+    PeerDirection { flow: Metrics::new(&fields::FLOW, flow), underlay: measured.map(outer) }
+}
+
+fn peer(row: &model::PeerRow) -> Peer<'_> {
+    let measured = row.outer.as_ref();
     Peer {
         tunnel: row.tunnel_name.clone(),
         key: row.peer.as_ref().map_or_else(|| sum(row.gone).to_owned(), |peer| peer.key.to_string()),
@@ -422,11 +359,13 @@ fn peer(row: &model::PeerRow) -> Peer {
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
         node_name: row.node_name.clone(),
         pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
-        wireguard: row.peer.as_ref().and_then(|peer| Some(Wireguard::new(peer.wireguard?, row.wireguard))),
-        tx: direction(&row.flow.tx, row.outer.map(|outer| outer.tx)),
-        rx: direction(&row.flow.rx, row.outer.map(|outer| outer.rx)),
-        overhead_ratio,
-        interval_overhead_ratio,
+        wireguard: row
+            .peer
+            .as_ref()
+            .and_then(|peer| Some(Wireguard::new(peer.wireguard?, row.wireguard.as_ref()))),
+        tx: peer_direction(&row.flow.tx, measured.map(|outer| &outer.tx)),
+        rx: peer_direction(&row.flow.rx, measured.map(|outer| &outer.rx)),
+        together: Together(model::together(&row.flow)),
     }
 }
 
@@ -437,7 +376,6 @@ fn sum(gone: u64) -> &'static str {
 
 fn pod(row: &model::PodRow) -> Pod<'_> {
     let pod = row.pod.as_ref();
-    let (overhead_ratio, interval_overhead_ratio) = ratios(&row.flow);
     Pod {
         uid: pod.and_then(|pod| pod.uid.clone()),
         source: pod.map(|pod| words::pod_source(pod.source)),
@@ -451,35 +389,18 @@ fn pod(row: &model::PodRow) -> Pod<'_> {
         state: words::condition(row.condition),
         addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
         interface: pod.and_then(|pod| pod.host_ifname.clone()),
-        tx: Direction(row.flow.tx),
-        rx: Direction(row.flow.rx),
-        overhead_ratio,
-        interval_overhead_ratio,
+        tx: Metrics::new(&fields::FLOW, &row.flow.tx),
+        rx: Metrics::new(&fields::FLOW, &row.flow.rx),
+        together: Together(model::together(&row.flow)),
     }
 }
 
-fn observer(row: &model::ObserverRow) -> Observer {
-    Observer {
-        programs: row
-            .programs
-            .iter()
-            .map(|program| Program {
-                name: program.name.clone(),
-                runs: program.runs,
-                runs_per_s: program.runs_per_s,
-                ns_per_run: program.ns_per_run,
-            })
-            .collect(),
-        cpu_percent: row.cpu_percent,
-        kernel_percent: row.kernel_percent,
-        ns_per_packet: row.ns_per_packet,
-        rss_bytes: row.rss_bytes,
-        map_bytes: row.map_bytes,
-        events_lost: row.events_lost,
-        unknown_fragments: row.unknown_fragments,
-        pods_without_slot: row.pods_without_slot,
-        peers_without_slot: row.peers_without_slot,
-    }
+fn observer(row: &ObserverRow) -> Observer<'_> {
+    let programs = row
+        .programs
+        .iter()
+        .map(|program| Program { name: &program.name, cost: Metrics::new(&fields::PROGRAM, program) });
+    Observer { programs: programs.collect(), whole: Metrics::new(&fields::OBSERVER, row) }
 }
 
 fn rfc3339(since_epoch: Duration) -> String {

@@ -6,8 +6,11 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     model::{
-        Condition, Flow, Model, OuterFlow, PerDirection, Rates, TunnelKind, VfRates, VfRow, both_rates,
-        carried, fields, outer_together,
+        Condition, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, carried,
+        fields::{
+            self, Field, Number,
+            columns::{Carried, Column, FRAGMENTS, OVERHEAD, OVERSIZE},
+        },
     },
     text,
 };
@@ -16,6 +19,9 @@ use crate::{
 const NAME: usize = 32;
 /// What is left of 80 columns behind the rates.
 const LAST: usize = 19;
+
+/// What is behind the rates of what tunnels carry, with the width of each.
+const COLUMNS: [(&Column, usize); 3] = [(&OVERHEAD, 6), (&OVERSIZE, 5), (&FRAGMENTS, 6)];
 
 /// The whole table of one interval, with a line end after every line.
 pub fn table(model: &Model) -> String {
@@ -99,11 +105,29 @@ fn interfaces(out: &mut String, model: &Model) {
 }
 
 fn link_heading(out: &mut String, title: &str, last: &str) {
-    let _ = writeln!(
-        out,
-        "\n{title:<NAME$} {:>6} {:>6} {:>6} {:>6} {last}",
-        "TX b/s", "TX p/s", "RX b/s", "RX p/s"
-    );
+    let rates = rate_titles(&fields::LINK_BITS, &fields::LINK_PACKETS);
+    let _ = writeln!(out, "\n{title:<NAME$} {rates} {last}");
+}
+
+/// Titles of bits and packets per second in both directions.
+fn rate_titles<T>(bits: &Field<T>, packets: &Field<T>) -> String {
+    let titles = ["TX", "RX"].map(|direction| {
+        let title = |field: &Field<T>| format!("{direction} {}", field.unit.sign());
+        format!("{:>6} {:>6}", title(bits), title(packets))
+    });
+    titles.join(" ")
+}
+
+/// Bits and packets per second in both directions; what nobody counts is `-`.
+fn rates<T>(bits: &Field<T>, packets: &Field<T>, tx: Option<&T>, rx: Option<&T>) -> String {
+    let cells = [tx, rx].map(|of| {
+        let cell = |field: &Field<T>| {
+            let number = of.and_then(field.of).map(Number::as_f64);
+            number.map_or_else(|| "-".to_owned(), text::si)
+        };
+        format!("{:>6} {:>6}", cell(bits), cell(packets))
+    });
+    cells.join(" ")
 }
 
 /// The name of a row that sums up what has none of its own.
@@ -115,19 +139,9 @@ fn sum(gone: u64) -> String {
 fn link_row(out: &mut String, name: &str, rate: Option<&PerDirection<VfRates>>, last: &str) {
     let name = text::fit(name, NAME);
     let pad = NAME.saturating_sub(name.width());
-    let rate = |of: fn(&PerDirection<VfRates>) -> f64| {
-        rate.map_or_else(|| "-".to_owned(), |rate| text::si(of(rate)))
-    };
-    let _ = writeln!(
-        out,
-        "{name}{:pad$} {:>6} {:>6} {:>6} {:>6} {}",
-        "",
-        rate(|rate| rate.tx.bits_per_s),
-        rate(|rate| rate.tx.packets_per_s),
-        rate(|rate| rate.rx.bits_per_s),
-        rate(|rate| rate.rx.packets_per_s),
-        text::fit(last, LAST),
-    );
+    let (tx, rx) = (rate.map(|rate| &rate.tx), rate.map(|rate| &rate.rx));
+    let rates = rates(&fields::LINK_BITS, &fields::LINK_PACKETS, tx, rx);
+    let _ = writeln!(out, "{name}{:pad$} {rates} {}", "", text::fit(last, LAST));
 }
 
 /// Virtual functions, where there are some. What nobody counts is said to be that.
@@ -199,38 +213,22 @@ struct Row {
 }
 
 fn section(out: &mut String, title: &str, rows: impl Iterator<Item = Row>) {
-    let titles = [
-        fields::OVERHEAD.title.unwrap_or_default(),
-        fields::OVERSIZE_RATE.title.unwrap_or_default(),
-        fields::OUTER_FRAGMENT_RATE.title.unwrap_or_default(),
-    ];
-    let [overhead, big, fragments] = titles;
-    let _ = writeln!(
-        out,
-        "\n{title:<NAME$} {:>6} {:>6} {:>6} {:>6} {overhead:>6} {big:>5} {fragments:>6}",
-        "TX b/s", "TX p/s", "RX b/s", "RX p/s",
-    );
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let _ = write!(out, "\n{title:<NAME$} {}", rate_titles(&fields::OUTER_BITS, &fields::PACKETS));
+    for (column, width) in COLUMNS {
+        let _ = write!(out, " {:>width$}", column.title);
+    }
+    out.push('\n');
     for Row { name, word, flow, outer } in rows {
-        let rate =
-            |flow: &Flow, field: fn(&Rates) -> f64| or_dash(flow.rate.as_ref().map(|r| text::si(field(r))));
         let name = text::fit(&name, NAME.saturating_sub(word.width())) + &word;
         let pad = NAME.saturating_sub(name.width());
-        let share = both_rates(&flow).and_then(|rates| rates.overhead_share());
-        let fragments = outer.and_then(|outer| outer_together(&outer).rate);
-        let _ = writeln!(
-            out,
-            "{name}{:pad$} {:>6} {:>6} {:>6} {:>6} {:>6} {:>5} {:>6}",
-            "",
-            rate(&flow.tx, |rate| rate.outer_bits_per_s),
-            rate(&flow.tx, |rate| rate.packets_per_s),
-            rate(&flow.rx, |rate| rate.outer_bits_per_s),
-            rate(&flow.rx, |rate| rate.packets_per_s),
-            or_dash(share.map(|share| format!("{share:.1}%"))),
-            // What arrives was carried, whatever its size.
-            rate(&flow.tx, |rate| rate.oversize_per_s),
-            or_dash(fragments.map(|rate| text::si(rate.fragments_per_s))),
-        );
+        let rates = rates(&fields::OUTER_BITS, &fields::PACKETS, Some(&flow.tx), Some(&flow.rx));
+        let _ = write!(out, "{name}{:pad$} {rates}", "");
+        let carried = Carried { flow: Some(flow), outer, ..Carried::default() };
+        for (column, width) in COLUMNS {
+            let cell = column.text(&carried).unwrap_or_else(|| "-".to_owned());
+            let _ = write!(out, " {cell:>width$}");
+        }
+        out.push('\n');
     }
 }
 

@@ -112,7 +112,7 @@ pub fn table(model: &Model) -> String {
             .and_then(|settings| settings.link_state)
             .map(|state| format!("{state:?}").to_lowercase());
         let bytes =
-            |of: fn(&LinkCounters) -> u64| traffic.counters().map_or_else(dash, |c| text::bytes(of(&c)));
+            |of: fn(&LinkCounters) -> u64| traffic.counters().map_or_else(dash, |c| text::bytes(of(c)));
         let (rx, tx) = (bytes(|counters| counters.rx_bytes), bytes(|counters| counters.tx_bytes));
         let mac =
             vf.interface.as_ref().and_then(|i| i.mac).or_else(|| settings.and_then(|settings| settings.mac));

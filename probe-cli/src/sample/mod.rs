@@ -318,17 +318,22 @@ pub struct ProgramCost {
 }
 
 impl Counts {
+    /// Each with its counterpart: what is made of two is made of each counter here.
+    fn zip(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            skbs: of(self.skbs, other.skbs),
+            packets: of(self.packets, other.packets),
+            inner_bytes: of(self.inner_bytes, other.inner_bytes),
+            outer_bytes: of(self.outer_bytes, other.outer_bytes),
+            oversize: of(self.oversize, other.oversize),
+            fragments: of(self.fragments, other.fragments),
+        }
+    }
+
     /// These without those that were there before.
     #[must_use]
     pub fn less(&self, before: &Self) -> Self {
-        Self {
-            skbs: self.skbs.saturating_sub(before.skbs),
-            packets: self.packets.saturating_sub(before.packets),
-            inner_bytes: self.inner_bytes.saturating_sub(before.inner_bytes),
-            outer_bytes: self.outer_bytes.saturating_sub(before.outer_bytes),
-            oversize: self.oversize.saturating_sub(before.oversize),
-            fragments: self.fragments.saturating_sub(before.fragments),
-        }
+        self.zip(*before, u64::saturating_sub)
     }
 }
 
@@ -351,48 +356,37 @@ impl Kinds {
 }
 
 impl OuterCounts {
+    /// Each with its counterpart, as of [`Counts`].
+    fn zip(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        let part = |one: OuterPart, other: OuterPart| OuterPart {
+            packets: of(one.packets, other.packets),
+            bytes: of(one.bytes, other.bytes),
+        };
+        Self {
+            packets: of(self.packets, other.packets),
+            bytes: of(self.bytes, other.bytes),
+            fragments: of(self.fragments, other.fragments),
+            keepalives: part(self.keepalives, other.keepalives),
+            handshakes: part(self.handshakes, other.handshakes),
+        }
+    }
+
     /// These without those that were there before.
     #[must_use]
     pub fn less(&self, before: &Self) -> Self {
-        let part = |now: OuterPart, before: OuterPart| OuterPart {
-            packets: now.packets.saturating_sub(before.packets),
-            bytes: now.bytes.saturating_sub(before.bytes),
-        };
-        Self {
-            packets: self.packets.saturating_sub(before.packets),
-            bytes: self.bytes.saturating_sub(before.bytes),
-            fragments: self.fragments.saturating_sub(before.fragments),
-            keepalives: part(self.keepalives, before.keepalives),
-            handshakes: part(self.handshakes, before.handshakes),
-        }
+        self.zip(*before, u64::saturating_sub)
     }
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.skbs += other.skbs;
-        self.packets += other.packets;
-        self.inner_bytes += other.inner_bytes;
-        self.outer_bytes += other.outer_bytes;
-        self.oversize += other.oversize;
-        self.fragments += other.fragments;
+        *self = self.zip(other, |one, other| one + other);
     }
 }
 
 impl AddAssign for OuterCounts {
     fn add_assign(&mut self, other: Self) {
-        self.packets += other.packets;
-        self.bytes += other.bytes;
-        self.fragments += other.fragments;
-        self.keepalives += other.keepalives;
-        self.handshakes += other.handshakes;
-    }
-}
-
-impl AddAssign for OuterPart {
-    fn add_assign(&mut self, other: Self) {
-        self.packets += other.packets;
-        self.bytes += other.bytes;
+        *self = self.zip(other, |one, other| one + other);
     }
 }
 

@@ -6,11 +6,7 @@ use super::{
     vf,
 };
 use crate::{
-    model::{
-        Condition, Flow, Handshake, PerDirection, Rates, TunnelKind, TunnelRow, VirtualFunction, both_rates,
-        fields::{self, Field, Number},
-        outer_together, together,
-    },
+    model::{Condition, Handshake, TunnelKind, TunnelRow, VirtualFunction, fields::columns::FRAGMENTS},
     text,
     tui::measure::Measure,
 };
@@ -80,17 +76,14 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::TxPackets => per_second(rate.tx.map(|rate| rate.packets)),
         ColumnId::Rx => per_second(rate.rx.map(|rate| rate.of(measure))),
         ColumnId::RxPackets => per_second(rate.rx.map(|rate| rate.packets)),
-        ColumnId::Overhead => or_dash(share(subject).map(|share| format!("{share:.1}%"))),
-        ColumnId::MeanSize => or_dash(mean_size(subject).map(|bytes| format!("{bytes:.0}"))),
-        ColumnId::Segments => or_dash(segments(subject).map(|segments| format!("{segments:.1}"))),
-        ColumnId::Oversize => unwanted(oversize(subject)),
-        ColumnId::Fragments if matches!(subject, Subject::Pod(_)) => plain(String::new()),
-        ColumnId::Fragments => unwanted(fragments(subject)),
-        ColumnId::Total => or_dash(match total(subject) {
-            Some(Number::Count(bytes)) => Some(text::bytes(bytes)),
-            Some(Number::Amount(_)) | None => None,
-        }),
-        ColumnId::Drops => unwanted(drops(subject)),
+        ColumnId::Metric(column) if *column == FRAGMENTS && matches!(subject, Subject::Pod(_)) => {
+            plain(String::new())
+        }
+        ColumnId::Metric(column) => {
+            let carried = subject.carried();
+            let alarm = column.is_alarm && column.number(&carried).is_some_and(|number| number > 0.0);
+            Cell { alarm, ..or_dash(column.text(&carried)) }
+        }
         ColumnId::CountedBy => or_dash(match subject {
             Subject::Vf(row) => Some(row.traffic.counted_by().to_owned()),
             Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) => None,
@@ -139,65 +132,13 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         ColumnId::Rx => SortValue::Rate(rate.rx.map(|rate| rate.of(measure))),
         ColumnId::TxPackets => SortValue::Rate(rate.tx.map(|rate| rate.packets)),
         ColumnId::RxPackets => SortValue::Rate(rate.rx.map(|rate| rate.packets)),
-        ColumnId::Overhead => SortValue::Number(share(subject)),
-        ColumnId::MeanSize => SortValue::Number(mean_size(subject)),
-        ColumnId::Segments => SortValue::Number(segments(subject)),
-        ColumnId::Oversize => SortValue::Number(oversize(subject)),
-        ColumnId::Fragments => SortValue::Number(fragments(subject)),
-        ColumnId::Total => SortValue::Number(total(subject).map(Number::as_f64)),
-        ColumnId::Drops => SortValue::Number(drops(subject)),
+        ColumnId::Metric(column) => SortValue::Number(column.number(&subject.carried())),
         ColumnId::Vlan => {
             // No VLAN is below every VLAN; the unknown is below that.
             let vlan = |vf: &VirtualFunction| Some(vf.settings.as_ref()?.vlan.map_or(0, |vlan| vlan.id));
             SortValue::Number(function(subject).and_then(vlan).map(f64::from))
         }
     }
-}
-
-/// A metric of both directions together.
-fn metric(field: &Field<Flow>, subject: Subject<'_>) -> Option<Number> {
-    (field.of)(&together(subject.flow()?))
-}
-
-/// Packets too big that leave. Those that arrive were carried.
-fn oversize(subject: Subject<'_>) -> Option<f64> {
-    (fields::OVERSIZE_RATE.of)(&subject.flow()?.tx).map(Number::as_f64)
-}
-
-/// Outer fragments, both directions.
-fn fragments(subject: Subject<'_>) -> Option<f64> {
-    let outer = match subject {
-        Subject::Tunnel(row) => row.outer?,
-        Subject::Peer(row) => row.outer?,
-        Subject::Pod(_) | Subject::Vf(_) => return None,
-    };
-    (fields::OUTER_FRAGMENT_RATE.of)(&outer_together(&outer)).map(Number::as_f64)
-}
-
-/// Everything carried.
-fn total(subject: Subject<'_>) -> Option<Number> {
-    metric(&fields::OUTER_BYTES, subject)
-}
-
-/// Encapsulation's share of the outer bytes in percent, of the interval.
-fn share(subject: Subject<'_>) -> Option<f64> {
-    both_rates(subject.flow()?)?.overhead_share()
-}
-
-/// Mean bytes of what was sent into tunnels, or of a VF's frames, of the interval.
-fn mean_size(subject: Subject<'_>) -> Option<f64> {
-    if let Subject::Vf(row) = subject {
-        return vf::mean_frame_now(&vf::wire_rates(row)?);
-    }
-    metric(&fields::MEAN_SIZE, subject).map(Number::as_f64)
-}
-
-/// Packets of the wire per socket buffer, of the interval.
-fn segments(subject: Subject<'_>) -> Option<f64> {
-    if let Subject::Vf(row) = subject {
-        return Rates::packets_per_skb(&vf::wire_rates(row)?);
-    }
-    metric(&fields::SEGMENTS, subject).map(Number::as_f64)
 }
 
 /// What else there is to say of a row, in few words.
@@ -214,21 +155,6 @@ fn info(subject: Subject<'_>) -> Option<String> {
         }
         Subject::Pod(_) => addresses(subject),
         Subject::Vf(_) => None,
-    }
-}
-
-/// Packets that a VF drops per second, both directions.
-fn drops(subject: Subject<'_>) -> Option<f64> {
-    let Subject::Vf(row) = subject else { return None };
-    let PerDirection { tx, rx } = row.rate?;
-    Some(tx.drops_per_s + rx.drops_per_s)
-}
-
-/// A number of what should not happen.
-fn unwanted(value: Option<f64>) -> Cell {
-    Cell {
-        text: value.map_or_else(|| "-".to_owned(), text::si),
-        alarm: value.is_some_and(|value| value > 0.0),
     }
 }
 

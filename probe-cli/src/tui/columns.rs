@@ -1,7 +1,10 @@
 //! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
 use super::{cells::handshake, measure::Measure, subject::Subject, tab::Tab};
-use crate::model::fields;
+use crate::model::fields::{
+    self,
+    columns::{Column, DROPS, FRAGMENTS, MEAN_SIZE, OVERHEAD, OVERSIZE, SEGMENTS, TOTAL},
+};
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +47,8 @@ pub(super) enum ColumnId {
     Rx,
     /// Received packets per second.
     RxPackets,
-    /// Encapsulation's share of the outer bytes.
-    Overhead,
-    /// Mean bytes of the inner packet, or of a VF's frame.
-    MeanSize,
-    /// Wire packets per socket buffer.
-    Segments,
-    /// Packets too big that leave, per second.
-    Oversize,
-    /// Outer fragments per second, both directions.
-    Fragments,
-    /// Everything carried, outer bytes.
-    Total,
-    /// Packets that a VF drops per second, both directions.
-    Drops,
+    /// A metric of the catalogue.
+    Metric(&'static Column),
     /// Who counts for a VF.
     CountedBy,
     /// VLAN of a VF.
@@ -90,9 +81,9 @@ const GRID: [ColumnId; 10] = [
     ColumnId::TxPackets,
     ColumnId::Rx,
     ColumnId::RxPackets,
-    ColumnId::Overhead,
-    ColumnId::Oversize,
-    ColumnId::Fragments,
+    ColumnId::Metric(&OVERHEAD),
+    ColumnId::Metric(&OVERSIZE),
+    ColumnId::Metric(&FRAGMENTS),
 ];
 
 /// The columns of a table on the overview.
@@ -110,7 +101,7 @@ pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subj
     }
     let says_something = |column: &ColumnId| match column {
         ColumnId::Handshake => is_told,
-        ColumnId::MeanSize | ColumnId::Segments => is_on_wire,
+        ColumnId::Metric(column) if [&MEAN_SIZE, &SEGMENTS].contains(column) => is_on_wire,
         _ => true,
     };
     all(tab).iter().copied().filter(|column| column.is_told_by(measure)).filter(says_something).collect()
@@ -118,34 +109,92 @@ pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subj
 
 fn all(tab: Tab) -> &'static [ColumnId] {
     use ColumnId::{
-        Addresses, CountedBy, Driver, Drops, Fragments, Handshake, Holder, Interface, Kind, Link, MeanSize,
-        Mtu, Name, Network, Overhead, Oversize, Rx, RxPackets, Segments, State, Total, Tunnel, Tx, TxPackets,
-        Underlay, Vf, Vlan, Vni,
+        Addresses, CountedBy, Driver, Handshake, Holder, Interface, Kind, Link, Metric, Mtu, Name, Network,
+        Rx, RxPackets, State, Tunnel, Tx, TxPackets, Underlay, Vf, Vlan, Vni,
     };
     match tab {
         Tab::Tunnels => &[
-            Name, State, Kind, Vni, Mtu, Underlay, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize,
-            Segments, Oversize, Fragments, Total,
+            Name,
+            State,
+            Kind,
+            Vni,
+            Mtu,
+            Underlay,
+            Tx,
+            TxPackets,
+            Rx,
+            RxPackets,
+            Metric(&OVERHEAD),
+            Metric(&MEAN_SIZE),
+            Metric(&SEGMENTS),
+            Metric(&OVERSIZE),
+            Metric(&FRAGMENTS),
+            Metric(&TOTAL),
         ],
         Tab::Peers => &[
-            Name, State, Tunnel, Handshake, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize,
-            Segments, Oversize, Fragments, Total,
+            Name,
+            State,
+            Tunnel,
+            Handshake,
+            Addresses,
+            Tx,
+            TxPackets,
+            Rx,
+            RxPackets,
+            Metric(&OVERHEAD),
+            Metric(&MEAN_SIZE),
+            Metric(&SEGMENTS),
+            Metric(&OVERSIZE),
+            Metric(&FRAGMENTS),
+            Metric(&TOTAL),
         ],
         Tab::Pods => &[
-            Name, State, Addresses, Tx, TxPackets, Rx, RxPackets, Overhead, MeanSize, Segments, Oversize,
-            Total,
+            Name,
+            State,
+            Addresses,
+            Tx,
+            TxPackets,
+            Rx,
+            RxPackets,
+            Metric(&OVERHEAD),
+            Metric(&MEAN_SIZE),
+            Metric(&SEGMENTS),
+            Metric(&OVERSIZE),
+            Metric(&TOTAL),
         ],
         Tab::Vfs => &[
-            Vf, Holder, Network, Interface, Driver, Mtu, Tx, TxPackets, Rx, RxPackets, Drops, CountedBy,
-            MeanSize, Segments, Vlan, Link,
+            Vf,
+            Holder,
+            Network,
+            Interface,
+            Driver,
+            Mtu,
+            Tx,
+            TxPackets,
+            Rx,
+            RxPackets,
+            Metric(&DROPS),
+            CountedBy,
+            Metric(&MEAN_SIZE),
+            Metric(&SEGMENTS),
+            Vlan,
+            Link,
         ],
         Tab::Overview | Tab::Messages | Tab::Cost => &[],
     }
 }
 
-/// The title of a metric's column.
-fn title<T>(field: &fields::Field<T>) -> &'static str {
-    field.title.unwrap_or_default()
+/// The title of what is measured in a direction.
+fn rate_title(direction: &str, tab: Tab, measure: Measure) -> String {
+    let title = match (measure, tab) {
+        (Measure::Packets, Tab::Vfs) => fields::LINK_PACKETS.title,
+        (Measure::Packets, _) => fields::PACKETS.title,
+        // Nothing encapsulates a VF's packets.
+        (_, Tab::Vfs) => fields::LINK_BITS.title,
+        (Measure::OuterBits, _) => fields::OUTER_BITS.title,
+        (Measure::InnerBits, _) => fields::INNER_BITS.title,
+    };
+    format!("{direction} {}", title.unwrap_or_default())
 }
 
 impl ColumnId {
@@ -174,17 +223,10 @@ impl ColumnId {
             Self::Driver => text("DRIVER", 10, 25, 0),
             Self::Mtu => number("MTU", 5, 20),
             Self::Underlay => text("UNDERLAY", 10, 70, 0),
-            Self::Tx => number("TX bit/s", 9, 5),
-            Self::TxPackets => number("TX p/s", 6, 50),
-            Self::Rx => number("RX bit/s", 9, 5),
-            Self::RxPackets => number("RX p/s", 6, 50),
-            Self::Overhead => number(title(&fields::OVERHEAD), 6, 15),
-            Self::MeanSize => number(title(&fields::MEAN_SIZE), 5, 70),
-            Self::Segments => number(title(&fields::SEGMENTS), 7, 80),
-            Self::Oversize => number(title(&fields::OVERSIZE_RATE), 6, 3),
-            Self::Fragments => number(title(&fields::OUTER_FRAGMENT_RATE), 6, 2),
-            Self::Total => number(title(&fields::OUTER_BYTES), 9, 80),
-            Self::Drops => number("DROP/s", 6, 8),
+            // Titles of these depend on what is measured.
+            Self::Tx | Self::Rx => number("", 9, 5),
+            Self::TxPackets | Self::RxPackets => number("", 6, 50),
+            Self::Metric(column) => number(column.title, column.width, column.rank),
             Self::CountedBy => text("COUNTED BY", 13, 7, 0),
             Self::Vlan => number("VLAN", 4, 30),
             Self::Link => text("LINK", 7, 35, 0),
@@ -192,19 +234,15 @@ impl ColumnId {
     }
 
     /// Its title on a tab. What is measured stands in it.
-    pub(super) fn title(self, tab: Tab, measure: Measure) -> &'static str {
+    pub(super) fn title(self, tab: Tab, measure: Measure) -> String {
         match (self, tab) {
-            (Self::Tx, Tab::Tunnels | Tab::Peers | Tab::Pods) if measure == Measure::InnerBits => {
-                "TX inner b/s"
-            }
-            (Self::Rx, Tab::Tunnels | Tab::Peers | Tab::Pods) if measure == Measure::InnerBits => {
-                "RX inner b/s"
-            }
-            (Self::Tx, _) if measure == Measure::Packets => "TX p/s",
-            (Self::Rx, _) if measure == Measure::Packets => "RX p/s",
+            (Self::Tx, _) => return rate_title("TX", tab, measure),
+            (Self::Rx, _) => return rate_title("RX", tab, measure),
+            (Self::TxPackets, _) => return rate_title("TX", tab, Measure::Packets),
+            (Self::RxPackets, _) => return rate_title("RX", tab, Measure::Packets),
             (Self::Info, Tab::Tunnels) => "KIND",
             // Nobody knows which pod a fragment on the underlay is of.
-            (Self::Fragments, Tab::Pods) => "",
+            (Self::Metric(column), Tab::Pods) if column == &FRAGMENTS => "",
             (Self::Name, Tab::Peers) => "PEER NODE",
             (Self::Name, Tab::Pods) => "POD",
             (Self::Name, _) | (Self::Info, Tab::Peers) => "TUNNEL",
@@ -212,5 +250,6 @@ impl ColumnId {
             (Self::Info | Self::Addresses, _) => "ADDRESSES",
             (column, _) => column.spec().title,
         }
+        .to_owned()
     }
 }

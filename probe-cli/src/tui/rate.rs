@@ -1,7 +1,10 @@
 //! What a row carries per second in one direction, whatever it is, in each measure. The model's rates, not made here.
 
 use crate::{
-    model::{Rates, VfRates},
+    model::{
+        Flow, VfRates,
+        fields::{self, Field, Number},
+    },
     text,
     tui::measure::Measure,
 };
@@ -18,6 +21,23 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// Of what a tunnel carries.
+    pub(super) fn of_flow(flow: &Flow) -> Option<Self> {
+        let of = |field: &Field<Flow>| (field.of)(flow).map(Number::as_f64);
+        Some(Self {
+            outer_bits: of(&fields::OUTER_BITS)?,
+            inner_bits: of(&fields::INNER_BITS)?,
+            packets: of(&fields::PACKETS)?,
+        })
+    }
+
+    /// Of a VF, whose packets are in no tunnel: both measures in bits are its bits, link headers included.
+    pub(super) fn of_link(rates: &VfRates) -> Option<Self> {
+        let of = |field: &Field<VfRates>| (field.of)(rates).map(Number::as_f64);
+        let bits = of(&fields::LINK_BITS)?;
+        Some(Self { outer_bits: bits, inner_bits: bits, packets: of(&fields::LINK_PACKETS)? })
+    }
+
     /// In one measure.
     pub(super) fn of(self, measure: Measure) -> f64 {
         match measure {
@@ -25,23 +45,6 @@ impl Rate {
             Measure::InnerBits => self.inner_bits,
             Measure::Packets => self.packets,
         }
-    }
-}
-
-impl From<Rates> for Rate {
-    fn from(rates: Rates) -> Self {
-        Self {
-            outer_bits: rates.outer_bits_per_s,
-            inner_bits: rates.inner_bits_per_s,
-            packets: rates.packets_per_s,
-        }
-    }
-}
-
-/// A VF's packets are in no tunnel: both measures in bits are its bits, link headers included.
-impl From<VfRates> for Rate {
-    fn from(rates: VfRates) -> Self {
-        Self { outer_bits: rates.bits_per_s, inner_bits: rates.bits_per_s, packets: rates.packets_per_s }
     }
 }
 

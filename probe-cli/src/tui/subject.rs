@@ -6,7 +6,7 @@ use super::{rate::Rate, vf};
 use crate::{
     model::{
         Condition, Flow, Model, PeerKey, PeerRow, PerDirection, Pod, PodInterface, PodKey, PodRow, TunnelRow,
-        VfRow, carried,
+        VfRow, carried, fields::columns::Carried,
     },
     text,
     tui::tab::Tab,
@@ -115,17 +115,31 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// What metrics are made of.
+    pub(super) fn carried(self) -> Carried {
+        let flow = self.flow().copied();
+        match self {
+            Self::Tunnel(row) => Carried { flow, outer: row.outer, ..Carried::default() },
+            Self::Peer(row) => Carried { flow, outer: row.outer, ..Carried::default() },
+            Self::Pod(_) => Carried { flow, ..Carried::default() },
+            Self::Vf(row) => {
+                let wire = row.wire.as_ref().and_then(|wire| wire.rates);
+                Carried { link: row.rate, wire, ..Carried::default() }
+            }
+        }
+    }
+
     /// What it carries per second; none when that is unknown.
     pub(super) fn rate(self) -> PerDirection<Option<Rate>> {
         if let Self::Vf(row) = self {
             return PerDirection {
-                tx: row.rate.map(|rate| rate.tx.into()),
-                rx: row.rate.map(|rate| rate.rx.into()),
+                tx: row.rate.and_then(|rate| Rate::of_link(&rate.tx)),
+                rx: row.rate.and_then(|rate| Rate::of_link(&rate.rx)),
             };
         }
         self.flow().map_or_else(PerDirection::default, |flow| PerDirection {
-            tx: flow.tx.rate.map(Rate::from),
-            rx: flow.rx.rate.map(Rate::from),
+            tx: Rate::of_flow(&flow.tx),
+            rx: Rate::of_flow(&flow.rx),
         })
     }
 

@@ -19,7 +19,10 @@ use super::{
     view::view,
 };
 use crate::{
-    model::{self, Model},
+    model::{
+        self, Model,
+        fields::columns::{MEAN_SIZE, SEGMENTS},
+    },
     tui::{measure::Measure, tab::Tab},
 };
 
@@ -203,8 +206,8 @@ fn vfs_that_ebpf_counts_show_the_packets_of_the_wire() {
         cells.collect::<Vec<_>>()
     };
     // 1200 packets of 1 320 000 bytes, and 330 buffers, in the last second.
-    assert_eq!(said(ColumnId::MeanSize), ["1100", "-"]);
-    assert_eq!(said(ColumnId::Segments), ["3.6", "-"]);
+    assert_eq!(said(ColumnId::Metric(&MEAN_SIZE)), ["1100", "-"]);
+    assert_eq!(said(ColumnId::Metric(&SEGMENTS)), ["3.6", "-"]);
     // All of it fits also where there is more to say of the VF itself.
     let mut long = Model::clone(testdata::state_of_vfs().shown().unwrap());
     let counted = &state.shown().unwrap().vfs[0];

@@ -1,7 +1,7 @@
 //! What screens say of a virtual function, in a few words, safe to print.
 
 use crate::{
-    model::{Counts, Flow, Mac, Rates, VfLinkState, VfPod, VfRow, VirtualFunction},
+    model::{Counts, Flow, Mac, VfLinkState, VfPod, VfRow, VirtualFunction},
     text,
 };
 
@@ -69,19 +69,6 @@ pub(super) fn link(vf: &VirtualFunction) -> Option<&'static str> {
 pub(super) fn macs(vf: &VirtualFunction) -> (Option<Mac>, Option<Mac>) {
     let used = vf.interface.as_ref().and_then(|interface| interface.mac);
     (used, vf.settings.as_ref().and_then(|settings| settings.mac))
-}
-
-/// Rates of both directions as the wire has them; none when eBPF does not count them.
-pub(super) fn wire_rates(row: &VfRow) -> Option<Rates> {
-    let rates = row.wire.as_ref()?.rates?;
-    let mut both = rates.tx;
-    both += rates.rx;
-    Some(both)
-}
-
-/// Mean bytes of an Ethernet frame over the interval; none when there was none.
-pub(super) fn mean_frame_now(rates: &Rates) -> Option<f64> {
-    (rates.packets_per_s > 0.0).then(|| rates.outer_bits_per_s / 8.0 / rates.packets_per_s)
 }
 
 /// Mean bytes of an Ethernet frame; none while there was none.

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::words;
+use super::{Metrics, words};
 use crate::{
-    model::{Handshake, Hole, Mac, WireguardPeer, WireguardRow},
+    model::{Handshake, Hole, Mac, WireguardPeer, WireguardRow, fields},
     report::peers::PeerRow,
 };
 
@@ -30,20 +30,18 @@ struct Peer<'a> {
     node_address: Option<IpAddr>,
     pod_cidrs: &'a [IpNet],
     last_tx_age_s: Option<u64>,
-    wireguard: Option<Wireguard>,
+    wireguard: Option<Wireguard<'a>>,
 }
 
 /// What only a WireGuard peer has, here and in `watch`.
 #[derive(Serialize)]
-pub(in crate::report) struct Wireguard {
+pub(in crate::report) struct Wireguard<'a> {
     endpoint: Option<SocketAddr>,
     keepalive_s: Option<u16>,
     /// "never" or "done"; null when the kernel did not tell.
     handshake: Option<&'static str>,
-    /// Whole seconds, as `wg show` prints it.
-    handshake_age_s: Option<u64>,
-    tx_bytes: Option<u64>,
-    rx_bytes: Option<u64>,
+    #[serde(flatten)]
+    told: Metrics<'a, WireguardRow>,
 }
 
 /// An entry without its counterpart.
@@ -84,28 +82,20 @@ impl<'a> From<&'a PeerRow> for Peer<'a> {
             node_address: row.node_address,
             pod_cidrs: &row.pod_cidrs,
             last_tx_age_s: row.last_tx_age_s,
-            wireguard: row.wireguard.map(|(peer, told)| Wireguard::new(peer, told)),
+            wireguard: row.wireguard.as_ref().map(|(peer, told)| Wireguard::new(*peer, told.as_ref())),
         }
     }
 }
 
-impl Wireguard {
+impl<'a> Wireguard<'a> {
     /// Of a peer, and what WireGuard itself tells of it.
-    pub(in crate::report) fn new(peer: WireguardPeer, told: Option<WireguardRow>) -> Self {
+    pub(in crate::report) fn new(peer: WireguardPeer, told: Option<&'a WireguardRow>) -> Self {
         let WireguardPeer { endpoint, keepalive_s } = peer;
-        let (handshake, age) = match told.map(|told| told.handshake) {
-            None => (None, None),
-            Some(Handshake::Never) => (Some("never"), None),
-            Some(Handshake::Ago(age)) => (Some("done"), Some(age.as_secs())),
-        };
-        Self {
-            endpoint,
-            keepalive_s,
-            handshake,
-            handshake_age_s: age,
-            tx_bytes: told.map(|told| told.bytes.tx),
-            rx_bytes: told.map(|told| told.bytes.rx),
-        }
+        let handshake = told.map(|told| match told.handshake {
+            Handshake::Never => "never",
+            Handshake::Ago(_) => "done",
+        });
+        Self { endpoint, keepalive_s, handshake, told: Metrics::new(&fields::WIREGUARD, told) }
     }
 }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Counters, words};
+use super::{Metrics, words};
 use crate::{
-    model::{Mac, Model, PciInterface, PfFact, VfPod, VfRow, VfSettings, VfTraffic, VfVlan, VirtualFunction},
+    model::{
+        LinkCounters, Mac, Model, PciInterface, PfFact, VfPod, VfRow, VfSettings, VfTraffic, VfVlan,
+        VirtualFunction, fields,
+    },
     report::vfs::{OfPf, of_pf},
 };
 
@@ -45,7 +48,7 @@ pub(in crate::report) struct Vf<'a> {
     pod: Option<Pod<'a>>,
     disputed_by: Vec<Pod<'a>>,
     settings: Option<Settings>,
-    traffic: Traffic,
+    traffic: Traffic<'a>,
 }
 
 #[derive(Serialize)]
@@ -85,10 +88,10 @@ struct Vlan {
 }
 
 #[derive(Serialize)]
-struct Traffic {
+struct Traffic<'a> {
     counted_by: &'static str,
     #[serde(flatten)]
-    counters: Option<Counters>,
+    counters: Option<Metrics<'a, LinkCounters>>,
 }
 
 impl<'a> From<&'a Model> for Document<'a> {
@@ -143,7 +146,7 @@ impl<'a> From<&'a VfRow> for Vf<'a> {
             pod: pod.as_ref().map(Pod::from),
             disputed_by: disputed_by.iter().map(Pod::from).collect(),
             settings: settings.map(Settings::from),
-            traffic: row.traffic.into(),
+            traffic: (&row.traffic).into(),
         }
     }
 }
@@ -172,8 +175,9 @@ impl From<VfSettings> for Settings {
     }
 }
 
-impl From<VfTraffic> for Traffic {
-    fn from(traffic: VfTraffic) -> Self {
-        Self { counted_by: words::counted_by(traffic), counters: traffic.counters().map(Counters::from) }
+impl<'a> From<&'a VfTraffic> for Traffic<'a> {
+    fn from(traffic: &'a VfTraffic) -> Self {
+        let counters = traffic.counters().map(|counters| Metrics::new(&fields::COUNTERS, counters));
+        Self { counted_by: words::counted_by(traffic), counters }
     }
 }

@@ -120,7 +120,7 @@ pub(in crate::report) fn vf_link_state(state: VfLinkState) -> &'static str {
     }
 }
 
-pub(in crate::report) fn counted_by(traffic: VfTraffic) -> &'static str {
+pub(in crate::report) fn counted_by(traffic: &VfTraffic) -> &'static str {
     match traffic {
         VfTraffic::Ebpf(_) => "ebpf",
         VfTraffic::Interface(_) => "interface",

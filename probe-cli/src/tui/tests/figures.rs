@@ -10,7 +10,10 @@ use ratatui::{
 
 use super::{draw, keys, testdata};
 use crate::{
-    model::{self, Model},
+    model::{
+        self, Model,
+        fields::columns::{FRAGMENTS, MEAN_SIZE, OVERHEAD, OVERSIZE, SEGMENTS},
+    },
     tui::{
         action::Action,
         cells,
@@ -42,10 +45,10 @@ fn figures_of_an_idle_interval_are_none_and_totals_say_since_when_they_are() {
     update(&mut state, Action::Model(Arc::new(second_later(|_| {}))));
     let rows = list::rows(&state, state.shown().unwrap(), Tab::Tunnels);
     let cell = |column| cells::cell(column, rows[0], state.measure).text;
-    for column in [ColumnId::Overhead, ColumnId::MeanSize, ColumnId::Segments] {
+    for column in [&OVERHEAD, &MEAN_SIZE, &SEGMENTS].map(ColumnId::Metric) {
         assert_eq!(cell(column), "-", "{column:?}");
     }
-    assert_eq!((cell(ColumnId::Tx), cell(ColumnId::Oversize)), ("0".to_owned(), "0".to_owned()));
+    assert_eq!((cell(ColumnId::Tx), cell(ColumnId::Metric(&OVERSIZE))), ("0".to_owned(), "0".to_owned()));
     keys(&mut state, "2");
     let screen = draw(&state, (80, 24));
     assert!(screen.contains("totals since 14:13:20 UTC") && screen.contains("TX total    "), "{screen}");
@@ -56,8 +59,8 @@ fn what_arrives_too_big_is_no_alarm_and_what_leaves_is_one_while_it_goes_on() {
     let alarms = |change: fn(&mut model::Sample)| {
         let model = second_later(change);
         let row = Subject::Tunnel(&model.tunnels[0]);
-        [ColumnId::Oversize, ColumnId::Fragments].map(|column| {
-            let cell = cells::cell(column, row, Measure::OuterBits);
+        [&OVERSIZE, &FRAGMENTS].map(|column| {
+            let cell = cells::cell(ColumnId::Metric(column), row, Measure::OuterBits);
             (cell.text, cell.alarm)
         })
     };

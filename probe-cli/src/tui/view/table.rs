@@ -149,10 +149,10 @@ fn heading_spans(
         let title = column.title(tab, measure);
         let room = width.saturating_sub(paint::width(mark));
         // The mark has its place in the column; where the title fills it, the title gives way.
-        let title = if paint::width(title) > room && !mark.is_empty() {
-            text::cut(title, usize::from(room)).replace('…', "") + mark
+        let title = if paint::width(&title) > room && !mark.is_empty() {
+            text::cut(&title, usize::from(room)).replace('…', "") + mark
         } else {
-            format!("{}{mark}", text::fit(title, usize::from(room)))
+            format!("{}{mark}", text::fit(&title, usize::from(room)))
         };
         spans.push(Span::styled(pad(&title, *width, column.spec().number), theme.heading()));
         spans.push(Span::raw(pad("", GAP, false)));
@@ -186,7 +186,10 @@ fn pad(words: &str, width: u16, right: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testdata;
+    use crate::model::{
+        fields::columns::{DROPS, FRAGMENTS, OVERSIZE},
+        testdata,
+    };
 
     const MEASURES: [Measure; 3] = [Measure::OuterBits, Measure::InnerBits, Measure::Packets];
 
@@ -220,7 +223,7 @@ mod tests {
                 ColumnId::Holder,
                 ColumnId::Tx,
                 ColumnId::Rx,
-                ColumnId::Drops,
+                ColumnId::Metric(&DROPS),
                 ColumnId::CountedBy
             ]
         );
@@ -232,7 +235,8 @@ mod tests {
             for tab in [Tab::Tunnels, Tab::Peers, Tab::Pods] {
                 let columns = fit(&columns::on_overview(tab, Measure::OuterBits), Measure::OuterBits, width);
                 let kept: Vec<ColumnId> = columns.iter().map(|(column, _)| *column).collect();
-                for column in [ColumnId::Name, ColumnId::State, ColumnId::Oversize, ColumnId::Fragments] {
+                let alarms = [&OVERSIZE, &FRAGMENTS].map(ColumnId::Metric);
+                for column in [ColumnId::Name, ColumnId::State].into_iter().chain(alarms) {
                     assert!(kept.contains(&column), "{width}: {kept:?}");
                 }
                 assert_eq!(kept.contains(&ColumnId::Tx), kept.contains(&ColumnId::Rx), "{width}: {kept:?}");
@@ -265,7 +269,7 @@ mod tests {
     fn no_two_columns_of_a_table_show_the_same() {
         for (tab, measure) in Tab::ALL.into_iter().flat_map(|tab| MEASURES.map(|measure| (tab, measure))) {
             let columns = columns::of(tab, measure, std::iter::empty());
-            let mut titles: Vec<&str> = columns.iter().map(|column| column.title(tab, measure)).collect();
+            let mut titles: Vec<String> = columns.iter().map(|column| column.title(tab, measure)).collect();
             let count = titles.len();
             titles.sort_unstable();
             titles.dedup();

@@ -85,8 +85,8 @@ fn interface(row: &InterfaceRow, measure: Measure) -> String {
         kind(interface),
         interface.mtu,
         if interface.up { "" } else { ", DOWN" },
-        rate(row.rate.map(|rate| rate.tx.into())),
-        rate(row.rate.map(|rate| rate.rx.into())),
+        rate(row.rate.and_then(|rate| Rate::of_link(&rate.tx))),
+        rate(row.rate.and_then(|rate| Rate::of_link(&rate.rx))),
     )
 }
 
