@@ -63,7 +63,9 @@ impl From<Refused> for io::Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Io(error) => error,
-            other => Self::new(io::ErrorKind::InvalidInput, other.to_string()),
+            other @ (Refused::NotAFile(_) | Refused::FileSystem(_)) => {
+                Self::new(io::ErrorKind::InvalidInput, other.to_string())
+            }
         }
     }
 }

@@ -206,9 +206,10 @@ pub fn open(name: &str) -> Result<Namespace, NetnsError> {
     try_open(name).map_err(|source| {
         let known = escape(&closest(name, list()));
         let name = name.to_owned();
-        match source.kind() {
-            io::ErrorKind::InvalidInput => NetnsError::NotOne { name, known },
-            _ => NetnsError::Open { name, known, source },
+        if source.kind() == io::ErrorKind::InvalidInput {
+            NetnsError::NotOne { name, known }
+        } else {
+            NetnsError::Open { name, known, source }
         }
     })
 }

@@ -35,7 +35,7 @@ impl<T> Observed<T> {
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
-            _ => None,
+            Self::Absent | Self::Denied { .. } | Self::Unsupported { .. } | Self::Failed { .. } => None,
         }
     }
 

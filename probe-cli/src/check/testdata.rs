@@ -223,7 +223,10 @@ impl Node {
     pub(crate) fn first_vf(&mut self) -> &mut VfInfoFact {
         match &mut self.sriov_facts().lists[0].told {
             Observed::Value(list) => &mut list.vfs[0],
-            other => panic!("{other:?}"),
+            other @ (Observed::Absent
+            | Observed::Denied { .. }
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. }) => panic!("{other:?}"),
         }
     }
 
@@ -348,7 +351,10 @@ impl Node {
     pub(crate) fn files(&mut self) -> &mut HostFiles {
         match Arc::make_mut(&mut self.snapshot.files) {
             Observed::Value(files) => files,
-            other => panic!("{other:?}"),
+            other @ (Observed::Absent
+            | Observed::Denied { .. }
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. }) => panic!("{other:?}"),
         }
     }
 

@@ -105,7 +105,13 @@ impl EbpfError {
                 use aya::programs::tc::TcError;
                 matches!(&**source, TcError::IoError(error) if is_gone(error))
             }
-            _ => false,
+            Self::Load { .. }
+            | Self::LoadProgram { .. }
+            | Self::Missing { .. }
+            | Self::Map { .. }
+            | Self::NoTcx
+            | Self::Name { .. }
+            | Self::System { .. } => false,
         }
     }
 }
@@ -125,6 +131,10 @@ fn hint(error: Option<&io::Error>) -> &'static str {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "aya has errors for everything; only these hold an error of the system"
+)]
 fn io_kind(error: &aya::EbpfError) -> Option<&io::Error> {
     use aya::{EbpfError, maps::MapError};
     match error {
@@ -136,6 +146,10 @@ fn io_kind(error: &aya::EbpfError) -> Option<&io::Error> {
 }
 
 /// The system error below an aya error.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "aya has errors for everything; only these hold an error of the system"
+)]
 pub(super) fn program_io_kind(error: &aya::programs::ProgramError) -> Option<&io::Error> {
     use aya::programs::{ProgramError, tc::TcError};
     match error {
@@ -143,5 +157,17 @@ pub(super) fn program_io_kind(error: &aya::programs::ProgramError) -> Option<&io
         ProgramError::SyscallError(error) => Some(&error.io_error),
         ProgramError::TcError(TcError::IoError(error)) | ProgramError::IOError(error) => Some(error),
         _ => None,
+    }
+}
+
+/// The system error of an operation on a map, or aya's words.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "aya has errors for everything; only this one holds an error of the system"
+)]
+pub(super) fn map_error(error: aya::maps::MapError) -> io::Error {
+    match error {
+        aya::maps::MapError::SyscallError(error) => error.io_error,
+        other => io::Error::other(other.to_string()),
     }
 }

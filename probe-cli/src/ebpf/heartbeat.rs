@@ -11,12 +11,12 @@ use std::{
 
 use aya::{
     Ebpf,
-    maps::{Array, Map, MapData, MapError, MapInfo},
+    maps::{Array, Map, MapData, MapInfo},
 };
 use probe_common::heartbeat::{Heartbeat, NAME};
 
 use super::{
-    error::EbpfError,
+    error::{EbpfError, map_error},
     object::{self, PROGRAMS},
     sys,
 };
@@ -109,9 +109,9 @@ impl Heart {
             program => program?,
         };
         for id in map_ids(program.as_fd())? {
-            if MapInfo::from_id(id).map_err(cause)?.name() == NAME.as_bytes() {
-                let map = MapData::from_id(id).map_err(cause)?;
-                return Array::try_from(Map::Array(map)).map(Self).map(Some).map_err(cause);
+            if MapInfo::from_id(id).map_err(map_error)?.name() == NAME.as_bytes() {
+                let map = MapData::from_id(id).map_err(map_error)?;
+                return Array::try_from(Map::Array(map)).map(Self).map(Some).map_err(map_error);
             }
         }
         Ok(None)
@@ -128,7 +128,7 @@ impl Heart {
         self.0.set(0, beat, 0).map_err(|error| EbpfError::Map {
             operation: "write",
             map: NAME,
-            source: cause(error),
+            source: map_error(error),
         })
     }
 }
@@ -143,7 +143,7 @@ impl Pulse {
         };
         match heart.0.get(&0, 0) {
             Ok(beat) => Self::at(&beat, procfs::node_monotonic()),
-            Err(error) => Self::Unknown(cause(error)),
+            Err(error) => Self::Unknown(map_error(error)),
         }
     }
 
@@ -180,13 +180,6 @@ fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn cause(error: MapError) -> io::Error {
-    match error {
-        MapError::SyscallError(error) => error.io_error,
-        other => io::Error::other(other.to_string()),
-    }
 }
 
 #[cfg(test)]

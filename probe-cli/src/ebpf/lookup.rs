@@ -1,6 +1,6 @@
 //! The lookup maps: kept equal to the planned tables by writing what differs.
 
-use std::{collections::BTreeMap, io};
+use std::collections::BTreeMap;
 
 use aya::{
     Ebpf, Pod,
@@ -12,7 +12,7 @@ use probe_common::{
 };
 
 use super::{
-    error::EbpfError,
+    error::{EbpfError, map_error},
     plan::{Prefix, Tables},
     table::{Table, Write},
 };
@@ -147,10 +147,7 @@ fn fresh<K: Ord + Copy, V: Copy + PartialEq>(current: &BTreeMap<K, V>, next: &BT
 
 impl<M> Named<M> {
     fn error(&self, operation: &'static str, source: MapError) -> EbpfError {
-        let source = match source {
-            MapError::SyscallError(error) => error.io_error,
-            other => io::Error::other(other.to_string()),
-        };
+        let source = map_error(source);
         EbpfError::Map { operation, map: self.name, source }
     }
 }

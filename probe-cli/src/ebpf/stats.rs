@@ -42,6 +42,7 @@ pub(super) fn costs(ebpf: &mut Ebpf, programs: &[&'static str]) -> Result<Vec<Pr
 }
 
 /// Memory of all maps in bytes, as the kernel accounts it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "aya has kinds of maps that the object has none of")]
 pub(super) fn map_bytes(ebpf: &Ebpf) -> u64 {
     use aya::maps::Map;
     ebpf.maps()

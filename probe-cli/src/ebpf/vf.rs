@@ -11,12 +11,18 @@ use std::{
 
 use aya::{
     Ebpf,
-    maps::{Array, MapData, MapError},
+    maps::{Array, MapData},
     programs::ProgramError,
 };
 use probe_common::{keys::IfaceConfig, limits::TUNNELS};
 
-use super::{counters::TunnelCounts, error::EbpfError, object, stats, tcx::TcxLink, vf_room::Room};
+use super::{
+    counters::TunnelCounts,
+    error::{EbpfError, map_error},
+    object, stats,
+    tcx::TcxLink,
+    vf_room::Room,
+};
 use crate::{
     procfs,
     sample::{ProgramCost, VfCounts},
@@ -246,10 +252,7 @@ fn write(map: &mut Array<MapData, IfaceConfig>, index: u32, config: IfaceConfig)
     map.set(index, config, 0).map_err(|error| EbpfError::Map {
         operation: "write",
         map: IFACES,
-        source: match error {
-            MapError::SyscallError(error) => error.io_error,
-            other => std::io::Error::other(other.to_string()),
-        },
+        source: map_error(error),
     })
 }
 

@@ -125,7 +125,10 @@ impl Sources {
             let runs = leftovers::runs(&RunDirectory::new(root));
             let ipam = match &*before.files {
                 Observed::Value(files) => hostfiles::ipam(&self.host.root, files),
-                _ => Observed::Absent,
+                Observed::Absent
+                | Observed::Denied { .. }
+                | Observed::Unsupported { .. }
+                | Observed::Failed { .. } => Observed::Absent,
             };
             let pci = match sriov::network_functions(&self.host.root) {
                 Ok(functions) => Observed::Value(functions),
@@ -253,7 +256,10 @@ fn hostname(host: &HostOptions, files: &Observed<HostFiles>) -> Observed<String>
     match files {
         Observed::Value(_) if host.root == Path::new("/") => told(procfs::hostname()),
         Observed::Value(files) => files.hostname.as_ref().map(|name| name.value.clone()),
-        _ => Observed::Absent,
+        Observed::Absent
+        | Observed::Denied { .. }
+        | Observed::Unsupported { .. }
+        | Observed::Failed { .. } => Observed::Absent,
     }
 }
 

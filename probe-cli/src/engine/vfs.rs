@@ -261,7 +261,10 @@ impl Found {
             let list = lists.iter_mut().find(|list| list.pci == *pf);
             let mut list = list.and_then(|list| match &mut list.told {
                 Observed::Value(list) => Some(list),
-                _ => None,
+                Observed::Absent
+                | Observed::Denied { .. }
+                | Observed::Unsupported { .. }
+                | Observed::Failed { .. } => None,
             });
             for vf in vfs {
                 let told =

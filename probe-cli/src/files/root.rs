@@ -270,9 +270,10 @@ pub fn shown(root: &Path, path: &Path) -> String {
 
 /// What is open is there: that it cannot be found is not about it.
 fn no_proc(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => io::Error::other("needs /proc, to open it again"),
-        _ => error,
+    if error.kind() == io::ErrorKind::NotFound {
+        io::Error::other("needs /proc, to open it again")
+    } else {
+        error
     }
 }
 

@@ -57,7 +57,9 @@ fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut FileNotes)
                     CniFile { problem: Some(format!("cannot read {path}: it is a dangling link")), ..none }
                 }
                 Observed::Failed { error } => CniFile { problem: Some(error), ..none },
-                other => CniFile { unread: other.trouble(), ..none },
+                other @ (Observed::Denied { .. } | Observed::Unsupported { .. }) => {
+                    CniFile { unread: other.trouble(), ..none }
+                }
             }
         });
         files.collect()

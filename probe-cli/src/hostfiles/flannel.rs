@@ -60,7 +60,9 @@ pub(super) fn read(root: &Root, k3s: &str, owners: &Owners, notes: &mut FileNote
     let mut volumes = match volumes(root, notes) {
         Observed::Value(volumes) => volumes,
         Observed::Absent => Vec::new(),
-        other => return Flannel { conf: other.map(|_| FlannelConf::default()), cni: Observed::Absent },
+        other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+            return Flannel { conf: other.map(|_| FlannelConf::default()), cni: Observed::Absent };
+        }
     };
     volumes.retain(|volume| owners.may_have(volume, notes));
     if !owners.are_known()
@@ -183,7 +185,12 @@ fn volumes(root: &Root, notes: &mut FileNotes) -> Observed<Vec<Volume>> {
                     let written = root.link(&format!("{volume}/..data")).unwrap_or_default();
                     volumes.push(Volume { written, path: volume, pod: pod.clone() });
                 }
-                answer => note_trouble(&answer, &volume, notes),
+                answer @ (Observed::Absent
+                | Observed::Denied { .. }
+                | Observed::Unsupported { .. }
+                | Observed::Failed { .. }) => {
+                    note_trouble(&answer, &volume, notes);
+                }
             }
         }
         volumes.sort_by(|a, b| (&b.written, &b.path).cmp(&(&a.written, &a.path)));
@@ -221,7 +228,12 @@ fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut FileNotes) -> 
 pub(super) fn subnet_env(root: &Root, notes: &mut FileNotes) -> Observed<SubnetEnv> {
     match root.text(SUBNET_ENV) {
         Observed::Absent => {}
-        answer => return answer.map(|text| env(SUBNET_ENV, &text, notes)),
+        answer @ (Observed::Value(_)
+        | Observed::Denied { .. }
+        | Observed::Unsupported { .. }
+        | Observed::Failed { .. }) => {
+            return answer.map(|text| env(SUBNET_ENV, &text, notes));
+        }
     }
     flanneld(root).and_then(|pid| {
         root.of_process(pid).and_then(|process| {
@@ -244,7 +256,10 @@ fn flanneld(root: &Root) -> Observed<u32> {
         match is_flanneld(root, pid) {
             Observed::Value(true) => return Observed::Value(pid),
             Observed::Denied { need } => denied = Observed::Denied { need },
-            _ => {}
+            Observed::Value(false)
+            | Observed::Absent
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. } => {}
         }
     }
     denied

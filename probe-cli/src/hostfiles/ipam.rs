@@ -40,7 +40,9 @@ pub(super) fn read<'a>(root: &Root, others: impl Iterator<Item = &'a str>) -> Ob
                 );
             }
             Observed::Absent => {}
-            other => answer = other.map(|_| Vec::new()),
+            other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+                answer = other.map(|_| Vec::new());
+            }
         }
     }
     if found.is_empty() { answer } else { Observed::Value(found) }
@@ -68,7 +70,10 @@ fn network(root: &Root, directory: &str, name: &str, left: &mut Left) -> IpamNet
     let names = root.names(directory, NAMES, |name, kind| !kind.is_dir() && name != "lock");
     let names = match names {
         Observed::Value(names) => names,
-        other => {
+        other @ (Observed::Absent
+        | Observed::Denied { .. }
+        | Observed::Unsupported { .. }
+        | Observed::Failed { .. }) => {
             network.notes.extend(other.trouble());
             return network;
         }
@@ -100,7 +105,9 @@ fn network(root: &Root, directory: &str, name: &str, left: &mut Left) -> IpamNet
             },
             // Given back meanwhile.
             Observed::Absent => {}
-            other => odd.add(file, &other.trouble().unwrap_or_default()),
+            other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+                odd.add(file, &other.trouble().unwrap_or_default());
+            }
         }
     }
     network.taken.sort_by_key(|taken| taken.address);

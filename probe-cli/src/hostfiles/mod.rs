@@ -139,7 +139,10 @@ fn told(
         Observed::Value(_) => Observed::Value(settings),
         Observed::Absent if !settings.is_empty() => Observed::Value(settings),
         // Part of it would look like all of it.
-        other => other,
+        other @ (Observed::Absent
+        | Observed::Denied { .. }
+        | Observed::Unsupported { .. }
+        | Observed::Failed { .. }) => other,
     };
     (settings, verb)
 }

@@ -48,7 +48,9 @@ pub(super) fn read(root: &Root, release: &str) -> Observed<BTreeMap<String, Inst
             Observed::Value(text) => text,
             // A kernel with nothing built in.
             Observed::Absent => String::new(),
-            other => return other.map(|_| BTreeMap::new()),
+            other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+                return other.map(|_| BTreeMap::new());
+            }
         };
         let mut found: BTreeMap<String, Installed> =
             NEEDED.iter().map(|name| ((*name).to_owned(), Installed::Missing)).collect();

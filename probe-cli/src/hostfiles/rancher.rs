@@ -83,7 +83,9 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut FileNotes) -> Observed<S
                 }
             }
             Observed::Absent => {}
-            _ => troubles.push((path, answer.map(|_| Settings::new()))),
+            Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. } => {
+                troubles.push((path, answer.map(|_| Settings::new())));
+            }
         }
     }
     let answer = match (read_any, troubles.is_empty()) {

@@ -40,7 +40,12 @@ pub(super) fn directory(root: &Root, rke2: &str, k3s: &str, notes: &mut FileNote
         match of_file(root, &file, &CONF_DIR, notes) {
             Observed::Absent => {}
             Observed::Value(Some(found)) => return found,
-            _ => return Sourced { value: DEFAULT.to_owned(), file, line: None },
+            Observed::Value(None)
+            | Observed::Denied { .. }
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. } => {
+                return Sourced { value: DEFAULT.to_owned(), file, line: None };
+            }
         }
     }
     if let Some(found) = crio(root, notes) {
@@ -62,7 +67,12 @@ fn crio(root: &Root, notes: &mut FileNotes) -> Option<Sourced<String>> {
         match of_file(root, &file, &[NETWORK_DIR], notes) {
             Observed::Absent => {}
             Observed::Value(Some(said)) => found = Some(said),
-            _ => found = found.or(Some(Sourced { value: DEFAULT.to_owned(), file, line: None })),
+            Observed::Value(None)
+            | Observed::Denied { .. }
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. } => {
+                found = found.or(Some(Sourced { value: DEFAULT.to_owned(), file, line: None }));
+            }
         }
     }
     found

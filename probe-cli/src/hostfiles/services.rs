@@ -146,7 +146,7 @@ fn is_running(root: &Root, unit: &str) -> Option<bool> {
         return match root.kernel_text(&format!("{unified}/{unit}/cgroup.events")) {
             Observed::Value(events) => Some(events.lines().any(|line| line.trim() == "populated 1")),
             Observed::Absent => Some(false),
-            _ => None,
+            Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. } => None,
         };
     }
     let older = "/sys/fs/cgroup/systemd/system.slice";
@@ -154,6 +154,6 @@ fn is_running(root: &Root, unit: &str) -> Option<bool> {
     match root.kernel_text(&format!("{older}/{unit}/cgroup.procs")) {
         Observed::Value(processes) => Some(!processes.trim().is_empty()),
         Observed::Absent => Some(false),
-        _ => None,
+        Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. } => None,
     }
 }

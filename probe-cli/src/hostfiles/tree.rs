@@ -87,7 +87,7 @@ impl<'a> At<'a> {
                 let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
                 Lines::After(holder.line().saturating_sub(skipped).saturating_sub(1))
             }
-            _ => Lines::In(holder.line()),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Lines::In(holder.line()),
         };
         Self { node, file: holder.file, lines, keys: Keys::Exact }
     }
@@ -137,7 +137,7 @@ impl<'a> At<'a> {
     pub(super) fn entries(self) -> impl Iterator<Item = (&'a str, At<'a>)> {
         let entries = match &self.node.kind {
             Kind::Map(entries) => entries.as_slice(),
-            _ => &[],
+            Kind::Scalar { .. } | Kind::List(_) => &[],
         };
         entries.iter().map(move |(key, node)| (key.as_str(), self.to(node)))
     }
@@ -146,7 +146,7 @@ impl<'a> At<'a> {
     pub(super) fn items(self) -> impl Iterator<Item = At<'a>> {
         let items = match &self.node.kind {
             Kind::List(items) => items.as_slice(),
-            _ => &[],
+            Kind::Scalar { .. } | Kind::Map(_) => &[],
         };
         items.iter().map(move |node| self.to(node))
     }
@@ -169,7 +169,7 @@ impl<'a> At<'a> {
     pub(super) fn text(&self) -> Option<&'a str> {
         match &self.node.kind {
             Kind::Scalar { text, .. } if !self.is_null() => Some(text),
-            _ => None,
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => None,
         }
     }
 

@@ -22,7 +22,9 @@ pub(super) fn read(root: &Root, cni: &str, notes: &mut FileNotes) -> Observed<Wh
         match root.exists(&directory) {
             Observed::Value(()) => return Observed::Value(files(root, &directory, notes)),
             Observed::Absent => {}
-            other => answer = other.map(|()| Whereabouts::default()),
+            other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+                answer = other.map(|()| Whereabouts::default());
+            }
         }
     }
     answer

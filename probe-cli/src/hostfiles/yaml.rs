@@ -37,9 +37,10 @@ pub(super) fn json(text: &str) -> Result<Rc<Node>, Broken> {
     // YAML takes more than JSON does; the programs that read these files do not.
     serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| Broken {
         line: u32::try_from(error.line()).unwrap_or(u32::MAX),
-        cause: match error.classify() {
-            serde_json::error::Category::Eof => "not JSON: it ends too early".to_owned(),
-            _ => format!("not JSON: {error}"),
+        cause: if error.is_eof() {
+            "not JSON: it ends too early".to_owned()
+        } else {
+            format!("not JSON: {error}")
         },
     })?;
     let (documents, broken) = documents(text);
@@ -95,6 +96,7 @@ impl Build {
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser may get further events")]
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
         let line = count(span.start.line());
         match event {
@@ -102,7 +104,9 @@ impl Build {
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::Literal => Style::Literal,
-                    _ => Style::Other,
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
+                        Style::Other
+                    }
                 };
                 let is_key = self.wants_key();
                 if is_key && style == Style::Plain && text == "<<" {
@@ -169,7 +173,7 @@ impl Build {
         let mut all = Vec::new();
         let maps = merged.iter().flat_map(|node| match &node.kind {
             Kind::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
+            Kind::Scalar { .. } | Kind::Map(_) => std::slice::from_ref(node),
         });
         for map in maps.rev() {
             let Kind::Map(more) = &map.kind else { continue };
@@ -218,7 +222,7 @@ impl Build {
                 None => {
                     *key = Some(match &node.kind {
                         Kind::Scalar { text, .. } => Key::Name(text.clone()),
-                        _ => Key::Odd,
+                        Kind::List(_) | Kind::Map(_) => Key::Odd,
                     });
                 }
                 Some(Key::Name(name)) => entries.push((name, node)),

@@ -130,7 +130,7 @@ fn families(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
 fn basis<T>(of: &Intended<T>) -> Basis {
     match of.basis {
         Basis::Default => Basis::Default,
-        _ => Basis::Inferred,
+        Basis::Configured | Basis::Inferred => Basis::Inferred,
     }
 }
 

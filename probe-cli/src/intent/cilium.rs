@@ -30,7 +30,14 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
     let usual = intent.backend.as_ref().and_then(|backend| match backend.value {
         Backend::Vxlan => Some(8472),
         Backend::Geneve => Some(6081),
-        _ => None,
+        Backend::Wireguard
+        | Backend::Ipip
+        | Backend::HostGw
+        | Backend::Udp
+        | Backend::NoEncapsulation
+        | Backend::NativeRouting
+        | Backend::None
+        | Backend::Other(_) => None,
     });
     if let Some(usual) = usual {
         let port = charts::number(files, CHART, "tunnelPort").and_then(|port| parsed("port", port, notes));

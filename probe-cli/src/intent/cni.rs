@@ -32,7 +32,9 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
             Basis::Default => {
                 "it was chosen on the command line or by the environment, or another CNI's file is stale"
             }
-            _ => "another CNI's file is stale or comes first by name, or the CNI is not installed yet",
+            Basis::Configured | Basis::Inferred => {
+                "another CNI's file is stale or comes first by name, or the CNI is not installed yet"
+            }
         };
         notes.push(format!(
             "CNI: {} says {}, but the default network of {} is {}'s: {cause}",

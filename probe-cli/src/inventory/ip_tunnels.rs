@@ -41,11 +41,8 @@ pub(super) fn tunnel(index: &Index<'_>, link: &LinkFact) -> Option<Tunnel> {
     }
     let gateways = routes.iter().filter(|route| route.kind == RouteType::Unicast).filter_map(|r| r.gateway);
     let known: Option<IpAddr> = local.or(remote);
-    let outer_family = match kind {
-        TunnelKind::Ipip => Some(4),
-        _ if external => None,
-        _ => known.map(family),
-    };
+    let outer_family =
+        if kind == TunnelKind::Ipip { Some(4) } else { known.filter(|_| !external).map(family) };
     let by_route = || {
         let mut probes = remote.into_iter().chain(gateways.take(ROUTE_PROBES));
         let route = probes.find_map(|probe| index.best_route(probe));

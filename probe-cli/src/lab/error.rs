@@ -103,9 +103,10 @@ pub enum LabError {
 
 impl From<ConfigureError> for LabError {
     fn from(error: ConfigureError) -> Self {
-        match error {
-            ConfigureError::NoSuchDevices { kind: "WireGuard" } => Self::NoWireguard,
-            error => Self::Configure(error),
+        if matches!(error, ConfigureError::NoSuchDevices { kind: "WireGuard" }) {
+            Self::NoWireguard
+        } else {
+            Self::Configure(error)
         }
     }
 }

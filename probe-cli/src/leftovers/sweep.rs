@@ -156,7 +156,9 @@ pub async fn sweep(notes: &RunDirectory, reach: Reach) -> Result<Swept, SweepErr
                         Pulse::Unknown(source) if reach == Reach::Unclaimed => {
                             return Err(SweepError::Heartbeat { program: filter.program, source });
                         }
-                        pulse => Run::Unclaimed(pulse),
+                        pulse @ (Pulse::Beats(_) | Pulse::Stopped | Pulse::None | Pulse::Unknown(_)) => {
+                            Run::Unclaimed(pulse)
+                        }
                     }
                 };
                 found.push(Found { filter, run });

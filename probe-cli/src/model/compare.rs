@@ -117,9 +117,9 @@ pub struct Comparison {
 pub fn side_by_side(intent: &Intent, inventory: &Inventory, paths: &[MtuPath]) -> Vec<Comparison> {
     let actual = Actual::new(inventory);
     let pod_cidrs: Vec<Claim> = inventory.node.pod_cidrs.iter().map(pod_cidr).collect();
-    let within = |claim: &Claim| match claim.value {
-        Answer::Network(own) => intent.cluster_cidrs.iter().any(|cidr| cidr.value.contains(&own)),
-        _ => false,
+    let within = |claim: &Claim| {
+        let Answer::Network(own) = claim.value else { return false };
+        intent.cluster_cidrs.iter().any(|cidr| cidr.value.contains(&own))
     };
     let pod_mtus = pod_mtus(inventory, paths);
     let both = [&intent.ipv4, &intent.ipv6].into_iter().zip([4, 6]);
@@ -314,14 +314,9 @@ fn number(aspect: Aspect, intended: Option<&Intended<u32>>, actual: &Found<u32>)
 /// This node's pod networks. Of a family that no file names, nothing is intended: a file for IPv4 says nothing of IPv6.
 fn own_pod_cidrs(intent: &Intent, actual: Vec<Claim>) -> Comparison {
     let row = many(Aspect::PodCidrs, &intent.pod_cidrs, Answer::Network);
-    let is_named = |claim: &&Claim| match claim.value {
-        Answer::Network(IpNet::V4(_)) => {
-            intent.pod_cidrs.iter().any(|cidr| matches!(cidr.value, IpNet::V4(_)))
-        }
-        Answer::Network(IpNet::V6(_)) => {
-            intent.pod_cidrs.iter().any(|cidr| matches!(cidr.value, IpNet::V6(_)))
-        }
-        _ => false,
+    let is_named = |claim: &&Claim| {
+        let Answer::Network(own) = claim.value else { return false };
+        intent.pod_cidrs.iter().any(|cidr| cidr.value.addr().is_ipv4() == own.addr().is_ipv4())
     };
     let named: Vec<Claim> = actual.iter().filter(is_named).cloned().collect();
     Comparison { agrees: agree(&row.intended, &named, true), actual, ..row }

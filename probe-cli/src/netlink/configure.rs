@@ -315,29 +315,28 @@ async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureE
         }
     };
     request(handle, step).await.map_err(refused)?;
-    match step {
-        Step::Wireguard(Wireguard { name, .. }) | Step::WireguardPeer(WireguardPeer { name, .. }) => {
-            let ifindex = index(handle, name).await.map_err(refused)?;
-            set_wireguard(step, ifindex).map_err(|source| ConfigureError::Wireguard {
-                name: name.clone(),
-                netns: netns.to_owned(),
-                source: Box::new(source),
-            })
-        }
-        _ => Ok(()),
-    }
+    let (Step::Wireguard(Wireguard { name, .. }) | Step::WireguardPeer(WireguardPeer { name, .. })) = step
+    else {
+        return Ok(());
+    };
+    let ifindex = index(handle, name).await.map_err(refused)?;
+    set_wireguard(step, ifindex).map_err(|source| ConfigureError::Wireguard {
+        name: name.clone(),
+        netns: netns.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// Keys and peers have a protocol of their own.
 fn set_wireguard(step: &Step, ifindex: u32) -> Result<(), NetlinkError> {
     let mut socket = DumpSocket::open_generic()?;
-    match step {
-        Step::Wireguard(device) => wireguard::set_key(&mut socket, ifindex, &*private_key()?, device.port),
-        Step::WireguardPeer(peer) => {
-            wireguard::set_peer(&mut socket, ifindex, &peer.public_key, peer.endpoint, &peer.allowed_ips)
-        }
-        _ => Ok(()),
+    if let Step::Wireguard(device) = step {
+        wireguard::set_key(&mut socket, ifindex, &*private_key()?, device.port)?;
     }
+    if let Step::WireguardPeer(peer) = step {
+        wireguard::set_peer(&mut socket, ifindex, &peer.public_key, peer.endpoint, &peer.allowed_ips)?;
+    }
+    Ok(())
 }
 
 /// A new private key: random bytes, of which the kernel makes a point on the curve (`curve25519_clamp_secret`).
@@ -354,9 +353,8 @@ pub fn alias(namespace: &Namespace, name: &str) -> Result<Option<String>, Config
         // A device that is not there has none.
         let link = links.try_next().await.ok().flatten();
         Ok(link.and_then(|link| {
-            link.attributes.into_iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfAlias(alias) => Some(alias),
-                _ => None,
+            link.attributes.into_iter().find_map(|attribute| {
+                if let LinkAttribute::IfAlias(alias) = attribute { Some(alias) } else { None }
             })
         }))
     })

@@ -179,10 +179,10 @@ fn bpf_filter(ifindex: u32, egress: bool, message: &TcMessage) -> Option<BpfFilt
     for attribute in &message.attributes {
         let TcAttribute::Options(options) = attribute else { continue };
         for option in options {
-            match option {
-                TcOption::Bpf(TcFilterBpfOption::ProgName(value)) => name = Some(value.clone()),
-                TcOption::Bpf(TcFilterBpfOption::ProgId(value)) => program = *value,
-                _ => {}
+            if let TcOption::Bpf(TcFilterBpfOption::ProgName(value)) = option {
+                name = Some(value.clone());
+            } else if let TcOption::Bpf(TcFilterBpfOption::ProgId(value)) = option {
+                program = *value;
             }
         }
     }

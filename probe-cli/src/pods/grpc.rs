@@ -111,6 +111,7 @@ impl Socket {
     }
 
     /// Connects until `end`. The server has said nothing yet when this returns.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the system has an error for everything")]
     pub(super) async fn connect(&self, within: Within) -> Result<Client, Trouble> {
         let name = self.shown();
         let trouble = |error: &io::Error| match error.kind() {
@@ -310,10 +311,12 @@ fn trouble(what: &str, status: &Status) -> Trouble {
         return Trouble::Broken(format!("{what}: the connection broke: {}", bounded(&cause.to_string())));
     }
     let words = format!("{what}: answered {:?}: {}", status.code(), bounded(status.message()));
-    match status.code() {
-        Code::Unimplemented => Trouble::NotThis(words),
-        Code::NotFound => Trouble::Gone(words),
-        _ => Trouble::Failed(words),
+    if status.code() == Code::Unimplemented {
+        Trouble::NotThis(words)
+    } else if status.code() == Code::NotFound {
+        Trouble::Gone(words)
+    } else {
+        Trouble::Failed(words)
     }
 }
 

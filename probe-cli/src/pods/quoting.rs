@@ -43,7 +43,7 @@ fn replace(value: &mut Value, at: &mut usize, with: &Value) -> bool {
     match value {
         Value::Array(values) => values.iter_mut().any(|value| replace(value, at, with)),
         Value::Object(values) => values.values_mut().any(|value| replace(value, at, with)),
-        _ => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

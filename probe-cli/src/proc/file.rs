@@ -8,6 +8,7 @@ use crate::{files, observed::Observed};
 const LONGEST: u64 = 2 << 20;
 
 /// The text of a file; absent when the kernel has no such file.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system has an error for everything")]
 pub(super) fn text(path: &str) -> Observed<String> {
     match files::kernel_text(Path::new(path), LONGEST) {
         Ok(text) => Observed::Value(text),

@@ -467,7 +467,10 @@ mod tests {
                     }
                 }
                 serde_json::Value::Array(entries) => entries.iter().for_each(|entry| names(entry, into)),
-                _ => {}
+                serde_json::Value::Null
+                | serde_json::Value::Bool(_)
+                | serde_json::Value::Number(_)
+                | serde_json::Value::String(_) => {}
             }
         }
         let mut found = std::collections::BTreeSet::new();

@@ -53,6 +53,9 @@ fn documented(value: &serde_json::Value, heading: &str) {
             }
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| documented(value, heading)),
-        _ => {}
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
     }
 }

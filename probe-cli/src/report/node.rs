@@ -257,9 +257,10 @@ fn title(plane: &DataPlane) -> String {
         None => "",
     };
     let stale = if plane.is_stale() { ", probably stale" } else { "" };
-    let system = match plane.system {
-        System::Unknown => "Overlay of unknown origin".to_owned(),
-        system => system.to_string(),
+    let system = if plane.system == System::Unknown {
+        "Overlay of unknown origin".to_owned()
+    } else {
+        plane.system.to_string()
     };
     format!("{system}, {}{certainty}{stale}", plane.encapsulation)
 }

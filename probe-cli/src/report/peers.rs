@@ -194,7 +194,7 @@ fn vxlan_cells(rows: &[PeerRow], holes: &[&Hole]) -> Vec<Vec<String>> {
         .iter()
         .filter_map(|hole| match hole {
             Hole::FdbWithoutRoute { mac, .. } => Some(mac.to_string()),
-            _ => None,
+            Hole::RouteWithoutNeighbour { .. } | Hole::NeighbourWithoutFdb { .. } => None,
         })
         .collect();
     let mut cells = vec![heading(&["NODE", "POD NETWORKS", "VTEP MAC", "LAST TX", "PROBLEM"])];

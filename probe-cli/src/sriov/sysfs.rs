@@ -33,7 +33,9 @@ pub(super) fn devices(root: &Root) -> io::Result<Vec<PathBuf>> {
             Err(io::Error::other(format!("{DEVICES} is not a directory")))
         }
         Observed::Absent => Ok(Vec::new()),
-        other => Err(io::Error::other(other.trouble().unwrap_or_default())),
+        other @ (Observed::Denied { .. } | Observed::Unsupported { .. } | Observed::Failed { .. }) => {
+            Err(io::Error::other(other.trouble().unwrap_or_default()))
+        }
     }
 }
 

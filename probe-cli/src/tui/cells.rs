@@ -104,7 +104,13 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
                 Condition::Unchecked => 0.0,
                 Condition::Ok => 1.0,
                 Condition::Gone => 2.0,
-                _ => 3.0,
+                Condition::Down
+                | Condition::UnderlayDown
+                | Condition::TooBig
+                | Condition::NoRoute
+                | Condition::NoNeighbour
+                | Condition::NoFdb
+                | Condition::NoEndpoint => 3.0,
             };
             SortValue::Number(subject.condition().map(rank))
         }

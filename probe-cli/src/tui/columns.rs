@@ -99,10 +99,9 @@ pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subj
         is_told |= handshake(row).is_some();
         is_on_wire |= matches!(row, Subject::Vf(row) if row.wire.is_some());
     }
-    let says_something = |column: &ColumnId| match column {
-        ColumnId::Handshake => is_told,
-        ColumnId::Metric(column) if [&MEAN_SIZE, &SEGMENTS].contains(column) => is_on_wire,
-        _ => true,
+    let on_wire = [&MEAN_SIZE, &SEGMENTS].map(ColumnId::Metric);
+    let says_something = |column: &ColumnId| {
+        (is_told || *column != ColumnId::Handshake) && (is_on_wire || !on_wire.contains(column))
     };
     all(tab).iter().copied().filter(|column| column.is_told_by(measure)).filter(says_something).collect()
 }

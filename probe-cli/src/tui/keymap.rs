@@ -32,6 +32,7 @@ pub(super) const BINDINGS: [Binding; 12] = [
 ];
 
 /// The action of a key press; none when the key means nothing here.
+#[expect(clippy::wildcard_enum_match_arm, reason = "keys that mean nothing here are many")]
 pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {

@@ -32,7 +32,9 @@ pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject
         Tab::Overview => {
             overview_tables(model).into_iter().flat_map(|tab| overview_rows(state, model, tab)).collect()
         }
-        tab => ordered(state, tab, subject::of(model, tab)),
+        Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Messages | Tab::Cost => {
+            ordered(state, tab, subject::of(model, tab))
+        }
     }
 }
 
@@ -83,7 +85,7 @@ fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) 
 fn sort_value(sort: Sort, measure: Measure, subject: Subject<'_>) -> SortValue {
     match cells::sort_value(sort.column, subject, measure) {
         SortValue::Rate(Some(rate)) => SortValue::Rate(Some((rate.max(1.0).log2() * 4.0).floor())),
-        value => value,
+        value @ (SortValue::Text(_) | SortValue::Rate(None) | SortValue::Number(_)) => value,
     }
 }
 

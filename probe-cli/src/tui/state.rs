@@ -129,7 +129,9 @@ impl State {
             selected: None,
             sort: match tab {
                 Tab::Tunnels | Tab::Overview => Sort { column: ColumnId::Name, descending: false },
-                _ => Sort { column: ColumnId::Tx, descending: true },
+                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Messages | Tab::Cost => {
+                    Sort { column: ColumnId::Tx, descending: true }
+                }
             },
             details: true,
         };

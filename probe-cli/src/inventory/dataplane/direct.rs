@@ -65,7 +65,11 @@ pub(super) fn judge(signs: &NodeSigns<'_>) -> Vec<Candidate> {
                     evidence.extend(signs.cilium());
                     Likely
                 }
-                _ => {
+                System::Canal
+                | System::Rke2Flannel
+                | System::Flannel
+                | System::CalicoEbpf
+                | System::Unknown => {
                     evidence.push(signs.flannel().1);
                     Likely
                 }

@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn judge(signs: &NodeSigns<'_>, tunnel: &Tunnel) -> Candidate {
     let verdict = match tunnel.kind {
         TunnelKind::Geneve => geneve(signs, tunnel),
-        _ => ipip(signs, tunnel),
+        TunnelKind::Vxlan | TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp => ipip(signs, tunnel),
     };
     verdict.of(signs, tunnel)
 }

@@ -198,9 +198,10 @@ impl<'a> NodeSigns<'a> {
             TunnelKind::Ipip | TunnelKind::Geneve | TunnelKind::Udp => false,
         };
         let gateways: BTreeSet<_> = self.routes(tunnel.ifindex).filter_map(|route| route.gateway).collect();
-        let peers = match tunnel.kind {
-            TunnelKind::Ipip if !tunnel.external => Some(gateways.len()),
-            _ => known.then_some(peers),
+        let peers = if tunnel.kind == TunnelKind::Ipip && !tunnel.external {
+            Some(gateways.len())
+        } else {
+            known.then_some(peers)
         };
         let allowed = self.inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex);
         let networks = allowed.flat_map(|peer| peer.pod_cidrs.iter().copied());

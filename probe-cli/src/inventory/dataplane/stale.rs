@@ -84,7 +84,8 @@ fn are_kin(a: System, b: System) -> bool {
     let agent = |system| match system {
         System::Canal | System::Rke2Flannel | System::Flannel => System::Flannel,
         System::Calico | System::CalicoEbpf => System::Calico,
-        other => other,
+        System::Cilium => System::Cilium,
+        System::Unknown => System::Unknown,
     };
     agent(a) == agent(b)
 }
@@ -94,7 +95,11 @@ fn carries(judged: &Candidate) -> bool {
     let device = &judged.device;
     match judged.encapsulation {
         Encapsulation::Wireguard => device.peers != Some(0) && device.routes > 0,
-        _ => device.routes > 0 || is_certain_cilium(judged),
+        Encapsulation::Vxlan
+        | Encapsulation::Ipip
+        | Encapsulation::Geneve
+        | Encapsulation::Udp
+        | Encapsulation::None => device.routes > 0 || is_certain_cilium(judged),
     }
 }
 
@@ -108,8 +113,10 @@ fn is_idle(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
         Encapsulation::None => false,
         Encapsulation::Wireguard => device.peers == Some(0),
         Encapsulation::Vxlan if !is_known => device.peers == Some(0) && device.routes == 0 && !floods,
-        _ if !is_known => false,
-        _ => device.peers.is_none_or(|peers| peers == 0) && device.routes == 0 && !is_certain_cilium(judged),
+        Encapsulation::Vxlan | Encapsulation::Ipip | Encapsulation::Geneve | Encapsulation::Udp => {
+            let knows_nobody = device.peers.is_none_or(|peers| peers == 0) && device.routes == 0;
+            is_known && knows_nobody && !is_certain_cilium(judged)
+        }
     }
 }
 

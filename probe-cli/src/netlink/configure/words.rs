@@ -49,6 +49,7 @@ impl fmt::Display for Words<'_> {
 }
 
 /// The kernel's answer as it is, without the words of the library around it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only this one has the kernel's answer")]
 pub(super) fn answer(error: rtnetlink::Error) -> io::Error {
     match error {
         rtnetlink::Error::NetlinkError(answer) => answer.to_io(),

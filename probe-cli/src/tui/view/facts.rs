@@ -65,8 +65,20 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     let state = match row.condition {
         Condition::Gone => ", GONE",
         Condition::UnderlayDown => ", device below DOWN",
-        _ if !tunnel.up => ", DOWN",
-        _ => "",
+        Condition::Unchecked
+        | Condition::Ok
+        | Condition::Down
+        | Condition::TooBig
+        | Condition::NoRoute
+        | Condition::NoNeighbour
+        | Condition::NoFdb
+        | Condition::NoEndpoint => {
+            if tunnel.up {
+                ""
+            } else {
+                ", DOWN"
+            }
+        }
     };
     let mut facts: Vec<Fact> =
         vec![("kind", format!("{}{vni}{port}{state}", tunnel.kind), !state.is_empty())];

@@ -75,10 +75,12 @@ fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let counts = Tab::ALL.map(|tab| (tab, count(state, tab)));
     let line = |gap: &str, counted: bool| {
         let tabs = counts.map(|(tab, count)| {
-            let style = match tab {
-                _ if tab == state.tab => theme.selected(),
-                Tab::Messages if count.is_some() => theme.alarm(),
-                _ => theme.normal(),
+            let style = if tab == state.tab {
+                theme.selected()
+            } else if tab == Tab::Messages && count.is_some() {
+                theme.alarm()
+            } else {
+                theme.normal()
             };
             let count = count.filter(|_| counted).map_or_else(String::new, |count| format!(" {count}"));
             Span::styled(format!(" {} {}{count}{gap}", tab.number(), tab.title()), style)
@@ -95,6 +97,8 @@ fn count(state: &State, tab: Tab) -> Option<u64> {
     let model = state.shown()?;
     match tab {
         Tab::Messages => Some((state.messages.len() + model.notes.len()) as u64).filter(|n| *n > 0),
-        tab => tab.is_table().then(|| list::count(state, model, tab) as u64),
+        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Cost => {
+            tab.is_table().then(|| list::count(state, model, tab) as u64)
+        }
     }
 }
