@@ -6,6 +6,7 @@ use std::{sync::Arc, thread, time::Duration};
 use overlay_probe::{
     ebpf::{Limits, ProbeOptions},
     engine::{Engine, EngineOptions, HostOptions},
+    inventory::Joined,
     lab::{
         Family, live,
         load::{Load, LoadOptions},
@@ -71,11 +72,13 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
     .await
     .unwrap();
     let (mut timeline, mut models, mut lines) = (Timeline::default(), Vec::new(), Vec::new());
-    let mut keep = |frame: Frame| {
+    let mut keep = |frame: Frame, joined: &Joined| {
         lines.push(serde_json::to_string(&frame).unwrap());
-        models.push(timeline.push(frame));
+        let model = timeline.push_joined(frame, joined);
+        assert!(Arc::ptr_eq(&model.inventory, joined.inventory()), "the inventory was made twice");
+        models.push(model);
     };
-    keep(engine.first());
+    keep(engine.first(), engine.joined());
     for number in 0..FRAMES {
         match number {
             8 | 30 => drop(ns(node, "ip link add byhand9 up type vxlan id 9 dev eth0 dstport 4789")),
@@ -87,7 +90,8 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
             40 => live::remove_pod(prefix, 1, "shop", "late-0").unwrap(),
             _ => {}
         }
-        keep(engine.tick().await.unwrap());
+        let frame = engine.tick().await.unwrap();
+        keep(frame, engine.joined());
     }
     engine.stop().await;
     (models, lines)

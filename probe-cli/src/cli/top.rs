@@ -34,7 +34,7 @@ pub(super) async fn show(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
-    let (sender, receiver) = watch::channel(Some(timeline.push(engine.first())));
+    let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
     let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
@@ -70,7 +70,7 @@ async fn feed(
     loop {
         match engine.tick().await {
             // Nobody looks any more: the screen ends in a moment.
-            Ok(frame) => drop(models.send(Some(timeline.push(frame)))),
+            Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
             Err(error) => return error,
         }
     }

@@ -50,10 +50,11 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let mut writer = Writer::start().context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
-    timeline.push(engine.first());
+    timeline.push_joined(engine.first(), engine.joined());
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
-        let model = timeline.push(engine.tick().await?);
+        let frame = engine.tick().await?;
+        let model = timeline.push_joined(frame, engine.joined());
         let text = text_of(&with_note(model, left_out), context, args.format)?;
         match writer.offer(text) {
             Offered::Taken => (printed, left_out) = (printed + 1, 0),

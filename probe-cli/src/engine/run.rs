@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     facts::Snapshot,
-    inventory::{Inventory, inventory},
+    inventory::{Inventory, Joined},
     leftovers::{self, Placed, RunDirectory, RunRecord},
     netlink::{ChangeKind, Changes},
     netns, privilege, procfs,
@@ -46,8 +46,8 @@ pub struct Engine {
     refresh: Refresh,
     probe: Probe,
     snapshot: Arc<Snapshot>,
-    /// Of the snapshot.
-    inventory: Box<Inventory>,
+    /// Of the snapshot that the probe follows; what is known of VFs may be newer in the other one.
+    joined: Joined,
     /// Interface indices of links that went since the inventory was read.
     gone: BTreeSet<u32>,
     /// The first sample, of before the first interval.
@@ -85,14 +85,15 @@ impl Engine {
         let mut vfs = Box::new(VfSource::new(&options.host.root));
         vfs.follow(procfs::monotonic());
         let snapshot = sources.read_all(vfs.facts()).await?;
-        let inventory = inventory(&snapshot);
+        let joined = Joined::new(Arc::clone(&snapshot));
+        let inventory = joined.inventory();
         sources.follow_pods();
         if inventory.tunnels.is_empty() && inventory.vfs.is_empty() {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
         let record = note_before(&options.notes, &probe);
-        let errors = probe.follow(&inventory)?;
+        let errors = probe.follow(inventory)?;
         vfs.count(probe.mode());
         let mut engine = Self {
             sources,
@@ -101,7 +102,7 @@ impl Engine {
             refresh: Refresh::new(procfs::monotonic()),
             probe,
             snapshot,
-            inventory: Box::new(inventory),
+            joined,
             gone: BTreeSet::new(),
             first: Box::default(),
             next: Instant::now() + options.interval,
@@ -134,6 +135,11 @@ impl Engine {
         Frame { snapshot: Arc::clone(&self.snapshot), sample: Sample::clone(&self.first) }
     }
 
+    /// The inventory that the last frame's snapshot has, as long as nothing but VFs changed since it was made.
+    pub fn joined(&self) -> &Joined {
+        &self.joined
+    }
+
     /// How programs are attached.
     pub fn mode(&self) -> AttachMode {
         self.probe.mode()
@@ -145,7 +151,8 @@ impl Engine {
     }
 
     fn name(&self, ifindex: u32) -> String {
-        self.inventory
+        self.joined
+            .inventory()
             .tunnels
             .iter()
             .find_map(|tunnel| {
@@ -203,15 +210,15 @@ impl Engine {
         // Before the read: what goes while it is under way may be in it.
         let gone = mem::take(&mut self.gone);
         self.snapshot = self.sources.refresh(self.vfs.facts()).await?;
-        let inventory = inventory(&self.snapshot);
+        let before = mem::replace(&mut self.joined, Joined::new(Arc::clone(&self.snapshot)));
+        let inventory: &Inventory = self.joined.inventory();
         self.refresh.done(procfs::monotonic());
-        let left = without(&inventory, &gone);
-        if left == inventory
-            && inventory.without_ages() == self.inventory.without_ages()
+        let left = without(inventory, &gone);
+        if left == *inventory
+            && inventory.without_ages() == before.inventory().without_ages()
             && self.problems.is_empty()
             && !self.probe.can_improve()
         {
-            *self.inventory = inventory;
             return Ok(());
         }
         if let Some(record) = &mut self.record
@@ -219,15 +226,14 @@ impl Engine {
         {
             unnoted(&error);
         }
-        if left != inventory {
+        if left != *inventory {
             // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
             self.probe.follow(&left)?;
         }
-        let errors = self.probe.follow(&inventory)?;
+        let errors = self.probe.follow(inventory)?;
         // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
         self.problems =
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
-        *self.inventory = inventory;
         self.note();
         if self.probe.can_improve() {
             self.refresh.change(procfs::monotonic());
@@ -262,7 +268,7 @@ impl Engine {
             unnoted(&error);
         }
         self.probe.forget(&lost);
-        let errors = self.probe.follow(&self.inventory)?;
+        let errors = self.probe.follow(self.joined.inventory())?;
         self.problems =
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
         self.note();

@@ -9,6 +9,7 @@ mod holes;
 mod index;
 mod ip_tunnels;
 mod join;
+mod joined;
 mod links;
 mod node;
 mod outer_routes;
@@ -29,6 +30,7 @@ mod wireguard;
 
 pub use dataplane::{Bypass, Certainty, DataPlane, Encapsulation, PlaneDevice, RoutedPeer, Stale, System};
 pub use join::inventory;
+pub use joined::Joined;
 pub use links::{LinkList, LinkRole, LinkRow, LinkState};
 pub use node::{DefaultRoute, Node, NodeAddress, OwnPodCidr, PodCidrSource};
 pub use outer_routes::OuterRoute;

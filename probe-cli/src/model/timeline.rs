@@ -13,8 +13,7 @@ use super::{
     sizes::Bins,
 };
 use crate::{
-    facts::Snapshot,
-    inventory::{Inventory, inventory},
+    inventory::Joined,
     sample::{Frame, Sample},
 };
 
@@ -22,7 +21,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Timeline {
     before: Option<(Box<Sample>, Arc<Model>)>,
-    known: Option<Joined>,
+    known: Option<Known>,
     since: Option<Duration>,
     bins: Bins,
     past: Past,
@@ -31,36 +30,42 @@ pub struct Timeline {
 
 /// What a snapshot came to.
 #[derive(Debug)]
-struct Joined {
-    snapshot: Arc<Snapshot>,
-    inventory: Arc<Inventory>,
+struct Known {
+    joined: Joined,
     setup: Arc<Setup>,
 }
 
 impl Timeline {
     /// The model of the next frame. The first one has no rates.
     pub fn push(&mut self, frame: Frame) -> Arc<Model> {
+        self.next(frame, None)
+    }
+
+    /// The same for who has joined the frame's snapshot already: that is not done again. What is of another snapshot is not used.
+    pub fn push_joined(&mut self, frame: Frame, joined: &Joined) -> Arc<Model> {
+        self.next(frame, Some(joined))
+    }
+
+    fn next(&mut self, frame: Frame, joined: Option<&Joined>) -> Arc<Model> {
         let Frame { snapshot, sample } = frame;
-        let known = match self.known.take() {
-            Some(known) if Arc::ptr_eq(&known.snapshot, &snapshot) => known,
-            _ => {
-                let inventory = Arc::new(inventory(&snapshot));
-                let setup = Arc::new(Setup::new(&snapshot, &inventory));
-                Joined { snapshot, inventory, setup }
-            }
-        };
+        let known = self.known.take().filter(|known| known.joined.is_of(&snapshot)).unwrap_or_else(|| {
+            let joined = joined.filter(|joined| joined.is_of(&snapshot)).cloned();
+            let joined = joined.unwrap_or_else(|| Joined::new(snapshot));
+            let setup = Arc::new(Setup::new(joined.snapshot(), joined.inventory()));
+            Known { joined, setup }
+        });
+        let (snapshot, inventory) = (known.joined.snapshot(), known.joined.inventory());
         // What was counted while filters were gone has no rates.
         let earlier = self.before.as_ref().map(|(sample, _)| &**sample).filter(|_| !sample.is_interrupted);
-        let mut model =
-            build(&known.snapshot, &known.inventory, &known.setup, &sample, earlier, &mut self.bins);
+        let mut model = build(snapshot, inventory, &known.setup, &sample, earlier, &mut self.bins);
         model.since = *self.since.get_or_insert(sample.time);
         if let Some((earlier, before)) = &self.before {
             keep_timed(&mut model.observer, &before.observer);
             self.past.carry(before, earlier, &mut model);
         }
-        health::judge(&mut model, &known.snapshot.netlink, &mut self.memory);
+        health::judge(&mut model, &snapshot.netlink, &mut self.memory);
         self.past.sum_up(&mut model);
-        model.nodes = nodes(&model, &known.snapshot.network);
+        model.nodes = nodes(&model, &snapshot.network);
         self.known = Some(known);
         let model = Arc::new(model);
         self.before = Some((Box::new(sample), Arc::clone(&model)));
@@ -76,7 +81,7 @@ pub fn once(frame: Frame) -> Arc<Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::pods::PodFacts;
+    use crate::facts::{Snapshot, pods::PodFacts};
     use crate::inventory::testdata::{flannel4, node, snapshot};
 
     #[test]
@@ -104,5 +109,14 @@ mod tests {
             sample: frame.sample.clone(),
         });
         assert_eq!(models(copied.collect()), found);
+
+        // Joined elsewhere: taken for the same snapshot, and for no other.
+        let joined = Joined::new(Arc::clone(&two));
+        let mut timeline = Timeline::default();
+        let live: Vec<_> = frames.into_iter().map(|frame| timeline.push_joined(frame, &joined)).collect();
+        assert_eq!(live, found);
+        let is_taken: Vec<_> =
+            live.iter().map(|model| Arc::ptr_eq(&model.inventory, joined.inventory())).collect();
+        assert_eq!(is_taken, [true, true, false]);
     }
 }
