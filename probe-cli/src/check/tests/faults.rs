@@ -1,23 +1,26 @@
 //! One fault for each check, made on a healthy node's facts.
 
+mod cni;
+mod sriov;
+
 use std::sync::Arc;
 
-use crate::check::testdata::{Node, PF};
+use crate::check::testdata::Node;
 use crate::{
     facts::{
         Bounded, OfNamespace,
         counters::{ConntrackCounters, NodeCounters},
         files::{
-            CniDirectory, CniFile, CniNetwork, CniPlugin, Kubeconfig, Multus, NetworkManager, Networkd,
-            Settings, Sourced, SubnetEnv, Whereabouts,
+            CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, NetworkManager, Networkd, Settings,
+            Sourced, SubnetEnv,
         },
         host::HostFacts,
         netlink::{
             FdbFact, LinkFact, NamespaceFact, NeighbourFact, NeighbourState, OperState, PmtuException,
-            VfLinkState, VfVlan, VxlanFact,
+            VxlanFact,
         },
         network::{InsideFacts, PodNetwork},
-        pods::{Allocation, Attachment, AttachmentIpam, PodFacts, RegisteredPod},
+        pods::{Attachment, AttachmentIpam, PodFacts, RegisteredPod},
     },
     inventory::testdata::*,
     observed::Observed,
@@ -53,13 +56,9 @@ const fn wg(raises: &'static str, change: fn(&mut Node)) -> Fault {
     Fault { raises, with: &[], base: Node::wireguard, change }
 }
 
-const fn sriov(raises: &'static str, change: fn(&mut Node)) -> Fault {
-    Fault { raises, with: &[], base: Node::sriov, change }
-}
-
 /// All of them.
 pub(super) fn all() -> Vec<Fault> {
-    vec![
+    let mut all = vec![
         canal("intent-cni-differs", |node| configure(node, "cni", "calico"))
             .with(&["intent-backend-differs"]),
         canal("intent-backend-differs", |node| node.set("flannel.backend", "wireguard"))
@@ -412,112 +411,6 @@ pub(super) fn all() -> Vec<Fault> {
             node.snapshot.pods = Arc::new(pods);
         }),
         canal("pod-default-route-secondary", secondary_default),
-        sriov("vf-link-down", |node| node.first_vf().link_state = Some(VfLinkState::Disable)),
-        sriov("vf-link-down", |node| {
-            for link in node.facts().links.iter_mut().filter(|link| link.ifindex == PF) {
-                link.oper_state = Some(OperState::Down);
-            }
-        }),
-        sriov("vf-link-down", |node| {
-            for link in node.facts().links.iter_mut().filter(|link| link.ifindex == PF) {
-                (link.up, link.oper_state) = (false, Some(OperState::Down));
-            }
-        }),
-        sriov("vf-mac-not-allowed", |node| node.first_vf().mac = Some(mac(0x99))),
-        sriov("vf-mac-shared", |node| {
-            node.sriov_facts().interfaces[2].mac = node.sriov_facts().interfaces[1].mac;
-        })
-        .with(&["vf-mac-not-allowed"]),
-        sriov("vf-mac-shared", |node| {
-            node.sriov_facts().interfaces[3].mac = node.sriov_facts().interfaces[1].mac;
-        }),
-        sriov("vf-mtu-exceeds-pf", |node| node.sriov_facts().interfaces[1].mtu = 9000),
-        sriov("vf-vlan-tagged-twice", |node| {
-            node.first_vf().vlan = Some(VfVlan { id: 100, qos: 0, is_qinq: false });
-            let vlan = LinkFact { kind: Some("vlan".to_owned()), link: Some(41), ..ethernet(50, "net1.100") };
-            let path = "/var/run/netns/cni-1".to_owned();
-            let inside = NamespaceFact { path: path.clone(), links: vec![vlan], ..NamespaceFact::default() };
-            node.snapshot.namespaces = Arc::new(vec![OfNamespace { path, told: Observed::Value(inside) }]);
-        }),
-        sriov("vf-rate-limited", |node| node.vf_sends = 250_000_000),
-        sriov("vf-driver-missing", |node| {
-            node.sriov_facts().interfaces.truncate(3);
-            if let Observed::Value(pfs) = &mut node.sriov_facts().pfs {
-                pfs[0].vfs[2].driver = None;
-            }
-        }),
-        sriov("vf-pod-disputed", |node| {
-            let mut pods = (*node.snapshot.pods).clone();
-            let allocated = ("0000:01:01.0", "/var/run/netns/cni-2");
-            pods.attachments[1].netns = Some(allocated.1.to_owned());
-            pods.allocations =
-                vec![Allocation { pci: allocated.0.to_owned(), netns: allocated.1.to_owned() }];
-            node.snapshot.pods = Arc::new(pods);
-        }),
-        sriov("vf-allocation-stale", |node| {
-            let mut pods = (*node.snapshot.pods).clone();
-            let netns = "/var/run/netns/cni-9".to_owned();
-            pods.allocations = vec![Allocation { pci: "0000:01:01.2".to_owned(), netns }];
-            node.snapshot.pods = Arc::new(pods);
-        }),
-        sriov("vf-addressed-on-node", |node| node.facts().addresses.push(address(43, "198.51.100.7/24"))),
-        sriov("vf-pool-empty", |node| {
-            node.pools(&[("intel", &[("devices", "01:00.0"), ("drivers", "ice"), ("pfNames", "ens1f0")])]);
-        }),
-        sriov("vf-pools-overlap", |node| {
-            node.pools(&[("all", &[("devices", "1889")]), ("some", &[("pfNames", "ens1f0#0-1")])]);
-        }),
-        canal("cni-configuration-missing", |node| {
-            node.files().rke2_directory = Observed::Value("/var/lib/rancher/rke2".to_owned());
-            node.files().cni = Observed::Value(CniDirectory {
-                path: sourced("/etc/cni/net.d".to_owned(), 1),
-                ..CniDirectory::default()
-            });
-        }),
-        canal("cni-file-broken", |node| {
-            let broken = CniFile {
-                file: "/etc/cni/net.d/00-copy.conf".to_owned(),
-                problem: Some("/etc/cni/net.d/00-copy.conf is no JSON".to_owned()),
-                ..CniFile::default()
-            };
-            let path = sourced("/etc/cni/net.d".to_owned(), 1);
-            node.files().cni =
-                Observed::Value(CniDirectory { path, files: vec![broken], default_network: None });
-        }),
-        canal("cni-multus-alone", |node| multus(node, Multus::default())),
-        canal("cni-multus-waits", |node| {
-            let file = sourced("/etc/cni/net.d/10-canal.conflist".to_owned(), 5);
-            multus(node, Multus { readiness_file: Some(file), ..behind_multus("calico") });
-        }),
-        canal("cni-multus-kubeconfig", |node| {
-            let file = sourced("/etc/cni/net.d/multus.d/multus.kubeconfig".to_owned(), 5);
-            multus(node, Multus { kubeconfig: Some(file), ..behind_multus("calico") });
-        }),
-        canal("cni-multus-kubeconfig", |node| {
-            let path = "/etc/cni/net.d/multus.d/multus.kubeconfig".to_owned();
-            let written = Kubeconfig { file: path.clone(), modified: 0, token_expires: Some(1_000) };
-            node.snapshot.taken_at = std::time::Duration::from_secs(1_000_000);
-            let of_multus = Multus {
-                kubeconfig: Some(sourced(path, 5)),
-                kubeconfig_file: Observed::Value(written),
-                ..behind_multus("calico")
-            };
-            multus(node, of_multus);
-        }),
-        canal("cni-sriov-default", |node| multus(node, behind_multus("sriov"))).with(&["intent-cni-differs"]),
-        canal("cni-whereabouts-kubeconfig", |node| {
-            let kubeconfig = Some(sourced("/var/lib/rancher/k3s/whereabouts.kubeconfig".to_owned(), 3));
-            node.files().whereabouts = Observed::Value(Whereabouts { kubeconfig, ..Whereabouts::default() });
-        }),
-        canal("cni-node-name-differs", |node| {
-            configure(node, "node-name", "node-1.example.com");
-            node.files().hostname = Observed::Value(sourced("node-1".to_owned(), 1));
-            node.files().whereabouts = Observed::Value(Whereabouts::default());
-            let plugin =
-                CniPlugin { node_slice_size: Some(sourced("/26".to_owned(), 7)), ..CniPlugin::default() };
-            let network = CniNetwork { plugins: vec![plugin], ..CniNetwork::default() };
-            node.files().multus_networks = Observed::Value(vec![CniFile { network, ..CniFile::default() }]);
-        }),
         Fault {
             raises: "host-localhost-ipv6-missing",
             with: &["intent-families-differ", "intent-cluster-cidr-differs"],
@@ -527,7 +420,10 @@ pub(super) fn all() -> Vec<Fault> {
                 node.files().hosts = Observed::Value(Vec::new());
             },
         },
-    ]
+    ];
+    all.extend(sriov::all());
+    all.extend(cni::all());
+    all
 }
 
 fn sourced<T>(value: T, line: u32) -> Sourced<T> {
@@ -546,28 +442,6 @@ fn configure(node: &mut Node, name: &str, values: &str) {
         let settings: &mut Settings = settings;
         settings.insert(name.to_owned(), values);
     }
-}
-
-/// What Multus has behind it: a plugin of this type.
-fn behind_multus(kind: &str) -> Multus {
-    let plugin = CniPlugin { kind: sourced(kind.to_owned(), 9), ..CniPlugin::default() };
-    let name = Some(sourced("k8s-pod-network".to_owned(), 8));
-    let delegates = vec![CniNetwork { name, plugins: vec![plugin], ..CniNetwork::default() }];
-    Multus { delegates, ..Multus::default() }
-}
-
-/// Multus is configured, and its file is the first one of the CNI directory.
-fn multus(node: &mut Node, multus: Multus) {
-    configure(node, "cni", "multus,canal");
-    let plugin = CniPlugin {
-        kind: sourced("multus".to_owned(), 3),
-        multus: Some(Box::new(multus)),
-        ..CniPlugin::default()
-    };
-    let network = CniNetwork { plugins: vec![plugin], ..CniNetwork::default() };
-    let file = CniFile { file: "/etc/cni/net.d/00-multus.conf".to_owned(), network, ..CniFile::default() };
-    let path = sourced("/etc/cni/net.d".to_owned(), 1);
-    node.files().cni = Observed::Value(CniDirectory { path, files: vec![file], default_network: Some(0) });
 }
 
 fn flannel_conf(node: &mut Node, change: fn(&mut crate::facts::files::FlannelConf)) {

@@ -44,7 +44,7 @@ fn run(model: &Model) -> Outcome {
                 )
                 .seen(name, shown(problem), "its contents")
                 .fix("Remove it; if it is the CNI's own, restart the CNI's pod on this node, which writes it again.")
-                .run(format!("mv {} /root/", quoted(&file.file)))
+                .run(format!("mv {} {}", quoted(&file.file), quoted(&format!("{}.broken", file.file))))
             })
             .collect(),
     )
