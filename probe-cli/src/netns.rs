@@ -1,7 +1,9 @@
 //! Network namespaces: found by name or path, entered per thread, made and removed as `ip netns` does.
 //!
 //! A namespace belongs to a thread, not to the process: everything that enters one either is the whole process's only
-//! thread or runs on a thread of its own.
+//! thread or runs on a thread of its own, or is done by the process in `helper`.
+
+pub mod helper;
 
 use std::{
     collections::BTreeSet,
@@ -25,6 +27,7 @@ use nix::{
 };
 use thiserror::Error;
 
+use self::helper::SocketKind;
 use crate::{files, text::escape};
 
 /// Where named namespaces are, as `ip netns` has them.
@@ -141,7 +144,19 @@ pub fn try_open(name: &str) -> io::Result<Namespace> {
 
 /// Opens a namespace by a path that files or a runtime of the host say, below the host's root. Nothing but a network namespace
 /// is opened, whatever the path leads to.
+///
+/// Below Landlock no other process' namespace can be seen (`hook_ptrace_access_check`): the helper then opens it.
 pub fn open_below(root: &files::Root, path: &str) -> io::Result<Namespace> {
+    match open_itself(root, path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            helper::open_below(root.path(), path).unwrap_or(Err(error))
+        }
+        opened => opened,
+    }
+}
+
+/// The same, whatever this process may see.
+fn open_itself(root: &files::Root, path: &str) -> io::Result<Namespace> {
     if path.len() > LONGEST_PATH {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "its path is too long"));
     }
@@ -189,12 +204,18 @@ fn of_process(path: &Path) -> Option<&Path> {
 fn of_handle(name: &str, handle: &OwnedFd) -> io::Result<Namespace> {
     let is_namespace = fstatfs(handle)?.filesystem_type() == NSFS_MAGIC;
     let file = if is_namespace { files::reopen(handle)? } else { return Err(no_namespace()) };
-    // SAFETY: the request takes no argument, and the descriptor is open.
-    let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
-    if kind != libc::CLONE_NEWNET {
+    is_network_namespace(&file)?;
+    Ok(Namespace { name: name.to_owned(), file })
+}
+
+/// An error if what is open for reading is something else.
+fn is_network_namespace(file: impl AsFd) -> io::Result<()> {
+    if fstatfs(&file)?.filesystem_type() != NSFS_MAGIC {
         return Err(no_namespace());
     }
-    Ok(Namespace { name: name.to_owned(), file })
+    // SAFETY: the request takes no argument, and the descriptor is open.
+    let kind = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_NSTYPE) };
+    if kind == libc::CLONE_NEWNET { Ok(()) } else { Err(no_namespace()) }
 }
 
 fn no_namespace() -> io::Error {
@@ -249,6 +270,21 @@ pub fn run_in<T: Send>(namespace: &Namespace, work: impl FnOnce() -> T + Send) -
     })
 }
 
+/// Sockets in a namespace that nothing of ours enters for good: by the helper where there is one, else on a thread.
+pub fn sockets_in<const COUNT: usize>(
+    namespace: &Namespace,
+    kinds: [SocketKind; COUNT],
+) -> Result<[OwnedFd; COUNT], NetnsError> {
+    let failed = |source| NetnsError::Enter { name: namespace.name.clone(), source };
+    let sockets: io::Result<Vec<OwnedFd>> = if helper::is_there() {
+        kinds.into_iter().filter_map(|kind| helper::socket(namespace, kind)).collect()
+    } else {
+        run_in(namespace, || kinds.into_iter().map(helper::open_socket).collect())?
+    };
+    let sockets = sockets.map_err(failed)?;
+    sockets.try_into().map_err(|_few| failed(io::Error::other("the helper process is gone")))
+}
+
 /// The calling thread's namespace.
 pub fn current() -> io::Result<Namespace> {
     try_open("/proc/thread-self/ns/net")
@@ -266,11 +302,25 @@ pub fn exists(identity: (u64, u64)) -> bool {
 
 /// The namespaces that some process or name holds, by device and inode. Looks at every process.
 pub fn held() -> BTreeSet<(u64, u64)> {
-    let identity =
-        |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.st_dev(), metadata.st_ino()));
     let named = list().into_iter().filter_map(|name| identity(&Path::new(DIRECTORY).join(name)));
+    let mut held: BTreeSet<_> = named.chain(of_processes_here()).collect();
+    // Below Landlock this process sees its own only. The helper's list is bounded, so that it is not asked before.
+    let first = fs::metadata("/proc/1/ns/net");
+    if first.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        held.extend(helper::of_processes().unwrap_or_default());
+    }
+    held
+}
+
+/// The namespaces of the processes that this one may look at.
+fn of_processes_here() -> BTreeSet<(u64, u64)> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    named.chain(processes.filter_map(|process| identity(&process.path().join("ns/net")))).collect()
+    processes.filter_map(|process| identity(&process.path().join("ns/net"))).collect()
+}
+
+/// Device and inode of the namespace that a path leads to.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|metadata| (metadata.st_dev(), metadata.st_ino()))
 }
 
 /// Names below [`DIRECTORY`], sorted.

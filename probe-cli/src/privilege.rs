@@ -1,8 +1,11 @@
-//! Capabilities: what is needed, what is missing, giving up the rest.
+//! Capabilities: what is needed, what is missing, giving up the rest. System calls that are refused, and what may be opened.
 //!
-//! Here belongs what `capabilities(7)` knows; not what the privileges are used for.
+//! Here belongs what `capabilities(7)`, `seccomp(2)` and `landlock(7)` know; not what the privileges are used for.
 
-use std::{fmt, io};
+mod confine;
+mod seccomp;
+
+use std::{fmt, io, os::fd::AsFd};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::{
@@ -14,6 +17,11 @@ use nix::{
     },
 };
 use thiserror::Error;
+
+pub use self::{
+    confine::{ConfineError, Confined, Openable},
+    seccomp::SeccompError,
+};
 
 /// Why privileges do not suffice or cannot be given up.
 #[derive(Debug, Error)]
@@ -130,6 +138,23 @@ pub fn restrict(role: Role) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
+/// Has the kernel refuse system calls that no command of this role needs, for the calling thread and those that it starts. It
+/// is one more bound: a kernel that does not take it keeps nobody from anything.
+pub fn refuse_calls(role: Role) -> Result<(), SeccompError> {
+    seccomp::at_start(role)
+}
+
+/// The same for what a run needs no more once it has begun, for all threads.
+pub fn refuse_more_calls(entering: Entering) -> Result<(), SeccompError> {
+    seccomp::after_start(entering)
+}
+
+/// Has the kernel refuse to open what is not named, as far as it can, for the calling thread and those that it starts. Other
+/// processes' namespaces are hidden with it.
+pub fn confine_files(openable: Openable<impl AsFd>) -> Result<Confined, ConfineError> {
+    confine::confine(openable)
+}
+
 /// Gives up every capability of the calling thread, which has its sockets open already.
 pub fn give_up_all() -> Result<(), PrivilegeError> {
     let failed =
@@ -167,60 +192,51 @@ fn missing(has: &CapsHashSet) -> Missing {
     )
 }
 
-/// Gives up everything that following a node does not need: only `ATTACH` stays in effect, to attach to tunnels
-/// that appear later. `CAP_SYS_ADMIN` stays permitted, not effective, and is raised for the moment that turns
-/// run-time statistics on ([`with_admin`]). What is started from here on can gain nothing.
-pub fn give_up() -> Result<(), PrivilegeError> {
+/// Who enters other network namespaces and turns run-time statistics on, which takes `CAP_SYS_ADMIN`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entering {
+    /// Another process.
+    Helper,
+    /// This one, which therefore keeps it.
+    Itself,
+}
+
+/// Gives up everything that following a node does not need: `ATTACH` stays, to attach to tunnels that appear later.
+pub fn give_up(entering: Entering) -> Result<(), PrivilegeError> {
     let permitted = read(CapSet::Permitted)?;
     // A kernel before 5.8 has no CAP_BPF: CAP_SYS_ADMIN is what loads programs there.
-    let modern = permitted.contains(&Capability::CAP_BPF);
-    let keep = |wanted: &[Capability]| -> CapsHashSet {
-        wanted.iter().copied().filter(|capability| permitted.contains(capability)).collect()
-    };
-    let mut effective = ATTACH.to_vec();
-    if !modern {
-        effective.push(Capability::CAP_SYS_ADMIN);
-    }
-    let mut kept = ATTACH.to_vec();
-    kept.push(Capability::CAP_SYS_ADMIN);
-    let failed = |operation| move |source| PrivilegeError::Failed { operation, source };
+    let is_old = !permitted.contains(&Capability::CAP_BPF);
+    let admin = (is_old || entering == Entering::Itself).then_some(Capability::CAP_SYS_ADMIN);
+    keep("give up capabilities", &permitted, ATTACH.into_iter().chain(admin))
+}
+
+/// Gives up what a process has no use for that only enters network namespaces, opens those of other processes, and attaches what it
+/// is given.
+pub fn keep_for_helper() -> Result<(), PrivilegeError> {
+    use Capability::{CAP_BPF, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+    let permitted = read(CapSet::Permitted)?;
+    let kept = [CAP_BPF, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYS_PTRACE];
+    keep("give up capabilities of the helper process", &permitted, kept)
+}
+
+/// Keeps these, as far as they are permitted, and nothing else.
+fn keep(
+    operation: &'static str,
+    permitted: &CapsHashSet,
+    kept: impl IntoIterator<Item = Capability>,
+) -> Result<(), PrivilegeError> {
+    let failed = |source| PrivilegeError::Failed { operation, source };
+    let kept: CapsHashSet = kept.into_iter().filter(|capability| permitted.contains(capability)).collect();
     // Ambient and inheritable sets would hand privileges to programs we start; we start none.
-    caps::clear(None, CapSet::Ambient).map_err(failed("clear ambient capabilities"))?;
-    caps::set(None, CapSet::Effective, &keep(&effective))
-        .map_err(failed("give up effective capabilities"))?;
-    caps::clear(None, CapSet::Inheritable).map_err(failed("clear inheritable capabilities"))?;
-    caps::set(None, CapSet::Permitted, &keep(&kept)).map_err(failed("give up permitted capabilities"))?;
-    prctl::set_no_new_privs().map_err(|errno| PrivilegeError::Process {
-        operation: "renounce new privileges",
-        source: errno.into(),
-    })
+    caps::clear(None, CapSet::Ambient).map_err(failed)?;
+    caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
+    caps::clear(None, CapSet::Inheritable).map_err(failed)?;
+    caps::set(None, CapSet::Permitted, &kept).map_err(failed)
 }
 
-/// Runs `work` with `CAP_SYS_ADMIN` in effect where it is permitted, as far as it was not already. However `work` ends.
-pub fn with_admin<T>(work: impl FnOnce() -> T) -> T {
-    let _raised = Raised::new();
-    work()
-}
-
-/// `CAP_SYS_ADMIN` is in effect while this exists, where that could be had.
-struct Raised(bool);
-
-impl Raised {
-    fn new() -> Self {
-        Self(
-            !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or(true)
-                && caps::raise(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).is_ok(),
-        )
-    }
-}
-
-impl Drop for Raised {
-    fn drop(&mut self) {
-        if self.0 {
-            // Dropping what was just raised cannot be refused.
-            let _ = caps::drop(None, CapSet::Effective, Capability::CAP_SYS_ADMIN);
-        }
-    }
+/// True when other network namespaces can be entered.
+pub fn may_enter() -> bool {
+    caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or(false)
 }
 
 fn read(set: CapSet) -> Result<CapsHashSet, PrivilegeError> {

@@ -13,7 +13,7 @@ use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
     needs::ways,
-    tool::{NOBODY, Watch, binary, with_privileges},
+    tool::{NOBODY, Watch, binary, entry, with_privileges},
     wait_for,
 };
 
@@ -138,6 +138,31 @@ fn who_only_looks_gives_up_the_rest_first() {
     child.wait().unwrap();
 }
 
+/// What is said of system calls: a filter is on, and nothing that is started gains anything.
+fn is_confined(status: &str) -> bool {
+    ["NoNewPrivs:\t1", "Seccomp:\t2"].iter().all(|line| status.lines().any(|other| other == *line))
+}
+
+/// The processes that this one has started.
+fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// The process that enters namespaces for this one.
+fn helper(pid: u32) -> u32 {
+    let [helper]: [u32; 1] = children(pid).try_into().unwrap();
+    helper
+}
+
+/// A run goes on without it only where nothing else of it stays behind.
+fn has_ended(pid: u32) -> bool {
+    wait_for("the helper's end", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        (status.is_empty() || status.contains("State:\tZ")).then_some(true)
+    })
+}
+
 /// Its senders run beside who attaches, and need nothing.
 #[test]
 fn the_threads_of_a_demo_have_no_capabilities() {
@@ -152,17 +177,20 @@ fn the_threads_of_a_demo_have_no_capabilities() {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(!line.is_empty());
-    let kept = BTreeSet::from([NET_ADMIN, SYS_ADMIN, PERFMON, BPF]);
+    let kept = BTreeSet::from([NET_ADMIN, PERFMON, BPF]);
     let threads = threads(child.id());
     for status in &threads {
         assert!(set(status, "CapPrm").is_subset(&kept) && set(status, "CapBnd").len() < 12, "{status}");
         assert_eq!((set(status, "CapInh"), set(status, "CapAmb")), (BTreeSet::new(), BTreeSet::new()));
+        assert!(is_confined(status), "{status}");
     }
     let without = threads.iter().filter(|status| set(status, "CapPrm").is_empty()).count();
     assert!(without >= 4, "{threads:#?}");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM)
+    let helper = helper(child.id());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGKILL)
         .unwrap();
     child.wait().unwrap();
+    assert!(has_ended(helper));
 }
 
 #[test]
@@ -170,22 +198,98 @@ fn a_running_watch_keeps_only_what_following_needs() {
     let pair = Pair::new("kept");
     for attach in ways() {
         let watch = Watch::start_with(pair.node(1), &["--attach", attach]);
-        // Every tenth interval CAP_SYS_ADMIN is raised for a moment before the line is printed, not after.
+        // It has begun, with all of its threads.
         watch.next();
-        // Capabilities belong to threads: one that kept them would keep them for the whole process.
-        let mut threads = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", watch.pid())).unwrap() {
-            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-            assert_eq!(set(&status, "CapEff"), BTreeSet::from([NET_ADMIN, PERFMON, BPF]));
-            assert_eq!(set(&status, "CapPrm"), BTreeSet::from([NET_ADMIN, SYS_ADMIN, PERFMON, BPF]));
-            assert_eq!(set(&status, "CapInh"), BTreeSet::new());
+        let threads = threads(watch.pid());
+        assert!(threads.len() > 1, "{threads:?}");
+        for status in &threads {
+            // The reader of files has none at all.
+            let needed = BTreeSet::from([NET_ADMIN, PERFMON, BPF]);
+            let has = set(status, "CapPrm");
+            assert!(has == needed || has.is_empty(), "{status}");
+            assert_eq!(set(status, "CapEff"), has);
+            assert_eq!(set(status, "CapInh"), BTreeSet::new());
             let follow = LOOK.into_iter().chain([SYS_RESOURCE, PERFMON, BPF]).collect();
-            assert!(set(&status, "CapBnd").is_subset(&follow), "{status}");
-            assert_eq!(set(&status, "CapAmb"), BTreeSet::new());
-            assert!(status.lines().any(|line| line == "NoNewPrivs:\t1"), "{status}");
-            threads += 1;
+            assert!(set(status, "CapBnd").is_subset(&follow), "{status}");
+            assert_eq!(set(status, "CapAmb"), BTreeSet::new());
+            assert!(is_confined(status), "{status}");
         }
-        assert!(threads > 0);
+        // What enters namespaces is apart, has nothing else, and ends with the run.
+        let helper = helper(watch.pid());
+        let status = fs::read_to_string(format!("/proc/{helper}/status")).unwrap();
+        let kept = BTreeSet::from([DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN, BPF]);
+        assert_eq!((set(&status, "CapEff"), set(&status, "CapPrm")), (kept.clone(), kept));
+        assert!(is_confined(&status) && status.starts_with("Name:\toverlay-netns\n"), "{status}");
         assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+        assert!(has_ended(helper));
     }
+}
+
+/// The kernel's part of it is best effort: the tool says what it could do, and does the same without.
+#[test]
+fn what_confines_a_run_is_said() {
+    let pair = Pair::new("said");
+    let said = |off: bool| {
+        let mut watch = Command::new(binary());
+        watch.args(["-v", "--netns", pair.node(1), "watch", "--count", "1"]).stdin(Stdio::null());
+        if off {
+            watch.env("OVERLAY_PROBE_CONFINE", "off");
+        }
+        let output = watch.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(TUNNEL));
+        stderr(&output)
+    };
+    let on = said(false);
+    for words in [
+        "seccomp: system calls that this command does not need are refused",
+        "network namespaces are entered by a process of its own",
+        "seccomp: system calls that a run does not need once it has begun are refused",
+    ] {
+        assert!(on.contains(words), "{words}: {on}");
+    }
+    // Which of both depends on how the kernel was built and started.
+    let landlock = ["only what this run still reads can be opened", "this kernel has no Landlock"];
+    assert!(on.contains("Landlock: ") && landlock.iter().any(|words| on.contains(words)), "{on}");
+    let off = said(true);
+    assert!(off.contains("OVERLAY_PROBE_CONFINE=off") && !off.contains("Landlock"), "{off}");
+}
+
+/// A process that is in no named namespace: its pod is found by the process, which Landlock hides from the run itself.
+#[test]
+fn a_run_looks_into_namespaces_of_processes() {
+    let pair = Pair::new("byproc");
+    let mut pod = Command::new("unshare")
+        .args([
+            "--net",
+            "sh",
+            "-c",
+            "ip link add net1 type veth peer name net2 && ip link set net1 up && exec sleep 600",
+        ])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for link in ["proc", "sys"] {
+        std::os::unix::fs::symlink(format!("/{link}"), root.path().join(link)).unwrap();
+    }
+    let results = root.path().join("var/lib/cni/results");
+    fs::create_dir_all(&results).unwrap();
+    let watch = Watch::start_with(pair.node(1), &["--host-root", root.path().to_str().unwrap()]);
+    watch.next();
+    let netns = format!("/proc/{}/ns/net", pod.id());
+    let result = serde_json::json!({
+        "kind": "cniCacheV1", "containerId": "c".repeat(64), "ifName": "net1", "networkName": "extra",
+        "cniArgs": [["K8S_POD_NAMESPACE", "shop"], ["K8S_POD_NAME", "cart-0"]],
+        "result": {"cniVersion": "1.0.0", "interfaces": [{"name": "net1", "sandbox": netns}]},
+    });
+    fs::write(results.join("extra-cart-0-net1"), result.to_string()).unwrap();
+    wait_for("the pod's interface", || {
+        let line = watch.next();
+        let pod = entry(&line, "pods", &[("name", "cart-0")])?;
+        pod["interfaces"].as_array()?.iter().any(|one| one["name"] == "net1").then_some(())
+    });
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    pod.kill().unwrap();
+    pod.wait().unwrap();
 }

@@ -1,6 +1,6 @@
 //! The terminal UI in a real terminal: it draws, obeys keys, and gives the terminal back on every way out.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use overlay_probe::lab::Family;
 use probe_tests::{lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
@@ -55,6 +55,12 @@ fn a_pod_shows_its_secondary_network() {
     terminal.assert_given_back(0);
 }
 
+/// Whether the first process is the other's parent.
+fn started_by(parent: &str, pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line == format!("PPid:\t{parent}"))
+}
+
 #[test]
 fn a_resize_redraws_and_signals_give_the_terminal_back() {
     let lab = TestLab::up(2, 1, Family::V4);
@@ -68,7 +74,9 @@ fn a_resize_redraws_and_signals_give_the_terminal_back() {
         let pattern = format!("overlay-probe --netns {} top", lab.node(1));
         let pids = Command::new("pgrep").args(["-f", "-x", &format!(".*{pattern}")]).output().unwrap();
         let pids = String::from_utf8(pids.stdout).unwrap();
-        let pid = pids.lines().last().unwrap();
+        // The last that none of them has started: the process that enters namespaces has the same words.
+        let is_started_by_one = |pid: &&str| pids.lines().any(|other| started_by(other, pid));
+        let pid = pids.lines().rev().find(|pid| !is_started_by_one(pid)).unwrap();
         assert!(Command::new("kill").args(["-s", signal, pid]).status().unwrap().success());
         terminal.assert_given_back(0);
     }

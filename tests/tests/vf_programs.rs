@@ -90,7 +90,7 @@ fn read(counters: &mut VfCounters, pci: &str) -> VfCounts {
 fn attach(counters: &mut VfCounters, place: &VfPlace, mtu: u32) {
     assert!(counters.make_room(place.ifindex).unwrap());
     let namespace = netns::open(place.netns.as_ref().unwrap()).unwrap();
-    netns::run_in(&namespace, || counters.attach(place, "net1", mtu)).unwrap().unwrap();
+    counters.attach(place, "net1", mtu, Some(&namespace)).unwrap();
 }
 
 /// Packets and bytes since `before`, of an interface and of a sample: tx, rx.
@@ -199,7 +199,7 @@ fn an_interface_that_goes_elsewhere_begins_anew() {
     assert!(counters.read().unwrap().is_empty() && counters.has(&place));
     counters.keep(&wanted).unwrap();
     let namespace = netns::open(a).unwrap();
-    let error = netns::run_in(&namespace, || counters.attach(&place, "net1", 1500)).unwrap().unwrap_err();
+    let error = counters.attach(&place, "net1", 1500, Some(&namespace)).unwrap_err();
     assert!(error.interface_is_gone(), "{error}");
     assert!(counters.is_empty());
 }

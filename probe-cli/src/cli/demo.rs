@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::{
     args::{DemoArgs, Format, WatchArgs},
+    confine,
     lab::{DEMO_TIME, build, load_options, options},
     live::{self, Context, Stop},
     top, watch,
@@ -39,6 +40,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
+        confine::after_start(&engine);
         if io::stdout().is_terminal() {
             let title = format!("demo: {}", first.netns);
             return Box::pin(top::show(engine, context, &title, &mut stop)).await;

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::confine;
 use crate::{
     engine::{Engine, EngineOptions, HostOptions},
     leftovers::{self, Reach, RunDirectory},
@@ -195,7 +196,7 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
         );
     }
     let engine = Engine::start(options).await?;
-    privilege::give_up()?;
+    privilege::give_up(confine::entering())?;
     Ok(engine)
 }
 

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod cleanup;
+mod confine;
 mod definition;
 mod demo;
 mod exit;
@@ -30,7 +31,9 @@ pub fn main() -> ExitCode {
         Err(error) => return exit::usage(&error),
     };
     logging::start(args.verbose);
-    let restricted = privilege::restrict(role(args.command.as_ref()));
+    let role = role(args.command.as_ref());
+    let restricted = privilege::restrict(role);
+    confine::at_start(role);
     exit::code(restricted.map_err(Into::into).and_then(|()| run(args)))
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     args::TopArgs,
+    confine,
     live::{self, Context, Stop},
 };
 use crate::{
@@ -21,6 +22,7 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     live::block_on(async {
         let mut stop = Stop::catch()?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
+        confine::after_start(&engine);
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
         Box::pin(show(engine, context, &context.node(hostname.as_deref()), &mut stop)).await
     })

@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     args::{Format, WatchArgs},
+    confine,
     live::{self, Context, Stop},
     writer::{Offered, Writer},
 };
@@ -36,6 +37,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
         if let Some(ready) = ready {
             ready.tell(&engine)?;
         }
+        confine::after_start(&engine);
         tokio::select! {
             result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}

@@ -29,4 +29,6 @@ pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
 pub use object::{Limits, OBJECT, verified_instructions};
 pub use probe::{Probe, ProbeOptions};
+pub use stats::measure_here;
+pub use tcx::attach_here;
 pub use vf::{VfCounters, VfPlace};

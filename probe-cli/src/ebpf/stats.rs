@@ -11,17 +11,23 @@ use aya::{
 };
 
 use super::{error::EbpfError, object};
-use crate::{procfs, sample::ProgramCost};
+use crate::{netns::helper, procfs, sample::ProgramCost};
 
 /// While this lives, the kernel takes the time of every program's runs (`BPF_ENABLE_STATS`, Linux 5.8).
 pub(super) struct Timing(#[expect(dead_code, reason = "closing it turns the measurement off")] OwnedFd);
 
-/// Turns measuring on.
+/// Turns measuring on: by the helper where there is one, which has what it takes.
 pub(super) fn measure() -> Result<Timing, EbpfError> {
-    enable_stats(Stats::RunTime).map(Timing).map_err(|error| EbpfError::System {
+    helper::measure().unwrap_or_else(measure_here).map(Timing).map_err(|source| EbpfError::System {
         operation: "turn on BPF run-time statistics (needs CAP_SYS_ADMIN)",
-        source: io::Error::from_raw_os_error(error.io_error.raw_os_error().unwrap_or(libc::EPERM)),
+        source,
     })
+}
+
+/// Has the kernel take the time of programs while what this gives is open.
+pub fn measure_here() -> io::Result<OwnedFd> {
+    enable_stats(Stats::RunTime)
+        .map_err(|error| io::Error::from_raw_os_error(error.io_error.raw_os_error().unwrap_or(libc::EPERM)))
 }
 
 /// What these programs cost so far, while they were measured.

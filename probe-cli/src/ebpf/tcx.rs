@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::sys;
+use crate::netns::{self, Namespace, helper};
 
 /// `enum bpf_attach_type`.
 const BPF_TCX_INGRESS: u32 = 46;
@@ -38,6 +39,11 @@ struct Info {
     attach_type: u32,
 }
 
+/// Puts a program first on an interface in the calling thread's namespace: what a helper does for others.
+pub fn attach_here(program: BorrowedFd<'_>, ifindex: u32, is_egress: bool) -> io::Result<OwnedFd> {
+    TcxLink::first(program, ifindex, is_egress).map(|link| link.0)
+}
+
 /// A program on one hook of one interface. Dropping it takes the program off; when that returns, the program runs nowhere
 /// any more (`tcx_link_release` and `tcx_entry_sync` in kernel/bpf/tcx.c).
 #[derive(Debug)]
@@ -54,6 +60,20 @@ impl TcxLink {
             flags: BPF_F_BEFORE,
         };
         sys::bpf_fd(sys::LINK_CREATE, &mut attr).map(Self)
+    }
+
+    /// The same in another network namespace: by the helper where there is one, else on a thread that enters it.
+    pub(super) fn first_in(
+        namespace: &Namespace,
+        program: BorrowedFd<'_>,
+        ifindex: u32,
+        is_egress: bool,
+    ) -> io::Result<Self> {
+        match helper::attach(program, namespace, ifindex, is_egress) {
+            Some(link) => link.map(Self),
+            None => netns::run_in(namespace, || Self::first(program, ifindex, is_egress))
+                .unwrap_or_else(|error| Err(io::Error::other(error.to_string()))),
+        }
     }
 
     /// Index of the interface that it is on, in whatever namespace that is; none when it is on none any more.

@@ -24,6 +24,7 @@ use super::{
     vf_room::Room,
 };
 use crate::{
+    netns::Namespace,
     procfs,
     sample::{ProgramCost, VfCounts},
 };
@@ -113,11 +114,17 @@ impl VfCounters {
         Ok(true)
     }
 
-    /// Puts the programs on an interface; to be called on a thread in its network namespace, after [`Self::make_room`]. On
+    /// Puts the programs on an interface, in another network namespace or in the calling thread's, after [`Self::make_room`]. On
     /// an error nothing stays attached.
-    pub fn attach(&mut self, place: &VfPlace, interface: &str, mtu: u32) -> Result<(), EbpfError> {
+    pub fn attach(
+        &mut self,
+        place: &VfPlace,
+        interface: &str,
+        mtu: u32,
+        there: Option<&Namespace>,
+    ) -> Result<(), EbpfError> {
         match self.sets.iter_mut().find(|set| set.room.fits(place.ifindex)) {
-            Some(set) => set.attach(place, interface, mtu),
+            Some(set) => set.attach(place, interface, mtu, there),
             None => Err(EbpfError::Missing { what: "room for another VF".to_owned() }),
         }
     }
@@ -209,7 +216,13 @@ impl Set {
         Ok(())
     }
 
-    fn attach(&mut self, place: &VfPlace, interface: &str, mtu: u32) -> Result<(), EbpfError> {
+    fn attach(
+        &mut self,
+        place: &VfPlace,
+        interface: &str,
+        mtu: u32,
+        there: Option<&Namespace>,
+    ) -> Result<(), EbpfError> {
         let ifindex = place.ifindex;
         let mut link = |program, is_egress| {
             let failed = |source| EbpfError::Attach {
@@ -219,7 +232,11 @@ impl Set {
             };
             let program = object::program(&mut self.ebpf, program)?;
             let program = program.fd().map_err(failed)?.as_fd();
-            TcxLink::first(program, ifindex, is_egress).map_err(|error| failed(ProgramError::IOError(error)))
+            let link = match there {
+                Some(namespace) => TcxLink::first_in(namespace, program, ifindex, is_egress),
+                None => TcxLink::first(program, ifindex, is_egress),
+            };
+            link.map_err(|error| failed(ProgramError::IOError(error)))
         };
         let [tx, rx] = PROGRAMS;
         let links = [link(tx, true)?, link(rx, false)?];

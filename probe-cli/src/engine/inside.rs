@@ -1,20 +1,23 @@
 //! Looks into pods' network namespaces for what the kernel does not tell from outside: sysctls of the whole namespace, routes,
 //! neighbours, learned path MTUs. Links and addresses are read from outside, in `pods`.
 //!
-//! A namespace has to be entered for it, on a thread of its own, and nothing stays in it: a socket would keep it alive. This
-//! takes about a millisecond for each, so that only a few are read at a time.
+//! Sockets are opened in it for it, and closed: one that stays would keep the namespace alive. This takes about a millisecond
+//! for each, so that only a few are read at a time.
 
 use std::{
     collections::BTreeMap,
-    thread,
+    io,
     time::{Duration, Instant},
 };
 
 use crate::{
-    facts::network::{InsideFacts, PodNetwork},
+    facts::{
+        host::Sysctls,
+        network::{InsideFacts, PodNetwork},
+    },
     files,
-    netlink::Source,
-    netns::{self, Namespace},
+    netlink::{NetlinkError, Source},
+    netns::{self, Namespace, NetnsError, helper},
     observed::Observed,
     proc,
 };
@@ -77,34 +80,38 @@ impl Inside {
     }
 }
 
-/// Looks into each on one thread, which goes from one to the next. Without an answer for those after the deadline.
+/// Looks into one after the other. Without an answer for those after the deadline.
 fn look(namespaces: &[&Namespace]) -> Vec<Observed<InsideFacts>> {
     let until = Instant::now() + DEADLINE;
-    let enter = || {
-        let in_time = namespaces.iter().take_while(|_| Instant::now() < until);
-        in_time.map(|namespace| inside(namespace)).collect()
-    };
-    thread::scope(|scope| scope.spawn(enter).join().unwrap_or_default())
+    let in_time = namespaces.iter().take_while(|_| Instant::now() < until);
+    in_time.map(|namespace| inside(namespace)).collect()
 }
 
-/// What is in a namespace, which the calling thread enters for good.
+/// What is in a namespace.
 fn inside(namespace: &Namespace) -> Observed<InsideFacts> {
-    if let Err(error) = netns::enter(namespace) {
-        return if error.is_denied() {
-            Observed::Denied { need: "CAP_SYS_ADMIN, to look into pods' network namespaces".to_owned() }
-        } else {
-            Observed::Failed { error: error.to_string() }
-        };
-    }
-    match Source::connect() {
-        Ok(source) => Observed::Value(InsideFacts {
-            sysctls: proc::sysctls(),
+    let seen = Source::connect_in(namespace).and_then(|source| Ok((source, sysctls(namespace)?)));
+    match seen {
+        Ok((source, sysctls)) => Observed::Value(InsideFacts {
+            sysctls,
             routes_ipv4: source.pod_routes_v4(),
             routes_ipv6: source.pod_routes_v6(),
             pmtu_ipv4: source.pmtu_exceptions_v4(),
             pmtu_ipv6: source.pmtu_exceptions_v6(),
             neighbours: source.neighbours(),
         }),
+        Err(NetlinkError::Enter(error)) if error.is_denied() => {
+            Observed::Denied { need: "CAP_SYS_ADMIN, to look into pods' network namespaces".to_owned() }
+        }
         Err(error) => Observed::Failed { error: error.to_string() },
+    }
+}
+
+/// They are those of the thread that reads them.
+fn sysctls(namespace: &Namespace) -> Result<Sysctls, NetnsError> {
+    match helper::sysctls(namespace) {
+        None => netns::run_in(namespace, proc::sysctls),
+        Some(told) => told
+            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::other))
+            .map_err(|source| NetnsError::Enter { name: namespace.name().to_owned(), source }),
     }
 }

@@ -4,10 +4,12 @@
 
 mod error;
 mod filters;
+mod helper;
 mod host;
 pub mod inside;
 pub mod network;
 mod once;
+mod openable;
 mod pci_interfaces;
 mod pods;
 mod refresh;
@@ -17,6 +19,7 @@ mod vf_counting;
 mod vfs;
 
 pub use error::EngineError;
+pub use helper::start_helper;
 pub use host::HostOptions;
 pub use once::{look, look_over};
 pub use run::{Engine, EngineOptions};

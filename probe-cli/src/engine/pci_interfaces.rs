@@ -3,23 +3,25 @@
 use crate::{
     facts::{netlink::LinkCounters, sriov::PciInterface},
     netlink::{NetlinkError, Source},
-    netns::{self, Namespace, NetnsError},
+    netns::Namespace,
 };
 
 /// An interface and what it counted.
 pub(super) type Counted = (PciInterface, Option<LinkCounters>);
 
 /// The interfaces of hardware in another namespace, which nothing of ours stays in.
-pub(super) fn interfaces_of(
-    namespace: &Namespace,
-    name: &str,
-) -> Result<Result<Vec<Counted>, NetlinkError>, NetnsError> {
-    netns::run_in(namespace, || interfaces(Some(name)).map(|(_, found)| found))
+pub(super) fn interfaces_of(namespace: &Namespace, name: &str) -> Result<Vec<Counted>, NetlinkError> {
+    found(&Source::connect_in(namespace)?, Some(name))
 }
 
 /// The interfaces of hardware in the calling thread's namespace, and a socket that stays in it.
-pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<Counted>), NetlinkError> {
+pub(super) fn interfaces() -> Result<(Source, Vec<Counted>), NetlinkError> {
     let source = Source::connect()?;
+    let found = found(&source, None)?;
+    Ok((source, found))
+}
+
+fn found(source: &Source, netns: Option<&str>) -> Result<Vec<Counted>, NetlinkError> {
     let found = source.hardware()?;
     let found = found.into_iter().filter_map(|(link, counters)| {
         let interface = PciInterface {
@@ -33,6 +35,5 @@ pub(super) fn interfaces(netns: Option<&str>) -> Result<(Source, Vec<Counted>), 
         };
         Some((interface, counters))
     });
-    let found = found.collect();
-    Ok((source, found))
+    Ok(found.collect())
 }

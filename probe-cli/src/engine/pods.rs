@@ -24,7 +24,7 @@ use crate::{
         self, Follower,
         registry::{self, Registry},
     },
-    privilege, procfs,
+    procfs,
 };
 
 /// Everything in a pod is looked at again this often: nobody tells when an interface is added to a pod that runs.
@@ -252,7 +252,7 @@ impl PodSource {
             }
             let links = match fact.nsid {
                 Some(nsid) => netlink.links_of(Some(nsid)),
-                None => inside(&namespace, |source| source.links_of(None)),
+                None => Source::connect_in(&namespace).and_then(|source| source.links_of(None)),
             };
             let Ok(links) = links else { continue };
             if !links.iter().map(|(link, _)| link).eq(&fact.links) {
@@ -292,20 +292,6 @@ fn fact(netlink: &Source, path: &str, namespace: &Namespace) -> Result<Namespace
     };
     match nsid {
         Some(nsid) => read(netlink, Some(nsid)),
-        None => inside(namespace, |source| read(source, None)),
+        None => read(&Source::connect_in(namespace)?, None),
     }
-}
-
-/// Runs `work` with a socket of the namespace's own, for a moment: it needs CAP_SYS_ADMIN.
-fn inside<T: Send>(
-    namespace: &Namespace,
-    work: impl FnOnce(&Source) -> Result<T, NetlinkError> + Send,
-) -> Result<T, NetlinkError> {
-    let run = || netns::run_in(namespace, || work(&Source::connect()?));
-    privilege::with_admin(run).unwrap_or_else(|error| {
-        Err(NetlinkError::Open {
-            step: "entering the namespace",
-            source: std::io::Error::other(error.to_string()),
-        })
-    })
 }

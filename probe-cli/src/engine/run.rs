@@ -1,6 +1,6 @@
 //! The running engine.
 
-use std::{collections::BTreeSet, io, mem, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, mem, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -8,6 +8,7 @@ use super::{
     error::EngineError,
     filters,
     host::HostOptions,
+    openable::openable,
     refresh::Refresh,
     sources::Sources,
     vfs::{VfReading, VfSource},
@@ -18,7 +19,9 @@ use crate::{
     inventory::{Inventory, Joined},
     leftovers::{self, Placed, RunDirectory, RunRecord},
     netlink::{ChangeKind, Changes},
-    netns, privilege, procfs,
+    netns,
+    privilege::Openable,
+    procfs,
     sample::{Behind, Frame, PodInterfaceSample, Sample},
 };
 
@@ -138,6 +141,12 @@ impl Engine {
     /// The inventory that the last frame's snapshot has, as long as nothing but VFs changed since it was made.
     pub fn joined(&self) -> &Joined {
         &self.joined
+    }
+
+    /// What is still opened from here on, whatever happens on the node.
+    pub fn openable(&self) -> Openable<OwnedFd> {
+        let record = self.record.as_ref().map(RunRecord::path);
+        openable(self.sources.host(), self.snapshot.files.value(), record)
     }
 
     /// How programs are attached.
@@ -349,7 +358,7 @@ impl Engine {
     /// Turns measuring on for the interval that begins, or off.
     fn measure(&mut self) {
         let on = self.ticks.is_multiple_of(MEASURE_EVERY);
-        if self.measurable && privilege::with_admin(|| self.probe.measure(on)).is_err() {
+        if self.measurable && self.probe.measure(on).is_err() {
             // Needs CAP_SYS_ADMIN; without it the cost is unknown, and shown so.
             self.measurable = false;
         }

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::pci_interfaces::interfaces;
+use super::pci_interfaces::{interfaces, interfaces_of};
 use crate::{
     ebpf::{EbpfError, VfCounters, VfPlace},
     facts::sriov::SriovFacts,
     netlink::NetlinkError,
-    netns::{self, NetnsError},
+    netns::{self, Namespace, NetnsError},
     procfs,
     sample::{ProgramCost, VfCounts},
     text,
@@ -73,7 +73,7 @@ impl VfCounting {
         self.waiting = in_pods.into_iter().chain(here).collect();
     }
 
-    /// Puts the programs on some of those that wait. The caller has `CAP_SYS_ADMIN` in effect, as far as it may have it.
+    /// Puts the programs on some of those that wait.
     pub(super) fn advance(&mut self) {
         let start = procfs::monotonic();
         while self.refused.is_none()
@@ -128,19 +128,13 @@ impl VfCounting {
 
 /// Puts the programs on one VF. One that went away meanwhile is no error.
 fn attach(counters: &mut VfCounters, vf: &Waiting) -> Result<(), String> {
-    let attached = match &vf.place.netns {
-        None => attach_here(counters, vf),
-        Some(name) => {
-            let there = netns::open(name);
-            match there.and_then(|namespace| netns::run_in(&namespace, || attach_here(counters, vf))) {
-                Ok(attached) => attached,
-                // A pod that ended.
-                Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
-                Err(error) => return Err(error.to_string()),
-            }
-        }
+    let there = match vf.place.netns.as_deref().map(netns::open).transpose() {
+        Ok(there) => there,
+        // A pod that ended.
+        Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.to_string()),
     };
-    match attached {
+    match attach_in(counters, vf, there.as_ref()) {
         Err(Refusal::Ebpf(error)) if error.interface_is_gone() => Ok(()),
         Err(Refusal::Ebpf(error)) => Err(error.to_string()),
         Err(Refusal::Netlink(error)) => Err(error.to_string()),
@@ -153,11 +147,15 @@ enum Refusal {
     Netlink(NetlinkError),
 }
 
-/// In the VF's namespace, if it still is the VF's: an index is given again, and then it names another interface.
-fn attach_here(counters: &mut VfCounters, vf: &Waiting) -> Result<(), Refusal> {
-    let (_, found) = interfaces(None).map_err(Refusal::Netlink)?;
+/// On the interface, if it still is the VF's: an index is given again, and then it names another interface.
+fn attach_in(counters: &mut VfCounters, vf: &Waiting, there: Option<&Namespace>) -> Result<(), Refusal> {
+    let found = match there {
+        Some(namespace) => interfaces_of(namespace, namespace.name()),
+        None => interfaces().map(|(_, found)| found),
+    };
+    let found = found.map_err(Refusal::Netlink)?;
     if !found.iter().any(|(now, _)| now.pci == vf.place.pci && now.ifindex == vf.place.ifindex) {
         return Ok(());
     }
-    counters.attach(&vf.place, &vf.name, vf.mtu).map_err(Refusal::Ebpf)
+    counters.attach(&vf.place, &vf.name, vf.mtu, there).map_err(Refusal::Ebpf)
 }

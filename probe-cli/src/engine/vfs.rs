@@ -18,10 +18,10 @@ use crate::{
         netlink::LinkCounters,
         sriov::{OfPf, PciInterface, PfFact, SriovFacts},
     },
-    netlink::Source,
+    netlink::{NetlinkError, Source},
     netns::{self, NetnsError},
     observed::Observed,
-    privilege, procfs,
+    procfs,
     sample::{ProgramCost, VfDriver, VfDrivers, VfSample},
     sriov,
 };
@@ -92,18 +92,15 @@ impl VfSource {
         let before = mem::replace(&mut self.drivers, VfDrivers { at: now, told, before: None });
         self.drivers.before = (!before.at.is_zero()).then_some((before.at, before.told));
         if let Some(counting) = &mut self.counting {
-            privilege::with_admin(|| counting.follow(&self.found.facts));
+            counting.follow(&self.found.facts);
         }
     }
 
     /// What was counted until now.
     pub(super) fn read(&mut self) -> VfReading {
-        // Entering other namespaces needs CAP_SYS_ADMIN. The counters last, and all at once: rates are between such times.
-        let is_missing = privilege::with_admin(|| {
-            self.counting.iter_mut().for_each(VfCounting::advance);
-            self.found.count()
-        });
-        if is_missing {
+        // The counters last, and all at once: rates are between such times.
+        self.counting.iter_mut().for_each(VfCounting::advance);
+        if self.found.count() {
             self.due = self.due.min(self.drivers.at + SOON);
         }
         let mut counts = self.counting.as_mut().map(VfCounting::read).unwrap_or_default();
@@ -160,8 +157,8 @@ impl Found {
                     .entry(name)
                     // What cannot be read is said when everything is read.
                     .or_insert_with(|| {
-                        let read = netns::open(name).and_then(|namespace| interfaces_of(&namespace, name));
-                        read.ok().and_then(Result::ok).unwrap_or_default()
+                        let there = netns::open(name).ok();
+                        there.and_then(|there| interfaces_of(&there, name).ok()).unwrap_or_default()
                     })
                     .iter()
                     .find(|(now, _)| now.pci == interface.pci && now.ifindex == interface.ifindex)
@@ -193,8 +190,7 @@ fn read(root: &Path) -> Found {
         return found;
     }
     found.facts.netns = netns::list();
-    // Entering other namespaces needs CAP_SYS_ADMIN.
-    privilege::with_admin(|| found.look());
+    found.look();
     // Who could not look cannot tell.
     if found.own.is_some() {
         found.facts.leave_out_others();
@@ -206,7 +202,7 @@ fn read(root: &Path) -> Found {
 impl Found {
     /// Looks into every namespace.
     fn look(&mut self) {
-        match interfaces(None) {
+        match interfaces() {
             Ok((source, here)) => {
                 let pfs = self.facts.pfs.rows();
                 let is_pf = |interface: &PciInterface| pfs.iter().any(|pf| pf.pci == interface.pci);
@@ -230,16 +226,14 @@ impl Found {
         }
         let own = netns::current_identity().ok();
         for name in self.facts.netns.clone() {
-            let there = netns::open(&name).and_then(|namespace| {
-                if namespace.identity().ok() == own {
-                    return Ok(None);
-                }
-                interfaces_of(&namespace, &name).map(Some)
-            });
-            match there {
-                Ok(None) => {}
-                Ok(Some(Ok(interfaces))) => self.add(interfaces),
-                Ok(Some(Err(error))) => self.facts.notes.push(format!("network namespace {name}: {error}")),
+            match netns::open(&name) {
+                Ok(there) if there.identity().ok() == own => {}
+                Ok(there) => match interfaces_of(&there, &name) {
+                    Ok(interfaces) => self.add(interfaces),
+                    // It is named there.
+                    Err(NetlinkError::Enter(error)) => self.facts.notes.push(error.to_string()),
+                    Err(error) => self.facts.notes.push(format!("network namespace {name}: {error}")),
+                },
                 // A pod that ended meanwhile.
                 Err(NetnsError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.facts.notes.push(error.to_string()),

@@ -79,6 +79,11 @@ impl Root {
         Ok(root)
     }
 
+    /// Where it is, as it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What people call `path` below it.
     pub fn shown(&self, path: &Path) -> String {
         shown(&self.path, path)

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where it keeps them unless `dataDir` says otherwise (`defaultDataDir`).
-const DIRECTORY: &str = "/var/lib/cni/networks";
+pub(super) const DIRECTORY: &str = "/var/lib/cni/networks";
 /// Most networks.
 const NETWORKS: usize = 256;
 /// Most files of all networks that are read. A node's range has 254 addresses; leaks fill it and no more.
@@ -25,10 +25,12 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Longest container ID or interface name that is kept.
 const LONGEST: usize = 256;
 
-/// The networks in its own directory and in `others`, which configurations name.
-pub(super) fn read<'a>(root: &Root, others: impl Iterator<Item = &'a str>) -> Observed<Vec<IpamNetwork>> {
-    let directories: BTreeSet<&str> =
-        others.chain([DIRECTORY]).map(|path| path.trim_end_matches('/')).collect();
+/// The networks in these directories.
+pub(super) fn read<'a>(
+    root: &Root,
+    directories: impl Iterator<Item = &'a str>,
+) -> Observed<Vec<IpamNetwork>> {
+    let directories: BTreeSet<&str> = directories.map(|path| path.trim_end_matches('/')).collect();
     let mut left = Left { files: FILES, until: Instant::now() + DEADLINE };
     let (mut found, mut answer) = (Vec::new(), Observed::Absent);
     for directory in directories {
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     fn read_below(root: &Path) -> Observed<Vec<IpamNetwork>> {
-        read(&Root::open(root).unwrap(), ["/data/ipam/"].into_iter())
+        read(&Root::open(root).unwrap(), ["/data/ipam/", DIRECTORY].into_iter())
     }
 
     #[test]

@@ -101,10 +101,15 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
 /// The addresses that host-local has given away, by the files below `directory`: in its own place, and where the plugins of
 /// `files` keep theirs. To be read again as pods come and go, but not with each sample.
 pub fn ipam(directory: &Path, files: &HostFiles) -> Observed<Vec<IpamNetwork>> {
+    let others = ipam_directories(files);
+    below(directory, move |root| ipam::read(root, others.iter().map(String::as_str)))
+}
+
+/// Where host-local has its files by the configurations of plugins, and in its own place.
+pub fn ipam_directories(files: &HostFiles) -> Vec<String> {
     let files = files.cni.value().map(|cni| &cni.files).into_iter().chain(files.multus_networks.value());
     let networks = files.flatten().map(|file| &file.network);
-    let others: Vec<String> = cni::ipam_directories(networks).into_iter().map(str::to_owned).collect();
-    below(directory, move |root| ipam::read(root, others.iter().map(String::as_str)))
+    cni::ipam_directories(networks).into_iter().chain([ipam::DIRECTORY]).map(str::to_owned).collect()
 }
 
 /// What `read` finds below a root, within the time that there is.

@@ -116,6 +116,11 @@ impl RunRecord {
         Ok(())
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What it says.
     pub fn record(&self) -> &Record {
         &self.written

@@ -14,6 +14,9 @@ pub enum NetlinkError {
         /// The cause.
         source: io::Error,
     },
+    /// The network namespace that it should be in could not be entered.
+    #[error(transparent)]
+    Enter(#[from] crate::netns::NetnsError),
     /// A request could not be sent.
     #[error("cannot ask the kernel for {table}: {source}")]
     Send {

@@ -1,7 +1,10 @@
 //! One question that ethtool answers by ioctl only: which driver and device are behind an interface. Its other answers are read
 //! in `device`.
 
-use std::{io, mem, os::fd::AsRawFd as _};
+use std::{
+    io, mem,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+};
 
 use crate::{facts::netlink::DriverFact, observed::Observed};
 
@@ -19,16 +22,20 @@ struct DriverInfo {
     rest: [u8; 64],
 }
 
-/// The PCI address or other bus address of an interface in the calling thread's network namespace. Kernels before 5.14 have
-/// it nowhere in netlink.
-pub(super) fn bus_info(name: &str) -> Option<String> {
-    let info = driver_info(name).ok()?;
+/// The PCI address or other bus address of an interface in the network namespace of this socket; in the calling thread's without
+/// one. Kernels before 5.14 have it nowhere in netlink.
+pub(super) fn bus_info(name: &str, socket: Option<BorrowedFd<'_>>) -> Option<String> {
+    let info = match socket {
+        Some(socket) => driver_info(name, socket),
+        None => driver_info_here(name),
+    };
+    let info = info.ok()?;
     Some(text(&info.bus)).filter(|text| !text.is_empty())
 }
 
 /// The driver of an interface in the calling thread's network namespace.
 pub(super) fn driver(name: &str) -> Observed<DriverFact> {
-    match driver_info(name) {
+    match driver_info_here(name) {
         Ok(info) => Observed::Value(DriverFact {
             name: text(&info.driver),
             version: text(&info.version),
@@ -43,8 +50,12 @@ pub(super) fn driver(name: &str) -> Observed<DriverFact> {
     }
 }
 
-fn driver_info(name: &str) -> io::Result<DriverInfo> {
+fn driver_info_here(name: &str) -> io::Result<DriverInfo> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
+    driver_info(name, socket.as_fd())
+}
+
+fn driver_info(name: &str, socket: BorrowedFd<'_>) -> io::Result<DriverInfo> {
     // SAFETY: zeros are a value of both structures.
     let (mut request, mut info): (libc::ifreq, DriverInfo) = unsafe { (mem::zeroed(), mem::zeroed()) };
     info.command = ETHTOOL_GDRVINFO;

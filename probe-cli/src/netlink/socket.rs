@@ -4,7 +4,11 @@
 //! `recvmsg`), so reading never waits for anything but locks: there is nothing for an async runtime to wait for. The
 //! receive timeout is for a kernel that breaks this.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt, io,
+    os::fd::{FromRawFd as _, IntoRawFd as _, OwnedFd},
+    time::Duration,
+};
 
 use netlink_sys::{
     Socket, SocketAddr,
@@ -129,8 +133,17 @@ impl DumpSocket {
     }
 
     fn of(protocol: isize) -> Result<Self, NetlinkError> {
+        Self::on(Socket::new(protocol).map_err(|source| NetlinkError::Open { step: "socket", source })?)
+    }
+
+    /// Takes one that somebody has opened for netlink, in whatever namespace.
+    pub(super) fn given(socket: OwnedFd) -> Result<Self, NetlinkError> {
+        // SAFETY: the descriptor is a socket of netlink that nobody else has.
+        Self::on(unsafe { Socket::from_raw_fd(socket.into_raw_fd()) })
+    }
+
+    fn on(mut socket: Socket) -> Result<Self, NetlinkError> {
         let open = |step| move |source| NetlinkError::Open { step, source };
-        let mut socket = Socket::new(protocol).map_err(open("socket"))?;
         socket.bind_auto().map_err(open("bind"))?;
         // Filters in requests are only honoured with strict checking (since Linux 4.20).
         socket.set_netlink_get_strict_chk(true).map_err(open("NETLINK_GET_STRICT_CHK"))?;

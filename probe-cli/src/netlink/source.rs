@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::fd::OwnedFd,
     sync::{Mutex, PoisonError},
 };
 
@@ -18,6 +19,7 @@ use crate::{
         AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, OfDevice, PolicyTableFact, RouteFact, RuleFact,
         WIREGUARD, WireguardFact,
     },
+    netns::{self, Namespace, helper::SocketKind},
     observed::Observed,
 };
 
@@ -26,12 +28,29 @@ use crate::{
 pub struct Source {
     pub(super) socket: Mutex<DumpSocket>,
     pub(super) generic: Mutex<DumpSocket>,
+    /// For ioctls about interfaces, where that is another namespace than the calling thread's.
+    pub(super) interfaces: Option<OwnedFd>,
 }
 
 impl Source {
     /// Opens its sockets in the calling thread's network namespace, and stay there wherever the thread goes later.
     pub fn connect() -> Result<Self, NetlinkError> {
-        Ok(Self { socket: Mutex::new(DumpSocket::open()?), generic: Mutex::new(DumpSocket::open_generic()?) })
+        Ok(Self {
+            socket: Mutex::new(DumpSocket::open()?),
+            generic: Mutex::new(DumpSocket::open_generic()?),
+            interfaces: None,
+        })
+    }
+
+    /// Opens its sockets in another network namespace, which they keep alive until this is dropped.
+    pub fn connect_in(namespace: &Namespace) -> Result<Self, NetlinkError> {
+        let kinds = [SocketKind::Route, SocketKind::Generic, SocketKind::Interfaces];
+        let [route, generic, interfaces] = netns::sockets_in(namespace, kinds)?;
+        Ok(Self {
+            socket: Mutex::new(DumpSocket::given(route)?),
+            generic: Mutex::new(DumpSocket::given(generic)?),
+            interfaces: Some(interfaces),
+        })
     }
 
     /// Reads everything. Fails when the links cannot be read; what else cannot says so in its table's place.

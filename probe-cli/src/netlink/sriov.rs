@@ -1,7 +1,10 @@
 //! Interfaces of hardware, and the virtual functions of one PF. The latter are in no dump, because a driver may have to ask
 //! its firmware for each VF.
 
-use std::sync::PoisonError;
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    sync::PoisonError,
+};
 
 use super::{
     decode,
@@ -30,7 +33,7 @@ impl Source {
     }
 
     /// Interfaces of hardware with the bus address of what is behind them, and their counters. To be called in the network
-    /// namespace that this was opened in.
+    /// namespace that this was opened in, unless it was opened in another by [`Self::connect_in`].
     pub fn hardware(&self) -> Result<Vec<(LinkFact, Option<LinkCounters>)>, NetlinkError> {
         let mut found = Vec::new();
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +49,8 @@ impl Source {
         })?;
         for (link, _) in &mut found {
             if link.parent_device.is_none() {
-                link.parent_device = ethtool::bus_info(&link.name);
+                link.parent_device =
+                    ethtool::bus_info(&link.name, self.interfaces.as_ref().map(OwnedFd::as_fd));
             }
         }
         found.retain(|(link, _)| link.parent_device.is_some());

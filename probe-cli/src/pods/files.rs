@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Where namespaces of pods have their names.
-const NAMESPACES: &str = "/run/netns";
+pub(super) const NAMESPACES: &str = "/run/netns";
 /// Most of them that are looked at.
 const MOST_NAMES: usize = 65_536;
 

@@ -29,6 +29,17 @@ pub use self::{
 };
 use crate::facts::pods::PodFacts;
 
+/// Where the files of pods are, and names of their network namespaces.
+pub const DIRECTORIES: [&str; 7] = [
+    files::NAMESPACES,
+    libcni::DIRECTORIES[0],
+    libcni::DIRECTORIES[1],
+    sriov_cni::ALLOCATIONS,
+    sriov_cni::CONFIGURATIONS,
+    device_info::OF_INTERFACES,
+    device_info::OF_DEVICES,
+];
+
 /// What the files below `root` say of pods, once.
 pub fn read_files(root: &Path) -> PodFacts {
     Files::new(root).read_now(&[])

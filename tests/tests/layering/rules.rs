@@ -37,7 +37,8 @@ pub(crate) const MODULES: &[Module] = &[
     outside("privilege", &[]),
     outside("procfs", &["files", "observed"]),
     outside("proc", &["facts", "files", "observed"]),
-    outside("netns", &["files", "text"]),
+    // Its helper process gives up what it has no use for.
+    outside("netns", &["files", "privilege", "text"]),
     outside("netlink", &["facts", "files", "mac", "netns", "observed", "text"]),
     outside("sriov", &["facts", "files", "observed"]),
     outside("pods", &["facts", "files", "observed"]),
@@ -51,7 +52,7 @@ pub(crate) const MODULES: &[Module] = &[
     pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
         .showing(&["facts", "intent", "inventory", "mac", "sample"]),
     // A source of samples; what it counts is said by the inventory.
-    outside("ebpf", &["inventory", "model::mtu", "procfs", "sample", "text"]),
+    outside("ebpf", &["inventory", "model::mtu", "netns", "procfs", "sample", "text"]),
     // Judgement: what is wrong, of the model and the facts that it was made of.
     pure("check", &["facts", "model", "observed", "text"]),
     // People and machines.
@@ -111,6 +112,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // Interfaces to the kernel and to the terminal: one module each, since they break with every release.
     ("aya", &["ebpf"]),
     ("caps", &["privilege"]),
+    ("landlock", &["privilege"]),
+    ("seccompiler", &["privilege"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -167,7 +170,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("ipnet", &["*"]),
     // What is recorded, files of ours and of others, documents.
     ("serde", &["facts", "hostfiles", "lab", "leftovers", "mac", "observed", "pods", "report", "sample"]),
-    ("serde_json", &["cli", "hostfiles", "lab", "leftovers", "pods", "report"]),
+    ("serde_json", &["cli", "engine", "hostfiles", "lab", "leftovers", "pods", "report"]),
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
     ("time", &["report", "tui"]),
