@@ -13,7 +13,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Files, KUBELET_DEADLINE, Runtime, assignments, named};
+use super::{Files, KUBELET_DEADLINE, Runtime, assignments, joined, reader::Reader};
 use crate::facts::pods::PodFacts;
 
 /// Pods, followed until this is dropped.
@@ -34,7 +34,13 @@ impl Follower {
         let (sender, hurry) = (Arc::new(sender), Arc::new(Notify::new()));
         let mut tasks = JoinSet::new();
         let runtime = Runtime::new(root, given);
-        tasks.spawn(follow_named(runtime, Files::new(root), every, Arc::clone(&sender), Arc::clone(&hurry)));
+        tasks.spawn(follow_named(
+            runtime,
+            Reader::new(Files::new(root)),
+            every,
+            Arc::clone(&sender),
+            Arc::clone(&hurry),
+        ));
         // Apart: one that does not answer delays nothing of the other.
         tasks.spawn(follow_devices(root.to_owned(), every, sender));
         Self { latest, hurry, _tasks: tasks }
@@ -67,13 +73,15 @@ impl Follower {
 
 async fn follow_named(
     mut runtime: Runtime,
-    mut files: Files,
+    mut files: Reader,
     every: Duration,
     latest: Arc<watch::Sender<Arc<PodFacts>>>,
     hurry: Arc<Notify>,
 ) {
     loop {
-        let facts = named(&mut runtime, &mut files).await;
+        let sandboxes = runtime.refresh().await;
+        let facts = files.read(sandboxes.value().cloned().unwrap_or_default()).await;
+        let facts = joined(&runtime, sandboxes, facts);
         latest.send_if_modified(|latest| {
             let facts = PodFacts { devices: latest.devices.clone(), ..facts };
             let differs = facts != **latest;
@@ -82,8 +90,10 @@ async fn follow_named(
             }
             differs
         });
+        let pause = files.pause();
+        sleep(pause).await;
         tokio::select! {
-            () = sleep(every) => {}
+            () = sleep(every.saturating_sub(pause)) => {}
             () = hurry.notified() => {}
         }
     }

@@ -16,6 +16,7 @@ mod limits;
 mod network_config;
 #[cfg(test)]
 mod quoting;
+mod reader;
 pub mod registry;
 mod sriov_cni;
 
@@ -27,7 +28,10 @@ pub use self::{
     follow::Follower,
     kubelet::{DEADLINE as KUBELET_DEADLINE, assignments},
 };
-use crate::facts::pods::PodFacts;
+use crate::{
+    facts::pods::{PodFacts, Sandbox},
+    observed::Observed,
+};
 
 /// Where the files of pods are, and names of their network namespaces.
 pub const DIRECTORIES: [&str; 7] = [
@@ -57,7 +61,12 @@ pub async fn read(root: &Path, given: Option<&Path>) -> PodFacts {
 /// What the runtime and the files say; the files of its sandboxes first.
 async fn named(runtime: &mut Runtime, files: &mut Files) -> PodFacts {
     let sandboxes = runtime.refresh().await;
-    let mut facts = files.read(sandboxes.value().map_or(&[], Vec::as_slice)).await;
+    let facts = files.read(sandboxes.value().map_or(&[], Vec::as_slice)).await;
+    joined(runtime, sandboxes, facts)
+}
+
+/// What the runtime and the files said.
+fn joined(runtime: &Runtime, sandboxes: Observed<Vec<Sandbox>>, mut facts: PodFacts) -> PodFacts {
     facts.notes.extend(runtime.notes().iter().cloned());
     PodFacts { runtime: runtime.told().cloned(), sandboxes, ..facts }
 }

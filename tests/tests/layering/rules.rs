@@ -41,7 +41,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside("netns", &["files", "privilege", "text"]),
     outside("netlink", &["facts", "files", "mac", "netns", "observed", "text"]),
     outside("sriov", &["facts", "files", "observed"]),
-    outside("pods", &["facts", "files", "observed"]),
+    outside("pods", &["facts", "files", "observed", "privilege"]),
     outside("hostfiles", &["facts", "files", "observed"]),
     // What files want, what exists on the node, and counters of one instant.
     pure("intent", &["facts", "observed", "text"]),
