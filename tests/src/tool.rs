@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Patience, wait_for};
+use crate::{Patience, kernel, wait_for};
 
 /// The binary under test: from `OVERLAY_PROBE_BIN`, else where `cargo build --release` puts it.
 pub fn binary() -> PathBuf {
@@ -52,6 +52,23 @@ fn apart_by(netns: &str, before: &[&str]) -> Command {
 /// Runs the tool to its end inside a network namespace, with a `/run` of its own, as in a container.
 pub fn run_apart(netns: &str, args: &[&str]) -> Output {
     apart(netns).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The capabilities that a container with the tool is given, as SECURITY.md lists them.
+const OF_A_CONTAINER: &str = "-all,+bpf,+net_admin,+perfmon,+sys_admin,+sys_ptrace";
+
+/// What comes before the tool to start it as a container with these capabilities and no others does. Before Linux 5.11 maps count
+/// against `RLIMIT_MEMLOCK`, which must be raised.
+fn contained() -> [String; 4] {
+    let more = if kernel::is_before(5, 11) { ",+sys_resource" } else { "" };
+    let bounds = format!("{OF_A_CONTAINER}{more}");
+    [bounds, "--inh-caps".to_owned(), "-all".to_owned(), binary().to_string_lossy().into_owned()]
+}
+
+/// Runs the tool to its end with what a container with it is given.
+pub fn run_contained(args: &[&str]) -> Output {
+    let mut command = Command::new("setpriv");
+    command.arg("--bounding-set").args(contained()).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 /// What makes `setpriv` take every privilege away.
@@ -98,6 +115,13 @@ impl Watch {
     pub fn start_with(netns: &str, more: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.args(["--netns", netns]);
+        Self::spawn(command, more)
+    }
+
+    /// Starts it with what a container with it is given, where the calling thread is.
+    pub fn start_contained(more: &[&str]) -> Self {
+        let mut command = Command::new("setpriv");
+        command.arg("--bounding-set").args(contained());
         Self::spawn(command, more)
     }
 

@@ -5,7 +5,7 @@ use std::{
     env, fs,
     net::IpAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
 };
 
@@ -20,7 +20,7 @@ use probe_tests::{
     judge::{Carried, Counters},
     lab::{TestLab, TestNetns},
     needs, ns, sh,
-    tool::{Watch, entry, number, run},
+    tool::{Watch, entry, number, run, run_contained},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -314,6 +314,58 @@ fn what_runs_on_the_node_or_in_a_container_of_it_finds_its_files() {
         let tunnel = entry(&value, "tunnels", &[("name", "flannel.1")]).unwrap();
         assert!(number(tunnel, "tx", "packets") > 0, "contained {contained}: {tunnel}");
         assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    }
+}
+
+/// The checks that a `check` could not judge.
+fn not_judged(check: &Output) -> Vec<String> {
+    let document: Value = serde_json::from_slice(&check.stdout).unwrap_or_default();
+    assert!(document["schema_version"] == 1, "{}", String::from_utf8_lossy(&check.stderr));
+    assert!(document["reason"].is_null(), "{document:#}");
+    let unjudged = document["not_judged"].as_array().unwrap();
+    unjudged.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Not `privileged`: five capabilities, the node's root directory to read, and one directory of it to write.
+#[test]
+fn a_container_needs_five_capabilities_and_two_mounts() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let containerd = Containerd::start(&lab.node(1));
+    containerd.cni_conf("10-bridge.conflist", &network(&[V4]));
+    let pod = containerd.run_pod(&PodSpec::new("shop", "cart-0"));
+    let (here, there) = (containerd.open(&pod).unwrap(), lab.pod(2, 1));
+    // The kubelet makes a directory that is to be mounted and is not there (`DirectoryOrCreate`).
+    let records = containerd.host_root().join("run/overlay-probe");
+    fs::create_dir(&records).unwrap();
+    // `/proc` there is the machine's: the node's first process is this one.
+    let node = format!("/host/proc/{}/ns/net", containerd.pid());
+    let uncontained =
+        containerd.on_node(|| run(&["--netns", "/proc/self/ns/net", "check", "--format", "json"]));
+    for attach in needs::ways() {
+        let more = ["--netns", &node, "--host-root", "/host", "--attach", attach];
+        let (watch, check) = containerd.in_container(|| {
+            sh("mount", &["--bind", "/host/run/overlay-probe", "/host/run/overlay-probe"]);
+            sh("mount", &["-o", "remount,bind,ro", "/host"]);
+            assert!(fs::write("/host/run/x", "").is_err() && fs::write("/host/etc/cni/x", "").is_err());
+            // A network of its own, as pods have one that does not ask for the node's.
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            let check = run_contained(&[&more[..4], &["check", "--format", "json"]].concat());
+            (Watch::start_contained(&more), check)
+        });
+        assert_eq!(not_judged(&check), not_judged(&uncontained), "with more, no more can be judged");
+
+        assert!(send::send_udp(&here, &there, lab.address(2, 1, false), COUNT, PAYLOAD).unwrap() > 0);
+        let value = watch.settled();
+        let named = entry(&value, "pods", &[("namespace", "shop"), ("name", "cart-0")]).unwrap();
+        assert_eq!((&named["source"], &named["uid"]), (&"cri".into(), &pod.uid.as_str().into()));
+        assert!(number(named, "tx", "packets") > 0, "{attach}: {named}");
+        // That takes CAP_SYS_ADMIN, as does a look into pods' namespaces.
+        watch.until("times of programs", |value| value["self"]["programs"][0]["ns_per_run"].as_f64());
+        assert_eq!(named["interfaces"][0]["name"], "eth0", "{named}");
+        let notes = fs::read_dir(records.join("run")).map_or(0, Iterator::count);
+        assert_eq!(notes, usize::from(attach == "clsact"), "the record is the node's");
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+        assert_eq!(fs::read_dir(records.join("run")).map_or(0, Iterator::count), 0);
     }
 }
 
