@@ -1,5 +1,5 @@
-//! That no secret of a node gets into what a recording holds: each place where a node keeps one has a marker, and what
-//! stands beside it was read.
+//! That no secret of a node gets into what a recording holds, nor into anything that the tool prints: each place where a node
+//! keeps one has a marker, and what stands beside it was read.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
 use std::{
@@ -14,6 +14,7 @@ use probe_tests::{
     cri::{self, Pod},
     hand::Pair,
     hostroot::HostRoot,
+    tool::run,
 };
 
 /// In every secret.
@@ -133,6 +134,67 @@ fn a_recording_of_a_node_full_of_secrets_holds_none() {
         assert!(recording.contains(beside), "{beside} is not in {recording}");
     }
     assert_eq!(leak(&recording), None);
+}
+
+/// The same files, each of them broken in one of the ways that files break: cut short, with something behind its end, of another
+/// type than expected. The secret is then where parsers stop, and what errors quote.
+fn broken() -> Vec<(&'static str, String)> {
+    let broken = |(number, (path, text)): (usize, (&'static str, String))| {
+        let cut = |at: &str| text.rfind(at).map(|end| text[..end + at.len()].to_owned());
+        let text = match number % 3 {
+            0 => cut(SECRET).unwrap(),
+            1 => format!("{text}\n\thunter2: }}hunter2\"{{hunter2\n"),
+            _ => text.replace(['[', ']'], "hunter2").replace(": {", ": hunter2 {"),
+        };
+        (path, text)
+    };
+    files().into_iter().enumerate().map(broken).collect()
+}
+
+/// Commands that read a node, each with every format that it has.
+fn commands() -> Vec<Vec<&'static str>> {
+    let mut commands = vec![vec!["cleanup"]];
+    for what in ["node", "links", "peers", "mtu", "pods", "vfs"] {
+        commands.extend(["table", "json"].map(|format| vec!["show", what, "--format", format]));
+    }
+    for format in ["table", "jsonl"] {
+        commands.push(vec!["watch", "--count", "1", "--interval", "200ms", "--format", format]);
+    }
+    for format in ["table", "json", "junit", "sarif", "markdown", "nagios", "npd"] {
+        commands.push(vec!["check", "--window", "100ms", "--format", format]);
+    }
+    commands
+}
+
+/// In tables, documents, logs and errors, with all that `-vv` says.
+#[test]
+fn nothing_that_is_printed_holds_a_secret() {
+    let pair = Pair::new("printed");
+    let pod = Pod::new("cart-0", &["10.60.1.9"]);
+    let directory = tempfile::TempDir::new().unwrap();
+    let socket = directory.path().join("cri.sock");
+    let _runtime = cri::runtime(&socket, &Arc::new(Mutex::new(vec![pod])));
+    for (files, is_broken) in [(files(), false), (broken(), true)] {
+        let root = HostRoot::new(&files);
+        let node = ["-vv", "--netns", pair.node(1), "--host-root", root.path().to_str().unwrap()];
+        let mut printed = String::new();
+        for command in commands() {
+            let mut words = [&node[..], &command].concat();
+            if command[0] != "cleanup" {
+                words.extend(["--cri-socket", socket.to_str().unwrap()]);
+            }
+            let output = run(&words);
+            for text in [&output.stdout, &output.stderr] {
+                let text = String::from_utf8_lossy(text);
+                assert_eq!(leak(&text), None, "{command:?}, broken: {is_broken}");
+                assert!(!text.contains("panicked"), "{text}");
+                printed.push_str(&text);
+            }
+        }
+        // The files were read, or what is wrong with them was said.
+        let seen = if is_broken { "config.yaml" } else { "10.60.0.0/16" };
+        assert!(printed.contains(seen) && printed.contains("cart-0"), "{printed}");
+    }
 }
 
 /// What is around a secret in the recording.
