@@ -6,6 +6,7 @@ mod programs;
 mod rate;
 mod show;
 mod spread;
+mod start;
 mod watch;
 mod world;
 
@@ -39,6 +40,8 @@ enum Part {
     Show,
     /// CPU and memory of `watch` with 250 pods and 1,000 peers.
     Watch,
+    /// Time from the start of `watch` to its first line, confined and not.
+    Start,
 }
 
 /// One line of the result.
@@ -69,6 +72,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if wanted(Part::Watch) {
         rows.extend(watch::measure(args.rounds, &binary)?);
+    }
+    if wanted(Part::Start) {
+        rows.extend(start::measure(args.rounds, &binary)?);
     }
     print(&rows);
     Ok(ExitCode::SUCCESS)
