@@ -12,6 +12,8 @@ use crate::{
         testdata::{self, Node},
     },
     facts::host::HostFacts,
+    inventory::testdata::{FLANNEL, flannel4},
+    model::{Condition, Model},
     observed::Observed,
 };
 
@@ -75,6 +77,49 @@ fn each_check_finds_its_fault_and_nothing_else_does() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What is found is on screen, and of healthy nodes the screen says nothing: both take the same faults.
+#[test]
+fn the_screen_says_what_is_found() {
+    let is_wrong = |model: &Model| {
+        let mut tunnels = model.tunnels.iter().map(|row| row.condition);
+        let mut peers = model.peers.iter().map(|row| row.condition);
+        tunnels.any(Condition::is_wrong) || peers.any(Condition::is_wrong)
+    };
+    for (name, node) in testdata::healthy() {
+        let mut node = node;
+        // A device of nobody's that is down is down.
+        node.facts().links.retain(|link| link.up);
+        let model = node.model();
+        assert_eq!((&model.faults, is_wrong(&model)), (&Vec::new(), false), "{name}");
+    }
+    let both = [
+        "dataplane-underlay-down",
+        "dataplane-tunnel-down",
+        "mtu-tunnel-exceeds-underlay",
+        "peer-route-without-neighbour",
+        "peer-neighbour-without-fdb",
+        "peer-fdb-without-route",
+        "wireguard-endpoint-missing",
+    ];
+    for id in both {
+        let fault = faults::all().into_iter().find(|fault| fault.raises == id).unwrap();
+        let model = fault.node().model();
+        assert!(is_wrong(&model) && !model.notes.is_empty(), "{id}: {:?}", model.notes);
+    }
+}
+
+/// flannel was switched to WireGuard, and its VXLAN device still has its entries: the nodes are reached.
+#[test]
+fn entries_of_a_device_that_another_replaced_are_no_missing_routes() {
+    let mut node = Node::wireguard();
+    let mut facts = flannel4(std::mem::take(node.facts()), 2);
+    facts.routes.retain(|route| route.ifindex != Some(FLANNEL));
+    *node.facts() = facts;
+    let found = run(&node.model(), REGISTRY);
+    let ids: Vec<&str> = found.findings().iter().map(|row| row.check.id).collect();
+    assert!(!ids.iter().any(|id| id.starts_with("peer-")), "{ids:?}");
 }
 
 /// Texts go to a terminal and into a shell: names in them are escaped, whatever they are.

@@ -59,6 +59,22 @@ pub enum LinkState {
     Down,
 }
 
+impl LinkState {
+    /// Of a link. The operational state follows the carrier a moment later (`linkwatch_do_dev`, net/core/link_watch.c), so that
+    /// the carrier decides; the state tells what the carrier does not: that somebody waits for 802.1X.
+    pub(crate) fn of(link: &LinkFact) -> Self {
+        let follows = matches!(link.oper_state, Some(OperState::Down | OperState::LowerLayerDown));
+        let is_held = matches!(link.oper_state, Some(OperState::NotPresent | OperState::Dormant));
+        match (link.up, link.carrier) {
+            (false, _) => Self::Down,
+            (true, Some(false)) => Self::NoCarrier,
+            (true, _) if is_held => Self::NoCarrier,
+            (true, None) if follows => Self::NoCarrier,
+            (true, _) => Self::Up,
+        }
+    }
+}
+
 /// What a link is there for. The order is that of the roles of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkRole {
@@ -102,7 +118,7 @@ pub(super) fn links(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) ->
             kind: link.kind.clone(),
             detail: detail(link),
             mtu: link.mtu,
-            state: state(link),
+            state: LinkState::of(link),
             // An index of another namespace says nothing here.
             parent: link.link.filter(|_| link.link_netns.is_none()).and_then(name),
             master: link.master.and_then(name),
@@ -218,19 +234,6 @@ fn under(index: &Index<'_>, link: &LinkFact, above: &BTreeSet<u32>, uplinks: &BT
     }
     let parent = link.link.filter(|_| above.contains(&link.ifindex) && link.link_netns.is_none())?;
     index.link(parent).map(|parent| parent.ifindex)
-}
-
-fn state(link: &LinkFact) -> LinkState {
-    let idle = matches!(
-        link.oper_state,
-        Some(OperState::Down | OperState::LowerLayerDown | OperState::NotPresent | OperState::Dormant)
-    );
-    match (link.up, link.carrier) {
-        (false, _) => LinkState::Down,
-        (true, Some(false)) => LinkState::NoCarrier,
-        (true, _) if idle => LinkState::NoCarrier,
-        (true, _) => LinkState::Up,
-    }
 }
 
 fn detail(link: &LinkFact) -> Option<String> {

@@ -110,6 +110,11 @@ impl Inventory {
         known.clone().all(DataPlane::is_stale) || known.any(has)
     }
 
+    /// True for a device that is of the cluster's network and not stale: what is wrong with it costs pods' packets.
+    pub fn is_in_use(&self, ifindex: u32) -> bool {
+        self.is_of_cni(ifindex) && !self.is_stale(ifindex)
+    }
+
     /// The same without what changes with every packet.
     #[must_use]
     pub fn without_ages(&self) -> Self {

@@ -84,6 +84,7 @@ pub(super) fn build(
         notes: notes(inventory, now),
         gone: Gone::default(),
         nodes: Vec::new(),
+        faults: Vec::new(),
         checked: Vec::new(),
     }
 }

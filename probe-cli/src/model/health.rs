@@ -1,10 +1,13 @@
-//! What is the matter with tunnels, peers and pods: the word of each row, a note for what is wrong, and what was looked at and is
-//! as it should be. From what exists now and what was seen earlier in the run: a device or a route that was there is missed.
+//! What is the matter with tunnels, peers and pods: the faults of the node, the word of each row, a note for what is wrong, and
+//! what was looked at and is as it should be. From what exists now and what was seen earlier in the run: a device or a route that
+//! was there is missed.
 //!
-//! What the joins of the inventory find between tables is noted there; here is what needs the state of devices, sizes or time.
+//! A fault is found here and nowhere else. How bad it is, what shows it and what mends it is said by the health check, which
+//! takes the faults from the model. What the joins of the inventory find between tables is noted there.
 
 mod peers;
 mod tunnels;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +17,10 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::Model;
+use super::{Condition, Model};
 use crate::{
     facts::netlink::{Facts, LinkFact},
-    inventory::{Inventory, Peer, System, Tunnel, TunnelKind},
+    inventory::{Inventory, LinkState},
     text,
 };
 
@@ -29,7 +32,7 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Memory {
     /// Tunnels that were up once, by name.
     up: BTreeSet<String>,
-    /// Tunnels that are missed when they go, by name: of the overlay, as they were last.
+    /// Tunnels that are missed when they go, by name: in use when they were up last.
     missed: BTreeSet<String>,
     /// What was below a tunnel last, by the tunnel's name: interface index and name.
     below: BTreeMap<String, (u32, String)>,
@@ -39,7 +42,7 @@ pub(super) struct Memory {
     since: BTreeMap<String, Duration>,
 }
 
-/// Something that is wrong.
+/// Something that is wrong, as it is told.
 struct Problem {
     /// What it is about: the same while it lasts.
     key: String,
@@ -50,40 +53,43 @@ struct Problem {
 /// Links by interface index; empty when they were not read.
 struct Links<'a>(BTreeMap<u32, &'a LinkFact>);
 
-/// Whether a device can send.
+/// What is known of a link.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sends {
-    Yes,
-    Down,
-    NoCarrier,
+enum Seen {
+    /// It is there.
+    There(LinkState),
+    /// It is not there.
     NotThere,
-    Unknown,
+    /// Links were not read.
+    Unread,
 }
 
 impl Links<'_> {
-    fn sends(&self, ifindex: u32) -> Sends {
+    fn seen(&self, ifindex: u32) -> Seen {
         match self.0.get(&ifindex) {
-            _ if self.0.is_empty() => Sends::Unknown,
-            None => Sends::NotThere,
-            Some(link) if !link.up => Sends::Down,
-            Some(link) if link.carrier == Some(false) => Sends::NoCarrier,
-            Some(_) => Sends::Yes,
+            _ if self.0.is_empty() => Seen::Unread,
+            Some(link) => Seen::There(LinkState::of(link)),
+            None => Seen::NotThere,
         }
     }
 }
 
-/// Fills in the conditions of the model's rows, puts what is wrong before its notes, and what is not into `checked`.
+/// Finds the model's faults, gives its rows their conditions, puts what is wrong before its notes, and what is not into
+/// `checked`.
 pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
     let links = Links(facts.links.iter().map(|link| (link.ifindex, link)).collect());
-    let mut problems = tunnels::judge(model, &links, memory);
-    problems.extend(peers::judge(model, memory));
+    model.faults = tunnels::faults(model, &links, memory);
+    model.faults.extend(peers::faults(model, memory));
+    tunnels::mark(model, &links, memory);
+    peers::mark(model, memory);
     for row in &mut model.pods {
         let host = row.pod.as_ref().and_then(|pod| pod.host_ifindex);
-        if host.is_some_and(|ifindex| links.sends(ifindex) == Sends::Down) {
-            row.condition = super::Condition::Down;
+        if host.is_some_and(|ifindex| links.seen(ifindex) == Seen::There(LinkState::Down)) {
+            row.condition = Condition::Down;
         }
     }
     memory.learn(&model.inventory);
+    let problems = words::problems(model);
     let now = model.time;
     let began: BTreeMap<String, Duration> = problems
         .iter()
@@ -101,14 +107,15 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
 
 impl Memory {
     fn learn(&mut self, inventory: &Inventory) {
-        for tunnel in &inventory.tunnels {
+        for tunnel in inventory.all_tunnels() {
+            // What made a device is not known for certain while it is down: WireGuard has no port then.
             if tunnel.up {
                 self.up.insert(tunnel.name.clone());
-            }
-            if is_of_overlay(inventory, tunnel) {
-                self.missed.insert(tunnel.name.clone());
-            } else {
-                self.missed.remove(&tunnel.name);
+                if inventory.is_in_use(tunnel.ifindex) {
+                    self.missed.insert(tunnel.name.clone());
+                } else {
+                    self.missed.remove(&tunnel.name);
+                }
             }
             if let Some(below) = &tunnel.underlay {
                 self.below.insert(tunnel.name.clone(), (below.ifindex, below.name.clone()));
@@ -117,24 +124,16 @@ impl Memory {
         if self.routed.len() > REMEMBERED {
             self.routed.clear();
         }
-        for peer in inventory.peers.iter().filter(|peer| !peer.pod_cidrs.is_empty()) {
-            if let Some((name, address)) = tunnel_of(inventory, peer).zip(peer.node_address) {
-                self.routed.insert((name.name.clone(), address), peer.pod_cidrs.clone());
+        let by_table = inventory.peers.iter().filter(|peer| !peer.pod_cidrs.is_empty());
+        let by_table = by_table.map(|peer| (peer.tunnel, peer.node_address, &peer.pod_cidrs));
+        let by_route = inventory.routed_peers.iter();
+        let by_route = by_route.map(|peer| (peer.ifindex, Some(peer.node_address), &peer.pod_cidrs));
+        for (ifindex, address, networks) in by_table.chain(by_route) {
+            if let Some((tunnel, address)) = inventory.tunnel(ifindex).zip(address) {
+                self.routed.insert((tunnel.name.clone(), address), networks.clone());
             }
         }
     }
-}
-
-fn tunnel_of<'a>(inventory: &'a Inventory, peer: &Peer) -> Option<&'a Tunnel> {
-    inventory.tunnels.iter().find(|tunnel| tunnel.ifindex == peer.tunnel)
-}
-
-/// False for a device that carries nothing any more, and for a WireGuard device of nobody known, which may be a VPN: whoever sets
-/// it down or takes it away may do so.
-fn is_of_overlay(inventory: &Inventory, tunnel: &Tunnel) -> bool {
-    let mut planes = inventory.data_planes.iter().filter(|plane| plane.system != System::Unknown);
-    let is_known = planes.any(|plane| plane.devices.iter().any(|device| device.ifindex == tunnel.ifindex));
-    (is_known || tunnel.kind == TunnelKind::Vxlan) && !inventory.is_stale(tunnel.ifindex)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ pub struct MtuPath {
     /// The smallest MTU of a route to other nodes' pods (`RTAX_MTU`); none when no route has one.
     pub route_mtu: Option<u32>,
     /// The device's MTU, or the route's where that counts, against `max_inner`. A device whose packets are too big sends
-    /// fragments. None when `max_inner` is unknown.
+    /// fragments. None when `max_inner` is unknown, and where nothing tells how large packets in the device are.
     pub fit: Option<Fit>,
     /// Largest packet of a pod that gets through in one piece.
     pub usable: u32,
@@ -167,6 +167,11 @@ pub fn mtu_paths(inventory: &Inventory) -> Vec<MtuPath> {
     paths
 }
 
+/// The ways that pods' packets to other nodes take now: not those of devices without peers, nor of VPNs beside the CNI.
+pub fn paths_in_use<'a>(inventory: &'a Inventory, paths: &'a [MtuPath]) -> impl Iterator<Item = &'a MtuPath> {
+    paths.iter().filter(|path| !path.stale && !path.idle && inventory.is_of_cni(path.ifindex))
+}
+
 fn device(inventory: &Inventory, ifindex: u32) -> Option<&PathDevice> {
     inventory.path_devices.iter().find(|device| device.ifindex == ifindex)
 }
@@ -186,6 +191,10 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
         Some(route) => route.min(tunnel.mtu),
         None => tunnel.mtu,
     };
+    // Devices of this kind keep the NIC's MTU, and routes in the pods hold packets to less.
+    let is_told = !tunnel.external
+        || route_mtu.is_some()
+        || plane.is_some_and(|(system, _)| system == System::CalicoEbpf);
     let mut families = plane.map(|(_, device)| device.families.clone()).unwrap_or_default();
     if families.is_empty() {
         // Without routes and peers: flannel and Calico have a tunnel for each family of pods.
@@ -209,7 +218,8 @@ fn of_tunnel(inventory: &Inventory, tunnel: &Tunnel) -> MtuPath {
         // Where no route has an MTU yet, as on the only node of a cluster, what Cilium makes of it is not known.
         fit: max_inner
             .filter(|_| !is_cilium || route_mtu.is_some())
-            .map(|max_inner| Fit::of(takes, max_inner)),
+            .map(|max_inner| Fit::of(takes, max_inner))
+            .filter(|fit| is_told || !matches!(fit, Fit::TooBig(_))),
         usable: in_one_piece(tunnel.kind, takes, max_inner),
         route_limits_pods: is_cilium,
         pods: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Condition, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
+use super::{Condition, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
@@ -44,6 +44,8 @@ pub struct Model {
     pub window: Option<Window>,
     /// What the observer costs.
     pub observer: ObserverRow,
+    /// What is broken. Rows have its word, notes its words, and the health check judges by it.
+    pub faults: Vec<Fault>,
     /// What is wrong, could not be read or does not fit together: what is wrong first.
     pub notes: Vec<String>,
     /// What was looked at and is as it should be, in words.

@@ -15,7 +15,7 @@ use super::{
     error::DecodeError,
 };
 use crate::{
-    facts::netlink::{LinkFact, NeighbourFact},
+    facts::netlink::{LinkFact, NeighbourFact, OperState},
     mac::Mac,
 };
 
@@ -139,10 +139,13 @@ impl Relevance {
 
 /// The link without what comes and goes by itself, and without its sysctls: they change without a notification of the link,
 /// are read anew with everything else, and on Linux 5.10 a notification has others than the dump. A NIC without a carrier is
-/// as good as one that is set down; the carrier of a device that leads into a pod is the pod's to switch, as often as it likes.
+/// as good as one that is set down, and so is one that waits for 802.1X; the carrier of a device that leads into a pod is the
+/// pod's to switch, as often as it likes.
 fn configured(link: LinkFact) -> LinkFact {
-    let carrier = link.carrier.filter(|_| link.link_netns.is_none());
-    LinkFact { oper_state: None, carrier, ipv4_conf: None, ipv6_conf: None, ..link }
+    let is_here = link.link_netns.is_none();
+    let carrier = link.carrier.filter(|_| is_here);
+    let oper_state = link.oper_state.filter(|state| is_here && *state == OperState::Dormant);
+    LinkFact { oper_state, carrier, ipv4_conf: None, ipv6_conf: None, ..link }
 }
 
 #[cfg(test)]

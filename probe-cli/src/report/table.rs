@@ -250,7 +250,8 @@ mod tests {
     fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
         for model in [testdata::model(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
             for line in table(&model).lines() {
-                assert!(line.width() <= 80, "{line}");
+                // Notes are sentences.
+                assert!(line.width() <= 80 || line.starts_with("! "), "{line}");
                 assert!(!line.contains(char::is_control), "{line:?}");
             }
         }

@@ -1,31 +1,77 @@
 //! Peers: whether packets find their way to each of them. By the holes in a VXLAN device's tables, and by what WireGuard tells.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use super::{Memory, Problem, tunnel_of};
+use ipnet::IpNet;
+
+use super::Memory;
 use crate::{
-    inventory::{Hole, Inventory, Peer, PeerKey, System, TunnelKind},
-    model::{Condition, Model, PeerRow},
+    inventory::{Hole, Inventory, Peer, PeerKey, Tunnel, TunnelKind},
+    model::{Condition, Fault, Model, PeerRow},
     sample::PerDirection,
     text::{counted, shown},
 };
 
-/// Peers that get a note of their own; the rest is a number.
-const NOTED: usize = 8;
+/// `rtm_protocol` of felix and of BIRD.
+const CALICO_PROTOCOLS: [u8; 2] = [80, 12];
 
-/// Judges the rows of peers, and adds rows for those that only a neighbour entry is left of.
-pub(super) fn judge(model: &mut Model, memory: &Memory) -> Vec<Problem> {
+/// The faults of peers: none of tunnels that are down, whose entries the kernel removes.
+pub(super) fn faults(model: &Model, memory: &Memory) -> Vec<Fault> {
+    let inventory = &model.inventory;
+    let carries = |ifindex: u32| {
+        let tunnel = inventory.tunnel(ifindex)?;
+        (tunnel.up && inventory.is_in_use(ifindex)).then_some(tunnel)
+    };
+    let mut faults: Vec<Fault> = Vec::new();
+    // Missing neighbours come before missing routes.
+    for hole in &inventory.holes {
+        let Some(device) = carries(hole.tunnel()) else { continue };
+        match *hole {
+            Hole::RouteWithoutNeighbour { tunnel, pod_cidr, gateway } => {
+                let is_foreign = is_foreign(model, pod_cidr);
+                faults.push(Fault::NoNeighbour { tunnel, pod_cidr, gateway, is_foreign });
+            }
+            Hole::NeighbourWithoutFdb { tunnel, neighbour, mac } => {
+                faults.push(Fault::NoFdb { tunnel, neighbour, mac });
+            }
+            Hole::FdbWithoutRoute { tunnel, mac, node_address } => {
+                let earlier = memory.networks(device, node_address);
+                if !is_reached_otherwise(inventory, tunnel, node_address)
+                    && !has_no_neighbour(&faults, tunnel, earlier)
+                {
+                    let earlier = earlier.to_vec();
+                    faults.push(Fault::NoRoute { tunnel, key: PeerKey::Mac(mac), node_address, earlier });
+                }
+            }
+        }
+    }
+    for peer in &inventory.peers {
+        let Some(told) = peer.wireguard else { continue };
+        let Some(device) = carries(peer.tunnel) else { continue };
+        let Peer { tunnel, key, node_address, .. } = *peer;
+        let earlier = memory.networks(device, node_address);
+        if peer.pod_cidrs.is_empty() {
+            // An agent that starts again has a new key, to which the networks of the old one go.
+            if !earlier.is_empty() && !is_routed(inventory, earlier) {
+                faults.push(Fault::NoRoute { tunnel, key, node_address, earlier: earlier.to_vec() });
+            }
+        } else if told.endpoint.is_none() {
+            faults.push(Fault::NoEndpoint { tunnel, key });
+        }
+    }
+    faults
+}
+
+/// Gives the rows of peers their conditions, adds rows for those that only a neighbour entry is left of, and tells what is well.
+pub(super) fn mark(model: &mut Model, memory: &Memory) {
     let inventory = Arc::clone(&model.inventory);
-    let mut without_route = Vec::new();
+    let faults = std::mem::take(&mut model.faults);
     let mut well: BTreeMap<TunnelKind, usize> = BTreeMap::new();
     for row in &mut model.peers {
-        let Some(peer) = &row.peer else { continue };
-        row.condition = condition(&inventory, peer, memory);
-        let kind = tunnel_of(&inventory, peer).map(|tunnel| tunnel.kind);
-        match (row.condition, kind) {
-            (Condition::Ok, Some(kind)) => *well.entry(kind).or_default() += 1,
-            (Condition::NoRoute, Some(TunnelKind::Vxlan)) => without_route.push(peer.clone()),
-            _ => {}
+        let Some((peer, tunnel)) = row.peer.as_ref().zip(inventory.tunnel(row.tunnel)) else { continue };
+        row.condition = condition(&inventory, &faults, tunnel, peer, memory);
+        if row.condition == Condition::Ok {
+            *well.entry(tunnel.kind).or_default() += 1;
         }
     }
     add_without_fdb(model, &inventory);
@@ -39,77 +85,113 @@ pub(super) fn judge(model: &mut Model, memory: &Memory) -> Vec<Problem> {
         });
     }
     // The inventory tells of such a peer as well, without what was routed to it before.
-    let told = without_route.iter().filter_map(|peer| {
-        let tunnel = tunnel_of(&inventory, peer)?;
-        Some(format!("{}: no route resolves to node {} ", shown(&tunnel.name), peer.node_address?))
+    let told = faults.iter().filter_map(|fault| {
+        let Fault::NoRoute { tunnel, node_address, .. } = fault else { return None };
+        let tunnel = inventory.tunnel(*tunnel)?;
+        Some(format!("{}: no route resolves to node {} ", shown(&tunnel.name), (*node_address)?))
     });
     let told: Vec<String> = told.collect();
     model.notes.retain(|note| !told.iter().any(|start| note.starts_with(start)));
-    no_route(&inventory, &without_route, memory)
+    model.faults = faults;
 }
 
-fn condition(inventory: &Inventory, peer: &Peer, memory: &Memory) -> Condition {
-    let Some(tunnel) = tunnel_of(inventory, peer) else { return Condition::Unchecked };
+fn condition(
+    inventory: &Inventory,
+    faults: &[Fault],
+    tunnel: &Tunnel,
+    peer: &Peer,
+    memory: &Memory,
+) -> Condition {
     if inventory.is_stale(tunnel.ifindex) || tunnel.told.value().is_none() {
         return Condition::Unchecked;
     }
     if !tunnel.up {
         return Condition::Down;
     }
-    if let Some(wireguard) = &peer.wireguard {
-        return match (wireguard.endpoint, peer.pod_cidrs.is_empty()) {
-            (None, _) => Condition::NoEndpoint,
-            (Some(_), true) => Condition::NoRoute,
-            (Some(_), false) => Condition::Ok,
-        };
+    let own = faults.iter().find(|fault| fault.peer() == Some((peer.tunnel, peer.key)));
+    match own {
+        Some(Fault::NoEndpoint { .. }) => return Condition::NoEndpoint,
+        Some(Fault::NoFdb { .. }) => return Condition::NoFdb,
+        Some(Fault::NoRoute { .. }) => return Condition::NoRoute,
+        Some(
+            Fault::TunnelGone { .. }
+            | Fault::TunnelDown { .. }
+            | Fault::UnderlayDown { .. }
+            | Fault::TooBig { .. }
+            | Fault::NoNeighbour { .. },
+        )
+        | None => {}
     }
-    let is_lost = inventory.holes.iter().any(|hole| {
+    if has_no_neighbour(faults, peer.tunnel, memory.networks(tunnel, peer.node_address)) {
+        return Condition::NoNeighbour;
+    }
+    let has_route = !peer.pod_cidrs.is_empty()
+        || is_lost(inventory, peer) && is_reached_otherwise(inventory, peer.tunnel, peer.node_address);
+    let has_address = match &peer.wireguard {
+        Some(wireguard) => wireguard.endpoint.is_some(),
+        None => peer.node_address.is_some(),
+    };
+    // A device that asks around finds out by itself, and has no holes.
+    if has_route && has_address { Condition::Ok } else { Condition::Unchecked }
+}
+
+impl Memory {
+    /// Pod networks that the tunnel led to this node earlier.
+    fn networks(&self, tunnel: &Tunnel, node: Option<IpAddr>) -> &[IpNet] {
+        let known = node.and_then(|node| self.routed.get(&(tunnel.name.clone(), node)));
+        known.map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Outside of the networks that files give the cluster. Calico has pools beside these, whose routes it marks as its own.
+fn is_foreign(model: &Model, pod_cidr: IpNet) -> bool {
+    let Some(intent) = &model.setup.intent else { return false };
+    let is_v4 = pod_cidr.addr().is_ipv4();
+    let mut of_family =
+        intent.cluster_cidrs.iter().filter(|known| known.value.addr().is_ipv4() == is_v4).peekable();
+    let mut routes = model.snapshot.netlink.routes.iter();
+    of_family.peek().is_some()
+        && !of_family.any(|known| known.value.contains(&pod_cidr))
+        && !routes.any(|route| route.destination == pod_cidr && CALICO_PROTOCOLS.contains(&route.protocol))
+}
+
+/// One of these networks has a gateway without a neighbour entry.
+fn has_no_neighbour(faults: &[Fault], of: u32, networks: &[IpNet]) -> bool {
+    faults.iter().any(|fault| {
+        matches!(fault, Fault::NoNeighbour { tunnel, pod_cidr, .. } if *tunnel == of && networks.contains(pod_cidr))
+    })
+}
+
+/// No route is the peer's.
+fn is_lost(inventory: &Inventory, peer: &Peer) -> bool {
+    inventory.holes.iter().any(|hole| {
         matches!(hole, Hole::FdbWithoutRoute { tunnel, mac, .. }
             if *tunnel == peer.tunnel && PeerKey::Mac(*mac) == peer.key)
-    });
-    if !is_lost {
-        // A device that asks around finds out by itself, and has no holes.
-        let is_whole = peer.node_address.is_some() && !peer.pod_cidrs.is_empty();
-        return if is_whole { Condition::Ok } else { Condition::Unchecked };
-    }
-    let remembered = peer.node_address.and_then(|node| memory.routed.get(&(tunnel.name.clone(), node)));
-    let gateway_is_lost = inventory.holes.iter().any(|hole| {
-        matches!(hole, Hole::RouteWithoutNeighbour { tunnel, pod_cidr, .. }
-            if *tunnel == peer.tunnel && remembered.is_some_and(|cidrs| cidrs.contains(pod_cidr)))
-    });
-    if gateway_is_lost {
-        Condition::NoNeighbour
-    } else if is_reached_otherwise(inventory, peer) {
-        Condition::Ok
-    } else if remembered.is_some() || always_routes(inventory, peer.tunnel) {
-        Condition::NoRoute
-    } else {
-        Condition::Unchecked
-    }
-}
-
-/// Pods of the peer's node are reached without this tunnel: Calico has FDB entries also for nodes that it routes to directly.
-fn is_reached_otherwise(inventory: &Inventory, peer: &Peer) -> bool {
-    let directly = inventory.routed_peers.iter().any(|routed| Some(routed.node_address) == peer.node_address);
-    let by_other = inventory.peers.iter().any(|other| {
-        other.tunnel != peer.tunnel && other.node_address == peer.node_address && !other.pod_cidrs.is_empty()
-    });
-    peer.node_address.is_some() && (directly || by_other)
-}
-
-/// flannel gives every node a pod network, and routes it by the device that has the FDB entry. With Calico a node may have none.
-fn always_routes(inventory: &Inventory, tunnel: u32) -> bool {
-    inventory.data_planes.iter().any(|plane| {
-        matches!(plane.system, System::Canal | System::Rke2Flannel | System::Flannel)
-            && plane.devices.iter().any(|device| device.ifindex == tunnel)
     })
+}
+
+/// All of these networks are routed to some node.
+fn is_routed(inventory: &Inventory, networks: &[IpNet]) -> bool {
+    let now = inventory.peers.iter().flat_map(|peer| &peer.pod_cidrs);
+    networks.iter().all(|network| now.clone().any(|other| other.contains(network)))
+}
+
+/// Pods of the node are reached without this tunnel: Calico has FDB entries also for nodes that it routes to directly.
+fn is_reached_otherwise(inventory: &Inventory, tunnel: u32, node: Option<IpAddr>) -> bool {
+    let directly = inventory.routed_peers.iter().any(|routed| Some(routed.node_address) == node);
+    let by_other = inventory
+        .peers
+        .iter()
+        .any(|other| other.tunnel != tunnel && other.node_address == node && !other.pod_cidrs.is_empty());
+    node.is_some() && (directly || by_other)
 }
 
 /// A neighbour without an FDB entry is no peer of the inventory: it is a row all the same, with what was known of it before.
 fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
     for hole in &inventory.holes {
         let Hole::NeighbourWithoutFdb { tunnel, mac, .. } = hole else { continue };
-        let Some(device) = inventory.tunnels.iter().find(|device| device.ifindex == *tunnel) else {
+        let Some(device) = inventory.tunnel(*tunnel).filter(|device| inventory.is_in_use(device.ifindex))
+        else {
             continue;
         };
         let key = PeerKey::Mac(*mac);
@@ -139,30 +221,4 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
         let others = model.peers.iter().position(|other| other.tunnel == *tunnel && other.peer.is_none());
         model.peers.insert(others.unwrap_or(model.peers.len()), row);
     }
-}
-
-fn no_route(inventory: &Inventory, lost: &[Peer], memory: &Memory) -> Vec<Problem> {
-    let problem = |peer: &Peer| {
-        let tunnel = tunnel_of(inventory, peer)?;
-        let node = peer.node_address.map_or_else(|| peer.key.to_string(), |address| address.to_string());
-        let networks = peer.node_address.and_then(|node| memory.routed.get(&(tunnel.name.clone(), node)));
-        let networks = networks.map_or_else(String::new, |networks| {
-            let networks: Vec<String> = networks.iter().take(2).map(ToString::to_string).collect();
-            format!(" any more ({} was routed to it)", networks.join(", "))
-        });
-        let name = shown(&tunnel.name);
-        Some(Problem {
-            key: format!("no route {name} {node}"),
-            words: format!(
-                "{name}: no route leads to {node}{networks}, so packets to its pods are dropped or leave by another \
-                 device; restart the CNI's agent on this node (canal, flannel, calico-node), which writes the routes"
-            ),
-        })
-    };
-    let more = lost.len().saturating_sub(NOTED);
-    let further = (more > 0).then(|| Problem {
-        key: "no route, further".to_owned(),
-        words: format!("no route leads to {more} more peers"),
-    });
-    lost.iter().take(NOTED).filter_map(problem).chain(further).collect()
 }

@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     facts::{
-        netlink::{Facts, LinkFact, PerDevice, Routes, VxlanFact},
+        netlink::{
+            Facts, IpTunnelFact, LinkData, LinkFact, PerDevice, PublicKey, RouteFact, Routes, VxlanFact,
+            WireguardFact, WireguardPeerFact,
+        },
         pods::PodFacts,
     },
     inventory::testdata::*,
     model::{Condition, Model, Timeline},
+    observed::Observed,
     sample::{Counts, Frame, PerDirection, Sample, TunnelSample},
 };
 
@@ -180,6 +184,135 @@ fn a_tunnel_that_is_set_down_is_noted() {
         assert_eq!((word(&model, "flannel.1"), word(&model, "192.0.2.2")), ("down", "down"));
         assert!(model.checked.is_empty(), "{:?}", model.checked);
     }
+}
+
+/// Calico's IP in IP, which no program counts on.
+fn ipip(up: bool) -> Facts {
+    let mut facts = node();
+    let (kind, data) = (Some("ipip".to_owned()), Some(LinkData::IpTunnel(IpTunnelFact::default())));
+    let link = ethernet(9, "tunl0");
+    facts.links.push(LinkFact { kind, data, hardware_type: libc::ARPHRD_TUNNEL, mtu: 1480, up, ..link });
+    facts.addresses.push(address(9, "10.42.17.192/32"));
+    facts.routes.push(RouteFact { protocol: 80, ..blackhole("10.42.17.192/26") });
+    if up {
+        facts.routes.push(RouteFact { protocol: 80, ..route("10.42.33.0/26", Some("192.0.2.2"), 9) });
+    }
+    facts
+}
+
+#[test]
+fn a_tunnel_that_no_program_counts_on_is_missed_as_well() {
+    for model in [last(&[&ipip(true), &ipip(false)]), last(&[&ipip(false)])] {
+        assert!(noted(&model, &["tunl0 is down"]), "{:?}", model.notes);
+    }
+    let model = last(&[&ipip(true), &node(), &node()]);
+    assert!(noted(&model, &["tunl0 is gone"]), "{:?}", model.notes);
+    let mut moved = node();
+    moved.routes.push(RouteFact { protocol: 80, ..blackhole("10.42.17.192/26") });
+    moved.routes.push(RouteFact { protocol: 80, ..route("10.42.33.0/26", Some("192.0.2.2"), ETH0) });
+    assert!(!noted(&last(&[&ipip(true), &moved]), &["tunl0"]), "its network is routed without it");
+    let small = changed(&ipip(true), |facts| facts.links[1].mtu = 1400);
+    assert!(noted(&last(&[&small]), &["tunl0 takes packets of 1480", "over 1380"]));
+}
+
+/// Without its port, and without the routes that the kernel removed, nothing tells for certain whose device it is.
+#[test]
+fn a_wireguard_device_that_is_down_stays_noted_beside_another_overlay() {
+    let mut before = flannel6(node(), 2);
+    before.links.push(wireguard(9, "mesh"));
+    before.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
+    before.addresses.push(address(9, "10.42.0.0/32"));
+    before.routes.push(route("10.42.0.0/16", None, 9));
+    let before = own_block(before);
+    let down = changed(&before, |facts| {
+        facts.links.iter_mut().for_each(|link| link.up &= link.ifindex != 9);
+        facts.routes.ipv4.retain(|route| route.ifindex != Some(9));
+        facts.addresses.retain(|address| address.ifindex != 9);
+        for device in &mut facts.wireguard {
+            if let Observed::Value(device) = &mut device.told {
+                device.listen_port = 0;
+            }
+        }
+    });
+    for models in [&[&before, &down][..], &[&before, &down, &down, &down]] {
+        let model = last(models);
+        assert!(noted(&model, &["mesh is down"]), "{:?}", model.notes);
+    }
+}
+
+#[test]
+fn a_wireguard_peer_without_an_endpoint_is_noted_and_one_of_an_old_key_is_not() {
+    let of = |change: fn(&mut WireguardFact)| {
+        let mut facts = node();
+        facts.links.push(wireguard(9, "flannel-wg"));
+        let mut device = wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"]);
+        change(&mut device);
+        facts.wireguard.push(told(device));
+        facts
+    };
+    let before = of(|_| {});
+    let model = last(&[&of(|device| device.peers[0].endpoint = None)]);
+    assert!(noted(&model, &["flannel-wg: peer", "10.42.2.0/24", "no endpoint"]), "{:?}", model.notes);
+    assert_eq!(conditions(&model), [Condition::NoEndpoint, Condition::Ok]);
+    let taken = of(|device| device.peers[0].allowed_ips.clear());
+    assert_eq!(
+        conditions(&last(&[&taken])),
+        [Condition::Unchecked, Condition::Ok],
+        "nobody knows that it had any"
+    );
+    let model = last(&[&before, &taken]);
+    assert!(noted(&model, &["no route leads to 192.0.2.2 any more", "10.42.2.0/24"]), "{:?}", model.notes);
+    assert_eq!(conditions(&model), [Condition::NoRoute, Condition::Ok]);
+    // The node started again with a new key.
+    let renewed = of(|device| {
+        let networks = std::mem::take(&mut device.peers[0].allowed_ips);
+        let key = PublicKey([77; 32]);
+        device.peers.push(WireguardPeerFact {
+            public_key: key,
+            allowed_ips: networks,
+            ..device.peers[0].clone()
+        });
+    });
+    let model = last(&[&before, &renewed]);
+    assert_eq!(conditions(&model), [Condition::Unchecked, Condition::Ok, Condition::Ok], "{:?}", model.notes);
+    assert_eq!(model.faults, []);
+}
+
+#[test]
+fn many_peers_without_a_route_are_a_number() {
+    let lost = changed(&flannel4(node(), 12), |facts| {
+        facts.routes.ipv4.retain(|route| route.ifindex != Some(FLANNEL));
+    });
+    let model = last(&[&lost]);
+    let named = model.notes.iter().filter(|note| note.contains("no route leads to 192.0.2.")).count();
+    assert_eq!(named, 8, "{:?}", model.notes);
+    assert!(noted(&model, &["no route leads to 4 more peers"]), "{:?}", model.notes);
+    assert_eq!(model.faults.len(), 12);
+}
+
+/// Peers in the order of their rows.
+fn conditions(model: &Model) -> Vec<Condition> {
+    model.peers.iter().filter(|row| row.peer.is_some()).map(|row| row.condition).collect()
+}
+
+/// Calico has entries of nodes that it routes to directly, and others' devices have whatever they have.
+#[test]
+fn holes_of_nodes_that_are_reached_and_of_devices_that_carry_nothing_are_no_faults() {
+    let mut facts = flannel4(node(), 2);
+    facts.routes.ipv4.retain(|route| route.ifindex != Some(FLANNEL));
+    facts.links.push(wireguard(9, "flannel-wg"));
+    facts.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"])));
+    facts.addresses.push(address(9, "10.42.0.0/32"));
+    facts.routes.push(route("10.42.0.0/16", None, 9));
+    let model = last(&[&own_block(facts)]);
+    assert_eq!(model.faults, []);
+    let mut foreign = flannel4(node(), 2);
+    let data = VxlanFact { vni: 7, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
+    foreign.links.push(vxlan(40, "evpn", data));
+    foreign.fdb.push(fdb(40, mac(0x42), "192.0.2.9"));
+    foreign.neighbours.push(neighbour(40, "10.99.0.1", mac(0x43)));
+    let model = last(&[&foreign]);
+    assert_eq!((&model.faults, word(&model, "192.0.2.9")), (&Vec::new(), "-"));
 }
 
 #[test]

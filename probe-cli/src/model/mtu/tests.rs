@@ -131,6 +131,16 @@ fn cilium_holds_pods_by_the_route() {
 }
 
 #[test]
+fn what_a_device_of_many_destinations_gets_is_not_known_where_it_is_larger_than_what_fits() {
+    for (mtu, expected) in [(1500, "vx 50 1450 - 1450 []"), (1400, "vx 50 1450 Unused(50) 1400 []")] {
+        let mut facts = node();
+        let data = VxlanFact { port: 8472, collect_metadata: true, ..VxlanFact::default() };
+        facts.links.push(LinkFact { mtu, ..vxlan(9, "vx", data) });
+        assert_eq!(ways(&facts), [expected]);
+    }
+}
+
+#[test]
 fn routes_may_be_narrower_than_devices() {
     let mut facts = pod(flannel4(node(), 2), 20, 1450);
     facts.routes.push(RouteFact { mtu: Some(1400), ..route("192.0.2.3/32", Some("192.0.2.254"), ETH0) });

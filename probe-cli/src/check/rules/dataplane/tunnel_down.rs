@@ -1,6 +1,7 @@
 //! A tunnel device is set down.
 
 use super::super::prelude::*;
+use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-tunnel-down",
@@ -23,18 +24,20 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let inventory = &model.inventory;
-    let mut tunnels = inventory.all_tunnels().filter(|tunnel| inventory.is_of_cni(tunnel.ifindex)).peekable();
-    if tunnels.peek().is_none() {
+    if !inventory.all_tunnels().any(|tunnel| inventory.is_of_cni(tunnel.ifindex)) {
         return Outcome::DoesNotApply("no tunnel is here");
     }
-    let down = tunnels.filter(|tunnel| !tunnel.up && !inventory.is_stale(tunnel.ifindex));
+    let down = model.faults.iter().filter_map(|fault| {
+        let Fault::TunnelDown { name, .. } = fault else { return None };
+        Some(name)
+    });
     Outcome::Judged(
-        down.map(|tunnel| {
-            let name = escape(&tunnel.name);
+        down.map(|device| {
+            let name = escape(device);
             Finding::new(
                 Fail,
                 SubjectKind::Interface,
-                &tunnel.name,
+                device,
                 format!("{name} is down: it carries no packets, and the kernel has removed its routes."),
             )
             .seen(name, "down", "ip link: flags")
@@ -42,7 +45,7 @@ fn run(model: &Model) -> Outcome {
                 "Bring it up and restart the CNI's agent on this node, which writes routes and neighbours again (pods keep \
                  running).",
             )
-            .run(format!("ip link set {} up", quoted(&tunnel.name)))
+            .run(format!("ip link set {} up", quoted(device)))
         })
         .collect(),
     )

@@ -1,7 +1,7 @@
 //! The device below a tunnel is down.
 
-use super::{super::prelude::*, link};
-use crate::model::LinkState;
+use super::super::prelude::*;
+use crate::model::{Fault, LinkState};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-underlay-down",
@@ -23,38 +23,31 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let inventory = &model.inventory;
-    let below: Vec<_> = inventory
-        .all_tunnels()
-        .filter(|tunnel| inventory.is_of_cni(tunnel.ifindex))
-        .flat_map(|tunnel| tunnel.underlays().map(move |below| (tunnel, below)))
-        .collect();
-    if below.is_empty() {
+    let mut tunnels = inventory.all_tunnels().filter(|tunnel| inventory.is_of_cni(tunnel.ifindex));
+    if !tunnels.any(|tunnel| tunnel.underlay.is_some()) {
         return Outcome::DoesNotApply("no tunnel has a device below it");
     }
-    let mut findings: Vec<Finding> = Vec::new();
-    for (tunnel, below) in below {
-        let Some(row) = link(model, below.ifindex).filter(|row| row.state != LinkState::Up) else { continue };
-        if findings.iter().any(|known| known.subject.name == below.name) {
-            continue;
-        }
-        let (state, command) = match row.state {
-            LinkState::Down => ("down", Some(format!("ip link set {} up", quoted(&below.name)))),
-            LinkState::NoCarrier | LinkState::Up => ("up, no carrier", None),
-        };
-        let name = escape(&below.name);
-        let finding = Finding::new(
-            Fail,
-            SubjectKind::Interface,
-            &below.name,
-            format!("{name} is {state}: packets of {} cannot leave this node.", escape(&tunnel.name)),
-        )
-        .seen(name, state, "ip link: flags, operstate");
-        findings.push(match command {
-            Some(command) => finding.fix("Bring the device up.").run(command),
-            None => {
-                finding.fix_elsewhere("check the cable, the switch port, or the hypervisor's virtual NIC.")
-            }
-        });
-    }
-    Outcome::Judged(findings)
+    Outcome::Judged(model.faults.iter().filter_map(finding).collect())
+}
+
+fn finding(fault: &Fault) -> Option<Finding> {
+    let Fault::UnderlayDown { name: device, state, tunnels, .. } = fault else { return None };
+    let name = escape(device);
+    let tunnels = tunnels.iter().map(|tunnel| escape(tunnel)).collect::<Vec<_>>().join(", ");
+    let (state, is_down) = match state {
+        Some(LinkState::Down) => ("down", true),
+        Some(LinkState::NoCarrier | LinkState::Up) => ("up, no carrier", false),
+        None => ("not there any more", false),
+    };
+    let summary = format!("{name} is {state}: packets of {tunnels} cannot leave this node.");
+    let finding = Finding::new(Fail, SubjectKind::Interface, device, summary).seen(
+        name,
+        state,
+        "ip link: flags, operstate",
+    );
+    Some(if is_down {
+        finding.fix("Bring the device up.").run(format!("ip link set {} up", quoted(device)))
+    } else {
+        finding.fix_elsewhere("check the cable, the switch port, or the hypervisor's virtual NIC.")
+    })
 }

@@ -8,12 +8,11 @@ pub(super) mod tunnel_exceeds_underlay;
 pub(super) mod underlay_wasted;
 
 use super::prelude::*;
-use crate::model::MtuPath;
+use crate::model::{MtuPath, paths_in_use};
 
-/// Paths that pods' packets to other nodes take now: not those of devices without peers, nor of VPNs beside the CNI.
+/// Paths that pods' packets to other nodes take now.
 fn paths(model: &Model) -> impl Iterator<Item = &MtuPath> {
-    let is_taken = |path: &&MtuPath| !path.stale && !path.idle && model.inventory.is_of_cni(path.ifindex);
-    model.setup.mtu.iter().filter(is_taken)
+    paths_in_use(&model.inventory, &model.setup.mtu)
 }
 
 /// With the command that gives the tunnel what fits, where that leaves it enough: below 1280 bytes the kernel takes IPv6 off a

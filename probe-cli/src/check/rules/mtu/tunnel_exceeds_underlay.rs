@@ -1,7 +1,7 @@
 //! Outer packets are larger than what the device below takes.
 
 use super::{super::prelude::*, lowered, paths};
-use crate::model::{Fit, MtuPath};
+use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-tunnel-exceeds-underlay",
@@ -25,13 +25,13 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let known: Vec<(&MtuPath, Fit)> = paths(model).filter_map(|path| Some((path, path.fit?))).collect();
-    if known.is_empty() {
+    if !paths(model).any(|path| path.fit.is_some()) {
         return Outcome::DoesNotApply("no tunnel with a known device below it");
     }
     let mut findings = Vec::new();
-    for (path, fit) in known {
-        let Fit::TooBig(over) = fit else { continue };
+    for fault in &model.faults {
+        let Fault::TooBig { tunnel, over } = fault else { continue };
+        let Some(path) = paths(model).find(|path| path.ifindex == *tunnel) else { continue };
         let name = escape(&path.device);
         let takes = path.max_inner.unwrap_or_default();
         let mut finding = Finding::new(

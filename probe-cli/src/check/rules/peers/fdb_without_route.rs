@@ -1,7 +1,7 @@
 //! A remote VTEP is known, and no pod network is routed to it.
 
-use super::{super::prelude::*, holes, restart, tunnel_name};
-use crate::model::Hole;
+use super::{super::prelude::*, missing, restart, tunnel_name};
+use crate::model::{Fault, PeerKey};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-fdb-without-route",
@@ -29,8 +29,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    holes(model, |hole| {
-        let Hole::FdbWithoutRoute { tunnel, mac, node_address } = hole else { return None };
+    missing(model, |fault| {
+        let Fault::NoRoute { tunnel, key: PeerKey::Mac(mac), node_address, .. } = fault else { return None };
         let name = tunnel_name(model, *tunnel);
         let node = node_address.map_or_else(|| mac.to_string(), |address| address.to_string());
         Some(restart(

@@ -13,7 +13,7 @@ pub(super) mod vtep_mac_shared;
 use super::prelude::*;
 use crate::{
     facts::files::K3sRole,
-    model::{Cni, Hole, System, Tunnel, TunnelKind},
+    model::{Cni, Fault, System, Tunnel, TunnelKind},
 };
 
 /// What mends entries that an agent writes: a restart of the agent on this node.
@@ -73,12 +73,10 @@ fn with_tables(model: &Model) -> Vec<&Tunnel> {
     tunnels.filter(|tunnel| tunnel.kind == TunnelKind::Vxlan && !tunnel.external).collect()
 }
 
-/// The findings of one kind of missing entry; none of tunnels that are down, whose entries the kernel removes.
-fn holes(model: &Model, of: impl Fn(&Hole) -> Option<Finding>) -> Outcome {
-    let tunnels = with_tables(model);
-    if tunnels.is_empty() {
+/// The findings of one kind of missing entry.
+fn missing(model: &Model, of: impl Fn(&Fault) -> Option<Finding>) -> Outcome {
+    if with_tables(model).is_empty() {
         return Outcome::DoesNotApply("no VXLAN device has its peers in the kernel's tables");
     }
-    let is_up = |hole: &&Hole| tunnels.iter().any(|tunnel| tunnel.ifindex == hole.tunnel() && tunnel.up);
-    Outcome::Judged(model.inventory.holes.iter().filter(is_up).filter_map(of).collect())
+    Outcome::Judged(model.faults.iter().filter_map(of).collect())
 }

@@ -1,7 +1,7 @@
 //! A neighbour's VTEP MAC address has no FDB entry.
 
-use super::{super::prelude::*, holes, restart, tunnel_name};
-use crate::model::Hole;
+use super::{super::prelude::*, missing, restart, tunnel_name};
+use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-neighbour-without-fdb",
@@ -23,8 +23,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    holes(model, |hole| {
-        let Hole::NeighbourWithoutFdb { tunnel, neighbour, mac } = hole else { return None };
+    missing(model, |fault| {
+        let Fault::NoFdb { tunnel, neighbour, mac } = fault else { return None };
         let name = tunnel_name(model, *tunnel);
         let pods = model
             .snapshot

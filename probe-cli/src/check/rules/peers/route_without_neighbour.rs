@@ -1,10 +1,7 @@
 //! The gateway of a pod network has no neighbour entry.
 
-use super::{super::prelude::*, holes, restart, tunnel_name};
-use crate::model::Hole;
-
-/// `rtm_protocol` of felix and of BIRD.
-const CALICO: [u8; 2] = [80, 12];
+use super::{super::prelude::*, missing, restart, tunnel_name};
+use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-route-without-neighbour",
@@ -27,26 +24,15 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    holes(model, |hole| {
-        let Hole::RouteWithoutNeighbour { tunnel, pod_cidr, gateway } = hole else { return None };
+    missing(model, |fault| {
+        let Fault::NoNeighbour { tunnel, pod_cidr, gateway, is_foreign } = fault else { return None };
         let name = tunnel_name(model, *tunnel);
-        // What is outside of the cluster's networks is no node's, and an agent will not write entries for it.
-        let networks = model.setup.intent.as_ref().map(|intent| &intent.cluster_cidrs);
-        // Calico has pools beside the cluster's network, whose routes it marks as its own.
-        let mut routes = model.snapshot.netlink.routes.iter();
-        let is_calicos =
-            routes.any(|route| route.destination == *pod_cidr && CALICO.contains(&route.protocol));
-        let is_foreign = !is_calicos
-            && networks.is_some_and(|networks| {
-                networks.iter().any(|network| network.value.addr().is_ipv4() == pod_cidr.addr().is_ipv4())
-                    && !networks.iter().any(|network| network.value.contains(pod_cidr))
-            });
         let finding = |severity, summary| {
             Finding::new(severity, SubjectKind::Peer, &pod_cidr.to_string(), summary)
                 .seen("route", format!("{pod_cidr} via {gateway} dev {name}"), "ip route")
                 .seen(format!("neighbour {gateway}"), "missing", format!("ip neigh show dev {name}"))
         };
-        Some(if is_foreign {
+        Some(if *is_foreign {
             finding(
                 Warn,
                 format!("{pod_cidr} is routed by {name} and is no part of the cluster: the route is stale."),

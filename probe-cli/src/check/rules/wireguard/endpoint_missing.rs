@@ -1,6 +1,7 @@
 //! WireGuard does not know where a peer is.
 
 use super::{super::prelude::*, label, peers};
+use crate::model::{Fault, PeerRow};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "wireguard-endpoint-missing",
@@ -25,11 +26,11 @@ fn run(model: &Model) -> Outcome {
     if peers.is_empty() {
         return Outcome::DoesNotApply("no WireGuard peer is here");
     }
-    let without = peers.into_iter().filter(|(row, _)| {
-        row.peer.as_ref().is_some_and(|peer| {
-            !peer.pod_cidrs.is_empty() && peer.wireguard.is_none_or(|peer| peer.endpoint.is_none())
-        })
-    });
+    let is_without = |row: &PeerRow| {
+        let of_row = row.peer.as_ref().map(|peer| (peer.tunnel, peer.key));
+        model.faults.iter().any(|fault| matches!(fault, Fault::NoEndpoint { .. }) && fault.peer() == of_row)
+    };
+    let without = peers.into_iter().filter(|(row, _)| is_without(row));
     Outcome::Judged(
         without
             .map(|(row, _)| {
