@@ -23,7 +23,7 @@ use crate::{
         sriov::{OfPf, PciInterface, PfFact, SriovFacts, VfFact},
     },
     inventory::{PeerKey, testdata::*},
-    model::{Model, Timeline},
+    model::{Model, over},
     observed::Observed,
     sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
 };
@@ -332,9 +332,7 @@ impl Node {
                 ..Sample::default()
             },
         };
-        let mut timeline = Timeline::default();
-        timeline.push(frame(&self.before, 0));
-        Arc::unwrap_or_clone(timeline.push(frame(&self.after, 2)))
+        Arc::unwrap_or_clone(over(frame(&self.before, 0).sample, frame(&self.after, 2)))
     }
 
     /// The kernel's tables, to be changed.

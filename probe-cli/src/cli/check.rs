@@ -15,8 +15,7 @@ use super::{
 };
 use crate::{
     check::{self, Check, REGISTRY, Unknown, Verdict},
-    engine,
-    model::Timeline,
+    engine, model,
     report::check::{self as report, Health},
     text,
 };
@@ -59,18 +58,16 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     let started = Instant::now();
     let progress = Progress::start(args.window);
     let host = context.host();
-    let frames = live::block_on(async {
+    let seen = live::block_on(async {
         let mut stop = Stop::catch()?;
         tokio::select! {
-            frames = engine::look_over(&host, args.window) => Ok(Some(frames?)),
+            seen = engine::look_over(&host, args.window) => Ok(Some(seen?)),
             () = stop.asked() => Ok(None),
         }
     })?;
     progress.end();
-    let Some([before, after]) = frames else { return Ok(ExitCode::from(exit::UNKNOWN)) };
-    let mut timeline = Timeline::default();
-    timeline.push(before);
-    let model = timeline.push(after);
+    let Some((before, after)) = seen else { return Ok(ExitCode::from(exit::UNKNOWN)) };
+    let model = model::over(before, after);
     let judgement = check::run(&model, checks);
     let verdict = judgement.verdict(args.strict);
     let health =

@@ -22,9 +22,9 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     Ok(frame)
 }
 
-/// Reads everything twice, with `window` between, and looks into pods' network namespaces meanwhile: frames of the beginning
-/// and of the end. Must be called inside a current-thread runtime.
-pub async fn look_over(host: &HostOptions, window: Duration) -> Result<[Frame; 2], EngineError> {
+/// Reads everything, waits for `window`, reads again what changed and looks into pods' network namespaces meanwhile: the counters
+/// of the beginning, and the frame of the end. Must be called inside a current-thread runtime.
+pub async fn look_over(host: &HostOptions, window: Duration) -> Result<(Sample, Frame), EngineError> {
     let mut sources = Sources::open(host)?;
     let (before, sriov) = first(&mut sources, host).await?;
     let end = before.sample.monotonic + window;
@@ -33,7 +33,7 @@ pub async fn look_over(host: &HostOptions, window: Duration) -> Result<[Frame; 2
     let snapshot = sources.refresh(&sriov).await?;
     let found = if sriov.has_vfs() { vfs_again(host, &before.sample) } else { before.sample.clone() };
     let sample = counted(&sources, found);
-    Ok([before, Frame { snapshot, sample }])
+    Ok((before.sample, Frame { snapshot, sample }))
 }
 
 /// What VFs carried until now, beside what they had carried at the beginning.

@@ -33,7 +33,7 @@ pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
 pub use setup::Setup;
-pub use timeline::{Timeline, once};
+pub use timeline::{Timeline, once, over};
 pub use types::*;
 pub use vf_traffic::VfTraffic;
 pub use window::{LinkWindow, SoftnetWindow, Window};

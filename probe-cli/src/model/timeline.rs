@@ -20,7 +20,9 @@ use crate::{
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    before: Option<(Box<Sample>, Arc<Model>)>,
+    before: Option<Box<Sample>>,
+    /// The model of that sample; none where the sample alone is known.
+    last: Option<Arc<Model>>,
     known: Option<Known>,
     since: Option<Duration>,
     bins: Bins,
@@ -56,21 +58,28 @@ impl Timeline {
         });
         let (snapshot, inventory) = (known.joined.snapshot(), known.joined.inventory());
         // What was counted while filters were gone has no rates.
-        let earlier = self.before.as_ref().map(|(sample, _)| &**sample).filter(|_| !sample.is_interrupted);
+        let earlier = self.before.as_deref().filter(|_| !sample.is_interrupted);
         let mut model = build(snapshot, inventory, &known.setup, &sample, earlier, &mut self.bins);
         model.since = *self.since.get_or_insert(sample.time);
-        if let Some((earlier, before)) = &self.before {
-            keep_timed(&mut model.observer, &before.observer);
-            self.past.carry(before, earlier, &mut model);
+        if let Some((earlier, last)) = self.before.as_deref().zip(self.last.as_ref()) {
+            keep_timed(&mut model.observer, &last.observer);
+            self.past.carry(last, earlier, &mut model);
         }
         health::judge(&mut model, &snapshot.netlink, &mut self.memory);
         self.past.sum_up(&mut model);
         model.nodes = nodes(&model, &snapshot.network);
         self.known = Some(known);
         let model = Arc::new(model);
-        self.before = Some((Box::new(sample), Arc::clone(&model)));
+        self.before = Some(Box::new(sample));
+        self.last = Some(Arc::clone(&model));
         model
     }
+}
+
+/// The model at the end of a window that began with a sample. What there was then is not looked at.
+pub fn over(before: Sample, frame: Frame) -> Arc<Model> {
+    let since = Some(before.time);
+    Timeline { before: Some(Box::new(before)), since, ..Timeline::default() }.push(frame)
 }
 
 /// The model of one moment.
@@ -118,5 +127,21 @@ mod tests {
         let is_taken: Vec<_> =
             live.iter().map(|model| Arc::ptr_eq(&model.inventory, joined.inventory())).collect();
         assert_eq!(is_taken, [true, true, false]);
+    }
+
+    #[test]
+    fn a_window_has_rates_without_a_model_of_its_beginning() {
+        let two = Arc::new(snapshot(&flannel4(node(), 2), &PodFacts::default(), &[]));
+        let frame = |second| {
+            let time = std::time::Duration::from_secs(second);
+            let sample = Sample { time, monotonic: time, ..Sample::default() };
+            Frame { snapshot: Arc::clone(&two), sample }
+        };
+        let mut timeline = Timeline::default();
+        timeline.push(frame(7));
+        let expected = timeline.push(frame(9));
+        let found = over(frame(7).sample, frame(9));
+        assert_eq!(found.window.as_ref().map(|window| window.length.as_secs()), Some(2));
+        assert_eq!(found, expected);
     }
 }
