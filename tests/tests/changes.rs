@@ -1,14 +1,20 @@
 //! A node that changes while it is watched: devices, pods, peers and namespaces that come and go.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
+use std::net::UdpSocket;
+
 use nix::sys::signal::Signal;
-use overlay_probe::lab::{Family, live, send};
+use overlay_probe::{
+    lab::{Family, live, send},
+    netns,
+};
 use probe_tests::{
     hand::{Pair, TUNNEL},
     lab::TestLab,
     needs::ways,
     ns,
     tool::{Watch, entry, number, sum},
+    wait_for,
 };
 use serde_json::Value;
 
@@ -156,6 +162,87 @@ fn a_node_that_loses_its_underlay_is_watched_on() {
         watch.until("the tunnel to come back", |value| is_whole(value, now));
         assert_eq!(watch.end(Signal::SIGTERM), Some(0), "{attach}");
     }
+}
+
+/// What the tunnel carried before the device below it was known, or while another one was, is no loss between the two.
+#[test]
+fn an_underlay_that_is_watched_late_or_exchanged_counts_from_where_the_tunnel_is() {
+    let pair = Pair::new("below");
+    let (node, other) = (pair.at(1), pair.at(2));
+    node.ip(&format!("link add name u1 type veth peer name u1 netns {}", other.name()));
+    for namespace in [node, other] {
+        namespace.ip("link set u1 up");
+    }
+    // Without a device of its own it leaves by the one that has its address, which is none at first.
+    node.ip(&format!(
+        "link del {TUNNEL}
+         addr del 192.0.2.1/24 dev u0
+         link add name {TUNNEL} type vxlan id 7 local 192.0.2.1 dstport 8472 nolearning
+         link set {TUNNEL} address 0a:00:00:00:00:01
+         addr add 10.7.1.0/32 dev {TUNNEL}
+         link set {TUNNEL} up
+         neigh add 10.7.2.0 lladdr 0a:00:00:00:00:02 dev {TUNNEL} nud permanent
+         route add 10.7.2.0/24 via 10.7.2.0 dev {TUNNEL} onlink"
+    ));
+    ns(node.name(), &format!("bridge fdb add 0a:00:00:00:00:02 dev {TUNNEL} dst 192.0.2.2"));
+    let here = pair.open(1);
+    let into_nothing = |count: usize| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                netns::enter(&here).unwrap();
+                let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+                for _ in 0..count {
+                    // The kernel counts it on the tunnel, and finds no route for the outer packet.
+                    let _ = socket.send_to(&[7; 100], (pair.address(2), 9));
+                }
+            });
+        });
+    };
+    let watch = Watch::start(node.name());
+    let mut sent = 0;
+    for (device, blind) in [("u0", 12), ("u1", 8)] {
+        watch.until("no device below", |value| {
+            tunnel(value, TUNNEL)?["tx"]["underlay"].is_null().then_some(())
+        });
+        into_nothing(blind);
+        sent += blind as u64;
+        wait_for("the tunnel to count", || {
+            (number(tunnel(&watch.next(), TUNNEL)?, "tx", "packets") == sent).then_some(())
+        });
+        for (namespace, number) in [(node, 1), (other, 2)] {
+            let peer = 3 - number;
+            if device == "u1" && number == 2 {
+                namespace.ip("addr del 192.0.2.2/24 dev u0");
+            }
+            if device == "u1" || number == 1 {
+                namespace.ip(&format!("addr add 192.0.2.{number}/24 dev {device}"));
+            }
+            let link: Value =
+                serde_json::from_str(&ns(pair.node(peer), &format!("ip -j link show dev {device}"))).unwrap();
+            let mac = link[0]["address"].as_str().unwrap();
+            namespace.ip(&format!("neigh replace 192.0.2.{peer} lladdr {mac} dev {device} nud permanent"));
+        }
+        watch.until(device, |value| {
+            let tunnel = tunnel(value, TUNNEL)?;
+            (tunnel["underlay"]["name"] == device && !tunnel["tx"]["underlay"].is_null()).then_some(())
+        });
+        send_from_1(&pair, 30);
+        sent += 30;
+        let value = watch.settled();
+        let peer = entry(&value, "peers", &[("tunnel", TUNNEL), ("node_address", "192.0.2.2")]).unwrap();
+        for of in [tunnel(&value, TUNNEL).unwrap(), peer] {
+            assert_eq!(number(of, "tx", "packets"), sent, "{device}");
+            let below = &of["tx"]["underlay"];
+            assert_eq!(
+                (&below["packets"], &below["bytes"]),
+                (&of["tx"]["packets"], &of["tx"]["outer_bytes"])
+            );
+        }
+        if device == "u0" {
+            node.ip("addr del 192.0.2.1/24 dev u0");
+        }
+    }
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]

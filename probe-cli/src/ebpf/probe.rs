@@ -10,7 +10,7 @@ use probe_common::limits::{self, TUNNELS};
 
 use super::{
     attach::{self, AttachMode, Attachment, Hook, LinkPlace},
-    baseline::{self, Baseline},
+    baseline::{Baseline, Offset},
     counters::CounterMaps,
     error::EbpfError,
     events::Events,
@@ -24,7 +24,8 @@ use super::{
 use crate::{
     inventory::{Inventory, Pod},
     sample::{
-        GonePeers, GonePods, Observer, OuterCounts, PeerSample, PerDirection, PmtuEvent, Sample, TunnelSample,
+        Counts, GonePeers, GonePods, Observer, OuterCounts, PeerSample, PerDirection, PmtuEvent, Sample,
+        TunnelSample,
     },
 };
 
@@ -52,6 +53,10 @@ pub struct Probe {
     gone_pods: GonePods,
     gone_peers: BTreeMap<u32, GonePeers>,
     baseline: Baseline,
+    /// Offsets of peers that are gone, by tunnel: a tunnel's is the sum of its parts'.
+    gone_offsets: BTreeMap<u32, Offset>,
+    /// Devices below each tunnel that counts together with them.
+    together: BTreeMap<u32, BTreeSet<u32>>,
     /// Underlay devices of each tunnel, by interface index.
     underlays: BTreeMap<u32, Vec<u32>>,
     map_bytes: u64,
@@ -88,6 +93,8 @@ impl Probe {
             gone_pods: GonePods::default(),
             gone_peers: BTreeMap::new(),
             baseline: Baseline::default(),
+            gone_offsets: BTreeMap::new(),
+            together: BTreeMap::new(),
             underlays: BTreeMap::new(),
             map_bytes,
             timing: None,
@@ -124,6 +131,7 @@ impl Probe {
             let gone = self.gone_peers.entry(*tunnel).or_default();
             gone.peers += 1;
             gone.carried += carried;
+            *self.gone_offsets.entry(*tunnel).or_default() += self.baseline.forget(*slot);
         }
         for (_, slot) in &pods.removed {
             self.gone_pods.pods += 1;
@@ -131,6 +139,8 @@ impl Probe {
         }
         for (tunnel, _) in &tunnels.removed {
             self.gone_peers.remove(tunnel);
+            self.gone_offsets.remove(tunnel);
+            self.together.remove(tunnel);
         }
         for (_, slot) in &tunnels.added {
             self.counters.clear_tunnel(*slot)?;
@@ -149,33 +159,53 @@ impl Probe {
             .iter()
             .map(|tunnel| (tunnel.ifindex, tunnel.underlays().map(|underlay| underlay.ifindex).collect()))
             .collect();
+        let counting = self.counting();
         let errors = self.attach(&hooks);
-        for tunnel in tunnels.added.iter().map(|(ifindex, _)| *ifindex) {
-            if self.is_watched(tunnel) {
-                self.begin_together(tunnel)?;
+        let begins: BTreeSet<u32> = self.counting().difference(&counting).copied().collect();
+        let new: BTreeSet<u32> = tunnels.added.iter().map(|(ifindex, _)| *ifindex).collect();
+        let tunnels: Vec<u32> = self.slots.tunnels.iter().map(|(ifindex, _)| *ifindex).collect();
+        for tunnel in tunnels {
+            let below = self.underlays.get(&tunnel).into_iter().flatten().copied().collect();
+            if !self.is_watched(tunnel) || !self.attached.contains_key(&(tunnel, Hook::Tunnel)) {
+                self.together.remove(&tunnel);
+            } else if self.together.get(&tunnel) != Some(&below) || begins.contains(&tunnel) {
+                self.count_together(tunnel, begins.contains(&tunnel), new.contains(&tunnel))?;
+                self.together.insert(tunnel, below);
             }
         }
         Ok(errors)
     }
 
-    /// What the underlay has counted more than the tunnel for a peer's slot. Between two system calls packets pass: of several
-    /// tries the one counts in which the fewest did.
-    fn ahead(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
+    /// Tunnels that programs are on.
+    fn counting(&self) -> BTreeSet<u32> {
+        let tunnels = self.attached.keys().filter(|(_, hook)| *hook == Hook::Tunnel);
+        tunnels.map(|(ifindex, _)| *ifindex).collect()
+    }
+
+    /// What a peer's slot and the underlay have counted. Between two system calls packets pass: of several tries the one counts
+    /// in which the fewest did.
+    fn at_once(&mut self, slot: u32) -> Result<(PerDirection<OuterCounts>, PerDirection<Counts>), EbpfError> {
         const TRIES: usize = 8;
-        let mut best: Option<(u64, PerDirection<OuterCounts>)> = None;
+        let mut best = (u64::MAX, (PerDirection::default(), PerDirection::default()));
         for _ in 0..TRIES {
             let before = self.counters.peer(slot)?;
             let outer = self.counters.outer_peer(slot)?;
             let after = self.counters.peer(slot)?;
-            let passed = after.tx.packets + after.rx.packets - before.tx.packets - before.rx.packets;
-            if best.is_none_or(|(fewest, _)| passed < fewest) {
-                best = Some((passed, baseline::ahead(&outer, &before)));
+            // One that was counted by the tunnel and not yet below it is so now.
+            let left = self.counters.outer_peer(slot)?;
+            let passed = after.tx.packets + after.rx.packets - before.tx.packets - before.rx.packets
+                + left.tx.packets
+                + left.rx.packets
+                - outer.tx.packets
+                - outer.rx.packets;
+            if passed < best.0 {
+                best = (passed, (outer, before));
             }
             if passed == 0 {
                 break;
             }
         }
-        Ok(best.map(|(_, ahead)| ahead).unwrap_or_default())
+        Ok(best.1)
     }
 
     /// True when outer packets of a tunnel are counted on every device that they leave by: half of them would be no figure.
@@ -186,19 +216,34 @@ impl Probe {
         })
     }
 
-    /// The programs on the underlay were there a moment before those on the tunnel. From here on both have counted the same.
-    fn begin_together(&mut self, tunnel: u32) -> Result<(), EbpfError> {
+    /// From here on the programs on a tunnel and those below it count the same packets. Where the tunnel's begin, those below were
+    /// there a moment before; a tunnel that is not new has counted alone, or not at all, for a while.
+    fn count_together(&mut self, tunnel: u32, begins: bool, is_new: bool) -> Result<(), EbpfError> {
         let Some(own) = self.slots.tunnels.get(&tunnel) else { return Ok(()) };
         let peers = self.slots.peers.iter().filter(|((of, _), _)| *of == tunnel).map(|(_, slot)| slot);
         let slots: Vec<u32> = peers.chain([own]).collect();
-        let mut ahead = PerDirection::<OuterCounts>::default();
+        let mut whole = Offset::default();
         for slot in slots {
-            let of_slot = self.ahead(slot)?;
-            self.baseline.peers.insert(slot, of_slot);
-            ahead += of_slot;
+            let (outer, inner) = self.at_once(slot)?;
+            let mut offset = self.baseline.peers.get(&slot).copied().unwrap_or_default();
+            if begins {
+                offset = offset.begin(&outer, &inner);
+            }
+            if !is_new {
+                offset = offset.level(&outer, &inner);
+            }
+            self.baseline.peers.insert(slot, offset);
+            whole += offset;
         }
+        if let Some(gone) = self.gone_peers.get_mut(&tunnel) {
+            let outer = gone.carried.outer.unwrap_or_default();
+            let offset = Offset::default().level(&outer, &gone.carried.counts);
+            gone.carried.outer = Some(offset.apply(outer));
+            *self.gone_offsets.entry(tunnel).or_default() += offset;
+        }
+        whole += self.gone_offsets.get(&tunnel).copied().unwrap_or_default();
         // The sum of its parts, so that they keep adding up.
-        self.baseline.tunnels.insert(own, ahead);
+        self.baseline.tunnels.insert(own, whole);
         Ok(())
     }
 
@@ -210,6 +255,7 @@ impl Probe {
 
     /// Forgets what it put on these interfaces and somebody has taken off, so that following the inventory puts it on again.
     pub fn forget(&mut self, interfaces: &BTreeSet<u32>) {
+        self.together.retain(|tunnel, below| !interfaces.contains(tunnel) && below.is_disjoint(interfaces));
         let lost: Vec<_> =
             self.attached.keys().filter(|(ifindex, _)| interfaces.contains(ifindex)).copied().collect();
         for key in lost {
