@@ -1,6 +1,10 @@
 //! Inventory and two samples to a [`Model`].
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
@@ -84,6 +88,7 @@ pub(super) fn build(
         notes: notes(inventory, now),
         gone: Gone::default(),
         nodes: Vec::new(),
+        node_addresses: BTreeMap::new(),
         faults: Vec::new(),
         checked: Vec::new(),
     }
@@ -136,6 +141,7 @@ fn peers(
             tunnel: tunnel.ifindex,
             peer,
             joined: None,
+            members: Vec::new(),
             gone: 0,
             condition: Condition::Unchecked,
             flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),

@@ -6,17 +6,17 @@ use std::{
     net::IpAddr,
 };
 
-use super::{Condition, Model, PeerRow, flow::sum};
+use super::{Condition, Model, NodePeer, PeerRow, flow::sum};
 use crate::{facts::network::NetworkFacts, mac::Mac};
 
-/// Makes the rows of nodes: peers of one node together, every other peer as it is.
-pub(super) fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
-    let same = same_node(model, network);
+/// Finds which addresses are of one node, and makes the rows of nodes: peers of one node together, every other peer as it is.
+pub(super) fn join_nodes(model: &mut Model, network: &NetworkFacts) {
+    model.node_addresses = same_node(model, network);
     let mut rows: Vec<PeerRow> = Vec::new();
     let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for row in model.peers.iter().filter(|row| row.peer.is_some()) {
         let address = row.peer.as_ref().and_then(|peer| peer.node_address);
-        let node = address.map(|address| same.get(&address).copied().unwrap_or(address));
+        let node = address.map(|address| model.node_of(address));
         let known = node.and_then(|node| places.get(&node)).and_then(|at| rows.get_mut(*at));
         match (known, node) {
             (Some(known), Some(node)) => add(known, row, node),
@@ -26,13 +26,14 @@ pub(super) fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
             }
         }
     }
-    rows
+    model.nodes = rows;
 }
 
 /// By address of a node, the first of its addresses.
 fn same_node(model: &Model, network: &NetworkFacts) -> BTreeMap<IpAddr, IpAddr> {
-    let addresses: BTreeSet<IpAddr> =
-        (model.peers.iter()).filter_map(|row| row.peer.as_ref()?.node_address).collect();
+    let by_tunnel = model.peers.iter().filter_map(|row| row.peer.as_ref()?.node_address);
+    let by_route = model.inventory.routed_peers.iter().map(|peer| peer.node_address);
+    let addresses: BTreeSet<IpAddr> = by_tunnel.chain(by_route).collect();
     let mut groups: BTreeMap<(u32, Mac), BTreeSet<IpAddr>> = BTreeMap::new();
     for entry in
         network.devices.iter().filter_map(|device| device.neighbours.value()).flat_map(|table| &table.rows)
@@ -60,6 +61,10 @@ fn same_node(model: &Model, network: &NetworkFacts) -> BTreeMap<IpAddr, IpAddr> 
 
 /// Adds a peer to the row of its node.
 fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
+    if node.members.is_empty() {
+        node.members.extend(member(node));
+    }
+    node.members.extend(member(peer));
     node.joined = Some(address);
     node.tunnel_name = format!("{} {}", node.tunnel_name, peer.tunnel_name);
     node.node_name = node.node_name.take().or_else(|| peer.node_name.clone());
@@ -70,6 +75,12 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
     node.condition = worse(node.condition, peer.condition);
     node.flow += peer.flow;
     node.outer = node.outer.zip(peer.outer).map(|(one, other)| sum(one, other));
+}
+
+fn member(row: &PeerRow) -> Option<NodePeer> {
+    let peer = row.peer.clone()?;
+    let (tunnel_name, condition, wireguard) = (row.tunnel_name.clone(), row.condition, row.wireguard);
+    Some(NodePeer { tunnel_name, peer, condition, wireguard })
 }
 
 fn worse(one: Condition, other: Condition) -> Condition {
@@ -110,6 +121,12 @@ mod tests {
         NetworkFacts { devices: vec![device], ..NetworkFacts::default() }
     }
 
+    fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
+        let mut model = model.clone();
+        join_nodes(&mut model, network);
+        model.nodes
+    }
+
     fn model() -> Model {
         let inventory = inventory(1);
         build(&inventory, &sample(&inventory, 40), Some(&sample(&inventory, 39)))
@@ -130,6 +147,11 @@ mod tests {
             packets(&model.peers.iter().filter(|r| r.peer.is_some()).cloned().collect::<Vec<_>>())
         );
         assert!(rows.iter().all(|row| row.condition == Condition::Ok && row.flow.tx.rate.is_some()));
+        let members: Vec<_> = rows[0].members.iter().map(|member| member.tunnel_name.as_str()).collect();
+        assert_eq!(members, ["flannel.1", "flannel-v6.1"]);
+        let addresses: Vec<_> = rows[0].peers().filter_map(|peer| peer.node_address).collect();
+        assert_eq!(addresses, ["172.31.77.2".parse::<IpAddr>().unwrap(), "fd77::2".parse().unwrap()]);
+        assert_eq!(model.peers[0].peers().count(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     Model, Setup,
     build::build,
     health::{self, Memory},
-    nodes::nodes,
+    nodes::join_nodes,
     observer::keep_timed,
     past::Past,
     sizes::Bins,
@@ -67,7 +67,7 @@ impl Timeline {
         }
         health::judge(&mut model, &snapshot.netlink, &mut self.memory);
         self.past.sum_up(&mut model);
-        model.nodes = nodes(&model, &snapshot.network);
+        join_nodes(&mut model, &snapshot.network);
         self.known = Some(known);
         let model = Arc::new(model);
         self.before = Some(Box::new(sample));

@@ -1,6 +1,6 @@
 //! The model's data types: what screens and reports show. No logic beyond ratios of their own fields.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{Condition, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 
@@ -32,6 +32,8 @@ pub struct Model {
     pub peers: Vec<PeerRow>,
     /// The same peers, those of one node together; without "other" and what is gone.
     pub nodes: Vec<PeerRow>,
+    /// By address of a node that has several, the first of them.
+    pub node_addresses: BTreeMap<IpAddr, IpAddr>,
     /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.
     pub pods: Vec<PodRow>,
     /// What was there a moment ago, for screens: documents list what exists.
@@ -162,6 +164,8 @@ pub struct PeerRow {
     pub peer: Option<Peer>,
     /// The first address of a node, when the row is of all of its peers; none when it is of one peer.
     pub joined: Option<IpAddr>,
+    /// These peers; empty when the row is of one.
+    pub members: Vec<NodePeer>,
     /// How many peers that are gone the row sums up; 0 for every other row.
     pub gone: u64,
     /// What is the matter with it.
@@ -176,6 +180,19 @@ pub struct PeerRow {
     pub wireguard: Option<WireguardRow>,
 }
 
+/// One of the peers of a node, as one tunnel knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePeer {
+    /// Name of its tunnel.
+    pub tunnel_name: String,
+    /// The peer.
+    pub peer: Peer,
+    /// What is the matter with it.
+    pub condition: Condition,
+    /// What WireGuard itself tells of it.
+    pub wireguard: Option<WireguardRow>,
+}
+
 impl ObserverRow {
     /// CPU of our process and of our programs together, in percent of one core; none when one of them is unknown.
     pub fn total_percent(&self) -> Option<f64> {
@@ -183,7 +200,20 @@ impl ObserverRow {
     }
 }
 
+impl Model {
+    /// What names the node with this address: the first of its addresses, as far as they are known to be one node's.
+    pub fn node_of(&self, address: IpAddr) -> IpAddr {
+        self.node_addresses.get(&address).copied().unwrap_or(address)
+    }
+}
+
 impl PeerRow {
+    /// The peer, or the peers of a node.
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> {
+        let own = self.peer.iter().filter(|_| self.members.is_empty());
+        own.chain(self.members.iter().map(|member| &member.peer))
+    }
+
     /// Name of the peer's node, else its address, else its key; none for the rows "other" and "gone". Escape before showing.
     pub fn label(&self) -> Option<String> {
         let peer = self.peer.as_ref()?;

@@ -147,6 +147,8 @@ struct Peer<'a> {
     other: bool,
     gone: u64,
     state: &'static str,
+    /// The same for all peers of one node: the first of its addresses.
+    node: Option<IpAddr>,
     node_address: Option<IpAddr>,
     node_name: Option<String>,
     pod_cidrs: Vec<IpNet>,
@@ -225,7 +227,7 @@ impl<'a> From<&'a Model> for Document<'a> {
             interval_s: model.interval.map(|interval| interval.as_secs_f64()),
             since: rfc3339(model.since),
             tunnels: model.tunnels.iter().map(tunnel).collect(),
-            peers: model.peers.iter().map(peer).collect(),
+            peers: model.peers.iter().map(|row| peer(model, row)).collect(),
             pods: model.pods.iter().map(pod).collect(),
             vfs: model.vfs.iter().map(vf).collect(),
             pmtu_events: model
@@ -348,7 +350,7 @@ fn peer_direction<'a>(flow: &'a Flow, measured: Option<&'a OuterFlow>) -> PeerDi
     PeerDirection { flow: Metrics::new(&fields::FLOW, flow), underlay: measured.map(outer) }
 }
 
-fn peer(row: &model::PeerRow) -> Peer<'_> {
+fn peer<'a>(model: &Model, row: &'a model::PeerRow) -> Peer<'a> {
     let measured = row.outer.as_ref();
     Peer {
         tunnel: row.tunnel_name.clone(),
@@ -356,6 +358,7 @@ fn peer(row: &model::PeerRow) -> Peer<'_> {
         other: row.peer.is_none(),
         gone: row.gone,
         state: words::condition(row.condition),
+        node: row.peer.as_ref().and_then(|peer| Some(model.node_of(peer.node_address?))),
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
         node_name: row.node_name.clone(),
         pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),

@@ -27,6 +27,9 @@ pub(super) struct PeerRow {
     pub(super) ifindex: u32,
     pub(super) encapsulation: Encapsulation,
     pub(super) key: Option<String>,
+    /// The same for all peers of one node: the first of its addresses.
+    pub(super) node: Option<IpAddr>,
+    pub(super) node_name: Option<String>,
     pub(super) node_address: Option<IpAddr>,
     pub(super) pod_cidrs: Vec<IpNet>,
     pub(super) last_tx_age_s: Option<u64>,
@@ -63,6 +66,7 @@ fn rows(model: &Model) -> Vec<PeerRow> {
         .iter()
         .filter_map(|row| Some(((row.tunnel, row.peer.as_ref()?.key), row.wireguard?)))
         .collect();
+    let node_name = |address: IpAddr| inventory.node_names.get(&address).cloned();
     let peers = inventory.peers.iter().map(|peer| {
         let (tunnel, encapsulation) = of(peer.tunnel);
         PeerRow {
@@ -70,6 +74,8 @@ fn rows(model: &Model) -> Vec<PeerRow> {
             ifindex: peer.tunnel,
             encapsulation,
             key: Some(peer.key.to_string()),
+            node: peer.node_address.map(|address| model.node_of(address)),
+            node_name: peer.node_address.and_then(node_name),
             node_address: peer.node_address,
             pod_cidrs: peer.pod_cidrs.clone(),
             last_tx_age_s: peer.last_tx_age_s,
@@ -83,6 +89,8 @@ fn rows(model: &Model) -> Vec<PeerRow> {
             ifindex: peer.ifindex,
             encapsulation,
             key: None,
+            node: Some(model.node_of(peer.node_address)),
+            node_name: node_name(peer.node_address),
             node_address: Some(peer.node_address),
             pod_cidrs: peer.pod_cidrs.clone(),
             last_tx_age_s: None,

@@ -40,7 +40,7 @@ pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject
 
 /// The rows of one of the overview's tables, filtered and sorted.
 pub(super) fn overview_rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject<'a>> {
-    ordered(state, tab, subject::on_overview(model, tab))
+    ordered(state, tab, subject::of(model, tab))
 }
 
 /// How many things that are there a tab's table has.

@@ -58,26 +58,15 @@ pub(super) enum Subject<'a> {
 
 /// Everything in the model that has a row.
 pub(super) fn subjects(model: &Model) -> impl Iterator<Item = Subject<'_>> {
-    let nodes = model.nodes.iter().filter(|row| row.joined.is_some()).map(Subject::Peer);
-    Tab::ALL.into_iter().flat_map(|tab| of(model, tab)).chain(nodes)
+    Tab::ALL.into_iter().flat_map(|tab| of(model, tab))
 }
 
-/// What the overview's table of a tab is about: there the peers of one node are one row.
-pub(super) fn on_overview(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
-    if tab != Tab::Peers {
-        return of(model, tab);
-    }
-    let is_of_peer = |subject: &Subject<'_>| matches!(subject, Subject::Peer(row) if row.peer.is_some());
-    let others = of(model, tab).filter(move |subject| !is_of_peer(subject) || !subject.is_there());
-    Box::new(model.nodes.iter().map(Subject::Peer).chain(others))
-}
-
-/// What a tab's table is about, what is gone since a moment ago included; the "other" rows only when they carried something.
-/// Nothing for a tab without a table.
+/// What a tab's table is about, what is gone since a moment ago included; the "other" rows only when they carried something. The
+/// peers of one node are one row. Nothing for a tab without a table.
 pub(super) fn of(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
     // Here those that went have rows of their own, before they are summed up.
-    let peers = model.peers.iter().filter(|row| row.peer.is_some() || (row.gone == 0 && carried(&row.flow)));
-    let peers = peers.chain(&model.gone.peers);
+    let others = model.peers.iter().filter(|row| row.peer.is_none() && row.gone == 0 && carried(&row.flow));
+    let peers = model.nodes.iter().chain(others).chain(&model.gone.peers);
     let pods = model.pods.iter().filter(|row| row.pod.is_some() || (row.gone == 0 && carried(&row.flow)));
     let pods = pods.chain(&model.gone.pods);
     match tab {
@@ -206,8 +195,9 @@ impl<'a> Subject<'a> {
             }
             Self::Peer(row) => {
                 words.push(text::escape(&row.tunnel_name));
-                if let Some(peer) = &row.peer {
+                for peer in row.peers() {
                     words.push(peer.key.to_string());
+                    words.extend(peer.node_address.map(|address| address.to_string()));
                     words.extend(peer.pod_cidrs.iter().map(ToString::to_string));
                 }
             }

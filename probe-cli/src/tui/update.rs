@@ -5,10 +5,9 @@ use super::{
     columns,
     list::{overview_tables, position, rows},
     state::{Frozen, Mode, Sort, State},
-    subject::{self, RowKey, Subject},
+    subject::{self, Subject},
     tab::Tab,
 };
-use crate::model::PeerRow;
 
 /// A filter this long finds nothing anyway.
 const FILTER: usize = 60;
@@ -109,18 +108,10 @@ fn open(state: &mut State) {
         return;
     }
     let Some(key) = state.look(Tab::Overview).selected.clone() else { return };
-    let key = first_peer(state, &key).unwrap_or(key);
     state.tab = key.tab();
     let look = state.look_mut(state.tab);
     look.selected = Some(key);
     look.details = true;
-}
-
-/// On their own tab peers are rows one by one: the first one of a node.
-fn first_peer(state: &State, key: &RowKey) -> Option<RowKey> {
-    let RowKey::Node(node) = key else { return None };
-    let is_it = |row: &&PeerRow| row.peer.as_ref().and_then(|peer| peer.node_address) == Some(*node);
-    Some(Subject::Peer(state.shown()?.peers.iter().find(is_it)?).key())
 }
 
 /// The overview's tables have the orders of their tabs: there, the table with the selection is sorted, or the last one

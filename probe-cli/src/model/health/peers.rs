@@ -211,6 +211,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
             tunnel: *tunnel,
             peer: Some(peer.unwrap_or(unknown)),
             joined: None,
+            members: Vec::new(),
             gone: 0,
             condition: if device.up { Condition::NoFdb } else { Condition::Down },
             node_name,

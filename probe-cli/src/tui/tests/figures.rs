@@ -185,12 +185,20 @@ fn what_is_gone_or_broken_keeps_its_row() {
 }
 
 #[test]
-fn peers_of_one_node_are_one_row_of_the_overview_and_lead_to_the_first() {
+fn peers_of_one_node_are_one_row_with_each_of_them_in_its_details() {
     let mut model = Model::clone(testdata::state(2).shown().unwrap());
-    // The second is fd77::2 of the same node.
+    // The second is fd77::2 of the same node, and broken.
     let away =
         model.nodes.iter().position(|row| row.label().is_some_and(|label| label == "fd77::2")).unwrap();
-    model.nodes.remove(away);
+    let second = model.nodes.remove(away);
+    let of = |row: &model::PeerRow, condition| model::NodePeer {
+        tunnel_name: row.tunnel_name.clone(),
+        peer: row.peer.clone().unwrap(),
+        condition,
+        wireguard: None,
+    };
+    let members = vec![of(&model.nodes[0], model::Condition::Ok), of(&second, model::Condition::NoRoute)];
+    model.nodes[0].members = members;
     model.nodes[0].joined = Some("172.31.77.2".parse().unwrap());
     model.nodes[0].tunnel_name = "flannel.1 flannel-v6.1".to_owned();
     let mut state = State::new("node1".to_owned(), false);
@@ -198,10 +206,14 @@ fn peers_of_one_node_are_one_row_of_the_overview_and_lead_to_the_first() {
     let screen = draw(&state, (120, 40));
     assert!(screen.contains("172.31.77.2 ") && !screen.contains(" fd77::2 "), "{screen}");
     keys(&mut state, "jjj");
-    assert_eq!(state.look(Tab::Overview).selected, Some(RowKey::Node("172.31.77.2".parse().unwrap())));
+    let node = Some(RowKey::Node("172.31.77.2".parse().unwrap()));
+    assert_eq!(state.look(Tab::Overview).selected, node);
     assert!(draw(&state, (120, 40)).contains(" 172.31.77.2  ▲ TX "), "the graph is the node's");
     update(&mut state, Action::Open);
-    assert_eq!(state.tab, Tab::Peers);
-    assert!(matches!(state.look(Tab::Peers).selected, Some(RowKey::Peer(3, Some(_)))));
-    assert!(draw(&state, (120, 40)).contains(" fd77::2 "), "on their tab they are one by one");
+    assert_eq!((state.tab, &state.look(Tab::Peers).selected), (Tab::Peers, &node));
+    insta::assert_snapshot!("peers-of-one-node", draw(&state, (120, 40)));
+    // Each of its addresses finds it.
+    keys(&mut state, "/fd77::2");
+    let found = draw(&state, (120, 40));
+    assert!(found.contains("172.31.77.2 ") && !found.contains("172.31.77.3 "), "{found}");
 }

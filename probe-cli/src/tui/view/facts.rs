@@ -8,8 +8,8 @@ use ratatui::text::Span;
 use super::{paint, theme::Theme};
 use crate::{
     model::{
-        Condition, Flow, Model, OuterFlow, Peer, PeerRow, PerDirection, Tunnel, TunnelKind, TunnelRow,
-        Underlay, outer_together,
+        Condition, Flow, Model, NodePeer, OuterFlow, Peer, PeerRow, PerDirection, Tunnel, TunnelKind,
+        TunnelRow, Underlay, WireguardRow, outer_together,
     },
     text,
     tui::{measure::Measure, subject::Subject},
@@ -140,6 +140,17 @@ fn budget(row: &TunnelRow) -> Fact {
 }
 
 fn of_peer(row: &PeerRow) -> Vec<Fact> {
+    let mut facts = of_one_or_all(row);
+    facts.extend(carried(&row.flow));
+    facts.extend(outer(row.outer.as_ref()));
+    facts
+}
+
+/// What is known of a peer, or of each of a node's.
+fn of_one_or_all(row: &PeerRow) -> Vec<Fact> {
+    if !row.members.is_empty() {
+        return row.members.iter().flat_map(of_member).collect();
+    }
     let mut facts: Vec<Fact> = vec![("tunnel", text::escape(&row.tunnel_name), false)];
     match &row.peer {
         None if row.gone > 0 => {
@@ -154,29 +165,39 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
             "traffic to broadcast, multicast or unknown addresses, and peers beyond the limit".to_owned(),
             false,
         )),
-        Some(peer) if peer.wireguard.is_some() => facts.extend(of_wireguard(row, peer)),
-        Some(peer) => {
-            facts.push(("VTEP", peer.key.to_string(), false));
-            facts.push(match peer.node_address {
-                Some(address) => ("node", address.to_string(), false),
-                None => ("node", "unknown: the FDB has no destination for this VTEP".to_owned(), true),
-            });
-            let cidrs: Vec<_> = peer.pod_cidrs.iter().map(ToString::to_string).collect();
-            let none = cidrs.is_empty();
-            facts.push((
-                "pod CIDRs",
-                if none { "no route leads to this VTEP".to_owned() } else { cidrs.join(" ") },
-                none,
-            ));
-        }
+        Some(peer) => facts.extend(of_known(peer, row.wireguard)),
     }
-    facts.extend(carried(&row.flow));
-    facts.extend(outer(row.outer.as_ref()));
     facts
 }
 
+/// One of a node's peers, with its state where something is wrong.
+fn of_member(member: &NodePeer) -> Vec<Fact> {
+    let is_wrong = member.condition.is_wrong();
+    let state = if is_wrong { format!(": {}", member.condition.word()) } else { String::new() };
+    let mut facts: Vec<Fact> =
+        vec![("tunnel", format!("{}{state}", text::escape(&member.tunnel_name)), is_wrong)];
+    facts.extend(of_known(&member.peer, member.wireguard));
+    facts
+}
+
+fn of_known(peer: &Peer, told: Option<WireguardRow>) -> Vec<Fact> {
+    if peer.wireguard.is_some() {
+        return of_wireguard(told, peer);
+    }
+    let cidrs: Vec<_> = peer.pod_cidrs.iter().map(ToString::to_string).collect();
+    let none = cidrs.is_empty();
+    vec![
+        ("VTEP", peer.key.to_string(), false),
+        match peer.node_address {
+            Some(address) => ("node", address.to_string(), false),
+            None => ("node", "unknown: the FDB has no destination for this VTEP".to_owned(), true),
+        },
+        ("pod CIDRs", if none { "no route leads to this VTEP".to_owned() } else { cidrs.join(" ") }, none),
+    ]
+}
+
 /// A peer's key, endpoint and allowed IPs, and what WireGuard itself tells.
-fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
+fn of_wireguard(told: Option<WireguardRow>, peer: &Peer) -> Vec<Fact> {
     let wireguard = peer.wireguard.unwrap_or_default();
     let cidrs: Vec<_> = peer.pod_cidrs.iter().map(ToString::to_string).collect();
     let keepalive = wireguard.keepalive_s.map_or_else(String::new, |s| format!(", keepalive every {s} s"));
@@ -192,7 +213,7 @@ fn of_wireguard(row: &PeerRow, peer: &Peer) -> Vec<Fact> {
             ("allowed IPs", cidrs.join(" "), false)
         },
     ];
-    facts.push(match row.wireguard {
+    facts.push(match told {
         None => ("handshake", "unknown".to_owned(), false),
         Some(told) => {
             let age = told
