@@ -11,8 +11,8 @@ use crate::{
         registry::near,
         testdata::{self, Node},
     },
-    facts::host::HostFacts,
-    inventory::testdata::{FLANNEL, flannel4},
+    facts::{host::HostFacts, netlink::RouteFact},
+    inventory::testdata::{FLANNEL, FLANNEL6, flannel4, route},
     model::{Condition, Model},
     observed::Observed,
 };
@@ -107,6 +107,26 @@ fn the_screen_says_what_is_found() {
         let fault = faults::all().into_iter().find(|fault| fault.raises == id).unwrap();
         let model = fault.node().model();
         assert!(is_wrong(&model) && !model.notes.is_empty(), "{id}: {:?}", model.notes);
+    }
+}
+
+#[test]
+fn a_route_outside_of_the_clusters_networks_is_stale_and_one_inside_loses_packets() {
+    for (network, gateway, protocol, expected) in [
+        ("10.42.9.0/24", "10.42.9.0", 3, Severity::Fail),
+        ("10.77.9.0/24", "10.77.9.0", 3, Severity::Warn),
+        ("fd42:0:0:9::/64", "fd42:0:0:9::", 3, Severity::Fail),
+        ("fd77:0:0:9::/64", "fd77:0:0:9::", 3, Severity::Warn),
+        // Calico has pools that no file names.
+        ("10.77.9.0/24", "10.77.9.0", 80, Severity::Fail),
+        ("10.77.9.0/24", "10.77.9.0", 12, Severity::Fail),
+    ] {
+        let mut node = Node::canal();
+        let device = if network.contains(':') { FLANNEL6 } else { FLANNEL };
+        node.facts().routes.push(RouteFact { protocol, ..route(network, Some(gateway), device) });
+        let found = run(&node.model(), REGISTRY);
+        let row = found.rows.iter().find(|row| row.check.id == "peer-route-without-neighbour").unwrap();
+        assert_eq!(row.severity(), Some(expected), "{network} {protocol}: {:?}", row.outcome);
     }
 }
 

@@ -293,6 +293,29 @@ mod tests {
     }
 
     #[test]
+    fn the_carrier_decides_whether_a_link_that_is_up_sends() {
+        use LinkState::{Down, NoCarrier, Up};
+        use OperState::{Dormant, LowerLayerDown, NotPresent};
+        for (up, carrier, oper_state, expected) in [
+            (false, Some(true), Some(OperState::Up), Down),
+            (true, Some(false), Some(OperState::Up), NoCarrier),
+            // The operational state is late.
+            (true, Some(true), Some(OperState::Down), Up),
+            (true, Some(true), Some(LowerLayerDown), Up),
+            (true, Some(true), Some(Dormant), NoCarrier),
+            (true, Some(true), Some(NotPresent), NoCarrier),
+            (true, Some(true), None, Up),
+            (true, None, Some(OperState::Down), NoCarrier),
+            (true, None, Some(LowerLayerDown), NoCarrier),
+            (true, None, Some(OperState::Up), Up),
+            (true, None, None, Up),
+        ] {
+            let link = LinkFact { up, oper_state, carrier, ..LinkFact::default() };
+            assert_eq!(LinkState::of(&link), expected, "{up} {carrier:?} {oper_state:?}");
+        }
+    }
+
+    #[test]
     fn what_links_are_there_for() {
         let mut facts = calico_pod(flannel4(node(), 1), 20, "10.42.0.5/32");
         facts.links.insert(0, pod_veth(21, "docker-veth"));

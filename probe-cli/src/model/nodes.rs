@@ -165,6 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn the_worse_of_two_states() {
+        use Condition::{Down, Gone, NoFdb, Ok, TooBig, Unchecked};
+        for (one, other, expected) in [
+            (Ok, Ok, Ok),
+            (Ok, Unchecked, Unchecked),
+            (Unchecked, Ok, Unchecked),
+            (Gone, Ok, Gone),
+            (Down, Ok, Down),
+            (Unchecked, NoFdb, NoFdb),
+            (TooBig, Down, TooBig),
+        ] {
+            assert_eq!(worse(one, other), expected, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
     fn what_is_behind_a_router_is_not_one_node() {
         let all = [("172.31.77.2", 1), ("fd77::2", 1), ("172.31.77.3", 1), ("fd77::3", 1)];
         assert_eq!(nodes(&model(), &network(&all)).len(), 4);

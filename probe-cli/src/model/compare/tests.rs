@@ -1,6 +1,8 @@
 //! What is intended and what there is, of nodes made for each question.
 
 use crate::{
+    facts::netlink::{Facts, IpTunnelFact, LinkData, LinkFact, RouteFact, VxlanFact},
+    intent::Encryption,
     inventory::testdata::*,
     model::{compare::*, mtu_paths},
 };
@@ -26,7 +28,7 @@ fn canal(backend: Backend) -> Intent {
     }
 }
 
-fn row(intent: &Intent, facts: &crate::facts::netlink::Facts, aspect: Aspect) -> Comparison {
+fn row(intent: &Intent, facts: &Facts, aspect: Aspect) -> Comparison {
     let inventory = of_kernel(facts);
     let rows = side_by_side(intent, &inventory, &mtu_paths(&inventory));
     rows.into_iter().find(|row| row.aspect == aspect).unwrap_or_else(|| empty(aspect))
@@ -153,11 +155,118 @@ fn differences_and_what_cannot_be_compared() {
     assert_eq!(side_by_side(&Intent::default(), &Inventory::default(), &[]), []);
 }
 
+/// Whose data plane it is, by what each CNI leaves in the kernel.
+#[test]
+fn who_made_it() {
+    let calico = || {
+        let mut facts = node();
+        let data = Some(LinkData::IpTunnel(IpTunnelFact::default()));
+        let kind = Some("ipip".to_owned());
+        facts.links.push(LinkFact { kind, data, mtu: 1480, ..ethernet(9, "tunl0") });
+        facts.addresses.push(address(9, "10.42.0.67/32"));
+        facts.routes.push(RouteFact { protocol: 80, ..route("10.42.2.128/26", Some("192.0.2.2"), 9) });
+        facts
+    };
+    let canal_of = || calico_pod(own_block(flannel4(node(), 2)), 20, "10.42.0.5/32");
+    let unknown = || {
+        let mut facts = node();
+        let data = VxlanFact { vni: 7, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
+        facts.links.push(vxlan(40, "mesh", data));
+        facts.fdb.push(fdb(40, mac(0x42), "192.0.2.2"));
+        facts
+    };
+    for (cni, facts, expected) in [
+        (Cni::Canal, canal_of(), Some(true)),
+        (Cni::Canal, flannel4(node(), 2), Some(true)),
+        (Cni::Canal, calico(), Some(false)),
+        (Cni::K3sFlannel, flannel4(node(), 2), Some(true)),
+        (Cni::K3sFlannel, canal_of(), Some(false)),
+        (Cni::Flannel, flannel4(node(), 2), Some(true)),
+        (Cni::Calico, calico(), Some(true)),
+        (Cni::Calico, canal_of(), Some(false)),
+        (Cni::Cilium, cilium_host(node(), 20), Some(true)),
+        (Cni::Cilium, flannel4(node(), 2), Some(false)),
+        (Cni::Other("kube-ovn".to_owned()), flannel4(node(), 2), None),
+        (Cni::Canal, unknown(), None),
+        // Nothing is there, which only who wants nothing wants.
+        (Cni::Canal, node(), None),
+        (Cni::None, node(), Some(true)),
+    ] {
+        let intent = Intent { cni: Some(said(cni)), ..Intent::default() };
+        let row = row(&intent, &facts, Aspect::Cni);
+        assert_eq!(row.agrees, expected, "{row:?}");
+    }
+    // One answer for the two devices of one system.
+    let actual = row(&canal(Backend::Vxlan), &flannel6(flannel4(node(), 2), 2), Aspect::Cni).actual;
+    assert_eq!(
+        actual.iter().map(|claim| &claim.value).collect::<Vec<_>>(),
+        [&Answer::System(System::Flannel)]
+    );
+    let backend = |wanted, facts: &Facts| row(&canal(wanted), facts, Aspect::Backend).agrees;
+    assert_eq!(backend(Backend::Ipip, &calico()), Some(true));
+    assert_eq!(backend(Backend::Geneve, &calico()), Some(false));
+    assert_eq!(backend(Backend::Vxlan, &node()), None);
+}
+
+/// A tunnel, and WireGuard beside it that encrypts: the one is what was asked for, and so is the other.
+#[test]
+fn encryption_beside_a_tunnel() {
+    let mut facts = own_block(flannel4(node(), 2));
+    facts.links.push(wireguard(9, "wireguard.cali"));
+    facts.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
+    for (encryption, agrees) in [(Some(said(Encryption::Wireguard)), true), (None, false)] {
+        let intent = Intent { encryption, ..canal(Backend::Vxlan) };
+        for aspect in [Aspect::Backend, Aspect::Port] {
+            let row = row(&intent, &facts, aspect);
+            assert_eq!(row.agrees, Some(agrees), "{row:?}");
+        }
+    }
+    let other = Intent {
+        port: Some(said(4789)),
+        encryption: Some(said(Encryption::Wireguard)),
+        ..canal(Backend::Vxlan)
+    };
+    assert_eq!(row(&other, &facts, Aspect::Port).agrees, Some(false));
+    // Each family may have its own.
+    let own = Intent { port: Some(said(4789)), port_v6: Some(said(8472)), ..Intent::default() };
+    assert_eq!(row(&own, &flannel4(node(), 2), Aspect::Port).agrees, Some(true));
+}
+
+#[test]
+fn what_nobody_asked_for_and_what_is_not_there_do_not_differ() {
+    let facts = own_block(flannel6(flannel4(node(), 2), 2));
+    let inventory = of_kernel(&facts);
+    let rows = side_by_side(&Intent::default(), &inventory, &mtu_paths(&inventory));
+    assert!(rows.len() > 6, "{rows:?}");
+    for row in rows {
+        assert_eq!((row.agrees, row.basis, row.said_by), (None, None, None), "{:?}", row.aspect);
+        assert!(!row.actual.is_empty());
+    }
+    let intent = canal(Backend::Vxlan);
+    for aspect in [Aspect::TunnelMtu, Aspect::Vni, Aspect::Interface, Aspect::ClusterCidrs, Aspect::Port] {
+        let row = row(&intent, &node(), aspect);
+        assert_eq!((row.agrees, row.actual), (None, vec![]), "{aspect:?}");
+        assert!(!row.intended.is_empty());
+    }
+    // More was asked for than there is: an address of a family without a tunnel.
+    let more = Intent { node_ips: vec![said(ip("192.0.2.1")), said(ip("2001:db8::1"))], ..intent };
+    assert_eq!(row(&more, &flannel4(node(), 2), Aspect::NodeAddresses).agrees, Some(true));
+    let v6 = Intent { pod_cidrs: vec![said(net("fd42::/64"))], ..Intent::default() };
+    let mut facts = flannel6(node(), 2);
+    facts.addresses.push(address(FLANNEL6, "fd42::/128"));
+    facts.routes.push(blackhole("fd42::/64"));
+    assert_eq!(row(&v6, &facts, Aspect::PodCidrs).agrees, Some(true));
+    // Over IPv4 the kernel lets a device have what it is given, whatever is below.
+    let mut small = flannel4(node(), 2);
+    small.links[1].mtu = 1400;
+    assert_eq!(row(&canal(Backend::Vxlan), &small, Aspect::TunnelMtu).agrees, Some(true));
+}
+
 /// `none` is a wish like others: flannel's data plane is against it, that of somebody else's CNI is not.
 #[test]
 fn a_wish_for_nothing() {
     let off = Intent { cni: Some(said(Cni::None)), backend: Some(said(Backend::None)), ..Intent::default() };
-    let of = |facts: &crate::facts::netlink::Facts, intent: &Intent| {
+    let of = |facts: &Facts, intent: &Intent| {
         (row(intent, facts, Aspect::Cni).agrees, row(intent, facts, Aspect::Backend).agrees)
     };
     assert_eq!(of(&node(), &off), (Some(true), Some(true)));

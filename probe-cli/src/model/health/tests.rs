@@ -11,7 +11,7 @@ use crate::{
         pods::PodFacts,
     },
     inventory::testdata::*,
-    model::{Condition, Model, Timeline},
+    model::{Condition, Fault, Model, Timeline},
     observed::Observed,
     sample::{Counts, Frame, PerDirection, Sample, TunnelSample},
 };
@@ -147,6 +147,52 @@ fn a_device_of_an_older_overlay_that_is_down_is_no_fault() {
     let model = last(&[&facts, &facts]);
     assert!(!noted(&model, &["old.7"]), "{:?}", model.notes);
     assert_eq!(word(&model, "flannel.1"), "ok");
+}
+
+/// Where no CNI is known, somebody's device that is down may be the overlay.
+#[test]
+fn a_device_of_nobody_known_that_is_down_is_missed_where_nothing_else_leads_to_nodes() {
+    let data = |vni| VxlanFact { vni, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
+    let down = |has_peer: bool| {
+        let mut facts = node();
+        let data = VxlanFact { local: Some(ip("192.0.2.1")), ..data(7) };
+        facts.links.push(LinkFact { up: false, ..vxlan(40, "mesh.7", data) });
+        if has_peer {
+            facts.fdb.push(fdb(40, mac(0x42), "192.0.2.2"));
+        }
+        facts
+    };
+    let beside = |mut facts: Facts, network: &str, gateway: &str, node: &str| {
+        facts.links.push(vxlan(41, "mesh.8", data(8)));
+        facts.routes.push(route(network, Some(gateway), 41));
+        facts.neighbours.push(neighbour(41, gateway, mac(0x43)));
+        facts.fdb.push(fdb(41, mac(0x43), node));
+        facts
+    };
+    let v4 = beside(down(true), "10.9.0.0/24", "10.9.0.1", "192.0.2.2");
+    let v6 = beside(down(true), "fd09::/64", "fd09::1", "2001:db8::2");
+    let up = changed(&v4, |facts| facts.links.iter_mut().for_each(|link| link.up = true));
+    for (what, frames, is_missed) in [
+        ("it is the only one", vec![&down(true)], true),
+        ("nobody uses it", vec![&down(false)], false),
+        ("another one leads to nodes", vec![&v4], false),
+        ("another one leads to nodes of the other family", vec![&v6], true),
+        ("it was up a moment ago", vec![&up, &v4], true),
+    ] {
+        let model = last(&frames);
+        assert_eq!(noted(&model, &["mesh.7 is down"]), is_missed, "{what}: {:?}", model.notes);
+    }
+}
+
+#[test]
+fn sizes_count_of_what_carries_packets_only() {
+    let small = |facts: &Facts| changed(facts, |facts| facts.links[1].mtu = 1400);
+    assert_eq!(last(&[&small(&flannel4(node(), 0))]).faults, [], "it leads to no node");
+    let mut vpn = flannel4(node(), 1);
+    vpn.links.push(LinkFact { mtu: 1500, ..wireguard(9, "wg0") });
+    vpn.wireguard.push(told(wireguard_fact(9, 51820, &["192.168.7.0/24"])));
+    assert_eq!(last(&[&vpn]).faults, [], "it is somebody's own");
+    assert_eq!(last(&[&small(&vpn)]).faults, [Fault::TooBig { tunnel: FLANNEL, over: 100 }]);
 }
 
 #[test]
@@ -305,7 +351,7 @@ fn holes_of_nodes_that_are_reached_and_of_devices_that_carry_nothing_are_no_faul
     facts.addresses.push(address(9, "10.42.0.0/32"));
     facts.routes.push(route("10.42.0.0/16", None, 9));
     let model = last(&[&own_block(facts)]);
-    assert_eq!(model.faults, []);
+    assert_eq!((&model.faults, conditions(&model)), (&Vec::new(), vec![Condition::Ok; 4]));
     let mut foreign = flannel4(node(), 2);
     let data = VxlanFact { vni: 7, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
     foreign.links.push(vxlan(40, "evpn", data));

@@ -56,6 +56,23 @@ fn a_nic_that_loses_its_carrier_is_reported_and_a_pods_end_is_not() {
 }
 
 #[test]
+fn a_nic_that_waits_for_its_network_is_reported_and_a_state_that_follows_the_carrier_is_not() {
+    let mut relevance = Relevance::default();
+    let nic = |state| LinkFact {
+        ifindex: 2,
+        up: true,
+        carrier: Some(true),
+        oper_state: Some(state),
+        ..LinkFact::default()
+    };
+    let pod = |state| LinkFact { ifindex: 7, link_netns: Some(1), ..nic(state) };
+    assert!(relevance.new_link(nic(OperState::Up)) && relevance.new_link(pod(OperState::Up)));
+    assert!(!relevance.new_link(nic(OperState::Down)));
+    assert!(relevance.new_link(nic(OperState::Dormant)) && relevance.new_link(nic(OperState::Up)));
+    assert!(!relevance.new_link(pod(OperState::Dormant)));
+}
+
+#[test]
 fn addresses_are_reported_when_they_come_or_go() {
     let mut relevance = known();
     let message = messages("addresses")[1].payload;
