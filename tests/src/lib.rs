@@ -18,6 +18,7 @@ pub mod lab;
 pub mod needs;
 pub mod packets;
 mod patience;
+pub mod raw;
 pub mod terminal;
 pub mod tool;
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use xtask::{
     digest,
     manifest::{Manifest, Object},
-    tree,
+    object, tree,
 };
 
 /// A file longer than this holds more than one idea.
@@ -120,14 +120,16 @@ fn no_file_knows_the_machine_it_was_written_on() {
 }
 
 #[test]
-fn the_kernel_object_knows_no_machine() {
-    let object = fs::read(tree::object()).unwrap();
-    let text = String::from_utf8_lossy(&object);
-    let places = HOMES.iter().chain([&SCRATCH, &"/usr/"]).filter(|place| text.contains(**place));
-    none(
-        "paths of a machine in the kernel object",
-        &places.map(|&place| place.to_owned()).collect::<Vec<_>>(),
-    );
+fn the_kernel_objects_know_no_machine() {
+    for object in object::ALL {
+        let bytes = fs::read(object.path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let places = HOMES.iter().chain([&SCRATCH, &"/usr/"]).filter(|place| text.contains(**place));
+        none(
+            &format!("paths of a machine in {}.o", object.name),
+            &places.map(|&place| place.to_owned()).collect::<Vec<_>>(),
+        );
+    }
 }
 
 /// The host of every address in a line.
@@ -167,18 +169,22 @@ fn hosts_are_found() {
 }
 
 #[test]
-fn the_kernel_object_fits_its_manifest_and_its_sources() {
-    let manifest = Manifest::read(&tree::prebuilt().join("manifest.toml")).unwrap();
-    assert_eq!(
-        manifest.object,
-        Object::of(&fs::read(tree::object()).unwrap()),
-        "the object and its manifest differ: run `cargo xtask ebpf`"
-    );
-    assert_eq!(
-        manifest.sources.sha256,
-        digest::sources(tree::root()).unwrap(),
-        "the kernel side changed and its object did not: run `cargo xtask ebpf`"
-    );
+fn the_kernel_objects_fit_their_manifests_and_their_sources() {
+    for object in object::ALL {
+        let manifest = Manifest::read(&object.manifest()).unwrap();
+        assert_eq!(
+            manifest.object,
+            Object::of(&fs::read(object.path()).unwrap()),
+            "{}.o and its manifest differ: run `cargo xtask ebpf`",
+            object.name
+        );
+        assert_eq!(
+            manifest.sources.sha256,
+            digest::sources(object, tree::root()).unwrap(),
+            "the kernel side changed and {}.o did not: run `cargo xtask ebpf`",
+            object.name
+        );
+    }
 }
 
 fn manifest(path: &str) -> Table {

@@ -64,7 +64,7 @@ const STEPS: [Step; 9] = [
     (Tier::Full, "advisories", |_| deny::advisories()),
     (Tier::Quick, "documentation", |_| lint::documentation().map(Outcome::from)),
     (Tier::Quick, "unit tests", |_| test::unit().map(Outcome::Tests)),
-    (Tier::Pr, "kernel object", kernel_object),
+    (Tier::Pr, "kernel objects", kernel_objects),
     (Tier::Pr, "tests in namespaces", |_| test::in_namespaces_of_this_kernel().map(Outcome::Tests)),
     (Tier::Pr, "tests in machines", machines),
 ];
@@ -115,13 +115,13 @@ fn purposes(tier: Tier) -> Vec<Purpose> {
     purposes
 }
 
-/// Whether the object is compiled again. Its sources decide its bytes, so that once is enough for all commits that do not
+/// Whether the objects are compiled again. Their sources decide their bytes, so that once is enough for all commits that do not
 /// change them, and the compiler for it takes minutes to install.
 fn rebuilds(tier: Tier) -> bool {
-    tier == Tier::Full || !ebpf::was_rebuilt_by_a_full_run().unwrap_or(false)
+    tier == Tier::Full || !ebpf::were_rebuilt_by_a_full_run().unwrap_or(false)
 }
 
-fn kernel_object(tier: Tier) -> Result<Outcome> {
+fn kernel_objects(tier: Tier) -> Result<Outcome> {
     if rebuilds(tier) {
         ebpf::run(&ebpf::Args { check: true, verify: false })?;
         return Ok(Outcome::Passed);

@@ -1,6 +1,6 @@
-//! One number for everything in the repository that decides the bytes of the kernel object.
+//! One number for everything in the repository that decides the bytes of a kernel object.
 //!
-//! It covers the sources of `probe-ebpf` and `probe-common` with their manifests, the profile and the edition they are
+//! It covers the sources that the object names ([`KernelObject`]) with their manifests, the profile and the edition they are
 //! built with, and the version and checksum of each crate that is compiled into the object. Macros and build scripts
 //! of those crates run on the host and may change without the object changing: they are not covered, and neither are
 //! the flags in `ebpf/build.rs`. `cargo xtask ebpf --check` compares the bytes and so sees those too.
@@ -11,13 +11,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
-use crate::tree;
-
-/// Folders with the sources that run in the kernel.
-const SOURCES: [&str; 2] = ["probe-ebpf/src", "probe-common/src"];
-
-/// Their manifests.
-const MANIFESTS: [&str; 2] = ["probe-ebpf/Cargo.toml", "probe-common/Cargo.toml"];
+use crate::{object::KernelObject, tree};
 
 /// What of the workspace's manifest matters.
 const SETTINGS: [&[&str]; 5] = [
@@ -28,7 +22,7 @@ const SETTINGS: [&[&str]; 5] = [
     &["workspace", "dependencies", "aya-ebpf"],
 ];
 
-/// Crates that are compiled into the object are called this or something that starts with it.
+/// Crates that are compiled into an object are called this or something that starts with it.
 const COMPILED_IN: &str = "aya-ebpf";
 
 /// SHA-256 in hexadecimal digits.
@@ -41,14 +35,14 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Digest of everything that decides the object's bytes, in the tree at `root`.
-pub fn sources(root: &Path) -> Result<String> {
+pub fn sources(object: &KernelObject, root: &Path) -> Result<String> {
     let mut lines = String::new();
-    for folder in SOURCES {
+    for folder in object.sources {
         for file in tree::files(&root.join(folder))? {
             file_line(root, &Path::new(folder).join(file), &mut lines)?;
         }
     }
-    for manifest in MANIFESTS {
+    for manifest in object.packages {
         file_line(root, Path::new(manifest), &mut lines)?;
     }
     settings(&table(&root.join("Cargo.toml"))?, &mut lines)?;
@@ -98,6 +92,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::object::{EXPLAIN, PROBE};
 
     /// The smallest tree that has a digest.
     fn tree() -> tempfile::TempDir {
@@ -107,6 +102,8 @@ mod tests {
             ("probe-ebpf/Cargo.toml", "[package]"),
             ("probe-common/src/lib.rs", "pub struct Key;"),
             ("probe-common/Cargo.toml", "[package]"),
+            ("probe-explain/src/main.rs", "fn main() {}"),
+            ("probe-explain/Cargo.toml", "[package]"),
             ("Cargo.toml", "[profile.bpf]\nopt-level = 3\n[profile.dev]\nopt-level = 0"),
             ("Cargo.lock", "[[package]]\nname = \"aya-ebpf\"\nversion = \"1\"\n[[package]]\nname = \"syn\""),
         ] {
@@ -117,11 +114,11 @@ mod tests {
         directory
     }
 
-    fn after(change: impl Fn(PathBuf)) -> bool {
+    fn after(object: &KernelObject, change: impl Fn(PathBuf)) -> bool {
         let tree = tree();
-        let before = sources(tree.path()).unwrap();
+        let before = sources(object, tree.path()).unwrap();
         change(tree.path().to_owned());
-        before != sources(tree.path()).unwrap()
+        before != sources(object, tree.path()).unwrap()
     }
 
     fn replace(path: &Path, from: &str, to: &str) {
@@ -132,17 +129,29 @@ mod tests {
 
     #[test]
     fn what_decides_the_bytes_changes_the_digest() {
-        assert!(after(|root| replace(&root.join("probe-ebpf/src/main.rs"), "{}", "{ }")));
-        assert!(after(|root| fs::write(root.join("probe-common/src/new.rs"), "").unwrap()));
-        assert!(after(|root| replace(&root.join("Cargo.toml"), "opt-level = 3", "opt-level = 2")));
-        assert!(after(|root| replace(&root.join("Cargo.lock"), "\"1\"", "\"2\"")));
+        for object in crate::object::ALL {
+            let after = |change: &dyn Fn(PathBuf)| after(object, change);
+            assert!(after(&|root| replace(&root.join("probe-ebpf/src/main.rs"), "{}", "{ }")));
+            assert!(after(&|root| fs::write(root.join("probe-common/src/new.rs"), "").unwrap()));
+            assert!(after(&|root| replace(&root.join("Cargo.toml"), "opt-level = 3", "opt-level = 2")));
+            assert!(after(&|root| replace(&root.join("Cargo.lock"), "\"1\"", "\"2\"")));
+        }
     }
 
     #[test]
     fn what_does_not_decide_them_leaves_it_alone() {
-        assert!(!after(|root| replace(&root.join("Cargo.toml"), "opt-level = 0", "opt-level = 1")));
-        assert!(!after(|root| replace(&root.join("Cargo.lock"), "syn", "sym")));
-        assert!(!after(|root| fs::write(root.join("README.md"), "words").unwrap()));
+        for object in crate::object::ALL {
+            let after = |change: &dyn Fn(PathBuf)| after(object, change);
+            assert!(!after(&|root| replace(&root.join("Cargo.toml"), "opt-level = 0", "opt-level = 1")));
+            assert!(!after(&|root| replace(&root.join("Cargo.lock"), "syn", "sym")));
+            assert!(!after(&|root| fs::write(root.join("README.md"), "words").unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_explains_is_not_part_of_what_counts() {
+        let change = |root: PathBuf| replace(&root.join("probe-explain/src/main.rs"), "{}", "{ }");
+        assert!(after(&EXPLAIN, change) && !after(&PROBE, change));
     }
 
     #[test]

@@ -16,12 +16,7 @@ pub fn root() -> &'static Path {
     manifest.parent().unwrap_or(manifest)
 }
 
-/// The compiled kernel object.
-pub fn object() -> PathBuf {
-    prebuilt().join("probe.o")
-}
-
-/// Where the compiled object lies, with its manifest and its budget.
+/// Where the compiled kernel objects lie, with their manifests and their budget.
 pub fn prebuilt() -> PathBuf {
     root().join("probe-ebpf/prebuilt")
 }

@@ -89,6 +89,7 @@ pub(super) enum Command {
     /// Rates without a terminal UI: a table or one JSON object per interval
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe watch --count 1\n  \
+        sudo overlay-probe watch --explain-other 20\n  \
         sudo overlay-probe watch --format jsonl | jq '.tunnels[] | [.name, .tx.outer_bits_per_s]'")]
     Watch(WatchArgs),
     /// Inspect this node (table or JSON)

@@ -34,6 +34,9 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             return Ok(());
         };
         tracing::info!("counting on {}", hooks(&engine));
+        if let Some(packets) = args.explain_other {
+            engine.explain(packets)?;
+        }
         if let Some(ready) = ready {
             ready.tell(&engine)?;
         }

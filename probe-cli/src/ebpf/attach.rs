@@ -142,11 +142,11 @@ fn detect() -> Result<AttachMode, EbpfError> {
     }
 }
 
-/// Attaches both directions of `hook`. On an error nothing stays attached.
+/// Attaches two programs, the one on transmit and the one on receive. On an error nothing stays attached.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     mode: AttachMode,
-    hook: Hook,
+    [tx, rx]: [&'static str; 2],
     interface: &str,
     ifindex: u32,
 ) -> Result<Attachment, EbpfError> {
@@ -156,12 +156,7 @@ pub(super) fn attach(
         return Err(EbpfError::Name { interface: interface.to_owned(), ifindex });
     }
     let made_qdisc = mode == AttachMode::Clsact && ensure_clsact(interface)?;
-    let programs = match hook {
-        Hook::Tunnel => [("ovp_tunnel_tx", TcAttachType::Egress), ("ovp_tunnel_rx", TcAttachType::Ingress)],
-        Hook::Underlay => {
-            [("ovp_underlay_tx", TcAttachType::Egress), ("ovp_underlay_rx", TcAttachType::Ingress)]
-        }
-    };
+    let programs = [(tx, TcAttachType::Egress), (rx, TcAttachType::Ingress)];
     let mut attachment =
         Attachment { interface: interface.to_owned(), ifindex, links: Vec::new(), places: Vec::new() };
     for (name, direction) in programs {

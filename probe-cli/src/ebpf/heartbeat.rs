@@ -17,7 +17,7 @@ use probe_common::heartbeat::{Heartbeat, NAME};
 
 use super::{
     error::{EbpfError, map_error},
-    object::{self, PROGRAMS},
+    object::{self, Programs},
     sys,
 };
 use crate::procfs;
@@ -82,10 +82,14 @@ struct ProgramInfo {
 
 impl Heart {
     /// Binds the map to all programs, which must be loaded, and beats for the first time. None on a kernel that cannot do it.
-    pub(super) fn start(ebpf: &mut Ebpf, interval: Duration) -> Result<Option<Self>, EbpfError> {
+    pub(super) fn start(
+        ebpf: &mut Ebpf,
+        programs: Programs,
+        interval: Duration,
+    ) -> Result<Option<Self>, EbpfError> {
         let missing = || EbpfError::Missing { what: format!("array {NAME}") };
         let Some(Map::Array(map)) = ebpf.take_map(NAME) else { return Err(missing()) };
-        for name in PROGRAMS {
+        for name in programs.all() {
             let program = object::program(ebpf, name)?.fd();
             let program = program
                 .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;

@@ -5,10 +5,12 @@
 //! what the numbers mean by [`crate::model`].
 
 mod attach;
+mod attached;
 mod baseline;
 mod counters;
 mod error;
 mod events;
+mod explain;
 mod heartbeat;
 mod lookup;
 mod object;
@@ -27,7 +29,9 @@ mod vf_room;
 pub use attach::{AttachMode, Hook, LinkPlace};
 pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
-pub use object::{Limits, OBJECT, verified_instructions};
+pub use object::{
+    EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, verified_instructions,
+};
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;
 pub use tcx::attach_here;

@@ -1,23 +1,55 @@
-//! The embedded object and how it is loaded.
+//! The embedded objects and how they are loaded.
 
 use aya::{Ebpf, EbpfLoader, programs::SchedClassifier};
 use probe_common::{limits, table};
 
-use super::error::EbpfError;
+use super::{attach::Hook, error::EbpfError};
 
 /// Aligns the embedded bytes: the ELF reader casts headers out of them.
 #[repr(C, align(32))]
 struct Aligned<T: ?Sized>(T);
 
-static ALIGNED: &Aligned<[u8]> =
+static COUNTING_BYTES: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/probe.o")));
 
-/// The compiled object, as it lies in `probe-ebpf/prebuilt/`.
-pub static OBJECT: &[u8] = &ALIGNED.0;
+static EXPLAINING_BYTES: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/explain.o")));
 
-/// The programs of the object.
-pub(super) const PROGRAMS: [&str; 4] =
-    ["ovp_tunnel_tx", "ovp_tunnel_rx", "ovp_underlay_tx", "ovp_underlay_rx"];
+/// The object that counts, as it lies in `probe-ebpf/prebuilt/`.
+pub static OBJECT: &[u8] = &COUNTING_BYTES.0;
+
+/// The object that is loaded beside it while somebody asks why packets are "other".
+pub static EXPLAIN_OBJECT: &[u8] = &EXPLAINING_BYTES.0;
+
+/// The programs of an object that are attached, for each hook the one on transmit and the one on receive.
+#[derive(Clone, Copy, Debug)]
+pub struct Programs {
+    tunnel: [&'static str; 2],
+    underlay: [&'static str; 2],
+}
+
+/// Those of [`OBJECT`].
+pub const PROGRAMS: Programs =
+    Programs { tunnel: ["ovp_tunnel_tx", "ovp_tunnel_rx"], underlay: ["ovp_underlay_tx", "ovp_underlay_rx"] };
+
+/// Those of [`EXPLAIN_OBJECT`].
+pub const EXPLAIN_PROGRAMS: Programs =
+    Programs { tunnel: ["ovp_why_tun_tx", "ovp_why_tun_rx"], underlay: ["ovp_why_und_tx", "ovp_why_und_rx"] };
+
+impl Programs {
+    /// What goes on an interface for a hook.
+    pub(super) const fn of(self, hook: Hook) -> [&'static str; 2] {
+        match hook {
+            Hook::Tunnel => self.tunnel,
+            Hook::Underlay => self.underlay,
+        }
+    }
+
+    /// All.
+    pub(super) fn all(self) -> impl Iterator<Item = &'static str> {
+        self.tunnel.into_iter().chain(self.underlay)
+    }
+}
 
 /// Programs that are never attached: what the benchmark compares with.
 pub(super) const REFERENCES: [&str; 2] = ["ovp_ref_empty", "ovp_ref_counter"];
@@ -40,20 +72,35 @@ impl Default for Limits {
 /// Creates the maps and loads the programs.
 pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
     let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
-    let mut ebpf = create(
-        object,
-        &[
-            ("LOOKUP", table::size(limits::table_keys(pods, peers))),
-            ("ALLOWED_IPS", limits::allowed_ips(peers)),
-            ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
-            ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
-            ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
-        ],
-    )?;
-    for name in PROGRAMS {
-        load_program(&mut ebpf, name)?;
-    }
+    let counts = [
+        ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
+        ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+        ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
+    ];
+    let entries: Vec<_> = lookups(sizes).into_iter().chain(counts).collect();
+    let mut ebpf = create(object, &entries)?;
+    load_programs(&mut ebpf, PROGRAMS)?;
     Ok(ebpf)
+}
+
+/// The same for the programs that explain: what they look up in is as large, and what they do not count in as small as can be.
+pub(super) fn load_explaining(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
+    let unused =
+        ["POD_COUNTS", "PEER_COUNTS", "OUTER_PEERS", "TUNNEL_COUNTS", "OUTER_COUNTS"].map(|map| (map, 1));
+    let entries: Vec<_> = lookups(sizes).into_iter().chain(unused).collect();
+    let mut ebpf = create(object, &entries)?;
+    load_programs(&mut ebpf, EXPLAIN_PROGRAMS)?;
+    Ok(ebpf)
+}
+
+/// Entries of the maps that packets are looked up in.
+fn lookups(sizes: Limits) -> [(&'static str, u32); 2] {
+    let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
+    [("LOOKUP", table::size(limits::table_keys(pods, peers))), ("ALLOWED_IPS", limits::allowed_ips(peers))]
+}
+
+fn load_programs(ebpf: &mut Ebpf, programs: Programs) -> Result<(), EbpfError> {
+    programs.all().try_for_each(|name| load_program(ebpf, name))
 }
 
 /// Creates the maps, with these numbers of entries where they are not as the object has them. Loads no program.
@@ -78,7 +125,7 @@ pub(super) fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), Eb
         .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })
 }
 
-/// One of [`PROGRAMS`].
+/// A program of the object, by its name.
 pub(super) fn program<'a>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
@@ -88,12 +135,13 @@ pub(super) fn program<'a>(
         .ok_or_else(|| EbpfError::Missing { what: format!("program {name}") })
 }
 
-/// Loads `object` and says how many instructions the verifier went through for each program (`verified_insns` of
-/// `struct bpf_prog_info`, Linux 5.16). Programs of a kernel that does not tell are left out.
-pub fn verified_instructions(object: &[u8]) -> Result<Vec<(String, u32)>, EbpfError> {
-    let mut ebpf = load(object, Limits { pods: 1, peers: 1 })?;
+/// Loads `object`, which has these programs, and says how many instructions the verifier went through for each
+/// (`verified_insns` of `struct bpf_prog_info`, Linux 5.16). Programs of a kernel that does not tell are left out.
+pub fn verified_instructions(object: &[u8], programs: Programs) -> Result<Vec<(String, u32)>, EbpfError> {
+    let mut ebpf = create(object, &lookups(Limits { pods: 1, peers: 1 }))?;
     let mut counts = Vec::new();
-    for name in PROGRAMS {
+    for name in programs.all() {
+        load_program(&mut ebpf, name)?;
         let info = program(&mut ebpf, name)?
             .info()
             .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;

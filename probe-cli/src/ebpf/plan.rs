@@ -39,7 +39,7 @@ pub(super) struct Prefix {
 }
 
 /// Contents of the lookup maps.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tables {
     /// By place in the array.
     pub(super) tunnel_ifaces: BTreeMap<u32, IfaceConfig>,

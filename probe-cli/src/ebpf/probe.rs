@@ -9,14 +9,16 @@ use aya::Ebpf;
 use probe_common::limits::{self, TUNNELS};
 
 use super::{
-    attach::{self, AttachMode, Attachment, Hook, LinkPlace},
+    attach::{self, AttachMode, Hook, LinkPlace},
+    attached::Attached,
     baseline::{Baseline, Offset},
     counters::CounterMaps,
     error::EbpfError,
     events::Events,
+    explain::Explainer,
     heartbeat::Heart,
     lookup::LookupMaps,
-    object::{self, Limits},
+    object::{self, Limits, PROGRAMS},
     plan::{self, AllSlots},
     slots::Slots,
     stats::{self, Timing},
@@ -43,7 +45,10 @@ pub struct ProbeOptions {
 /// See the module. Dropping it detaches everything.
 pub struct Probe {
     // Attachments go before the programs they refer to.
-    attached: BTreeMap<(u32, Hook), Attachment>,
+    attached: Attached,
+    /// While somebody asks why packets are "other".
+    explainer: Option<Box<Explainer>>,
+    limits: Limits,
     mode: AttachMode,
     lookups: LookupMaps,
     counters: CounterMaps,
@@ -75,11 +80,13 @@ impl Probe {
         let map_bytes = stats::map_bytes(&ebpf);
         // Before anything is attached: a filter without a beat is one of a run that ended.
         let heart = match mode {
-            AttachMode::Clsact => Heart::start(&mut ebpf, options.interval)?,
+            AttachMode::Clsact => Heart::start(&mut ebpf, PROGRAMS, options.interval)?,
             AttachMode::Tcx => None,
         };
         Ok(Self {
-            attached: BTreeMap::new(),
+            attached: Attached::default(),
+            explainer: None,
+            limits: options.limits,
             mode,
             lookups: LookupMaps::take(&mut ebpf)?,
             counters: CounterMaps::take(&mut ebpf)?,
@@ -153,6 +160,10 @@ impl Probe {
         for (_, slot) in &pods.added {
             self.counters.clear_pod(*slot)?;
         }
+        if let Some(explainer) = &mut self.explainer {
+            // What it cannot be attached to is what the others cannot be, and they say so.
+            explainer.follow(tables.clone(), &hooks, self.mode)?;
+        }
         self.lookups.insert(tables)?;
         self.underlays = inventory
             .tunnels
@@ -160,13 +171,13 @@ impl Probe {
             .map(|tunnel| (tunnel.ifindex, tunnel.underlays().map(|underlay| underlay.ifindex).collect()))
             .collect();
         let counting = self.counting();
-        let errors = self.attach(&hooks);
+        let errors = self.attached.follow(&mut self.ebpf, self.mode, PROGRAMS, &hooks);
         let begins: BTreeSet<u32> = self.counting().difference(&counting).copied().collect();
         let new: BTreeSet<u32> = tunnels.added.iter().map(|(ifindex, _)| *ifindex).collect();
         let tunnels: Vec<u32> = self.slots.tunnels.iter().map(|(ifindex, _)| *ifindex).collect();
         for tunnel in tunnels {
             let below = self.underlays.get(&tunnel).into_iter().flatten().copied().collect();
-            if !self.is_watched(tunnel) || !self.attached.contains_key(&(tunnel, Hook::Tunnel)) {
+            if !self.is_watched(tunnel) || !self.attached.has(tunnel, Hook::Tunnel) {
                 self.together.remove(&tunnel);
             } else if self.together.get(&tunnel) != Some(&below) || begins.contains(&tunnel) {
                 self.count_together(tunnel, begins.contains(&tunnel), new.contains(&tunnel))?;
@@ -178,8 +189,7 @@ impl Probe {
 
     /// Tunnels that programs are on.
     fn counting(&self) -> BTreeSet<u32> {
-        let tunnels = self.attached.keys().filter(|(_, hook)| *hook == Hook::Tunnel);
-        tunnels.map(|(ifindex, _)| *ifindex).collect()
+        self.attached.hooks().filter(|(_, hook)| *hook == Hook::Tunnel).map(|(ifindex, _)| ifindex).collect()
     }
 
     /// What a peer's slot and the underlay have counted. Between two system calls packets pass: of several tries the one counts
@@ -211,7 +221,7 @@ impl Probe {
     /// True when outer packets of a tunnel are counted on every device that they leave by: half of them would be no figure.
     fn is_watched(&self, tunnel: u32) -> bool {
         self.underlays.get(&tunnel).is_some_and(|below| {
-            let attached = |&device: &u32| self.attached.contains_key(&(device, Hook::Underlay));
+            let attached = |&device: &u32| self.attached.has(device, Hook::Underlay);
             !below.is_empty() && below.iter().all(attached)
         })
     }
@@ -249,20 +259,48 @@ impl Probe {
 
     /// Interfaces that a TCX link was taken from by somebody.
     pub fn detached(&self) -> BTreeSet<u32> {
-        let detached = self.attached.iter().filter(|(_, attachment)| attachment.is_detached());
-        detached.map(|((ifindex, _), _)| *ifindex).collect()
+        self.attached
+            .detached()
+            .chain(self.explainer.iter().flat_map(|explainer| explainer.detached()))
+            .collect()
     }
 
     /// Forgets what it put on these interfaces and somebody has taken off, so that following the inventory puts it on again.
     pub fn forget(&mut self, interfaces: &BTreeSet<u32>) {
         self.together.retain(|tunnel, below| !interfaces.contains(tunnel) && below.is_disjoint(interfaces));
-        let lost: Vec<_> =
-            self.attached.keys().filter(|(ifindex, _)| interfaces.contains(ifindex)).copied().collect();
-        for key in lost {
-            if let Some(attachment) = self.attached.remove(&key) {
-                attachment.forget();
-            }
+        self.attached.forget(interfaces);
+        if let Some(explainer) = &mut self.explainer {
+            explainer.forget(interfaces);
         }
+    }
+
+    /// Loads the programs that say why packets are "other" and puts them beside those that count, until so many packets are
+    /// explained. Asked again, it begins anew.
+    pub fn explain(&mut self, inventory: &Inventory, packets: u64) -> Result<(), EbpfError> {
+        self.explain_end();
+        let mut explainer = Explainer::load(self.limits, self.mode, self.interval, packets)?;
+        let tables = plan::tables(inventory, &self.slots);
+        let hooks = plan::hooks(inventory, &tables);
+        let errors = explainer.follow(tables, &hooks, self.mode)?;
+        // An interface may go away at any moment.
+        if let Some(error) = errors.into_iter().find(|error| !error.interface_is_gone()) {
+            explainer.end();
+            return Err(error);
+        }
+        self.explainer = Some(Box::new(explainer));
+        Ok(())
+    }
+
+    /// Takes those programs off again.
+    pub fn explain_end(&mut self) {
+        if let Some(explainer) = self.explainer.take() {
+            explainer.end();
+        }
+    }
+
+    /// All packets that were asked for are explained, and the programs have nothing more to do.
+    pub fn has_explained(&self) -> bool {
+        self.explainer.as_ref().is_some_and(|explainer| explainer.is_done())
     }
 
     /// True when following the same inventory once more would count something one by one that is in "other" now.
@@ -270,39 +308,14 @@ impl Probe {
         self.slots.tunnels.are_wanted() || self.slots.peers.are_wanted() || self.slots.pods.are_wanted()
     }
 
-    fn attach(&mut self, hooks: &BTreeMap<(u32, Hook), String>) -> Vec<EbpfError> {
-        let gone: Vec<_> = self.attached.keys().filter(|key| !hooks.contains_key(key)).copied().collect();
-        for key in gone {
-            if let Some(attachment) = self.attached.remove(&key) {
-                attachment.detach();
-            }
-        }
-        let mut errors = Vec::new();
-        // The underlay first: what leaves a tunnel that is counted is then counted there, too.
-        let (below, tunnels): (Vec<_>, Vec<_>) =
-            hooks.iter().partition(|((_, hook), _)| *hook == Hook::Underlay);
-        for (&(ifindex, hook), name) in below.into_iter().chain(tunnels) {
-            if self.attached.contains_key(&(ifindex, hook)) {
-                continue;
-            }
-            match attach::attach(&mut self.ebpf, self.mode, hook, name, ifindex) {
-                Ok(attachment) => {
-                    self.attached.insert((ifindex, hook), attachment);
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        errors
-    }
-
     /// Where our clsact filters are; empty with TCX.
     pub fn places(&self) -> Vec<LinkPlace> {
-        self.attached.values().flat_map(|attachment| attachment.places().iter().copied()).collect()
+        self.attached.places().chain(self.explainer.iter().flat_map(|explainer| explainer.places())).collect()
     }
 
     /// Interfaces that the programs are on now.
     pub fn attached(&self) -> impl Iterator<Item = (u32, Hook)> {
-        self.attached.keys().copied()
+        self.attached.hooks()
     }
 
     /// Turns run-time statistics on or off. They cost every eBPF program on the machine two clock readings a run.
@@ -342,6 +355,10 @@ impl Probe {
         sample.gone_pods = self.gone_pods;
         sample.gone_peers.clone_from(&self.gone_peers);
         sample.pmtu_events = self.events(&tunnels);
+        sample.explained = match &mut self.explainer {
+            Some(explainer) => Some(Box::new(explainer.read(&tunnels, self.interval)?)),
+            None => None,
+        };
         sample.observer = self.observer()?;
         Ok(sample)
     }
@@ -376,9 +393,15 @@ impl Probe {
 
     fn observer(&mut self) -> Result<Observer, EbpfError> {
         let losses = self.counters.losses()?;
+        let mut programs = stats::costs(&mut self.ebpf, PROGRAMS.all())?;
+        let mut map_bytes = self.map_bytes;
+        if let Some(explainer) = &mut self.explainer {
+            programs.extend(explainer.costs()?);
+            map_bytes += explainer.map_bytes();
+        }
         Ok(Observer {
-            programs: stats::costs(&mut self.ebpf, &object::PROGRAMS)?,
-            map_bytes: self.map_bytes,
+            programs,
+            map_bytes,
             events_ring_full: losses.ring_full,
             events_rate_limited: losses.rate_limited,
             unknown_fragments: losses.unknown_fragments,

@@ -31,15 +31,18 @@ pub fn measure_here() -> io::Result<OwnedFd> {
 }
 
 /// What these programs cost so far, while they were measured.
-pub(super) fn costs(ebpf: &mut Ebpf, programs: &[&'static str]) -> Result<Vec<ProgramCost>, EbpfError> {
+pub(super) fn costs(
+    ebpf: &mut Ebpf,
+    programs: impl IntoIterator<Item = &'static str>,
+) -> Result<Vec<ProgramCost>, EbpfError> {
     programs
-        .iter()
+        .into_iter()
         .map(|name| {
             let info = object::program(ebpf, name)?
                 .info()
                 .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;
             Ok(ProgramCost {
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 runs: info.run_count(),
                 run_time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
             })

@@ -156,7 +156,7 @@ impl VfCounters {
     pub fn costs(&mut self) -> Result<Vec<ProgramCost>, EbpfError> {
         let mut sums: BTreeMap<String, ProgramCost> = BTreeMap::new();
         for set in &mut self.sets {
-            for cost in stats::costs(&mut set.ebpf, &PROGRAMS)? {
+            for cost in stats::costs(&mut set.ebpf, PROGRAMS)? {
                 let name = format!("{} (VFs)", cost.name);
                 let sum = sums.entry(name.clone()).or_insert(ProgramCost { name, ..ProgramCost::default() });
                 sum.runs += cost.runs;

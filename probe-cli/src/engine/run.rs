@@ -22,7 +22,7 @@ use crate::{
     netns,
     privilege::Openable,
     procfs,
-    sample::{Behind, Frame, PodInterfaceSample, Sample},
+    sample::{Behind, Explained, Frame, PodInterfaceSample, Sample},
 };
 
 /// Run-time statistics are measured in one interval of this many: they cost every eBPF program on the machine.
@@ -74,6 +74,8 @@ pub struct Engine {
     problems: Vec<String>,
     /// When it was looked whether our programs are still there.
     programs_seen: Duration,
+    /// Why it cannot be said why packets are "other", for the next sample.
+    unexplained: Option<String>,
 }
 
 impl Engine {
@@ -120,6 +122,7 @@ impl Engine {
             notes: options.notes,
             problems: Vec::new(),
             programs_seen: procfs::monotonic(),
+            unexplained: None,
         };
         engine.note();
         // At the start every refusal is final: better no picture than half a one.
@@ -288,6 +291,34 @@ impl Engine {
         )))
     }
 
+    /// Begins to say why packets are "other", for so many of them, which the next samples have. Counting goes on as it is.
+    pub fn explain(&mut self, packets: u64) -> Result<(), EngineError> {
+        if let Some(record) = &mut self.record
+            && let Err(error) = record.attaching()
+        {
+            unnoted(&error);
+        }
+        let done = self.probe.explain(self.joined.inventory(), packets);
+        self.note();
+        Ok(done?)
+    }
+
+    /// The same for who can wait for the next sample to say what went wrong; none ends it.
+    pub fn explain_if_possible(&mut self, packets: Option<u64>) {
+        self.unexplained = None;
+        match packets {
+            Some(packets) => {
+                self.unexplained = self.explain(packets).err().map(|error| error.to_string());
+            }
+            None => self.end_explaining(),
+        }
+    }
+
+    fn end_explaining(&mut self) {
+        self.probe.explain_end();
+        self.note();
+    }
+
     /// Notes where our clsact filters are.
     fn note(&mut self) {
         let Some(record) = &mut self.record else { return };
@@ -318,6 +349,12 @@ impl Engine {
 
     fn sample(&mut self) -> Result<Sample, EbpfError> {
         let mut sample = self.probe.read()?;
+        if self.probe.has_explained() {
+            self.end_explaining();
+        }
+        if let Some(problem) = self.unexplained.take() {
+            sample.explained = Some(Box::new(Explained { problem: Some(problem), ..Explained::default() }));
+        }
         sample.time = procfs::wall_clock();
         sample.monotonic = procfs::monotonic();
         // Timing that goes on is turned on again at once.

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
-    Setup, TunnelRow, Window, WireguardRow, interfaces, mtu, observer::observer, sizes::Bins, vfs,
+    Setup, TunnelRow, Window, WireguardRow, explained, interfaces, mtu, observer::observer, sizes::Bins, vfs,
 };
 use crate::{
     facts::Snapshot,
@@ -80,6 +80,7 @@ pub(super) fn build(
         peers: peers(inventory, now, before, flows, outer_flows),
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
+        explained: explained::rows(inventory, now),
         window: before
             .zip(interval)
             .map(|(before, interval)| Window::between(&before.node, &now.node, interval)),
@@ -114,7 +115,7 @@ fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
 }
 
 /// Name of a tunnel or of a device below one, else its index.
-fn name(inventory: &Inventory, ifindex: u32) -> String {
+pub(super) fn name(inventory: &Inventory, ifindex: u32) -> String {
     let devices = inventory.tunnels.iter().flat_map(|tunnel| {
         let below = tunnel.underlays().map(|below| (below.ifindex, &below.name));
         std::iter::once((tunnel.ifindex, &tunnel.name)).chain(below)

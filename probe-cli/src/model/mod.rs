@@ -6,6 +6,7 @@ mod build;
 mod compare;
 mod condition;
 mod device_pools;
+pub(crate) mod explained;
 mod fault;
 pub mod fields;
 mod flow;
@@ -29,6 +30,7 @@ mod zero;
 pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
 pub use condition::Condition;
 pub use device_pools::{PoolRow, Step, device_pools};
+pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
@@ -56,5 +58,8 @@ pub use crate::{
         VirtualFunction, WireguardPeer,
     },
     mac::Mac,
-    sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, Sample},
+    sample::{
+        Counts, Direction, ExplainedPacket, Kinds, OuterCounts, OuterPart, PerDirection, Reason, ReasonTotal,
+        Sample, Seen,
+    },
 };

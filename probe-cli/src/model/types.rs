@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Condition, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
+use super::{Condition, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
@@ -42,6 +42,8 @@ pub struct Model {
     pub vfs: Vec<VfRow>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
+    /// Why packets are "other"; none while nobody asks.
+    pub explained: Option<ExplainedRows>,
     /// What the kernel counted meanwhile; none for the first sample.
     pub window: Option<Window>,
     /// What the observer costs.

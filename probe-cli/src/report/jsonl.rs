@@ -1,11 +1,14 @@
 //! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
 
+mod explained;
+
 use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use self::explained::Explained;
 use super::json::{self, Metrics, Wireguard, words};
 use crate::{
     model::{
@@ -36,6 +39,8 @@ struct Document<'a> {
     pods: Vec<Pod<'a>>,
     vfs: Vec<Vf<'a>>,
     pmtu_events: Vec<PmtuEvent>,
+    /// Null while nobody asks.
+    explained: Option<Explained<'a>>,
     #[serde(rename = "self")]
     observer: Observer<'a>,
     notes: Vec<String>,
@@ -241,6 +246,7 @@ impl<'a> From<&'a Model> for Document<'a> {
                     mtu: event.mtu,
                 })
                 .collect(),
+            explained: model.explained.as_ref().map(explained::explained),
             observer: observer(&model.observer),
             notes: model.notes.clone(),
         }
@@ -477,7 +483,10 @@ mod tests {
             }
         }
         let mut found = std::collections::BTreeSet::new();
-        for model in [testdata::troubled(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
+        let mut models =
+            vec![testdata::troubled(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()];
+        models.push(model::explained::testdata::model());
+        for model in models {
             names(&serde_json::from_str(&line(&model).unwrap()).unwrap(), &mut found);
         }
         let words = include_str!("../../../docs/json.md");

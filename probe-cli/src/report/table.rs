@@ -6,11 +6,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     model::{
-        Condition, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, carried,
+        Condition, Direction, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, carried,
         fields::{
             self, Field, Number,
             columns::{Carried, Column, FRAGMENTS, OVERHEAD, OVERSIZE},
         },
+        reason_title,
     },
     text,
 };
@@ -45,10 +46,40 @@ pub fn table(model: &Model) -> String {
             text::escape(&event.tunnel_name),
         );
     }
+    explained(&mut out, model);
     for note in &model.notes {
         let _ = writeln!(out, "! {}", text::escape(note));
     }
     out
+}
+
+/// Why packets are "other": a line each, and with the last of them how many there were of each reason.
+fn explained(out: &mut String, model: &Model) {
+    let Some(explained) = &model.explained else { return };
+    for row in &explained.packets {
+        let _ = writeln!(
+            out,
+            "? {} {} {}: {}, {}: {}",
+            text::clock(row.time),
+            text::escape(&row.device),
+            match row.packet.direction {
+                Direction::Tx => "tx",
+                Direction::Rx => "rx",
+            },
+            row.ends(),
+            row.kind(),
+            row.words().join("; "),
+        );
+    }
+    if explained.left == 0 {
+        let totals = explained.reasons.iter();
+        let totals: Vec<String> =
+            totals.map(|total| format!("{} {}", total.packets, reason_title(total.reason))).collect();
+        let _ = writeln!(out, "? packets by reason: {}", totals.join(", "));
+    }
+    if explained.lost > 0 {
+        let _ = writeln!(out, "? packets whose details were lost: {}", explained.lost);
+    }
 }
 
 /// Tunnels, their peers and pods.
@@ -244,6 +275,22 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::wireguard()));
         insta::assert_snapshot!(table(&testdata::vfs()));
         insta::assert_snapshot!(table(&testdata::vfs_by_ebpf()));
+    }
+
+    #[test]
+    fn a_line_for_each_packet_that_is_explained() {
+        let told = |model: &Model| {
+            let table = table(model);
+            let lines: Vec<&str> = table.lines().filter(|line| line.starts_with('?')).collect();
+            lines.join("\n")
+        };
+        let mut model = crate::model::explained::testdata::model();
+        insta::assert_snapshot!(told(&model));
+        // Totals come with the last of them.
+        if let Some(explained) = &mut model.explained {
+            (explained.left, explained.packets) = (0, Vec::new());
+        }
+        insta::assert_snapshot!(told(&model));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
 
+mod explained;
 mod rows;
 
 use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen};
 use crate::facts::{
     PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats,
 };
@@ -50,6 +52,9 @@ pub struct Sample {
     pub gone_pods: GonePods,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEvent>,
+    /// Why packets are "other", while somebody asks.
+    #[serde(default)]
+    pub explained: Option<Box<Explained>>,
     /// What could not be attached, in words.
     pub problems: Vec<String>,
     /// Not everything since the previous sample was counted: no rate can be made of the two.

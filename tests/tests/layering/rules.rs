@@ -46,7 +46,7 @@ pub(crate) const MODULES: &[Module] = &[
     // What files want, what exists on the node, and counters of one instant.
     pure("intent", &["facts", "observed", "text"]),
     pure("inventory", &["facts", "mac", "observed", "text"]).showing(&["facts", "mac"]),
-    pure("sample", &["facts"]),
+    pure("sample", &["facts", "mac"]),
     // Meaning. What fits in a tunnel is known by one part of it.
     pure("model::mtu", &["inventory"]),
     pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
@@ -147,6 +147,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
     ("probe_common", &["ebpf", "model", "sample"]),
+    // The record of a packet that is "other", and its reasons.
+    ("probe_explain", &["ebpf", "sample"]),
     ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),
     (
         "nix",

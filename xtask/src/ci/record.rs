@@ -19,7 +19,7 @@ pub(super) fn add(tests: &str, kernels: &str) -> Result<()> {
     let path = tree::kernels_table();
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let date = command::capture(program("date").args(["-u", "+%F"]))?;
-    let row = row(date.trim(), &commit()?, &ebpf::object_of_these_sources()?, tests, kernels);
+    let row = row(date.trim(), &commit()?, &ebpf::objects_of_these_sources()?, tests, kernels);
     let Some(text) = with_row(&text, &row) else {
         bail!("{} does not hold the table's heading:\n{HEADING}", path.display());
     };

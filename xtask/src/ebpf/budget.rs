@@ -1,17 +1,24 @@
-//! `probe-ebpf/prebuilt/budget.toml`: what the object may cost, and what it costs.
+//! `probe-ebpf/prebuilt/budget.toml`: what the kernel objects may cost, and what they cost.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result, bail};
-use overlay_probe::ebpf;
+use overlay_probe::ebpf::{self, Programs};
 use serde::Deserialize;
+use xtask::{
+    object::{self, KernelObject},
+    tree,
+};
 
 use crate::{
     command,
     ui::{self, Align},
 };
 
-/// The whole file.
+/// The whole file: by the objects' names.
+type Budgets = BTreeMap<String, Budget>;
+
+/// What one object may cost.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Budget {
@@ -43,10 +50,14 @@ impl Cost {
 }
 
 /// Prints what the object costs; fails when something costs more than it may.
-pub(super) fn hold(object: &[u8], path: &Path) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let budget: Budget = toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
-    let costs = budget.costs(object.len() as u64, &verified(object)?);
+pub(super) fn hold(object: &KernelObject, bytes: &[u8]) -> Result<()> {
+    let path = tree::prebuilt().join("budget.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let budgets: Budgets = toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
+    let budget = budgets
+        .get(object.name)
+        .with_context(|| format!("{} has no limits for {}.o", path.display(), object.name))?;
+    let costs = budget.costs(object.name, bytes.len() as u64, &verified(object, bytes)?);
     let heading = ["cost", "now", "limit", "used", ""].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = [heading].into_iter().chain(costs.iter().map(Cost::row)).collect();
     ui::table(&[Align::Left, Align::Right, Align::Right, Align::Right, Align::Left], &rows);
@@ -60,8 +71,8 @@ pub(super) fn hold(object: &[u8], path: &Path) -> Result<()> {
 }
 
 impl Budget {
-    fn costs(&self, size: u64, verified: &[(String, u32)]) -> Vec<Cost> {
-        let size = Cost { what: "object, bytes".to_owned(), now: size, limit: Some(self.object_size) };
+    fn costs(&self, object: &str, size: u64, verified: &[(String, u32)]) -> Vec<Cost> {
+        let size = Cost { what: format!("{object}.o, bytes"), now: size, limit: Some(self.object_size) };
         let programs = verified.iter().map(|(program, count)| Cost {
             what: format!("{program}, verified instructions"),
             now: u64::from(*count),
@@ -72,16 +83,22 @@ impl Budget {
 }
 
 /// What the verifier of the running kernel says.
-fn verified(object: &[u8]) -> Result<Vec<(String, u32)>> {
+fn verified(object: &KernelObject, bytes: &[u8]) -> Result<Vec<(String, u32)>> {
     if !command::is_root() {
         ui::note("verified instructions are not counted: loading programs needs root");
         return Ok(Vec::new());
     }
-    let counts = ebpf::verified_instructions(object).context("the kernel does not take the object")?;
+    let counts = ebpf::verified_instructions(bytes, programs(object))
+        .with_context(|| format!("the kernel does not take {}.o", object.name))?;
     if counts.is_empty() {
         ui::note("verified instructions are not counted: kernels before 5.16 do not tell");
     }
     Ok(counts)
+}
+
+/// The programs that the tool attaches of an object.
+fn programs(of: &KernelObject) -> Programs {
+    if of.name == object::EXPLAIN.name { ebpf::EXPLAIN_PROGRAMS } else { ebpf::PROGRAMS }
 }
 
 #[cfg(test)]
@@ -91,7 +108,7 @@ mod tests {
     fn over(size: u64, program: &str, count: u32) -> bool {
         let budget: Budget =
             toml::from_str("object-size = 100\n[verified-instructions]\novp_tunnel_tx = 1000").unwrap();
-        !budget.costs(size, &[(program.to_owned(), count)]).iter().all(Cost::within)
+        !budget.costs("probe", size, &[(program.to_owned(), count)]).iter().all(Cost::within)
     }
 
     #[test]
@@ -99,6 +116,16 @@ mod tests {
         assert!(!over(100, "ovp_tunnel_tx", 1000));
         assert!(over(101, "ovp_tunnel_tx", 1000));
         assert!(over(100, "ovp_tunnel_tx", 1001));
+    }
+
+    #[test]
+    fn every_object_has_limits() {
+        let text = fs::read_to_string(tree::prebuilt().join("budget.toml")).unwrap();
+        let budgets: Budgets = toml::from_str(&text).unwrap();
+        let named: Vec<&str> = budgets.keys().map(String::as_str).collect();
+        let mut objects = object::ALL.map(|object| object.name);
+        objects.sort_unstable();
+        assert_eq!(named, objects);
     }
 
     #[test]

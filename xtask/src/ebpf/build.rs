@@ -1,9 +1,9 @@
-//! Compiles the kernel object, to the same bytes on every machine that has the same toolchain.
+//! Compiles a kernel object, to the same bytes on every machine that has the same toolchain.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use xtask::tree;
+use xtask::{object::KernelObject, tree};
 
 use super::toolchain::{CARGO, RUSTC, STRIP, sysroot};
 use crate::command;
@@ -12,7 +12,7 @@ use crate::command;
 const TARGET: &str = "target/ebpf";
 
 /// Compiles the object.
-pub(super) fn build() -> Result<Vec<u8>> {
+pub(super) fn build(object: &KernelObject) -> Result<Vec<u8>> {
     let root = tree::root();
     // The paths of the crates are only known when the crates are there.
     command::run(command::sealed(CARGO).args(["fetch", "--locked"]))?;
@@ -24,10 +24,10 @@ pub(super) fn build() -> Result<Vec<u8>> {
             .env("RUSTFLAGS", flags(root)?)
             .env("CARGO_TARGET_DIR", TARGET)
             .args(["build", "--locked", "--profile", "bpf", "--target", "bpfel-unknown-none"])
-            .args(["-Z", "build-std=core", "-p", "probe-ebpf", "--bin", "probe", "--features", "bpf"]),
+            .args(["-Z", "build-std=core", "-p", object.package, "--bin", object.name, "--features", "bpf"]),
     )?;
-    let linked = root.join(TARGET).join("bpfel-unknown-none/bpf/probe");
-    let stripped = root.join(TARGET).join("probe.o");
+    let linked = root.join(TARGET).join("bpfel-unknown-none/bpf").join(object.name);
+    let stripped = root.join(TARGET).join(object.name).with_extension("o");
     // Drops DWARF, keeps the BTF that the kernel reads.
     command::run(command::sealed(STRIP).arg("-g").arg("-o").arg(&stripped).arg(&linked))?;
     fs::read(&stripped).with_context(|| format!("reading {}", stripped.display()))

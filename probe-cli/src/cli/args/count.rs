@@ -87,6 +87,11 @@ pub(in crate::cli) struct WatchArgs {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N", help_heading = COUNTING)]
     pub(in crate::cli) count: Option<u64>,
 
+    /// Say why packets are counted as "other", not parsed, not sent or too big, for the first N of them; attaches further
+    /// programs until then
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000), value_name = "N", help_heading = COUNTING)]
+    pub(in crate::cli) explain_other: Option<u64>,
+
     /// What to print
     #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
     pub(in crate::cli) format: Format,
