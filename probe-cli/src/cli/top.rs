@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     args::TopArgs,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     engine::{Engine, EngineError},
     model::{Model, Timeline},
-    tui::{self, TuiOptions},
+    tui::{self, Asked, TuiOptions},
 };
 
 pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
@@ -37,13 +37,14 @@ pub(super) async fn show(
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
     let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
+    let (ask, asked) = mpsc::unbounded_channel();
     let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
-        let screen = tui::run(receiver, options);
+        let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut timeline, sender);
+        let feed = feed(&mut engine, &mut timeline, sender, asked);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -68,12 +69,16 @@ async fn feed(
     engine: &mut Engine,
     timeline: &mut Timeline,
     models: watch::Sender<Option<Arc<Model>>>,
+    mut asked: mpsc::UnboundedReceiver<Asked>,
 ) -> EngineError {
     loop {
-        match engine.tick().await {
-            // Nobody looks any more: the screen ends in a moment.
-            Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
-            Err(error) => return error,
+        tokio::select! {
+            frame = engine.tick() => match frame {
+                // Nobody looks any more: the screen ends in a moment.
+                Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
+                Err(error) => return error,
+            },
+            Some(packets) = asked.recv() => engine.explain_if_possible(packets),
         }
     }
 }

@@ -45,6 +45,8 @@ pub(super) enum Action {
     Zero,
     /// Show another measure in graphs and tables.
     NextMeasure,
+    /// Begin to say why packets are "other", or end it.
+    Explain,
     /// Draw everything anew.
     Redraw,
     /// A new model.
@@ -62,4 +64,6 @@ pub(super) enum Effect {
     Quit,
     /// Clear the terminal before the next frame.
     Clear,
+    /// Have it said why packets are "other", or not any more.
+    Explain(bool),
 }

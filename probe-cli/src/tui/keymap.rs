@@ -16,7 +16,7 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 12] = [
+pub(super) const BINDINGS: [Binding; 13] = [
     Binding { keys: "1-7", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
@@ -25,6 +25,7 @@ pub(super) const BINDINGS: [Binding; 12] = [
     Binding { keys: "s S", words: "sort by the next column; reverse the order" },
     Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
+    Binding { keys: "e", words: "explain which packets count as other, in the Cost tab; again: stop" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
     Binding { keys: "?", words: "this help" },
     Binding { keys: "Ctrl-L", words: "redraw the screen" },
@@ -77,6 +78,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('/') => Action::FilterStart,
         KeyCode::Char('u') => Action::NextMeasure,
         KeyCode::Char('z') => Action::Zero,
+        KeyCode::Char('e') => Action::Explain,
         KeyCode::Char('p' | ' ') => Action::Pause,
         _ => return None,
     })

@@ -15,6 +15,7 @@
 mod action;
 mod cells;
 mod columns;
+mod explaining;
 mod history;
 mod keymap;
 mod list;
@@ -33,4 +34,4 @@ mod update;
 mod vf;
 mod view;
 
-pub use run::{TuiError, TuiOptions, check_terminal, run};
+pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

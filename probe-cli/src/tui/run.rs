@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::StreamExt as _;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     action::{Action, Effect},
@@ -24,6 +24,12 @@ pub struct TuiOptions {
     /// What is looked at; any text.
     pub title: String,
 }
+
+/// What the user asks the engine for: to say why packets are "other", for so many of them; none ends it.
+pub type Asked = Option<u64>;
+
+/// Packets that are explained when the user asks.
+const EXPLAINED: u64 = 100;
 
 /// Why the UI cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +60,7 @@ pub fn check_terminal() -> Result<(), TuiError> {
 /// Shows models until the user quits. When the sender is gone, the last model stays on screen and says so.
 pub async fn run(
     mut models: watch::Receiver<Option<Arc<Model>>>,
+    asked: mpsc::UnboundedSender<Asked>,
     options: TuiOptions,
 ) -> Result<(), TuiError> {
     let failed = |operation| move |source| TuiError::Terminal { operation, source };
@@ -84,6 +91,8 @@ pub async fn run(
         match update(&mut state, action) {
             Effect::None => {}
             Effect::Quit => return Ok(()),
+            // Nobody takes it when the engine has ended, which the screen says by itself.
+            Effect::Explain(is_asked) => drop(asked.send(is_asked.then_some(EXPLAINED))),
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }
     }

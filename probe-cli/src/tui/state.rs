@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{columns::ColumnId, history::History, measure::Measure, subject::RowKey, tab::Tab};
+use super::{
+    columns::ColumnId, explaining::Explaining, history::History, measure::Measure, subject::RowKey, tab::Tab,
+};
 use crate::model::{self, Model, PmtuEventRow};
 
 /// Messages kept.
@@ -118,6 +120,8 @@ pub(super) struct State {
     pub(super) frozen: Option<Frozen>,
     /// The newest first, those of one kind together.
     pub(super) messages: VecDeque<Message>,
+    /// Why packets are "other", since somebody asked.
+    pub(super) explaining: Explaining,
     /// No model will come any more.
     pub(super) ended: bool,
 }
@@ -150,6 +154,7 @@ impl State {
             history: History::default(),
             frozen: None,
             messages: VecDeque::new(),
+            explaining: Explaining::default(),
             ended: false,
         }
     }
@@ -188,6 +193,9 @@ impl State {
             self.messages.push_front(message.unwrap_or_else(|| Message::new(time, event)));
         }
         self.messages.truncate(MESSAGES);
+        if let Some(rows) = &model.explained {
+            self.explaining.take(rows);
+        }
         self.history.push(&model);
         self.model = Some(match &self.since {
             Some(since) => Arc::new(model::totals_since(&model, since)),

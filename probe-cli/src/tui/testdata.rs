@@ -56,3 +56,9 @@ fn minute(inventory: &Inventory, add: impl Fn(&mut Sample, u64)) -> State {
 pub(super) fn trouble(state: &mut State) {
     update(state, Action::Model(Arc::new(model::testdata::troubled())));
 }
+
+/// The same node where somebody asked why packets are "other", a second later.
+pub(super) fn explained(state: &mut State) {
+    update(state, Action::Explain);
+    update(state, Action::Model(Arc::new(model::explained::testdata::model())));
+}

@@ -1,5 +1,6 @@
 //! Screens as snapshots at three sizes, and what keys do to them.
 
+mod explained;
 mod figures;
 
 use std::sync::Arc;

@@ -58,6 +58,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         Action::FilterKeep => state.mode = Mode::Normal,
         Action::Pause => pause(state),
         Action::Zero => state.zero(),
+        Action::Explain => return explain(state),
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
         Action::Model(model) => state.take(model),
         Action::FeedEnded => state.ended = true,
@@ -67,7 +68,24 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
 
 /// A text is in front and no table.
 fn scrolls(state: &State) -> bool {
-    state.mode == Mode::Help || state.tab == Tab::Messages
+    state.mode == Mode::Help || matches!(state.tab, Tab::Messages | Tab::Cost)
+}
+
+/// From elsewhere the key leads to where the answer is, and asks if nobody has.
+fn explain(state: &mut State) -> Effect {
+    let is_there = state.tab == Tab::Cost;
+    go(state, Tab::Cost);
+    match (state.explaining.is_asked(), is_there) {
+        (true, false) => Effect::None,
+        (true, true) => {
+            state.explaining.end();
+            Effect::Explain(false)
+        }
+        (false, _) => {
+            state.explaining.begin();
+            Effect::Explain(true)
+        }
+    }
 }
 
 fn go(state: &mut State, tab: Tab) {

@@ -1,17 +1,19 @@
-//! What the observer costs, and what it could not see.
+//! What the observer costs, and what it could not see; above it, while somebody asks, why packets are "other".
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
-use super::{paint, theme::Theme};
+use super::{explained, paint, theme::Theme};
 use crate::{
     model::{Model, ObserverRow},
     text,
+    tui::state::State,
 };
 
 /// Draws it.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
     let observer = &model.observer;
-    let mut lines: Vec<Vec<Span<'static>>> = vec![heading(theme)];
+    let mut lines = explained::lines(&state.explaining, area.width, theme);
+    lines.push(heading(theme));
     for program in &observer.programs {
         let ns = program.ns_per_run.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}"));
         let runs = program.runs_per_s.map_or_else(|| "-".to_owned(), text::si);
@@ -34,12 +36,13 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         "Programs are timed in 1 of 10 intervals, because timing slows every eBPF program on the host; these are the \
          figures of the last one.",
         "One run handles one socket buffer, which may be many packets on the wire.",
+        "e explains which packets are counted as \"other\"; while it does, further programs run.",
     ] {
         for line in paint::wrap(words, area.width.saturating_sub(2)) {
             lines.push(vec![Span::styled(format!(" {line}"), theme.dim())]);
         }
     }
-    paint::lines(buf, area, lines);
+    paint::scrolled(buf, area, lines, state.scroll, theme.dim());
 }
 
 fn heading(theme: Theme) -> Vec<Span<'static>> {

@@ -41,6 +41,11 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         ("sS", "sort", has_rows),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
         ("z", "zero", has_rows),
+        (
+            "e",
+            if state.explaining.is_asked() { "stop explaining" } else { "explain other" },
+            state.tab == Tab::Cost,
+        ),
     ];
     let mut left = area.width.saturating_sub(spans.iter().map(|span| paint::width(&span.content)).sum());
     for (key, words, _) in keys.into_iter().filter(|(.., shown)| *shown) {

@@ -9,6 +9,7 @@
 
 mod cost;
 mod details;
+mod explained;
 mod facts;
 mod footer;
 mod graph;
@@ -67,7 +68,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
             // What is wrong is told while the picture stands still, too.
             Tab::Messages => messages::draw(buf, body, state, state.model.as_deref().unwrap_or(model), theme),
-            Tab::Cost => cost::draw(buf, body, model, theme),
+            Tab::Cost => cost::draw(buf, body, state, model, theme),
         },
     }
     if state.mode == Mode::Help {
