@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::Signal;
 use overlay_probe::{
     ebpf,
     lab::{Dataplane, Family, LabOptions, send},
@@ -11,10 +12,12 @@ use overlay_probe::{
 };
 use probe_tests::{
     hand::{Pair, TUNNEL},
+    kernel::filters,
     lab::TestLab,
     needs, ns,
     raw::{self, frame, ipv4, udp},
-    tool::{Watch, number, sum},
+    sh,
+    tool::{Watch, number, run, sum},
 };
 use serde_json::{Value, json};
 
@@ -295,16 +298,25 @@ fn it_ends_with_the_last_packet_asked_for_and_counting_goes_on() {
         assert_eq!(described, 3);
         let value = watch.next();
         assert_eq!((&value["explained"], programs(&value).len()), (&Value::Null, 4));
-        let filters = ["egress", "ingress"].map(|place| {
-            let list = |device: &str| ns(pair.node(1), &format!("tc filter show dev {device} {place}"));
-            list(TUNNEL) + &list("u0")
-        });
-        assert!(!filters.concat().contains("ovp_why"), "{filters:?}");
+        let left = [TUNNEL, "u0"].map(|interface| filters(pair.node(1), interface)).concat();
+        assert!(!left.iter().any(|name| name.starts_with("ovp_why")), "{left:?}");
         raw::send(pair.node(1), TUNNEL, &vec![frame(PEER, OWN, IPV4, &inner(8)); 5]);
         let value = watch.settled();
         assert_eq!(number(&value["tunnels"][0], "tx", "packets"), 10, "{mode}");
-        assert_eq!(watch.end(nix::sys::signal::Signal::SIGTERM), Some(0));
+        assert_eq!(watch.end(Signal::SIGTERM), Some(0));
     }
+}
+
+#[test]
+fn what_a_killed_run_leaves_of_it_is_removed_with_the_rest() {
+    let pair = Pair::new("kill");
+    let watch = Watch::start_with(pair.node(1), &["--attach", "clsact", "--explain-other", "9"]);
+    let ours = || [TUNNEL, "u0"].map(|interface| filters(pair.node(1), interface).len());
+    assert_eq!(ours(), [4, 4]);
+    assert_eq!(watch.end(Signal::SIGKILL), None);
+    let output = run(&["--netns", pair.node(1), "cleanup"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "removed 10 filters and qdiscs\n");
+    assert_eq!(ours(), [0, 0]);
 }
 
 #[test]
@@ -319,8 +331,7 @@ fn packets_of_wireguard() {
     });
     let (one, two) = (lab.node(1), lab.node(2));
     // A peer that has no endpoint, and networks that no peer has.
-    let key = ns(&one, "wg genkey").trim().to_owned();
-    let public = ns(&one, &format!("sh -c 'echo {key} | wg pubkey'")).trim().to_owned();
+    let public = sh("sh", &["-c", "wg genkey | wg pubkey"]).trim().to_owned();
     ns(&one, &format!("wg set {DEVICE} peer {public} allowed-ips 10.98.0.0/16"));
     ns(&one, &format!("ip route add 10.98.0.0/16 dev {DEVICE}"));
     ns(&one, &format!("ip route add 10.99.0.0/16 dev {DEVICE}"));
