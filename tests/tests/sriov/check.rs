@@ -1,7 +1,7 @@
 //! The health check's SR-IOV family on a real NIC: a healthy VF has no finding, each fault raises its check, and the finding's
 //! own commands mend it.
 
-use probe_tests::{hostroot::HostRoot, lab::TestNetns, needs, ns, sh, tool::run};
+use probe_tests::{hostroot::HostRoot, lab::TestNetns, needs, ns, sh, tool::run, wait_for};
 use serde_json::Value;
 
 use super::nic::{Nic, cached, mac};
@@ -30,7 +30,8 @@ fn is_found_and_mended(root: &str, id: &str) {
     for command in commands {
         sh("sh", &["-c", command]);
     }
-    assert_eq!(found(root), [], "after {commands:?}");
+    // A NIC that was reset has no carrier for a while.
+    wait_for(&format!("a healthy VF after {commands:?}"), || found(root).is_empty().then_some(()));
 }
 
 #[test]
