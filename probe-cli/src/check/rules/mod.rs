@@ -1,5 +1,6 @@
 //! The checks, a folder for each family and a file for each check. A new check: its file, and a line here.
 
+mod agent;
 mod cni;
 mod dataplane;
 mod host;

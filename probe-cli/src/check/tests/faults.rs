@@ -59,10 +59,8 @@ const fn wg(raises: &'static str, change: fn(&mut Node)) -> Fault {
 /// All of them.
 pub(super) fn all() -> Vec<Fault> {
     let mut all = vec![
-        canal("intent-cni-differs", |node| configure(node, "cni", "calico"))
-            .with(&["intent-backend-differs"]),
-        canal("intent-backend-differs", |node| node.set("flannel.backend", "wireguard"))
-            .with(&["intent-port-differs"]),
+        canal("intent-cni-differs", |node| configure(node, "cni", "calico")),
+        canal("intent-backend-differs", |node| node.set("flannel.backend", "wireguard")),
         canal("intent-families-differ", |node| configure(node, "cluster-cidr", "10.42.0.0/16")),
         canal("intent-cluster-cidr-differs", |node| {
             configure(node, "cluster-cidr", "10.99.0.0/16,fd42::/32");
@@ -86,8 +84,7 @@ pub(super) fn all() -> Vec<Fault> {
             let host =
                 HostFacts { wireguard_module: Observed::Value(false), ..(*node.snapshot.host).clone() };
             node.snapshot.host = Arc::new(host);
-        })
-        .with(&["intent-port-differs"]),
+        }),
         canal("intent-manifest-ignored", |node| {
             node.set("calico.vethuMTU", "1430");
             if let Observed::Value(charts) = &mut node.files().charts {
@@ -143,6 +140,17 @@ pub(super) fn all() -> Vec<Fault> {
             "intent-port-differs",
             "mtu-pods-differ",
         ]),
+        // Of another CNI, and of a family that the other tunnel is not of.
+        canal("dataplane-stale-device", |node| {
+            let data = VxlanFact {
+                vni: 4096,
+                port: 4789,
+                link: Some(ETH0),
+                local: Some(ip("192.0.2.1")),
+                ..VxlanFact::default()
+            };
+            node.facts().links.push(vxlan(11, "flannel.4096", data));
+        }),
         wg("dataplane-bypassed", |node| {
             node.facts().links.push(ethernet(9, "eth1"));
             node.facts().routes.push(route("10.42.2.0/24", Some("192.0.2.9"), 9));
@@ -175,7 +183,7 @@ pub(super) fn all() -> Vec<Fault> {
                 link.up = false;
             }
         })
-        .with(&["dataplane-tunnel-down", "dataplane-stale-device"]),
+        .with(&["dataplane-stale-device"]),
         canal("dataplane-udp-backend", |node| {
             let tun = LinkFact {
                 kind: Some("tun".to_owned()),
@@ -212,6 +220,14 @@ pub(super) fn all() -> Vec<Fault> {
             {
                 link.mtu = 1200;
             }
+        }),
+        // The kernel takes addresses, routes and neighbours with IPv6; the FDB stays.
+        canal("mtu-ipv6-too-small", |node| {
+            let facts = node.facts();
+            facts.links.iter_mut().filter(|link| link.ifindex == FLANNEL6).for_each(|link| link.mtu = 1270);
+            facts.routes.retain(|route| route.ifindex != Some(FLANNEL6));
+            facts.neighbours.retain(|entry| entry.ifindex != FLANNEL6);
+            facts.addresses.retain(|own| own.ifindex != FLANNEL6);
         }),
         canal("mtu-path-smaller", |node| {
             let learned = PmtuException {

@@ -15,6 +15,9 @@ use crate::{
 /// Lines of evidence that a finding shows; JSON has all.
 const EVIDENCE: usize = 4;
 
+/// Commands of a fix that are shown: two for a device of each family, and one for the agent.
+const COMMANDS: usize = 5;
+
 /// Lines of a finding.
 const MOST_LINES: usize = 10;
 
@@ -187,7 +190,7 @@ fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
     let mut before = title(row, findings, worst.severity);
     wrapped(&mut before, "      ", &worst.summary);
     wrapped(&mut before, "      ", row.check.symptom);
-    let after = causes_and_fix(health, row, worst);
+    let after = causes_and_fix(health, row, findings, worst, all);
     let taken = before.lines().count() + after.lines().count();
     let room = if all { usize::MAX } else { MOST_LINES.saturating_sub(taken) };
 
@@ -213,7 +216,13 @@ fn title(row: &Row, findings: &[Finding], severity: Severity) -> String {
     format!("{title}  {names}\n")
 }
 
-fn causes_and_fix(health: &Health<'_>, row: &Row, worst: &Finding) -> String {
+fn causes_and_fix(
+    health: &Health<'_>,
+    row: &Row,
+    findings: &[Finding],
+    worst: &Finding,
+    all: bool,
+) -> String {
     let mut out = String::new();
     let symptoms = health.judgement.symptoms_of(row.check.id);
     if !symptoms.is_empty() {
@@ -221,9 +230,19 @@ fn causes_and_fix(health: &Health<'_>, row: &Row, worst: &Finding) -> String {
     }
     let elsewhere = if worst.fix.elsewhere { "cannot be fixed on this node: " } else { "" };
     wrapped(&mut out, "      fix    ", &format!("{elsewhere}{}", worst.fix.text));
-    for command in &worst.fix.commands {
+    // What mends each of them, and what mends all once.
+    let mut commands: Vec<&str> = Vec::new();
+    for command in findings.iter().flat_map(|finding| &finding.fix.commands) {
+        commands.retain(|known| known != command);
+        commands.push(command);
+    }
+    let most = if all { usize::MAX } else { COMMANDS };
+    for command in commands.iter().take(most) {
         // A command is one line, whatever its length: it is there to be pasted.
         let _ = writeln!(out, "             {command}");
+    }
+    if let Some(more) = commands.len().checked_sub(most).filter(|more| *more > 0) {
+        let _ = writeln!(out, "             # {} more; -v has all", text::counted(more, "command"));
     }
     let _ = writeln!(out, "      more   overlay-probe check --explain {}", row.check.id);
     out

@@ -1,6 +1,6 @@
 //! Files want a data plane, and the kernel has none.
 
-use super::super::prelude::*;
+use super::super::{agent, prelude::*};
 use crate::model::{Backend, Cni, DataPlane, Encapsulation};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -61,7 +61,8 @@ fn run(model: &Model) -> Outcome {
     let place = wanted.file.as_deref().map_or_else(|| "default".to_owned(), escape);
     let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
     let there = if stale { "stale devices only" } else { "none" };
-    Outcome::Judged(vec![
+    Outcome::Judged(vec![agent::restarted(
+        model,
         Finding::new(Fail, SubjectKind::Node, "data plane", format!("{cni} is configured, and no device or route leads to other nodes' pods."))
             .seen("CNI", cni, format!("{place}{line}"))
             .seen("tunnels", there, "ip link")
@@ -69,5 +70,5 @@ fn run(model: &Model) -> Outcome {
                 "Restart the CNI's agent on this node, and read its log when nothing appears: kubectl -n kube-system get \
                  pods -o wide names it.",
             ),
-    ])
+    )])
 }

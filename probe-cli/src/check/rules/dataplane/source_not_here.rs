@@ -1,6 +1,6 @@
 //! A tunnel sends from an address that this node does not have.
 
-use super::super::prelude::*;
+use super::super::{agent, prelude::*};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-source-not-here",
@@ -33,18 +33,31 @@ fn run(model: &Model) -> Outcome {
     let addresses = model.snapshot.netlink.addresses.rows();
     let is_here = |address| addresses.iter().any(|own| own.address.addr() == address);
     let away = with_source.into_iter().filter(|(_, local)| !local.is_unspecified() && !is_here(*local));
-    Outcome::Judged(
-        away.map(|(tunnel, local)| {
-            let name = escape(&tunnel.name);
-            Finding::new(
-                Fail,
-                SubjectKind::Interface,
-                &tunnel.name,
-                format!("{name} sends from {local}, which is not an address of this node."),
-            )
-            .seen(name, local, "ip -d link: local")
-            .fix("Restart the CNI's agent on this node, which makes the tunnel again (traffic to other nodes stops for a few seconds).")
-        })
-        .collect(),
-    )
+    let intent = model.setup.intent.as_ref();
+    let findings = away.map(|(tunnel, local)| {
+        let name = escape(&tunnel.name);
+        let finding = Finding::new(
+            Fail,
+            SubjectKind::Interface,
+            &tunnel.name,
+            format!("{name} sends from {local}, which is not an address of this node."),
+        )
+        .seen(name, local, "ip -d link: local");
+        let configured = intent.and_then(|intent| intent.node_ips.iter().find(|own| own.value == local));
+        let place = configured.and_then(|own| own.file.as_deref().map(|file| (escape(file), own.line)));
+        match place {
+            Some((file, line)) => {
+                let place = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
+                finding.seen("node-ip", local, place.clone()).fix(format!(
+                    "Give the node this address back; or correct node-ip ({place}), restart RKE2 on this node, then the CNI's \
+                     agent, which makes the tunnel again (traffic to other nodes stops for a few seconds)."
+                ))
+            }
+            None => finding.fix(
+                "Restart the CNI's agent on this node, which makes the tunnel again (traffic to other nodes stops for a few \
+                 seconds).",
+            ),
+        }
+    });
+    agent::all_restarted(model, Outcome::Judged(findings.collect()))
 }

@@ -1,6 +1,6 @@
 //! A tunnel device is set down.
 
-use super::super::prelude::*;
+use super::super::{agent, prelude::*};
 use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -10,7 +10,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of this node reach no pod of another node.",
     core: true,
     needs: &[],
-    explained_by: &[],
+    explained_by: &["dataplane-port-shared"],
     explain: Explain {
         how: "IFF_UP of each tunnel device of a data plane.",
         why: "Somebody, or a network manager, took it down. The kernel removes the routes by a device that goes down, and the \
@@ -31,7 +31,7 @@ fn run(model: &Model) -> Outcome {
         let Fault::TunnelDown { name, .. } = fault else { return None };
         Some(name)
     });
-    Outcome::Judged(
+    let findings = Outcome::Judged(
         down.map(|device| {
             let name = escape(device);
             Finding::new(
@@ -48,5 +48,6 @@ fn run(model: &Model) -> Outcome {
             .run(format!("ip link set {} up", quoted(device)))
         })
         .collect(),
-    )
+    );
+    agent::all_restarted(model, findings)
 }

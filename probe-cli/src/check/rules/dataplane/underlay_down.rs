@@ -46,7 +46,12 @@ fn finding(fault: &Fault) -> Option<Finding> {
         "ip link: flags, operstate",
     );
     Some(if is_down {
-        finding.fix("Bring the device up.").run(format!("ip link set {} up", quoted(device)))
+        finding
+            .fix(
+                "Bring the device up, and let the network's manager (nmcli, networkctl, ifup) configure it again: the kernel \
+                 has removed its routes and IPv6 addresses.",
+            )
+            .run(format!("ip link set {} up", quoted(device)))
     } else {
         finding.fix_elsewhere("check the cable, the switch port, or the hypervisor's virtual NIC.")
     })

@@ -1,7 +1,7 @@
 //! Without a default route pods with Calico's interfaces do not reach anything.
 
 use super::{super::prelude::*, has_system};
-use crate::model::System;
+use crate::model::{System, Tunnel};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-default-route-missing",
@@ -15,7 +15,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Pods with Calico's interfaces have 169.254.1.1 as their gateway, for which the node answers ARP (proxy_arp) only \
               while it has a route to it: the default route, as a rule.",
         why: "An air-gapped node without a gateway.",
-        fix: "Add a default route, or a route to 169.254.1.1 by a dummy device.",
+        fix: "Add a default route, or a route to 169.254.1.1 by the NIC or a dummy device: by any but a pod's.",
         not_if: "A route to 169.254.1.1 exists.",
         seen_in: "calico#3270, calico#7866",
     },
@@ -39,18 +39,23 @@ fn run(model: &Model) -> Outcome {
             "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
         );
     }
-    Outcome::Judged(vec![
-        Finding::new(
-            Fail,
-            SubjectKind::Node,
-            "default route",
-            "No route leads to 169.254.1.1, the gateway of pods: the node does not answer for it.".to_owned(),
-        )
-        .seen("IPv4 default route", "missing", "ip route")
-        .fix(
-            "Add a default route, or a route to 169.254.1.1 alone, and make it last in the network's configuration. A default \
-             route by a dummy device also needs node-ip and flannel.iface set, or flannel takes the dummy at its next start.",
-        )
-        .run("ip link add ovp-gw up type dummy && ip route add 169.254.1.1/32 dev ovp-gw"),
-    ])
+    let finding = Finding::new(
+        Fail,
+        SubjectKind::Node,
+        "default route",
+        "No route leads to 169.254.1.1, the gateway of pods: the node does not answer for it.".to_owned(),
+    )
+    .seen("IPv4 default route", "missing", "ip route");
+    let nic = model.inventory.all_tunnels().flat_map(Tunnel::underlays).next();
+    Outcome::Judged(vec![match nic {
+        Some(nic) => finding
+            .fix(
+                "Add a default route, or a route to 169.254.1.1 alone: by any device but a pod's. Make it last in the network's \
+                 configuration.",
+            )
+            .run(format!("ip route add 169.254.1.1/32 dev {}", quoted(&nic.name))),
+        None => finding
+            .fix("Add a default route, or a route to 169.254.1.1 alone, and make it last in the network's configuration.")
+            .run("ip link add ovp-gw up type dummy && ip route add 169.254.1.1/32 dev ovp-gw"),
+    }])
 }

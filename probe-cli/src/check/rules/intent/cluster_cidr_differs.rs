@@ -10,7 +10,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of this node are not reached by other nodes, and their packets leave without source NAT.",
     core: false,
     needs: &[Need::Files, Need::Routes],
-    explained_by: &[],
+    explained_by: &["intent-families-differ"],
     explain: Explain {
         how: "`cluster-cidr` and net-conf.json's Network against the pod network of this node in routes and addresses.",
         why: "cluster-cidr was changed after the cluster was made, or was not passed on to the CNI's chart.",

@@ -1,6 +1,9 @@
 //! The tunnel is on another NIC than the configured one.
 
-use super::{super::prelude::*, compared};
+use super::{
+    super::{agent, prelude::*},
+    compared,
+};
 use crate::model::Aspect;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -22,11 +25,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    compared(
+    let outcome = compared(
         model,
         Aspect::Interface,
         Fail,
         |wanted, actual| format!("Tunnels are to use {wanted}, and use {actual}."),
         "Restart the CNI's agent on this node so that it makes the tunnel on the interface of FILE (traffic to other nodes stops for a few seconds).",
-    )
+    );
+    agent::all_restarted(model, outcome)
 }

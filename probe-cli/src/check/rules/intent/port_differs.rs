@@ -1,6 +1,9 @@
 //! The UDP port of the tunnel is another than the configured one.
 
-use super::{super::prelude::*, REMADE, compared};
+use super::{
+    super::{agent, prelude::*},
+    REMADE, compared,
+};
 use crate::model::Aspect;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -10,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "No packet between this node and others arrives; the sender gets ICMP port unreachable.",
     core: false,
     needs: &[Need::Files, Need::Routes],
-    explained_by: &[],
+    explained_by: &["intent-cni-differs", "intent-wireguard-impossible", "intent-backend-differs"],
     explain: Explain {
         how: "net-conf.json's Backend.Port or the chart's value against IFLA_VXLAN_PORT or WireGuard's listen port.",
         why: "Nodes are configured differently, or the port was changed while the device existed.",
@@ -22,11 +25,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    compared(
+    let outcome = compared(
         model,
         Aspect::Port,
         Fail,
         |wanted, actual| format!("The configured port is {wanted}; the tunnel has {actual}."),
         REMADE,
-    )
+    );
+    agent::all_restarted(model, outcome)
 }

@@ -1,9 +1,9 @@
 //! IPv6 needs 1280 bytes, and a path carries less.
 
-use super::{super::prelude::*, paths};
-
-/// RFC 8200, section 5.
-pub(super) const LEAST: u32 = 1280;
+use super::{
+    super::{agent, prelude::*},
+    IPV6_LEAST, paths,
+};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-ipv6-too-small",
@@ -28,22 +28,31 @@ fn run(model: &Model) -> Outcome {
     if for_ipv6.is_empty() {
         return Outcome::DoesNotApply("nothing carries IPv6");
     }
-    let too_small = for_ipv6.into_iter().filter(|path| path.usable < LEAST);
+    let too_small = for_ipv6.into_iter().filter(|path| path.usable < IPV6_LEAST);
     Outcome::Judged(
         too_small
             .map(|path| {
                 let name = escape(&path.device);
-                Finding::new(
+                let finding = Finding::new(
                     Fail,
                     SubjectKind::Interface,
                     &path.device,
-                    format!("{name} carries {} bytes; IPv6 requires {LEAST}.", path.usable),
+                    format!("{name} carries {} bytes; IPv6 requires {IPV6_LEAST}.", path.usable),
                 )
-                .seen(name, path.usable, "IFLA_MTU and what is below")
-                .fix(format!(
-                    "Raise the MTU below the tunnel to at least {} and restart the CNI's agent.",
-                    LEAST + path.overhead
-                ))
+                .seen(name.clone(), path.usable, "IFLA_MTU and what is below");
+                match path.max_inner.filter(|fits| *fits >= IPV6_LEAST) {
+                    Some(fits) => agent::restarted(model, finding
+                        .seen(format!("room below {name}"), fits, "IFLA_MTU of the devices below, less headers")
+                        .fix(format!(
+                            "Raise {name}'s own MTU, then restart the CNI's agent on this node: the kernel has taken IPv6 off \
+                             the device, with its addresses and routes (pods keep running)."
+                        ))
+                        .run(format!("ip link set {} mtu {fits}", quoted(&path.device)))),
+                    None => finding.fix(format!(
+                        "Raise the MTU below the tunnel to at least {} and restart the CNI's agent.",
+                        IPV6_LEAST + path.overhead
+                    )),
+                }
             })
             .collect(),
     )

@@ -10,15 +10,23 @@ pub(super) mod underlay_wasted;
 use super::prelude::*;
 use crate::model::{MtuPath, paths_in_use};
 
+/// What IPv6 requires of each link (RFC 8200, section 5).
+pub(super) const IPV6_LEAST: u32 = 1280;
+
 /// Paths that pods' packets to other nodes take now.
 fn paths(model: &Model) -> impl Iterator<Item = &MtuPath> {
     paths_in_use(&model.inventory, &model.setup.mtu)
 }
 
+/// The kernel has taken IPv6 off the device, and nothing else goes that way: its size is one check's business.
+fn is_without_ipv6(path: &MtuPath) -> bool {
+    path.families == [6] && path.usable < IPV6_LEAST
+}
+
 /// With the command that gives the tunnel what fits, where that leaves it enough: below 1280 bytes the kernel takes IPv6 off a
 /// device (`addrconf_notify`, net/ipv6/addrconf.c).
 fn lowered(finding: Finding, path: &MtuPath, takes: u32) -> Finding {
-    if path.families.contains(&6) && takes < ipv6_too_small::LEAST {
+    if path.families.contains(&6) && takes < IPV6_LEAST {
         return finding.fix(
             "Raise the MTU below the tunnel: what fits now is less than the 1280 bytes that IPv6 requires.",
         );

@@ -1,6 +1,6 @@
 //! Pods send larger packets than the way to other nodes carries.
 
-use super::{super::prelude::*, paths};
+use super::{super::prelude::*, is_without_ipv6, paths};
 use crate::model::{Fit, MtuPath, PodMtu};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -28,7 +28,8 @@ fn run(model: &Model) -> Outcome {
     if !paths(model).any(|path| judged(&path)) {
         return Outcome::DoesNotApply("no pod's interface to compare with a tunnel");
     }
-    Outcome::Judged(paths(model).filter_map(|path| finding(model, path)).collect())
+    let carrying = paths(model).filter(|path| !is_without_ipv6(path));
+    Outcome::Judged(carrying.filter_map(|path| finding(model, path)).collect())
 }
 
 fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {

@@ -1,7 +1,7 @@
 //! One of two tunnels of a dual-stack data plane knows no peer.
 
-use super::super::prelude::*;
-use crate::model::{DataPlane, PlaneDevice};
+use super::super::{agent, prelude::*};
+use crate::model::{DataPlane, PlaneDevice, Stale};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-family-missing",
@@ -46,12 +46,15 @@ fn run(model: &Model) -> Outcome {
                 outer(other).is_some_and(|of| of != family) && other.peers.is_some_and(|peers| peers > 0)
             });
             let (Some(other), Some(0)) = (other, device.peers) else { continue };
-            if device.routes > 0 || !has_pods(family) {
+            // A device that another one has taken the place of is to have none.
+            let is_replaced = matches!(device.stale, Some(Stale::Idle { .. }));
+            if device.routes > 0 || is_replaced || !has_pods(family) {
                 continue;
             }
             let name = escape(&device.name);
             let kernel = model.inventory.node.kernel.as_deref().map_or_else(|| "unknown".to_owned(), escape);
-            findings.push(
+            findings.push(agent::restarted(
+                model,
                 Finding::new(
                     Fail,
                     SubjectKind::Interface,
@@ -65,7 +68,7 @@ fn run(model: &Model) -> Outcome {
                     "Restart the CNI's agent on this node and read its log. Kernels before 4.19.1 need an update for VXLAN \
                      over IPv6.",
                 ),
-            );
+            ));
         }
     }
     Outcome::Judged(findings)

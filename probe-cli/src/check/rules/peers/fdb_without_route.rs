@@ -41,8 +41,8 @@ fn run(model: &Model) -> Outcome {
                 &node,
                 format!("No route leads to the pods of {node} by {name}."),
             )
-            .seen(format!("FDB entry {mac}"), node, format!("bridge fdb show dev {name}"))
-            .seen("routes by its gateway", 0, "ip route"),
+            .seen("routes by its gateway", 0, "ip route")
+            .seen(format!("FDB entry {mac}"), node, format!("bridge fdb show dev {name}")),
         ))
     })
 }

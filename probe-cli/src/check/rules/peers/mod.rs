@@ -10,48 +10,15 @@ pub(super) mod underlay_silent;
 pub(super) mod unrouted;
 pub(super) mod vtep_mac_shared;
 
-use super::prelude::*;
-use crate::{
-    facts::files::K3sRole,
-    model::{Cni, Fault, System, Tunnel, TunnelKind},
-};
+use super::{agent, mtu::IPV6_LEAST, prelude::*};
+use crate::model::{Fault, Tunnel, TunnelKind};
 
 /// What mends entries that an agent writes: a restart of the agent on this node.
 fn restart(model: &Model, finding: Finding) -> Finding {
-    const ENTRIES: &str =
-        "Restart the CNI's agent on this node, which writes these entries; pods keep running";
-    let systems: Vec<System> = model.inventory.data_planes.iter().map(|plane| plane.system).collect();
-    let k3s = model.snapshot.files.value().and_then(|files| files.k3s_role.as_ref());
-    let intent = model.setup.intent.as_ref();
-    let is_k3s =
-        intent.and_then(|intent| intent.cni.as_ref()).is_some_and(|cni| cni.value == Cni::K3sFlannel);
-    if is_k3s {
-        return match k3s.map(|role| role.value) {
-            Some(K3sRole::Agent) => finding.fix(format!("{ENTRIES}.")).run("systemctl restart k3s-agent"),
-            Some(K3sRole::Server) | None => finding
-                .fix(format!("{ENTRIES}. The API server of this node is away for some seconds."))
-                .run("systemctl restart k3s"),
-        };
-    }
-    let node = intent.and_then(|intent| intent.node_name.as_ref()).map(|name| name.value.clone());
-    let node = node.or_else(|| model.inventory.node.hostname.clone());
-    let pod = |namespace: &str, label: &str| {
-        let node = quoted(&format!("spec.nodeName={}", node.as_deref().unwrap_or("NODE")));
-        format!("kubectl -n {namespace} delete pod -l {label} --field-selector {node}")
-    };
-    let command = if systems.contains(&System::Canal) {
-        Some(pod("kube-system", "k8s-app=canal"))
-    } else if systems.contains(&System::Rke2Flannel) {
-        Some(pod("kube-system", "app=flannel"))
-    } else if systems.contains(&System::Calico) {
-        Some(pod("calico-system", "k8s-app=calico-node"))
-    } else {
-        None
-    };
-    match command {
-        Some(command) => finding.fix(format!("{ENTRIES}. Run this where kubectl works.")).run(command),
-        None => finding.fix(format!("{ENTRIES}.")),
-    }
+    let note = agent::interrupted(model);
+    let text =
+        format!("Restart the CNI's agent on this node, which writes these entries; pods keep running.{note}");
+    agent::restarted(model, finding.fix(text))
 }
 
 /// True where rules beside the kernel's own three send packets without a mark to other tables (`ip rule`).
@@ -73,10 +40,25 @@ fn with_tables(model: &Model) -> Vec<&Tunnel> {
     tunnels.filter(|tunnel| tunnel.kind == TunnelKind::Vxlan && !tunnel.external).collect()
 }
 
-/// The findings of one kind of missing entry.
+/// The findings of one kind of missing entry; none of tunnels for IPv6 that are too small for it: the kernel has removed their
+/// entries.
 fn missing(model: &Model, of: impl Fn(&Fault) -> Option<Finding>) -> Outcome {
-    if with_tables(model).is_empty() {
+    let tunnels = with_tables(model);
+    if tunnels.is_empty() {
         return Outcome::DoesNotApply("no VXLAN device has its peers in the kernel's tables");
     }
-    Outcome::Judged(model.faults.iter().filter_map(of).collect())
+    let is_without_ipv6 = |ifindex: u32| {
+        tunnels.iter().any(|tunnel| {
+            tunnel.ifindex == ifindex && tunnel.outer_family == Some(6) && tunnel.mtu < IPV6_LEAST
+        })
+    };
+    let is_judged = |fault: &&Fault| {
+        let (Fault::NoNeighbour { tunnel, .. } | Fault::NoFdb { tunnel, .. } | Fault::NoRoute { tunnel, .. }) =
+            fault
+        else {
+            return true;
+        };
+        !is_without_ipv6(*tunnel)
+    };
+    Outcome::Judged(model.faults.iter().filter(is_judged).filter_map(of).collect())
 }

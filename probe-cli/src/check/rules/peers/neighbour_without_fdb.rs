@@ -39,8 +39,8 @@ fn run(model: &Model) -> Outcome {
             &what,
             format!("Packets to {what} are dropped: {name} has no FDB entry for {mac}."),
         )
-        .seen(format!("neighbour {neighbour}"), mac, format!("ip neigh show dev {name}"))
-        .seen(format!("FDB entry {mac}"), "missing", format!("bridge fdb show dev {name}"));
+        .seen(format!("FDB entry {mac}"), "missing", format!("bridge fdb show dev {name}"))
+        .seen(format!("neighbour {neighbour}"), mac, format!("ip neigh show dev {name}"));
         if let Some(window) = model.window.as_ref().and_then(|window| window.links.get(tunnel)) {
             let length = model.window.as_ref().map_or(0.0, |window| window.length.as_secs_f64());
             finding = finding.seen(

@@ -1,6 +1,6 @@
 //! A peer has an address of this node.
 
-use super::super::prelude::*;
+use super::super::{agent, prelude::*};
 use crate::{facts::netlink::AddressFact, model::Tunnel};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -83,9 +83,12 @@ fn fixed(model: &Model, finding: Finding, tunnel: &Tunnel, stale: &AddressFact) 
     });
     let device = model.snapshot.netlink.links.iter().find(|link| link.ifindex == stale.ifindex);
     match device.filter(|_| keeps_one) {
-        Some(device) => finding
-            .fix("Delete the address that this node had before, then restart the CNI's agent, which writes the route.")
-            .run(format!("ip address del {} dev {}", stale.address, quoted(&device.name))),
+        Some(device) => agent::restarted(
+            model,
+            finding
+                .fix("Delete the address that this node had before, then restart the CNI's agent, which writes the route.")
+                .run(format!("ip address del {} dev {}", stale.address, quoted(&device.name))),
+        ),
         None => finding.fix_elsewhere(
             "the other node announces this node's pod network: give that node its own podCIDR (delete and join it again), or \
              correct this node's.",

@@ -29,8 +29,8 @@ fn run(model: &Model) -> Outcome {
         let name = tunnel_name(model, *tunnel);
         let finding = |severity, summary| {
             Finding::new(severity, SubjectKind::Peer, &pod_cidr.to_string(), summary)
-                .seen("route", format!("{pod_cidr} via {gateway} dev {name}"), "ip route")
                 .seen(format!("neighbour {gateway}"), "missing", format!("ip neigh show dev {name}"))
+                .seen("route", format!("{pod_cidr} via {gateway} dev {name}"), "ip route")
         };
         Some(if *is_foreign {
             finding(

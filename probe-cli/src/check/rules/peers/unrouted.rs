@@ -1,6 +1,11 @@
 //! No route leads to other nodes' addresses on the network below.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::super::prelude::*;
+use crate::facts::netlink::RouteType;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-unrouted",
@@ -12,7 +17,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &["dataplane-underlay-down"],
     explain: Explain {
         how: "For each peer's node address, the route that outer packets take.",
-        why: "The default route is missing, or nodes are in networks without a route between them.",
+        why: "The default route is missing, nodes are in networks without a route between them, or a blackhole route covers one.",
         fix: "Add the route, in the configuration of the NIC so that it lasts.",
         not_if: "",
         seen_in: "",
@@ -32,21 +37,35 @@ fn run(model: &Model) -> Outcome {
             "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
         );
     }
-    Outcome::Judged(
-        without
-            .into_iter()
-            .map(|route| {
-                let name = super::tunnel_name(model, route.tunnel);
-                Finding::new(
-                    Fail,
-                    SubjectKind::Interface,
-                    &name,
-                    format!("No route leads to {} of {name}.", counted(route.peers, "peer")),
-                )
-                .seen("peers without a route", route.peers, "ip route get")
-                .fix("Add a route to those nodes, or a default route, in the NIC's configuration.")
-                .run("ip route")
-            })
-            .collect(),
-    )
+    Outcome::Judged(without.into_iter().map(|route| finding(model, route.tunnel, route.peers)).collect())
+}
+
+fn finding(model: &Model, tunnel: u32, peers: usize) -> Finding {
+    let name = super::tunnel_name(model, tunnel);
+    let finding = Finding::new(
+        Fail,
+        SubjectKind::Interface,
+        &name,
+        format!("No route leads to {} of {name}.", counted(peers, "peer")),
+    );
+    let mut nodes = model.inventory.peers.iter().filter(|peer| peer.tunnel == tunnel);
+    let dropped = nodes.find_map(|peer| Some((peer.node_address?, dropper(model, peer.node_address?)?)));
+    match dropped {
+        Some((node, by)) => finding
+            .seen(format!("route to {node}"), format!("blackhole {by}"), "ip route")
+            .seen("peers without a route", peers, "ip route get")
+            .fix("Delete the route that drops these packets, and find who wrote it.")
+            .run(format!("ip route del blackhole {by}")),
+        None => finding
+            .seen("peers without a route", peers, "ip route get")
+            .fix("Add a route to those nodes, or a default route, in the NIC's configuration.")
+            .run("ip route"),
+    }
+}
+
+/// The route that drops what goes to a node: the most specific one that it is in.
+fn dropper(model: &Model, node: IpAddr) -> Option<IpNet> {
+    let routes = model.snapshot.netlink.routes.iter().filter(|route| route.destination.contains(&node));
+    let best = routes.max_by_key(|route| route.destination.prefix_len())?;
+    (best.kind == RouteType::Blackhole).then_some(best.destination)
 }

@@ -59,7 +59,14 @@ fn run(model: &Model) -> Outcome {
                 for name in &names {
                     finding = finding.seen(name.clone(), address, "show pods");
                 }
-                finding.fix("Recreate all but one of them: kubectl delete pod, which restarts them.")
+                let later =
+                    pods.iter().skip(1).filter_map(|pod| pod.namespace.as_ref().zip(pod.name.as_ref()));
+                later.fold(
+                    finding.fix("Recreate all but one of them, which restarts them."),
+                    |finding, (namespace, name)| {
+                        finding.run(format!("kubectl -n {} delete pod {}", quoted(namespace), quoted(name)))
+                    },
+                )
             })
             .collect(),
     )
