@@ -3,6 +3,7 @@
 //! Here belong checks, the order in which causes explain symptoms, and the verdict. What exists is said by the inventory, what
 //! it means by the model; how a finding looks is said in [`crate::report`].
 
+mod fault;
 mod finding;
 mod need;
 mod quote;
@@ -14,6 +15,7 @@ pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
 
+pub use fault::{FAULTS, Fault, Plane, WITHOUT_FAULT, faults_of, why_without};
 pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind};
 pub use need::Need;
 pub use registry::{Check, Explain, Family, REGISTRY, Unknown, select};

@@ -4,7 +4,10 @@ mod faults;
 
 use std::collections::BTreeSet;
 
-use super::{Check, Family, Finding, Need, Outcome, REGISTRY, Severity, Verdict, run, select};
+use super::{
+    Check, FAULTS, Family, Finding, Need, Outcome, REGISTRY, Severity, Verdict, WITHOUT_FAULT, faults_of,
+    run, select, why_without,
+};
 use crate::{
     check::{
         Explain,
@@ -37,6 +40,22 @@ fn the_registry_is_well_formed() {
             assert!(!text.contains("  "), "{id}: {text:?}");
         }
         assert!(!check.title.ends_with('.'), "{id}: a title is no sentence");
+    }
+}
+
+/// A check is proven by a fault of the lab, or the list says why it cannot be.
+#[test]
+fn each_check_has_a_fault_or_the_reason_why_not() {
+    for check in REGISTRY {
+        let has_fault = faults_of(check.id).next().is_some();
+        assert_ne!(has_fault, why_without(check.id).is_some(), "{}: see check/fault.rs", check.id);
+    }
+    let ids: BTreeSet<&str> = REGISTRY.iter().map(|check| check.id).collect();
+    for id in FAULTS.iter().flat_map(|fault| fault.also.iter().chain([&fault.raises])) {
+        assert!(ids.contains(id), "no check is called {id}");
+    }
+    for (id, why, _) in WITHOUT_FAULT {
+        assert!(ids.contains(id) && !why.is_empty(), "{id}");
     }
 }
 

@@ -14,7 +14,10 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(super) use self::{
     check::{CheckArgs, CheckFormat, FailOn},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},
-    lab::{Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabLoadArgs, LabShapeArgs},
+    lab::{
+        Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabFaultArgs, LabLoadArgs,
+        LabShapeArgs,
+    },
     show::{ShowArgs, ShowCommand, ShowFormat},
 };
 

@@ -9,15 +9,17 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
-    args::{Dataplane, Family, LabArgs, LabCommand, LabDownArgs, LabLoadArgs, LabShapeArgs},
+    args::{Dataplane, Family, LabArgs, LabCommand, LabDownArgs, LabFaultArgs, LabLoadArgs, LabShapeArgs},
     live::{self, Stop},
 };
 use crate::{
+    check::FAULTS,
     lab::{
         self, LabOptions, Progress,
         load::{FlowSummary, Load, LoadOptions},
         registry::Lab,
     },
+    report::check as report,
     text,
 };
 
@@ -30,6 +32,7 @@ pub(super) fn run(command: LabCommand) -> anyhow::Result<()> {
         LabCommand::Down(args) => down(&args),
         LabCommand::Status(args) => status(&args),
         LabCommand::Load(args) => load(&args),
+        LabCommand::Fault(args) => fault(&args),
     }
 }
 
@@ -76,9 +79,11 @@ pub(super) fn build(options: &LabOptions) -> anyhow::Result<Lab> {
 }
 
 fn up(options: &LabOptions, host_files: Option<&Path>) -> anyhow::Result<()> {
-    let lab = build(options)?;
-    let roots =
-        host_files.map(|directory| lab::files::write(&lab, directory)).transpose().inspect_err(|_| {
+    let mut lab = build(options)?;
+    let roots = host_files
+        .map(|directory| lab::files::install(&mut lab, directory))
+        .transpose()
+        .inspect_err(|_| {
             // The first error is the one to show.
             let _ = lab::down(&options.prefix);
         })?;
@@ -121,6 +126,44 @@ fn status(args: &LabArgs) -> anyhow::Result<()> {
             writeln!(out, "  {name:<40} {:<8} {}", presence(*present), addresses.join(" "))?;
         }
     }
+    for (fault, netns) in &status.faults {
+        writeln!(out, "{netns:<24} fault    {fault}")?;
+    }
+    Ok(())
+}
+
+fn fault(args: &LabFaultArgs) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if args.list {
+        write!(out, "{}", report::faults())?;
+        return Ok(());
+    }
+    let prefix = &args.lab.prefix;
+    let Some(name) = args.name.as_deref().filter(|_| !args.undo) else {
+        let undone = lab::fault::undo(prefix, args.name.as_deref()).context("cannot undo all faults")?;
+        for injected in &undone {
+            writeln!(out, "undone: {} on node {}", injected.fault, injected.node)?;
+        }
+        if undone.is_empty() {
+            writeln!(out, "the lab has no fault")?;
+        }
+        return Ok(());
+    };
+    let lab = lab::fault::inject(prefix, name, args.node).context("cannot make the fault")?;
+    let node = lab.options.node(args.node);
+    let Some(fault) = FAULTS.iter().find(|fault| fault.name == name) else { return Ok(()) };
+    writeln!(out, "{node}: {}", fault.what)?;
+    let root = lab.host_files.as_ref().map(|files| format!(" --host-root {}", files.join(&node).display()));
+    let mut lines = format!("\nfind it:  overlay-probe --netns {node}{} check\n", root.unwrap_or_default());
+    if fault.needs_traffic {
+        lines = format!("{lines}meanwhile:  overlay-probe lab load --prefix {prefix}\n");
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "{lines}it raises:  {} (overlay-probe check --explain {})\nundo it:  overlay-probe lab fault --undo --prefix {prefix}",
+        fault.raises,
+        fault.raises
+    );
     Ok(())
 }
 
@@ -143,10 +186,10 @@ fn load(args: &LabLoadArgs) -> anyhow::Result<()> {
         }
         Ok(())
     })?;
-    report(&load.stop())
+    summarize(&load.stop())
 }
 
-fn report(flows: &[FlowSummary]) -> anyhow::Result<()> {
+fn summarize(flows: &[FlowSummary]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for flow in flows {
         let error = flow.error.as_ref().map_or_else(String::new, |error| format!("  ended early: {error}"));

@@ -63,6 +63,11 @@ impl Tree {
         Ok(symlinkat(target, &directory, name)?)
     }
 
+    /// Removes a file or a link, if it is there.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        self.place(path).map(drop)
+    }
+
     /// The directory that a path is in, made where it is not there, and a name in it that is free.
     fn place<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{error::LabError, plan, registry};
+use super::{error::LabError, fault, plan, registry};
 use crate::{
     netlink::configure::{self, Step, configure},
     netns::{self, Named},
@@ -29,6 +29,8 @@ fn remove(prefix: &str, is_forced: bool) -> Result<usize, LabError> {
         netns::list().into_iter().filter(|name| plan::is_lab_name(prefix, name)).collect();
     // The underlay goes first and takes every node's NIC with it, so that nothing sends any more.
     names.sort_by_key(|name| !name.ends_with("-underlay"));
+    // Files stay, those that a fault changed too: they are given back what they had.
+    let files = registry::read(prefix).map_or(Ok(()), |lab| fault::restore_files(&lab));
     let noted = registry::noted(prefix);
     let (ours, others): (Vec<_>, Vec<_>) =
         names.into_iter().partition(|name| is_ours(prefix, name, &noted, is_forced));
@@ -40,6 +42,7 @@ fn remove(prefix: &str, is_forced: bool) -> Result<usize, LabError> {
         return Err(LabError::NotOurs { names: others.join(", "), removed: ours.len() });
     }
     registry::remove(prefix)?;
+    files?;
     Ok(ours.len())
 }
 

@@ -59,6 +59,36 @@ pub enum LabError {
         /// What was asked for.
         what: String,
     },
+    /// A fault that there is not.
+    #[error("there is no fault called {name:?}; `overlay-probe lab fault --list` lists them")]
+    NoFault {
+        /// What was asked for.
+        name: String,
+    },
+    /// A fault that this lab cannot be given.
+    #[error("the fault {name} needs {need}")]
+    Unfit {
+        /// The fault.
+        name: String,
+        /// What the lab must be or have.
+        need: &'static str,
+    },
+    /// A node has the fault already, or has it not.
+    #[error("{node} {has} the fault {name}")]
+    Faulty {
+        /// The node's namespace.
+        node: String,
+        /// The fault.
+        name: String,
+        /// "has already", "has not".
+        has: &'static str,
+    },
+    /// A namespace that the lab did not make.
+    #[error("{name} is not the namespace that the lab made: nothing in it is changed")]
+    Foreign {
+        /// Its name.
+        name: String,
+    },
     /// The kernel cannot make the tunnels that were asked for.
     #[error("this kernel has no WireGuard; use --dataplane vxlan")]
     NoWireguard,

@@ -17,7 +17,7 @@ use sha1::{Digest as _, Sha1};
 use super::{
     error::LabError,
     plan::{Family, LabOptions, PORT, VNI},
-    registry::{Lab, Node, Pod},
+    registry::{self, Lab, Node, Pod},
 };
 use crate::{files::Tree, netns, text::hex};
 
@@ -26,13 +26,28 @@ const MARK: &str = ".overlay-probe-lab";
 /// Name of Canal's pod network.
 const NETWORK: &str = "k8s-pod-network";
 
+/// Writes a tree for each node as [`write`] does, and notes in the lab where, so that faults find it.
+pub fn install(lab: &mut Lab, directory: &Path) -> Result<Vec<PathBuf>, LabError> {
+    let roots = write(lab, directory)?;
+    let directory = std::path::absolute(directory)
+        .map_err(|source| LabError::File { path: directory.to_owned(), source })?;
+    lab.host_files = Some(directory);
+    registry::write(lab)?;
+    Ok(roots)
+}
+
+/// The directory of such trees, to change files in.
+pub(super) fn tree(directory: &Path) -> Result<Tree, LabError> {
+    Tree::make(directory, MARK).map_err(|source| LabError::File { path: directory.to_owned(), source })
+}
+
 /// Writes a tree below `directory` for each node of the lab, named like the node, and gives their paths.
 pub fn write(lab: &Lab, directory: &Path) -> Result<Vec<PathBuf>, LabError> {
     let failed = |path: &Path| {
         let path = directory.join(path);
         move |source| LabError::File { path, source }
     };
-    let tree = Tree::make(directory, MARK).map_err(failed(Path::new("")))?;
+    let tree = tree(directory)?;
     let mut roots = Vec::new();
     for node in &lab.nodes {
         let root = Path::new(&node.netns);
@@ -49,7 +64,7 @@ pub fn write(lab: &Lab, directory: &Path) -> Result<Vec<PathBuf>, LabError> {
 }
 
 /// A node's files by their path below its root.
-fn files(lab: &Lab, node: &Node) -> Vec<(String, String)> {
+pub(super) fn files(lab: &Lab, node: &Node) -> Vec<(String, String)> {
     let options = &lab.options;
     let config_map = format!(
         "var/lib/kubelet/pods/{}/volumes/kubernetes.io~configmap/flannel-cfg",
@@ -135,7 +150,7 @@ fn net_conf(options: &LabOptions) -> String {
 }
 
 /// The configuration that the runtime reads.
-fn conflist(options: &LabOptions) -> String {
+pub(super) fn conflist(options: &LabOptions) -> String {
     let ranges: Vec<Value> = by_family(options.family, "usePodCidr", "usePodCidrIPv6")
         .into_iter()
         .map(|subnet| json!([{ "subnet": subnet }]))
@@ -160,7 +175,7 @@ fn conflist(options: &LabOptions) -> String {
 }
 
 /// libcni's cache of a pod's interface to the cluster network.
-fn cached(options: &LabOptions, pod: &Pod) -> String {
+pub(super) fn cached(options: &LabOptions, pod: &Pod) -> String {
     let id = container_id(pod);
     let prefix = |address: &IpAddr| if address.is_ipv4() { 32 } else { 128 };
     let ips: Vec<Value> = pod
@@ -216,7 +231,7 @@ fn pretty(value: &Value) -> String {
 }
 
 /// 64 hexadecimal digits, as containerd makes them; the same for the same pod.
-fn container_id(pod: &Pod) -> String {
+pub(super) fn container_id(pod: &Pod) -> String {
     let of = |salt: &str| digest(&format!("{salt}.{}.{}", pod.namespace, pod.name));
     format!("{}{}", of("a"), of("b")).chars().take(64).collect()
 }
@@ -255,6 +270,8 @@ mod tests {
         Lab {
             options: LabOptions { family, ..LabOptions::default() },
             nodes: vec![node(1, vec![pod]), node(2, vec![])],
+            host_files: None,
+            faults: Vec::new(),
         }
     }
 

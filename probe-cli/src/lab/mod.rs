@@ -2,10 +2,11 @@
 //!
 //! [`plan`] says what is where, and is pure. [`up`] and [`down`] do it and undo it; [`load`] sends traffic through it;
 //! [`registry`] remembers it, and [`files`] are what its nodes would have on disk. Nothing outside the
-//! lab's own namespaces is touched.
+//! lab's own namespaces is touched. [`fault`] breaks one thing at a time, and mends it.
 
 mod down;
 mod error;
+pub mod fault;
 pub mod files;
 pub mod live;
 pub mod load;

@@ -273,24 +273,9 @@ pub fn node_steps(options: &LabOptions, node: u16) -> Vec<Step> {
     ] {
         steps.push(sysctl(path, value));
     }
-    steps.push(up("eth0"));
-    for address in node_addresses(options.family, node) {
-        steps.push(Step::Address { name: "eth0".to_owned(), address });
-    }
-    // Proxy ARP for 169.254.1.1 answers only when the node has a route to it: the default route.
-    if options.family.v4() {
-        steps.push(route(v4(Ipv4Addr::UNSPECIFIED, 0), Some(node_v4(254).into()), "eth0", false));
-    }
-    if options.family.v6() {
-        steps.push(route(v6(Ipv6Addr::UNSPECIFIED, 0), Some(node_v6(254).into()), "eth0", false));
-    }
+    steps.extend(nic_steps(options.family, node));
     for tunnel in tunnels(options, node) {
-        steps.extend(tunnel_steps(&tunnel, node));
-        for peer in (1..=options.nodes).filter(|&peer| peer != node) {
-            if !options.dataplane.wireguard_between(node, peer) {
-                steps.extend(peer_steps(tunnel.local.is_ipv6(), peer));
-            }
-        }
+        steps.extend(tunnel_and_peers(options, &tunnel, node));
     }
     steps.extend(wireguard::device_steps(options, node));
     // flannel's --ip-blackhole-route.
@@ -299,6 +284,38 @@ pub fn node_steps(options: &LabOptions, node: u16) -> Vec<Step> {
         steps.push(Step::Blackhole { destination });
     }
     steps
+}
+
+/// Steps that give a node's NIC its addresses and default routes.
+pub(super) fn nic_steps(family: Family, node: u16) -> Vec<Step> {
+    let mut steps = vec![up("eth0")];
+    for address in node_addresses(family, node) {
+        steps.push(Step::Address { name: "eth0".to_owned(), address });
+    }
+    steps.extend(default_routes(family).into_iter().map(Step::Route));
+    steps
+}
+
+/// A node's default routes. Proxy ARP for 169.254.1.1 answers only when the node has a route to it.
+pub(super) fn default_routes(family: Family) -> Vec<Route> {
+    let by = |destination, gateway| Route {
+        destination,
+        via: Some(gateway),
+        name: "eth0".to_owned(),
+        onlink: false,
+        protocol: None,
+    };
+    let ipv4 = family.v4().then(|| by(v4(Ipv4Addr::UNSPECIFIED, 0), node_v4(254).into()));
+    let ipv6 = family.v6().then(|| by(v6(Ipv6Addr::UNSPECIFIED, 0), node_v6(254).into()));
+    ipv4.into_iter().chain(ipv6).collect()
+}
+
+/// Steps that make a node's VXLAN device with its peers.
+pub(super) fn tunnel_and_peers(options: &LabOptions, tunnel: &Vxlan, node: u16) -> Vec<Step> {
+    let peers = (1..=options.nodes).filter(|&peer| peer != node);
+    let by_vxlan = peers.filter(|&peer| !options.dataplane.wireguard_between(node, peer));
+    let entries = by_vxlan.flat_map(|peer| peer_steps(tunnel.local.is_ipv6(), peer));
+    tunnel_steps(tunnel, node).into_iter().chain(entries).collect()
 }
 
 /// Base and prefix length of a node's pod networks. The base is also its tunnel device's address.
@@ -318,6 +335,7 @@ pub fn tunnels(options: &LabOptions, node: u16) -> Vec<Vxlan> {
         link: "eth0".to_owned(),
         mtu,
         mac: vtep_mac(node, local.is_ipv6()),
+        collect_metadata: false,
     };
     let mut tunnels = Vec::new();
     if !options.dataplane.vxlan() {
@@ -346,28 +364,47 @@ pub fn tunnel_steps(tunnel: &Vxlan, node: u16) -> Vec<Step> {
 
 /// What a node has for one peer on one tunnel: neighbour, FDB entry, route (flannel pkg/backend/vxlan/vxlan_network.go).
 pub fn peer_steps(is_v6: bool, peer: u16) -> Vec<Step> {
-    let (name, gateway, mac, node, route) = peer_parts(is_v6, peer);
+    let PeerEntries { device, gateway, mac, node, route } = peer_entries(is_v6, peer);
     vec![
-        Step::Neighbour { name: name.to_owned(), address: gateway, mac },
-        Step::Fdb { name: name.to_owned(), mac, destination: node },
+        Step::Neighbour { name: device.to_owned(), address: gateway, mac },
+        Step::Fdb { name: device.to_owned(), mac, destination: node },
         Step::Route(route),
     ]
 }
 
 /// The opposite of [`peer_steps`].
 pub fn forget_peer_steps(is_v6: bool, peer: u16) -> Vec<Step> {
-    let (name, address, mac, destination, route) = peer_parts(is_v6, peer);
-    vec![Step::DeleteRoute(route), Step::Forget { name: name.to_owned(), address, mac, destination }]
+    let PeerEntries { device, gateway, mac, node, route } = peer_entries(is_v6, peer);
+    vec![
+        Step::DeleteRoute(route),
+        Step::ForgetNeighbour { name: device.to_owned(), address: gateway },
+        Step::ForgetFdb { name: device.to_owned(), mac, destination: node },
+    ]
 }
 
-fn peer_parts(is_v6: bool, peer: u16) -> (&'static str, IpAddr, Mac, IpAddr, Route) {
-    let (name, gateway, node, destination): (_, IpAddr, IpAddr, _) = if is_v6 {
+/// What the three tables say of a peer.
+pub(super) struct PeerEntries {
+    /// The tunnel device.
+    pub(super) device: &'static str,
+    /// Address of the peer's tunnel device, the gateway to its pods.
+    pub(super) gateway: IpAddr,
+    /// Link-layer address of the peer's tunnel device.
+    pub(super) mac: Mac,
+    /// Address of the peer's node.
+    pub(super) node: IpAddr,
+    /// The route to its pods.
+    pub(super) route: Route,
+}
+
+pub(super) fn peer_entries(is_v6: bool, peer: u16) -> PeerEntries {
+    let (device, gateway, node, destination): (_, IpAddr, IpAddr, _) = if is_v6 {
         ("flannel-v6.1", pod_base_v6(peer).into(), node_v6(peer).into(), v6(pod_base_v6(peer), 64))
     } else {
         ("flannel.1", pod_base_v4(peer).into(), node_v4(peer).into(), v4(pod_base_v4(peer), 24))
     };
-    let route = Route { destination, via: Some(gateway), name: name.to_owned(), onlink: true };
-    (name, gateway, vtep_mac(peer, is_v6), node, route)
+    let route =
+        Route { destination, via: Some(gateway), name: device.to_owned(), onlink: true, protocol: None };
+    PeerEntries { device, gateway, mac: vtep_mac(peer, is_v6), node, route }
 }
 
 /// Steps in the node's namespace for the host end of a pod's veth, which exists already.
@@ -382,6 +419,17 @@ pub fn host_veth_steps(name: &str, addresses: &[IpAddr]) -> Vec<Step> {
     ];
     steps.extend(addresses.iter().map(|address| route(single(*address), None, name, false)));
     steps
+}
+
+/// A pod's IPv4 default route.
+pub(super) fn pod_default_route() -> Route {
+    Route {
+        destination: v4(Ipv4Addr::UNSPECIFIED, 0),
+        via: Some(POD_GATEWAY.into()),
+        name: "eth0".to_owned(),
+        onlink: false,
+        protocol: None,
+    }
 }
 
 /// Link-local address of the host end of every pod's veth: EUI-64 of [`HOST_MAC`]. The pods' IPv6 gateway.
@@ -408,7 +456,7 @@ pub fn pod_steps(addresses: &[IpAddr]) -> Vec<Step> {
     }
     if addresses.iter().any(IpAddr::is_ipv4) {
         steps.push(route(v4(POD_GATEWAY, 32), None, "eth0", false));
-        steps.push(route(v4(Ipv4Addr::UNSPECIFIED, 0), Some(POD_GATEWAY.into()), "eth0", false));
+        steps.push(Step::Route(pod_default_route()));
         // Resolved once and for all: ARP in the middle of a measurement is noise.
         steps.push(Step::Neighbour { name: "eth0".to_owned(), address: POD_GATEWAY.into(), mac: HOST_MAC });
     }
@@ -455,7 +503,7 @@ fn sysctl(path: &str, value: &str) -> Step {
 }
 
 fn route(destination: IpNet, via: Option<IpAddr>, name: &str, onlink: bool) -> Step {
-    Step::Route(Route { destination, via, name: name.to_owned(), onlink })
+    Step::Route(Route { destination, via, name: name.to_owned(), onlink, protocol: None })
 }
 
 fn single(address: IpAddr) -> IpNet {

@@ -33,6 +33,21 @@ pub struct Lab {
     pub options: LabOptions,
     /// Its nodes, as far as they are built.
     pub nodes: Vec<Node>,
+    /// Where its nodes' files were written.
+    #[serde(default)]
+    pub host_files: Option<PathBuf>,
+    /// Faults that it was given, in order.
+    #[serde(default)]
+    pub faults: Vec<Injected>,
+}
+
+/// A fault that a node was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Injected {
+    /// Name of the fault.
+    pub fault: String,
+    /// Number of the node.
+    pub node: u16,
 }
 
 /// A node of a lab.

@@ -12,6 +12,8 @@ pub struct Status {
     pub prefix: String,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
+    /// Faults that it was given: name, and the node's namespace.
+    pub faults: Vec<(String, String)>,
 }
 
 /// A node, as it is.
@@ -32,6 +34,8 @@ pub fn status(prefix: &str) -> Result<Status, LabError> {
     super::plan::check_prefix(prefix)?;
     let lab = registry::read(prefix).ok_or_else(|| LabError::NoLab { prefix: prefix.to_owned() })?;
     let names = netns::list();
+    let faults =
+        lab.faults.iter().map(|injected| (injected.fault.clone(), lab.options.node(injected.node))).collect();
     let nodes = lab
         .nodes
         .into_iter()
@@ -51,5 +55,5 @@ pub fn status(prefix: &str) -> Result<Status, LabError> {
                 .collect(),
         })
         .collect();
-    Ok(Status { prefix: prefix.to_owned(), nodes })
+    Ok(Status { prefix: prefix.to_owned(), nodes, faults })
 }

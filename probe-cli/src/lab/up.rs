@@ -47,7 +47,7 @@ fn build(options: &LabOptions, progress: &mut dyn FnMut(Progress)) -> Result<Lab
         done += 1;
         progress(Progress { done, total });
     };
-    let mut lab = Lab { options: options.clone(), nodes: Vec::new() };
+    let mut lab = Lab { options: options.clone(), nodes: Vec::new(), host_files: None, faults: Vec::new() };
     registry::write(&lab)?;
     let underlay = create(options, &options.underlay())?;
     configure(&underlay, &plan::underlay_steps(options))?;

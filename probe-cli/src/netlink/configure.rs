@@ -3,14 +3,14 @@
 //! Only for the lab, in namespaces of its own. Each step is plain data, so that what is built can be tested without
 //! building it.
 
+mod steps;
 mod words;
 
 use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read as _},
-    net::{IpAddr, SocketAddr},
-    os::fd::RawFd,
+    net::IpAddr,
     path::PathBuf,
 };
 
@@ -19,8 +19,8 @@ use ipnet::IpNet;
 use netlink_packet_route::{
     AddressFamily,
     link::{InfoData, InfoVeth, LinkAttribute},
-    neighbour::{NeighbourFlags, NeighbourState},
-    route::{RouteScope, RouteType},
+    neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
+    route::{RouteMessage, RouteScope, RouteType},
 };
 use rtnetlink::{
     Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, LinkWireguard,
@@ -35,181 +35,7 @@ use crate::{
     mac::Mac,
     netns::{self, Namespace, NetnsError},
 };
-
-/// One step, in the network namespace that the list is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// A veth pair: this end here, the other end in another namespace.
-    Veth {
-        /// This end.
-        here: End,
-        /// The other end.
-        there: End,
-        /// File descriptor of the other end's namespace.
-        there_netns: RawFd,
-    },
-    /// A bridge.
-    Bridge {
-        /// Its name.
-        name: String,
-    },
-    /// Words about a device that the kernel keeps (`ip link set alias`).
-    Alias {
-        /// The device.
-        name: String,
-        /// The words.
-        alias: String,
-    },
-    /// A device becomes a port of a bridge.
-    Port {
-        /// The device.
-        name: String,
-        /// The bridge.
-        bridge: String,
-    },
-    /// A VXLAN device as flannel makes it: no learning.
-    Vxlan(Vxlan),
-    /// A WireGuard device with a private key of its own, which nobody else gets to know.
-    Wireguard(Wireguard),
-    /// A peer of a WireGuard device.
-    WireguardPeer(WireguardPeer),
-    /// A device goes up.
-    Up {
-        /// Its name.
-        name: String,
-    },
-    /// A device's MTU in bytes.
-    Mtu {
-        /// Its name.
-        name: String,
-        /// The MTU.
-        mtu: u32,
-    },
-    /// A device goes away, its peer with it.
-    Delete {
-        /// Its name.
-        name: String,
-    },
-    /// An address, without duplicate address detection.
-    Address {
-        /// The device.
-        name: String,
-        /// Address and prefix length.
-        address: IpNet,
-    },
-    /// A route.
-    Route(Route),
-    /// A route that drops: flannel's `--ip-blackhole-route`.
-    Blackhole {
-        /// What it drops.
-        destination: IpNet,
-    },
-    /// A permanent neighbour.
-    Neighbour {
-        /// The device.
-        name: String,
-        /// Its address.
-        address: IpAddr,
-        /// Its link-layer address.
-        mac: Mac,
-    },
-    /// A permanent FDB entry of a VXLAN device.
-    Fdb {
-        /// The device.
-        name: String,
-        /// The inner MAC address.
-        mac: Mac,
-        /// Where frames to it go.
-        destination: IpAddr,
-    },
-    /// A neighbour and its FDB entry go away.
-    Forget {
-        /// The device.
-        name: String,
-        /// The neighbour's address.
-        address: IpAddr,
-        /// Its link-layer address.
-        mac: Mac,
-        /// Where frames to it go.
-        destination: IpAddr,
-    },
-    /// A route goes away.
-    DeleteRoute(Route),
-    /// A sysctl below `/proc/sys/net`.
-    Sysctl {
-        /// Path below it.
-        path: String,
-        /// Value.
-        value: String,
-    },
-}
-
-/// One end of a veth pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// Its name.
-    pub name: String,
-    /// Its MTU in bytes.
-    pub mtu: u32,
-    /// Its link-layer address; the kernel chooses one when absent.
-    pub mac: Option<Mac>,
-}
-
-/// A VXLAN device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vxlan {
-    /// Its name.
-    pub name: String,
-    /// VXLAN network identifier.
-    pub vni: u32,
-    /// UDP port.
-    pub port: u16,
-    /// Outer source address.
-    pub local: IpAddr,
-    /// Underlay device.
-    pub link: String,
-    /// MTU in bytes.
-    pub mtu: u32,
-    /// Its link-layer address.
-    pub mac: Mac,
-}
-
-/// A WireGuard device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wireguard {
-    /// Its name.
-    pub name: String,
-    /// UDP port that it listens on and sends from.
-    pub port: u16,
-    /// MTU in bytes.
-    pub mtu: u32,
-}
-
-/// A peer of a WireGuard device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WireguardPeer {
-    /// The device.
-    pub name: String,
-    /// The peer's public key.
-    pub public_key: [u8; 32],
-    /// Where outer packets to it go.
-    pub endpoint: SocketAddr,
-    /// Inner addresses that are its.
-    pub allowed_ips: Vec<IpNet>,
-}
-
-/// A unicast route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Destination.
-    pub destination: IpNet,
-    /// Next hop.
-    pub via: Option<IpAddr>,
-    /// Device.
-    pub name: String,
-    /// The next hop needs no route of its own.
-    pub onlink: bool,
-}
+pub use steps::{End, Route, Step, Vxlan, Wireguard, WireguardPeer};
 
 /// A step that failed.
 #[derive(Debug, Error)]
@@ -277,6 +103,19 @@ pub fn configure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureE
     })
 }
 
+/// The same, where what is asked for may be so already: made twice is there, deleted twice is gone.
+pub fn ensure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureError> {
+    connected(namespace, async |handle| {
+        for step in steps {
+            match run(handle, step, namespace.name()).await {
+                Err(ConfigureError::Refused { source, .. }) if words::says_already(step, &source) => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Does `work` with a socket that was opened in `namespace`.
 fn connected<T: Send>(
     namespace: &Namespace,
@@ -315,7 +154,9 @@ async fn run(handle: &Handle, step: &Step, netns: &str) -> Result<(), ConfigureE
         }
     };
     request(handle, step).await.map_err(refused)?;
-    let (Step::Wireguard(Wireguard { name, .. }) | Step::WireguardPeer(WireguardPeer { name, .. })) = step
+    let (Step::Wireguard(Wireguard { name, .. })
+    | Step::WireguardPeer(WireguardPeer { name, .. })
+    | Step::ForgetWireguardPeer { name, .. }) = step
     else {
         return Ok(());
     };
@@ -335,6 +176,9 @@ fn set_wireguard(step: &Step, ifindex: u32) -> Result<(), NetlinkError> {
     }
     if let Step::WireguardPeer(peer) = step {
         wireguard::set_peer(&mut socket, ifindex, &peer.public_key, peer.endpoint, &peer.allowed_ips)?;
+    }
+    if let Step::ForgetWireguardPeer { public_key, .. } = step {
+        wireguard::remove_peer(&mut socket, ifindex, public_key)?;
     }
     Ok(())
 }
@@ -404,12 +248,15 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
             handle.link().change(change).execute().await
         }
         Step::Vxlan(vxlan) => {
-            let link = LinkVxlan::new(&vxlan.name, vxlan.vni)
+            let mut link = LinkVxlan::new(&vxlan.name, vxlan.vni)
                 .port(vxlan.port)
                 .dev(index(handle, &vxlan.link).await?)
                 .learning(false)
                 .mtu(vxlan.mtu)
                 .address(vxlan.mac.0.to_vec());
+            if vxlan.collect_metadata {
+                link = link.collect_metadata(true);
+            }
             let link = match vxlan.local {
                 IpAddr::V4(local) => link.local(local),
                 IpAddr::V6(local) => link.local6(local),
@@ -426,6 +273,15 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
             let change = LinkUnspec::new_with_index(index(handle, name).await?).up().build();
             handle.link().change(change).execute().await
         }
+        Step::Down { name } => {
+            let change = LinkUnspec::new_with_index(index(handle, name).await?).down().build();
+            handle.link().change(change).execute().await
+        }
+        Step::LinkAddress { name, mac } => {
+            let change =
+                LinkUnspec::new_with_index(index(handle, name).await?).address(mac.0.to_vec()).build();
+            handle.link().change(change).execute().await
+        }
         Step::Mtu { name, mtu } => {
             let change = LinkUnspec::new_with_index(index(handle, name).await?).mtu(*mtu).build();
             handle.link().change(change).execute().await
@@ -438,16 +294,15 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
             add.message_mut().header.flags |= AddressHeaderFlags::Nodad;
             add.execute().await
         }
+        Step::DeleteAddress { name, address } => {
+            let index = index(handle, name).await?;
+            let mut same = handle.address().add(index, address.addr(), address.prefix_len());
+            handle.address().del(same.message_mut().clone()).execute().await
+        }
         Step::Route(wanted) => handle.route().add(route(handle, wanted).await?).execute().await,
         Step::DeleteRoute(wanted) => handle.route().del(route(handle, wanted).await?).execute().await,
-        Step::Blackhole { destination } => {
-            let message = RouteMessageBuilder::<IpAddr>::new()
-                .destination_prefix(destination.addr(), destination.prefix_len())
-                .map_err(|error| rtnetlink::Error::InvalidNla(error.to_string()))?
-                .kind(RouteType::BlackHole)
-                .build();
-            handle.route().add(message).execute().await
-        }
+        Step::Blackhole { destination } => handle.route().add(blackhole(*destination)?).execute().await,
+        Step::DeleteBlackhole { destination } => handle.route().del(blackhole(*destination)?).execute().await,
         Step::Neighbour { name, address, mac } => {
             let add = handle.neighbours().add(index(handle, name).await?, *address);
             add.link_layer_address(&mac.0).state(NeighbourState::Permanent).replace().execute().await
@@ -456,13 +311,22 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
             let add = handle.neighbours().add_bridge(index(handle, name).await?, &mac.0);
             add.destination(*destination).flags(NeighbourFlags::Own).replace().execute().await
         }
-        Step::Forget { name, address, mac, destination } => {
-            forget(handle, index(handle, name).await?, *address, *mac, *destination).await
+        Step::FailedNeighbour { name, address } => {
+            let add = handle.neighbours().add(index(handle, name).await?, *address);
+            add.state(NeighbourState::Failed).replace().execute().await
+        }
+        Step::ForgetNeighbour { name, address } => {
+            let gone = neighbour(index(handle, name).await?, *address);
+            handle.neighbours().del(gone).execute().await
+        }
+        Step::ForgetFdb { name, mac, destination } => {
+            let gone = fdb_entry(index(handle, name).await?, *mac, *destination);
+            handle.neighbours().del(gone).execute().await
         }
         Step::Wireguard(device) => {
             handle.link().add(LinkWireguard::new(&device.name).mtu(device.mtu).build()).execute().await
         }
-        Step::Sysctl { .. } | Step::WireguardPeer(_) => Ok(()),
+        Step::Sysctl { .. } | Step::WireguardPeer(_) | Step::ForgetWireguardPeer { .. } => Ok(()),
     }
 }
 
@@ -474,10 +338,7 @@ fn end(end: &End) -> LinkMessageBuilder<LinkUnspec> {
     }
 }
 
-async fn route(
-    handle: &Handle,
-    route: &Route,
-) -> Result<netlink_packet_route::route::RouteMessage, rtnetlink::Error> {
+async fn route(handle: &Handle, route: &Route) -> Result<RouteMessage, rtnetlink::Error> {
     let invalid = |error: String| rtnetlink::Error::InvalidNla(error);
     let mut builder = RouteMessageBuilder::<IpAddr>::new()
         .destination_prefix(route.destination.addr(), route.destination.prefix_len())
@@ -491,30 +352,36 @@ async fn route(
     if route.onlink {
         builder = builder.onlink();
     }
+    if let Some(protocol) = route.protocol {
+        builder = builder.protocol(protocol.into());
+    }
     Ok(builder.build())
 }
 
-async fn forget(
-    handle: &Handle,
-    index: u32,
-    address: IpAddr,
-    mac: Mac,
-    destination: IpAddr,
-) -> Result<(), rtnetlink::Error> {
-    use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage};
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+fn blackhole(destination: IpNet) -> Result<RouteMessage, rtnetlink::Error> {
+    Ok(RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(destination.addr(), destination.prefix_len())
+        .map_err(|error| rtnetlink::Error::InvalidNla(error.to_string()))?
+        .kind(RouteType::BlackHole)
+        .build())
+}
+
+fn neighbour(index: u32, address: IpAddr) -> NeighbourMessage {
     let mut neighbour = NeighbourMessage::default();
-    neighbour.header.family = family;
+    neighbour.header.family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     neighbour.header.ifindex = index;
     neighbour.attributes.push(NeighbourAttribute::Destination(address.into()));
-    handle.neighbours().del(neighbour).execute().await?;
+    neighbour
+}
+
+fn fdb_entry(index: u32, mac: Mac, destination: IpAddr) -> NeighbourMessage {
     let mut fdb = NeighbourMessage::default();
     fdb.header.family = AddressFamily::Bridge;
     fdb.header.ifindex = index;
     fdb.header.flags = NeighbourFlags::Own;
     fdb.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
     fdb.attributes.push(NeighbourAttribute::Destination(destination.into()));
-    handle.neighbours().del(fdb).execute().await
+    fdb
 }
 
 /// Interface index of a name.

@@ -27,8 +27,11 @@ const WGDEVICE_A_PRIVATE_KEY: u16 = 3;
 const WGDEVICE_A_LISTEN_PORT: u16 = 6;
 const WGDEVICE_A_PEERS: u16 = 8;
 const WGPEER_A_PUBLIC_KEY: u16 = 1;
+const WGPEER_A_FLAGS: u16 = 3;
 const WGPEER_A_ENDPOINT: u16 = 4;
 const WGPEER_A_ALLOWEDIPS: u16 = 9;
+const WGPEER_F_REMOVE_ME: u32 = 1 << 0;
+const WGPEER_F_REPLACE_ALLOWEDIPS: u32 = 1 << 1;
 const WGALLOWEDIP_A_FAMILY: u16 = 1;
 const WGALLOWEDIP_A_IPADDR: u16 = 2;
 const WGALLOWEDIP_A_CIDR_MASK: u16 = 3;
@@ -138,7 +141,7 @@ pub(super) fn set_peer(
     socket: &mut DumpSocket,
     ifindex: u32,
     public_key: &[u8; 32],
-    endpoint: SocketAddr,
+    endpoint: Option<SocketAddr>,
     allowed_ips: &[IpNet],
 ) -> Result<(), NetlinkError> {
     let allowed_ips = allowed_ips.iter().fold(Request::attributes(), |list, net| {
@@ -153,10 +156,29 @@ pub(super) fn set_peer(
             .bytes(WGALLOWEDIP_A_CIDR_MASK, &[net.prefix_len()]);
         list.bytes(NLA_F_NESTED, &entry.body)
     });
+    let mut peer = Request::attributes().bytes(WGPEER_A_PUBLIC_KEY, public_key);
+    if let Some(endpoint) = endpoint {
+        peer = peer.bytes(WGPEER_A_ENDPOINT, &sockaddr(endpoint));
+    }
+    let replace = WGPEER_F_REPLACE_ALLOWEDIPS.to_ne_bytes();
+    let peer =
+        peer.bytes(WGPEER_A_FLAGS, &replace).bytes(WGPEER_A_ALLOWEDIPS | NLA_F_NESTED, &allowed_ips.body);
+    send_peer(socket, ifindex, &peer)
+}
+
+/// Takes a peer of a device of the lab away; one that is not there is gone already.
+pub(super) fn remove_peer(
+    socket: &mut DumpSocket,
+    ifindex: u32,
+    public_key: &[u8; 32],
+) -> Result<(), NetlinkError> {
     let peer = Request::attributes()
         .bytes(WGPEER_A_PUBLIC_KEY, public_key)
-        .bytes(WGPEER_A_ENDPOINT, &sockaddr(endpoint))
-        .bytes(WGPEER_A_ALLOWEDIPS | NLA_F_NESTED, &allowed_ips.body);
+        .bytes(WGPEER_A_FLAGS, &WGPEER_F_REMOVE_ME.to_ne_bytes());
+    send_peer(socket, ifindex, &peer)
+}
+
+fn send_peer(socket: &mut DumpSocket, ifindex: u32, peer: &Request) -> Result<(), NetlinkError> {
     let peers = Request::attributes().bytes(NLA_F_NESTED, &peer.body);
     let request = set(socket, ifindex)?.bytes(WGDEVICE_A_PEERS | NLA_F_NESTED, &peers.body);
     socket.dump(&request, |_| {}).map(drop)

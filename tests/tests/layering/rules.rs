@@ -63,7 +63,21 @@ pub(crate) const MODULES: &[Module] = &[
     outside("tui::run", &["model", "tui", "tui::terminal"]),
     // What a killed run leaves behind, with the heartbeat that filters of a living one have; a data plane to try things on.
     outside("leftovers", &["ebpf", "facts", "files", "netlink", "netns", "observed", "text"]),
-    outside("lab", &["files", "inventory", "model::mtu", "netlink", "netns", "pods", "privilege", "text"]),
+    outside(
+        "lab",
+        &[
+            "check",
+            "files",
+            "inventory",
+            "mac",
+            "model::mtu",
+            "netlink",
+            "netns",
+            "pods",
+            "privilege",
+            "text",
+        ],
+    ),
     // The loop that runs it all, and the commands.
     outside(
         "engine",

@@ -31,6 +31,13 @@ pub(in crate::cli) enum LabCommand {
         sudo overlay-probe lab load --duration 30s\n  \
         sudo overlay-probe lab load --tcp-mbit 0 --udp-pps 100")]
     Load(LabLoadArgs),
+    /// Break one thing of a node, as something does in clusters, or mend it again
+    #[command(after_help = "Examples:\n  \
+        overlay-probe lab fault --list\n  \
+        sudo overlay-probe lab fault fdb-entry-missing\n  \
+        sudo overlay-probe --netns ovp-node1 --host-root lab-files/ovp-node1 check\n  \
+        sudo overlay-probe lab fault --undo")]
+    Fault(LabFaultArgs),
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -48,6 +55,28 @@ pub(in crate::cli) struct LabDownArgs {
     /// Remove all network namespaces with names like the lab's, whoever made them
     #[arg(long, help_heading = LAB)]
     pub(in crate::cli) force: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct LabFaultArgs {
+    #[command(flatten)]
+    pub(in crate::cli) lab: LabArgs,
+
+    /// The fault; with --undo all faults where none is named
+    #[arg(value_name = "FAULT", required_unless_present_any = ["list", "undo"])]
+    pub(in crate::cli) name: Option<String>,
+
+    /// Number of the node that gets it
+    #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "undo", help_heading = LAB)]
+    pub(in crate::cli) node: u16,
+
+    /// List all faults, each with the check that finds it; needs no lab
+    #[arg(long, exclusive = true, help_heading = LAB)]
+    pub(in crate::cli) list: bool,
+
+    /// Undo faults
+    #[arg(long, help_heading = LAB)]
+    pub(in crate::cli) undo: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -22,6 +22,11 @@ impl LabOptions {
         self.underlay_mtu.saturating_sub(overhead(TunnelKind::Wireguard, None))
     }
 
+    /// Names of a node's WireGuard devices.
+    pub(in crate::lab) fn wireguard_names(&self) -> impl Iterator<Item = &'static str> {
+        self.wireguard_devices().map(|is_v6| if is_v6 { NAME_V6 } else { NAME })
+    }
+
     /// A node's WireGuard devices: whether each is for IPv6.
     fn wireguard_devices(&self) -> impl Iterator<Item = bool> {
         let (family, there) = (self.family, self.dataplane.wireguard());
@@ -74,7 +79,7 @@ pub fn wireguard_peer_steps(
         Some(Step::WireguardPeer(WireguardPeer {
             name: name.to_owned(),
             public_key: key(name)?,
-            endpoint: SocketAddr::new(address, port),
+            endpoint: Some(SocketAddr::new(address, port)),
             allowed_ips: vec![allowed],
         }))
     };
@@ -110,7 +115,7 @@ mod tests {
         let options = LabOptions { dataplane: Dataplane::Wireguard, ..LabOptions::default() };
         let steps = wireguard_peer_steps(&options, 1, 2, |name| (name == NAME).then_some([7; 32]));
         let [Step::WireguardPeer(peer)] = steps.as_slice() else { panic!("{steps:?}") };
-        assert_eq!((peer.name.as_str(), peer.endpoint), (NAME, "172.31.77.2:51820".parse().unwrap()));
+        assert_eq!((peer.name.as_str(), peer.endpoint), (NAME, Some("172.31.77.2:51820".parse().unwrap())));
         assert_eq!(peer.allowed_ips, ["10.42.2.0/24".parse().unwrap()]);
         assert_eq!(wireguard_peer_steps(&options, 1, 1, |_| Some([7; 32])), []);
     }

@@ -15,20 +15,30 @@ impl fmt::Display for Step {
             Self::Port { name, bridge } => write!(f, "make {name} a port of {bridge}"),
             Self::Vxlan(device) => write!(f, "make the VXLAN device {}", device.name),
             Self::Wireguard(device) => write!(f, "make the WireGuard device {}", device.name),
-            Self::WireguardPeer(peer) => write!(f, "add a peer at {} to {}", peer.endpoint, peer.name),
+            Self::WireguardPeer(peer) => match peer.endpoint {
+                Some(endpoint) => write!(f, "add a peer at {endpoint} to {}", peer.name),
+                None => write!(f, "add a peer without an endpoint to {}", peer.name),
+            },
+            Self::ForgetWireguardPeer { name, .. } => write!(f, "remove a peer of {name}"),
             Self::Up { name } => write!(f, "set {name} up"),
+            Self::Down { name } => write!(f, "set {name} down"),
+            Self::LinkAddress { name, mac } => write!(f, "set the link-layer address of {name} to {mac}"),
             Self::Mtu { name, mtu } => write!(f, "set the MTU of {name} to {mtu}"),
             Self::Delete { name } => write!(f, "delete {name}"),
             Self::Address { name, address } => write!(f, "add the address {address} to {name}"),
+            Self::DeleteAddress { name, address } => write!(f, "delete the address {address} of {name}"),
             Self::Route(route) => write!(f, "add the route {}", Words(route)),
             Self::Blackhole { destination } => write!(f, "add the blackhole route {destination}"),
+            Self::DeleteBlackhole { destination } => write!(f, "delete the blackhole route {destination}"),
             Self::Neighbour { name, address, .. } => write!(f, "add the neighbour {address} on {name}"),
             Self::Fdb { name, mac, destination } => {
                 write!(f, "add the FDB entry {mac} to {destination} on {name}")
             }
-            Self::Forget { name, address, .. } => {
-                write!(f, "delete the neighbour {address} and its FDB entry on {name}")
+            Self::FailedNeighbour { name, address } => {
+                write!(f, "mark the neighbour {address} on {name} as failed")
             }
+            Self::ForgetNeighbour { name, address } => write!(f, "delete the neighbour {address} on {name}"),
+            Self::ForgetFdb { name, mac, .. } => write!(f, "delete the FDB entry {mac} on {name}"),
             Self::DeleteRoute(route) => write!(f, "delete the route {}", Words(route)),
             Self::Sysctl { path, value } => write!(f, "set {path} to {value}"),
         }
@@ -67,18 +77,42 @@ pub(super) fn device_kind(step: &Step) -> Option<&'static str> {
         Step::Alias { .. }
         | Step::Port { .. }
         | Step::WireguardPeer(_)
+        | Step::ForgetWireguardPeer { .. }
         | Step::Up { .. }
+        | Step::Down { .. }
+        | Step::LinkAddress { .. }
         | Step::Mtu { .. }
         | Step::Delete { .. }
         | Step::Address { .. }
+        | Step::DeleteAddress { .. }
         | Step::Route(_)
         | Step::Blackhole { .. }
+        | Step::DeleteBlackhole { .. }
         | Step::Neighbour { .. }
         | Step::Fdb { .. }
-        | Step::Forget { .. }
+        | Step::FailedNeighbour { .. }
+        | Step::ForgetNeighbour { .. }
+        | Step::ForgetFdb { .. }
         | Step::DeleteRoute(_)
         | Step::Sysctl { .. } => None,
     }
+}
+
+/// The kernel refused a step because its outcome is there already: what is to be made exists, what is to go is gone.
+pub(super) fn says_already(step: &Step, answer: &io::Error) -> bool {
+    let gone = [libc::ENOENT, libc::ESRCH, libc::EADDRNOTAVAIL, libc::ENODEV];
+    let is_to_go = matches!(
+        step,
+        Step::Delete { .. }
+            | Step::DeleteAddress { .. }
+            | Step::DeleteRoute(_)
+            | Step::DeleteBlackhole { .. }
+            | Step::ForgetNeighbour { .. }
+            | Step::ForgetFdb { .. }
+            | Step::ForgetWireguardPeer { .. }
+    );
+    let Some(error) = answer.raw_os_error() else { return false };
+    if is_to_go { gone.contains(&error) } else { error == libc::EEXIST }
 }
 
 #[cfg(test)]
@@ -94,6 +128,7 @@ mod tests {
             via: via.map(|via| via.parse().unwrap()),
             name: name(),
             onlink: true,
+            protocol: None,
         };
         for (step, expected) in [
             (Step::Veth { here: end("a"), there: end("b"), there_netns: 3 }, "make the veth pair a and b"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    check::{Check, Family, REGISTRY},
+    check::{Check, Family, REGISTRY, faults_of},
     report::align::wrapped,
 };
 
@@ -13,6 +13,10 @@ pub fn explain(check: &Check) -> String {
     for (title, words) in sections(check) {
         let _ = writeln!(out, "\n{title}");
         wrapped(&mut out, "  ", words);
+    }
+    let faults: Vec<&str> = faults_of(check.id).map(|fault| fault.name).collect();
+    if let [first, ..] = faults.as_slice() {
+        let _ = writeln!(out, "\nTry it in a lab\n  overlay-probe lab fault {first}");
     }
     out
 }

@@ -1,6 +1,7 @@
 //! The health check as text for people and as documents for machines, a file for each format.
 
 mod explain;
+mod faults;
 mod json;
 mod junit;
 mod markdown;
@@ -12,6 +13,7 @@ mod table;
 mod tests;
 
 pub use explain::{explain, list, page};
+pub use faults::{faults, faults_page};
 pub use json::{json, unknown};
 pub use junit::junit;
 pub use markdown::markdown;

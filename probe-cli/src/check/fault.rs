@@ -1,0 +1,231 @@
+//! The one list of faults that a lab can be given (`lab fault`), each with the check that must find it; and the checks that no lab
+//! can provoke, with the reason. What a fault changes is known by the lab.
+
+/// The data plane that a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plane {
+    /// It is made alike on all of them.
+    Any,
+    /// VXLAN.
+    Vxlan,
+    /// WireGuard.
+    Wireguard,
+}
+
+/// A fault of a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The check that finds it.
+    pub raises: &'static str,
+    /// What is done, in a few words.
+    pub what: &'static str,
+    /// See [`Plane`].
+    pub plane: Plane,
+    /// Checks that find the same fault as well, of their own right.
+    pub also: &'static [&'static str],
+    /// It shows while packets are sent only (`lab load`).
+    pub needs_traffic: bool,
+    /// It shows only on kernels without WireGuard.
+    pub needs_old_kernel: bool,
+    /// The commands of the finding's fix mend all of it, without anybody else.
+    pub is_mended_by_paste: bool,
+}
+
+const fn fault(plane: Plane, raises: &'static str, name: &'static str, what: &'static str) -> Fault {
+    Fault {
+        name,
+        raises,
+        what,
+        plane,
+        also: &[],
+        needs_traffic: false,
+        needs_old_kernel: false,
+        is_mended_by_paste: false,
+    }
+}
+
+const fn any(raises: &'static str, name: &'static str, what: &'static str) -> Fault {
+    fault(Plane::Any, raises, name, what)
+}
+
+const fn vxlan(raises: &'static str, name: &'static str, what: &'static str) -> Fault {
+    fault(Plane::Vxlan, raises, name, what)
+}
+
+const fn wireguard(raises: &'static str, name: &'static str, what: &'static str) -> Fault {
+    fault(Plane::Wireguard, raises, name, what)
+}
+
+impl Fault {
+    const fn with_traffic(self) -> Self {
+        Self { needs_traffic: true, ..self }
+    }
+
+    const fn mended_by_paste(self) -> Self {
+        Self { is_mended_by_paste: true, ..self }
+    }
+
+    const fn on_old_kernels(self) -> Self {
+        Self { needs_old_kernel: true, ..self }
+    }
+}
+
+/// All faults, in the order of the checks that find them.
+pub const FAULTS: &[Fault] = &[
+    any("intent-cni-differs", "config-other-cni", "config.yaml names another CNI"),
+    any("intent-backend-differs", "config-other-backend", "the manifest and net-conf.json name host-gw"),
+    any("intent-families-differ", "config-one-family", "the configuration names IPv4 only"),
+    any("intent-cluster-cidr-differs", "config-other-cluster-cidr", "config.yaml has another cluster-cidr"),
+    any("intent-pod-cidr-differs", "subnet-env-differs", "flannel's subnet.env has another pod network"),
+    any("intent-node-address-differs", "config-other-node-ip", "config.yaml has another node-ip"),
+    any("intent-interface-differs", "config-other-interface", "the manifest names eth1 for flannel"),
+    vxlan("intent-vni-differs", "config-other-vni", "net-conf.json has another VNI"),
+    any("intent-port-differs", "config-other-port", "net-conf.json has another UDP port"),
+    vxlan("intent-wireguard-impossible", "config-wireguard", "the configuration wants WireGuard")
+        .on_old_kernels(),
+    any("intent-manifest-ignored", "manifest-without-version", "the manifest has no apiVersion"),
+    any("intent-cni-unknown", "config-unknown-cni", "config.yaml has cni: multus+canal"),
+    any("intent-multus-missing", "multus-missing", "config.yaml wants Multus, which is not installed"),
+    any("intent-multus-nested", "multus-nested", "Multus delegates to itself"),
+    vxlan("dataplane-missing", "tunnels-deleted", "the tunnel devices are deleted"),
+    any("dataplane-underlay-down", "nic-down", "the NIC is set down"),
+    any("dataplane-underlay-down", "nic-without-carrier", "the NIC's port in the underlay is set down"),
+    vxlan("dataplane-tunnel-down", "tunnel-down", "the tunnel device is set down"),
+    vxlan("dataplane-stale-device", "old-device-left", "a VXLAN device of another CNI is left")
+        .mended_by_paste(),
+    wireguard(
+        "dataplane-stale-device",
+        "old-backend-left",
+        "flannel.1 takes packets that WireGuard would encrypt",
+    )
+    .mended_by_paste(),
+    wireguard("dataplane-bypassed", "foreign-tunnel", "a tunnel of somebody takes a peer's pod network"),
+    vxlan("dataplane-source-not-here", "node-address-changed", "the NIC gets another address"),
+    vxlan("dataplane-port-shared", "port-taken", "another VXLAN device takes the tunnel's UDP port"),
+    any("mtu-tunnel-exceeds-underlay", "nic-mtu-lowered", "the NIC's MTU is lowered under the tunnel"),
+    any("mtu-pod-exceeds-tunnel", "pod-mtu-too-large", "all pods' interfaces get a larger MTU"),
+    any("mtu-pods-differ", "pod-mtu-differs", "one pod's interface gets a smaller MTU"),
+    vxlan("mtu-ipv6-too-small", "tunnel-mtu-below-ipv6", "the IPv6 tunnel's MTU is set below 1280"),
+    any("mtu-underlay-wasted", "nic-with-jumbo-frames", "NIC and tunnels get jumbo MTUs, pods do not"),
+    vxlan("peer-route-without-neighbour", "neighbour-missing", "a peer's neighbour entry is deleted"),
+    vxlan("peer-route-without-neighbour", "tunnel-mac-changed", "the tunnel gets another MAC address"),
+    vxlan(
+        "peer-route-without-neighbour",
+        "old-route-left",
+        "a route of another cluster is left on the tunnel",
+    )
+    .mended_by_paste(),
+    vxlan("peer-neighbour-without-fdb", "fdb-entry-missing", "a peer's FDB entry is deleted"),
+    vxlan("peer-fdb-without-route", "route-missing", "the route to a peer's pods is deleted"),
+    vxlan("peer-vtep-mac-shared", "vtep-mac-shared", "two peers have one VTEP MAC address"),
+    vxlan("peer-destination-shared", "node-address-shared", "two peers have one node address"),
+    vxlan("peer-own-address", "old-address-left", "the tunnel keeps an address of a peer's pod network")
+        .mended_by_paste(),
+    any("peer-underlay-silent", "peer-silent", "a peer's port in the underlay is set down"),
+    any("peer-unrouted", "peer-unrouted", "the node drops what goes to a peer's address").mended_by_paste(),
+    vxlan("peer-family-missing", "family-without-peers", "the IPv6 tunnel loses all its peers"),
+    wireguard(
+        "wireguard-never-handshook",
+        "peer-port-wrong",
+        "a peer's endpoint has a port nobody listens on",
+    )
+    .with_traffic(),
+    wireguard("wireguard-endpoint-missing", "endpoint-missing", "a peer has no endpoint"),
+    wireguard("wireguard-allowed-ips-missing", "old-keys-left", "peers of earlier keys are left")
+        .mended_by_paste(),
+    wireguard(
+        "wireguard-allowed-ips-overlap",
+        "allowed-ips-overlap",
+        "a peer claims another one's pod network",
+    ),
+    any("host-forwarding-off", "forwarding-off", "the node does not forward IPv4").mended_by_paste(),
+    any("host-forwarding-off", "ipv6-forwarding-off", "the node does not forward IPv6").mended_by_paste(),
+    any(
+        "host-reverse-path-filter",
+        "reverse-path-strict",
+        "strict rp_filter, and a peer's pod is routed by a wrong device",
+    )
+    .with_traffic(),
+    any("host-default-route-missing", "default-route-missing", "the IPv4 default route is deleted")
+        .mended_by_paste(),
+    any(
+        "host-router-advertisements-ignored",
+        "router-advertisements-ignored",
+        "accept_ra is 1 while forwarding, and the IPv6 default route is gone",
+    )
+    .mended_by_paste(),
+    any("host-cloud-setup-enabled", "cloud-setup-enabled", "nm-cloud-setup is enabled"),
+    any("host-network-overlaps-pods", "nic-in-pod-network", "the NIC gets an address of the pods' network"),
+    any(
+        "host-localhost-ipv6-missing",
+        "localhost-without-ipv6",
+        "with IPv6 only, /etc/hosts has no localhost for ::1",
+    ),
+    any("pod-address-twice", "pod-address-twice", "a pod gets another pod's address"),
+    any("pod-address-outside", "pod-address-outside", "a pod gets an address of another network"),
+    any("pod-slice-unnamed", "slice-unnamed", "a pod's Whereabouts network has node slices without a name"),
+    any(
+        "pod-default-route-secondary",
+        "pod-default-route-secondary",
+        "a pod's default route leaves by a second interface",
+    ),
+    any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
+    any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
+    any("cni-multus-alone", "multus-alone", "Multus has no delegate"),
+    any("cni-multus-kubeconfig", "multus-without-kubeconfig", "Multus's kubeconfig is not there"),
+    any("cni-multus-waits", "multus-waits", "Multus waits for a file that nobody writes"),
+    any("cni-sriov-default", "sriov-as-default", "SR-IOV is the default network"),
+    any(
+        "cni-whereabouts-kubeconfig",
+        "whereabouts-without-kubeconfig",
+        "Whereabouts's kubeconfig is not there",
+    ),
+    any("cni-node-name-differs", "node-name-differs", "Whereabouts has another name for the node"),
+];
+
+/// Checks that no fault of a lab raises: why, and what proves them instead.
+pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
+    ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
+    ("mtu-path-smaller", "the lab has no router between its nodes", MADE_UP),
+    ("wireguard-handshake-old", "it takes more than three minutes", MADE_UP),
+    ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", MADE_UP),
+    ("host-conntrack-full", "the limit is that of the whole machine", MADE_UP),
+    ("host-conntrack-insert-failed", "it is a race", MADE_UP),
+    ("host-receive-queue-drops", "the queues are those of the whole machine", MADE_UP),
+    ("host-checksum-errors", "it takes a NIC that corrupts packets", MADE_UP),
+    ("host-checksum-offload-broken", "it takes a kernel before 5.7", MADE_UP),
+    ("host-networkmanager-manages", "it takes a control group of NetworkManager", MADE_UP),
+    ("host-networkd-deletes-routes", "it takes a control group of systemd-networkd", MADE_UP),
+    ("pod-ipam-leaked", "it takes a container runtime", MADE_UP),
+    ("vf-link-down", SRIOV, REAL_NIC),
+    ("vf-mac-not-allowed", SRIOV, REAL_NIC),
+    ("vf-mac-shared", SRIOV, MADE_UP),
+    ("vf-mtu-exceeds-pf", SRIOV, REAL_NIC),
+    ("vf-vlan-tagged-twice", SRIOV, REAL_NIC),
+    ("vf-rate-limited", SRIOV, MADE_UP),
+    ("vf-driver-missing", SRIOV, MADE_UP),
+    ("vf-pod-disputed", SRIOV, MADE_UP),
+    ("vf-allocation-stale", SRIOV, MADE_UP),
+    ("vf-addressed-on-node", SRIOV, REAL_NIC),
+    ("vf-pool-empty", SRIOV, REAL_NIC),
+    ("vf-pools-overlap", SRIOV, MADE_UP),
+];
+
+/// Why labs have no faults of virtual functions.
+const SRIOV: &str = "it takes a NIC with virtual functions";
+/// Facts that tests make up.
+const MADE_UP: &str = "made-up facts only";
+/// Tests with a NIC that has virtual functions.
+const REAL_NIC: &str = "a real NIC, in a virtual machine";
+
+/// Names of the faults that raise a check.
+pub fn faults_of(check: &str) -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter().filter(move |fault| fault.raises == check)
+}
+
+/// Why no fault raises a check, and what proves it instead; none where one does.
+pub fn why_without(check: &str) -> Option<(&'static str, &'static str)> {
+    WITHOUT_FAULT.iter().find(|(id, ..)| *id == check).map(|(_, why, place)| (*why, *place))
+}
