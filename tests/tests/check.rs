@@ -2,12 +2,21 @@
 //! `faults.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
-use overlay_probe::lab::{Dataplane, Family};
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use overlay_probe::{
+    check::{self, REGISTRY},
+    lab::{Dataplane, Family},
+    model,
+    sample::{Frame, Sample},
+};
 use probe_tests::{
     checked::Node,
+    sh,
     tool::{NOBODY, run, with_privileges},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 #[test]
 fn pods_that_send_too_much_are_named_with_the_cure() {
@@ -65,4 +74,33 @@ fn usage_errors_are_unknown_and_explaining_needs_no_node() {
     let output = run(&["--netns", "no-such-namespace", "check", "--format", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), document["verdict"].as_str()), (Some(3), Some("unknown")));
+}
+
+/// Who gets the archive sees what was seen here, and finds the same in it.
+#[test]
+fn a_support_bundle_has_what_was_found_and_what_it_was_made_of() {
+    let node = Node::up(Dataplane::Vxlan, Family::V4);
+    node.inject("fdb-entry-missing");
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("bundle.tar.gz");
+    let file = file.to_str().unwrap();
+    let (code, printed) = node.check(&["--support-bundle", file, "--format", "json"]);
+    assert_eq!(code, Some(2), "{printed}");
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "something half written is left");
+    sh("tar", &["-xzf", file, "-C", directory.path().to_str().unwrap()]);
+    let read = |name: &str| fs::read_to_string(directory.path().join("overlay-probe").join(name)).unwrap();
+    assert_eq!(read("check.json").trim(), printed.trim());
+    assert!(read("check.txt").contains("FAIL  peer-neighbour-without-fdb"));
+    assert!(read("README.txt").contains("node.json"));
+    let before: Sample = serde_json::from_str(&read("before.json")).unwrap();
+    let after: Frame = serde_json::from_str(&read("node.json")).unwrap();
+    let model = model::over(before, after);
+    let judgement = check::run(&model, REGISTRY);
+    let found: Vec<&str> = judgement.findings().iter().map(|row| row.check.id).collect();
+    assert_eq!(found, ["peer-neighbour-without-fdb"]);
+    let (code, text) = node.check(&["--support-bundle", "/nowhere/b.tar.gz", "--format", "json"]);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, document["verdict"].as_str()), (Some(3), Some("unknown")), "{text}");
+    assert!(document["reason"].as_str().unwrap().contains("/nowhere/b.tar.gz"), "{text}");
 }

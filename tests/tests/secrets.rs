@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
 use std::{
+    fs,
     path::Path,
     sync::{Arc, Mutex},
     thread,
@@ -14,6 +15,7 @@ use probe_tests::{
     cri::{self, Pod},
     hand::Pair,
     hostroot::HostRoot,
+    sh,
     tool::run,
 };
 
@@ -134,6 +136,20 @@ fn a_recording_of_a_node_full_of_secrets_holds_none() {
         assert!(recording.contains(beside), "{beside} is not in {recording}");
     }
     assert_eq!(leak(&recording), None);
+    let bundle = bundle(pair.node(1), root.path(), &socket, directory.path());
+    assert!(bundle.contains("10.60.0.0/16") && bundle.contains("verdict"), "{bundle}");
+    assert_eq!(leak(&bundle), None);
+}
+
+/// All that is in a support bundle of the node.
+fn bundle(node: &str, root: &Path, socket: &Path, directory: &Path) -> String {
+    let file = directory.join("bundle.tar.gz");
+    let [root, socket, file] = [root, socket, &file].map(|path| path.to_str().unwrap());
+    let target = ["--netns", node, "--host-root", root, "--cri-socket", socket];
+    run(&[&target[..], &["check", "--window", "50ms", "--support-bundle", file]].concat());
+    sh("tar", &["-xzf", file, "-C", directory.to_str().unwrap()]);
+    let members = fs::read_dir(directory.join("overlay-probe")).unwrap();
+    members.map(|member| fs::read_to_string(member.unwrap().path()).unwrap()).collect()
 }
 
 /// The same files, each of them broken in one of the ways that files break: cut short, with something behind its end, of another

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 
 use super::{
     args::{CheckArgs, CheckFormat, FailOn},
+    bundle::Bundle,
     exit,
     live::{self, Context, Stop},
 };
@@ -54,6 +55,7 @@ fn tell_unknown(format: CheckFormat, words: &str) -> anyhow::Result<()> {
 fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {
     let checks = check::select(&args.only, &args.skip)?;
     context.check()?;
+    let mut bundle = args.support_bundle.as_deref().map(Bundle::prepare).transpose()?;
     context.enter()?;
     let started = Instant::now();
     let progress = Progress::start(args.window);
@@ -67,11 +69,15 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     })?;
     progress.end();
     let Some((before, after)) = seen else { return Ok(ExitCode::from(exit::UNKNOWN)) };
+    if let Some(bundle) = &mut bundle {
+        bundle.record(&before, &after)?;
+    }
     let model = model::over(before, after);
     let judgement = check::run(&model, checks);
     let verdict = judgement.verdict(args.strict);
     let health =
         Health { model: &model, judgement: &judgement, verdict, took_s: started.elapsed().as_secs_f64() };
+    let bundled = bundle.map_or(Ok(()), |bundle| bundle.write(&health));
     print(&match args.format {
         CheckFormat::Table if args.quiet => report::last_line(&health),
         CheckFormat::Table => report::table(&health, verbose),
@@ -82,6 +88,11 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
         CheckFormat::Nagios => report::nagios(&health),
         CheckFormat::Npd => report::npd(&health),
     })?;
+    if let Err(error) = bundled {
+        // The document is complete, and the archive is not there.
+        exit::tell(&error);
+        return Ok(ExitCode::from(exit::UNKNOWN));
+    }
     Ok(ExitCode::from(code(verdict, args)))
 }
 

@@ -1,6 +1,7 @@
 //! The command line: the only place that imports clap. From arguments to a command, from its result to an exit code.
 
 mod args;
+mod bundle;
 mod check;
 mod cleanup;
 mod confine;

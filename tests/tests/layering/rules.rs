@@ -194,8 +194,10 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // What must not reach a terminal is decided in one place.
     ("unicode_general_category", &["text"]),
     ("unicode_width", &["report", "text", "tui"]),
-    // A file that takes its name in one step.
+    // A file that takes its name in one step, and archives of what was found.
     ("tempfile", &["cli"]),
+    ("flate2", &["cli"]),
+    ("tar", &["cli"]),
 ];
 
 /// What only types use that are written as JSON.

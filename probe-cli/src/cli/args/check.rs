@@ -1,6 +1,6 @@
 //! What `check` takes.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, ValueEnum};
 
@@ -40,6 +40,10 @@ pub(in crate::cli) struct CheckArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
     pub(in crate::cli) format: CheckFormat,
+
+    /// Write what was looked at and what was found into an archive as well, for somebody who cannot look; without secrets
+    #[arg(long, value_name = "FILE.tar.gz", help_heading = OUTPUT)]
+    pub(in crate::cli) support_bundle: Option<PathBuf>,
 
     /// Print the verdict only
     #[arg(short, long, help_heading = OUTPUT)]
