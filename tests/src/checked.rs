@@ -105,8 +105,10 @@ impl Node {
         add(&node, "bridge fdb show");
         add(&node, "sysctl -a --pattern net.ipv[46].*(forward|rp_filter|accept_ra|addr_gen_mode)");
         if self.lab.lab.options.dataplane.wireguard() {
-            add(&node, "wg show all allowed-ips");
-            add(&node, "wg show all endpoints");
+            for device in ["flannel-wg", "flannel-wg-v6"] {
+                add(&node, &format!("wg show {device} allowed-ips"));
+                add(&node, &format!("wg show {device} endpoints"));
+            }
         }
         add(&self.lab.lab.options.underlay(), "ip -o link");
         let files = ns(&node, &format!("grep -r -I ^ {}", self.root().display()));

@@ -59,6 +59,10 @@ const fn wireguard(raises: &'static str, name: &'static str, what: &'static str)
 }
 
 impl Fault {
+    const fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+
     const fn with_traffic(self) -> Self {
         Self { needs_traffic: true, ..self }
     }
@@ -101,7 +105,8 @@ pub const FAULTS: &[Fault] = &[
         "flannel.1 takes packets that WireGuard would encrypt",
     )
     .mended_by_paste(),
-    wireguard("dataplane-bypassed", "foreign-tunnel", "a tunnel of somebody takes a peer's pod network"),
+    wireguard("dataplane-bypassed", "foreign-tunnel", "a tunnel of somebody takes a peer's pod network")
+        .also(&["dataplane-stale-device"]),
     vxlan("dataplane-source-not-here", "node-address-changed", "the NIC gets another address"),
     vxlan("dataplane-port-shared", "port-taken", "another VXLAN device takes the tunnel's UDP port"),
     any("mtu-tunnel-exceeds-underlay", "nic-mtu-lowered", "the NIC's MTU is lowered under the tunnel"),

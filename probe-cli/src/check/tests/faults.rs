@@ -125,6 +125,15 @@ pub(super) fn all() -> Vec<Fault> {
                 (link.up, link.oper_state) = (false, Some(OperState::Down));
             }
         }),
+        // WireGuard's devices have none below, and no route tells which it was.
+        wg("dataplane-underlay-down", |node| {
+            let facts = node.facts();
+            for link in facts.links.iter_mut().filter(|link| link.ifindex == ETH0) {
+                (link.up, link.oper_state) = (false, Some(OperState::Down));
+            }
+            facts.routes.retain(|route| route.ifindex != Some(ETH0));
+            facts.addresses.retain(|own| own.ifindex != ETH0 || own.address.addr().is_ipv4());
+        }),
         canal("dataplane-tunnel-down", |node| {
             for link in node.facts().links.iter_mut().filter(|link| link.ifindex == FLANNEL) {
                 link.up = false;

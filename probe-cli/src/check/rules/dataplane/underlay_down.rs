@@ -1,5 +1,10 @@
 //! The device below a tunnel is down.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
 use super::super::prelude::*;
 use crate::model::{Fault, LinkState};
 
@@ -12,7 +17,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Routes, Need::WireguardPeers],
     explained_by: &[],
     explain: Explain {
-        how: "IFF_UP and carrier (IFLA_OPERSTATE, IFLA_CARRIER) of each device that outer packets leave by.",
+        how: "IFF_UP and carrier (IFLA_OPERSTATE, IFLA_CARRIER) of each device that outer packets leave by; or that has an address in \
+              the network of peers, where no route tells.",
         why: "A cable, a switch port, a bond without an active port, a NIC that an administrator or a network manager took down.",
         fix: "Bring the device up; look at the switch port and, with a bond, at /proc/net/bonding/NAME.",
         not_if: "",
@@ -24,10 +30,36 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 fn run(model: &Model) -> Outcome {
     let inventory = &model.inventory;
     let mut tunnels = inventory.all_tunnels().filter(|tunnel| inventory.is_of_cni(tunnel.ifindex));
-    if !tunnels.any(|tunnel| tunnel.underlay.is_some()) {
+    let taken_down = taken_down(model);
+    if taken_down.is_empty() && !tunnels.any(|tunnel| tunnel.underlay.is_some()) {
         return Outcome::DoesNotApply("no tunnel has a device below it");
     }
-    Outcome::Judged(model.faults.iter().filter_map(finding).collect())
+    Outcome::Judged(model.faults.iter().chain(&taken_down).filter_map(finding).collect())
+}
+
+/// Devices that are down and in whose network peers are, of tunnels that nothing tells to be above any: WireGuard's have no lower
+/// device, and the kernel removes the routes by one that goes down. Its IPv4 addresses stay.
+fn taken_down(model: &Model) -> Vec<Fault> {
+    let inventory = &model.inventory;
+    let mut found: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    let of_cni = inventory.all_tunnels().filter(|tunnel| inventory.is_of_cni(tunnel.ifindex));
+    for tunnel in of_cni.filter(|tunnel| tunnel.underlay.is_none() && tunnel.up) {
+        let peers = inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex);
+        let nodes: Vec<IpAddr> = peers.filter_map(|peer| peer.node_address).collect();
+        for own in model.snapshot.netlink.addresses.rows() {
+            if nodes.iter().any(|node| own.address.contains(node)) {
+                found.entry(own.ifindex).or_default().insert(&tunnel.name);
+            }
+        }
+    }
+    let links = model.inventory.links.links.iter().filter(|link| link.state != LinkState::Up);
+    links
+        .filter_map(|link| {
+            let tunnels = found.get(&link.ifindex)?.iter().map(|name| (*name).to_owned()).collect();
+            let (name, state) = (link.name.clone(), Some(link.state));
+            Some(Fault::UnderlayDown { ifindex: link.ifindex, name, state, tunnels })
+        })
+        .collect()
 }
 
 fn finding(fault: &Fault) -> Option<Finding> {

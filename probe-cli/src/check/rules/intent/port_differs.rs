@@ -13,7 +13,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "No packet between this node and others arrives; the sender gets ICMP port unreachable.",
     core: false,
     needs: &[Need::Files, Need::Routes],
-    explained_by: &["intent-cni-differs", "intent-wireguard-impossible", "intent-backend-differs"],
+    explained_by: &[
+        "intent-cni-differs",
+        "intent-wireguard-impossible",
+        "intent-backend-differs",
+        "intent-families-differ",
+    ],
     explain: Explain {
         how: "net-conf.json's Backend.Port or the chart's value against IFLA_VXLAN_PORT or WireGuard's listen port.",
         why: "Nodes are configured differently, or the port was changed while the device existed.",
