@@ -26,7 +26,7 @@ const MARK: &str = ".overlay-probe-lab";
 /// Name of Canal's pod network.
 const NETWORK: &str = "k8s-pod-network";
 
-/// Writes a tree for each node as [`write`] does, and notes in the lab where, so that faults find it.
+/// Writes a tree for each node as [`write()`] does, and notes in the lab where, so that faults find it.
 pub fn install(lab: &mut Lab, directory: &Path) -> Result<Vec<PathBuf>, LabError> {
     let roots = write(lab, directory)?;
     let directory = std::path::absolute(directory)
