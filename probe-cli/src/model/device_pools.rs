@@ -109,11 +109,9 @@ pub fn device_pools(snapshot: &Snapshot) -> Vec<PoolRow<'_>> {
     };
     let mut rows = Vec::new();
     for pool in config.resources.iter().filter(is_network) {
-        let everything = DeviceSelector::default();
         let maps: Vec<_> = pool.selectors.iter().map(|map| steps(map, &all, &candidates)).collect();
         let matches: BTreeSet<&str> = maps.iter().flat_map(|steps| left(steps, &candidates)).collect();
-        let is_partly_known =
-            pool.selectors.is_empty() || pool.selectors.iter().any(|map| is_partly_known(map, &everything));
+        let is_partly_known = pool.selectors.is_empty() || pool.selectors.iter().any(is_partly_known);
         let row = PoolRow {
             pool,
             taken: taken.iter().copied().filter(|(address, _)| matches.contains(address)).collect(),
@@ -140,7 +138,7 @@ fn left<'a>(steps: &[Step<'a>], candidates: &[Function<'a>]) -> Vec<&'a str> {
 }
 
 /// A map asks for more than is evaluated here.
-fn is_partly_known(map: &DeviceSelector, everything: &DeviceSelector) -> bool {
+fn is_partly_known(map: &DeviceSelector) -> bool {
     let evaluated = DeviceSelector {
         vendors: Vec::new(),
         devices: Vec::new(),
@@ -152,7 +150,7 @@ fn is_partly_known(map: &DeviceSelector, everything: &DeviceSelector) -> bool {
         needs_vhost_net: None,
         ..map.clone()
     };
-    evaluated != *everything
+    evaluated != DeviceSelector::default()
 }
 
 fn steps<'a>(map: &'a DeviceSelector, all: &[Function<'a>], candidates: &[Function<'a>]) -> Vec<Step<'a>> {

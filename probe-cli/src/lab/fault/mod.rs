@@ -131,7 +131,12 @@ fn parts(lab: &Lab, injected: &Injected) -> Result<Vec<Part>, LabError> {
 }
 
 fn maker(name: &str) -> Option<Maker> {
-    let mut all = [
+    makers().find(|(known, _)| *known == name).map(|(_, maker)| *maker)
+}
+
+/// All that can be made, by name.
+fn makers() -> impl Iterator<Item = &'static (&'static str, Maker)> {
+    let families = [
         intent::MAKERS,
         dataplane::MAKERS,
         mtu::MAKERS,
@@ -140,10 +145,8 @@ fn maker(name: &str) -> Option<Maker> {
         host::MAKERS,
         pods::MAKERS,
         cni::MAKERS,
-    ]
-    .into_iter()
-    .flatten();
-    all.find(|(known, _)| *known == name).map(|(_, maker)| *maker)
+    ];
+    families.into_iter().flatten()
 }
 
 /// The public keys of the nodes' WireGuard devices.
@@ -234,17 +237,7 @@ mod tests {
         for name in &listed {
             assert!(maker(name).is_some(), "nothing makes {name}");
         }
-        let made = [
-            intent::MAKERS,
-            dataplane::MAKERS,
-            mtu::MAKERS,
-            peers::MAKERS,
-            wireguard::MAKERS,
-            host::MAKERS,
-            pods::MAKERS,
-            cni::MAKERS,
-        ];
-        for (name, _) in made.into_iter().flatten() {
+        for (name, _) in makers() {
             assert!(listed.contains(name), "{name} is not listed");
         }
     }
