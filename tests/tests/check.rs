@@ -2,8 +2,12 @@
 //! `faults.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use overlay_probe::{
     check::{self, REGISTRY},
     lab::{Dataplane, Family},
@@ -13,7 +17,8 @@ use overlay_probe::{
 use probe_tests::{
     checked::Node,
     sh,
-    tool::{NOBODY, run, with_privileges},
+    tool::{NOBODY, binary, run, with_privileges},
+    wait_for,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -74,6 +79,76 @@ fn usage_errors_are_unknown_and_explaining_needs_no_node() {
     let output = run(&["--netns", "no-such-namespace", "check", "--format", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), document["verdict"].as_str()), (Some(3), Some("unknown")));
+}
+
+/// What somebody has accepted is no alarm, and what has changed since is told.
+#[test]
+fn accepted_findings_and_what_changed_since() {
+    let node = Node::up(Dataplane::Vxlan, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (well, accepted) = (path("well.json"), path("accepted"));
+    fs::write(&well, node.check(&["--format", "json"]).1).unwrap();
+    node.inject("fdb-entry-missing");
+    let (code, text) = node.check(&["--since", &well]);
+    assert_eq!(code, Some(2));
+    assert!(text.starts_with("+ FAIL  peer-neighbour-without-fdb ("), "{text}");
+    let sick = path("sick.json");
+    fs::write(&sick, node.check(&["--format", "json"]).1).unwrap();
+    let (_, text) = node.check(&["--since", &sick]);
+    assert!(text.starts_with("1 finding as before"), "{text}");
+    fs::write(&accepted, "peer-neighbour-without-fdb * node-2 is being replaced 9999-12-31\n").unwrap();
+    let (code, text) = node.check(&["--accept", &accepted, "--quiet"]);
+    assert!(code == Some(0) && text.starts_with("OK: ") && text.contains("1 accepted"), "{text}");
+    fs::write(&accepted, "peer-neighbour-without-fdb * node-2 is being replaced 2020-12-31\n").unwrap();
+    assert_eq!(node.check(&["--accept", &accepted, "--quiet"]).0, Some(2));
+    node.undo();
+    let (code, text) = node.check(&["--since", &sick]);
+    assert_eq!(code, Some(0));
+    assert!(text.starts_with("- ok    peer-neighbour-without-fdb ("), "{text}");
+    for (content, says) in
+        [("peer-neighbour-without-fdb", "line 1: a line has"), ("x * y 2030-01-01", "no check")]
+    {
+        fs::write(&accepted, content).unwrap();
+        let output = run(&["check", "--accept", &accepted]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && said.contains(says), "{said}");
+    }
+    for args in [["--since", "/dev/null"], ["--accept", "/nowhere/file"], ["--since", &accepted]] {
+        assert_eq!(run(&["check", args[0], args[1]]).status.code(), Some(3), "{args:?}");
+    }
+}
+
+/// Each finding is told of when it comes and when it goes, and the last look decides the exit code.
+#[test]
+fn watching_tells_what_comes_and_goes() {
+    let node = Node::up(Dataplane::Vxlan, Family::V4);
+    let directory = TempDir::new().unwrap();
+    let [out, err] = ["out", "err"].map(|name| directory.path().join(name));
+    let mut watch = Command::new(binary())
+        .args(["--netns", &node.name(), "--host-root", node.root().to_str().unwrap(), "check"])
+        .args(["--watch", "100ms", "--window", "50ms", "--only", "peer"])
+        .stdout(fs::File::create(&out).unwrap())
+        .stderr(fs::File::create(&err).unwrap())
+        .spawn()
+        .unwrap();
+    // Lines of the finding, whose marks are of its comings and goings so far.
+    let marks = || -> String {
+        let text = fs::read_to_string(&out).unwrap();
+        let lines = text.lines().filter(|line| line.contains("peer-neighbour-without-fdb ("));
+        lines.map(|line| line.split_once("UTC  ").unwrap().1.chars().next().unwrap()).collect()
+    };
+    wait_for("the first look", || fs::read_to_string(&err).unwrap().starts_with("OK: ").then_some(()));
+    for expected in ["+", "+-", "+-+"] {
+        if expected.ends_with('+') {
+            node.inject("fdb-entry-missing");
+        } else {
+            node.undo();
+        }
+        wait_for(expected, || (marks() == expected).then_some(()));
+    }
+    kill(Pid::from_raw(i32::try_from(watch.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(watch.wait().unwrap().code(), Some(2));
 }
 
 /// Who gets the archive sees what was seen here, and finds the same in it.

@@ -3,6 +3,8 @@
 //! Here belong checks, the order in which causes explain symptoms, and the verdict. What exists is said by the inventory, what
 //! it means by the model; how a finding looks is said in [`crate::report`].
 
+mod accepted;
+mod changes;
 mod fault;
 mod finding;
 mod need;
@@ -15,8 +17,10 @@ pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::{Acceptance, Acceptances, Accepted, Wrong, WrongLine};
+pub use changes::{Became, Change, Changes, Key, Known};
 pub use fault::{FAULTS, Fault, Plane, WITHOUT_FAULT, faults_of, why_without};
 pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind};
 pub use need::Need;
 pub use registry::{Check, Explain, Family, REGISTRY, Unknown, select};
-pub use run::{Counts, Judgement, Row, Verdict, run};
+pub use run::{Counts, Judgement, Row, Verdict, run, run_with};

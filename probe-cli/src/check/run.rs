@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{Check, Outcome, Severity};
+use super::{Acceptances, Accepted, Check, Outcome, Severity};
 use crate::model::Model;
 
 /// The node's state, in one word.
@@ -30,6 +30,8 @@ pub struct Row {
     pub outcome: Outcome,
     /// The check whose finding is the cause of this one's.
     pub explained_by: Option<&'static str>,
+    /// Findings that somebody has accepted: they are not in the outcome.
+    pub accepted: Vec<Accepted>,
 }
 
 /// What all checks came to, in the registry's order.
@@ -50,6 +52,8 @@ pub struct Counts {
     pub failed: usize,
     /// Symptoms of another one's finding.
     pub explained: usize,
+    /// With accepted findings only.
+    pub accepted: usize,
     /// Could not be judged.
     pub not_judged: usize,
     /// About nothing that is here.
@@ -58,9 +62,27 @@ pub struct Counts {
 
 /// Runs these checks. One that fails to run is not judged, and stops no other.
 pub fn run(model: &Model, checks: impl IntoIterator<Item = &'static Check>) -> Judgement {
+    run_with(model, checks, &Acceptances::default())
+}
+
+/// Runs these checks, and takes out what is accepted. An accepted finding explains no other: who accepts a cause has not yet
+/// said that its symptoms are well.
+pub fn run_with(
+    model: &Model,
+    checks: impl IntoIterator<Item = &'static Check>,
+    accepted: &Acceptances,
+) -> Judgement {
     let mut rows: Vec<Row> = checks
         .into_iter()
-        .map(|check| Row { check, outcome: judge(model, check), explained_by: None })
+        .map(|check| match judge(model, check) {
+            Outcome::Judged(findings) => {
+                let (alarms, accepted) = accepted.split(check.id, findings);
+                Row { check, outcome: Outcome::Judged(alarms), explained_by: None, accepted }
+            }
+            outcome @ (Outcome::DoesNotApply(_) | Outcome::NotJudged(_)) => {
+                Row { check, outcome, explained_by: None, accepted: Vec::new() }
+            }
+        })
         .collect();
     let found: BTreeSet<&str> =
         rows.iter().filter(|row| row.severity().is_some()).map(|row| row.check.id).collect();
@@ -102,7 +124,8 @@ impl Judgement {
                 (Outcome::Judged(_), Some(_)) if row.explained_by.is_some() => &mut counts.explained,
                 (Outcome::Judged(_), Some(Severity::Fail)) => &mut counts.failed,
                 (Outcome::Judged(_), Some(Severity::Warn)) => &mut counts.warned,
-                (Outcome::Judged(_), None) => &mut counts.passed,
+                (Outcome::Judged(_), None) if row.accepted.is_empty() => &mut counts.passed,
+                (Outcome::Judged(_), None) => &mut counts.accepted,
             };
             *count += 1;
         }

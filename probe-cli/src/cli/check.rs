@@ -1,5 +1,8 @@
 //! `check`: looks at the node twice, judges, prints, and ends with the verdict's exit code.
 
+mod file;
+mod watch;
+
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
@@ -8,6 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 
+pub(super) use self::file::GivenFile;
 use super::{
     args::{CheckArgs, CheckFormat, FailOn},
     bundle::Bundle,
@@ -15,7 +19,7 @@ use super::{
     live::{self, Context, Stop},
 };
 use crate::{
-    check::{self, Check, REGISTRY, Unknown, Verdict},
+    check::{self, Acceptances, Check, REGISTRY, Unknown, Verdict},
     engine, model,
     report::check::{self as report, Health},
     text,
@@ -55,6 +59,11 @@ fn tell_unknown(format: CheckFormat, words: &str) -> anyhow::Result<()> {
 fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<ExitCode> {
     let checks = check::select(&args.only, &args.skip)?;
     context.check()?;
+    let accepted = args.accept.as_deref().map_or_else(|| Ok(Acceptances::default()), file::accepted)?;
+    if let Some(interval) = args.watch {
+        return watch::run(context, args, &checks, &accepted, interval);
+    }
+    let earlier = args.since.as_deref().map(file::earlier).transpose()?;
     let mut bundle = args.support_bundle.as_deref().map(Bundle::prepare).transpose()?;
     context.enter()?;
     let started = Instant::now();
@@ -73,14 +82,23 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
         bundle.record(&before, &after)?;
     }
     let model = model::over(before, after);
-    let judgement = check::run(&model, checks);
+    let judgement = check::run_with(&model, checks, &accepted.at(model.time));
     let verdict = judgement.verdict(args.strict);
-    let health =
-        Health { model: &model, judgement: &judgement, verdict, took_s: started.elapsed().as_secs_f64() };
+    let changes = earlier.map(|mut earlier| earlier.known.compare(&judgement));
+    let health = Health {
+        model: &model,
+        judgement: &judgement,
+        verdict,
+        took_s: started.elapsed().as_secs_f64(),
+        since: changes.as_ref(),
+    };
     let bundled = bundle.map_or(Ok(()), |bundle| bundle.write(&health));
     print(&match args.format {
         CheckFormat::Table if args.quiet => report::last_line(&health),
-        CheckFormat::Table => report::table(&health, verbose),
+        CheckFormat::Table => match &changes {
+            Some(changes) => report::since(&health, changes),
+            None => report::table(&health, verbose),
+        },
         CheckFormat::Json => report::json(&health).context("cannot write JSON")?,
         CheckFormat::Junit => report::junit(&health),
         CheckFormat::Sarif => report::sarif(&health).context("cannot write SARIF")?,
@@ -185,6 +203,32 @@ mod tests {
             let args = Line::try_parse_from(line_of).unwrap().args;
             assert_eq!([Ok, Warn, Fail, Unknown].map(|verdict| code(verdict, &args)), codes, "{line}");
         }
+    }
+
+    /// node-problem-detector runs what the command line knows, and gives it time enough.
+    #[test]
+    fn what_is_deployed_can_be_run() {
+        let text = include_str!("../../../deploy/node-problem-detector/overlay-probe.json");
+        let config: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(config["pluginConfig"]["max_output_length"], 80);
+        let conditions: Vec<&str> = config["conditions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(conditions, ["OverlayUnhealthy", "OverlayMTUProblem"]);
+        let mut checks = Vec::new();
+        for (rule, condition) in config["rules"].as_array().unwrap().iter().zip(conditions) {
+            assert_eq!(rule["condition"], condition);
+            let words = rule["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+            let args = Line::try_parse_from(words).unwrap().args;
+            assert_eq!((args.format, args.fail_on), (CheckFormat::Npd, FailOn::Fail));
+            assert!(args.window <= Duration::from_secs(1) && rule["timeout"] == "5s");
+            checks.extend(check::select(&args.only, &args.skip).unwrap());
+        }
+        // Each check is in one of the conditions.
+        assert_eq!(checks.len(), REGISTRY.len());
     }
 
     #[test]

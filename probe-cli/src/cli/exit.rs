@@ -78,6 +78,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<super::live::NotThere>()
             || matches!(cause.downcast_ref::<TuiError>(), Some(TuiError::Dumb))
             || cause.is::<crate::check::Unknown>()
+            || cause.is::<super::check::GivenFile>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

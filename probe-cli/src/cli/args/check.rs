@@ -21,6 +21,15 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, default_value = "2s", value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS)]
     pub(in crate::cli) window: Duration,
 
+    /// Leave out findings that somebody has accepted: a file with lines of `id subject reason until-date`
+    #[arg(long, value_name = "FILE", help_heading = CHECKS)]
+    pub(in crate::cli) accept: Option<PathBuf>,
+
+    /// Check again and again at this interval, until interrupted; print only what is new (+), changed (~) or resolved (-)
+    #[arg(long, value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS,
+        conflicts_with_all = ["format", "since", "support_bundle", "quiet"])]
+    pub(in crate::cli) watch: Option<Duration>,
+
     /// List all checks
     #[arg(long, exclusive = true, help_heading = CHECKS)]
     pub(in crate::cli) list: bool,
@@ -40,6 +49,10 @@ pub(in crate::cli) struct CheckArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
     pub(in crate::cli) format: CheckFormat,
+
+    /// Print what is new, worse or resolved since this document of `check --format json`
+    #[arg(long, value_name = "OLD.json", help_heading = OUTPUT, conflicts_with = "quiet")]
+    pub(in crate::cli) since: Option<PathBuf>,
 
     /// Write what was looked at and what was found into an archive as well, for somebody who cannot look; without secrets
     #[arg(long, value_name = "FILE.tar.gz", help_heading = OUTPUT)]

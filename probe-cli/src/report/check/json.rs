@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{Health, severity};
-use crate::check::{self, Finding, Outcome, SubjectKind, Verdict};
+use crate::check::{self, Acceptance, Accepted, Became, Changes, Key, Outcome, Row, SubjectKind, Verdict};
+
+/// Version of the documents.
+pub(super) const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -18,6 +21,8 @@ struct Document<'a> {
     not_judged: Vec<Missing<'a>>,
     passed: Vec<&'static str>,
     not_applicable: Vec<Missing<'a>>,
+    /// What `--since` compares; null without it.
+    since: Option<Since<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -26,6 +31,7 @@ struct Numbers {
     warned: usize,
     failed: usize,
     explained: usize,
+    accepted: usize,
     not_judged: usize,
     not_applicable: usize,
 }
@@ -41,6 +47,29 @@ struct Entry<'a> {
     causes: Vec<&'static str>,
     explained_by: Option<&'static str>,
     fix: Fix<'a>,
+    accepted: Option<Agreed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Agreed<'a> {
+    reason: &'a str,
+    until: String,
+}
+
+#[derive(Default, Serialize)]
+struct Since<'a> {
+    new: Vec<Which<'a>>,
+    worse: Vec<Which<'a>>,
+    better: Vec<Which<'a>>,
+    resolved: Vec<Which<'a>>,
+    not_judged: Vec<Which<'a>>,
+    same: usize,
+}
+
+#[derive(Serialize)]
+struct Which<'a> {
+    id: &'a str,
+    subject: Subject<'a>,
 }
 
 #[derive(Serialize)]
@@ -77,28 +106,23 @@ pub fn json(health: &Health<'_>) -> Result<String, serde_json::Error> {
     for row in rows {
         let id = row.check.id;
         match &row.outcome {
-            Outcome::Judged(found) if found.is_empty() => passed.push(id),
-            Outcome::Judged(found) => findings.extend(found.iter().map(|finding| {
-                let Finding { severity: how_bad, subject, summary, evidence, fix } = finding;
-                Entry {
-                    id,
-                    severity: severity(*how_bad),
-                    subject: subject.into(),
-                    summary,
-                    symptom: row.check.symptom,
-                    evidence: evidence.iter().map(Evidence::from).collect(),
-                    causes: health.judgement.symptoms_of(id),
-                    explained_by: row.explained_by,
-                    fix: fix.into(),
-                }
-            })),
+            Outcome::Judged(found) if found.is_empty() && row.accepted.is_empty() => passed.push(id),
+            Outcome::Judged(found) => {
+                findings.extend(found.iter().map(|finding| entry(health, row, finding)));
+                findings.extend(row.accepted.iter().map(|Accepted { finding, acceptance }| Entry {
+                    causes: Vec::new(),
+                    explained_by: None,
+                    accepted: Some(acceptance.into()),
+                    ..entry(health, row, finding)
+                }));
+            }
             Outcome::NotJudged(why) => not_judged.push(Missing { id, why }),
             Outcome::DoesNotApply(why) => not_applicable.push(Missing { id, why }),
         }
     }
     let counts = health.judgement.counts();
     super::super::document(&Document {
-        schema_version: 1,
+        schema_version: SCHEMA_VERSION,
         verdict: verdict(health.verdict),
         reason: None,
         counts: Numbers {
@@ -106,6 +130,7 @@ pub fn json(health: &Health<'_>) -> Result<String, serde_json::Error> {
             warned: counts.warned,
             failed: counts.failed,
             explained: counts.explained,
+            accepted: counts.accepted,
             not_judged: counts.not_judged,
             not_applicable: counts.not_applicable,
         },
@@ -115,13 +140,30 @@ pub fn json(health: &Health<'_>) -> Result<String, serde_json::Error> {
         not_judged,
         passed,
         not_applicable,
+        since: health.since.map(Since::from),
     })
+}
+
+fn entry<'a>(health: &Health<'_>, row: &Row, finding: &'a check::Finding) -> Entry<'a> {
+    let check::Finding { severity: how_bad, subject, summary, evidence, fix } = finding;
+    Entry {
+        id: row.check.id,
+        severity: severity(*how_bad),
+        subject: subject.into(),
+        summary,
+        symptom: row.check.symptom,
+        evidence: evidence.iter().map(Evidence::from).collect(),
+        causes: health.judgement.symptoms_of(row.check.id),
+        explained_by: row.explained_by,
+        fix: fix.into(),
+        accepted: None,
+    }
 }
 
 /// The document of a node that could not be looked at.
 pub fn unknown(reason: &str) -> Result<String, serde_json::Error> {
     super::super::document(&Document {
-        schema_version: 1,
+        schema_version: SCHEMA_VERSION,
         verdict: verdict(Verdict::Unknown),
         reason: Some(reason.to_owned()),
         counts: Numbers::default(),
@@ -131,21 +173,53 @@ pub fn unknown(reason: &str) -> Result<String, serde_json::Error> {
         not_judged: Vec::new(),
         passed: Vec::new(),
         not_applicable: Vec::new(),
+        since: None,
     })
+}
+
+/// What a subject's kind is called.
+pub(super) const KINDS: [(SubjectKind, &str); 6] = [
+    (SubjectKind::Node, "node"),
+    (SubjectKind::Interface, "interface"),
+    (SubjectKind::Peer, "peer"),
+    (SubjectKind::Pod, "pod"),
+    (SubjectKind::File, "file"),
+    (SubjectKind::Setting, "setting"),
+];
+
+fn kind(kind: SubjectKind) -> &'static str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or("node", |(_, word)| word)
 }
 
 impl<'a> From<&'a check::Subject> for Subject<'a> {
     fn from(subject: &'a check::Subject) -> Self {
         let check::Subject { kind, name } = subject;
-        let kind = match kind {
-            SubjectKind::Node => "node",
-            SubjectKind::Interface => "interface",
-            SubjectKind::Peer => "peer",
-            SubjectKind::Pod => "pod",
-            SubjectKind::File => "file",
-            SubjectKind::Setting => "setting",
-        };
-        Self { kind, name }
+        Self { kind: self::kind(*kind), name }
+    }
+}
+
+impl<'a> From<&'a Acceptance> for Agreed<'a> {
+    fn from(acceptance: &'a Acceptance) -> Self {
+        let Acceptance { reason, until, .. } = acceptance;
+        Self { reason, until: until.to_string() }
+    }
+}
+
+impl<'a> From<&'a Changes> for Since<'a> {
+    fn from(changes: &'a Changes) -> Self {
+        let mut since = Self { same: changes.same, ..Self::default() };
+        for change in &changes.changes {
+            let list = match &change.became {
+                Became::New { .. } => &mut since.new,
+                Became::Other { before, .. } if *before < change.severity => &mut since.worse,
+                Became::Other { .. } => &mut since.better,
+                Became::Resolved => &mut since.resolved,
+                Became::NotJudged { .. } => &mut since.not_judged,
+            };
+            let Key { id, kind, name } = &change.key;
+            list.push(Which { id, subject: Subject { kind: self::kind(*kind), name } });
+        }
+        since
     }
 }
 

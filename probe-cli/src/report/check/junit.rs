@@ -9,7 +9,7 @@ use crate::check::Outcome;
 pub fn junit(health: &Health<'_>) -> String {
     let rows = &health.judgement.rows;
     let counts = health.judgement.counts();
-    let skipped = counts.not_judged + counts.not_applicable + counts.explained;
+    let skipped = counts.not_judged + counts.not_applicable + counts.explained + counts.accepted;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         out,
@@ -32,7 +32,14 @@ pub fn junit(health: &Health<'_>) -> String {
             continue;
         }
         match &row.outcome {
-            Outcome::Judged(findings) if findings.is_empty() => out.push_str("/>\n"),
+            Outcome::Judged(findings) if findings.is_empty() && row.accepted.is_empty() => {
+                out.push_str("/>\n");
+            }
+            Outcome::Judged(findings) if findings.is_empty() => {
+                let words = row.accepted.iter().map(|one| super::agreed(&one.acceptance));
+                let words: Vec<String> = words.collect();
+                let _ = writeln!(out, "><skipped message=\"{}\"/></testcase>", escaped(&words.join("; ")));
+            }
             Outcome::Judged(findings) => {
                 out.push('>');
                 let summaries: Vec<String> =

@@ -1,5 +1,7 @@
 //! The health check as text for people and as documents for machines, a file for each format.
 
+mod changes;
+mod earlier;
 mod explain;
 mod faults;
 mod json;
@@ -12,6 +14,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{changes, since};
+pub use earlier::{Earlier, ReadError, read};
 pub use explain::{explain, list, page};
 pub use faults::{faults, faults_page};
 pub use json::{json, unknown};
@@ -23,7 +27,7 @@ pub use sarif::sarif;
 pub use table::{last_line, table};
 
 use crate::{
-    check::{Finding, Judgement, Severity, Verdict},
+    check::{Acceptance, Changes, Finding, Judgement, Severity, Verdict},
     model::Model,
     text,
 };
@@ -39,6 +43,8 @@ pub struct Health<'a> {
     pub verdict: Verdict,
     /// Seconds that it took.
     pub took_s: f64,
+    /// What became of findings since an earlier look, where there is one.
+    pub since: Option<&'a Changes>,
 }
 
 impl Health<'_> {
@@ -50,6 +56,7 @@ impl Health<'_> {
             (counts.failed, "failed"),
             (counts.warned, if counts.warned == 1 { "warning" } else { "warnings" }),
             (counts.explained, "explained by others"),
+            (counts.accepted, "accepted"),
             (counts.passed, PASSED),
             (counts.not_judged, "not judged"),
             (
@@ -84,6 +91,11 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Warn => "warn",
         Severity::Fail => "fail",
     }
+}
+
+/// Why an accepted finding is no alarm; escaped.
+fn agreed(acceptance: &Acceptance) -> String {
+    format!("accepted until {}: {}", acceptance.until, text::escape(&acceptance.reason))
 }
 
 /// The worst finding of several.

@@ -25,18 +25,20 @@ pub fn sarif(health: &Health<'_>) -> Result<String, serde_json::Error> {
     let mut results = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let Outcome::Judged(findings) = &row.outcome else { continue };
-        for finding in findings {
+        let accepted = row.accepted.iter().map(|one| (&one.finding, Some(&one.acceptance)));
+        for (finding, acceptance) in findings.iter().map(|finding| (finding, None)).chain(accepted) {
             let level = match finding.severity {
                 Severity::Warn => "warning",
                 Severity::Fail => "error",
             };
-            // A finding that another one explains is no alarm of its own.
-            let suppressions = match row.explained_by {
-                Some(cause) => {
-                    json!([{"kind": "external", "justification": format!("explained by {cause}")}])
-                }
-                None => json!([]),
+            // A finding that another one explains is no alarm of its own, and neither is one that somebody has accepted.
+            let why = match (acceptance, row.explained_by) {
+                (Some(acceptance), _) => Some(super::agreed(acceptance)),
+                (None, Some(cause)) => Some(format!("explained by {cause}")),
+                (None, None) => None,
             };
+            let suppressions: Vec<Value> =
+                why.into_iter().map(|why| json!({"kind": "external", "justification": why})).collect();
             results.push(json!({
                 "suppressions": suppressions,
                 "ruleId": row.check.id,

@@ -18,6 +18,9 @@ const EVIDENCE: usize = 4;
 /// Commands of a fix that are shown: two for a device of each family, and one for the agent.
 const COMMANDS: usize = 5;
 
+/// Accepted findings that are named.
+const ACCEPTED: usize = 3;
+
 /// Lines of a finding.
 const MOST_LINES: usize = 10;
 
@@ -27,6 +30,7 @@ pub fn table(health: &Health<'_>, all: bool) -> String {
     heading(&mut out, health.model);
     areas(&mut out, health);
     not_judged(&mut out, health);
+    accepted(&mut out, health);
     for row in health.judgement.findings() {
         out.push('\n');
         finding(&mut out, health, row, all);
@@ -85,7 +89,7 @@ fn areas(out: &mut String, health: &Health<'_>) {
             .filter(|row| row.severity().is_none() && matches!(row.outcome, Outcome::Judged(_)))
             .count();
         let not_judged = rows.iter().filter(|row| matches!(row.outcome, Outcome::NotJudged(_))).count();
-        if rows.is_empty() || rows.iter().any(|row| row.severity().is_some()) {
+        if rows.is_empty() || rows.iter().any(|row| row.severity().is_some() || !row.accepted.is_empty()) {
             continue;
         }
         let name = area(family);
@@ -180,6 +184,23 @@ fn not_judged(out: &mut String, health: &Health<'_>) {
         };
         wrapped(out, "  ??    ", &format!("not judged: {which}: {}", text::escape(why)));
     }
+}
+
+/// What somebody has accepted, in one line.
+fn accepted(out: &mut String, health: &Health<'_>) {
+    let all =
+        health.judgement.rows.iter().flat_map(|row| row.accepted.iter().map(move |one| (row.check.id, one)));
+    let findings: Vec<String> = all
+        .map(|(id, one)| {
+            format!("{id} ({}) until {}", text::escape(&one.finding.subject.name), one.acceptance.until)
+        })
+        .collect();
+    let shown = match findings.as_slice() {
+        [] => return,
+        few if few.len() <= ACCEPTED => few.join(", "),
+        many => format!("{} and {} more", many[..ACCEPTED].join(", "), many.len() - ACCEPTED),
+    };
+    wrapped(out, "  --    accepted     ", &format!("{}: {shown}", text::counted(findings.len(), "finding")));
 }
 
 /// One finding. Without `all` it takes at most [`MOST_LINES`] lines, if its fix leaves room for a line of evidence: what is

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 use crate::{
-    check::{Family, REGISTRY, run, testdata::Node},
+    check::{Acceptances, Family, Known, REGISTRY, run, run_with, testdata::Node},
     facts::netlink::FdbFact,
     inventory::testdata::mac,
     observed::Observed,
@@ -23,10 +23,7 @@ fn sick() -> Node {
 }
 
 fn printed(node: &Node, print: impl Fn(&Health<'_>) -> String) -> String {
-    let model = node.model();
-    let judgement = run(&model, REGISTRY);
-    let verdict = judgement.verdict(false);
-    print(&Health { model: &model, judgement: &judgement, verdict, took_s: 2.13 })
+    printed_with(node, &Acceptances::default(), print)
 }
 
 #[test]
@@ -79,6 +76,107 @@ fn a_finding_is_short() {
             assert!(finding.contains("  seen "), "{finding}");
         }
         assert!(count >= 2, "{printed}");
+    }
+}
+
+/// Accepts what pods send, and a warning that is not there.
+fn accepting() -> Acceptances {
+    let text = "mtu-pod-exceeds-tunnel * pods are made anew on Monday 2030-01-31\n\
+                mtu-underlay-wasted * by design 2030-01-31\n";
+    Acceptances::parse(text).unwrap().at(std::time::Duration::from_secs(1_800_000_000))
+}
+
+fn printed_with(node: &Node, accepted: &Acceptances, print: impl Fn(&Health<'_>) -> String) -> String {
+    let model = node.model();
+    let judgement = run_with(&model, REGISTRY, accepted);
+    let verdict = judgement.verdict(false);
+    print(&Health { model: &model, judgement: &judgement, verdict, took_s: 2.13, since: None })
+}
+
+/// What is accepted is in every format, and an alarm in none.
+#[test]
+fn accepted_findings_are_counted() {
+    let accepted = accepting();
+    let in_json = |print: fn(&Health<'_>) -> Result<String, serde_json::Error>| {
+        let text = printed_with(&sick(), &accepted, |health| print(health).unwrap());
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let text = printed_with(&sick(), &accepted, |health| table(health, false));
+    insta::assert_snapshot!("check-accepted", text);
+    let document = in_json(json);
+    assert_eq!(
+        (document["counts"]["accepted"].as_u64(), document["counts"]["failed"].as_u64()),
+        (Some(1), Some(1))
+    );
+    let of_check = |entry: &&serde_json::Value| entry["id"] == "mtu-pod-exceeds-tunnel";
+    let entry = document["findings"].as_array().unwrap().iter().find(of_check).unwrap();
+    assert_eq!(
+        entry["accepted"],
+        serde_json::json!({"reason": "pods are made anew on Monday", "until": "2030-01-31"})
+    );
+    let passed = document["passed"].as_array().unwrap();
+    assert!(!passed.iter().any(|id| id == "mtu-pod-exceeds-tunnel"), "{passed:?}");
+    crate::report::documented(&document, "# The JSON of `check`");
+    let results = in_json(sarif)["runs"][0]["results"].clone();
+    let of_rule = |result: &&serde_json::Value| result["ruleId"] == "mtu-pod-exceeds-tunnel";
+    let result = results.as_array().unwrap().iter().find(of_rule).unwrap();
+    assert_eq!(
+        result["suppressions"][0]["justification"],
+        "accepted until 2030-01-31: pods are made anew on Monday"
+    );
+    let junit = printed_with(&sick(), &accepted, junit);
+    assert!(junit.contains("name=\"mtu-pod-exceeds-tunnel\"><skipped message=\"accepted until"), "{junit}");
+    for text in [printed_with(&sick(), &accepted, nagios), printed_with(&sick(), &accepted, npd)] {
+        assert!(
+            !text.contains("mtu-pod-exceeds-tunnel") && text.contains("peer-neighbour-without-fdb"),
+            "{text}"
+        );
+    }
+}
+
+/// A document that was written is what the next look is compared with.
+#[test]
+fn what_differs_from_an_earlier_document() {
+    let earlier = |node: &Node| read(printed(node, |health| json(health).unwrap()).as_bytes()).unwrap();
+    let compared = |mut known: Known, node: &Node, print: fn(&Health<'_>, &super::Changes) -> String| {
+        let model = node.model();
+        let judgement = run(&model, REGISTRY);
+        let changes = known.compare(&judgement);
+        let verdict = judgement.verdict(false);
+        let health =
+            Health { model: &model, judgement: &judgement, verdict, took_s: 2.13, since: Some(&changes) };
+        print(&health, &changes)
+    };
+    let (well, mut other) = (Node::canal(), sick());
+    other.facts().fdb.clear();
+    other.pod_mtu(1450);
+    let said = [(&well, &sick()), (&sick(), &other), (&sick(), &sick()), (&sick(), &well), (&well, &well)]
+        .map(|(then, now)| compared(earlier(then).known, now, since));
+    insta::assert_snapshot!("check-since", said.join("\n----\n"));
+    for line in said.iter().flat_map(|text| text.lines()) {
+        assert!(line.width() <= WIDTH, "{line:?}");
+    }
+    let document = compared(earlier(&sick()).known, &other, |health, _| json(health).unwrap());
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let ids = |list: &str| {
+        let entries = document["since"][list].as_array().unwrap();
+        entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(ids("resolved").contains(&"mtu-pod-exceeds-tunnel".to_owned()), "{}", document["since"]);
+    assert!(ids("new").contains(&"peer-neighbour-without-fdb".to_owned()), "{}", document["since"]);
+    crate::report::documented(&document, "# The JSON of `check`");
+}
+
+#[test]
+fn what_is_no_earlier_document_is_refused() {
+    for (text, says) in [
+        ("{}", "no document of `check --format json`"),
+        ("not JSON", "no document of `check --format json`"),
+        (&*unknown("needs root").unwrap(), "(needs root)"),
+        (r#"{"schema_version":2,"reason":null,"node":null,"findings":[]}"#, "schema_version 2"),
+    ] {
+        let error = read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
     }
 }
 
