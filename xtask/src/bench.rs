@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: what the probe costs, as ratios within one interleaved run. It holds no limits and is no test:
 //! machines differ, so it prints targets beside what it found.
 
+mod check;
+mod cost;
 mod packets;
 mod programs;
 mod rate;
@@ -38,6 +40,8 @@ enum Part {
     Rate,
     /// CPU and memory of `show node` with 250 pods and 1,000 peers, beside `ip` and `bridge`.
     Show,
+    /// CPU and memory of `check` with 250 pods and 1,000 peers, beside `show node`.
+    Check,
     /// CPU and memory of `watch` with 250 pods and 1,000 peers.
     Watch,
     /// Time from the start of `watch` to its first line, confined and not.
@@ -69,6 +73,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if wanted(Part::Show) {
         rows.extend(show::measure(args.rounds, &binary)?);
+    }
+    if wanted(Part::Check) {
+        rows.extend(check::measure(args.rounds, &binary)?);
     }
     if wanted(Part::Watch) {
         rows.extend(watch::measure(args.rounds, &binary)?);

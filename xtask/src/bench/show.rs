@@ -1,16 +1,13 @@
 //! CPU and memory of `show node` on a node with 250 pods and 1,000 peers, beside `ip` and `bridge` that dump the same tables.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{
     Row,
+    cost::cost,
     spread::Spread,
     world::{PEERS, PODS, World, mebibytes},
 };
@@ -25,14 +22,6 @@ const DUMPS: [(&str, &str); 6] = [
     ("ip", "-j neigh show dev flannel.1"),
     ("bridge", "-j fdb show dev flannel.1"),
 ];
-
-/// What a program took.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    cpu: Duration,
-    /// The most resident memory that it had, in bytes.
-    memory: u64,
-}
 
 pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let world = World::busy()?;
@@ -76,28 +65,6 @@ fn dumps(node: &str) -> Result<Duration> {
         sum += cost(dump)?.cpu;
     }
     Ok(sum)
-}
-
-/// Runs a program to its end; what it prints goes nowhere.
-fn cost(mut command: Command) -> Result<Cost> {
-    let name = format!("{command:?}");
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().with_context(|| name.clone())?;
-    let pid = libc::pid_t::try_from(child.id())?;
-    let mut status = 0;
-    // SAFETY: all zero is a value of this struct of integers.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to variables of ours that outlive the call, and the child has not been waited for.
-    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-    if waited != pid || status != 0 {
-        bail!("{name} failed: status {status}");
-    }
-    let time = |time: libc::timeval| -> Result<Duration> {
-        Ok(Duration::new(u64::try_from(time.tv_sec)?, u32::try_from(time.tv_usec)? * 1000))
-    };
-    Ok(Cost {
-        cpu: time(usage.ru_utime)? + time(usage.ru_stime)?,
-        memory: u64::try_from(usage.ru_maxrss)? * 1024,
-    })
 }
 
 /// What is measured is what was promised.
