@@ -90,7 +90,7 @@ impl Known {
     pub fn compare(&mut self, now: &Judgement) -> Changes {
         let before = mem::take(&mut self.0);
         for row in now.rows.iter().filter(|row| row.explained_by.is_none()) {
-            for finding in findings(row) {
+            for finding in row.findings() {
                 self.add(key(row, finding), finding.severity, finding.summary.clone());
             }
         }
@@ -116,7 +116,7 @@ impl Known {
             if row.accepted.iter().any(|accepted| self::key(row, &accepted.finding) == key) {
                 continue;
             }
-            if findings(row).iter().any(|finding| self::key(row, finding) == key) {
+            if row.findings().iter().any(|finding| self::key(row, finding) == key) {
                 found.same += 1;
                 self.0.insert(key, state);
                 continue;
@@ -149,13 +149,6 @@ impl Known {
             }
             Entry::Occupied(_) => {}
         }
-    }
-}
-
-fn findings(row: &Row) -> &[Finding] {
-    match &row.outcome {
-        Outcome::Judged(findings) => findings,
-        Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => &[],
     }
 }
 

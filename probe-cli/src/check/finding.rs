@@ -64,6 +64,8 @@ pub struct Finding {
     pub severity: Severity,
     /// What it is about.
     pub subject: Subject,
+    /// Interfaces that it concerns, by index; empty when it concerns no one in particular.
+    pub devices: Vec<u32>,
     /// What is wrong, in one sentence.
     pub summary: String,
     /// What was seen.
@@ -87,7 +89,13 @@ impl Finding {
     /// One without evidence.
     pub(super) fn new(severity: Severity, kind: SubjectKind, name: &str, summary: String) -> Self {
         let subject = Subject { kind, name: name.to_owned() };
-        Self { severity, subject, summary, evidence: Vec::new(), fix: Fix::default() }
+        Self { severity, subject, devices: Vec::new(), summary, evidence: Vec::new(), fix: Fix::default() }
+    }
+
+    /// About an interface.
+    pub(super) fn on(mut self, ifindex: u32) -> Self {
+        self.devices.push(ifindex);
+        self
     }
 
     /// With one more thing that was seen.

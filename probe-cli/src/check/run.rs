@@ -1,11 +1,11 @@
 //! Runs checks over a model: each by itself, then causes swallow their symptoms, then the verdict.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{Acceptances, Accepted, Check, Outcome, Severity};
+use super::{Acceptances, Accepted, Check, Finding, Outcome, Severity, SubjectKind};
 use crate::model::Model;
 
 /// The node's state, in one word.
@@ -84,14 +84,38 @@ pub fn run_with(
             }
         })
         .collect();
-    let found: BTreeSet<&str> =
-        rows.iter().filter(|row| row.severity().is_some()).map(|row| row.check.id).collect();
-    for row in &mut rows {
-        if row.severity().is_some() {
-            row.explained_by = row.check.explained_by.iter().copied().find(|cause| found.contains(cause));
-        }
+    let found: BTreeMap<&str, &[Finding]> = rows.iter().map(|row| (row.check.id, row.findings())).collect();
+    let explained: Vec<Option<&'static str>> = rows
+        .iter()
+        .map(|row| {
+            let mut causes = row.check.explained_by.iter().copied();
+            causes.find(|cause| found.get(cause).is_some_and(|cause| explains(cause, row.findings())))
+        })
+        .collect();
+    for (row, cause) in rows.iter_mut().zip(explained) {
+        row.explained_by = cause;
     }
     Judgement { rows }
+}
+
+/// Whether these causes are why all of these symptoms are there: each symptom has a cause on its interface that is no less bad,
+/// and what is wrong with one peer explains what is seen of one peer.
+fn explains(causes: &[Finding], symptoms: &[Finding]) -> bool {
+    let mut free: Vec<&Finding> = causes.iter().collect();
+    let mut has_cause = |symptom: &Finding| {
+        let is_where = |cause: &Finding| {
+            let (here, there) = (&symptom.devices, &cause.devices);
+            here.is_empty() || there.is_empty() || here.iter().any(|ifindex| there.contains(ifindex))
+        };
+        let found = free.iter().position(|cause| cause.severity >= symptom.severity && is_where(cause));
+        let Some(at) = found else { return false };
+        let kinds = [free[at], symptom].map(|finding| finding.subject.kind);
+        if kinds == [SubjectKind::Peer; 2] {
+            free.remove(at);
+        }
+        true
+    };
+    !symptoms.is_empty() && symptoms.iter().all(&mut has_cause)
 }
 
 fn judge(model: &Model, check: &Check) -> Outcome {
@@ -104,12 +128,17 @@ fn judge(model: &Model, check: &Check) -> Outcome {
 }
 
 impl Row {
+    /// What was found and is an alarm or a symptom of one.
+    pub fn findings(&self) -> &[Finding] {
+        match &self.outcome {
+            Outcome::Judged(findings) => findings,
+            Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => &[],
+        }
+    }
+
     /// The worst of its findings; none when there is none.
     pub fn severity(&self) -> Option<Severity> {
-        match &self.outcome {
-            Outcome::Judged(findings) => findings.iter().map(|finding| finding.severity).max(),
-            Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => None,
-        }
+        self.findings().iter().map(|finding| finding.severity).max()
     }
 }
 

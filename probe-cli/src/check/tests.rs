@@ -15,7 +15,7 @@ use crate::{
         testdata::{self, Node},
     },
     facts::{host::HostFacts, netlink::RouteFact},
-    inventory::testdata::{FLANNEL, FLANNEL6, flannel4, route},
+    inventory::testdata::{FLANNEL, FLANNEL6, flannel4, mac, route},
     model::{Condition, Model},
     observed::Observed,
 };
@@ -257,6 +257,44 @@ fn checks_are_chosen_by_id_and_family() {
         "no check and no family is called \"forwarding-is-off\"; is it host-forwarding-off?"
     );
     assert_eq!(near("zzz"), None);
+}
+
+/// What is wrong on one device, or with one peer, is no cause of what is wrong with another, and a failure does not follow from a
+/// warning.
+#[test]
+fn a_cause_explains_what_it_is_the_cause_of() {
+    let judged = |change: fn(&mut Node)| {
+        let mut node = Node::canal();
+        change(&mut node);
+        let judgement = run(&node.model(), REGISTRY);
+        let ids = judgement.findings().iter().map(|row| row.check.id).collect::<Vec<_>>();
+        (judgement.verdict(false), ids)
+    };
+    // One peer has lost its FDB entry, another one its route.
+    let (verdict, ids) = judged(|node| {
+        node.facts().fdb.retain(|entry| entry.mac != mac(2));
+        node.facts().routes.retain(|route| route.destination != "10.42.3.0/24".parse().unwrap());
+    });
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(ids.contains(&"peer-neighbour-without-fdb"), "{ids:?}");
+    // A route of another cluster is stale, which is a warning, and a peer has lost its route.
+    let (verdict, ids) = judged(|node| {
+        node.facts().routes.push(route("10.77.9.0/24", Some("10.77.9.0"), FLANNEL));
+        node.facts().routes.retain(|route| route.destination != "10.42.3.0/24".parse().unwrap());
+    });
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(
+        ids.contains(&"peer-fdb-without-route") && ids.contains(&"peer-route-without-neighbour"),
+        "{ids:?}"
+    );
+    // One tunnel is down, and the other one has lost an FDB entry.
+    let (_, ids) = judged(|node| {
+        for link in node.facts().links.iter_mut().filter(|link| link.ifindex == FLANNEL) {
+            link.up = false;
+        }
+        node.facts().fdb.retain(|entry| entry.ifindex != FLANNEL6 || entry.mac != mac(0x62));
+    });
+    assert!(ids.contains(&"dataplane-tunnel-down") && ids.contains(&"peer-neighbour-without-fdb"), "{ids:?}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn run(model: &Model) -> Outcome {
             &one.name,
             format!("{name} is down, and {by} has its UDP port {port}."),
         )
+        .on(one.ifindex)
         .seen(name, format!("down, port {port}"), "ip -d link")
         .seen(by.clone(), format!("up, port {port}"), "ip -d link");
         findings.push(if model.inventory.is_stale(other.ifindex) {

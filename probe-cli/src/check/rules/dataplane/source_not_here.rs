@@ -42,6 +42,7 @@ fn run(model: &Model) -> Outcome {
             &tunnel.name,
             format!("{name} sends from {local}, which is not an address of this node."),
         )
+        .on(tunnel.ifindex)
         .seen(name, local, "ip -d link: local");
         let configured = intent.and_then(|intent| intent.node_ips.iter().find(|own| own.value == local));
         let place = configured.and_then(|own| own.file.as_deref().map(|file| (escape(file), own.line)));

@@ -28,11 +28,11 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no tunnel is here");
     }
     let down = model.faults.iter().filter_map(|fault| {
-        let Fault::TunnelDown { name, .. } = fault else { return None };
-        Some(name)
+        let Fault::TunnelDown { tunnel, name } = fault else { return None };
+        Some((name, *tunnel))
     });
     let findings = Outcome::Judged(
-        down.map(|device| {
+        down.map(|(device, ifindex)| {
             let name = escape(device);
             Finding::new(
                 Fail,
@@ -40,6 +40,7 @@ fn run(model: &Model) -> Outcome {
                 device,
                 format!("{name} is down: it carries no packets, and the kernel has removed its routes."),
             )
+            .on(ifindex)
             .seen(name, "down", "ip link: flags")
             .fix(
                 "Bring it up and restart the CNI's agent on this node, which writes routes and neighbours again (pods keep \

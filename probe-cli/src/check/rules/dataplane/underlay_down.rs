@@ -34,7 +34,9 @@ fn run(model: &Model) -> Outcome {
     if taken_down.is_empty() && !tunnels.any(|tunnel| tunnel.underlay.is_some()) {
         return Outcome::DoesNotApply("no tunnel has a device below it");
     }
-    Outcome::Judged(model.faults.iter().chain(&taken_down).filter_map(finding).collect())
+    Outcome::Judged(
+        model.faults.iter().chain(&taken_down).filter_map(|fault| finding(model, fault)).collect(),
+    )
 }
 
 /// Devices that are down and in whose network peers are, of tunnels that nothing tells to be above any: WireGuard's have no lower
@@ -62,9 +64,11 @@ fn taken_down(model: &Model) -> Vec<Fault> {
         .collect()
 }
 
-fn finding(fault: &Fault) -> Option<Finding> {
-    let Fault::UnderlayDown { name: device, state, tunnels, .. } = fault else { return None };
+fn finding(model: &Model, fault: &Fault) -> Option<Finding> {
+    let Fault::UnderlayDown { ifindex, name: device, state, tunnels } = fault else { return None };
     let name = escape(device);
+    let above = model.inventory.all_tunnels().filter(|tunnel| tunnels.contains(&tunnel.name));
+    let above: Vec<u32> = above.map(|tunnel| tunnel.ifindex).collect();
     let tunnels = tunnels.iter().map(|tunnel| escape(tunnel)).collect::<Vec<_>>().join(", ");
     let (state, is_down) = match state {
         Some(LinkState::Down) => ("down", true),
@@ -77,6 +81,7 @@ fn finding(fault: &Fault) -> Option<Finding> {
         state,
         "ip link: flags, operstate",
     );
+    let finding = above.into_iter().fold(finding.on(*ifindex), Finding::on);
     Some(if is_down {
         finding
             .fix(

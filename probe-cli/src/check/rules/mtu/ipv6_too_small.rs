@@ -39,6 +39,7 @@ fn run(model: &Model) -> Outcome {
                     &path.device,
                     format!("{name} carries {} bytes; IPv6 requires {IPV6_LEAST}.", path.usable),
                 )
+                .on(path.ifindex)
                 .seen(name.clone(), path.usable, "IFLA_MTU and what is below");
                 match path.max_inner.filter(|fits| *fits >= IPV6_LEAST) {
                     Some(fits) => agent::restarted(model, finding

@@ -44,6 +44,7 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
         &path.device,
         format!("Pods send packets of up to {largest} bytes; {name} carries {}.", path.usable),
     )
+    .on(path.ifindex)
     .seen(format!("{} of pods", counted(pods, "interface")), largest, "IFLA_MTU of the node's end");
     if let Some(wanted) = model.setup.intent.as_ref().and_then(|intent| intent.pod_mtu.as_ref()) {
         let place = wanted.file.as_deref().map_or_else(|| "the chart's default".to_owned(), escape);

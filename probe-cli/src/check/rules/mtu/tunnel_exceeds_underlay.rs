@@ -40,6 +40,7 @@ fn run(model: &Model) -> Outcome {
             &path.device,
             format!("{name} sends packets that are {over} bytes too large for what is below it: they leave as fragments."),
         )
+        .on(*tunnel)
         .seen(name, path.mtu, "IFLA_MTU");
         for below in &path.underlays {
             finding = finding.seen(escape(&below.name), below.mtu, "IFLA_MTU");

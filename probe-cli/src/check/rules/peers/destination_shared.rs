@@ -45,7 +45,8 @@ fn run(model: &Model) -> Outcome {
                     SubjectKind::Peer,
                     &address.to_string(),
                     format!("{} peers of {name} are sent to {address}: one of them is another node.", peers.len()),
-                );
+                )
+                .on(tunnel);
                 for peer in peers.iter().take(4) {
                     let networks: Vec<String> = peer.pod_cidrs.iter().take(3).map(ToString::to_string).collect();
                     finding = finding.seen(networks.join(", "), address, format!("peer {} of {name}", peer.key.short()));

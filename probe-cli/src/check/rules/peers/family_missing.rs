@@ -61,6 +61,7 @@ fn run(model: &Model) -> Outcome {
                     &device.name,
                     format!("{name} has no peer, although pods here have IPv{family} addresses and {} has peers.", escape(&other.name)),
                 )
+                .on(device.ifindex)
                 .seen(name.clone(), "0 peers, 0 routes", "bridge fdb, ip route")
                 .seen(escape(&other.name), counted(other.peers.unwrap_or_default(), "peer"), "bridge fdb")
                 .seen("kernel", kernel, "uname -r")

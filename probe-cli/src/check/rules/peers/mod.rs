@@ -52,13 +52,15 @@ fn missing(model: &Model, of: impl Fn(&Fault) -> Option<Finding>) -> Outcome {
             tunnel.ifindex == ifindex && tunnel.outer_family == Some(6) && tunnel.mtu < IPV6_LEAST
         })
     };
-    let is_judged = |fault: &&Fault| {
-        let (Fault::NoNeighbour { tunnel, .. } | Fault::NoFdb { tunnel, .. } | Fault::NoRoute { tunnel, .. }) =
-            fault
-        else {
-            return true;
-        };
-        !is_without_ipv6(*tunnel)
-    };
-    Outcome::Judged(model.faults.iter().filter(is_judged).filter_map(of).collect())
+    let findings =
+        model.faults.iter().filter_map(|fault| {
+            let (Fault::NoNeighbour { tunnel, .. }
+            | Fault::NoFdb { tunnel, .. }
+            | Fault::NoRoute { tunnel, .. }) = fault
+            else {
+                return None;
+            };
+            if is_without_ipv6(*tunnel) { None } else { of(fault).map(|finding| finding.on(*tunnel)) }
+        });
+    Outcome::Judged(findings.collect())
 }

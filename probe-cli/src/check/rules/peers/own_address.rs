@@ -40,6 +40,7 @@ fn run(model: &Model) -> Outcome {
                 &address.to_string(),
                 format!("{name} sends packets for another node to {address}, an address of this node."),
             )
+            .on(peer.tunnel)
             .seen(format!("peer {}", peer.key.short()), address, format!("peers of {name}"))
             .fix_elsewhere("correct the address that the other node announces (node-ip, flannel.iface), then restart its agent."),
         );
@@ -61,6 +62,7 @@ fn run(model: &Model) -> Outcome {
                 &neighbour.address.to_string(),
                 format!("{} is an address of this node and of another node: packets for that node's pods stay here.", neighbour.address),
             )
+            .on(tunnel.ifindex)
             .seen(name.clone(), address, "ip address")
             .seen(format!("neighbour of {name}"), neighbour.address, "ip neigh"),
             tunnel,

@@ -74,6 +74,7 @@ fn run(model: &Model) -> Outcome {
             &address.to_string(),
             format!("{address} did not answer on {device} when it was asked last: pods of {networks} are not reached."),
         )
+        .on(row.ifindex)
         .seen(format!("neighbour {address}"), "FAILED", format!("ip neigh show dev {device}"));
         if is_random(address) {
             finding

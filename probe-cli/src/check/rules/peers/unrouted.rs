@@ -47,7 +47,8 @@ fn finding(model: &Model, tunnel: u32, peers: usize) -> Finding {
         SubjectKind::Interface,
         &name,
         format!("No route leads to {} of {name}.", counted(peers, "peer")),
-    );
+    )
+    .on(tunnel);
     let mut nodes = model.inventory.peers.iter().filter(|peer| peer.tunnel == tunnel);
     let dropped = nodes.find_map(|peer| Some((peer.node_address?, dropper(model, peer.node_address?)?)));
     match dropped {

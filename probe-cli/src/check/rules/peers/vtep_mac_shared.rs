@@ -62,6 +62,7 @@ fn run(model: &Model) -> Outcome {
             if seen.insert(mac) {
                 findings.push(
                     finding(mac, format!("Several nodes have the VTEP MAC address {mac}: {}.", several(all)))
+                        .on(tunnel.ifindex)
                         .seen(mac.to_string(), several(all), format!("{source} show dev {name}")),
                 );
             }
@@ -75,6 +76,7 @@ fn run(model: &Model) -> Outcome {
                         "{node} has this node's own VTEP MAC address {mac}: each drops the other's packets."
                     ),
                 )
+                .on(tunnel.ifindex)
                 .seen(format!("{name} here"), mac, "ip link")
                 .seen(node, mac, format!("bridge fdb show dev {name}")),
             );

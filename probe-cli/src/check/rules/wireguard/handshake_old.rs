@@ -52,6 +52,7 @@ fn run(model: &Model) -> Outcome {
                 &row.label().unwrap_or_default(),
                 format!("{} has not answered on {name} for {} s.", label(row), age.as_secs()),
             )
+            .on(row.tunnel)
             .seen(
                 "last handshake",
                 format!("{} s ago", age.as_secs()),

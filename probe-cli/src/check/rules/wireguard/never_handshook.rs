@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of one other node are not reached; nothing is logged.",
     core: true,
     needs: &[Need::WireguardPeers],
-    explained_by: &["dataplane-tunnel-down", "dataplane-underlay-down", "wireguard-endpoint-missing"],
+    explained_by: &["dataplane-tunnel-down", "dataplane-underlay-down"],
     explain: Explain {
         how: "Peers to which bytes were sent (tx_bytes above zero) and with which no handshake was ever made.",
         why: "UDP port 51820 (51821 for IPv6) is blocked, the endpoint is an address that this node does not reach (another node \
@@ -30,8 +30,11 @@ fn run(model: &Model) -> Outcome {
     if peers.is_empty() {
         return Outcome::DoesNotApply("no WireGuard peer is here");
     }
-    let silent =
-        peers.into_iter().filter(|(_, told)| told.handshake == Handshake::Never && told.bytes.tx > 0);
+    // A peer without an endpoint is a finding of its own.
+    let silent = peers.into_iter().filter(|(row, told)| {
+        let endpoint = row.peer.as_ref().and_then(|peer| peer.wireguard).and_then(|peer| peer.endpoint);
+        told.handshake == Handshake::Never && told.bytes.tx > 0 && endpoint.is_some()
+    });
     Outcome::Judged(silent.map(|(row, told)| finding(model, row, told.bytes.tx, told.bytes.rx)).collect())
 }
 
@@ -45,6 +48,7 @@ fn finding(model: &Model, row: &PeerRow, tx: u64, rx: u64) -> Finding {
         &row.label().unwrap_or_default(),
         format!("{peer} never answered on {name}, although {tx} bytes were sent to it."),
     )
+    .on(row.tunnel)
     .seen("last handshake", "never", format!("wg show {name} latest-handshakes"))
     .seen("sent, received", format!("{tx}, {rx} bytes"), format!("wg show {name} transfer"));
     if let Some(endpoint) = endpoint.filter(|endpoint| is_elsewhere(model, *endpoint)) {
