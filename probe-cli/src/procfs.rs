@@ -35,6 +35,18 @@ pub fn resident_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Has the C library give large buffers back to the kernel when they are free, from now on. Without that it takes the size of the
+/// largest one that was ever freed as the size from which it does so (mallopt(3), `M_MMAP_THRESHOLD`), and a document of a
+/// megabyte in each interval leaves gaps of megabytes.
+pub fn return_large_buffers() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE: libc::c_int = 128 << 10;
+        // SAFETY: takes two numbers and sets a parameter of malloc; where it cannot, nothing changes.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+    }
+}
+
 /// Time since boot on the clock of `bpf_ktime_get_ns` (`CLOCK_MONOTONIC`).
 pub fn monotonic() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()

@@ -46,6 +46,21 @@ impl CounterMaps {
         both(&mut self.pods, slot, add, counts)
     }
 
+    /// The first `slots` peers.
+    pub(super) fn peers(&mut self, slots: u32) -> Result<Vec<PerDirection<Counts>>, EbpfError> {
+        all(&mut self.peers, slots, add, counts)
+    }
+
+    /// The first `slots` pods.
+    pub(super) fn pods(&mut self, slots: u32) -> Result<Vec<PerDirection<Counts>>, EbpfError> {
+        all(&mut self.pods, slots, add, counts)
+    }
+
+    /// The first `slots` peers, on the underlay.
+    pub(super) fn outer_peers(&mut self, slots: u32) -> Result<Vec<PerDirection<OuterCounts>>, EbpfError> {
+        all(&mut self.outer_peers, slots, add_outer, outer_counts)
+    }
+
     pub(super) fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         both(&mut self.outer, slot, add_outer, outer_counts)
     }
@@ -128,6 +143,20 @@ fn both<T: aya::Pod + Default, U>(
         tx: convert(&map.sum(slot * 2 + TX, add)?),
         rx: convert(&map.sum(slot * 2 + RX, add)?),
     })
+}
+
+fn all<T: aya::Pod + Default, U>(
+    map: &mut PerCpu<T>,
+    slots: u32,
+    add: impl Fn(&mut T, &T) + Copy,
+    convert: impl Fn(&T) -> U,
+) -> Result<Vec<PerDirection<U>>, EbpfError> {
+    let sums = map.sums(slots * 2, add)?;
+    let of_slot = |both: &[T]| {
+        let of = |direction: u32| both.get(direction as usize).map(&convert);
+        Some(PerDirection { tx: of(TX)?, rx: of(RX)? })
+    };
+    Ok(sums.chunks_exact(2).filter_map(of_slot).collect())
 }
 
 fn add(sum: &mut Counters, value: &Counters) {

@@ -333,25 +333,30 @@ impl Probe {
         self.beat()?;
         let mut sample = Sample::default();
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
+        let of_peers = self.slots.peers.iter().map(|(_, slot)| slot);
+        let of_peers = end(of_peers.chain(tunnels.iter().map(|(_, slot)| *slot)));
+        let (inner, outer) = (self.counters.peers(of_peers)?, self.counters.outer_peers(of_peers)?);
+        let peer = |slot: u32, watched: bool| -> Option<PeerSample> {
+            let at = slot as usize;
+            let outer = if watched { Some(self.baseline.of_peer(slot, *outer.get(at)?)) } else { None };
+            Some(PeerSample { counts: *inner.get(at)?, outer })
+        };
         for &(ifindex, slot) in &tunnels {
             let watched = self.is_watched(ifindex);
             let (counts, kinds) = self.counters.tunnel(slot)?;
             let outer =
                 if watched { Some(self.baseline.of_tunnel(slot, self.counters.outer(slot)?)) } else { None };
             sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });
-            let other = self.peer(slot, watched)?;
-            sample.other_peers.insert(ifindex, other);
+            sample.other_peers.extend(peer(slot, watched).map(|other| (ifindex, other)));
         }
-        let peers: Vec<_> = self.slots.peers.iter().map(|(key, slot)| (*key, slot)).collect();
-        for (key, slot) in peers {
+        for (key, slot) in self.slots.peers.iter() {
             let watched = sample.tunnels.get(&key.0).is_some_and(|tunnel| tunnel.outer.is_some());
-            let peer = self.peer(slot, watched)?;
-            sample.peers.insert(key, peer);
+            sample.peers.extend(peer(slot, watched).map(|peer| (*key, peer)));
         }
-        for (key, slot) in self.slots.pods.iter() {
-            sample.pods.insert(key.clone(), self.counters.pod(slot)?);
-        }
-        sample.other_pods = self.counters.pod(0)?;
+        let pods = self.counters.pods(end(self.slots.pods.iter().map(|(_, slot)| slot)).max(1))?;
+        let pod = |slot: u32| pods.get(slot as usize).copied();
+        sample.pods.extend(self.slots.pods.iter().filter_map(|(key, slot)| Some((key.clone(), pod(slot)?))));
+        sample.other_pods = pod(0).unwrap_or_default();
         sample.gone_pods = self.gone_pods;
         sample.gone_peers.clone_from(&self.gone_peers);
         sample.pmtu_events = self.events(&tunnels);
@@ -411,4 +416,9 @@ impl Probe {
             ..Observer::default()
         })
     }
+}
+
+/// How many slots there are up to the last of these.
+fn end(slots: impl Iterator<Item = u32>) -> u32 {
+    slots.max().map_or(0, |last| last + 1)
 }

@@ -83,6 +83,7 @@ impl Engine {
     ///
     /// Must be called inside a current-thread runtime, on a thread that stays in the node's network namespace.
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        procfs::return_large_buffers();
         // Subscribe first: what changes while we read is then not missed.
         let changes = Changes::connect()?;
         let mut sources = Sources::open(&options.host)?;

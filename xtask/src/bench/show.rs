@@ -45,7 +45,7 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
         Ok(Row { what: format!("show node: {what}"), found, unit, target })
     };
     Ok(vec![
-        row("CPU", cpu, "ms", "at most 300")?,
+        row("CPU", cpu, "ms", "at most 60")?,
         row("memory", memory, "MiB", "at most 57 (60 MB)")?,
         row("CPU beside ip and bridge", ratios, "times", "")?,
     ])

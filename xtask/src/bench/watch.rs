@@ -52,8 +52,8 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
         Ok(Row { what: format!("watch at 1 s: {what}"), found, unit, target })
     };
     Ok(vec![
-        row("CPU", cpu, "% of a core", "at most 2")?,
-        row("memory", memory, "MiB", "at most 38 (40 MB)")?,
+        row("CPU", cpu, "% of a core", "at most 1")?,
+        row("memory", memory, "MiB", "at most 20")?,
         row("kernel maps", maps, "MiB", "")?,
     ])
 }
