@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Rounds; each measures everything once, in turn, and then once in reverse.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..))]
     rounds: u32,
+    /// Peers of the node that is shown, checked and watched.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=40_000))]
+    peers: u32,
     /// Only one of these.
     #[arg(long)]
     only: Option<Part>,
@@ -38,11 +41,11 @@ enum Part {
     Programs,
     /// Rate of small packets with and without the probe.
     Rate,
-    /// CPU and memory of `show node` with 250 pods and 1,000 peers, beside `ip` and `bridge`.
+    /// CPU and memory of `show node` with 250 pods and `--peers`, beside `ip` and `bridge`.
     Show,
-    /// CPU and memory of `check` with 250 pods and 1,000 peers, beside `show node`.
+    /// CPU and memory of `check` with 250 pods and `--peers`, beside `show node`.
     Check,
-    /// CPU and memory of `watch` with 250 pods and 1,000 peers.
+    /// CPU and memory of `watch` with 250 pods and `--peers`.
     Watch,
     /// Time from the start of `watch` to its first line, confined and not.
     Start,
@@ -72,16 +75,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         rows.extend(rate::measure(args.rounds, &binary)?);
     }
     if wanted(Part::Show) {
-        rows.extend(show::measure(args.rounds, &binary)?);
+        rows.extend(show::measure(args.rounds, &binary, args.peers)?);
     }
     if wanted(Part::Check) {
-        rows.extend(check::measure(args.rounds, &binary)?);
+        rows.extend(check::measure(args.rounds, &binary, args.peers)?);
     }
     if wanted(Part::Watch) {
-        rows.extend(watch::measure(args.rounds, &binary)?);
+        rows.extend(watch::measure(args.rounds, &binary, args.peers)?);
     }
     if wanted(Part::Start) {
-        rows.extend(start::measure(args.rounds, &binary)?);
+        rows.extend(start::measure(args.rounds, &binary, args.peers)?);
     }
     print(&rows);
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! CPU and memory of `check` on a node with 250 pods and 1,000 peers, and its CPU beside that of `show node`, which reads the same
+//! CPU and memory of `check` on a node with 250 pods and many peers, and its CPU beside that of `show node`, which reads the same
 //! once. The window passes without CPU.
 
 use std::{path::Path, process::Command};
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{command, ui};
 
-pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
-    let world = World::busy()?;
+pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>> {
+    let world = World::busy(peers)?;
     let node = world.node(1);
     let checks = judged(binary, &node)?;
     ui::note(&format!("checking it {rounds} times; {checks} checks are judged there"));

@@ -1,4 +1,4 @@
-//! How long `watch` takes from its start to its first line, on a node with 250 pods and 1,000 peers, with what confines it and
+//! How long `watch` takes from its start to its first line, on a node with 250 pods and many peers, with what confines it and
 //! without. The interval is in both alike.
 
 use std::{
@@ -15,8 +15,8 @@ use crate::{command, ui};
 /// As short as it can be.
 const INTERVAL: &str = "100ms";
 
-pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
-    let world = World::busy()?;
+pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>> {
+    let world = World::busy(peers)?;
     let node = world.node(1);
     ui::note(&format!("starting to watch it {} times", 4 * (rounds + 1)));
     let start = |is_confined: bool| start(binary, &node, is_confined);

@@ -1,4 +1,4 @@
-//! CPU and memory of `watch` at one interval a second, on a node with 250 pods and 1,000 peers that carries traffic.
+//! CPU and memory of `watch` at one interval a second, on a node with 250 pods and many peers that carries traffic.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,12 +13,15 @@ use serde_json::Value;
 use super::{
     Row,
     spread::Spread,
-    world::{PEERS, PODS, Running, World, mebibytes},
+    world::{PODS, Running, World, mebibytes},
 };
 use crate::{command, ui};
 
-pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
-    let world = World::busy()?;
+/// Slots for the lab's own peers.
+const SPARE: u32 = 24;
+
+pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>> {
+    let world = World::busy(peers)?;
     let node = world.node(1);
     let load = Load::start(&LoadOptions {
         prefix: world.lab.options.prefix.clone(),
@@ -30,6 +33,7 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let child = command::program(binary)
         .args(["--netns", &node, "watch", "--format", "jsonl", "--interval", "1s", "--count"])
         .arg((rounds + 2).to_string())
+        .args(["--peer-slots", &(peers + SPARE).to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start the tool")?;
@@ -40,7 +44,7 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let mut maps = Vec::new();
     for line in BufReader::new(stdout).lines() {
         let value: Value = serde_json::from_str(&line?)?;
-        check(&value)?;
+        check(&value, peers)?;
         let observer = &value["self"];
         cpu.extend(observer["cpu_percent"].as_f64());
         memory.extend(observer["rss_bytes"].as_u64().map(mebibytes));
@@ -59,9 +63,9 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
 }
 
 /// What is measured is what was promised.
-fn check(value: &Value) -> Result<()> {
+fn check(value: &Value, peers: u32) -> Result<()> {
     let count = |list: &str| value[list].as_array().map_or(0, Vec::len);
     anyhow::ensure!(count("pods") > usize::from(PODS), "only {} pods", count("pods"));
-    anyhow::ensure!(count("peers") > usize::try_from(PEERS)?, "only {} peers", count("peers"));
+    anyhow::ensure!(count("peers") > usize::try_from(peers)?, "only {} peers", count("peers"));
     Ok(())
 }

@@ -12,9 +12,6 @@ use crate::{command, ui};
 
 /// Of a node that has much to tell.
 pub(super) const PODS: u16 = 250;
-/// Remote nodes of it, beside the lab's own.
-pub(super) const PEERS: u32 = 1000;
-
 /// Gives the process a /run of its own, so that the kernel removes every namespace with it.
 pub(super) fn own_mounts() -> Result<()> {
     netns::private_run().context("cannot make a private /run")
@@ -39,11 +36,11 @@ impl World {
         Ok(Self { lab: lab::up(&options, &mut |_| {})? })
     }
 
-    /// Two nodes of which the first has much to tell.
-    pub(super) fn busy() -> Result<Self> {
-        ui::note(&format!("building a node with {PODS} pods and {PEERS} peers"));
+    /// Two nodes of which the first has much to tell: so many remote nodes, beside the lab's own.
+    pub(super) fn busy(peers: u32) -> Result<Self> {
+        ui::note(&format!("building a node with {PODS} pods and {peers} peers"));
         let world = Self::up(2, PODS)?;
-        add_peers(&world.node(1))?;
+        add_peers(&world.node(1), peers)?;
         Ok(world)
     }
 
@@ -66,10 +63,10 @@ pub(super) fn inside(netns: &str, words: &str) -> Result<String> {
 }
 
 /// Peers as flannel makes them: a route, a neighbour and an FDB entry each.
-fn add_peers(node: &str) -> Result<()> {
+fn add_peers(node: &str, peers: u32) -> Result<()> {
     let mut ip = String::new();
     let mut bridge = String::new();
-    for peer in 0..PEERS {
+    for peer in 0..peers {
         let (high, low) = (peer / 250, peer % 250);
         let mac = format!("02:aa:00:00:{high:02x}:{low:02x}");
         // Writing to a String cannot fail.
