@@ -193,6 +193,8 @@ pub const FAULTS: &[Fault] = &[
 /// Checks that no fault of a lab raises: why, and what proves them instead.
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
+    ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
+    ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
     ("mtu-path-smaller", "the lab has no router between its nodes", MADE_UP),
     ("wireguard-handshake-old", "it takes more than three minutes", MADE_UP),
     ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", MADE_UP),
@@ -220,6 +222,10 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
 
 /// Why labs have no faults of virtual functions.
 const SRIOV: &str = "it takes a NIC with virtual functions";
+/// Why no fault of a lab alone raises what packets show.
+const COUNTED: &str = "it takes packets, and programs that see them";
+/// Tests that send them.
+const REAL_PACKETS: &str = "real packets between namespaces";
 /// Facts that tests make up.
 const MADE_UP: &str = "made-up facts only";
 /// Tests with a NIC that has virtual functions.

@@ -41,9 +41,16 @@ pub enum Need {
     PciFunctions,
     /// The configuration of the SR-IOV device plugin; none is no trouble.
     DevicePlugin,
+    /// Packets, counted by programs that are attached when somebody asks.
+    Traffic,
 }
 
 impl Need {
+    /// What to ask for; none when nobody has to ask, or somebody has. It is no gap in what was looked at.
+    pub fn unasked(self, model: &Model) -> Option<&'static str> {
+        (self == Self::Traffic && model.counted == Observed::Absent).then_some("needs --with-traffic")
+    }
+
     /// Why it is not there; none when it is.
     pub fn missing(self, model: &Model) -> Option<String> {
         let snapshot = &model.snapshot;
@@ -89,6 +96,7 @@ impl Need {
             Self::Vfs => snapshot.sriov.pfs.trouble(),
             Self::VfSettings => snapshot.sriov.lists.iter().find_map(|list| list.told.trouble()),
             Self::PciFunctions => snapshot.pci.trouble(),
+            Self::Traffic => model.counted.trouble(),
             Self::DevicePlugin => snapshot.files.value().and_then(|files| files.device_plugin.trouble()),
         }
     }

@@ -119,6 +119,9 @@ fn explains(causes: &[Finding], symptoms: &[Finding]) -> bool {
 }
 
 fn judge(model: &Model, check: &Check) -> Outcome {
+    if let Some(why) = check.needs.iter().find_map(|need| need.unasked(model)) {
+        return Outcome::DoesNotApply(why);
+    }
     if let Some(why) = check.needs.iter().find_map(|need| need.missing(model)) {
         return Outcome::NotJudged(why);
     }

@@ -25,7 +25,7 @@ use crate::{
     inventory::{PeerKey, testdata::*},
     model::{Model, over},
     observed::Observed,
-    sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
+    sample::{Counts, Frame, OuterCounts, PerDirection, Sample, TunnelSample, VfSample, WireguardSample},
 };
 
 /// Index of the PF's interface.
@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
     /// Bytes that the first VF sends in the window.
     pub(crate) vf_sends: u64,
+    /// What programs counted in the window; nobody asked, if nothing says otherwise.
+    pub(crate) counted: Sample,
 }
 
 impl Node {
@@ -307,7 +309,14 @@ impl Node {
             ipam: Arc::new(Observed::Value(Vec::new())),
             ..snapshot(facts, &pods, &[])
         };
-        Self { snapshot, before: counters(), after: counters(), wireguard: BTreeMap::new(), vf_sends: 0 }
+        Self {
+            snapshot,
+            before: counters(),
+            after: counters(),
+            wireguard: BTreeMap::new(),
+            vf_sends: 0,
+            counted: Sample::default(),
+        }
     }
 
     /// The model at the end of the window.
@@ -329,10 +338,45 @@ impl Node {
                     }),
                     ..VfSample::default()
                 }],
-                ..Sample::default()
+                ..self.counted.clone()
             },
         };
-        Arc::unwrap_or_clone(over(frame(&self.before, 0).sample, frame(&self.after, 2)))
+        let before = Sample { tunnels: self.nothing(), ..frame(&self.before, 0).sample };
+        Arc::unwrap_or_clone(over(before, frame(&self.after, 2)))
+    }
+
+    /// Counters of tunnels before the first packet.
+    fn nothing(&self) -> BTreeMap<u32, TunnelSample> {
+        let tunnels = self.counted.tunnels.iter();
+        let outer = |tunnel: &TunnelSample| tunnel.outer.map(|_| PerDirection::default());
+        tunnels
+            .map(|(at, tunnel)| (*at, TunnelSample { outer: outer(tunnel), ..TunnelSample::default() }))
+            .collect()
+    }
+
+    /// Programs count, and have seen packets that there is nothing to say about.
+    pub(crate) fn counting(mut self) -> Self {
+        self.counted.counted = Observed::Value(());
+        for ifindex in [FLANNEL, FLANNEL6] {
+            self.carry(ifindex, |tunnel| {
+                let counts = Counts {
+                    skbs: 9,
+                    packets: 9,
+                    inner_bytes: 9_000,
+                    outer_bytes: 9_450,
+                    ..Counts::default()
+                };
+                tunnel.counts = PerDirection { tx: counts, rx: counts };
+                let outer = OuterCounts { packets: 9, bytes: 9_450, ..OuterCounts::default() };
+                tunnel.outer = Some(PerDirection { tx: outer, rx: outer });
+            });
+        }
+        self
+    }
+
+    /// Changes what a tunnel carried in the window.
+    pub(crate) fn carry(&mut self, ifindex: u32, change: impl FnOnce(&mut TunnelSample)) {
+        change(self.counted.tunnels.entry(ifindex).or_default());
     }
 
     /// The kernel's tables, to be changed.
@@ -478,6 +522,7 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
             ]);
             node
         }),
+        ("Canal whose packets are counted", Node::canal().counting()),
         ("Canal beside a VPN", Node::canal().with_vpn()),
         ("no encapsulation beside a VPN", Node::host_gw().with_vpn()),
         ("the only node of a cluster", {

@@ -197,7 +197,7 @@ fn findings_are_sentences_with_evidence_and_a_fix() {
 
 #[test]
 fn what_was_not_read_is_not_judged() {
-    let mut node = Node::canal();
+    let mut node = Node::canal().counting();
     let denied = || Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
     let netlink = std::sync::Arc::make_mut(&mut node.snapshot.netlink);
     netlink.routes.ipv4 = denied();
@@ -214,6 +214,33 @@ fn what_was_not_read_is_not_judged() {
         }
     }
     assert_eq!(judgement.verdict(false), Verdict::Unknown);
+}
+
+/// What somebody must ask for is no gap while nobody does, and one when it cannot be had.
+#[test]
+fn packets_are_judged_when_somebody_asks() {
+    let of_packets = |node: &Node| -> Vec<Outcome> {
+        let rows = run(&node.model(), REGISTRY).rows.into_iter();
+        rows.filter(|row| row.check.needs.contains(&Need::Traffic)).map(|row| row.outcome).collect()
+    };
+    for outcome in of_packets(&Node::canal()) {
+        assert_eq!(outcome, Outcome::DoesNotApply("needs --with-traffic"));
+    }
+    let mut node = Node::canal();
+    node.counted.counted = Observed::Denied { need: "CAP_BPF".to_owned() };
+    for outcome in of_packets(&node) {
+        assert_eq!(outcome, Outcome::NotJudged("needs CAP_BPF".to_owned()));
+    }
+    assert_eq!(
+        run(&node.model(), REGISTRY).verdict(false),
+        Verdict::Ok,
+        "the others are judged all the same"
+    );
+    let mut alone = Node::host_gw();
+    alone.counted.counted = Observed::Value(());
+    for outcome in of_packets(&alone) {
+        assert!(matches!(outcome, Outcome::DoesNotApply(why) if why.contains("tunnel")), "{outcome:?}");
+    }
 }
 
 const PANICS: Check = Check {

@@ -84,6 +84,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe check\n  \
         sudo overlay-probe check --only mtu,peer\n  \
+        sudo overlay-probe check --with-traffic --window 10s\n  \
         sudo overlay-probe check --format json | jq '.findings[] | [.severity, .id, .summary]'\n  \
         sudo overlay-probe check --format nagios --fail-on fail\n  \
         overlay-probe check --explain mtu-pod-exceeds-tunnel\n\n\

@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     check::{self, Acceptances, Check, REGISTRY, Unknown, Verdict},
-    engine, model,
+    ebpf,
+    engine::{self, Counting, CountingOptions},
+    model,
+    observed::Observed,
+    privilege::{self, PrivilegeError},
     report::check::{self as report, Health},
     text,
 };
@@ -71,10 +75,17 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     let host = context.host();
     let seen = live::block_on(async {
         let mut stop = Stop::catch()?;
-        tokio::select! {
-            seen = engine::look_over(&host, args.window) => Ok(Some(seen?)),
+        let mut counting = counting(context, args).await;
+        let seen = tokio::select! {
+            seen = engine::look_over(&host, args.window, &mut counting) => seen.map(Some),
             () = stop.asked() => Ok(None),
+        };
+        tokio::select! {
+            biased;
+            () = counting.stop() => {}
+            () = stop.asked() => {}
         }
+        Ok(seen?)
     })?;
     progress.end();
     let Some((before, after)) = seen else { return Ok(ExitCode::from(exit::UNKNOWN)) };
@@ -112,6 +123,29 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
         return Ok(ExitCode::from(exit::UNKNOWN));
     }
     Ok(ExitCode::from(code(verdict, args)))
+}
+
+/// What is to be counted. What keeps it from being so is a matter of the checks that need it, and of no other.
+async fn counting(context: &Context, args: &CheckArgs) -> Counting {
+    if !args.with_traffic {
+        return Counting::none();
+    }
+    let notes = context.notes();
+    Counting::new(match privilege::check_attach() {
+        Err(PrivilegeError::Missing { missing }) => {
+            Observed::Denied { need: format!("{missing} to attach eBPF programs (run as root)") }
+        }
+        Err(error @ (PrivilegeError::Process { .. } | PrivilegeError::Failed { .. })) => {
+            Observed::Failed { error: error.to_string() }
+        }
+        Ok(()) => match live::sweep(&notes).await {
+            Err(error) => Observed::Failed { error: exit::words(&error) },
+            Ok(()) => Observed::Value(CountingOptions {
+                probe: ebpf::ProbeOptions { interval: args.window, ..ebpf::ProbeOptions::default() },
+                notes,
+            }),
+        },
+    })
 }
 
 /// 0 good, 1 warning, 2 failure, 3 unknown. node-problem-detector wants 0 good, 1 a problem, 2 unknown.

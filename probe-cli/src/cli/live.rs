@@ -178,7 +178,15 @@ pub(super) async fn start(options: EngineOptions, stop: &mut Stop) -> anyhow::Re
 
 async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
     privilege::check_attach()?;
-    let swept = leftovers::sweep(&options.notes, Reach::Noted).await.context("cannot look for leftovers")?;
+    sweep(&options.notes).await?;
+    let engine = Engine::start(options).await?;
+    privilege::give_up(confine::entering())?;
+    Ok(engine)
+}
+
+/// Removes what killed runs left, and says what else is there.
+pub(super) async fn sweep(notes: &RunDirectory) -> anyhow::Result<()> {
+    let swept = leftovers::sweep(notes, Reach::Noted).await.context("cannot look for leftovers")?;
     if swept.removed > 0 {
         tracing::warn!("removed {} filters and qdiscs left by a killed run", swept.removed);
     }
@@ -195,9 +203,7 @@ async fn attach(options: EngineOptions) -> anyhow::Result<Engine> {
             swept.left
         );
     }
-    let engine = Engine::start(options).await?;
-    privilege::give_up(confine::entering())?;
-    Ok(engine)
+    Ok(())
 }
 
 /// Takes everything off; asked to stop once more, it does not wait for the removal of qdiscs.

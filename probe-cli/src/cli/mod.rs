@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
 fn role(command: Option<&Command>) -> Role {
     match command {
         None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
+        Some(Command::Check(check)) if check.with_traffic => Role::Follow,
         Some(Command::Check(_) | Command::Show(_)) => Role::Look,
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,

@@ -2,12 +2,14 @@
 //!
 //! Here belongs the order of things in time. No decoding, no meaning, no output.
 
+mod counting;
 mod error;
 mod filters;
 mod helper;
 mod host;
 pub mod inside;
 pub mod network;
+mod note;
 mod once;
 mod openable;
 mod pci_interfaces;
@@ -18,6 +20,7 @@ mod sources;
 mod vf_counting;
 mod vfs;
 
+pub use counting::{Counting, CountingOptions};
 pub use error::EngineError;
 pub use helper::start_helper;
 pub use host::HostOptions;

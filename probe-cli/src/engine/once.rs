@@ -1,9 +1,10 @@
-//! Looks at the node once, or at the beginning and at the end of a window. Nothing is attached, and no privilege is needed but
-//! where the kernel wants one to tell of WireGuard's peers and of other namespaces.
+//! Looks at the node once, or at the beginning and at the end of a window. Nothing is attached unless somebody asks to count, and
+//! no privilege is needed but where the kernel wants one to tell of WireGuard's peers and of other namespaces.
 
 use std::time::Duration;
 
 use super::{
+    counting::Counting,
     error::EngineError,
     host::HostOptions,
     sources::Sources,
@@ -23,17 +24,30 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
 }
 
 /// Reads everything, waits for `window`, reads again what changed and looks into pods' network namespaces meanwhile: the counters
-/// of the beginning, and the frame of the end. Must be called inside a current-thread runtime.
-pub async fn look_over(host: &HostOptions, window: Duration) -> Result<(Sample, Frame), EngineError> {
+/// of the beginning, and the frame of the end. What `counting` attaches is there from the one to the other, and stays until it is
+/// stopped. Must be called inside a current-thread runtime.
+pub async fn look_over(
+    host: &HostOptions,
+    window: Duration,
+    counting: &mut Counting,
+) -> Result<(Sample, Frame), EngineError> {
     let mut sources = Sources::open(host)?;
-    let (before, sriov) = first(&mut sources, host).await?;
-    let end = before.sample.monotonic + window;
+    let (Frame { snapshot, sample }, sriov) = first(&mut sources, host).await?;
+    let before = if counting.is_wanted() {
+        counting.start(&snapshot);
+        // Attaching takes a while: the window begins now.
+        counted(&sources, sample)
+    } else {
+        sample
+    };
+    let before = counting.read(before);
+    let end = before.monotonic + window;
     sources.look_inside_all();
     tokio::time::sleep(end.saturating_sub(procfs::monotonic())).await;
     let snapshot = sources.refresh(&sriov).await?;
-    let found = if sriov.has_vfs() { vfs_again(host, &before.sample) } else { before.sample.clone() };
-    let sample = counted(&sources, found);
-    Ok((before.sample, Frame { snapshot, sample }))
+    let found = if sriov.has_vfs() { vfs_again(host, &before) } else { before.clone() };
+    let sample = counting.read_last(counted(&sources, found)).await;
+    Ok((before, Frame { snapshot, sample }))
 }
 
 /// What VFs carried until now, beside what they had carried at the beginning.

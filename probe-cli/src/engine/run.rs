@@ -1,6 +1,6 @@
 //! The running engine.
 
-use std::{collections::BTreeSet, io, mem, os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -8,6 +8,7 @@ use super::{
     error::EngineError,
     filters,
     host::HostOptions,
+    note::Note,
     openable::openable,
     refresh::Refresh,
     sources::Sources,
@@ -17,9 +18,9 @@ use crate::{
     ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
     facts::Snapshot,
     inventory::{Inventory, Joined},
-    leftovers::{self, Placed, RunDirectory, RunRecord},
+    leftovers::RunDirectory,
     netlink::{ChangeKind, Changes},
-    netns,
+    observed::Observed,
     privilege::Openable,
     procfs,
     sample::{Behind, Explained, Frame, PodInterfaceSample, Sample},
@@ -67,9 +68,8 @@ pub struct Engine {
     /// For how long they were measured, and since when they are again.
     timed: Duration,
     timing: Option<Duration>,
-    /// Where our clsact filters are, for the run after a killed one; none with TCX, which leaves nothing.
-    record: Option<RunRecord>,
-    notes: RunDirectory,
+    /// Where our clsact filters are, for the run after a killed one.
+    note: Note,
     /// What could not be attached, in words.
     problems: Vec<String>,
     /// When it was looked whether our programs are still there.
@@ -98,7 +98,7 @@ impl Engine {
             return Err(EngineError::NoOverlay);
         }
         let mut probe = Probe::load(options.probe)?;
-        let record = note_before(&options.notes, &probe);
+        let note = Note::before(options.notes, &probe);
         let errors = probe.follow(inventory)?;
         vfs.count(probe.mode());
         let mut engine = Self {
@@ -119,13 +119,12 @@ impl Engine {
             measurable: true,
             timed: Duration::ZERO,
             timing: None,
-            record,
-            notes: options.notes,
+            note,
             problems: Vec::new(),
             programs_seen: procfs::monotonic(),
             unexplained: None,
         };
-        engine.note();
+        engine.note.update(&engine.probe);
         // At the start every refusal is final: better no picture than half a one.
         for error in errors {
             if !error.interface_is_gone() {
@@ -149,8 +148,7 @@ impl Engine {
 
     /// What is still opened from here on, whatever happens on the node.
     pub fn openable(&self) -> Openable<OwnedFd> {
-        let record = self.record.as_ref().map(RunRecord::path);
-        openable(self.sources.host(), self.snapshot.files.value(), record)
+        openable(self.sources.host(), self.snapshot.files.value(), self.note.path())
     }
 
     /// How programs are attached.
@@ -234,11 +232,7 @@ impl Engine {
         {
             return Ok(());
         }
-        if let Some(record) = &mut self.record
-            && let Err(error) = record.attaching()
-        {
-            unnoted(&error);
-        }
+        self.note.attaching();
         if left != *inventory {
             // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
             self.probe.follow(&left)?;
@@ -247,7 +241,7 @@ impl Engine {
         // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
         self.problems =
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
-        self.note();
+        self.note.update(&self.probe);
         if self.probe.can_improve() {
             self.refresh.change(procfs::monotonic());
         }
@@ -275,16 +269,12 @@ impl Engine {
         if lost.is_empty() {
             return Ok(None);
         }
-        if let Some(record) = &mut self.record
-            && let Err(error) = record.attaching()
-        {
-            unnoted(&error);
-        }
+        self.note.attaching();
         self.probe.forget(&lost);
         let errors = self.probe.follow(self.joined.inventory())?;
         self.problems =
             errors.iter().filter(|error| !error.interface_is_gone()).map(ToString::to_string).collect();
-        self.note();
+        self.note.update(&self.probe);
         let names: Vec<String> = lost.iter().map(|ifindex| self.name(*ifindex)).collect();
         Ok(Some(format!(
             "another program removed this run's programs from {}; they are attached again, and packets in between are not counted",
@@ -294,13 +284,9 @@ impl Engine {
 
     /// Begins to say why packets are "other", for so many of them, which the next samples have. Counting goes on as it is.
     pub fn explain(&mut self, packets: u64) -> Result<(), EngineError> {
-        if let Some(record) = &mut self.record
-            && let Err(error) = record.attaching()
-        {
-            unnoted(&error);
-        }
+        self.note.attaching();
         let done = self.probe.explain(self.joined.inventory(), packets);
-        self.note();
+        self.note.update(&self.probe);
         Ok(done?)
     }
 
@@ -317,35 +303,14 @@ impl Engine {
 
     fn end_explaining(&mut self) {
         self.probe.explain_end();
-        self.note();
-    }
-
-    /// Notes where our clsact filters are.
-    fn note(&mut self) {
-        let Some(record) = &mut self.record else { return };
-        let made = self.notes.made_qdiscs(record.record().netns);
-        let places = self.probe.places().into_iter().map(|place| Placed {
-            ifindex: place.ifindex,
-            egress: place.egress,
-            priority: place.priority,
-            handle: place.handle,
-            program: place.program,
-            made_qdisc: place.made_qdisc || made.contains(&place.ifindex),
-        });
-        if let Err(error) = record.update(places.collect()) {
-            unnoted(&error);
-        }
+        self.note.update(&self.probe);
     }
 
     /// Takes everything off. Dropping the engine does the same, but for a clsact qdisc of our own.
     pub async fn stop(self) {
-        let Self { probe, record, .. } = self;
+        let Self { probe, note, .. } = self;
         drop(probe);
-        if let Some(record) = record
-            && let Err(error) = leftovers::finish(record.record()).await
-        {
-            tracing::warn!("{error}");
-        }
+        note.finish().await;
     }
 
     fn sample(&mut self) -> Result<Sample, EbpfError> {
@@ -356,6 +321,7 @@ impl Engine {
         if let Some(problem) = self.unexplained.take() {
             sample.explained = Some(Box::new(Explained { problem: Some(problem), ..Explained::default() }));
         }
+        sample.counted = Observed::Value(());
         sample.time = procfs::wall_clock();
         sample.monotonic = procfs::monotonic();
         // Timing that goes on is turned on again at once.
@@ -402,24 +368,6 @@ impl Engine {
         }
         self.timing = (on && self.measurable).then(procfs::monotonic);
     }
-}
-
-/// Makes the note before the first filter is on. It cannot name them yet, since the kernel chooses their handles, but
-/// `overlay-probe cleanup` then knows of this run. None with TCX, and where no note can be kept.
-fn note_before(notes: &RunDirectory, probe: &Probe) -> Option<RunRecord> {
-    if probe.mode() == AttachMode::Tcx {
-        return None;
-    }
-    let record = netns::current_identity().and_then(|here| RunRecord::create(notes, here));
-    record.inspect_err(unnoted).ok()
-}
-
-fn unnoted(error: &io::Error) {
-    tracing::warn!(
-        "cannot note our filters in {}: {error}; after a kill they stay until `overlay-probe cleanup`, which then leaves the \
-         clsact qdisc",
-        leftovers::DIRECTORY
-    );
 }
 
 /// The inventory without the devices of these interface indices.

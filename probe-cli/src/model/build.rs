@@ -80,6 +80,7 @@ pub(super) fn build(
         peers: peers(inventory, now, before, flows, outer_flows),
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
+        counted: now.counted.clone(),
         explained: explained::rows(inventory, now),
         window: before
             .zip(interval)

@@ -7,6 +7,7 @@ use super::{Condition, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
+    observed::Observed,
     sample::{Counts, Kinds, PerDirection},
 };
 
@@ -42,6 +43,8 @@ pub struct Model {
     pub vfs: Vec<VfRow>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
+    /// Whether our programs counted tunnels, peers and pods; absent where nobody asked them to, and all flows are zero.
+    pub counted: Observed<()>,
     /// Why packets are "other"; none while nobody asks.
     pub explained: Option<ExplainedRows>,
     /// What the kernel counted meanwhile; none for the first sample.

@@ -10,8 +10,9 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::D
 use serde::{Deserialize, Serialize};
 
 pub use self::explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen};
-use crate::facts::{
-    PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats,
+use crate::{
+    facts::{PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},
+    observed::Observed,
 };
 
 /// Everything that was counted, at one instant.
@@ -66,6 +67,9 @@ pub struct Sample {
     pub node: Box<NodeCounters>,
     /// What the observer itself cost and lost.
     pub observer: Observer,
+    /// Whether our programs counted tunnels, peers and pods; absent where nobody asked them to.
+    #[serde(default)]
+    pub counted: Observed<()>,
 }
 
 /// What an interval gives: the node and its counters at one instant. A recording is a list of these.

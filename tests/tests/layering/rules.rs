@@ -46,7 +46,7 @@ pub(crate) const MODULES: &[Module] = &[
     // What files want, what exists on the node, and counters of one instant.
     pure("intent", &["facts", "observed", "text"]),
     pure("inventory", &["facts", "mac", "observed", "text"]).showing(&["facts", "mac"]),
-    pure("sample", &["facts", "mac"]),
+    pure("sample", &["facts", "mac", "observed"]),
     // Meaning. What fits in a tunnel is known by one part of it.
     pure("model::mtu", &["inventory"]),
     pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
@@ -112,6 +112,7 @@ pub(crate) const MODULES: &[Module] = &[
             "leftovers",
             "model",
             "netns",
+            "observed",
             "privilege",
             "report",
             "report::check",

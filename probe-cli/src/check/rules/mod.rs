@@ -57,6 +57,8 @@ pub(super) const ALL: &[Check] = &[
     mtu::ipv6_too_small::CHECK,
     mtu::path_smaller::CHECK,
     mtu::underlay_wasted::CHECK,
+    mtu::packets_too_big::CHECK,
+    mtu::outer_fragments::CHECK,
     peers::route_without_neighbour::CHECK,
     peers::neighbour_without_fdb::CHECK,
     peers::fdb_without_route::CHECK,

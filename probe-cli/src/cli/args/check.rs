@@ -8,6 +8,7 @@ use super::{OUTPUT, duration};
 
 /// Which checks, how long, and how to print it.
 #[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(in crate::cli) struct CheckArgs {
     /// Run only these checks or families (may be repeated, or separated by commas)
     #[arg(long, value_name = "ID|FAMILY", value_delimiter = ',', help_heading = CHECKS)]
@@ -21,13 +22,17 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, default_value = "2s", value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS)]
     pub(in crate::cli) window: Duration,
 
+    /// Attach eBPF programs for that time, and judge by the packets as well; needs the privileges of `watch`
+    #[arg(long, help_heading = CHECKS)]
+    pub(in crate::cli) with_traffic: bool,
+
     /// Leave out findings that somebody has accepted: a file with lines of `id subject reason until-date`
     #[arg(long, value_name = "FILE", help_heading = CHECKS)]
     pub(in crate::cli) accept: Option<PathBuf>,
 
     /// Check again and again at this interval, until interrupted; print only what is new (+), changed (~) or resolved (-)
     #[arg(long, value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS,
-        conflicts_with_all = ["format", "since", "support_bundle", "quiet"])]
+        conflicts_with_all = ["format", "since", "support_bundle", "quiet", "with_traffic"])]
     pub(in crate::cli) watch: Option<Duration>,
 
     /// List all checks

@@ -14,7 +14,8 @@ use crate::{
         exit,
         live::{self, Context, Stop},
     },
-    engine, model,
+    engine::{self, Counting},
+    model,
     report::check::{self as report, Health},
     text,
 };
@@ -36,7 +37,7 @@ pub(super) fn run(
         loop {
             let started = Instant::now();
             let seen = tokio::select! {
-                seen = engine::look_over(&host, args.window) => seen,
+                seen = engine::look_over(&host, args.window, &mut Counting::none()) => seen,
                 () = stop.asked() => break,
             };
             match seen {

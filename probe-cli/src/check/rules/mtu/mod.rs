@@ -1,6 +1,8 @@
 //! What fits: pods' packets in tunnels, outer packets in the devices and paths below.
 
 pub(super) mod ipv6_too_small;
+pub(super) mod outer_fragments;
+pub(super) mod packets_too_big;
 pub(super) mod path_smaller;
 pub(super) mod pod_exceeds_tunnel;
 pub(super) mod pods_differ;
@@ -16,6 +18,11 @@ pub(super) const IPV6_LEAST: u32 = 1280;
 /// Paths that pods' packets to other nodes take now.
 fn paths(model: &Model) -> impl Iterator<Item = &MtuPath> {
     paths_in_use(&model.inventory, &model.setup.mtu)
+}
+
+/// A count and its rate, where that is known.
+fn counted_per_second(count: u64, rate: Option<f64>) -> String {
+    rate.map_or_else(|| count.to_string(), |rate| format!("{count} ({rate:.0}/s)"))
 }
 
 /// The kernel has taken IPv6 off the device, and nothing else goes that way: its size is one check's business.

@@ -1,0 +1,82 @@
+//! Packets go into a tunnel that are larger than what leaves below it in one piece.
+
+use super::{super::prelude::*, counted_per_second, lowered, paths};
+use crate::model::{PodRow, TunnelRow};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "mtu-packets-too-big",
+    family: Family::Mtu,
+    title: "packets are sent that do not fit below the tunnel",
+    symptom: "Large transfers between nodes are slow or hang; ping with small packets works.",
+    core: false,
+    needs: &[Need::Routes, Need::Traffic],
+    explained_by: &["mtu-tunnel-exceeds-underlay", "mtu-pod-exceeds-tunnel", "mtu-path-smaller"],
+    explain: Explain {
+        how: "With --with-traffic: each packet on its way into the tunnel, against the MTU of the tunnel and of what is below it \
+              less the headers; by the pod that sent it.",
+        why: "The tunnel's MTU is larger than what the device below takes, or a program or the node itself sends without asking for \
+              the MTU. Each of these packets leaves as two fragments, or is dropped.",
+        fix: "Make the tunnel's MTU fit what is below it, and the pods' MTU fit the tunnel.",
+        not_if: "",
+        seen_in: "flannel#1781, flannel#1011",
+    },
+    run,
+};
+
+/// Pods that are named.
+const NAMED: usize = 3;
+
+fn run(model: &Model) -> Outcome {
+    if model.tunnels.is_empty() {
+        return Outcome::DoesNotApply("no tunnel whose packets are counted");
+    }
+    let sending = model.tunnels.iter().filter(|row| row.flow.tx.total.oversize > 0);
+    Outcome::Judged(sending.map(|row| finding(model, row)).collect())
+}
+
+fn finding(model: &Model, row: &TunnelRow) -> Finding {
+    let name = escape(&row.tunnel.name);
+    let sent = &row.flow.tx;
+    let fits = row.room.budget;
+    let mut finding = Finding::new(
+        Warn,
+        SubjectKind::Interface,
+        &row.tunnel.name,
+        format!(
+            "{name} is given packets that are too big: what leaves below it in one piece is {fits} bytes."
+        ),
+    )
+    .seen(
+        format!("{name}, too big"),
+        counted_per_second(sent.total.oversize, sent.rate.map(|rate| rate.oversize_per_s)),
+        "packets on transmit (eBPF)",
+    );
+    for pod in senders(model).into_iter().take(NAMED) {
+        let sent = &pod.flow.tx;
+        let who = pod
+            .pod
+            .as_ref()
+            .map_or_else(|| "others, or the node itself".to_owned(), |pod| escape(&pod.label()));
+        finding = finding.seen(
+            who,
+            counted_per_second(sent.total.oversize, sent.rate.map(|rate| rate.oversize_per_s)),
+            "packets on transmit (eBPF)",
+        );
+    }
+    let path = paths(model).find(|path| path.ifindex == row.tunnel.ifindex);
+    match path.and_then(|path| Some((path, path.max_inner.filter(|takes| *takes < path.mtu)?))) {
+        Some((path, takes)) => lowered(finding, path, takes),
+        None => finding.fix(format!(
+            "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods, which restarts \
+             them."
+        )),
+    }
+}
+
+/// Pods that send such packets, those that send most first; the node itself and what is no pod are one of them.
+fn senders(model: &Model) -> Vec<&PodRow> {
+    let sends = |row: &&PodRow| row.flow.tx.total.oversize > 0 && row.gone == 0;
+    let mut senders: Vec<&PodRow> = model.pods.iter().filter(sends).collect();
+    senders.sort_by_key(|row| std::cmp::Reverse(row.flow.tx.total.oversize));
+    senders
+}
