@@ -177,8 +177,13 @@ pub fn write_setting(path: &Path, value: &str) -> io::Result<()> {
 
 /// The text of a file by which the kernel tells of itself, at most `longest` bytes.
 pub fn kernel_text(path: &Path, longest: u64) -> io::Result<String> {
-    let bytes = read_open(&open(path, On::Kernel)?, longest)?;
+    let bytes = kernel_bytes(path, longest)?;
     String::from_utf8(bytes).map_err(|_not_text| io::Error::other("it is not text"))
+}
+
+/// The same for what is no text.
+pub fn kernel_bytes(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    read_open(&open(path, On::Kernel)?, longest)
 }
 
 /// The rest of an open file, at most `longest` bytes.

@@ -37,8 +37,17 @@ pub const EXPLAIN: KernelObject = KernelObject {
     packages: &["probe-explain/Cargo.toml", "probe-ebpf/Cargo.toml", "probe-common/Cargo.toml"],
 };
 
+/// What counts the kernel's drops.
+pub const DROPS: KernelObject = KernelObject {
+    name: "drops",
+    package: "probe-drops",
+    manifest: "drops-manifest.toml",
+    sources: &["probe-drops/src", "probe-common/src"],
+    packages: &["probe-drops/Cargo.toml", "probe-common/Cargo.toml"],
+};
+
 /// All.
-pub const ALL: [&KernelObject; 2] = [&PROBE, &EXPLAIN];
+pub const ALL: [&KernelObject; 3] = [&PROBE, &EXPLAIN, &DROPS];
 
 impl KernelObject {
     /// The compiled object.

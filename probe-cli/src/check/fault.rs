@@ -193,9 +193,15 @@ pub const FAULTS: &[Fault] = &[
 /// Checks that no fault of a lab raises: why, and what proves them instead.
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
+    ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),
+    ("dataplane-packets-filtered", COUNTED, REAL_PACKETS),
+    ("dataplane-packets-dropped", COUNTED, MADE_UP),
     ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
     ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
     ("mtu-path-smaller", "the lab has no router between its nodes", MADE_UP),
+    ("peer-vtep-mac-duplicate", COUNTED, REAL_PACKETS),
+    ("peer-vtep-mac-stale", COUNTED, REAL_PACKETS),
+    ("peer-packets-without-fdb", COUNTED, REAL_PACKETS),
     ("wireguard-handshake-old", "it takes more than three minutes", MADE_UP),
     ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", MADE_UP),
     ("host-conntrack-full", "the limit is that of the whole machine", MADE_UP),

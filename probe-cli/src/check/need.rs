@@ -43,6 +43,8 @@ pub enum Need {
     DevicePlugin,
     /// Packets, counted by programs that are attached when somebody asks.
     Traffic,
+    /// What the kernel drops, and why: seen by a program that is attached with those.
+    Drops,
 }
 
 impl Need {
@@ -97,6 +99,7 @@ impl Need {
             Self::VfSettings => snapshot.sriov.lists.iter().find_map(|list| list.told.trouble()),
             Self::PciFunctions => snapshot.pci.trouble(),
             Self::Traffic => model.counted.trouble(),
+            Self::Drops => model.drops.trouble(),
             Self::DevicePlugin => snapshot.files.value().and_then(|files| files.device_plugin.trouble()),
         }
     }

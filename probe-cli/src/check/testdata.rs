@@ -1,5 +1,7 @@
 //! Nodes of which everything was read and nothing is wrong.
 
+mod packets;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
@@ -25,7 +27,7 @@ use crate::{
     inventory::{PeerKey, testdata::*},
     model::{Model, over},
     observed::Observed,
-    sample::{Counts, Frame, OuterCounts, PerDirection, Sample, TunnelSample, VfSample, WireguardSample},
+    sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
 };
 
 /// Index of the PF's interface.
@@ -341,42 +343,12 @@ impl Node {
                 ..self.counted.clone()
             },
         };
-        let before = Sample { tunnels: self.nothing(), ..frame(&self.before, 0).sample };
+        let before = Sample {
+            tunnels: packets::nothing(&self.counted),
+            drops: Observed::Absent,
+            ..frame(&self.before, 0).sample
+        };
         Arc::unwrap_or_clone(over(before, frame(&self.after, 2)))
-    }
-
-    /// Counters of tunnels before the first packet.
-    fn nothing(&self) -> BTreeMap<u32, TunnelSample> {
-        let tunnels = self.counted.tunnels.iter();
-        let outer = |tunnel: &TunnelSample| tunnel.outer.map(|_| PerDirection::default());
-        tunnels
-            .map(|(at, tunnel)| (*at, TunnelSample { outer: outer(tunnel), ..TunnelSample::default() }))
-            .collect()
-    }
-
-    /// Programs count, and have seen packets that there is nothing to say about.
-    pub(crate) fn counting(mut self) -> Self {
-        self.counted.counted = Observed::Value(());
-        for ifindex in [FLANNEL, FLANNEL6] {
-            self.carry(ifindex, |tunnel| {
-                let counts = Counts {
-                    skbs: 9,
-                    packets: 9,
-                    inner_bytes: 9_000,
-                    outer_bytes: 9_450,
-                    ..Counts::default()
-                };
-                tunnel.counts = PerDirection { tx: counts, rx: counts };
-                let outer = OuterCounts { packets: 9, bytes: 9_450, ..OuterCounts::default() };
-                tunnel.outer = Some(PerDirection { tx: outer, rx: outer });
-            });
-        }
-        self
-    }
-
-    /// Changes what a tunnel carried in the window.
-    pub(crate) fn carry(&mut self, ifindex: u32, change: impl FnOnce(&mut TunnelSample)) {
-        change(self.counted.tunnels.entry(ifindex).or_default());
     }
 
     /// The kernel's tables, to be changed.

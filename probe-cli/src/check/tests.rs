@@ -243,6 +243,26 @@ fn packets_are_judged_when_somebody_asks() {
     }
 }
 
+/// A kernel without a reason drops such packets all the same.
+#[test]
+fn a_reason_that_the_kernel_does_not_have_is_not_judged() {
+    let outcome = |node: &Node, id: &str| {
+        let rows = run(&node.model(), REGISTRY).rows;
+        rows.into_iter().find(|row| row.check.id == id).unwrap().outcome
+    };
+    let mut node = Node::canal().counting();
+    let Observed::Value(drops) = &mut node.counted.drops else { panic!("nothing is counted") };
+    drops.known.retain(|reason| reason != "LOCAL_MAC");
+    let found = outcome(&node, "peer-vtep-mac-duplicate");
+    assert!(matches!(&found, Outcome::NotJudged(why) if why.contains("LOCAL_MAC")), "{found:?}");
+    assert_eq!(outcome(&node, "peer-vtep-mac-stale"), Outcome::Judged(Vec::new()));
+    node.counted.drops = Observed::Unsupported { why: "no BTF".to_owned() };
+    for id in ["peer-vtep-mac-stale", "dataplane-packets-dropped"] {
+        assert_eq!(outcome(&node, id), Outcome::NotJudged("no BTF".to_owned()));
+    }
+    assert_eq!(outcome(&node, "mtu-packets-too-big"), Outcome::Judged(Vec::new()), "counters tell enough");
+}
+
 const PANICS: Check = Check {
     id: "host-panics",
     family: Family::Host,

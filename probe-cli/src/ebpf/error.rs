@@ -55,6 +55,15 @@ pub enum EbpfError {
         #[source]
         source: Box<aya::programs::ProgramError>,
     },
+    /// The program that sees drops could not be attached.
+    #[error("cannot attach to the tracepoint {tracepoint}: {source}{hint}", hint = hint(program_io_kind(source)))]
+    Trace {
+        /// The tracepoint's name.
+        tracepoint: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
     /// TCX was asked for.
     #[error("cannot attach through TCX: this kernel has none (Linux 6.6 brought it); leave out --attach tcx")]
     NoTcx,
@@ -110,6 +119,7 @@ impl EbpfError {
             | Self::Missing { .. }
             | Self::Map { .. }
             | Self::NoTcx
+            | Self::Trace { .. }
             | Self::Name { .. }
             | Self::System { .. } => false,
         }

@@ -7,7 +7,9 @@
 mod attach;
 mod attached;
 mod baseline;
+mod btf;
 mod counters;
+mod drops;
 mod error;
 mod events;
 mod explain;
@@ -27,10 +29,11 @@ mod vf;
 mod vf_room;
 
 pub use attach::{AttachMode, Hook, LinkPlace};
+pub use drops::{DropWatch, verified_drop_instructions};
 pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
 pub use object::{
-    EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, verified_instructions,
+    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, verified_instructions,
 };
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;

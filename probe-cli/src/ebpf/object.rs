@@ -15,11 +15,17 @@ static COUNTING_BYTES: &Aligned<[u8]> =
 static EXPLAINING_BYTES: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/explain.o")));
 
+static DROPS_BYTES: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/drops.o")));
+
 /// The object that counts, as it lies in `probe-ebpf/prebuilt/`.
 pub static OBJECT: &[u8] = &COUNTING_BYTES.0;
 
 /// The object that is loaded beside it while somebody asks why packets are "other".
 pub static EXPLAIN_OBJECT: &[u8] = &EXPLAINING_BYTES.0;
+
+/// The object that is loaded while somebody asks what the kernel drops.
+pub static DROPS_OBJECT: &[u8] = &DROPS_BYTES.0;
 
 /// The programs of an object that are attached, for each hook the one on transmit and the one on receive.
 #[derive(Clone, Copy, Debug)]

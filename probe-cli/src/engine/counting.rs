@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{filters, note::Note};
 use crate::{
-    ebpf::{EbpfError, Probe, ProbeOptions},
+    ebpf::{DropWatch, EbpfError, Probe, ProbeOptions},
     facts::Snapshot,
     inventory::Joined,
     leftovers::RunDirectory,
     observed::Observed,
-    sample::Sample,
+    sample::{Drops, Sample},
 };
 
 /// How to count.
@@ -26,6 +26,7 @@ pub struct Counting {
     /// What is to be done; why it is not.
     wanted: Observed<CountingOptions>,
     running: Option<Box<Running>>,
+    drops: Observed<Box<DropWatch>>,
 }
 
 struct Running {
@@ -42,7 +43,7 @@ impl Counting {
 
     /// Counts, or says why it cannot; absent, nobody asks for it.
     pub fn new(wanted: Observed<CountingOptions>) -> Self {
-        Self { wanted, running: None }
+        Self { wanted, running: None, drops: Observed::Absent }
     }
 
     /// True when programs are to be attached.
@@ -62,7 +63,9 @@ impl Counting {
         // What is attached all the same is taken off in the end.
         if let Err(error) = self.attach(options, &joined) {
             self.wanted = failed(&error);
+            return;
         }
+        self.drops = DropWatch::start(joined.inventory()).map(Box::new);
     }
 
     fn attach(&mut self, options: CountingOptions, joined: &Joined) -> Result<(), EbpfError> {
@@ -75,7 +78,7 @@ impl Counting {
         errors.into_iter().find(|error| !error.interface_is_gone()).map_or(Ok(()), Err)
     }
 
-    /// The sample with what is counted until now.
+    /// The sample with what is counted until now, but for what is dropped: that is of all the time since it began.
     pub(super) fn read(&mut self, sample: Sample) -> Sample {
         let (Observed::Value(_), Some(running)) = (&self.wanted, &mut self.running) else {
             return Sample { counted: self.wanted.as_ref().map(|_| ()), ..sample };
@@ -100,11 +103,18 @@ impl Counting {
 
     /// The same at the end: what was counted counts only if the programs were there all the time.
     pub(super) async fn read_last(&mut self, sample: Sample) -> Sample {
-        let sample = self.read(sample);
+        let sample = Sample { drops: self.dropped(), ..self.read(sample) };
         match self.lost().await {
             None => sample,
             Some(why) => Sample { counted: Observed::Failed { error: why }, ..sample },
         }
+    }
+
+    fn dropped(&mut self) -> Observed<Box<Drops>> {
+        let watch = std::mem::take(&mut self.drops);
+        watch.and_then(|mut watch| {
+            watch.read().map_or_else(|error| failed(&error), |drops| Observed::Value(Box::new(drops)))
+        })
     }
 
     /// Why programs may not have been there.
@@ -122,7 +132,7 @@ impl Counting {
         (!lost.is_empty()).then(|| "another program removed this run's programs meanwhile".to_owned())
     }
 
-    /// Takes everything off. Dropping it does the same, but for a clsact qdisc of our own.
+    /// Takes everything off; what watches drops is off already. Dropping it does the same, but for a clsact qdisc of our own.
     pub async fn stop(self) {
         if let Some(running) = self.running {
             let Running { probe, note } = *running;

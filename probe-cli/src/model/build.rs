@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
-    Setup, TunnelRow, Window, WireguardRow, explained, interfaces, mtu, observer::observer, sizes::Bins, vfs,
+    Setup, TunnelRow, Window, WireguardRow, drops, explained, interfaces, mtu, observer::observer,
+    sizes::Bins, vfs,
 };
 use crate::{
     facts::Snapshot,
@@ -81,6 +82,7 @@ pub(super) fn build(
         pods: pods(inventory, now, before, interval, flows),
         pmtu_events: pmtu_events(inventory, now),
         counted: now.counted.clone(),
+        drops: drops::drops(inventory, now, before),
         explained: explained::rows(inventory, now),
         window: before
             .zip(interval)

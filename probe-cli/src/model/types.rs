@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Condition, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
+use super::{Condition, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
 
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
@@ -45,6 +45,8 @@ pub struct Model {
     pub pmtu_events: Vec<PmtuEventRow>,
     /// Whether our programs counted tunnels, peers and pods; absent where nobody asked them to, and all flows are zero.
     pub counted: Observed<()>,
+    /// What the kernel dropped; absent where nobody asked, and where there is no tunnel.
+    pub drops: Observed<Drops>,
     /// Why packets are "other"; none while nobody asks.
     pub explained: Option<ExplainedRows>,
     /// What the kernel counted meanwhile; none for the first sample.

@@ -159,8 +159,8 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// Commands of bpf(2) that are used (`enum bpf_cmd`): maps (0 to 4, 22, 24), programs and BTF (5, 18), information (15, 16), links
-/// (28), statistics (32), a map bound to programs (35).
-const BPF: [u64; 14] = [0, 1, 2, 3, 4, 5, 15, 16, 18, 22, 24, 28, 32, 35];
+/// (28), a program on a raw tracepoint (17), statistics (32), a map bound to programs (35).
+const BPF: [u64; 15] = [0, 1, 2, 3, 4, 5, 15, 16, 17, 18, 22, 24, 28, 32, 35];
 /// From a filter to its program and maps: what earlier runs have left is looked at before this one begins.
 const BPF_BY_ID: [u64; 2] = [13, 14];
 

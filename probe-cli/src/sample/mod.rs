@@ -2,6 +2,7 @@
 //!
 //! Here belong raw, ever-growing values. Rates and differences live in [`crate::model`] only.
 
+mod drops;
 mod explained;
 mod rows;
 
@@ -9,7 +10,10 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::D
 
 use serde::{Deserialize, Serialize};
 
-pub use self::explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen};
+pub use self::{
+    drops::{DropRow, DroppedPacket, Drops},
+    explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen},
+};
 use crate::{
     facts::{PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},
     observed::Observed,
@@ -70,6 +74,9 @@ pub struct Sample {
     /// Whether our programs counted tunnels, peers and pods; absent where nobody asked them to.
     #[serde(default)]
     pub counted: Observed<()>,
+    /// What the kernel dropped; absent where nobody asked.
+    #[serde(default)]
+    pub drops: Observed<Box<Drops>>,
 }
 
 /// What an interval gives: the node and its counters at one instant. A recording is a list of these.

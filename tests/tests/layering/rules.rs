@@ -52,7 +52,7 @@ pub(crate) const MODULES: &[Module] = &[
     pure("model", &["facts", "intent", "inventory", "mac", "model::mtu", "observed", "sample", "text"])
         .showing(&["facts", "intent", "inventory", "mac", "sample"]),
     // A source of samples; what it counts is said by the inventory.
-    outside("ebpf", &["inventory", "model::mtu", "netns", "procfs", "sample", "text"]),
+    outside("ebpf", &["files", "inventory", "model::mtu", "netns", "observed", "procfs", "sample", "text"]),
     // Judgement: what is wrong, of the model and the facts that it was made of.
     pure("check", &["facts", "model", "observed", "text"]),
     // People and machines.
@@ -163,6 +163,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     // The layout of the maps, and the bounds of the histograms, which give the counts their meaning.
     ("probe_common", &["ebpf", "model", "sample"]),
+    // The keys and values of what is dropped.
+    ("probe_drops", &["ebpf"]),
     // The record of a packet that is "other", and its reasons.
     ("probe_explain", &["ebpf", "sample"]),
     ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),

@@ -3,6 +3,7 @@
 mod agent;
 mod cni;
 mod dataplane;
+mod drops;
 mod host;
 mod intent;
 mod mtu;
@@ -51,6 +52,9 @@ pub(super) const ALL: &[Check] = &[
     dataplane::source_not_here::CHECK,
     dataplane::port_shared::CHECK,
     dataplane::udp_backend::CHECK,
+    dataplane::vni_unknown::CHECK,
+    dataplane::packets_filtered::CHECK,
+    dataplane::packets_dropped::CHECK,
     mtu::tunnel_exceeds_underlay::CHECK,
     mtu::pod_exceeds_tunnel::CHECK,
     mtu::pods_differ::CHECK,
@@ -68,6 +72,9 @@ pub(super) const ALL: &[Check] = &[
     peers::underlay_silent::CHECK,
     peers::unrouted::CHECK,
     peers::family_missing::CHECK,
+    peers::vtep_mac_duplicate::CHECK,
+    peers::vtep_mac_stale::CHECK,
+    peers::packets_without_fdb::CHECK,
     wireguard::never_handshook::CHECK,
     wireguard::handshake_old::CHECK,
     wireguard::endpoint_missing::CHECK,

@@ -1,6 +1,7 @@
 //! One fault for each check, made on a healthy node's facts.
 
 mod cni;
+mod packets;
 mod sriov;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use crate::check::testdata::Node;
 use crate::{
     facts::{
-        Bounded, OfNamespace, PodKey,
+        Bounded, OfNamespace,
         counters::{ConntrackCounters, NodeCounters},
         files::{
             CniDirectory, CniFile, CniNetwork, CniPlugin, Multus, NetworkManager, Networkd, Settings,
@@ -24,7 +25,6 @@ use crate::{
     },
     inventory::testdata::*,
     observed::Observed,
-    sample::{Counts, OuterCounts, PerDirection},
 };
 
 /// A fault, and the check that finds it.
@@ -57,25 +57,9 @@ const fn wg(raises: &'static str, change: fn(&mut Node)) -> Fault {
     Fault { raises, with: &[], base: Node::wireguard, change }
 }
 
-const fn counted(raises: &'static str, change: fn(&mut Node)) -> Fault {
-    Fault { raises, with: &[], base: || Node::canal().counting(), change }
-}
-
 /// All of them.
 pub(super) fn all() -> Vec<Fault> {
     let mut all = vec![
-        counted("mtu-packets-too-big", |node| {
-            node.carry(FLANNEL, |tunnel| tunnel.counts.tx.oversize = 3);
-            let pod = PodKey { namespace: String::new(), name: "cali20".to_owned(), host_ifindex: 20 };
-            let counts = Counts { oversize: 2, ..Counts::default() };
-            node.counted.pods.insert(pod, PerDirection { tx: counts, ..PerDirection::default() });
-        }),
-        counted("mtu-outer-fragments", |node| {
-            let fragments = OuterCounts { packets: 9, fragments: 4, ..OuterCounts::default() };
-            node.carry(FLANNEL, |tunnel| {
-                tunnel.outer = Some(PerDirection { tx: fragments, rx: fragments });
-            });
-        }),
         canal("intent-cni-differs", |node| configure(node, "cni", "calico")),
         canal("intent-backend-differs", |node| node.set("flannel.backend", "wireguard")),
         canal("intent-families-differ", |node| configure(node, "cluster-cidr", "10.42.0.0/16")),
@@ -465,6 +449,7 @@ pub(super) fn all() -> Vec<Fault> {
     ];
     all.extend(sriov::all());
     all.extend(cni::all());
+    all.extend(packets::all());
     all
 }
 

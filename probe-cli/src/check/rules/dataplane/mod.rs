@@ -2,12 +2,15 @@
 
 pub(super) mod bypassed;
 pub(super) mod missing;
+pub(super) mod packets_dropped;
+pub(super) mod packets_filtered;
 pub(super) mod port_shared;
 pub(super) mod source_not_here;
 pub(super) mod stale;
 pub(super) mod tunnel_down;
 pub(super) mod udp_backend;
 pub(super) mod underlay_down;
+pub(super) mod vni_unknown;
 
 use crate::model::{LinkRow, Model, PlaneDevice};
 

@@ -49,7 +49,8 @@ fn sent(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
         SubjectKind::Interface,
         &row.tunnel.name,
         format!("Packets of {name} leave this node as fragments."),
-    );
+    )
+    .on(row.tunnel.ifindex);
     let finding = with_peers(evidence(finding, "sent", flow), model, row, |peer| &peer.tx);
     let path = paths(model).find(|path| path.ifindex == row.tunnel.ifindex);
     match path.and_then(|path| Some((path, path.max_inner.filter(|takes| *takes < path.mtu)?))) {
@@ -68,7 +69,8 @@ fn received(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
         SubjectKind::Interface,
         &row.tunnel.name,
         format!("Packets for {name} arrive as fragments."),
-    );
+    )
+    .on(row.tunnel.ifindex);
     with_peers(evidence(finding, "received", flow), model, row, |peer| &peer.rx).fix_elsewhere(
         "Lower the tunnel's MTU on the nodes that send them, or raise the MTU on the way from there; `overlay-probe check` there says \
          which.",

@@ -1,7 +1,10 @@
 //! Packets go into a tunnel that are larger than what leaves below it in one piece.
 
-use super::{super::prelude::*, counted_per_second, lowered, paths};
-use crate::model::{PodRow, TunnelRow};
+use super::{
+    super::{dataplane::packets_dropped::NOISE, drops, prelude::*},
+    counted_per_second, lowered, paths,
+};
+use crate::model::{DropRow, PodRow, TunnelRow};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-packets-too-big",
@@ -13,7 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &["mtu-tunnel-exceeds-underlay", "mtu-pod-exceeds-tunnel", "mtu-path-smaller"],
     explain: Explain {
         how: "With --with-traffic: each packet on its way into the tunnel, against the MTU of the tunnel and of what is below it \
-              less the headers; by the pod that sent it.",
+              less the headers; by the pod that sent it. And packets that the kernel \
+              drops for PKT_TOO_BIG on their way there, ten and more: the first few are how a sender learns the MTU.",
         why: "The tunnel's MTU is larger than what the device below takes, or a program or the node itself sends without asking for \
               the MTU. Each of these packets leaves as two fragments, or is dropped.",
         fix: "Make the tunnel's MTU fit what is below it, and the pods' MTU fit the tunnel.",
@@ -31,7 +35,27 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no tunnel whose packets are counted");
     }
     let sending = model.tunnels.iter().filter(|row| row.flow.tx.total.oversize > 0);
-    Outcome::Judged(sending.map(|row| finding(model, row)).collect())
+    let mut findings: Vec<Finding> = sending.map(|row| finding(model, row)).collect();
+    // Where the kernel does not say why it drops, what is dropped on the way to the tunnel is not seen.
+    let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.packets >= NOISE && !row.is_outer);
+    findings.extend(dropped.into_iter().flatten().map(turned_back));
+    Outcome::Judged(findings)
+}
+
+/// What does not even enter the tunnel: the node drops it and tells the sender, who goes on.
+fn turned_back(row: &DropRow) -> Finding {
+    let name = escape(row.device.name());
+    let to = row.last.destination.map_or_else(|| "the other end".to_owned(), |address| address.to_string());
+    let finding = Finding::new(
+        Warn,
+        SubjectKind::Pod,
+        row.device.name(),
+        format!("{name} goes on sending packets that are too big for the way to {to}: they are dropped."),
+    );
+    drops::seen(finding, &[row]).fix(
+        "Set the MTU of the sender's interface to what the tunnel carries (`overlay-probe show mtu`) and recreate the pod, which \
+         restarts it; and let ICMP \"fragmentation needed\" and \"packet too big\" reach it.",
+    )
 }
 
 fn finding(model: &Model, row: &TunnelRow) -> Finding {
@@ -46,6 +70,7 @@ fn finding(model: &Model, row: &TunnelRow) -> Finding {
             "{name} is given packets that are too big: what leaves below it in one piece is {fits} bytes."
         ),
     )
+    .on(row.tunnel.ifindex)
     .seen(
         format!("{name}, too big"),
         counted_per_second(sent.total.oversize, sent.rate.map(|rate| rate.oversize_per_s)),

@@ -5,10 +5,13 @@ pub(super) mod family_missing;
 pub(super) mod fdb_without_route;
 pub(super) mod neighbour_without_fdb;
 pub(super) mod own_address;
+pub(super) mod packets_without_fdb;
 pub(super) mod route_without_neighbour;
 pub(super) mod underlay_silent;
 pub(super) mod unrouted;
+pub(super) mod vtep_mac_duplicate;
 pub(super) mod vtep_mac_shared;
+pub(super) mod vtep_mac_stale;
 
 use super::{agent, mtu::IPV6_LEAST, prelude::*};
 use crate::model::{Fault, Tunnel, TunnelKind};

@@ -1,0 +1,72 @@
+//! The kernel drops packets of the overlay for a reason that no other check is about.
+
+use super::super::{drops, prelude::*};
+use crate::model::DropRow;
+
+/// Fewer in a window are nothing: single packets are dropped on every node.
+pub(in crate::check::rules) const NOISE: u64 = 10;
+
+/// What a program or a packet filter is told to drop: between pods that is policy.
+const POLICY: [&str; 6] =
+    ["BPF_CGROUP_EGRESS", "NETFILTER_DROP", "SECURITY_HOOK", "TC_EGRESS", "TC_INGRESS", "XDP"];
+/// What other checks are about, by these packets or by counters.
+const OF_OTHERS: [&str; 9] = [
+    "CPU_BACKLOG",
+    "IP_RPFILTER",
+    "LOCAL_MAC",
+    "NO_TX_TARGET",
+    "OTHERHOST",
+    "PKT_TOO_BIG",
+    "TCP_CSUM",
+    "VXLAN_NO_REMOTE",
+    "VXLAN_VNI_NOT_FOUND",
+];
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "dataplane-packets-dropped",
+    family: Family::Dataplane,
+    title: "the kernel drops packets of the overlay",
+    symptom: "Connections between pods are slow, hang or time out.",
+    core: false,
+    needs: &[Need::Traffic, Need::Drops],
+    explained_by: &[],
+    explain: Explain {
+        how: "With --with-traffic: unicast packets that the kernel drops on tunnels, on the node's ends of pods' interfaces, and of \
+              tunnels' packets on the devices below, by reason; ten and more in the window. Reasons of sockets and of TCP itself, and \
+              what policy drops between pods, are not counted.",
+        why: "By reason: NEIGH_FAILED, the next hop does not answer. IP_INNOROUTES and IP_OUTNOROUTES, no route. UDP_CSUM and SKB_CSUM, \
+              packets arrive damaged, or an offload is broken. QDISC_DROP, more is sent than the device takes. FRAG_REASM_TIMEOUT, \
+              fragments get lost on the way. NO_SOCKET, nobody has the tunnel's port.",
+        fix: "Follow the reason: include/net/dropreason-core.h of the kernel's source explains each.",
+        not_if: "Somebody sends to what does not exist.",
+        seen_in: "",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let Some(found) = model.drops.value() else {
+        return Outcome::DoesNotApply("no tunnel whose packets are watched");
+    };
+    let is_meant = |row: &&DropRow| {
+        let reason = row.reason.as_str();
+        let is_policy = POLICY.contains(&reason);
+        !row.to_group && row.packets >= NOISE && !OF_OTHERS.contains(&reason) && !is_policy
+    };
+    let rows: Vec<&DropRow> = found.rows.iter().filter(is_meant).collect();
+    let Some(most) = rows.iter().max_by_key(|row| row.packets) else { return Outcome::Judged(Vec::new()) };
+    let finding = Finding::new(
+        Warn,
+        SubjectKind::Interface,
+        most.device.name(),
+        format!(
+            "The kernel drops packets of the overlay: {} in the window, most of them on {} for {}.",
+            drops::packets(&rows),
+            escape(most.device.name()),
+            escape(&most.reason),
+        ),
+    );
+    Outcome::Judged(vec![drops::seen(finding, &rows).fix(
+        "Find out what the reason stands for (--explain), who sends the packet that is shown, and whether its destination exists.",
+    )])
+}

@@ -1,0 +1,135 @@
+//! What the kernel drops on the overlay, by `check --with-traffic`: each fault made with real packets, and as many drops found as
+//! packets were sent; those of another node, whose devices have the same numbers, are not among them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use probe_tests::{
+    hand::{Pair, TUNNEL},
+    kernel::{Held, is_before},
+    needs::Feature,
+    ns,
+    raw::{self, frame, ipv4, udp},
+    tool::binary,
+    wait_for,
+};
+use serde_json::Value;
+
+const IPV4: u16 = 0x0800;
+const UDP: u8 = 17;
+/// VTEP MAC addresses: of the node that is checked, of its peer, and of nobody.
+const OWN: [u8; 6] = [0x0a, 0, 0, 0, 0, 1];
+const PEER: [u8; 6] = [0x0a, 0, 0, 0, 0, 2];
+const NOBODY: [u8; 6] = [0x0a, 0, 0, 0, 0, 0x99];
+const STALE: [u8; 6] = [0x0a, 0, 0, 0, 0, 0x77];
+const GROUP: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
+
+/// A check, since which Linux its reason is there, and how many packets are sent for it.
+const SENT: [(&str, (u32, u32), usize); 5] = [
+    ("dataplane-vni-unknown", (6, 12), 11),
+    ("peer-vtep-mac-duplicate", (6, 12), 12),
+    ("peer-vtep-mac-stale", (5, 17), 13),
+    ("peer-packets-without-fdb", (6, 12), 14),
+    ("dataplane-packets-filtered", (5, 17), 15),
+];
+
+fn sent(id: &str) -> usize {
+    SENT.iter().find(|(of, ..)| *of == id).unwrap().2
+}
+
+fn inner(from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    ipv4(from, to, UDP, 0, &udp(40_000, 53, &[0; 8]))
+}
+
+/// A VXLAN packet of node 2's to node 1.
+fn outer(vni: u8) -> Vec<u8> {
+    let vxlan =
+        [&[8, 0, 0, 0, 0, 0, vni, 0][..], &frame(OWN, PEER, IPV4, &inner([10, 7, 2, 9], [10, 7, 1, 9]))];
+    let packet = ipv4([192, 0, 2, 2], [192, 0, 2, 1], UDP, 0, &udp(50_000, 8472, &vxlan.concat()));
+    frame([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], IPV4, &packet)
+}
+
+/// Each fault, by so many packets.
+fn send_all(pair: &Pair) {
+    let (back, there) = (inner([10, 7, 2, 9], [10, 7, 1, 9]), inner([10, 7, 1, 9], [10, 7, 2, 9]));
+    raw::send(pair.node(2), "u0", &vec![outer(9); sent("dataplane-vni-unknown")]);
+    let own = frame(OWN, OWN, IPV4, &back);
+    raw::send(pair.node(2), TUNNEL, &vec![own; sent("peer-vtep-mac-duplicate")]);
+    let stale = frame(STALE, PEER, IPV4, &back);
+    raw::send(pair.node(2), TUNNEL, &vec![stale; sent("peer-vtep-mac-stale")]);
+    let lost = frame(NOBODY, OWN, IPV4, &there);
+    raw::send(pair.node(1), TUNNEL, &vec![lost; sent("peer-packets-without-fdb")]);
+    // As IPv6 does by itself, on every node.
+    raw::send(pair.node(1), TUNNEL, &vec![frame(GROUP, OWN, IPV4, &there); 20]);
+    ns(pair.node(1), "iptables -A INPUT -p udp --dport 8472 -j DROP");
+    raw::send(pair.node(2), "u0", &vec![outer(7); sent("dataplane-packets-filtered")]);
+}
+
+fn pair(name: &str) -> Pair {
+    let pair = Pair::new(name);
+    ns(pair.node(2), &format!("bridge fdb add 0a:00:00:00:00:77 dev {TUNNEL} dst 192.0.2.1"));
+    pair
+}
+
+#[test]
+fn as_many_drops_are_found_as_packets_were_sent() {
+    let (one, other) = (pair("drop"), pair("else"));
+    let ids = SENT.map(|(id, ..)| id).join(",");
+    let more = "dataplane-packets-dropped";
+    let mut child = Command::new(binary())
+        .args(["--netns", one.node(1), "check", "--with-traffic", "--window", "5s", "--format", "json"])
+        .args(["--only", &format!("{ids},{more}")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let has_btf = fs::exists("/sys/kernel/btf/vmlinux").unwrap();
+    let has_reasons = has_btf && !is_before(5, 17);
+    let tcx = if Feature::Tcx.missing().is_none() { 4 } else { 0 };
+    wait_for("its programs", || {
+        let held = Held::by(child.id());
+        let is_there = held.programs.len() >= 4 + usize::from(has_reasons)
+            && held.links.len() >= tcx + usize::from(has_reasons);
+        is_there.then_some(())
+    });
+    send_all(&one);
+    send_all(&other);
+    let text = probe_tests::tool::output(&mut child);
+    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let findings = document["findings"].as_array().unwrap();
+    for (id, (major, minor), count) in SENT {
+        let missing = document["not_judged"].as_array().unwrap().iter().find(|row| row["id"] == id);
+        if !has_btf || is_before(major, minor) {
+            let why = missing.unwrap_or_else(|| panic!("{id}: {document}"))["why"].as_str().unwrap();
+            let expected = if has_btf { "this kernel" } else { "BTF" };
+            assert!(why.contains(expected), "{id}: {why}");
+            continue;
+        }
+        let found: Vec<&Value> = findings.iter().filter(|finding| finding["id"] == id).collect();
+        assert_eq!(found.len(), 1, "{id}: {document}");
+        assert_eq!(found[0]["evidence"][0]["value"], format!("{count} dropped"), "{id}: {}", found[0]);
+    }
+    if has_reasons && !is_before(6, 12) {
+        let words =
+            |id: &str| findings.iter().find(|finding| finding["id"] == id).unwrap()["summary"].to_string();
+        assert!(words("dataplane-vni-unknown").contains("VNI 9 arrive on u0 from 192.0.2.2"), "{document}");
+        assert!(words("peer-vtep-mac-stale").contains("0a:00:00:00:00:77"), "{document}");
+        assert!(words("peer-vtep-mac-duplicate").contains("192.0.2.2 sends"), "{document}");
+        assert!(words("peer-packets-without-fdb").contains("0a:00:00:00:00:99"), "{document}");
+    }
+    assert!(!findings.iter().any(|finding| finding["id"] == more), "{document}");
+}
+
+/// The limit holds on every kernel that counts what its verifier goes through.
+#[test]
+fn the_verifier_takes_it_within_its_budget() {
+    use overlay_probe::ebpf;
+    let budget: toml::Table = include_str!("../../probe-ebpf/prebuilt/budget.toml").parse().unwrap();
+    for (program, count) in ebpf::verified_drop_instructions(ebpf::DROPS_OBJECT).unwrap() {
+        let limit = budget["drops"]["verified-instructions"][program.as_str()].as_integer().unwrap();
+        assert!(i64::from(count) <= limit, "{program}: {count} of {limit}");
+        println!("{program}: {count} instructions of {limit}");
+    }
+}
