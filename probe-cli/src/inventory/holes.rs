@@ -34,6 +34,11 @@ impl ClusterNetworks {
         Self(networks.filter(|network| network.value.prefix_len() > 0).collect())
     }
 
+    /// All of them.
+    pub(super) fn networks(&self) -> impl Iterator<Item = IpNet> {
+        self.0.iter().map(|known| known.value)
+    }
+
     /// Those that `network` is outside of, all of its family, in words; none where it is inside of one, or none is known.
     fn others(&self, network: IpNet) -> Option<String> {
         let of_family =

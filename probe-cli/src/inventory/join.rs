@@ -11,6 +11,7 @@ use super::{
     node::this_node,
     outer_routes::outer_routes,
     peers::peers,
+    pod_networks::pod_networks,
     pods::pods,
     route_mtu::{host_route_mtu, path_devices, pod_ends},
     tun,
@@ -54,6 +55,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.node = this_node(&index, &tunnels, &inventory.pods, &flannels);
     host(&mut inventory, &snapshot.host);
     (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory, &flannels);
+    inventory.pod_networks = pod_networks(&index, &inventory, &cluster);
     inventory.pod_links = pod_ends(&index, &inventory);
     inventory.path_devices = path_devices(&index, &inventory);
     inventory.host_route_mtu = host_route_mtu(&index);

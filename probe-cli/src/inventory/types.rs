@@ -9,8 +9,8 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    DataPlane, LinkList, Node, OuterRoute, PathDevice, PeerKey, Pod, PodLink, PublicKey, RoutedPeer, System,
-    VirtualFunction,
+    DataPlane, LinkList, Node, OuterRoute, PathDevice, PeerKey, Pod, PodLink, PodNetwork, PublicKey,
+    RoutedPeer, System, VirtualFunction,
 };
 use crate::{
     facts::{
@@ -48,6 +48,8 @@ pub struct Inventory {
     pub node: Node,
     /// What carries pods' packets to other nodes, or once did.
     pub data_planes: Vec<DataPlane>,
+    /// Networks of pods on other nodes, and of pods that no node has, by network.
+    pub pod_networks: Vec<PodNetwork>,
     /// Links that concern the overlay or pods.
     pub links: LinkList,
     /// The node's ends of pods' interfaces, by interface index: pods that share a bridge have no route of their own, and
