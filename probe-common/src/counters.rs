@@ -63,6 +63,10 @@ pub struct OuterCounters {
     pub handshakes: u64,
     /// The bytes of those.
     pub handshake_bytes: u64,
+    /// Packets of pods that are in no tunnel, and in none of the counts above: to a pod of another node, or from one.
+    pub in_clear: u64,
+    /// The bytes of those, IP headers included.
+    pub in_clear_bytes: u64,
 }
 
 /// What the programs could not tell the user side otherwise.
@@ -106,6 +110,8 @@ mod user {
         keys::IfaceConfig,
         keys::FragmentKey,
         keys::FragmentOwner,
+        keys::PodNetwork,
+        keys::PodRanges,
         crate::table::Entry
     );
 }
@@ -113,9 +119,11 @@ mod user {
 // No padding: the size is the sum of the fields.
 const _: () = assert!(size_of::<Counters>() == 6 * 8);
 const _: () = assert!(size_of::<TunnelCounters>() == (6 + 7 + BUCKETS) * 8);
-const _: () = assert!(size_of::<OuterCounters>() == 7 * 8);
+const _: () = assert!(size_of::<OuterCounters>() == 9 * 8);
 const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 32);
 const _: () = assert!(size_of::<crate::keys::AllowedIp>() == 20);
 const _: () = assert!(size_of::<crate::keys::AllowedPeer>() == 8);
+const _: () = assert!(size_of::<crate::keys::PodNetwork>() == 8);
+const _: () = assert!(size_of::<crate::keys::PodRanges>() == 64);
 const _: () = assert!(size_of::<crate::keys::FragmentKey>() == 40);
 const _: () = assert!(size_of::<crate::event::PmtuEvent>() == 64);

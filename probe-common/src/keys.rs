@@ -71,6 +71,46 @@ impl Address {
     }
 }
 
+/// Whose a pod network is: what packets to it and from it count for that are in no tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PodNetwork {
+    /// Tunnel slot, or [`crate::limits::DIRECT`] for a network that is routed without a tunnel.
+    pub tunnel: u32,
+    /// Peer slot; the tunnel's own for a network of no peer.
+    pub peer: u32,
+}
+
+/// The smallest network of IPv4 and that of IPv6 that have all pod networks in them: spares all other packets the search
+/// for the longest match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PodRanges {
+    /// One for each family.
+    pub ranges: [PodRange; 2],
+}
+
+/// All addresses that are `first` where `mask` is set, in the form of [`Address::words`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PodRange {
+    /// The network's address; where the mask is clear, so is this.
+    pub first: [u64; 2],
+    /// The bits that count.
+    pub mask: [u64; 2],
+}
+
+impl PodRange {
+    /// No address is in it.
+    pub const NONE: Self = Self { first: [u64::MAX; 2], mask: [0; 2] };
+
+    /// True for an address in it.
+    #[inline]
+    pub const fn contains(&self, words: [u64; 2]) -> bool {
+        words[0] & self.mask[0] == self.first[0] && words[1] & self.mask[1] == self.first[1]
+    }
+}
+
 /// Stands for every VNI in a [`crate::table::Key::outer`]: a collect-metadata device. A VNI has 24 bits, so no real one
 /// equals it.
 pub const VNI_ANY: u32 = u32::MAX;

@@ -30,6 +30,8 @@ pub const PEER_OUTER: u32 = 4 << 16;
 pub const TUNNEL_OUTER: u32 = 5 << 16;
 /// UDP port that a WireGuard device listens on and sends from; gives a tunnel slot.
 pub const TUNNEL_LISTEN: u32 = 6 << 16;
+/// Address of the node itself; gives no slot that means anything.
+pub const NODE_ADDRESS: u32 = 7 << 16;
 /// Endpoint of a WireGuard peer on a tunnel; gives a peer slot. The tunnel slot is above the port here, see
 /// [`Key::endpoint`].
 pub const PEER_ENDPOINT: u32 = 1 << 31;

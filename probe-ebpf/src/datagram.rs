@@ -17,7 +17,7 @@ use probe_ebpf::{
 };
 
 use crate::{
-    maps::{DATAGRAM, is_port},
+    maps::{DATAGRAM, is_port, may_be_pod},
     skb::Skb,
 };
 
@@ -29,6 +29,8 @@ pub(crate) const WIREGUARD: u32 = 2;
 pub(crate) const LATER_FRAGMENT: u32 = 3;
 /// An ICMP message about the size of a packet that may be a tunnel's.
 pub(crate) const TOO_BIG: u32 = 4;
+/// Any other packet whose far end may be a pod.
+const IN_CLEAR: u32 = 5;
 
 /// An outer packet. Integers only, no padding: it lives in a map.
 #[repr(C)]
@@ -117,18 +119,27 @@ fn read<P: Packet>(
         return Ok(false);
     }
     let ip = ip::parse(packet, link.bytes, link.version)?;
-    match (ip.protocol, ip.fragment) {
+    let is_known = match (ip.protocol, ip.fragment) {
         (ip::UDP, Fragment::Later) => {
             into.what = LATER_FRAGMENT;
             into.header = 0;
+            true
         }
-        (ip::UDP, _) => {
-            if !udp(packet, &ip, direction, into)? {
-                return Ok(false);
+        (ip::UDP, _) => udp(packet, &ip, direction, into)?,
+        (ip::ICMP | ip::ICMPV6, Fragment::None) if direction == RX => {
+            if too_big(packet, &ip, into)? {
+                return Ok(true);
             }
+            false
         }
-        (ip::ICMP | ip::ICMPV6, Fragment::None) if direction == RX => return too_big(packet, &ip, into),
-        _ => return Ok(false),
+        _ => false,
+    };
+    if !is_known {
+        // Of traffic that is not a tunnel's this is the whole cost: one address.
+        if !may_be_pod(&ip.address(packet, direction == RX)?) {
+            return Ok(false);
+        }
+        into.what = IN_CLEAR;
     }
     into.start = link.bytes;
     into.bytes = skb.len().saturating_sub(link.bytes);
@@ -197,6 +208,12 @@ fn vxlan_header(skb: *mut __sk_buff, start: u32, frame: u32) -> u32 {
     outer::segment_header_bytes(&Skb(skb).whole(), start, frame).unwrap_or(0)
 }
 
+/// The same of a packet in no tunnel.
+#[inline(never)]
+fn plain_header(skb: *mut __sk_buff, start: u32, version: u32) -> u32 {
+    outer::plain_header_bytes(&Skb(skb).whole(), start, version as u8).unwrap_or(0)
+}
+
 impl Datagram {
     /// The outer packets of the buffer.
     #[inline(always)]
@@ -206,6 +223,7 @@ impl Datagram {
         }
         let header = match self.what {
             VXLAN => vxlan_header(skb.0, self.start, self.start + self.header),
+            IN_CLEAR => plain_header(skb.0, self.start, self.version),
             _ => self.header,
         };
         Segments::split(self.bytes, header, skb.gso_size(), skb.gso_segs())

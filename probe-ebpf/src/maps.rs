@@ -7,10 +7,13 @@ use aya_ebpf::{
 use probe_common::{
     counters::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters},
     heartbeat::Heartbeat,
-    keys::{ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig},
+    keys::{
+        ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig,
+        PodNetwork, PodRanges,
+    },
     limits::{
-        EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS, allowed_ips,
-        table_keys,
+        DIRECT, EVENT_RING_BYTES, FRAGMENT_TRACKS, IFACE_PROBES, IFACES, PEER_SLOTS, POD_SLOTS, TUNNELS,
+        allowed_ips, pod_networks, table_keys,
     },
     table::{self, Entry, Key, PORT_WORDS},
 };
@@ -44,6 +47,15 @@ pub(crate) static OUTER_PORTS: Array<u64> = Array::with_max_entries(2 * PORT_WOR
 pub(crate) static ALLOWED_IPS: LpmTrie<AllowedIp, AllowedPeer> =
     LpmTrie::with_max_entries(allowed_ips(PEER_SLOTS), 0);
 
+/// Networks of pods on other nodes by longest match, for packets that are in no tunnel.
+#[map(name = "POD_NETWORKS")]
+pub(crate) static POD_NETWORKS: LpmTrie<[u8; 16], PodNetwork> =
+    LpmTrie::with_max_entries(pod_networks(PEER_SLOTS), 0);
+
+/// Where all of these are.
+#[map(name = "POD_RANGES")]
+pub(crate) static POD_RANGES: Array<PodRanges> = Array::with_max_entries(1, 0);
+
 /// Counters by tunnel slot and direction.
 #[map(name = "TUNNEL_COUNTS")]
 pub(crate) static TUNNEL_COUNTS: PerCpuArray<TunnelCounters> = PerCpuArray::with_max_entries(TUNNELS * 2, 0);
@@ -57,9 +69,10 @@ pub(crate) static PEER_COUNTS: PerCpuArray<Counters> =
 #[map(name = "POD_COUNTS")]
 pub(crate) static POD_COUNTS: PerCpuArray<Counters> = PerCpuArray::with_max_entries((1 + POD_SLOTS) * 2, 0);
 
-/// Underlay counters by tunnel slot and direction.
+/// Underlay counters by tunnel slot and direction, and last those of [`DIRECT`].
 #[map(name = "OUTER_COUNTS")]
-pub(crate) static OUTER_COUNTS: PerCpuArray<OuterCounters> = PerCpuArray::with_max_entries(TUNNELS * 2, 0);
+pub(crate) static OUTER_COUNTS: PerCpuArray<OuterCounters> =
+    PerCpuArray::with_max_entries((DIRECT + 1) * 2, 0);
 
 /// Underlay counters by peer slot and direction, slots as in [`PEER_COUNTS`].
 #[map(name = "OUTER_PEERS")]
@@ -119,6 +132,20 @@ pub(crate) fn is_port(half: u32, port: u16) -> bool {
 pub(crate) fn allowed(tunnel: u32, address: &Address) -> Option<AllowedPeer> {
     let ip = AllowedIp { tunnel, octets: address.octets };
     ALLOWED_IPS.get(lpm_trie::Key::new(ALLOWED_TUNNEL_BITS + 128, ip)).copied()
+}
+
+/// False for an address that is in no pod network: of nearly all packets that are not a tunnel's, this is all that is asked.
+#[inline(always)]
+pub(crate) fn may_be_pod(address: &Address) -> bool {
+    let Some(PodRanges { ranges: [v4, v6] }) = POD_RANGES.get(0) else { return false };
+    let words = address.words();
+    v4.contains(words) || v6.contains(words)
+}
+
+/// The pod network that an address is in.
+#[inline(always)]
+pub(crate) fn pod_network(address: &Address) -> Option<PodNetwork> {
+    POD_NETWORKS.get(lpm_trie::Key::new(128, address.octets)).copied()
 }
 
 /// The configuration of an interface; none when it is not, or no longer, ours.

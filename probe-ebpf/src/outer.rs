@@ -33,6 +33,18 @@ pub fn vni<P: Packet + ?Sized>(packet: &P, ip: &Ip) -> Result<Option<u32>, Short
     Ok((flags & 0x08 != 0).then_some(word >> 8))
 }
 
+/// Bytes from the IP header at `start` to the payload of its TCP segment or UDP datagram, which every segment of a GSO buffer
+/// repeats.
+#[inline(always)]
+pub fn plain_header_bytes<P: Packet + ?Sized>(packet: &P, start: u32, version: u8) -> Result<u32, NotIp> {
+    let ip = ip::parse(packet, start, version)?;
+    let transport = ip.transport_bytes(packet)?;
+    if transport == 0 {
+        return Err(NotIp::Broken);
+    }
+    Ok(ip.header + transport)
+}
+
 /// Bytes from the outer IP header at `start` to the inner payload of the VXLAN frame at `frame`, which every segment of a
 /// GSO buffer repeats (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
 #[inline(always)]

@@ -1,12 +1,13 @@
-//! The programs on an underlay device: outer packets, by tunnel and remote node, and complaints about their size.
+//! The programs on an underlay device: outer packets, by tunnel and remote node, complaints about their size, and packets of
+//! pods that are in no tunnel.
 
 use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::classifier, programs::TcContext};
 use probe_common::{
     counters::{Losses, OuterCounters},
     event::PmtuEvent,
     keys::{FragmentKey, FragmentOwner, RX, TX, VNI_ANY},
-    limits::{EVENTS_PER_SECOND, TUNNELS},
-    table::{Key, PEER_OUTER, TUNNEL_LISTEN},
+    limits::{DIRECT, EVENTS_PER_SECOND, TUNNELS},
+    table::{Key, NODE_ADDRESS, PEER_OUTER, TUNNEL_LISTEN},
 };
 use probe_ebpf::wireguard::Kind;
 
@@ -14,7 +15,8 @@ use crate::{
     NEXT,
     datagram::{self, Datagram},
     maps::{
-        EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, RATE_LIMIT, UNDER_IFACES, add, iface, slot,
+        EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, RATE_LIMIT, UNDER_IFACES, add, iface,
+        pod_network, slot,
     },
     skb::Skb,
 };
@@ -38,27 +40,35 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
     let datagram = datagram::parse(skb, DIRECTION, config.l3)?;
     let mut kind = Kind::Data;
-    let (tunnel, peer) = match datagram.what {
-        datagram::VXLAN => {
-            let tunnel = vxlan(datagram)?;
-            (tunnel, vxlan_peer::<DIRECTION>(datagram, tunnel))
-        }
+    let found = match datagram.what {
+        datagram::VXLAN => vxlan(datagram).map(|tunnel| (tunnel, vxlan_peer::<DIRECTION>(datagram, tunnel))),
         datagram::WIREGUARD => {
-            kind = datagram.kind()?;
             let own = if DIRECTION == TX { datagram.source_port } else { datagram.destination_port };
-            let tunnel = wireguard(own)?;
-            (tunnel, wireguard_peer::<DIRECTION>(datagram, tunnel))
+            match datagram.kind() {
+                None => None,
+                Some(of_message) => {
+                    kind = of_message;
+                    wireguard(own).map(|tunnel| (tunnel, wireguard_peer::<DIRECTION>(datagram, tunnel)))
+                }
+            }
         }
         datagram::LATER_FRAGMENT => {
-            later_fragment::<DIRECTION>(datagram);
+            if !later_fragment::<DIRECTION>(datagram) && !in_clear::<DIRECTION>(datagram) {
+                lost(|losses| add!(losses.unknown_fragments => 1));
+            }
             return Some(());
         }
-        _ => {
+        datagram::TOO_BIG => {
             if DIRECTION == RX {
                 complaint(datagram, skb.ifindex());
             }
             return Some(());
         }
+        _ => None,
+    };
+    let Some((tunnel, peer)) = found else {
+        in_clear::<DIRECTION>(datagram);
+        return Some(());
     };
     if datagram.is_first_fragment != 0 {
         // A full table evicts the oldest datagram; its fragments are then counted as unknown.
@@ -103,14 +113,54 @@ fn wireguard_peer<const DIRECTION: u32>(datagram: &Datagram, tunnel: u32) -> u32
     slot(&Key::endpoint(tunnel, address.words(), port as u16)).unwrap_or(tunnel)
 }
 
+/// False when the first fragment is not known.
 #[inline(always)]
-fn later_fragment<const DIRECTION: u32>(datagram: &Datagram) {
+fn later_fragment<const DIRECTION: u32>(datagram: &Datagram) -> bool {
     // SAFETY: the value is copied at once; entries are inserted whole.
-    match unsafe { FRAGMENTS.get(&fragment_key(datagram)) }.copied() {
+    let owner = unsafe { FRAGMENTS.get(&fragment_key(datagram)) }.copied();
+    if let Some(owner) = owner {
         // Only data is long enough to be cut.
-        Some(owner) => count::<DIRECTION>(datagram, owner, true, Kind::Data),
-        None => lost(|losses| add!(losses.unknown_fragments => 1)),
+        count::<DIRECTION>(datagram, owner, true, Kind::Data);
     }
+    owner.is_some()
+}
+
+/// A packet that is in no tunnel: counted when its far end is a pod and its near end is not the node itself. True when its far
+/// end is a pod.
+#[inline(always)]
+fn in_clear<const DIRECTION: u32>(datagram: &Datagram) -> bool {
+    count_in_clear(datagram, DIRECTION) != 0
+}
+
+/// A function of its own, so that the verifier walks it once and not once for each way that leads here.
+#[inline(never)]
+fn count_in_clear(datagram: *const Datagram, direction: u32) -> u64 {
+    // SAFETY: a live map value.
+    let datagram = unsafe { &*datagram };
+    let (near, far) = if direction == TX {
+        (&datagram.source, &datagram.destination)
+    } else {
+        (&datagram.destination, &datagram.source)
+    };
+    let Some(network) = pod_network(far) else { return 0 };
+    if slot(&Key::address(NODE_ADDRESS, near.words())).is_some() {
+        return 1;
+    }
+    let (packets, bytes) = (datagram.packets, datagram.packet_bytes);
+    let Some(whole) = OUTER_COUNTS.get_ptr_mut(network.tunnel * 2 + direction) else { return 1 };
+    // SAFETY: a live per-CPU map value, only this CPU writes it.
+    let whole: &mut OuterCounters = unsafe { &mut *whole };
+    if network.tunnel == DIRECT {
+        add!(whole.packets => packets, whole.bytes => bytes);
+        return 1;
+    }
+    add!(whole.in_clear => packets, whole.in_clear_bytes => bytes);
+    if let Some(peer) = OUTER_PEERS.get_ptr_mut(network.peer * 2 + direction) {
+        // SAFETY: as above.
+        let peer: &mut OuterCounters = unsafe { &mut *peer };
+        add!(peer.in_clear => packets, peer.in_clear_bytes => bytes);
+    }
+    1
 }
 
 #[inline(always)]

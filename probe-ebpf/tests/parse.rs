@@ -241,6 +241,16 @@ fn icmp_that_complains_about_size_is_told_from_other_icmp() {
     assert_eq!((found.mtu, found.quoted.total), (1280, 1500));
 }
 
+#[test]
+fn what_each_segment_repeats_without_a_tunnel() {
+    let tcp = Builder::ethernet(0x0800).ipv4(6, 1500, 0, 0).tcp(8).0;
+    let udp = Builder::ethernet(0x86dd).ipv6(17, 1200).bytes(&[0; 8]).0;
+    let icmp = Builder::ethernet(0x0800).ipv4(1, 84, 0, 0).bytes(&[8, 0, 0, 0]).0;
+    let bytes = |packet: &[u8], version| outer::plain_header_bytes(packet, 14, version);
+    assert_eq!([bytes(&tcp, 4), bytes(&udp, 6)], [Ok(20 + 32), Ok(40 + 8)]);
+    assert_eq!(bytes(&icmp, 4), Err(ip::NotIp::Broken));
+}
+
 proptest! {
     /// Whatever the bytes: no panic, no more packets than one without GSO, and never more inner bytes than there are.
     #[test]

@@ -14,7 +14,7 @@ use probe_explain::{
 use crate::{
     NEXT,
     datagram::{self, Datagram},
-    maps::{FRAGMENTS, UNDER_IFACES, iface, slot},
+    maps::{FRAGMENTS, UNDER_IFACES, iface, pod_network, slot},
     send::{begin, note, send, tracks_fragments},
     skb::Skb,
 };
@@ -63,7 +63,8 @@ fn explain<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         datagram::LATER_FRAGMENT => {
             // SAFETY: only whether there is one is asked; entries are inserted whole.
             let is_known = unsafe { FRAGMENTS.get(&fragment_key(datagram)) }.is_some();
-            if !is_known && tracks_fragments() {
+            // One of a pod in no tunnel is counted as that.
+            if !is_known && tracks_fragments() && pod_network(address).is_none() {
                 note(record, Reason::LaterFragment, datagram.packets);
             }
         }

@@ -10,6 +10,7 @@ use overlay_probe::{
 use probe_tests::{
     judge::{Carried, Counters, Tcpdump},
     lab::TestLab,
+    ns,
     tool::{Watch, adds_up, entry, number, sum},
 };
 use serde_json::Value;
@@ -43,7 +44,7 @@ fn agreed(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) 
     lab.offloads_off();
     if gro {
         // Packets travel one by one; the receiver puts them together again before the tunnel device sees them.
-        probe_tests::ns(&lab.node(2), "ethtool -K eth0 gro on");
+        ns(&lab.node(2), "ethtool -K eth0 gro on");
     }
     let (sender, receiver) = (lab.node(1), lab.node(2));
     let (tunnel, overhead, filter) = if ipv6 {
@@ -156,4 +157,96 @@ fn udp_with_segmentation() {
 fn udp_with_segmentation_that_the_receiver_may_aggregate() {
     compare(false, true, udp_gso);
     compare(true, true, udp_gso);
+}
+
+/// What was counted of pods in no tunnel.
+fn in_clear(of: &Value, direction: &str) -> Carried {
+    let underlay = &of[direction]["underlay"];
+    Carried {
+        packets: underlay["in_clear_packets"].as_u64().unwrap(),
+        bytes: underlay["in_clear_bytes"].as_u64().unwrap(),
+    }
+}
+
+/// The gateway of the nodes' default route, as whoever has this link-layer address.
+fn gateway_is(node: &str, ipv6: bool, mac: &str) {
+    let gateway = if ipv6 { "fd77::fe" } else { "172.31.77.254" };
+    ns(node, &format!("ip neigh replace {gateway} lladdr {mac} dev eth0 nud permanent"));
+}
+
+fn mac(node: &str) -> String {
+    let link: Value = serde_json::from_str(&ns(node, "ip -j link show dev eth0")).unwrap();
+    link[0]["address"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn pods_packets_that_the_default_route_takes() {
+    const NOBODY: &str = "02:00:00:00:00:99";
+    // The third node's network tells how long this node's own is.
+    let lab = TestLab::up(3, 1, Family::Dual);
+    lab.offloads_off();
+    let (sender, receiver) = (lab.node(1), lab.node(2));
+    let (pod, far) = (lab.pod(1, 1), lab.pod(2, 1));
+    let watches = [Watch::start(&sender), Watch::start(&receiver)];
+    for (ipv6, tunnel, network, nodes, gone) in [
+        (false, "flannel.1", "10.42.2.0/24", ["172.31.77.1", "172.31.77.2"], "10.42.1.99"),
+        (true, "flannel-v6.1", "fd00:42:0:2::/64", ["fd77::1", "fd77::2"], "fd00:42:0:1::99"),
+    ] {
+        let address = lab.address(2, 1, ipv6);
+        let peer = |value: &Value, node: &str| {
+            entry(value, "peers", &[("tunnel", tunnel), ("node_address", node)]).unwrap().clone()
+        };
+        let whole = |value: &Value| entry(value, "tunnels", &[("name", tunnel)]).unwrap().clone();
+        udp(&pod, &far, address);
+        for value in watches.each_ref().map(Watch::settled) {
+            let of = whole(&value);
+            assert_eq!([in_clear(&of, "tx"), in_clear(&of, "rx")], [Carried::default(); 2]);
+        }
+        // The route to the other node's pods is lost; the gateway happens to know the way.
+        gateway_is(&sender, ipv6, &mac(&receiver));
+        ns(&sender, &format!("ip route del {network} dev {tunnel}"));
+        watches[0].until("the route to go", |value| {
+            (peer(value, nodes[1])["pod_cidrs"].as_array()?.is_empty()).then_some(())
+        });
+        let family = if ipv6 { "ip6" } else { "ip" };
+        let wire = Tcpdump::start(&sender, "eth0", "out", &format!("{family} and dst host {address}"));
+        udp(&pod, &far, address);
+        tcp(&pod, &far, address);
+        let [at_sender, at_receiver] = watches.each_ref().map(Watch::settled);
+        let wire = wire.stop();
+        for (value, node, direction) in [(&at_sender, nodes[1], "tx"), (&at_receiver, nodes[0], "rx")] {
+            assert_eq!(in_clear(&peer(value, node), direction), wire, "{direction} of the peer");
+            assert_eq!(in_clear(&whole(value), direction), wire, "{direction} of the tunnel");
+        }
+        // A pod that is gone, and nothing holds its network.
+        gateway_is(&sender, ipv6, NOBODY);
+        let own = if ipv6 { "fd00:42:0:1::/64" } else { "10.42.1.0/24" };
+        ns(&sender, &format!("ip route del blackhole {own}"));
+        let wire = Tcpdump::start(&sender, "eth0", "out", &format!("{family} and dst host {gone}"));
+        let socket = send::udp_socket(&pod, ipv6, 0).unwrap();
+        for _ in 0..25 {
+            socket.send_to(&[0; 50], (gone.parse::<IpAddr>().unwrap(), 9)).unwrap();
+        }
+        let other = |value: &Value| {
+            let peers = value["peers"].as_array().unwrap().iter();
+            let mut others = peers.filter(|peer| peer["tunnel"] == tunnel && peer["other"] == true);
+            in_clear(others.next().unwrap(), "tx")
+        };
+        let counted = watches[0].until("packets to the pod that is gone", |value| {
+            (other(value).packets >= 25).then(|| other(value))
+        });
+        assert_eq!(counted, wire.stop());
+        // Routed without a tunnel as it is meant, it is no fault.
+        ns(&sender, &format!("ip route add {network} via {} dev eth0", nodes[1]));
+        let before = watches[0].until("the direct route", |value| {
+            let notes = value["notes"].as_array()?;
+            let is_missed = notes.iter().any(|note| note.as_str().unwrap().contains(nodes[1]));
+            (!is_missed).then(|| value.clone())
+        });
+        udp(&pod, &far, address);
+        let after = watches[0].settled();
+        let direct = |value: &Value| value["direct"]["tx"]["packets"].as_u64().unwrap();
+        assert_eq!(direct(&after) - direct(&before), 777);
+        assert_eq!(in_clear(&whole(&after), "tx"), in_clear(&whole(&before), "tx"));
+    }
 }

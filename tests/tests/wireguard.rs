@@ -405,3 +405,42 @@ fn halfway_from_vxlan_to_wireguard() {
     assert_eq!(number(peer(&value, DEVICE, 3), "tx", "packets"), 34);
     adds_up(&value);
 }
+
+#[test]
+fn pods_packets_that_a_route_leads_past_the_device() {
+    needs!(Wireguard);
+    let lab = lab(2, Dataplane::Wireguard);
+    lab.offloads_off();
+    let nodes = [lab.node(1), lab.node(2)];
+    let watches = nodes.each_ref().map(|node| Watch::start(node));
+    let (pod, far) = (lab.pod(1, 1), lab.pod(2, 1));
+    let in_clear = |of: &Value, direction: &str| Carried {
+        packets: of[direction]["underlay"]["in_clear_packets"].as_u64().unwrap(),
+        bytes: of[direction]["underlay"]["in_clear_bytes"].as_u64().unwrap(),
+    };
+    for (ipv6, device, network, via) in
+        [(false, DEVICE, "10.42.2.0/24", "172.31.77.2"), (true, DEVICE_V6, "fd00:42:0:2::/64", "fd77::2")]
+    {
+        let address = lab.address(2, 1, ipv6);
+        introduce(&lab, 1, 2, ipv6);
+        assert_eq!(send::send_udp(&pod, &far, address, 40, 90).unwrap(), 40);
+        for value in watches.each_ref().map(Watch::settled) {
+            let of = tunnel(&value, device);
+            assert_eq!([in_clear(of, "tx"), in_clear(of, "rx")], [Carried::default(); 2], "all is encrypted");
+        }
+        ns(&nodes[0], &format!("ip route add {network} via {via} dev eth0"));
+        let family = if ipv6 { "ip6" } else { "ip" };
+        let wire = Tcpdump::start(&nodes[0], "eth0", "out", &format!("{family} and dst host {address}"));
+        assert_eq!(send::send_udp(&pod, &far, address, 33, 90).unwrap(), 33);
+        assert_eq!(send::send_tcp(&pod, &far, address, 300_001).unwrap(), 300_001);
+        watches[0].until("the alarm", |value| (peer(value, device, 2)["state"] == "in-clear").then_some(()));
+        let values = watches.each_ref().map(Watch::settled);
+        let wire = wire.stop();
+        for (node, direction) in [(0, "tx"), (1, "rx")] {
+            let value = &values[node];
+            let other = if node == 0 { 2 } else { 1 };
+            assert_eq!(in_clear(peer(value, device, other), direction), wire, "{direction} of the peer");
+            assert_eq!(in_clear(tunnel(value, device), direction), wire, "{direction} of the tunnel");
+        }
+    }
+}

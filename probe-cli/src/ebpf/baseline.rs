@@ -108,6 +108,7 @@ fn own_left_out(outer: &PerDirection<OuterCounts>) -> PerDirection<OuterCounts> 
         bytes: outer.bytes.saturating_sub(outer.keepalives.bytes + outer.handshakes.bytes),
         keepalives: OuterPart::default(),
         handshakes: OuterPart::default(),
+        in_clear: OuterPart::default(),
         ..*outer
     };
     PerDirection { tx: of(&outer.tx), rx: of(&outer.rx) }

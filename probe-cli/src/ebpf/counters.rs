@@ -4,6 +4,7 @@ use aya::{Ebpf, maps::Map};
 use probe_common::{
     counters::{Counters, Losses, OuterCounters, TunnelCounters},
     keys::{RX, TX},
+    limits::DIRECT,
 };
 
 use super::{error::EbpfError, percpu::PerCpu};
@@ -63,6 +64,11 @@ impl CounterMaps {
 
     pub(super) fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         both(&mut self.outer, slot, add_outer, outer_counts)
+    }
+
+    /// Packets of pods that are routed without a tunnel, as it is meant.
+    pub(super) fn direct(&mut self) -> Result<PerDirection<OuterCounts>, EbpfError> {
+        self.outer(DIRECT)
     }
 
     pub(super) fn outer_peer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
@@ -190,6 +196,8 @@ fn add_outer(sum: &mut OuterCounters, value: &OuterCounters) {
     sum.keepalive_bytes += value.keepalive_bytes;
     sum.handshakes += value.handshakes;
     sum.handshake_bytes += value.handshake_bytes;
+    sum.in_clear += value.in_clear;
+    sum.in_clear_bytes += value.in_clear_bytes;
 }
 
 fn counts(value: &Counters) -> Counts {
@@ -210,6 +218,7 @@ fn outer_counts(value: &OuterCounters) -> OuterCounts {
         fragments: value.fragments,
         keepalives: OuterPart { packets: value.keepalives, bytes: value.keepalive_bytes },
         handshakes: OuterPart { packets: value.handshakes, bytes: value.handshake_bytes },
+        in_clear: OuterPart { packets: value.in_clear, bytes: value.in_clear_bytes },
     }
 }
 

@@ -7,13 +7,13 @@ use aya::{
     maps::{Array, LpmTrie, Map, MapData, MapError, lpm_trie},
 };
 use probe_common::{
-    keys::{AllowedIp, AllowedPeer, IfaceConfig},
+    keys::{AllowedIp, AllowedPeer, IfaceConfig, PodNetwork, PodRanges},
     table::Entry,
 };
 
 use super::{
     error::{EbpfError, map_error},
-    plan::{Prefix, Tables},
+    plan::{PodPrefix, Prefix, Tables},
     table::{Table, Write},
 };
 
@@ -24,6 +24,8 @@ pub(super) struct LookupMaps {
     outer_ports: Named<Array<MapData, u64>>,
     lookup: Named<Array<MapData, Entry>>,
     allowed: Named<LpmTrie<MapData, AllowedIp, AllowedPeer>>,
+    pod_networks: Named<LpmTrie<MapData, [u8; 16], PodNetwork>>,
+    pod_ranges: Named<Array<MapData, PodRanges>>,
     table: Table,
     current: Tables,
 }
@@ -43,6 +45,8 @@ impl LookupMaps {
             table: Table::new(lookup.map.len()),
             lookup,
             allowed: take(ebpf, "ALLOWED_IPS")?,
+            pod_networks: take(ebpf, "POD_NETWORKS")?,
+            pod_ranges: take(ebpf, "POD_RANGES")?,
             current: Tables::default(),
         })
     }
@@ -53,6 +57,7 @@ impl LookupMaps {
         self.under_ifaces.zero_stale(&mut self.current.under_ifaces, &next.under_ifaces)?;
         self.outer_ports.zero_stale(&mut self.current.outer_ports, &next.outer_ports)?;
         self.allowed.remove_stale(&mut self.current.allowed, &next.allowed)?;
+        self.pod_networks.remove_stale(&mut self.current.pod_networks, &next.pod_networks)?;
         self.lookup.write(self.table.remove_stale(&next.slots))
     }
 
@@ -62,6 +67,12 @@ impl LookupMaps {
         for (prefix, peer) in fresh(&self.current.allowed, &next.allowed) {
             self.allowed.set(&prefix, peer)?;
         }
+        for (prefix, of) in fresh(&self.current.pod_networks, &next.pod_networks) {
+            let key = lpm_trie::Key::new(prefix.bits, prefix.octets);
+            let set = self.pod_networks.map.insert(&key, of, 0);
+            set.map_err(|source| self.pod_networks.error("write", source))?;
+        }
+        self.pod_ranges.set_new(&self.current.pod_ranges, &next.pod_ranges)?;
         self.outer_ports.set_new(&self.current.outer_ports, &next.outer_ports)?;
         self.under_ifaces.set_new(&self.current.under_ifaces, &next.under_ifaces)?;
         self.tunnel_ifaces.set_new(&self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
@@ -71,7 +82,7 @@ impl LookupMaps {
 
     /// Keys that found no place in their table: what they name counts as "other".
     pub(super) fn unplaced(&self) -> u64 {
-        self.table.unplaced() + self.current.allowed_left_out
+        self.table.unplaced() + self.current.allowed_left_out + self.current.pod_networks_left_out
     }
 }
 
@@ -110,6 +121,27 @@ impl Named<LpmTrie<MapData, AllowedIp, AllowedPeer>> {
     fn set(&mut self, prefix: &Prefix, peer: AllowedPeer) -> Result<(), EbpfError> {
         let key = lpm_trie::Key::new(prefix.bits, prefix.ip);
         self.map.insert(&key, peer, 0).map_err(|source| self.error("write", source))
+    }
+}
+
+impl Named<LpmTrie<MapData, [u8; 16], PodNetwork>> {
+    /// Takes out what `next` does not have, or has for another. Until that is written, a wider network has the packets, or none.
+    fn remove_stale(
+        &mut self,
+        current: &mut BTreeMap<PodPrefix, PodNetwork>,
+        next: &BTreeMap<PodPrefix, PodNetwork>,
+    ) -> Result<(), EbpfError> {
+        let stale: Vec<PodPrefix> = current
+            .iter()
+            .filter(|(prefix, of)| next.get(prefix) != Some(of))
+            .map(|(prefix, _)| *prefix)
+            .collect();
+        for prefix in stale {
+            let key = lpm_trie::Key::new(prefix.bits, prefix.octets);
+            self.map.remove(&key).map_err(|source| self.error("delete from", source))?;
+            current.remove(&prefix);
+        }
+        Ok(())
     }
 }
 

@@ -100,9 +100,13 @@ pub(super) fn load_explaining(object: &[u8], sizes: Limits) -> Result<Ebpf, Ebpf
 }
 
 /// Entries of the maps that packets are looked up in.
-fn lookups(sizes: Limits) -> [(&'static str, u32); 2] {
+fn lookups(sizes: Limits) -> [(&'static str, u32); 3] {
     let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
-    [("LOOKUP", table::size(limits::table_keys(pods, peers))), ("ALLOWED_IPS", limits::allowed_ips(peers))]
+    [
+        ("LOOKUP", table::size(limits::table_keys(pods, peers))),
+        ("ALLOWED_IPS", limits::allowed_ips(peers)),
+        ("POD_NETWORKS", limits::pod_networks(peers)),
+    ]
 }
 
 fn load_programs(ebpf: &mut Ebpf, programs: Programs) -> Result<(), EbpfError> {

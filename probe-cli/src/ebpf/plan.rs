@@ -7,16 +7,22 @@ use std::{
 
 use ipnet::IpNet;
 use probe_common::{
-    keys::{ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, IfaceConfig, VNI_ANY, VNI_UNKNOWN},
-    limits::{IFACE_PROBES, IFACES},
+    keys::{
+        ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, IfaceConfig, PodNetwork, PodRange, PodRanges,
+        VNI_ANY, VNI_UNKNOWN,
+    },
+    limits::{DIRECT, IFACE_PROBES, IFACES, NODE_ADDRESSES},
     table::{
-        Key, PEER_OUTER, POD_ADDRESS, POD_IFINDEX, PORT_WORDS, PORTS_VXLAN, PORTS_WIREGUARD, TUNNEL_LISTEN,
+        Key, NODE_ADDRESS, PEER_OUTER, POD_ADDRESS, POD_IFINDEX, PORT_WORDS, PORTS_VXLAN, PORTS_WIREGUARD,
+        TUNNEL_LISTEN,
     },
 };
 
 use super::{attach::Hook, slots::Slots};
 use crate::{
-    inventory::{Inventory, Mac, Peer, PeerKey, PodKey, Tunnel, TunnelKind, Underlay, WireguardPeer},
+    inventory::{
+        Inventory, Mac, Peer, PeerKey, PodKey, PodNetworkOf, Tunnel, TunnelKind, Underlay, WireguardPeer,
+    },
     model::mtu::{self, Room},
 };
 
@@ -27,6 +33,8 @@ pub(super) struct AllSlots {
     pub(super) pods: Slots<PodKey>,
     /// Places in the trie of allowed IPs.
     pub(super) allowed_ips: u32,
+    /// Places in the trie of pod networks.
+    pub(super) pod_networks: u32,
 }
 
 /// A prefix in the trie of allowed IPs.
@@ -53,12 +61,28 @@ pub(super) struct Tables {
     pub(super) allowed: BTreeMap<Prefix, AllowedPeer>,
     /// Allowed IPs that found no place in the trie.
     pub(super) allowed_left_out: u64,
+    /// Whose packets are that are met in no tunnel, by their far end.
+    pub(super) pod_networks: BTreeMap<PodPrefix, PodNetwork>,
+    /// Pod networks that found no place in the trie.
+    pub(super) pod_networks_left_out: u64,
+    /// What is around all of them, in an array of one.
+    pub(super) pod_ranges: BTreeMap<u32, PodRanges>,
+}
+
+/// A prefix in the trie of pod networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PodPrefix {
+    /// Bits that count.
+    pub(super) bits: u32,
+    /// Address, IPv4 as `::ffff:a.b.c.d`.
+    pub(super) octets: [u8; 16],
 }
 
 /// The tables for `inventory`, for what has a slot.
 pub(super) fn tables(inventory: &Inventory, slots: &AllSlots) -> Tables {
     let mut tables = Tables::default();
     let incomplete = add_allowed(&mut tables, inventory, slots);
+    add_pod_networks(&mut tables, inventory, slots);
     for tunnel in &inventory.tunnels {
         if let Some(slot) = slots.tunnels.get(&tunnel.ifindex) {
             add_tunnel(&mut tables, tunnel, mtu::room(inventory, tunnel), slot, !incomplete.contains(&slot));
@@ -115,6 +139,68 @@ fn add_allowed(tables: &mut Tables, inventory: &Inventory, slots: &AllSlots) -> 
         .filter(|tunnel| tunnel.kind == TunnelKind::Wireguard && tunnel.told.value().is_none());
     incomplete.extend(unread.filter_map(|tunnel| slots.tunnels.get(&tunnel.ifindex)));
     incomplete
+}
+
+/// What tells packets of pods that are in no tunnel: the networks of pods elsewhere, and the node's own addresses, which are no
+/// pod's. When there are too many networks, the longest go first, so that what is there is right.
+fn add_pod_networks(tables: &mut Tables, inventory: &Inventory, slots: &AllSlots) {
+    let mut wanted = BTreeMap::new();
+    let mut ranges = [PodRange::NONE; 2];
+    for found in &inventory.pod_networks {
+        let of_tunnel = |tunnel: u32| {
+            Some(PodNetwork { tunnel: slots.tunnels.get(&tunnel)?, peer: slots.tunnels.get(&tunnel)? })
+        };
+        let of = match found.of {
+            PodNetworkOf::Direct => Some(PodNetwork { tunnel: DIRECT, peer: DIRECT }),
+            PodNetworkOf::Nobody { tunnel } => of_tunnel(tunnel),
+            // A peer without a slot is among the tunnel's "other".
+            PodNetworkOf::Peer { tunnel, key } => of_tunnel(tunnel).map(|whole| PodNetwork {
+                peer: slots.peers.get(&(tunnel, key)).unwrap_or(whole.peer),
+                ..whole
+            }),
+        };
+        let Some(of) = of else { continue };
+        let network = found.network;
+        let [v4, v6] = &mut ranges;
+        let (before, range) = if network.addr().is_ipv4() { (96, v4) } else { (0, v6) };
+        let bits = before + u32::from(network.prefix_len());
+        let address = address(network.network());
+        widen(range, bits, address.words());
+        wanted.insert(PodPrefix { bits, octets: address.octets }, of);
+    }
+    let room = usize::try_from(slots.pod_networks).unwrap_or(usize::MAX);
+    // By length: the bits come first in the order.
+    for (prefix, of) in wanted.into_iter().rev() {
+        if tables.pod_networks.len() < room {
+            tables.pod_networks.insert(prefix, of);
+        } else {
+            tables.pod_networks_left_out += 1;
+        }
+    }
+    tables.pod_ranges.insert(0, PodRanges { ranges });
+    for own in inventory.node.addresses.iter().take(usize::try_from(NODE_ADDRESSES).unwrap_or(usize::MAX)) {
+        tables.slots.insert(Key::address(NODE_ADDRESS, address(own.address.addr()).words()), 0);
+    }
+}
+
+/// Makes `range` the smallest network that has the one of `bits` at `words` in it, too.
+fn widen(range: &mut PodRange, bits: u32, words: [u64; 2]) {
+    let number =
+        |[high, low]: [u64; 2]| (u128::from(u64::from_be(high)) << 64) | u128::from(u64::from_be(low));
+    let words_of = |number: u128| {
+        let [high, low] = [number >> 64, number & u128::from(u64::MAX)];
+        [high, low].map(|half| u64::try_from(half).unwrap_or_default().to_be())
+    };
+    let mask = |bits: u32| u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+    let new = number(words);
+    let (first, mask) = if *range == PodRange::NONE {
+        (new, mask(bits))
+    } else {
+        let (first, known) = (number(range.first), number(range.mask));
+        let common = mask((first ^ new).leading_zeros());
+        (first, known & mask(bits) & common)
+    };
+    *range = PodRange { first: words_of(first & mask), mask: words_of(mask) };
 }
 
 /// Bytes that outer packets to the peer add, by the endpoint's family; none without an endpoint, when nothing is sent.
@@ -239,7 +325,7 @@ fn address(address: IpAddr) -> Address {
 mod tests {
     use super::*;
     use crate::{
-        inventory::{Mac, Peer, Pod, PodSource, TunnelKind, Underlay},
+        inventory::{Mac, Peer, Pod, PodNetwork as InventoryNetwork, PodSource, TunnelKind, Underlay},
         observed::Observed,
     };
 
@@ -272,6 +358,7 @@ mod tests {
             peers: Slots::new(16, 4),
             pods: Slots::new(1, 4),
             allowed_ips: 5,
+            pod_networks: 3,
         };
         slots.tunnels.assign(inventory.tunnels.iter().map(|t| t.ifindex));
         slots.peers.assign(inventory.peers.iter().map(|p| (p.tunnel, p.key)));
@@ -314,6 +401,54 @@ mod tests {
         assert_eq!(tables.slots.get(&Key::address(POD_ADDRESS, mapped.words())), Some(&1));
         assert_eq!(tables.tunnel_ifaces.get(&6).map(|c| (c.overhead, c.budget)), Some((70, 1430)));
         assert_eq!(hooks(&inventory, &tables).len(), 3, "two tunnels and one shared underlay");
+    }
+
+    #[test]
+    fn all_pod_networks_are_in_the_ranges_and_the_longest_go_first() {
+        let net = |network: &str, of| InventoryNetwork { network: network.parse().unwrap(), of };
+        let key = PeerKey::Mac(Mac([2, 0, 0, 0, 0, 1]));
+        let peer = PodNetworkOf::Peer { tunnel: 5, key };
+        let mut inventory = Inventory {
+            tunnels: vec![tunnel(5, 4, Some(1))],
+            pod_networks: vec![
+                net("10.42.1.0/24", PodNetworkOf::Nobody { tunnel: 5 }),
+                net("10.42.2.0/24", peer),
+                net("fd42:0:0:2::/64", PodNetworkOf::Direct),
+            ],
+            ..Inventory::default()
+        };
+        let slots = slots(&inventory);
+        let planned = tables(&inventory, &slots);
+        let contains = |tables: &Tables, of: &str| {
+            let words = address(of.parse().unwrap()).words();
+            tables.pod_ranges[&0].ranges.iter().any(|range| range.contains(words))
+        };
+        for (of, is_inside) in [
+            ("10.42.0.0", true),
+            ("10.42.2.255", true),
+            ("10.42.3.255", true),
+            ("10.42.4.0", false),
+            ("11.42.1.1", false),
+            ("fd42:0:0:2:ffff::", true),
+            ("fd42:0:0:3::", false),
+            ("::", false),
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false),
+        ] {
+            assert_eq!(contains(&planned, of), is_inside, "{of}");
+        }
+        let whose = |tables: &Tables| tables.pod_networks.values().copied().collect::<Vec<_>>();
+        // The peer has no slot.
+        let (other, direct) =
+            (PodNetwork { tunnel: 0, peer: 0 }, PodNetwork { tunnel: DIRECT, peer: DIRECT });
+        assert_eq!(whose(&planned), [direct, other, other]);
+        inventory.pod_networks.push(net("10.40.0.0/16", PodNetworkOf::Nobody { tunnel: 5 }));
+        let planned = tables(&inventory, &slots);
+        assert_eq!((planned.pod_networks.len(), planned.pod_networks_left_out), (3, 1));
+        assert!(planned.pod_networks.keys().all(|prefix| prefix.bits > 64), "the shortest is left out");
+        assert!(contains(&planned, "10.40.7.7") && !contains(&planned, "10.48.0.0"));
+        // Without any nothing is looked up.
+        let nothing = tables(&Inventory::default(), &slots);
+        assert!(!contains(&nothing, "0.0.0.0") && !contains(&nothing, "::"));
     }
 
     #[test]

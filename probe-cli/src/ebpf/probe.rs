@@ -26,8 +26,8 @@ use super::{
 use crate::{
     inventory::{Inventory, Pod},
     sample::{
-        Counts, GonePeers, GonePods, Observer, OuterCounts, PeerSample, PerDirection, PmtuEvent, Sample,
-        TunnelSample,
+        Counts, GonePeers, GonePods, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
+        Sample, TunnelSample,
     },
 };
 
@@ -96,6 +96,7 @@ impl Probe {
                 peers: Slots::new(TUNNELS, options.limits.peers),
                 pods: Slots::new(1, options.limits.pods),
                 allowed_ips: limits::allowed_ips(options.limits.peers),
+                pod_networks: limits::pod_networks(options.limits.peers),
             },
             gone_pods: GonePods::default(),
             gone_peers: BTreeMap::new(),
@@ -357,6 +358,13 @@ impl Probe {
         let pod = |slot: u32| pods.get(slot as usize).copied();
         sample.pods.extend(self.slots.pods.iter().filter_map(|(key, slot)| Some((key.clone(), pod(slot)?))));
         sample.other_pods = pod(0).unwrap_or_default();
+        sample.direct = if self.attached.hooks().any(|(_, hook)| hook == Hook::Underlay) {
+            let counted = self.counters.direct()?;
+            let of = |outer: OuterCounts| OuterPart { packets: outer.packets, bytes: outer.bytes };
+            Some(PerDirection { tx: of(counted.tx), rx: of(counted.rx) })
+        } else {
+            None
+        };
         sample.gone_pods = self.gone_pods;
         sample.gone_peers.clone_from(&self.gone_peers);
         sample.pmtu_events = self.events(&tunnels);

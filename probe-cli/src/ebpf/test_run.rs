@@ -77,6 +77,7 @@ impl Bench {
                 peers: Slots::new(probe_common::limits::TUNNELS, limits.peers),
                 pods: Slots::new(1, limits.pods),
                 allowed_ips: probe_common::limits::allowed_ips(limits.peers),
+                pod_networks: probe_common::limits::pod_networks(limits.peers),
             },
             ebpf,
         };

@@ -37,7 +37,7 @@ const MOST_SETS: usize = 8;
 const PROGRAMS: [&str; 2] = ["ovp_tunnel_tx", "ovp_tunnel_rx"];
 
 /// Entries of maps: slots where the programs count, and as little as can be where they look up what no VF has.
-const ENTRIES: [(&str, u32); 10] = [
+const ENTRIES: [(&str, u32); 11] = [
     ("TUNNEL_COUNTS", TUNNELS * 2),
     ("PEER_COUNTS", TUNNELS * 2),
     ("POD_COUNTS", 2),
@@ -47,6 +47,7 @@ const ENTRIES: [(&str, u32); 10] = [
     ("OUTER_PORTS", 1),
     ("LOOKUP", 1),
     ("ALLOWED_IPS", 1),
+    ("POD_NETWORKS", 1),
     ("FRAGMENTS", 1),
 ];
 

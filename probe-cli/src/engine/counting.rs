@@ -92,6 +92,7 @@ impl Counting {
                 pods: read.pods,
                 other_pods: read.other_pods,
                 gone_pods: read.gone_pods,
+                direct: read.direct,
                 pmtu_events: read.pmtu_events,
                 observer: read.observer,
                 counted: Observed::Value(()),

@@ -80,6 +80,7 @@ pub(super) fn build(
             .collect(),
         peers: peers(inventory, now, before, flows, outer_flows),
         pods: pods(inventory, now, before, interval, flows),
+        direct: now.direct,
         pmtu_events: pmtu_events(inventory, now),
         counted: now.counted.clone(),
         drops: drops::drops(inventory, now, before),

@@ -24,6 +24,8 @@ pub enum Condition {
     NoFdb,
     /// The WireGuard peer has no endpoint: nothing can be sent to it.
     NoEndpoint,
+    /// Its pods' packets are met outside the tunnel.
+    InClear,
 }
 
 impl Condition {
@@ -40,10 +42,11 @@ impl Condition {
             Self::NoNeighbour => "no neigh",
             Self::NoFdb => "no FDB",
             Self::NoEndpoint => "no address",
+            Self::InClear => "in clear",
         }
     }
 
-    /// Packets are lost, or cost more than they should.
+    /// Packets are lost, cost more than they should, or are not where they belong.
     pub fn is_wrong(self) -> bool {
         !matches!(self, Self::Unchecked | Self::Ok | Self::Gone)
     }

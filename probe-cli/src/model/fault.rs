@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use crate::{
     inventory::{LinkState, PeerKey},
     mac::Mac,
+    sample::PerDirection,
 };
 
 /// See the module. Names are as the kernel has them: escape before showing.
@@ -81,6 +82,15 @@ pub enum Fault {
         /// The peer.
         key: PeerKey,
     },
+    /// Packets of pods are on the devices below a tunnel that belong in it.
+    InClear {
+        /// Interface index of the tunnel.
+        tunnel: u32,
+        /// The peer that the other pods are of; none where they are of no node.
+        key: Option<PeerKey>,
+        /// Which way they go.
+        goes: PerDirection<bool>,
+    },
 }
 
 impl Fault {
@@ -89,6 +99,7 @@ impl Fault {
         match self {
             Self::NoFdb { tunnel, mac, .. } => Some((*tunnel, PeerKey::Mac(*mac))),
             Self::NoRoute { tunnel, key, .. } | Self::NoEndpoint { tunnel, key } => Some((*tunnel, *key)),
+            Self::InClear { tunnel, key, .. } => Some((*tunnel, (*key)?)),
             Self::TunnelGone { .. }
             | Self::TunnelDown { .. }
             | Self::UnderlayDown { .. }

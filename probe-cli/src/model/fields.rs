@@ -276,10 +276,12 @@ mod tests {
                 mean[1],
             ],
         );
-        let total = OuterCounts { packets: 1, bytes: 2, fragments: 3, ..OuterCounts::default() };
-        let rate = OuterRates { packets_per_s: 4.0, bits_per_s: 5.0, fragments_per_s: 6.0 };
+        let in_clear = OuterPart { packets: 7, bytes: 8 };
+        let total = OuterCounts { packets: 1, bytes: 2, fragments: 3, in_clear, ..OuterCounts::default() };
+        let rate =
+            OuterRates { packets_per_s: 4.0, bits_per_s: 5.0, fragments_per_s: 6.0, in_clear_per_s: 9.0 };
         let outer = OuterFlow { total, rate: Some(rate) };
-        each_has_a_number_of_its_own(&OUTER, &outer, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        each_has_a_number_of_its_own(&OUTER, &outer, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
     }
 
     fn numbers<T>(fields: &[Field<T>], of: &T) -> Vec<f64> {

@@ -48,6 +48,8 @@ pub struct OuterRates {
     pub bits_per_s: f64,
     /// Those of the packets that are fragments, per second.
     pub fragments_per_s: f64,
+    /// Packets of pods in no tunnel, per second; they are not in the other rates.
+    pub in_clear_per_s: f64,
 }
 
 impl Flow {
@@ -85,6 +87,7 @@ impl OuterRates {
             packets_per_s: per_second(now.packets, before.packets, interval)?,
             bits_per_s: per_second(now.bytes, before.bytes, interval)? * 8.0,
             fragments_per_s: per_second(now.fragments, before.fragments, interval)?,
+            in_clear_per_s: per_second(now.in_clear.packets, before.in_clear.packets, interval)?,
         })
     }
 }
@@ -150,6 +153,7 @@ impl AddAssign for OuterRates {
         self.packets_per_s += other.packets_per_s;
         self.bits_per_s += other.bits_per_s;
         self.fragments_per_s += other.fragments_per_s;
+        self.in_clear_per_s += other.in_clear_per_s;
     }
 }
 

@@ -5,6 +5,7 @@
 //! A fault is found here and nowhere else. How bad it is, what shows it and what mends it is said by the health check, which
 //! takes the faults from the model. What the joins of the inventory find between tables is noted there.
 
+mod in_clear;
 mod peers;
 mod tunnels;
 mod words;
@@ -80,8 +81,10 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
     let links = Links(facts.links.iter().map(|link| (link.ifindex, link)).collect());
     model.faults = tunnels::faults(model, &links, memory);
     model.faults.extend(peers::faults(model, memory));
+    model.faults.extend(in_clear::faults(model));
     tunnels::mark(model, &links, memory);
     peers::mark(model, memory);
+    in_clear::mark(model);
     for row in &mut model.pods {
         let host = row.pod.as_ref().and_then(|pod| pod.host_ifindex);
         if host.is_some_and(|ifindex| links.seen(ifindex) == Seen::There(LinkState::Down)) {

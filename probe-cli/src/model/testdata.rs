@@ -10,8 +10,8 @@ use crate::{
     facts::{netlink::Facts, network::NetworkFacts, pods::PodFacts},
     inventory::{
         Disagreement, Disputed, Evidence, Inventory, Mac, PciInterface, Peer, PeerKey, Pod, PodInterface,
-        PodKey, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VirtualFunction, WireguardPeer,
+        PodKey, PodNetwork, PodNetworkOf, PodSource, PublicKey, Tunnel, TunnelKind, Underlay, VfPod,
+        VfPodSource, VfSettings, VirtualFunction, WireguardPeer,
         testdata::{ethernet, snapshot},
     },
     observed::Observed,
@@ -289,6 +289,24 @@ pub(crate) fn troubled() -> Model {
 
 /// A node with flannel's WireGuard backend: a peer that talks, and one that never did and has no endpoint.
 pub(crate) fn wireguard() -> Model {
+    wireguard_with(|_, _| {})
+}
+
+/// The same, and packets of the first peer's pods are not encrypted: some that leave in each second, and some that have arrived.
+pub(crate) fn in_clear() -> Model {
+    wireguard_with(|sample, seconds| {
+        let part = |packets: u64| OuterPart { packets, bytes: packets * 1420 };
+        let leak = |outer: &mut Option<PerDirection<OuterCounts>>| {
+            if let Some(outer) = outer {
+                (outer.tx.in_clear, outer.rx.in_clear) = (part(12 * seconds), part(7));
+            }
+        };
+        sample.tunnels.values_mut().for_each(|tunnel| leak(&mut tunnel.outer));
+        sample.peers.values_mut().for_each(|peer| leak(&mut peer.outer));
+    })
+}
+
+fn wireguard_with(change: impl Fn(&mut Sample, u64)) -> Model {
     let mut inventory = inventory(2);
     inventory.tunnels = vec![Tunnel {
         name: "flannel-wg".to_owned(),
@@ -311,6 +329,11 @@ pub(crate) fn wireguard() -> Model {
         ..peer(3, node, false)
     };
     inventory.peers = vec![peer(2, Some("172.31.77.2:51820")), peer(3, None)];
+    let network = |peer: &Peer| PodNetwork {
+        network: peer.pod_cidrs[0],
+        of: PodNetworkOf::Peer { tunnel: peer.tunnel, key: peer.key },
+    };
+    inventory.pod_networks = inventory.peers.iter().map(network).collect();
     let sample = |seconds: u64| {
         let mut sample = sample(&inventory, seconds);
         let key = |node: u8| (3, PeerKey::PublicKey(PublicKey([node; 32])));
@@ -327,6 +350,7 @@ pub(crate) fn wireguard() -> Model {
             bytes: PerDirection { tx: 90_000 * seconds, rx: 30_000 * seconds },
         };
         sample.wireguard = [(key(2), told), (key(3), WireguardSample::default())].into();
+        change(&mut sample, seconds);
         sample
     };
     build(&inventory, &sample(40), Some(&sample(39)))

@@ -8,7 +8,7 @@ use crate::{
     facts::{Snapshot, netlink::LinkCounters},
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
     observed::Observed,
-    sample::{Counts, Kinds, PerDirection},
+    sample::{Counts, Kinds, OuterPart, PerDirection},
 };
 
 /// The node between two samples.
@@ -41,6 +41,9 @@ pub struct Model {
     pub gone: Gone,
     /// Virtual functions by PF and number.
     pub vfs: Vec<VfRow>,
+    /// Packets to and from other nodes' pods that are routed without a tunnel, as it is meant, totals; none when they are not
+    /// counted.
+    pub direct: Option<PerDirection<OuterPart>>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEventRow>,
     /// Whether our programs counted tunnels, peers and pods; absent where nobody asked them to, and all flows are zero.

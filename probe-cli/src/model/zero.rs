@@ -23,6 +23,9 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
             less_sizes(&mut row.sizes, &before.sizes);
         }
     }
+    if let Some((now, before)) = model.direct.as_mut().zip(since.direct) {
+        *now = PerDirection { tx: now.tx.less(before.tx), rx: now.rx.less(before.rx) };
+    }
     peers(&mut model, since);
     nodes(&mut model, since);
     pods(&mut model, since);

@@ -38,12 +38,21 @@ struct Document<'a> {
     peers: Vec<Peer<'a>>,
     pods: Vec<Pod<'a>>,
     vfs: Vec<Vf<'a>>,
+    /// Null when they are not counted.
+    direct: Option<Direct<'a>>,
     pmtu_events: Vec<PmtuEvent>,
     /// Null while nobody asks.
     explained: Option<Explained<'a>>,
     #[serde(rename = "self")]
     observer: Observer<'a>,
     notes: Vec<String>,
+}
+
+/// Packets of pods that are routed without a tunnel, as it is meant.
+#[derive(Serialize)]
+struct Direct<'a> {
+    tx: Metrics<'a, OuterPart>,
+    rx: Metrics<'a, OuterPart>,
 }
 
 /// As `show vfs` has it, with rates, and with what only eBPF tells.
@@ -235,6 +244,10 @@ impl<'a> From<&'a Model> for Document<'a> {
             peers: model.peers.iter().map(|row| peer(model, row)).collect(),
             pods: model.pods.iter().map(pod).collect(),
             vfs: model.vfs.iter().map(vf).collect(),
+            direct: model.direct.as_ref().map(|direct| Direct {
+                tx: Metrics::new(&fields::PART, &direct.tx),
+                rx: Metrics::new(&fields::PART, &direct.rx),
+            }),
             pmtu_events: model
                 .pmtu_events
                 .iter()

@@ -275,6 +275,7 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::wireguard()));
         insta::assert_snapshot!(table(&testdata::vfs()));
         insta::assert_snapshot!(table(&testdata::vfs_by_ebpf()));
+        insta::assert_snapshot!(table(&testdata::in_clear()));
     }
 
     #[test]

@@ -51,6 +51,10 @@ pub struct Sample {
     pub pods: BTreeMap<PodKey, PerDirection<Counts>>,
     /// Interfaces of pods that have several, as the kernel counts them.
     pub pod_interfaces: Vec<PodInterfaceSample>,
+    /// Packets to and from other nodes' pods that are routed without a tunnel, as it is meant; none where no device that outer
+    /// packets leave by is watched.
+    #[serde(default)]
+    pub direct: Option<PerDirection<OuterPart>>,
     /// What no pod slot counts: host traffic, unknown addresses, pods beyond the slots.
     pub other_pods: PerDirection<Counts>,
     /// What pods carried that are gone.
@@ -219,6 +223,9 @@ pub struct OuterCounts {
     pub keepalives: OuterPart,
     /// Those of them that are WireGuard handshake messages.
     pub handshakes: OuterPart,
+    /// Packets of pods that the device carried in no tunnel. None of them is in the other counts.
+    #[serde(default)]
+    pub in_clear: OuterPart,
 }
 
 /// Outer packets of one kind.
@@ -371,6 +378,17 @@ impl Kinds {
     }
 }
 
+impl OuterPart {
+    /// These without those that were there before.
+    #[must_use]
+    pub fn less(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            bytes: self.bytes.saturating_sub(before.bytes),
+        }
+    }
+}
+
 impl OuterCounts {
     /// Each with its counterpart, as of [`Counts`].
     fn zip(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
@@ -384,6 +402,7 @@ impl OuterCounts {
             fragments: of(self.fragments, other.fragments),
             keepalives: part(self.keepalives, other.keepalives),
             handshakes: part(self.handshakes, other.handshakes),
+            in_clear: part(self.in_clear, other.in_clear),
         }
     }
 
@@ -397,6 +416,13 @@ impl OuterCounts {
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         *self = self.zip(other, |one, other| one + other);
+    }
+}
+
+impl AddAssign for OuterPart {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
     }
 }
 

@@ -110,7 +110,8 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
                 | Condition::NoRoute
                 | Condition::NoNeighbour
                 | Condition::NoFdb
-                | Condition::NoEndpoint => 3.0,
+                | Condition::NoEndpoint
+                | Condition::InClear => 3.0,
             };
             SortValue::Number(subject.condition().map(rank))
         }

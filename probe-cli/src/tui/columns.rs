@@ -1,9 +1,12 @@
 //! The columns of the tables: which there are, their titles and widths. What a cell says is in `cells`.
 
 use super::{cells::handshake, measure::Measure, subject::Subject, tab::Tab};
-use crate::model::fields::{
-    self,
-    columns::{Column, DROPS, FRAGMENTS, MEAN_SIZE, OVERHEAD, OVERSIZE, SEGMENTS, TOTAL},
+use crate::model::{
+    fields::{
+        self,
+        columns::{Column, DROPS, FRAGMENTS, IN_CLEAR, MEAN_SIZE, OVERHEAD, OVERSIZE, SEGMENTS, TOTAL},
+    },
+    outer_together,
 };
 
 /// A column.
@@ -94,14 +97,18 @@ pub(super) fn on_overview(tab: Tab, measure: Measure) -> Vec<ColumnId> {
 
 /// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`, or what another says.
 pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
-    let (mut is_told, mut is_on_wire) = (false, tab != Tab::Vfs);
+    let (mut is_told, mut is_in_clear, mut is_on_wire) = (false, false, tab != Tab::Vfs);
     for row in rows {
         is_told |= handshake(row).is_some();
+        is_in_clear |=
+            row.carried().outer.is_some_and(|outer| outer_together(&outer).total.in_clear.packets > 0);
         is_on_wire |= matches!(row, Subject::Vf(row) if row.wire.is_some());
     }
     let on_wire = [&MEAN_SIZE, &SEGMENTS].map(ColumnId::Metric);
     let says_something = |column: &ColumnId| {
-        (is_told || *column != ColumnId::Handshake) && (is_on_wire || !on_wire.contains(column))
+        (is_told || *column != ColumnId::Handshake)
+            && (is_in_clear || *column != ColumnId::Metric(&IN_CLEAR))
+            && (is_on_wire || !on_wire.contains(column))
     };
     all(tab).iter().copied().filter(|column| column.is_told_by(measure)).filter(says_something).collect()
 }
@@ -128,6 +135,7 @@ fn all(tab: Tab) -> &'static [ColumnId] {
             Metric(&SEGMENTS),
             Metric(&OVERSIZE),
             Metric(&FRAGMENTS),
+            Metric(&IN_CLEAR),
             Metric(&TOTAL),
         ],
         Tab::Peers => &[
@@ -145,6 +153,7 @@ fn all(tab: Tab) -> &'static [ColumnId] {
             Metric(&SEGMENTS),
             Metric(&OVERSIZE),
             Metric(&FRAGMENTS),
+            Metric(&IN_CLEAR),
             Metric(&TOTAL),
         ],
         Tab::Pods => &[

@@ -336,6 +336,16 @@ fn wireguard_peers_tell_of_their_handshake() {
 }
 
 #[test]
+fn packets_that_are_not_encrypted_are_told_of_everywhere() {
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model::testdata::in_clear())));
+    insta::assert_snapshot!("in-clear-overview", draw(&state, (120, 40)));
+    keys(&mut state, "3");
+    insta::assert_snapshot!("in-clear-peers", draw(&state, (80, 24)));
+    insta::assert_snapshot!("in-clear-peer", draw(&state, (120, 40)));
+}
+
+#[test]
 fn many_pods_scroll_and_filter() {
     let mut state = testdata::state(90);
     keys(&mut state, "4G");

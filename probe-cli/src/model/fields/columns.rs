@@ -123,6 +123,17 @@ pub const FRAGMENTS: Column = Column {
     of: |row| (flow::OUTER_FRAGMENT_RATE.of)(&outer_together(row.outer.as_ref()?)),
 };
 
+/// Packets of pods in no tunnel per second, both directions.
+pub const IN_CLEAR: Column = Column {
+    title: title(&flow::IN_CLEAR_RATE),
+    help: "pods' packets on the NIC outside every tunnel, both directions",
+    width: 7,
+    rank: 4,
+    format: Format::Rate,
+    is_alarm: true,
+    of: |row| (flow::IN_CLEAR_RATE.of)(&outer_together(row.outer.as_ref()?)),
+};
+
 /// Mean bytes of the inner packet over the interval, or of a VF's frame, both directions.
 pub const MEAN_SIZE: Column = Column {
     title: title(&flow::MEAN_SIZE),
@@ -178,7 +189,8 @@ pub const DROPS: Column = Column {
 };
 
 /// Those of what tunnels carry, in the order of the help screen.
-pub const OF_TUNNELS: [&Column; 6] = [&OVERHEAD, &OVERSIZE, &FRAGMENTS, &MEAN_SIZE, &SEGMENTS, &TOTAL];
+pub const OF_TUNNELS: [&Column; 7] =
+    [&OVERHEAD, &OVERSIZE, &FRAGMENTS, &IN_CLEAR, &MEAN_SIZE, &SEGMENTS, &TOTAL];
 
 /// Those of interfaces only.
 pub const OF_LINKS: [&Column; 1] = [&DROPS];

@@ -147,8 +147,17 @@ pub(super) const OUTER_FRAGMENT_RATE: Field<OuterFlow> = Field::<OuterFlow>::rat
 )
 .titled("FRAG/s");
 
+/// Packets of pods per second that are in no tunnel: anything but zero is a leak.
+pub(super) const IN_CLEAR_RATE: Field<OuterFlow> = Field::<OuterFlow>::rate(
+    "in_clear_per_s",
+    Unit::PacketsPerSecond,
+    "packets of pods in no tunnel; on screen those of both directions",
+    |outer| Some(Number::Amount(outer.rate?.in_clear_per_s)),
+)
+.titled("CLEAR/s");
+
 /// All of the outer packets of a direction as the underlay device carried them, in the order of documents.
-pub static OUTER: [Field<OuterFlow>; 6] = [
+pub static OUTER: [Field<OuterFlow>; 9] = [
     Field::counter("packets", Unit::Packets, "outer IP packets, each fragment one", |outer| {
         Some(Number::Count(outer.total.packets))
     }),
@@ -165,6 +174,17 @@ pub static OUTER: [Field<OuterFlow>; 6] = [
         Some(Number::Amount(outer.rate?.bits_per_s))
     }),
     OUTER_FRAGMENT_RATE,
+    Field::counter(
+        "in_clear_packets",
+        Unit::Packets,
+        "packets of pods in no tunnel, and in no other number here: to pods of the peer or from them; in peer \"other\" of pods that \
+         no node has",
+        |outer| Some(Number::Count(outer.total.in_clear.packets)),
+    ),
+    Field::counter("in_clear_bytes", Unit::Bytes, "their bytes, IP headers included", |outer| {
+        Some(Number::Count(outer.total.in_clear.bytes))
+    }),
+    IN_CLEAR_RATE,
 ];
 
 /// Packets of a tunnel or of a VF by kind, each in two of these.

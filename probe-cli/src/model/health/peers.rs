@@ -118,7 +118,8 @@ fn condition(
             | Fault::TunnelDown { .. }
             | Fault::UnderlayDown { .. }
             | Fault::TooBig { .. }
-            | Fault::NoNeighbour { .. },
+            | Fault::NoNeighbour { .. }
+            | Fault::InClear { .. },
         )
         | None => {}
     }

@@ -10,10 +10,10 @@ use crate::{
         },
         pods::PodFacts,
     },
-    inventory::testdata::*,
+    inventory::{PeerKey, testdata::*},
     model::{Condition, Fault, Model, Timeline},
     observed::Observed,
-    sample::{Counts, Frame, PerDirection, Sample, TunnelSample},
+    sample::{Counts, Frame, OuterCounts, OuterPart, PeerSample, PerDirection, Sample, TunnelSample},
 };
 
 /// The last of the models that these facts give, a second apart.
@@ -467,4 +467,70 @@ fn what_was_so_at_the_start_has_no_time_and_what_began_later_keeps_it() {
     assert!(!noted(&at_start, &["since"]), "{:?}", at_start.notes);
     let later = last(&[&flannel4(node(), 2), &small, &small, &small]);
     assert!(noted(&later, &["over 1350", "(since 00:16:41 UTC)"]), "{:?}", later.notes);
+}
+
+/// Packets outside the tunnel in a second, of the first peer, of no peer, and of all of it.
+fn in_clear(of_peer: u64, of_nobody: u64) -> Arc<Model> {
+    let facts = own_block(flannel4(node(), 2));
+    let mut timeline = Timeline::default();
+    let mut sampled = |second: u64, peer: u64, nobody: u64| {
+        let mut frame = frame(&facts, second);
+        let outer = |packets: u64| {
+            let counted = OuterCounts {
+                in_clear: OuterPart { packets, bytes: packets * 100 },
+                ..OuterCounts::default()
+            };
+            Some(PerDirection { tx: counted, rx: OuterCounts::default() })
+        };
+        let sample = |packets: u64| PeerSample { outer: outer(packets), ..PeerSample::default() };
+        for tunnel in frame.sample.tunnels.values_mut() {
+            tunnel.outer = outer(peer + nobody);
+        }
+        frame.sample.peers.insert((FLANNEL, PeerKey::Mac(mac(2))), sample(peer));
+        frame.sample.peers.insert((FLANNEL, PeerKey::Mac(mac(3))), sample(0));
+        frame.sample.other_peers.insert(FLANNEL, sample(nobody));
+        timeline.push(frame)
+    };
+    sampled(1000, 50, 50);
+    sampled(1001, 50 + of_peer, 50 + of_nobody)
+}
+
+#[test]
+fn pods_packets_outside_the_tunnel_are_told_of_while_they_go_on() {
+    let model = in_clear(7, 0);
+    assert!(
+        noted(
+            &model,
+            &["flannel.1: 7 packets/s to pods of 192.0.2.2 leave by eth0", "`ip route get 10.42.2.1`"]
+        ),
+        "{:?}",
+        model.notes
+    );
+    assert_eq!(
+        [word(&model, "flannel.1"), word(&model, "192.0.2.2"), word(&model, "192.0.2.3")],
+        ["in clear", "in clear", "ok"]
+    );
+    let key = Some(PeerKey::Mac(mac(2)));
+    let goes = PerDirection { tx: true, rx: false };
+    assert_eq!(model.faults, [Fault::InClear { tunnel: FLANNEL, key, goes }]);
+
+    let model = in_clear(0, 9);
+    assert!(
+        noted(&model, &["flannel.1: 9 packets/s to pod addresses of no node leave by eth0"]),
+        "{:?}",
+        model.notes
+    );
+    assert_eq!([word(&model, "flannel.1"), word(&model, "192.0.2.2")], ["in clear", "ok"]);
+
+    // What was before is over.
+    let model = in_clear(0, 0);
+    assert!(model.faults.is_empty() && model.notes.is_empty(), "{:?}", model.notes);
+    assert!(
+        model.checked.contains(&"no packet of pods outside the tunnels".to_owned()),
+        "{:?}",
+        model.checked
+    );
+    // Nobody counts.
+    let facts = own_block(flannel4(node(), 2));
+    assert!(!last(&[&facts, &facts]).checked.iter().any(|line| line.contains("outside")));
 }

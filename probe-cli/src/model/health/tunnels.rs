@@ -91,7 +91,8 @@ fn is_of_tunnels(fault: &Fault) -> bool {
         Fault::NoNeighbour { .. }
         | Fault::NoFdb { .. }
         | Fault::NoRoute { .. }
-        | Fault::NoEndpoint { .. } => false,
+        | Fault::NoEndpoint { .. }
+        | Fault::InClear { .. } => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What faults are and what to do, in words for a line on screen. Names are escaped. No finding of faults.
 
-use super::Problem;
+use super::{Problem, in_clear};
 use crate::{
     inventory::{LinkState, PeerKey},
     model::{Fault, Model, MtuPath},
@@ -25,11 +25,12 @@ pub(super) fn problems(model: &Model) -> Vec<Problem> {
                     .to_owned(),
         });
     }
-    let (mut unrouted, mut unknown) = (0_usize, 0_usize);
+    let (mut unrouted, mut unknown, mut in_clear) = (0_usize, 0_usize, 0_usize);
     for fault in &model.faults {
         let count = match fault {
             Fault::NoRoute { .. } => &mut unrouted,
             Fault::NoEndpoint { .. } => &mut unknown,
+            Fault::InClear { .. } => &mut in_clear,
             Fault::TunnelGone { .. }
             | Fault::TunnelDown { .. }
             | Fault::UnderlayDown { .. }
@@ -49,6 +50,7 @@ pub(super) fn problems(model: &Model) -> Vec<Problem> {
     };
     problems.extend(further(unrouted, "no route leads to"));
     problems.extend(further(unknown, "no endpoint is known of"));
+    problems.extend(further(in_clear, "outside the tunnel are packets of pods of"));
     problems
 }
 
@@ -106,6 +108,7 @@ fn problem(model: &Model, fault: &Fault) -> Option<Problem> {
                 ),
             }
         }
+        Fault::InClear { tunnel, key, goes } => in_clear::problem(model, *tunnel, *key, *goes)?,
         // The inventory has notes of these.
         Fault::NoNeighbour { .. } | Fault::NoFdb { .. } => return None,
     })

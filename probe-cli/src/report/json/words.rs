@@ -143,6 +143,7 @@ pub(in crate::report) fn condition(condition: Condition) -> &'static str {
         Condition::NoNeighbour => "no-neighbour",
         Condition::NoFdb => "no-fdb",
         Condition::NoEndpoint => "no-endpoint",
+        Condition::InClear => "in-clear",
     }
 }
 

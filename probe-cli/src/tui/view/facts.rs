@@ -24,7 +24,7 @@ pub(super) type Fact = (&'static str, String, bool);
 /// All that is known, the most important first.
 pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     match subject {
-        Subject::Tunnel(row) => of_tunnel(row),
+        Subject::Tunnel(row) => of_tunnel(row).into_iter().chain(direct(model)).collect(),
         Subject::Peer(row) => of_peer(row),
         Subject::Pod(row) => pod::facts(row, model),
         Subject::Vf(row) => vf::facts(row),
@@ -72,7 +72,8 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
         | Condition::NoRoute
         | Condition::NoNeighbour
         | Condition::NoFdb
-        | Condition::NoEndpoint => {
+        | Condition::NoEndpoint
+        | Condition::InClear => {
             if tunnel.up {
                 ""
             } else {
@@ -109,6 +110,15 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
         facts.push(("no peer", format!("{} {what} had no destination", text::si(unsent as f64)), false));
     }
     facts
+}
+
+/// What is routed to other nodes without a tunnel, as it is meant.
+fn direct(model: &Model) -> Option<Fact> {
+    let PerDirection { tx, rx } = model.direct?;
+    let count = |packets: u64| text::si(packets as f64);
+    let words =
+        format!("TX {}, RX {} packets by routes without a tunnel", count(tx.packets), count(rx.packets));
+    (tx.packets + rx.packets > 0).then_some(("direct", words, false))
 }
 
 fn underlay(tunnel: &Tunnel) -> Fact {
@@ -279,6 +289,13 @@ fn outer(outer: Option<&PerDirection<OuterFlow>>) -> Vec<Fact> {
             let count = |packets: u64| text::si(packets as f64);
             facts.push((name, format!("TX {}, RX {} packets", count(tx.packets), count(rx.packets)), false));
         }
+    }
+    let (tx, rx) = (outer.tx.total.in_clear.packets, outer.rx.total.in_clear.packets);
+    if tx + rx > 0 {
+        let now = outer_together(outer).rate.map(|rate| rate.in_clear_per_s);
+        let rate = now.map_or_else(String::new, |now| format!("{}/s now; ", text::si(now)));
+        let words = format!("{rate}TX {}, RX {}", text::si(tx as f64), text::si(rx as f64));
+        facts.push(("in clear", words, now.is_some_and(|now| now > 0.0)));
     }
     let (tx, rx) = (outer.tx.total.fragments, outer.rx.total.fragments);
     if tx + rx > 0 {
