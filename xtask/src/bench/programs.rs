@@ -9,7 +9,7 @@ use overlay_probe::{
         Limits,
         test_run::{Bench, TestPacket},
     },
-    inventory::{Inventory, Mac, Peer, PeerKey, Pod, Tunnel, TunnelKind, Underlay},
+    inventory::{Inventory, Mac, Peer, PeerKey, Pod, PodNetwork, PodNetworkOf, Tunnel, TunnelKind, Underlay},
     lab::plan,
     netns,
     observed::Observed,
@@ -27,6 +27,7 @@ const EMPTY: &str = "ovp_ref_empty";
 const COUNTER: &str = "ovp_ref_counter";
 
 struct Case {
+    what: &'static str,
     program: &'static str,
     packet: Vec<u8>,
     ifindex: u32,
@@ -67,7 +68,7 @@ fn in_node(world: &world::World, rounds: u32) -> Result<Vec<Row>> {
     for ((case, counter), empty) in cases.iter().zip(over_counter).zip(over_empty) {
         for (beside, values, target) in [("one counter", counter, "at most 3"), ("nothing", empty, "")] {
             rows.push(Row {
-                what: format!("{} beside {beside}", case.program),
+                what: format!("{}{} beside {beside}", case.program, case.what),
                 found: Spread::of(values).context("no round")?,
                 unit: "times",
                 target,
@@ -164,6 +165,11 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             last_tx_age_s: None,
             wireguard: None,
         }],
+        // What the node's other traffic is compared with.
+        pod_networks: vec![PodNetwork {
+            network: format!("{}/24", plan::pod_base_v4(2)).parse()?,
+            of: PodNetworkOf::Peer { tunnel, key: PeerKey::Mac(peer_mac) },
+        }],
         pods: vec![Pod { name: Some("pod".to_owned()), addresses: vec![ours], ..Pod::default() }],
         ..Inventory::default()
     };
@@ -171,11 +177,16 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
     let back = packets::frame((peer_mac, theirs), (tunnel_mac, ours))?;
     let here = (underlay_mac, node(1));
     let there = (Mac([2, 0, 0, 0, 0, 9]), node(2));
+    let case = |what, program, ifindex, packet| Case { what, program, packet, ifindex };
+    let other = " for other traffic";
     let cases = vec![
-        Case { program: "ovp_tunnel_tx", ifindex: tunnel, packet: out.clone() },
-        Case { program: "ovp_tunnel_rx", ifindex: tunnel, packet: back.clone() },
-        Case { program: "ovp_underlay_tx", ifindex: underlay, packet: packets::vxlan(here, there, &out)? },
-        Case { program: "ovp_underlay_rx", ifindex: underlay, packet: packets::vxlan(there, here, &back)? },
+        case("", "ovp_tunnel_tx", tunnel, out.clone()),
+        case("", "ovp_tunnel_rx", tunnel, back.clone()),
+        case("", "ovp_underlay_tx", underlay, packets::vxlan(here, there, &out)?),
+        case("", "ovp_underlay_rx", underlay, packets::vxlan(there, here, &back)?),
+        // What is no tunnel's and no pod's: most packets of a busy node may be that.
+        case(other, "ovp_underlay_tx", underlay, packets::frame(here, there)?),
+        case(other, "ovp_underlay_rx", underlay, packets::frame(there, here)?),
     ];
     Ok((inventory, cases))
 }
