@@ -36,8 +36,9 @@ pub(super) fn run(
         let mut verdict = None;
         loop {
             let started = Instant::now();
+            let mut nothing = Counting::none();
             let seen = tokio::select! {
-                seen = engine::look_over(&host, args.window, &mut Counting::none()) => seen,
+                seen = engine::look_over(&host, args.window, &mut nothing) => seen,
                 () = stop.asked() => break,
             };
             match seen {
