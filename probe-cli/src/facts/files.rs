@@ -79,6 +79,9 @@ pub struct HostFiles {
     pub network_manager: Observed<NetworkManager>,
     /// systemd-networkd.
     pub networkd: Observed<Networkd>,
+    /// Programs that manage the node's firewall, those that are installed.
+    #[serde(default)]
+    pub firewalls: Vec<Firewall>,
     /// What could not be read or understood: the text, with the file and line that it is about.
     pub notes: Vec<Sourced<String>>,
 }
@@ -300,8 +303,11 @@ pub struct Multus {
     pub kubeconfig: Option<Sourced<String>>,
     /// What that file is like.
     pub kubeconfig_file: Observed<Kubeconfig>,
-    /// `daemonSocketDir` of the thick plugin.
+    /// `daemonSocketDir` of the thick plugin, `socketDir` in early versions.
     pub socket_directory: Option<Sourced<String>>,
+    /// The thick plugin's socket is there: its daemon made it.
+    #[serde(default)]
+    pub socket: Observed<()>,
 }
 
 /// A kubeconfig file of a CNI plugin, without what is secret in it.
@@ -362,6 +368,45 @@ pub struct Networkd {
     pub manage_foreign_rules: Option<Sourced<bool>>,
     /// `ManageForeignNextHops`; networkd takes none for true.
     pub manage_foreign_next_hops: Option<Sourced<bool>>,
+}
+
+/// A program that manages the node's firewall, as far as files tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Firewall {
+    /// Which one.
+    pub kind: FirewallKind,
+    /// It is on: firewalld's service has processes, ufw is enabled; none when nothing tells.
+    pub is_on: Option<bool>,
+    /// What its files let in.
+    pub passes: Vec<Sourced<Passed>>,
+}
+
+/// See [`Firewall`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirewallKind {
+    /// firewalld.
+    #[default]
+    Firewalld,
+    /// ufw.
+    Ufw,
+}
+
+/// What a firewall lets in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Passed {
+    /// Packets of a network.
+    Network(IpNet),
+    /// Packets that come in by an interface.
+    Interface(String),
+    /// Packets to UDP ports.
+    Ports {
+        /// The first.
+        first: u16,
+        /// The last.
+        last: u16,
+    },
+    /// Everything.
+    All,
 }
 
 #[cfg(test)]

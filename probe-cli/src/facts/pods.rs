@@ -185,3 +185,30 @@ pub struct DeviceAssignment {
     /// What the device plugin calls the device. SR-IOV device plugins use the PCI address.
     pub device: String,
 }
+
+/// The name of a network namespace by its path below `/run/netns` or `/var/run/netns`, be it that of a container that has the
+/// host's files elsewhere; none of one that is elsewhere.
+pub fn netns_name(path: &str) -> Option<&str> {
+    let (directory, name) = path.rsplit_once('/')?;
+    (directory.ends_with("/run/netns") && !name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::netns_name;
+
+    #[test]
+    fn namespaces_have_names_in_one_directory() {
+        for (path, expected) in [
+            ("/run/netns/cni-1", Some("cni-1")),
+            ("/var/run/netns/cni-1", Some("cni-1")),
+            ("/proc/7/ns/net", None),
+            ("/host/run/netns/cni-1", Some("cni-1")),
+            ("/var/netns/cni-1", None),
+            ("/run/netns/", None),
+            ("cni-1", None),
+        ] {
+            assert_eq!(netns_name(path), expected, "{path}");
+        }
+    }
+}

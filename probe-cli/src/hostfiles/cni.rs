@@ -18,6 +18,8 @@ const FILES: usize = 64;
 const PLUGINS: usize = 64;
 /// Most ranges of one plugin.
 const RANGES: usize = 64;
+/// Where the thick plugin's daemon has its socket when no file says otherwise (multus-cni pkg/server/api, `DefaultMultusRunDir`).
+const SOCKETS: &str = "/run/multus";
 /// Multus within Multus.
 const NESTED: usize = 3;
 
@@ -69,6 +71,14 @@ fn list(root: &Root, directory: &str, looks_around: bool, notes: &mut FileNotes)
 /// Adds what is beside a Multus configuration: the files that it names.
 fn look_around(root: &Root, plugin: &mut CniPlugin, notes: &mut FileNotes) {
     let Some(multus) = &mut plugin.multus else { return };
+    if plugin.kind.value == "multus-shim" {
+        let directory = multus.socket_directory.as_ref().map_or(SOCKETS, |directory| &directory.value);
+        multus.socket = root.exists(&format!("{}/multus.sock", directory.trim_end_matches('/')));
+        // The daemon has the host's files there.
+        if let (Observed::Absent, Some(own)) = (&multus.socket, directory.strip_prefix("/host/")) {
+            multus.socket = root.exists(&format!("/{}/multus.sock", own.trim_end_matches('/')));
+        }
+    }
     if let Some(kubeconfig) = &multus.kubeconfig {
         multus.kubeconfig_file = kubeconfig::read(root, &kubeconfig.value);
     }
@@ -190,7 +200,9 @@ fn multus(at: &At<'_>, nested: usize, notes: &mut FileNotes) -> Multus {
         is_ready: Observed::Absent,
         kubeconfig: at.string("kubeconfig"),
         kubeconfig_file: Observed::Absent,
-        socket_directory: at.string("daemonSocketDir"),
+        // Early versions have the shorter name.
+        socket_directory: at.string("daemonSocketDir").or_else(|| at.string("socketDir")),
+        socket: Observed::Absent,
     }
 }
 

@@ -8,6 +8,7 @@ mod charts;
 mod cni;
 mod deadline;
 mod device_plugin;
+mod firewalls;
 mod flannel;
 mod hosts;
 mod ipam;
@@ -94,6 +95,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
         hosts: hosts::read(&root, notes_),
         network_manager: services::network_manager(&root, notes_),
         networkd: services::networkd(&root, notes_),
+        firewalls: firewalls::read(&root, notes_),
         notes: notes.into_list(),
     }
 }

@@ -134,12 +134,12 @@ fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn is_installed(root: &Root, unit: &str) -> bool {
+pub(super) fn is_installed(root: &Root, unit: &str) -> bool {
     UNITS.iter().any(|directory| root.exists(&format!("{directory}/{unit}")).value().is_some())
 }
 
 /// Does a service's control group have processes? None when there are no groups of services to be seen.
-fn is_running(root: &Root, unit: &str) -> Option<bool> {
+pub(super) fn is_running(root: &Root, unit: &str) -> Option<bool> {
     // The unified hierarchy says it of a group and all below it; the older one has a list of processes.
     let unified = "/sys/fs/cgroup/system.slice";
     if root.exists(unified).value().is_some() {

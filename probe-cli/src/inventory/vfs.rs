@@ -4,12 +4,12 @@ mod pods;
 
 use std::collections::BTreeMap;
 
-use self::pods::{Claims, netns_name};
+use self::pods::Claims;
 use crate::{
     facts::{
         netlink::{VfInfoFact, VfLinkState, VfListFact, VfVlan},
         pci::PciFunctionFact,
-        pods::PodFacts,
+        pods::{PodFacts, netns_name},
         sriov::{PciInterface, PfFact, SriovFacts, VfFact},
     },
     mac::Mac,

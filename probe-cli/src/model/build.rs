@@ -162,7 +162,10 @@ fn peers(
         rows.extend(of_tunnel.into_iter().map(|peer| {
             let key = (peer.tunnel, peer.key);
             PeerRow {
-                wireguard: now.wireguard.get(&key).map(|sample| wireguard(sample, now.time)),
+                wireguard: now.wireguard.get(&key).map(|sample| {
+                    let earlier = before.and_then(|before| before.wireguard.get(&key));
+                    wireguard(sample, earlier, now.time)
+                }),
                 ..row(
                     Some(peer.clone()),
                     now.peers.get(&key),
@@ -184,10 +187,14 @@ fn peers(
     rows
 }
 
-fn wireguard(sample: &WireguardSample, now: Duration) -> WireguardRow {
+fn wireguard(sample: &WireguardSample, earlier: Option<&WireguardSample>, now: Duration) -> WireguardRow {
     let handshake =
         sample.last_handshake.map_or(Handshake::Never, |last| Handshake::Ago(now.saturating_sub(last)));
-    WireguardRow { handshake, bytes: sample.bytes }
+    let grown = earlier.and_then(|earlier| {
+        let (tx, rx) = (sample.bytes.tx, sample.bytes.rx);
+        Some(PerDirection { tx: tx.checked_sub(earlier.bytes.tx)?, rx: rx.checked_sub(earlier.bytes.rx)? })
+    });
+    WireguardRow { handshake, bytes: sample.bytes, grown }
 }
 
 fn pods(

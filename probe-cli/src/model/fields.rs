@@ -307,8 +307,8 @@ mod tests {
         assert_eq!(numbers(&PART, &OuterPart { packets: 1, bytes: 2 }), [1.0, 2.0]);
         let bytes = PerDirection { tx: 2, rx: 3 };
         let handshake = Handshake::Ago(std::time::Duration::from_millis(1_900));
-        assert_eq!(numbers(&WIREGUARD, &WireguardRow { handshake, bytes }), [1.0, 2.0, 3.0]);
-        let never = WireguardRow { handshake: Handshake::Never, bytes };
+        assert_eq!(numbers(&WIREGUARD, &WireguardRow { handshake, bytes, grown: None }), [1.0, 2.0, 3.0]);
+        let never = WireguardRow { handshake: Handshake::Never, bytes, grown: None };
         assert_eq!((WIREGUARD[0].of)(&never), None);
         let link = VfRates { packets_per_s: 1.0, bits_per_s: 2.0, drops_per_s: 3.0 };
         assert_eq!(numbers(&LINK, &link), [1.0, 2.0, 3.0]);

@@ -239,6 +239,8 @@ pub struct WireguardRow {
     pub handshake: Handshake,
     /// UDP payload bytes since the peer was made: data, keepalives, handshake messages.
     pub bytes: PerDirection<u64>,
+    /// Of these, what came since the sample before; none without one, and of a peer that was made meanwhile.
+    pub grown: Option<PerDirection<u64>>,
 }
 
 /// The last handshake of a WireGuard peer. WireGuard makes one only when there is something to send: an old one on an

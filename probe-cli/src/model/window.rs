@@ -70,6 +70,10 @@ pub struct LinkWindow {
     pub rx_dropped: u64,
     /// Packets that the host was too slow to take from the NIC.
     pub rx_missed: u64,
+    /// Packets of WireGuard whose source the peer must not use.
+    pub rx_frame_errors: u64,
+    /// Packets dropped since their frame is for another link-layer address; none where the kernel does not count them.
+    pub rx_other_host: Option<u64>,
 }
 
 impl Window {
@@ -138,6 +142,8 @@ fn links(before: &[Observed<LinkStatistics>], now: &[Observed<LinkStatistics>]) 
             rx_errors: now.rx_errors.checked_sub(before.rx_errors)?,
             rx_dropped: now.rx_dropped.checked_sub(before.rx_dropped)?,
             rx_missed: now.rx_missed_errors.checked_sub(before.rx_missed_errors)?,
+            rx_frame_errors: now.rx_frame_errors.checked_sub(before.rx_frame_errors)?,
+            rx_other_host: grown(before.rx_otherhost_dropped, now.rx_otherhost_dropped),
         };
         Some((now.ifindex, window))
     };

@@ -2,9 +2,30 @@
 
 use super::Host;
 use crate::{
-    facts::files::{FlannelOwner, K3sRole},
+    facts::files::{FirewallKind, FlannelOwner, K3sRole, Passed},
     observed::Observed,
 };
+
+#[test]
+fn firewalls_that_are_on_and_what_they_let_in() {
+    let host = Host::new();
+    let of = |host: &Host| {
+        let found = host.read().firewalls.into_iter();
+        found.map(|one| (one.kind, one.is_on, one.passes.len())).collect::<Vec<_>>()
+    };
+    host.write("etc/ufw/ufw.conf", "# on at boot\nENABLED=yes\nLOGLEVEL=low\n");
+    host.write("etc/ufw/user.rules", "*filter\n-A ufw-user-input -p udp --dport 8472 -j ACCEPT\nCOMMIT\n");
+    assert_eq!(of(&host), [(FirewallKind::Ufw, Some(true), 1)]);
+    host.write("etc/default/ufw", "DEFAULT_INPUT_POLICY=\"ACCEPT\"\n");
+    assert_eq!(host.read().firewalls[0].passes[0].value, Passed::All);
+    host.write("etc/ufw/ufw.conf", "ENABLED=no\n");
+    assert_eq!(of(&host), [(FirewallKind::Ufw, Some(false), 2)]);
+    host.write("usr/lib/systemd/system/firewalld.service", "[Unit]\n");
+    host.write("etc/firewalld/zones/trusted.xml", "<zone><source address=\"10.42.0.0/16\"/></zone>");
+    assert_eq!(of(&host)[0], (FirewallKind::Firewalld, None, 1));
+    host.write("sys/fs/cgroup/system.slice/firewalld.service/cgroup.events", "populated 1\nfrozen 0\n");
+    assert_eq!(of(&host)[0], (FirewallKind::Firewalld, Some(true), 1));
+}
 
 /// k3s with a unit and nothing else; and whose flannel's ConfigMap is, by what else is in it.
 #[test]

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::{VfPod, VfPodSource};
 use crate::facts::{
-    pods::{Allocation, Attachment, DeviceAssignment, InterfaceDevice, PodFacts, Sandbox, VfConfiguration},
+    pods::{
+        Allocation, Attachment, DeviceAssignment, InterfaceDevice, PodFacts, Sandbox, VfConfiguration,
+        netns_name,
+    },
     sriov::{PciInterface, VfFact},
 };
 
@@ -143,12 +146,6 @@ fn lists<'a, T>(items: &'a [T], key: impl Fn(&'a T) -> Option<&'a str>) -> HashM
 
 fn all<'b, T>(lists: &'b HashMap<&str, Vec<&T>>, key: &str) -> impl Iterator<Item = &'b T> {
     lists.get(key).into_iter().flatten().copied()
-}
-
-/// The name of a namespace below `/run/netns` or `/var/run/netns`.
-pub(super) fn netns_name(path: &str) -> Option<&str> {
-    let (directory, name) = path.rsplit_once('/')?;
-    (directory.ends_with("run/netns") && !name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! sriov-cni remembers a VF as given to a namespace that is gone.
 
 use super::super::prelude::*;
+use crate::facts::pods::netns_name;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "vf-allocation-stale",
@@ -26,10 +27,7 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("sriov-cni has allocated nothing");
     }
     let stale = allocations.iter().filter(|allocation| {
-        let name = ["/var/run/netns/", "/run/netns/"]
-            .iter()
-            .find_map(|prefix| allocation.netns.strip_prefix(prefix));
-        name.is_some_and(|name| !netns.iter().any(|there| there == name))
+        netns_name(&allocation.netns).is_some_and(|name| !netns.iter().any(|there| there == name))
     });
     Outcome::Judged(
         stale
