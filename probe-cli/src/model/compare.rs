@@ -357,8 +357,15 @@ fn cni_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
     if intent.backend.as_ref().is_some_and(|backend| backend.value == Backend::None) {
         return none_agrees(actual).filter(|agrees| !agrees);
     }
-    let answers: Vec<bool> = actual.planes.iter().filter_map(|(system, _, _)| fits(*system)).collect();
+    let planes = actual.planes.iter().filter(|plane| !is_canals_own(intent, plane));
+    let answers: Vec<bool> = planes.filter_map(|(system, _, _)| fits(*system)).collect();
     (!answers.is_empty()).then(|| answers.into_iter().all(|fits| fits))
+}
+
+/// Canal has Calico beside flannel, which can encrypt what goes between nodes.
+fn is_canals_own(intent: &Intent, (system, encapsulation, _): &(System, Encapsulation, Origin)) -> bool {
+    let is_canal = intent.cni.as_ref().is_some_and(|cni| cni.value == Cni::Canal);
+    is_canal && (*system, *encapsulation) == (System::Calico, Encapsulation::Wireguard)
 }
 
 fn backend_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {

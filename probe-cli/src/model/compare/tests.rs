@@ -220,6 +220,8 @@ fn encryption_beside_a_tunnel() {
             let row = row(&intent, &facts, aspect);
             assert_eq!(row.agrees, Some(agrees), "{row:?}");
         }
+        // It is Canal's own Calico, and no other CNI.
+        assert_eq!(row(&intent, &facts, Aspect::Cni).agrees, Some(true));
     }
     let other = Intent {
         port: Some(said(4789)),
