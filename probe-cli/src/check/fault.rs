@@ -29,6 +29,8 @@ pub struct Fault {
     pub needs_traffic: bool,
     /// It shows only on kernels without WireGuard.
     pub needs_old_kernel: bool,
+    /// It shows on kernels from this one on: major and minor number.
+    pub since_kernel: Option<(u32, u32)>,
     /// The commands of the finding's fix mend all of it, without anybody else.
     pub is_mended_by_paste: bool,
 }
@@ -42,6 +44,7 @@ const fn fault(plane: Plane, raises: &'static str, name: &'static str, what: &'s
         also: &[],
         needs_traffic: false,
         needs_old_kernel: false,
+        since_kernel: None,
         is_mended_by_paste: false,
     }
 }
@@ -74,6 +77,10 @@ impl Fault {
     const fn on_old_kernels(self) -> Self {
         Self { needs_old_kernel: true, ..self }
     }
+
+    const fn since(self, major: u32, minor: u32) -> Self {
+        Self { since_kernel: Some((major, minor)), ..self }
+    }
 }
 
 /// All faults, in the order of the checks that find them.
@@ -89,8 +96,15 @@ pub const FAULTS: &[Fault] = &[
     any("intent-port-differs", "config-other-port", "net-conf.json has another UDP port"),
     vxlan("intent-wireguard-impossible", "config-wireguard", "the configuration wants WireGuard")
         .on_old_kernels(),
+    vxlan("intent-direct-routing-unused", "direct-routing-wanted", "net-conf.json asks for direct routing"),
     any("intent-manifest-ignored", "manifest-without-version", "the manifest has no apiVersion"),
+    any(
+        "intent-chart-unmatched",
+        "manifest-in-other-namespace",
+        "the manifest has another namespace than its chart",
+    ),
     any("intent-cni-unknown", "config-unknown-cni", "config.yaml has cni: multus+canal"),
+    any("intent-cni-refused", "config-refused-cni", "config.yaml has cni: [canal, multus]"),
     any("intent-multus-missing", "multus-missing", "config.yaml wants Multus, which is not installed"),
     any("intent-multus-nested", "multus-nested", "Multus delegates to itself"),
     vxlan("dataplane-missing", "tunnels-deleted", "the tunnel devices are deleted"),
@@ -109,7 +123,13 @@ pub const FAULTS: &[Fault] = &[
         .also(&["dataplane-stale-device"]),
     vxlan("dataplane-source-not-here", "node-address-changed", "the NIC gets another address"),
     vxlan("dataplane-port-shared", "port-taken", "another VXLAN device takes the tunnel's UDP port"),
+    any(
+        "dataplane-default-routes-differ",
+        "default-routes-differ",
+        "the IPv6 default route leaves by another device",
+    ),
     any("mtu-tunnel-exceeds-underlay", "nic-mtu-lowered", "the NIC's MTU is lowered under the tunnel"),
+    any("mtu-tunnel-exceeds-configured", "config-smaller-mtu", "net-conf.json has a smaller MTU"),
     any("mtu-pod-exceeds-tunnel", "pod-mtu-too-large", "all pods' interfaces get a larger MTU"),
     any("mtu-pods-differ", "pod-mtu-differs", "one pod's interface gets a smaller MTU"),
     vxlan("mtu-ipv6-too-small", "tunnel-mtu-below-ipv6", "the IPv6 tunnel's MTU is set below 1280"),
@@ -131,6 +151,15 @@ pub const FAULTS: &[Fault] = &[
     any("peer-underlay-silent", "peer-silent", "a peer's port in the underlay is set down"),
     any("peer-unrouted", "peer-unrouted", "the node drops what goes to a peer's address").mended_by_paste(),
     vxlan("peer-family-missing", "family-without-peers", "the IPv6 tunnel loses all its peers"),
+    any("peer-blackholed", "old-blackhole-left", "the blackhole route of an earlier pod network is left")
+        .mended_by_paste(),
+    vxlan(
+        "peer-old-mac",
+        "tunnel-mac-unknown",
+        "the tunnel gets another MAC address, which its peers are not told",
+    )
+    .with_traffic()
+    .since(5, 19),
     wireguard(
         "wireguard-never-handshook",
         "peer-port-wrong",
@@ -145,6 +174,9 @@ pub const FAULTS: &[Fault] = &[
         "allowed-ips-overlap",
         "a peer claims another one's pod network",
     ),
+    wireguard("wireguard-no-peer", "peer-missing", "a peer is removed").with_traffic(),
+    wireguard("wireguard-source-refused", "source-refused", "a peer's allowed IPs leave its pods out")
+        .with_traffic(),
     any("host-forwarding-off", "forwarding-off", "the node does not forward IPv4").mended_by_paste(),
     any("host-forwarding-off", "ipv6-forwarding-off", "the node does not forward IPv6").mended_by_paste(),
     any(
@@ -162,6 +194,7 @@ pub const FAULTS: &[Fault] = &[
     )
     .mended_by_paste(),
     any("host-cloud-setup-enabled", "cloud-setup-enabled", "nm-cloud-setup is enabled"),
+    any("host-firewall-active", "firewall-active", "ufw is enabled"),
     any("host-network-overlaps-pods", "nic-in-pod-network", "the NIC gets an address of the pods' network"),
     any(
         "host-localhost-ipv6-missing",
@@ -176,11 +209,13 @@ pub const FAULTS: &[Fault] = &[
         "pod-default-route-secondary",
         "a pod's default route leaves by a second interface",
     ),
+    any("pod-unrouted", "pod-route-missing", "the route to a pod is deleted"),
     any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
     any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
     any("cni-multus-alone", "multus-alone", "Multus has no delegate"),
     any("cni-multus-kubeconfig", "multus-without-kubeconfig", "Multus's kubeconfig is not there"),
     any("cni-multus-waits", "multus-waits", "Multus waits for a file that nobody writes"),
+    any("cni-multus-daemon-missing", "multus-without-daemon", "the thick plugin of Multus has no daemon"),
     any("cni-sriov-default", "sriov-as-default", "SR-IOV is the default network"),
     any(
         "cni-whereabouts-kubeconfig",
@@ -192,6 +227,8 @@ pub const FAULTS: &[Fault] = &[
 
 /// Checks that no fault of a lab raises: why, and what proves them instead.
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
+    ("intent-vxlan-impossible", "the lab's own tunnels need VXLAN", MADE_UP),
+    ("dataplane-underlay-dummy", "not every kernel of the tests has dummy devices", MADE_UP),
     ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
     ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),
     ("dataplane-packets-filtered", COUNTED, REAL_PACKETS),
@@ -203,6 +240,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("peer-vtep-mac-stale", COUNTED, REAL_PACKETS),
     ("peer-packets-without-fdb", COUNTED, REAL_PACKETS),
     ("wireguard-handshake-old", "it takes more than three minutes", MADE_UP),
+    ("wireguard-rule-missing", "the lab has no Calico beside its tunnels", MADE_UP),
     ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", MADE_UP),
     ("host-conntrack-full", "the limit is that of the whole machine", MADE_UP),
     ("host-conntrack-insert-failed", "it is a race", MADE_UP),
@@ -212,6 +250,10 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("host-networkmanager-manages", "it takes a control group of NetworkManager", MADE_UP),
     ("host-networkd-deletes-routes", "it takes a control group of systemd-networkd", MADE_UP),
     ("pod-ipam-leaked", "it takes a container runtime", MADE_UP),
+    ("pod-network-missing", "it takes a container runtime", MADE_UP),
+    ("pod-parent-down", "the lab's pods have no interface above a NIC", MADE_UP),
+    ("pod-vlan-without-uplink", "the lab's pods are on no bridge", MADE_UP),
+    ("cni-range-without-network", "the labs of the tests have IPv6", MADE_UP),
     ("vf-link-down", SRIOV, REAL_NIC),
     ("vf-mac-not-allowed", SRIOV, REAL_NIC),
     ("vf-mac-shared", SRIOV, MADE_UP),
@@ -223,6 +265,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("vf-allocation-stale", SRIOV, MADE_UP),
     ("vf-addressed-on-node", SRIOV, REAL_NIC),
     ("vf-pool-empty", SRIOV, REAL_NIC),
+    ("vf-iommu-missing", SRIOV, MADE_UP),
     ("vf-pools-overlap", SRIOV, MADE_UP),
 ];
 

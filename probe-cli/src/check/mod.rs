@@ -1,9 +1,10 @@
 //! Judgement: what is wrong on the node, and how bad it is. Pure: a function of the model for each check, and one list of them.
 //!
-//! Here belong checks, the order in which causes explain symptoms, and the verdict. What exists is said by the inventory, what
-//! it means by the model; how a finding looks is said in [`crate::report`].
+//! Here belong checks, the list of what goes wrong that they are measured by, the order in which causes explain symptoms, and the
+//! verdict. What exists is said by the inventory, what it means by the model; how a finding looks is said in [`crate::report`].
 
 mod accepted;
+mod catalogue;
 mod changes;
 mod fault;
 mod finding;
@@ -18,6 +19,7 @@ pub(crate) mod testdata;
 mod tests;
 
 pub use accepted::{Acceptance, Acceptances, Accepted, Wrong, WrongLine};
+pub use catalogue::{Area, CATALOGUE, Failure, Missed};
 pub use changes::{Became, Change, Changes, Key, Known};
 pub use fault::{FAULTS, Fault, Plane, WITHOUT_FAULT, faults_of, why_without};
 pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind};

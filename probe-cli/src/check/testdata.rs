@@ -8,8 +8,8 @@ use crate::{
     facts::{
         Bounded, Snapshot,
         counters::{
-            ConntrackCounters, ConntrackEvents, IcmpCounters, IpCounters, Netstat, NodeCounters,
-            ProtocolCounters, Snmp, Snmp6, SoftnetCounters, TcpCounters, TcpExtension,
+            ConntrackCounters, ConntrackEvents, IcmpCounters, IpCounters, LinkStatistics, Netstat,
+            NodeCounters, ProtocolCounters, Snmp, Snmp6, SoftnetCounters, TcpCounters, TcpExtension,
         },
         device_plugin::{DevicePluginConfig, DevicePool, DeviceSelector},
         files::{HostFiles, Settings, Sourced},
@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) after: NodeCounters,
     /// What WireGuard counted, at the end.
     pub(crate) wireguard: BTreeMap<(u32, PeerKey), WireguardSample>,
+    /// Bytes that are sent to each WireGuard peer in the window.
+    pub(crate) wireguard_sends: u64,
     /// Bytes that the first VF sends in the window.
     pub(crate) vf_sends: u64,
     /// What programs counted in the window; nobody asked, if nothing says otherwise.
@@ -311,26 +313,28 @@ impl Node {
             ipam: Arc::new(Observed::Value(Vec::new())),
             ..snapshot(facts, &pods, &[])
         };
-        Self {
-            snapshot,
-            before: counters(),
-            after: counters(),
-            wireguard: BTreeMap::new(),
-            vf_sends: 0,
-            counted: Sample::default(),
-        }
+        let (before, after, wireguard) = (counters(), counters(), BTreeMap::new());
+        let counted = Sample::default();
+        Self { snapshot, before, after, wireguard, wireguard_sends: 0, vf_sends: 0, counted }
     }
 
     /// The model at the end of the window.
     pub(crate) fn model(&self) -> Model {
         let snapshot = Arc::new(self.snapshot.clone());
+        let wireguard = |second: u64| {
+            let mut wireguard = self.wireguard.clone();
+            for peer in wireguard.values_mut() {
+                peer.bytes.tx += self.wireguard_sends * second / 2;
+            }
+            wireguard
+        };
         let frame = |node: &NodeCounters, second: u64| Frame {
             snapshot: Arc::clone(&snapshot),
             sample: Sample {
                 node: Box::new(node.clone()),
                 time: Duration::from_secs(1_000_000 - 2 + second),
                 monotonic: Duration::from_secs(100 + second),
-                wireguard: self.wireguard.clone(),
+                wireguard: wireguard(second),
                 vfs_at: Duration::from_secs(100 + second),
                 vfs: vec![VfSample {
                     pci: "0000:01:01.0".to_owned(),
@@ -349,6 +353,19 @@ impl Node {
             ..frame(&self.before, 0).sample
         };
         Arc::unwrap_or_clone(over(before, frame(&self.after, 2)))
+    }
+
+    /// What was counted of a device at the end, to be changed.
+    pub(crate) fn counted(&mut self, ifindex: u32) -> &mut LinkStatistics {
+        let is_it = |link: &&mut LinkStatistics| link.ifindex == ifindex;
+        let links = self.after.links.iter_mut().filter_map(|link| match link {
+            Observed::Value(link) => Some(link),
+            Observed::Absent
+            | Observed::Denied { .. }
+            | Observed::Unsupported { .. }
+            | Observed::Failed { .. } => None,
+        });
+        links.into_iter().find(is_it).unwrap()
     }
 
     /// The kernel's tables, to be changed.
@@ -470,8 +487,14 @@ fn counters() -> NodeCounters {
                 ..ConntrackEvents::default()
             }),
         }),
-        links: Vec::new(),
+        links: [ETH0, FLANNEL, FLANNEL6, 5].map(statistics).to_vec(),
     }
+}
+
+/// What was counted of a device.
+fn statistics(ifindex: u32) -> Observed<LinkStatistics> {
+    let rx_otherhost_dropped = Some(7);
+    Observed::Value(LinkStatistics { ifindex, rx_otherhost_dropped, ..LinkStatistics::default() })
 }
 
 /// All of them, by name.

@@ -1,12 +1,13 @@
 //! What must hold of every check: its entry in the list, its silence on healthy nodes, and its finding on its fault.
 
 mod faults;
+mod silent;
 
 use std::collections::BTreeSet;
 
 use super::{
-    Check, FAULTS, Family, Finding, Need, Outcome, REGISTRY, Severity, Verdict, WITHOUT_FAULT, faults_of,
-    run, select, why_without,
+    CATALOGUE, Check, FAULTS, Family, Finding, Need, Outcome, REGISTRY, Severity, Verdict, WITHOUT_FAULT,
+    faults_of, run, select, why_without,
 };
 use crate::{
     check::{
@@ -57,6 +58,29 @@ fn each_check_has_a_fault_or_the_reason_why_not() {
     for (id, why, _) in WITHOUT_FAULT {
         assert!(ids.contains(id) && !why.is_empty(), "{id}");
     }
+}
+
+/// Each check is there for something that goes wrong; and of what no check finds it is said why.
+#[test]
+fn each_failure_has_its_checks_or_the_reason_why_not() {
+    let ids: BTreeSet<&str> = REGISTRY.iter().map(|check| check.id).collect();
+    let failures: Vec<_> = CATALOGUE.iter().flat_map(|area| area.failures).collect();
+    let mut words = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    for failure in &failures {
+        assert!(words.insert(failure.what), "{:?} is there twice", failure.what);
+        assert!(!failure.checks.is_empty() || failure.missed.is_some(), "{:?}", failure.what);
+        let reason = failure.missed.map(|(_, words)| words);
+        for text in [Some(failure.what), reason].into_iter().flatten() {
+            assert!(!text.is_empty() && !text.ends_with('.') && !text.contains(['|', '\n']), "{text:?}");
+        }
+        for id in failure.checks {
+            assert!(ids.contains(id), "no check is called {id}");
+            used.insert(*id);
+        }
+    }
+    let unused: Vec<_> = ids.difference(&used).collect();
+    assert!(unused.is_empty(), "what do these find? {unused:?}");
 }
 
 /// Nothing is wrong with these, and so nothing is said of them.

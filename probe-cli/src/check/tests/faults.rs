@@ -1,8 +1,11 @@
 //! One fault for each check, made on a healthy node's facts.
 
-mod cni;
-mod packets;
-mod sriov;
+pub(super) mod cni;
+pub(super) mod intent;
+pub(super) mod network;
+pub(super) mod packets;
+pub(super) mod pods;
+pub(super) mod sriov;
 
 use std::sync::Arc;
 
@@ -447,18 +450,21 @@ pub(super) fn all() -> Vec<Fault> {
             },
         },
     ];
+    all.extend(intent::all());
+    all.extend(network::all());
+    all.extend(pods::all());
     all.extend(sriov::all());
     all.extend(cni::all());
     all.extend(packets::all());
     all
 }
 
-fn sourced<T>(value: T, line: u32) -> Sourced<T> {
+pub(super) fn sourced<T>(value: T, line: u32) -> Sourced<T> {
     Sourced { value, file: "/run/flannel/file".to_owned(), line: Some(line) }
 }
 
 /// Another value in RKE2's configuration.
-fn configure(node: &mut Node, name: &str, values: &str) {
+pub(super) fn configure(node: &mut Node, name: &str, values: &str) {
     let sourced = |value: &str| Sourced {
         value: value.to_owned(),
         file: "/etc/rancher/rke2/config.yaml".to_owned(),
@@ -471,7 +477,7 @@ fn configure(node: &mut Node, name: &str, values: &str) {
     }
 }
 
-fn flannel_conf(node: &mut Node, change: fn(&mut crate::facts::files::FlannelConf)) {
+pub(super) fn flannel_conf(node: &mut Node, change: fn(&mut crate::facts::files::FlannelConf)) {
     let mut conf = crate::facts::files::FlannelConf {
         file: "/etc/kube-flannel/net-conf.json".to_owned(),
         network: Some(sourced(net("10.42.0.0/16"), 2)),
@@ -512,7 +518,7 @@ fn conntrack(counters: &NodeCounters) -> ConntrackCounters {
 }
 
 /// Pods by name: name, the node's interface, address.
-fn registered(node: &mut Node, pods: &[(&str, &str, &str)]) {
+pub(super) fn registered(node: &mut Node, pods: &[(&str, &str, &str)]) {
     let of = |(name, host_ifname, address): &(&str, &str, &str)| RegisteredPod {
         namespace: "shop".to_owned(),
         name: (*name).to_owned(),

@@ -18,6 +18,9 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("multus-alone", |scene| multus(scene, &json!({}), true)),
     ("multus-without-kubeconfig", |scene| multus(scene, &json!({ "delegates": [canal(scene)?] }), false)),
     ("multus-waits", waits),
+    ("multus-without-daemon", |scene| {
+        multus(scene, &json!({ "type": "multus-shim", "delegates": [canal(scene)?] }), true)
+    }),
     ("sriov-as-default", sriov_default),
     ("whereabouts-without-kubeconfig", |_| {
         Ok(vec![whereabouts("/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig")])

@@ -7,9 +7,9 @@ use super::{
     scene::{Part, Place, Scene, Unfit, on_node},
 };
 use crate::{
-    lab::plan::{self, Dataplane, LabOptions},
+    lab::plan::{self, Dataplane, Family, LabOptions},
     mac::Mac,
-    netlink::configure::{Step, Vxlan},
+    netlink::configure::{Route, Step, Vxlan},
 };
 
 pub(super) const MAKERS: &[(&str, Maker)] = &[
@@ -22,6 +22,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("foreign-tunnel", foreign_tunnel),
     ("node-address-changed", address_changed),
     ("port-taken", port_taken),
+    ("default-routes-differ", default_routes),
 ];
 
 /// MAC address of a device that is no node's.
@@ -96,7 +97,7 @@ fn foreign_tunnel(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
         Step::Up { name: name.clone() },
         Step::Neighbour { name: name.clone(), address: peer.gateway, mac: peer.mac },
         Step::Fdb { name: name.clone(), mac: peer.mac, destination: peer.node },
-        Step::Route(crate::netlink::configure::Route { name: name.clone(), ..peer.route }),
+        Step::Route(Route { name: name.clone(), ..peer.route }),
     ];
     Ok(vec![on_node(make, vec![delete(&name)])])
 }
@@ -121,6 +122,21 @@ fn address_changed(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     make.extend(default);
     let mut undo = vec![Step::DeleteAddress { name: eth0(), address: other }];
     undo.extend(scene.nic());
+    Ok(vec![on_node(make, undo)])
+}
+
+/// A second NIC, with a router of its own.
+fn default_routes(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    if !(scene.options().family.v4() && scene.options().family.v6()) {
+        return Err(Unfit("a lab with both families"));
+    }
+    let name = || "br1".to_owned();
+    let own = plan::default_routes(Family::V6);
+    let mut make: Vec<Step> = own.iter().cloned().map(Step::DeleteRoute).collect();
+    make.extend([Step::Bridge { name: name() }, Step::Up { name: name() }]);
+    make.extend(own.iter().map(|route| Step::Route(Route { via: None, name: name(), ..*route })));
+    let mut undo = vec![delete("br1")];
+    undo.extend(own.into_iter().map(Step::Route));
     Ok(vec![on_node(make, undo)])
 }
 

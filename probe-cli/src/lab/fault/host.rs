@@ -20,6 +20,10 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("default-route-missing", default_route),
     ("router-advertisements-ignored", router_advertisements),
     ("cloud-setup-enabled", cloud_setup),
+    ("firewall-active", |_| {
+        let text = "ENABLED=yes\nLOGLEVEL=low\n".to_owned();
+        Ok(vec![Part::File { path: "etc/ufw/ufw.conf".to_owned(), text }])
+    }),
     ("nic-in-pod-network", in_pod_network),
     ("localhost-without-ipv6", |scene| {
         if scene.is_v6() {

@@ -26,8 +26,16 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     }),
     ("config-unknown-cni", |scene| cni(scene, "multus+canal")),
     ("multus-missing", |scene| cni(scene, "[multus, canal]")),
+    ("config-refused-cni", |scene| cni(scene, "[canal, multus]")),
+    ("direct-routing-wanted", |scene| Ok(vec![net_conf(scene, "DirectRouting", true.into())?])),
+    ("config-smaller-mtu", |scene| {
+        Ok(vec![net_conf(scene, "MTU", (scene.options().underlay_mtu - SMALLER).into())?])
+    }),
+    ("manifest-in-other-namespace", other_namespace),
 ];
 
+/// Bytes that the configured MTU is smaller by.
+const SMALLER: u32 = 100;
 const CONFIG: &str = "rke2/config.yaml";
 const MANIFEST: &str = "rke2-canal-config.yaml";
 const NET_CONF: &str = "net-conf.json";
@@ -72,6 +80,14 @@ fn impossible(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
         text: "kernel/drivers/net/vxlan/vxlan.ko:\n".to_owned(),
     });
     Ok(parts)
+}
+
+/// With the chart's own manifest, as RKE2 writes it.
+fn other_namespace(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let config = scene.edited(MANIFEST, "namespace: kube-system", "namespace: default")?;
+    let chart = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata:\n  name: rke2-canal\n  namespace: kube-system\n";
+    let path = "var/lib/rancher/rke2/server/manifests/rke2-canal.yaml".to_owned();
+    Ok(vec![config, Part::File { path, text: chart.to_owned() }])
 }
 
 fn one_family(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

@@ -17,6 +17,8 @@ use crate::{
 pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("neighbour-missing", neighbour_missing),
     ("tunnel-mac-changed", mac_changed),
+    ("tunnel-mac-unknown", mac_unknown),
+    ("old-blackhole-left", old_blackhole),
     ("old-route-left", old_route),
     ("fdb-entry-missing", fdb_missing),
     ("route-missing", route_missing),
@@ -53,6 +55,29 @@ fn mac_changed(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let mut undo = vec![to(tunnel.mac)];
     undo.extend(scene.remade(&tunnel));
     Ok(vec![on_node(vec![to(plan::vtep_mac(scene.number() + 200, tunnel.local.is_ipv6()))], undo)])
+}
+
+/// The agent writes its own entries again, and does not tell the other nodes.
+fn mac_unknown(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let tunnel = scene.tunnel()?;
+    let is_v6 = tunnel.local.is_ipv6();
+    let to = |mac| Step::LinkAddress { name: tunnel.name.clone(), mac };
+    let peers = (1..=scene.options().nodes).filter(|&node| node != scene.number());
+    let mut make = vec![to(plan::vtep_mac(scene.number() + 200, is_v6))];
+    make.extend(peers.flat_map(|peer| plan::peer_steps(is_v6, peer)));
+    let mut undo = vec![to(tunnel.mac)];
+    undo.extend(scene.remade(&tunnel));
+    Ok(vec![on_node(make, undo)])
+}
+
+/// The node had another pod network before.
+fn old_blackhole(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let destination = if scene.is_v6() {
+        net(Ipv6Addr::new(0xfd00, 0x42, 0, 77, 0, 0, 0, 0).into(), 64)
+    } else {
+        net(Ipv4Addr::new(10, 42, 77, 0).into(), 24)
+    };
+    Ok(vec![on_node(vec![Step::Blackhole { destination }], vec![Step::DeleteBlackhole { destination }])])
 }
 
 fn old_route(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

@@ -17,6 +17,11 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("pod-address-twice", twice),
     ("pod-address-outside", outside),
     ("pod-default-route-secondary", secondary_default),
+    ("pod-route-missing", |scene| {
+        let pod = scene.pod(1)?;
+        let route = host_route(pod, address(pod)?);
+        Ok(vec![on_node(vec![Step::DeleteRoute(route.clone())], vec![Step::Route(route)])])
+    }),
 ];
 
 /// A pod's address of the lab's first family.

@@ -18,6 +18,8 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("endpoint-missing", endpoint_missing),
     ("old-keys-left", old_keys),
     ("allowed-ips-overlap", overlap),
+    ("peer-missing", missing),
+    ("source-refused", source_refused),
 ];
 
 /// Nothing listens there (discard).
@@ -53,6 +55,20 @@ fn port_wrong(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
 fn endpoint_missing(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let own = peer(scene, scene.peer())?;
     Ok(vec![instead(own.clone(), WireguardPeer { endpoint: None, ..own })])
+}
+
+fn missing(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let own = peer(scene, scene.peer())?;
+    Ok(vec![on_node(vec![forget(&own)], vec![Step::WireguardPeer(own)])])
+}
+
+/// The upper half of its pods' network, which has no pod.
+fn source_refused(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let own = peer(scene, scene.peer())?;
+    let upper = own.allowed_ips.iter().filter_map(|net| net.subnets(net.prefix_len() + 1).ok()?.last());
+    let allowed_ips = upper.collect();
+    let make = Step::WireguardPeer(WireguardPeer { allowed_ips, ..own.clone() });
+    Ok(vec![on_node(vec![make], vec![Step::WireguardPeer(own)])])
 }
 
 fn old_keys(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

@@ -47,6 +47,9 @@ fn place(fault: &Fault) -> String {
     if fault.needs_old_kernel {
         place += ", kernels without WireGuard";
     }
+    if let Some((major, minor)) = fault.since_kernel {
+        let _ = write!(place, ", kernels from {major}.{minor} on");
+    }
     if fault.needs_traffic {
         place += ", with traffic";
     }

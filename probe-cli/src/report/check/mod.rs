@@ -3,6 +3,7 @@
 mod changes;
 mod earlier;
 mod explain;
+mod failures;
 mod faults;
 mod json;
 mod junit;
@@ -17,6 +18,7 @@ mod tests;
 pub use changes::{changes, since};
 pub use earlier::{Earlier, ReadError, read};
 pub use explain::{explain, list, page};
+pub use failures::failures_page;
 pub use faults::{faults, faults_page};
 pub use json::{json, unknown};
 pub use junit::junit;

@@ -250,7 +250,9 @@ fn junit_is_well_formed_whatever_is_in_it() {
 #[test]
 fn the_pages_of_the_documentation_are_those_of_the_checks() {
     let of_families = Family::ALL.map(|family| (family.name(), page(family)));
-    for (name, page) in of_families.into_iter().chain([("faults", faults_page())]) {
+    for (name, page) in
+        of_families.into_iter().chain([("faults", faults_page()), ("failures", failures_page())])
+    {
         let path = format!("{}/../docs/checks/{name}.md", env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(&path, &page).unwrap();

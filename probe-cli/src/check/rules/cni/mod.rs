@@ -9,9 +9,11 @@ use crate::{
 pub(super) mod configuration_missing;
 pub(super) mod file_broken;
 pub(super) mod multus_alone;
+pub(super) mod multus_daemon;
 pub(super) mod multus_kubeconfig;
 pub(super) mod multus_waits;
 pub(super) mod node_name_differs;
+pub(super) mod range_without_network;
 pub(super) mod sriov_default;
 pub(super) mod whereabouts_kubeconfig;
 

@@ -10,7 +10,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of this node reach no pod of another node; DNS fails where CoreDNS runs elsewhere.",
     core: true,
     needs: &[Need::Files, Need::Routes, Need::Addresses],
-    explained_by: &["intent-wireguard-impossible", "intent-cni-unknown"],
+    explained_by: &[
+        "intent-wireguard-impossible",
+        "intent-vxlan-impossible",
+        "intent-cni-unknown",
+        "intent-cni-refused",
+    ],
     explain: Explain {
         how: "No tunnel and no route to other nodes' pods, although a file names a CNI that makes a tunnel.",
         why: "The CNI's agent does not run, could not make its device, or the device was deleted.",

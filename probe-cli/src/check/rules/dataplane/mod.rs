@@ -1,6 +1,7 @@
 //! Tunnels and the devices below them: there, up, and the only ones that carry pods' packets.
 
 pub(super) mod bypassed;
+pub(super) mod default_routes_differ;
 pub(super) mod missing;
 pub(super) mod packets_dropped;
 pub(super) mod packets_filtered;
@@ -10,6 +11,7 @@ pub(super) mod stale;
 pub(super) mod tunnel_down;
 pub(super) mod udp_backend;
 pub(super) mod underlay_down;
+pub(super) mod underlay_dummy;
 pub(super) mod vni_unknown;
 
 use crate::model::{LinkRow, Model, PlaneDevice};

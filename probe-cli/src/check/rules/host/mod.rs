@@ -7,6 +7,7 @@ pub(super) mod cloud_setup_enabled;
 pub(super) mod conntrack_full;
 pub(super) mod conntrack_insert_failed;
 pub(super) mod default_route_missing;
+pub(super) mod firewall_active;
 pub(super) mod forwarding_off;
 pub(super) mod localhost_ipv6_missing;
 pub(super) mod network_overlaps_pods;

@@ -10,7 +10,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Traffic between nodes that should be encrypted is not, or pods of different nodes do not reach each other.",
     core: true,
     needs: &[Need::Files, Need::Routes],
-    explained_by: &["intent-wireguard-impossible", "intent-cni-differs", "dataplane-missing"],
+    explained_by: &[
+        "intent-wireguard-impossible",
+        "intent-vxlan-impossible",
+        "intent-cni-differs",
+        "dataplane-missing",
+    ],
     explain: Explain {
         how: "flannel.backend, Calico's encapsulation or Cilium's tunnel mode in files, against the devices that routes to other nodes' pods leave by.",
         why: "The backend was changed in a HelmChartConfig while the cluster ran, and the old device and its routes stayed; or the agent does not run.",

@@ -1,9 +1,12 @@
 //! What files want against what the kernel has: one check for each question whose answers differ.
 
 pub(super) mod backend_differs;
+pub(super) mod chart_unmatched;
 pub(super) mod cluster_cidr_differs;
 pub(super) mod cni_differs;
+pub(super) mod cni_refused;
 pub(super) mod cni_unknown;
+pub(super) mod direct_routing_unused;
 pub(super) mod families_differ;
 pub(super) mod interface_differs;
 pub(super) mod manifest_ignored;
@@ -13,6 +16,7 @@ pub(super) mod node_address_differs;
 pub(super) mod pod_cidr_differs;
 pub(super) mod port_differs;
 pub(super) mod vni_differs;
+pub(super) mod vxlan_impossible;
 pub(super) mod wireguard_impossible;
 
 use super::prelude::*;

@@ -10,7 +10,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods start without their secondary interfaces; their annotations have no effect.",
     core: false,
     needs: &[Need::Files],
-    explained_by: &[],
+    explained_by: &["intent-cni-refused"],
     explain: Explain {
         how: "`cni` of RKE2's configuration has multus, and no file in the CNI directory is Multus's.",
         why: "Multus writes its configuration when its pod starts: the pod fails, or has not come yet.",

@@ -6,6 +6,7 @@ pub(super) mod packets_too_big;
 pub(super) mod path_smaller;
 pub(super) mod pod_exceeds_tunnel;
 pub(super) mod pods_differ;
+pub(super) mod tunnel_exceeds_configured;
 pub(super) mod tunnel_exceeds_underlay;
 pub(super) mod underlay_wasted;
 

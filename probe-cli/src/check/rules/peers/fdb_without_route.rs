@@ -16,6 +16,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         "peer-neighbour-without-fdb",
         // The kernel takes no route by a gateway that is its own address.
         "peer-own-address",
+        "peer-blackholed",
     ],
     explain: Explain {
         how: "Each FDB entry of a VXLAN device with a destination, against routes by the device.",

@@ -1,9 +1,11 @@
 //! Tables about other nodes: route, neighbour and FDB entry of each, and whether the node itself answers on the underlay.
 
+pub(super) mod blackholed;
 pub(super) mod destination_shared;
 pub(super) mod family_missing;
 pub(super) mod fdb_without_route;
 pub(super) mod neighbour_without_fdb;
+pub(super) mod old_mac;
 pub(super) mod own_address;
 pub(super) mod packets_without_fdb;
 pub(super) mod route_without_neighbour;

@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods of this node are not reached from other nodes, although the tunnel receives packets.",
     core: false,
     needs: &[Need::Traffic, Need::Drops],
-    explained_by: &["dataplane-packets-filtered"],
+    explained_by: &["dataplane-packets-filtered", "peer-old-mac"],
     explain: Explain {
         how: "With --with-traffic: packets to one host that the kernel drops on a tunnel for OTHERHOST, since they are to another MAC \
               address than the device's.",

@@ -4,4 +4,8 @@ pub(super) mod address_outside;
 pub(super) mod address_twice;
 pub(super) mod default_route_secondary;
 pub(super) mod ipam_leaked;
+pub(super) mod network_missing;
+pub(super) mod parent_down;
 pub(super) mod slice_unnamed;
+pub(super) mod unrouted;
+pub(super) mod vlan_without_uplink;

@@ -9,6 +9,7 @@ use crate::{
 pub(super) mod addressed_on_node;
 pub(super) mod allocation_stale;
 pub(super) mod driver_missing;
+pub(super) mod iommu_missing;
 pub(super) mod link_down;
 pub(super) mod mac_mismatch;
 pub(super) mod mac_shared;

@@ -13,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "The node offers none of a resource; pods that ask for it stay Pending: \"Insufficient ...\".",
     core: false,
     needs: &[Need::Vfs, Need::Files, Need::DevicePlugin, Need::PciFunctions],
-    explained_by: &[],
+    explained_by: &["vf-iommu-missing"],
     explain: Explain {
         how: "Each selector of the pool in the plugin's order, on the node's network functions: which of them leaves nothing. \
               The plugin never offers PFs with VFs, nor what has a default route.",

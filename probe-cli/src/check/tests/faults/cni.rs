@@ -1,6 +1,6 @@
 //! Faults in the files of the runtime, Multus and Whereabouts.
 
-use super::{Fault, canal, configure, sourced};
+use super::{Fault, canal, configure, sourced, wg};
 use crate::{
     check::testdata::Node,
     facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, Kubeconfig, Multus, Whereabouts},
@@ -47,6 +47,17 @@ pub(super) fn all() -> Vec<Fault> {
             };
             multus(node, of_multus);
         }),
+        canal("cni-multus-daemon-missing", |node| shim(node, Observed::Absent)),
+        wg("cni-range-without-network", |node| {
+            let ranges = ["usePodCidr", "usePodCidrIPv6"].map(|range| sourced(range.to_owned(), 8)).to_vec();
+            let plugin = CniPlugin {
+                kind: sourced("calico".to_owned(), 3),
+                ipam: Some(sourced("host-local".to_owned(), 7)),
+                ranges,
+                ..CniPlugin::default()
+            };
+            first_network(node, "10-canal.conflist", plugin);
+        }),
         canal("cni-sriov-default", |node| multus(node, behind_multus("sriov"))).with(&["intent-cni-differs"]),
         canal("cni-whereabouts-kubeconfig", |node| {
             let kubeconfig = Some(sourced("/var/lib/rancher/k3s/whereabouts.kubeconfig".to_owned(), 3));
@@ -80,8 +91,21 @@ fn multus(node: &mut Node, multus: Multus) {
         multus: Some(Box::new(multus)),
         ..CniPlugin::default()
     };
+    first_network(node, "00-multus.conf", plugin);
+}
+
+/// The thick plugin, with its daemon's socket or without.
+pub(in crate::check::tests) fn shim(node: &mut Node, socket: Observed<()>) {
+    multus(node, Multus { socket, ..behind_multus("calico") });
+    if let Observed::Value(directory) = &mut node.files().cni {
+        directory.files[0].network.plugins[0].kind.value = "multus-shim".to_owned();
+    }
+}
+
+/// The only file of the CNI directory has this plugin.
+fn first_network(node: &mut Node, name: &str, plugin: CniPlugin) {
     let network = CniNetwork { plugins: vec![plugin], ..CniNetwork::default() };
-    let file = CniFile { file: "/etc/cni/net.d/00-multus.conf".to_owned(), network, ..CniFile::default() };
+    let file = CniFile { file: format!("/etc/cni/net.d/{name}"), network, ..CniFile::default() };
     let path = sourced("/etc/cni/net.d".to_owned(), 1);
     node.files().cni = Observed::Value(CniDirectory { path, files: vec![file], default_network: Some(0) });
 }

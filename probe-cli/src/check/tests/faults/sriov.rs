@@ -73,8 +73,19 @@ pub(super) fn all() -> Vec<Fault> {
         sriov("vf-pool-empty", |node| {
             node.pools(&[("intel", &[("devices", "01:00.0"), ("drivers", "ice"), ("pfNames", "ens1f0")])]);
         }),
+        sriov("vf-iommu-missing", |node| {
+            node.pools(&[("dpdk", &[("devices", "1889"), ("drivers", "vfio-pci")])]);
+            without_iommu(node);
+        }),
         sriov("vf-pools-overlap", |node| {
             node.pools(&[("all", &[("devices", "1889")]), ("some", &[("pfNames", "ens1f0#0-1")])]);
         }),
     ]
+}
+
+/// No VF is in an IOMMU group.
+pub(in crate::check::tests) fn without_iommu(node: &mut Node) {
+    if let Observed::Value(pfs) = &mut node.sriov_facts().pfs {
+        pfs.iter_mut().flat_map(|pf| &mut pf.vfs).for_each(|vf| vf.iommu_group = None);
+    }
 }

@@ -1,0 +1,64 @@
+//! Failures of packet sizes.
+
+use super::{
+    Failure,
+    Missed::{Elsewhere, Probing, Traffic, Unread},
+    found, missed, partly,
+};
+
+pub(super) const FAILURES: &[Failure] = &[
+    found("Pods send more than WireGuard carries (Canal's 1450)", &["mtu-pod-exceeds-tunnel"]),
+    found("Pods send more than VXLAN over IPv6 carries", &["mtu-pod-exceeds-tunnel"]),
+    found("Pods have jumbo frames, and the tunnel has less", &["mtu-pod-exceeds-tunnel"]),
+    found("Pods keep the MTU of an earlier backend", &["mtu-pod-exceeds-tunnel", "mtu-pods-differ"]),
+    found("Some pods are older than a change of the MTU", &["mtu-pods-differ"]),
+    found("A configured MTU is exceeded by the tunnel over IPv6", &["mtu-tunnel-exceeds-configured"]),
+    found("The NIC's MTU was lowered under the tunnel", &["mtu-tunnel-exceeds-underlay"]),
+    found("A version of flannel gives its WireGuard device the NIC's MTU", &["mtu-tunnel-exceeds-underlay"]),
+    partly(
+        "The path between nodes takes less than the NICs",
+        &["mtu-path-smaller"],
+        Probing,
+        "what no router has said by ICMP yet is not known",
+    ),
+    found("A jumbo network carries small packets only", &["mtu-underlay-wasted"]),
+    found("A path for IPv6 has less than 1280 bytes", &["mtu-ipv6-too-small"]),
+    missed("Nodes have NICs of different MTUs", Elsewhere, "each node is right by itself"),
+    missed(
+        "A firewall drops the ICMP messages that path MTU discovery needs",
+        Probing,
+        "a large packet gets no answer",
+    ),
+    missed(
+        "The path takes less in one direction only",
+        Probing,
+        "answers of the same size have to be asked for",
+    ),
+    missed(
+        "TCP finds the size by itself, and UDP and ping do not",
+        Probing,
+        "tcp_mtu_probing of pods hides it from what TCP counts",
+    ),
+    missed(
+        "Cilium leaves no room for WireGuard beside its tunnel",
+        Unread,
+        "that packets of a tunnel are encrypted as well stands in Cilium's maps",
+    ),
+    missed(
+        "Calico takes its MTU from a NIC that carries no pods' packets",
+        Unread,
+        "which NICs its pattern matches is known to Calico; pods that are too small by 1000 bytes are found",
+    ),
+    partly(
+        "Pods send packets that are too big for their tunnel",
+        &["mtu-pod-exceeds-tunnel", "mtu-packets-too-big"],
+        Traffic,
+        "--with-traffic counts the packets, and names the pods that send them",
+    ),
+    partly(
+        "Outer packets are fragmented on their way through this node",
+        &["mtu-tunnel-exceeds-underlay", "mtu-outer-fragments"],
+        Traffic,
+        "with --with-traffic",
+    ),
+];

@@ -1,0 +1,112 @@
+//! Faults of pods' networks that were found later.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Fault, canal, registered};
+use crate::{
+    check::testdata::Node,
+    facts::{
+        Bounded, OfNamespace,
+        netlink::{BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, VlanRange},
+        pods::{Attachment, PodFacts, Sandbox},
+    },
+    inventory::testdata::*,
+    observed::Observed,
+};
+
+/// Path of the pod's namespace.
+const NETNS: &str = "/var/run/netns/a-0";
+
+/// All of them.
+pub(super) fn all() -> Vec<Fault> {
+    vec![
+        canal("pod-network-missing", |node| asking(node, "storage, [x]", Vec::new())),
+        canal("pod-unrouted", |node| {
+            registered(node, &[("a-0", "cali20", "10.42.0.20"), ("b-0", "cali21", "10.42.0.21")]);
+            node.facts().routes.retain(|route| route.destination != net("10.42.0.20/32"));
+        }),
+        canal("pod-parent-down", |node| above(node, false)),
+        canal("pod-vlan-without-uplink", |node| bridged(node, &[1])),
+    ]
+}
+
+/// A pod that asks for networks, with eth0 and these links.
+pub(in crate::check::tests) fn asking(node: &mut Node, networks: &str, more: Vec<LinkFact>) {
+    let sandbox = Sandbox {
+        id: "sandbox-1".to_owned(),
+        namespace: "shop".to_owned(),
+        name: "a-0".to_owned(),
+        ready: true,
+        addresses: vec![ip("10.42.0.20")],
+        netns: Some(NETNS.to_owned()),
+        annotations: BTreeMap::from([("k8s.v1.cni.cncf.io/networks".to_owned(), networks.to_owned())]),
+        ..Sandbox::default()
+    };
+    let result = |ifname: &str| Attachment {
+        container_id: "sandbox-1".to_owned(),
+        namespace: "shop".to_owned(),
+        pod: "a-0".to_owned(),
+        network: "k8s-pod-network".to_owned(),
+        ifname: ifname.to_owned(),
+        netns: Some(NETNS.to_owned()),
+        ..Attachment::default()
+    };
+    let pods = PodFacts {
+        sandboxes: Observed::Value(vec![sandbox]),
+        attachments: vec![result("eth0")],
+        ..(*node.snapshot.pods).clone()
+    };
+    node.snapshot.pods = Arc::new(pods);
+    let eth0 = LinkFact {
+        kind: Some("veth".to_owned()),
+        link: Some(20),
+        link_netns: Some(0),
+        ..ethernet(2, "eth0")
+    };
+    let links = [eth0].into_iter().chain(more).collect();
+    let inside = NamespaceFact {
+        path: NETNS.to_owned(),
+        node_nsid: Some(0),
+        links,
+        addresses: vec![address(2, "10.42.0.20/32")],
+        ..NamespaceFact::default()
+    };
+    node.snapshot.namespaces =
+        Arc::new(vec![OfNamespace { path: NETNS.to_owned(), told: Observed::Value(inside) }]);
+}
+
+/// A pod with a macvlan interface above a NIC of the node.
+pub(in crate::check::tests) fn above(node: &mut Node, is_up: bool) {
+    let net1 = LinkFact {
+        kind: Some("macvlan".to_owned()),
+        link: Some(9),
+        link_netns: Some(0),
+        ..ethernet(3, "net1")
+    };
+    asking(node, "storage", vec![net1]);
+    node.facts().links.push(LinkFact { up: is_up, ..ethernet(9, "eth1") });
+}
+
+/// A pod in VLAN 100 on a bridge whose uplink has these VLANs.
+pub(in crate::check::tests) fn bridged(node: &mut Node, uplink: &[u16]) {
+    const BRIDGE: u32 = 60;
+    let filters = BridgeFact { vlan_filtering: true, default_pvid: Some(1), ..BridgeFact::default() };
+    let links = [
+        LinkFact {
+            kind: Some("bridge".to_owned()),
+            data: Some(LinkData::Bridge(filters)),
+            ..ethernet(BRIDGE, "br-vlan")
+        },
+        LinkFact { master: Some(BRIDGE), link_netns: Some(7), ..pod_veth(61, "veth61") },
+        LinkFact { master: Some(BRIDGE), ..ethernet(9, "eth1") },
+    ];
+    node.facts().links.extend(links);
+    let vlan = |id: u16, is_pvid| VlanRange { first: id, last: id, is_pvid, is_untagged: is_pvid };
+    let of = |ifindex, vlans| BridgeVlansFact { ifindex, bridge: Some(BRIDGE), vlans };
+    let rows = vec![
+        of(BRIDGE, vec![vlan(1, true)]),
+        of(61, vec![vlan(100, true)]),
+        of(9, uplink.iter().map(|id| vlan(*id, *id == 1)).collect()),
+    ];
+    node.network().bridge_vlans = Observed::Value(Bounded { rows, ..Bounded::default() });
+}
