@@ -167,11 +167,13 @@ pub struct Intent {
     pub port_v6: Option<Intended<u16>>,
     /// The default network of the CNI directory, by name.
     pub default_network: Option<Intended<String>>,
+    /// The CNI whose that network is, where RKE2 or k3s is told another one.
+    pub foreign_cni: Option<Intended<Cni>>,
     /// Multus, where anything speaks of it.
     pub multus: Option<MultusIntent>,
     /// Whereabouts is there.
     pub whereabouts: Option<Intended<()>>,
-    /// What could not be read, and contradictions between files, in words an operator can act on.
+    /// What could not be read or understood, and values that files do not agree on, in words an operator can act on.
     pub notes: Vec<String>,
 }
 
@@ -220,8 +222,6 @@ pub fn intent(files: &HostFiles) -> Intent {
         _ => {}
     }
     cni::pod_mtu(files, &mut intent, &mut notes);
-    charts::ignored(files, &mut notes);
-    charts::unmatched(files, &mut notes);
     notes.extend(files.notes.iter().map(|note| format!("{}: {}", shown(&note.place()), shown(&note.value))));
     notes.extend(agree::troubles(files));
     intent.notes = notes;

@@ -212,6 +212,7 @@ pub const FAULTS: &[Fault] = &[
     any("pod-unrouted", "pod-route-missing", "the route to a pod is deleted"),
     any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
     any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
+    any("cni-first-file-foreign", "cni-file-foreign", "a file of another CNI comes first"),
     any("cni-multus-alone", "multus-alone", "Multus has no delegate"),
     any("cni-multus-kubeconfig", "multus-without-kubeconfig", "Multus's kubeconfig is not there"),
     any("cni-multus-waits", "multus-waits", "Multus waits for a file that nobody writes"),

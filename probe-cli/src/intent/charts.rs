@@ -1,9 +1,6 @@
 //! Values of RKE2's charts: of a chart's own manifest, and of the `HelmChartConfig` that goes with it by name and namespace.
 
-use crate::{
-    facts::files::{CHART_API, Chart, ChartKind, HostFiles, Sourced},
-    text::shown,
-};
+use crate::facts::files::{Chart, ChartKind, HostFiles, Sourced};
 
 /// Where RKE2 and k3s install their charts.
 const NAMESPACE: &str = "kube-system";
@@ -48,47 +45,4 @@ pub(super) fn value<'a>(files: &'a HostFiles, chart: &str, key: &str) -> Option<
 /// A key's value where it is not 0, which charts take for "not set".
 pub(super) fn number<'a>(files: &'a HostFiles, chart: &str, key: &str) -> Option<&'a Sourced<String>> {
     value(files, chart, key).filter(|value| value.value != "0")
-}
-
-/// Notes manifests that nobody takes.
-pub(super) fn ignored(files: &HostFiles, notes: &mut Vec<String>) {
-    for chart in files.charts.value().into_iter().flatten() {
-        let Some(why) = chart.ignored() else { continue };
-        let kind = match chart.kind {
-            ChartKind::HelmChart => "HelmChart",
-            ChartKind::HelmChartConfig => "HelmChartConfig",
-        };
-        notes.push(format!(
-            "{}: {kind} {} is ignored: {}; give it `apiVersion: {CHART_API}`",
-            shown(&chart.name.place()),
-            shown(&chart.name.value),
-            shown(&why),
-        ));
-    }
-}
-
-/// Notes configurations that no chart takes.
-pub(super) fn unmatched(files: &HostFiles, notes: &mut Vec<String>) {
-    // Without any chart among the manifests, nothing can be said of which there are.
-    if !charts(files).any(|chart| chart.kind == ChartKind::HelmChart) {
-        return;
-    }
-    for config in charts(files).filter(|chart| chart.kind == ChartKind::HelmChartConfig) {
-        let named: Vec<&Chart> = charts(files)
-            .filter(|chart| chart.kind == ChartKind::HelmChart && chart.name.value == config.name.value)
-            .collect();
-        let cause = match named.first() {
-            None => format!("there is no HelmChart {}", shown(&config.name.value)),
-            Some(chart) if named.iter().all(|chart| chart.namespace() != config.namespace()) => {
-                format!("the HelmChart is in namespace {}", shown(chart.namespace()))
-            }
-            Some(_) => continue,
-        };
-        notes.push(format!(
-            "{}: HelmChartConfig {} in namespace {} has no effect: {cause}",
-            shown(&config.name.place()),
-            shown(&config.name.value),
-            shown(config.namespace()),
-        ));
-    }
 }

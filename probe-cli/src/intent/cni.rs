@@ -4,7 +4,7 @@ use crate::{
     facts::files::{CniDirectory, CniFile, CniNetwork, CniPlugin, HostFiles, Multus, Sourced},
     intent::{
         Basis, Cni, Intended, Intent, MultusIntent,
-        agree::{agree, default, follows, like, parsed, place, said},
+        agree::{agree, default, follows, like, parsed, said},
         charts,
         distribution::is_k3s_server,
         flannel::{turned_off, whose},
@@ -18,32 +18,17 @@ const CHAIN: usize = 4;
 const CANAL_MTU: u32 = 1450;
 
 pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
-    let configured = configured(files, intent, notes);
+    let configured = configured(files, intent);
     let found = default_file(files);
     let seen = found.and_then(|file| seen(files, file));
     intent.default_network = found.and_then(|file| file.network.name.clone()).map(said);
     let configured = configured.or_else(|| seen.is_none().then(|| whose(files)).flatten());
-    if let (Some(configured), Some(seen)) = (&configured, &seen)
-        && configured.value != seen.value
-        && (configured.value != Cni::None || is_off(files, seen))
-    {
-        // A default is what no file says: the command line or the environment may.
-        let cause = match configured.basis {
-            Basis::Default => {
-                "it was chosen on the command line or by the environment, or another CNI's file is stale"
-            }
-            Basis::Configured | Basis::Inferred => {
-                "another CNI's file is stale or comes first by name, or the CNI is not installed yet"
-            }
-        };
-        notes.push(format!(
-            "CNI: {} says {}, but the default network of {} is {}'s: {cause}",
-            place(configured),
-            shown(&configured.value.to_string()),
-            place(seen),
-            shown(&seen.value.to_string()),
-        ));
-    }
+    // A default is what no file says: the command line or the environment may.
+    let told = configured.as_ref().filter(|configured| configured.basis != Basis::Default);
+    intent.foreign_cni = told.zip(seen.as_ref()).and_then(|(told, seen)| {
+        let is_foreign = told.value != seen.value && (told.value != Cni::None || is_off(files, seen));
+        is_foreign.then(|| seen.clone())
+    });
     intent.cni = match configured {
         Some(weak) if weak.value == Cni::None || weak.basis == Basis::Default => match seen {
             Some(seen) if seen.value != weak.value && !is_off(files, &seen) => Some(seen),
@@ -63,12 +48,12 @@ pub(super) fn join(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<Strin
 }
 
 /// What RKE2 or k3s is told.
-fn configured(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) -> Option<Intended<Cni>> {
+fn configured(files: &HostFiles, intent: &mut Intent) -> Option<Intended<Cni>> {
     let is_server = files.charts.value().is_some();
     if let Some(settings) = files.rke2.value() {
         let names = settings.get("cni").map(Vec::as_slice).unwrap_or_default();
-        if let Some(last) = names.last() {
-            return rke2(names, last, intent, notes);
+        if !names.is_empty() {
+            return rke2(names, intent);
         }
     }
     if is_server && files.rke2_directory.value().is_some() && files.rke2.trouble().is_none() {
@@ -89,26 +74,11 @@ fn is_off(files: &HostFiles, seen: &Intended<Cni>) -> bool {
 }
 
 /// RKE2's `cni`: one name, or `multus` and another one (rke2 pkg/cli/cmds/server.go, `validateCNI`).
-fn rke2(
-    names: &[Sourced<String>],
-    last: &Sourced<String>,
-    intent: &mut Intent,
-    notes: &mut Vec<String>,
-) -> Option<Intended<Cni>> {
+fn rke2(names: &[Sourced<String>], intent: &mut Intent) -> Option<Intended<Cni>> {
     let multus = names.iter().position(|name| name.value == "multus");
     if let Some(found) = multus.and_then(|index| names.get(index)) {
         let requested = Some(said(found.with(())));
         intent.multus = Some(MultusIntent { requested, ..MultusIntent::default() });
-    }
-    let refusal = match (names.len(), multus) {
-        (1, Some(_)) => Some("multus needs the name of another CNI behind it"),
-        (2, Some(1)) => Some("multus must come first"),
-        (2, None) => Some("several CNIs are allowed only when multus is the first of two"),
-        (3.., _) => Some("at most multus and one CNI are allowed"),
-        _ => None,
-    };
-    if let Some(refusal) = refusal {
-        notes.push(format!("{}: RKE2 does not start with this `cni`: {refusal}", shown(&last.place())));
     }
     let primary = names.iter().rev().find(|name| name.value != "multus")?;
     let cni = match primary.value.as_str() {
@@ -117,15 +87,7 @@ fn rke2(
         "calico" => Cni::Calico,
         "cilium" => Cni::Cilium,
         "none" => Cni::None,
-        other => {
-            let allowed = "canal, flannel, calico, cilium or none";
-            let at = shown(&primary.place());
-            notes.push(format!(
-                "{at}: RKE2 does not start with the CNI {}: it allows {allowed}",
-                shown(other)
-            ));
-            Cni::Other(other.to_owned())
-        }
+        other => Cni::Other(other.to_owned()),
     };
     Some(said(primary.with(cni)))
 }
@@ -241,26 +203,11 @@ fn is_canal(files: &HostFiles, path: &str, plugin: &CniPlugin) -> bool {
     by_name || host_local && files.flannel.value().is_some()
 }
 
-/// Files of the CNI directory that the runtime stumbles over.
+/// Files of the CNI directory that could not be read.
 fn directory_notes(files: &HostFiles, notes: &mut Vec<String>) {
     let Some(directory) = files.cni.value() else { return };
-    for (index, file) in directory.files.iter().enumerate() {
-        if let Some(unread) = &file.unread {
-            notes.push(format!("cannot read a file in {}: {}", shown(&directory.path.value), shown(unread)));
-        }
-        let Some(problem) = &file.problem else { continue };
-        let effect = match directory.default_network {
-            Some(default) if index > default => "it is not the first file, so that this may not matter",
-            _ if directory.path.file.starts_with("/etc/crio/") => "CRI-O passes over it",
-            _ => "containerd starts no pod while it comes first by name: remove or repair it",
-        };
-        notes.push(format!("{}: {effect}", shown(problem)));
-    }
-    if directory.files.is_empty() {
-        notes.push(format!(
-            "{} has no CNI configuration: the CNI's pod has not written it yet, and no pod can start",
-            shown(&directory.path.value)
-        ));
+    for unread in directory.files.iter().filter_map(|file| file.unread.as_ref()) {
+        notes.push(format!("cannot read a file in {}: {}", shown(&directory.path.value), shown(unread)));
     }
 }
 
@@ -268,29 +215,9 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
     let default_file = default_file(files);
     let plugin = default_file.and_then(|file| file.network.plugins.first());
     let part = plugin.and_then(|plugin| Some((plugin, plugin.multus.as_deref()?)));
-    let Some((plugin, part)) = part else {
-        let requested = intent.multus.as_ref().and_then(|multus| multus.requested.as_ref());
-        if let Some(requested) = requested.filter(|_| default_file.is_some()) {
-            notes.push(format!(
-                "{} wants Multus, but the default network of the CNI directory is not Multus': its pod has not written \
-                 00-multus.conf, so that pods get no secondary interface",
-                place(requested)
-            ));
-        }
-        return;
-    };
+    let Some((plugin, part)) = part else { return };
     let multus = intent.multus.get_or_insert_default();
     multus.installed = Some(said(plugin.kind.with(())));
-    if multus.requested.is_none()
-        && files.rke2.value().is_some_and(|settings| settings.contains_key("cni"))
-        && let Some(file) = default_file
-    {
-        notes.push(format!(
-            "{} makes Multus the default network, but RKE2's `cni` does not have it: if Multus was removed, remove this \
-             file and multus.d beside it, or no pod can start",
-            shown(&file.file)
-        ));
-    }
     let chain = chain(files);
     let last = chain.last().map(|(network, _)| *network).filter(|network| !is_multus(network));
     multus.delegate = match (&part.cluster_network, last) {
@@ -302,40 +229,10 @@ fn multus(files: &HostFiles, intent: &mut Intent, notes: &mut Vec<String>) {
     multus.chain = plugins.map(|plugin| said(plugin.kind.clone())).collect();
     let behind = last.and_then(|network| network.plugins.first());
     multus.delegate_plugin = behind.map(|plugin| follows(&plugin.kind, plugin.kind.value.clone()));
-    let at = shown(&plugin.kind.place());
-    if part.cluster_network.is_none() && part.delegates.is_empty() {
-        notes.push(format!("{at}: Multus has nothing behind it: neither `delegates` nor `clusterNetwork`"));
-    }
-    // It took its own file for that of the network behind it.
-    if let Some(again) = chain.iter().skip(1).map(|(network, _)| *network).find(|network| is_multus(network))
-        && let Some(file) = default_file
-    {
-        let words: Vec<_> = multus.chain.iter().map(|plugin| shown(&plugin.value)).collect();
-        let place = again.plugins.first().map_or_else(String::new, |plugin| shown(&plugin.kind.place()));
-        notes.push(format!(
-            "{place}: Multus has itself as its delegate ({}): delete {} and restart Multus' pod, which writes it again",
-            words.join(" > "),
-            shown(&file.file),
-        ));
-    }
-    if behind.is_some_and(|plugin| plugin.kind.value == "sriov") {
-        notes
-            .push(format!("{at}: SR-IOV is the default network of all pods: it is meant for secondary ones"));
-    }
-    if let Some(file) =
-        part.readiness_file.as_ref().filter(|_| matches!(part.is_ready, crate::observed::Observed::Absent))
-    {
-        let at = shown(&file.place());
-        notes.push(format!("{at}: Multus waits for {}, which does not exist", shown(&file.value)));
-    }
-    if let Some(file) = part.kubeconfig.as_ref().filter(|_| part.kubeconfig_file.value().is_none()) {
-        let cause = part.kubeconfig_file.trouble().unwrap_or_else(|| "there is no such file".to_owned());
-        notes.push(format!(
-            "{}: Multus' kubeconfig {}: {}",
-            shown(&file.place()),
-            shown(&file.value),
-            shown(&cause)
-        ));
+    // That it is not there is no trouble of reading.
+    if let Some((file, why)) = part.kubeconfig.as_ref().zip(part.kubeconfig_file.trouble()) {
+        let (at, path) = (shown(&file.place()), shown(&file.value));
+        notes.push(format!("{at}: Multus' kubeconfig {path}: {}", shown(&why)));
     }
 }
 

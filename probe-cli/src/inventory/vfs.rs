@@ -9,7 +9,7 @@ use crate::{
     facts::{
         netlink::{VfInfoFact, VfLinkState, VfListFact, VfVlan},
         pci::PciFunctionFact,
-        pods::{PodFacts, netns_name},
+        pods::PodFacts,
         sriov::{PciInterface, PfFact, SriovFacts, VfFact},
     },
     mac::Mac,
@@ -145,20 +145,10 @@ pub(super) fn virtual_functions(facts: &SriovFacts, pods: &PodFacts) -> (Vec<Vir
             ));
         }
         for vf in &pf.vfs {
-            found.push(one(facts, &claims, pf, name.clone(), list, vf, &mut notes));
+            found.push(one(facts, &claims, pf, name.clone(), list, vf));
         }
     }
     notes.extend(unanswered(pods, &found));
-    for allocation in &pods.allocations {
-        if netns_name(&allocation.netns).is_some_and(|name| !facts.netns.iter().any(|there| there == name)) {
-            notes.push(format!(
-                "{} is allocated to {}, which does not exist: the next pod that gets it will fail; remove {}",
-                shown(&allocation.pci),
-                shown(&allocation.netns),
-                shown(&format!("/var/lib/cni/sriov/pci/{}", allocation.pci)),
-            ));
-        }
-    }
     (found, notes)
 }
 
@@ -185,7 +175,6 @@ fn one(
     pf_name: Option<String>,
     list: Option<&VfListFact>,
     vf: &VfFact,
-    notes: &mut Vec<String>,
 ) -> VirtualFunction {
     let interface = interface(facts, &vf.pci).cloned();
     let told = list.and_then(|list| list.vfs.iter().find(|told| told.index == vf.index));
@@ -201,18 +190,6 @@ fn one(
         .collect();
     pods.truncate(1);
     let pod = pods.pop();
-    if let (Some(pod), Some(other)) = (&pod, disputed_by.first()) {
-        notes.push(format!(
-            "VF {}: {} assigns it to pod {}/{}, {} to {}/{}",
-            vf.pci,
-            pod.source.words(),
-            shown(&pod.namespace),
-            shown(&pod.name),
-            other.source.words(),
-            shown(&other.namespace),
-            shown(&other.name),
-        ));
-    }
     VirtualFunction {
         index: vf.index,
         pci_address: vf.pci.clone(),
@@ -333,9 +310,7 @@ mod tests {
         claims.allocations =
             vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-2".to_owned() }];
         assert_eq!(pod(&claims, 0), Some(("dpdk-0".to_owned(), None, VfPodSource::SriovCni)));
-        let (vfs, notes) = virtual_functions(&facts, &claims);
-        assert_eq!(vfs[0].disputed_by[0].name, "cart-0");
-        assert!(notes[0].contains("sriov-cni assigns it to pod shop/dpdk-0"), "{notes:?}");
+        assert_eq!(virtual_functions(&facts, &claims).0[0].disputed_by[0].name, "cart-0");
     }
 
     #[test]
@@ -357,16 +332,10 @@ mod tests {
     }
 
     #[test]
-    fn an_allocation_to_nowhere_and_a_list_cut_short() {
-        let (mut facts, mut claims) = (facts(), claims());
-        claims.allocations =
-            vec![Allocation { pci: VF0.to_owned(), netns: "/var/run/netns/cni-9".to_owned() }];
+    fn a_list_cut_short() {
+        let mut facts = facts();
         facts.lists = list(1, true);
-        let (vfs, notes) = virtual_functions(&facts, &claims);
-        assert!(
-            notes.iter().any(|note| note.contains("remove /var/lib/cni/sriov/pci/0000:01:10.0")),
-            "{notes:?}"
-        );
+        let (vfs, notes) = virtual_functions(&facts, &claims());
         assert!(notes.iter().any(|note| note.contains("listed only 1 of its VFs")), "{notes:?}");
         assert_eq!(vfs[1].settings, None);
     }

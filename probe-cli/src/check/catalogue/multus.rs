@@ -21,7 +21,7 @@ pub(super) const FAILURES: &[Failure] = &[
     found("After a reboot pods lack their secondary networks", &["pod-network-missing"]),
     partly(
         "Multus took the wrong configuration for that of the cluster network",
-        &["intent-cni-differs", "cni-sriov-default"],
+        &["cni-first-file-foreign", "cni-sriov-default"],
         Doubt,
         "a delegate that does not connect nodes may be meant",
     ),

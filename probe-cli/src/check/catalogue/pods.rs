@@ -19,7 +19,10 @@ pub(super) const FAILURES: &[Failure] = &[
         Unread,
         "how many files are left out is noted by `show pods`",
     ),
-    found("Another CNI's configuration comes first by name", &["intent-cni-differs", "pod-address-outside"]),
+    found(
+        "Another CNI's configuration comes first by name",
+        &["cni-first-file-foreign", "pod-address-outside"],
+    ),
     found("The first CNI configuration cannot be used", &["cni-file-broken"]),
     found("No CNI configuration was written yet", &["cni-configuration-missing"]),
     found("cluster-cidr was not passed on to the CNI", &["intent-cluster-cidr-differs"]),

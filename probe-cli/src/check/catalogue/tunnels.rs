@@ -133,6 +133,7 @@ pub(super) const FAILURES: &[Failure] = &[
         "Another backend carries packets than the configured one",
         &["intent-backend-differs", "dataplane-bypassed"],
     ),
+    found("Another CNI's data plane than the configured one is in the kernel", &["intent-cni-differs"]),
     found("A tunnel of an earlier configuration is left", &["dataplane-stale-device"]),
     found("Routes of an earlier cluster are left on the tunnel", &["peer-route-without-neighbour"]),
     found("A peer has an address of this node", &["peer-own-address"]),

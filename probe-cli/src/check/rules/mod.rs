@@ -132,6 +132,7 @@ pub(super) const ALL: &[Check] = &[
     vfs::iommu_missing::CHECK,
     cni::configuration_missing::CHECK,
     cni::file_broken::CHECK,
+    cni::first_foreign::CHECK,
     cni::multus_alone::CHECK,
     cni::multus_waits::CHECK,
     cni::multus_kubeconfig::CHECK,

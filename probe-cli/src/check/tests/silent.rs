@@ -158,6 +158,9 @@ const ALL: &[Silent] = &[
             pfs[0].vfs[0].iommu_group = Some(7);
         }
     }),
+    of("cni-first-file-foreign", "Canal's plugin is Calico's", Node::canal, |node| {
+        shim(node, Observed::Value(()));
+    }),
     of("cni-multus-daemon-missing", "its socket is there", Node::canal, |node| {
         shim(node, Observed::Value(()));
     }),

@@ -15,6 +15,14 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
         Ok(vec![Part::Gone { path: format!("{DIRECTORY}/10-canal.conflist") }])
     }),
     ("cni-file-broken", |_| Ok(vec![file("00-half.conflist", "{ \"cniVersion\": \"0.3".to_owned())])),
+    ("cni-file-foreign", |_| {
+        let foreign = json!({
+            "cniVersion": "0.3.1",
+            "name": "containers",
+            "plugins": [{ "type": "bridge", "bridge": "cni-podman0", "ipam": { "type": "host-local" } }]
+        });
+        Ok(vec![file("05-containers.conflist", format!("{foreign:#}\n"))])
+    }),
     ("multus-alone", |scene| multus(scene, &json!({}), true)),
     ("multus-without-kubeconfig", |scene| multus(scene, &json!({ "delegates": [canal(scene)?] }), false)),
     ("multus-waits", waits),

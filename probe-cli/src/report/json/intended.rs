@@ -133,6 +133,8 @@ impl<'a> From<&'a Intent> for Intended<'a> {
             port,
             port_v6,
             default_network,
+            // The health check says what it means.
+            foreign_cni: _,
             multus,
             whereabouts,
             notes,

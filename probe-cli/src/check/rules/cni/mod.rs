@@ -8,6 +8,7 @@ use crate::{
 
 pub(super) mod configuration_missing;
 pub(super) mod file_broken;
+pub(super) mod first_foreign;
 pub(super) mod multus_alone;
 pub(super) mod multus_daemon;
 pub(super) mod multus_kubeconfig;

@@ -27,6 +27,10 @@ pub(super) fn all() -> Vec<Fault> {
             node.files().cni =
                 Observed::Value(CniDirectory { path, files: vec![broken], default_network: None });
         }),
+        canal("cni-first-file-foreign", |node| {
+            let plugin = CniPlugin { kind: sourced("bridge".to_owned(), 3), ..CniPlugin::default() };
+            first_network(node, "05-containers.conflist", plugin);
+        }),
         canal("cni-multus-alone", |node| multus(node, Multus::default())),
         canal("cni-multus-waits", |node| {
             let file = sourced("/etc/cni/net.d/10-canal.conflist".to_owned(), 5);
