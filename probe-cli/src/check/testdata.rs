@@ -356,7 +356,7 @@ impl Node {
     }
 
     /// What was counted of a device at the end, to be changed.
-    pub(crate) fn counted(&mut self, ifindex: u32) -> &mut LinkStatistics {
+    pub(crate) fn statistics(&mut self, ifindex: u32) -> &mut LinkStatistics {
         let is_it = |link: &&mut LinkStatistics| link.ifindex == ifindex;
         let links = self.after.links.iter_mut().filter_map(|link| match link {
             Observed::Value(link) => Some(link),

@@ -18,12 +18,7 @@ pub(super) const FAILURES: &[Failure] = &[
     found("The connection tracking table is full", &["host-conntrack-full"]),
     found("Connections race for one source port", &["host-conntrack-insert-failed"]),
     found("A node without a default route, which pods' gateway needs", &["host-default-route-missing"]),
-    partly(
-        "netfilter's FORWARD chain drops pods' packets",
-        &["dataplane-packets-filtered"],
-        Traffic,
-        "with --with-traffic; rules of netfilter are not read",
-    ),
+    found("netfilter's FORWARD chain drops pods' packets", &["dataplane-packets-filtered"]),
     missed("iptables and nftables have rules of Kubernetes at the same time", Unread, "rules of netfilter"),
     found("The pods' or services' network overlaps the node's", &["host-network-overlaps-pods"]),
     missed(

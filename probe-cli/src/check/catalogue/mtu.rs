@@ -2,13 +2,17 @@
 
 use super::{
     Failure,
-    Missed::{Elsewhere, Probing, Traffic, Unread},
+    Missed::{Elsewhere, Probing, Unread},
     found, missed, partly,
 };
 
 pub(super) const FAILURES: &[Failure] = &[
     found("Pods send more than WireGuard carries (Canal's 1450)", &["mtu-pod-exceeds-tunnel"]),
     found("Pods send more than VXLAN over IPv6 carries", &["mtu-pod-exceeds-tunnel"]),
+    found(
+        "Pods send packets that are too big for their tunnel",
+        &["mtu-pod-exceeds-tunnel", "mtu-packets-too-big"],
+    ),
     found("Pods have jumbo frames, and the tunnel has less", &["mtu-pod-exceeds-tunnel"]),
     found("Pods keep the MTU of an earlier backend", &["mtu-pod-exceeds-tunnel", "mtu-pods-differ"]),
     found("Some pods are older than a change of the MTU", &["mtu-pods-differ"]),
@@ -49,16 +53,8 @@ pub(super) const FAILURES: &[Failure] = &[
         Unread,
         "which NICs its pattern matches is known to Calico; pods that are too small by 1000 bytes are found",
     ),
-    partly(
-        "Pods send packets that are too big for their tunnel",
-        &["mtu-pod-exceeds-tunnel", "mtu-packets-too-big"],
-        Traffic,
-        "--with-traffic counts the packets, and names the pods that send them",
-    ),
-    partly(
-        "Outer packets are fragmented on their way through this node",
+    found(
+        "Outer packets leave or arrive as fragments",
         &["mtu-tunnel-exceeds-underlay", "mtu-outer-fragments"],
-        Traffic,
-        "with --with-traffic",
     ),
 ];

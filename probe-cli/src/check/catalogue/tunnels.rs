@@ -35,8 +35,8 @@ pub(super) const FAILURES: &[Failure] = &[
     partly(
         "A firewall drops the tunnel's packets",
         &["host-firewall-active", "wireguard-never-handshook", "dataplane-packets-filtered"],
-        Traffic,
-        "--with-traffic has this node's drops; between the nodes there is nothing but silence",
+        Elsewhere,
+        "between the nodes there is nothing but silence",
     ),
     missed(
         "A firewall refuses the tunnel's packets",
@@ -45,18 +45,14 @@ pub(super) const FAILURES: &[Failure] = &[
     ),
     found("Two overlays want one UDP port", &["dataplane-port-shared"]),
     found("A second VXLAN device holds the port, and the CNI's stays down", &["dataplane-port-shared"]),
+    found("Nodes have different VNIs", &["intent-vni-differs", "dataplane-vni-unknown"]),
     partly(
-        "Nodes have different VNIs or ports",
-        &["intent-vni-differs", "intent-port-differs", "dataplane-vni-unknown"],
+        "Nodes have different UDP ports",
+        &["intent-port-differs"],
         Traffic,
-        "where files and devices agree, --with-traffic finds a VNI by what is dropped",
+        "a node whose files and devices agree refuses what comes in for other ports, as it does for anybody",
     ),
-    partly(
-        "Cloned machines have one VTEP MAC address",
-        &["peer-vtep-mac-shared", "peer-vtep-mac-duplicate"],
-        Traffic,
-        "--with-traffic finds two nodes alone by what they drop",
-    ),
+    found("Cloned machines have one VTEP MAC address", &["peer-vtep-mac-shared", "peer-vtep-mac-duplicate"]),
     found("Other nodes know an old MAC address of the tunnel", &["peer-old-mac", "peer-vtep-mac-stale"]),
     found(
         "The tunnel's MAC address was changed, and its neighbours are gone",
@@ -92,18 +88,8 @@ pub(super) const FAILURES: &[Failure] = &[
         Harmless,
         "IPv6 multicast has no FDB entry; rates are not judged",
     ),
-    partly(
-        "Calico drops VXLAN packets of a node that it does not know",
-        &["dataplane-packets-filtered"],
-        Traffic,
-        "with --with-traffic; rules of netfilter are not read",
-    ),
-    partly(
-        "The kernel drops packets of the overlay for another reason",
-        &["dataplane-packets-dropped"],
-        Traffic,
-        "with --with-traffic; Linux before 5.17 has no reasons",
-    ),
+    found("Calico drops VXLAN packets of a node that it does not know", &["dataplane-packets-filtered"]),
+    found("The kernel drops packets of the overlay for another reason", &["dataplane-packets-dropped"]),
     found("The kernel has no VXLAN", &["intent-vxlan-impossible"]),
     partly(
         "An update of one family of a peer was missed",

@@ -43,7 +43,7 @@ pub(super) const FAILURES: &[Failure] = &[
     missed(
         "Pods' packets leave the NIC in clear beside WireGuard",
         Traffic,
-        "packets with pods' addresses outside of the tunnel have to be counted",
+        "`watch` and `top` count packets with pods' addresses outside of the tunnel",
     ),
     missed(
         "Endpoints are external addresses although internal ones are wanted",

@@ -108,9 +108,9 @@ const ALL: &[Silent] = &[
         node.facts().routes.push(blackhole("10.42.128.0/17"));
     }),
     of("peer-old-mac", "it was counted before", Node::canal, |node| {
-        node.counted(FLANNEL).rx_packets = 1_000;
+        node.statistics(FLANNEL).rx_packets = 1_000;
     }),
-    of("wireguard-no-peer", "a multicast packet", Node::wireguard, |node| node.counted(5).tx_errors = 2),
+    of("wireguard-no-peer", "a multicast packet", Node::wireguard, |node| node.statistics(5).tx_errors = 2),
     of("wireguard-handshake-old", "nothing is sent", Node::wireguard, |node| {
         for sample in node.wireguard.values_mut() {
             sample.last_handshake = Some(Duration::from_secs(1_000_000 - 9_000));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::check::{CATALOGUE, Failure, REGISTRY};
+use crate::check::{CATALOGUE, Failure, Need, REGISTRY};
 
 /// The page, Markdown.
 pub fn failures_page() -> String {
@@ -12,7 +12,7 @@ pub fn failures_page() -> String {
         "<!-- Made from the list of failures; a test holds that they agree. -->\n\n# What is found, and what is not\n\n\
          Failures of pod networks that people have reported for RKE2, k3s and their CNIs. {seen} of {count} are found by a check; for \
          the others, and for those that are found under conditions only, the table says why. `overlay-probe check` reads one \
-         node: it asks no API server and sends no packet.\n"
+         node: it asks no API server and sends no packet. It looks at packets when it is asked to (`--with-traffic`).\n"
     );
     for area in CATALOGUE {
         let _ = writeln!(out, "\n## {}\n\n| What goes wrong | Found by |\n| --- | --- |", area.title);
@@ -24,8 +24,7 @@ pub fn failures_page() -> String {
 }
 
 fn found_by(failure: &Failure) -> String {
-    let checks: Vec<String> =
-        failure.checks.iter().map(|id| format!("[{id}]({}.md#{id})", page_of(id))).collect();
+    let checks: Vec<String> = failure.checks.iter().map(|id| link(id)).collect();
     let checks = checks.join(", ");
     match failure.missed {
         None => checks,
@@ -34,7 +33,10 @@ fn found_by(failure: &Failure) -> String {
     }
 }
 
-/// Name of the page that a check is on.
-fn page_of(id: &str) -> &'static str {
-    REGISTRY.iter().find(|check| check.id == id).map_or("", |check| check.family.name())
+/// A link to what a check's page says, and what has to be asked for.
+fn link(id: &str) -> String {
+    let check = REGISTRY.iter().find(|check| check.id == id);
+    let page = check.map_or("", |check| check.family.name());
+    let is_asked = check.is_some_and(|check| check.needs.contains(&Need::Traffic));
+    format!("[{id}]({page}.md#{id}){}", if is_asked { " (`--with-traffic`)" } else { "" })
 }

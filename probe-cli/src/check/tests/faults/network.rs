@@ -31,10 +31,10 @@ pub(super) fn all() -> Vec<Fault> {
             node.facts().routes.push(blackhole("10.42.2.0/24"));
         }),
         wg("peer-blackholed", |node| node.facts().routes.push(blackhole("10.42.2.0/24"))),
-        canal("peer-old-mac", |node| node.counted(FLANNEL).rx_otherhost_dropped = Some(60)),
-        wg("wireguard-no-peer", |node| node.counted(5).tx_errors = 60),
-        wg("wireguard-source-refused", |node| node.counted(5).rx_frame_errors = 3),
-        wg("wireguard-source-refused", |node| node.counted(5).rx_frame_errors = 60),
+        canal("peer-old-mac", |node| node.statistics(FLANNEL).rx_otherhost_dropped = Some(60)),
+        wg("wireguard-no-peer", |node| node.statistics(5).tx_errors = 60),
+        wg("wireguard-source-refused", |node| node.statistics(5).rx_frame_errors = 3),
+        wg("wireguard-source-refused", |node| node.statistics(5).rx_frame_errors = 60),
         // Something is sent, and no session can be made.
         wg("wireguard-handshake-old", |node| {
             node.wireguard_sends = 148;
