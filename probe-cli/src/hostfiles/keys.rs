@@ -1,7 +1,7 @@
 //! Lines of `KEY=VALUE`, with and without `[sections]`: environment files, systemd's and NetworkManager's configuration. The
 //! crates for such files do not say which line a value is in, and each of these programs has rules of its own.
 
-use std::str::FromStr;
+use std::{rc::Rc, str::FromStr};
 
 use super::{notes::FileNotes, parse::note_trouble, root::Root, tree::short};
 use crate::facts::files::Sourced;
@@ -12,8 +12,8 @@ const MOST: usize = 10_000;
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The section that it is in; empty before the first one.
-    pub(super) section: String,
+    /// The section that it is in; empty before the first one. Shared: its name may be as long as the file.
+    pub(super) section: Rc<str>,
     /// Before the `=`, without what makes it `+=` or `-=`.
     pub(super) key: String,
     /// How it changes the value before it.
@@ -41,7 +41,7 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut FileNotes) -> Vec<Entry>
 
 /// The entries of a text. Lines that are none, comments among them, are passed over.
 pub(super) fn entries(file: &str, text: &str) -> Vec<Entry> {
-    let mut section = String::new();
+    let mut section: Rc<str> = Rc::from("");
     let mut found = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -49,7 +49,7 @@ pub(super) fn entries(file: &str, text: &str) -> Vec<Entry> {
             continue;
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            name.clone_into(&mut section);
+            section = Rc::from(name);
             continue;
         }
         let Some((key, value)) = line.split_once('=') else { continue };
@@ -63,7 +63,7 @@ pub(super) fn entries(file: &str, text: &str) -> Vec<Entry> {
         }
         let value =
             Sourced { value: unquoted(value.trim()).to_owned(), file: file.to_owned(), line: Some(number) };
-        found.push(Entry { section: section.clone(), key: key.trim().to_owned(), change, value });
+        found.push(Entry { section: Rc::clone(&section), key: key.trim().to_owned(), change, value });
     }
     found
 }

@@ -37,7 +37,7 @@ pub(super) fn network_manager(root: &Root, notes: &mut FileNotes) -> Observed<Ne
     for file in files {
         let entries = keys::read(root, &file, notes);
         for entry in &entries {
-            if entry.section == "keyfile" && entry.key == "unmanaged-devices" {
+            if &*entry.section == "keyfile" && entry.key == "unmanaged-devices" {
                 apply(&mut unmanaged, entry);
             } else if entry.section.starts_with("device")
                 && entry.key == "match-device"
@@ -95,7 +95,7 @@ pub(super) fn networkd(root: &Root, notes: &mut FileNotes) -> Observed<Networkd>
     let mut found =
         Networkd { is_running: is_running(root, "systemd-networkd.service"), ..Networkd::default() };
     for file in main.chain(drop_ins).collect::<Vec<_>>() {
-        for entry in keys::read(root, &file, notes).iter().filter(|entry| entry.section == "Network") {
+        for entry in keys::read(root, &file, notes).iter().filter(|entry| &*entry.section == "Network") {
             let setting = match entry.key.as_str() {
                 "ManageForeignRoutes" => &mut found.manage_foreign_routes,
                 "ManageForeignRoutingPolicyRules" => &mut found.manage_foreign_rules,

@@ -234,7 +234,23 @@ fn bombs() {
         writeln!(laughs, "{next}: &{next} [{list}]").unwrap();
     }
     let files = Host::new().write(CONFIG, format!("{laughs}cni: *i\nnode-ip: 192.0.2.1\n")).read();
-    assert!(files.rke2.value().unwrap().contains_key("node-ip"), "{files:?}");
+    assert!(
+        files.rke2.trouble().unwrap().contains("line 7: aliases stand for more than"),
+        "{:?}",
+        files.rke2
+    );
+    // One long text, many times.
+    let long = format!("a: &a {}\ntls-san: [{}]\n", "x".repeat(100_000), vec!["*a"; 200].join(","));
+    let files = Host::new().write(CONFIG, long).read();
+    assert!(files.rke2.trouble().unwrap().contains("line 2: aliases stand for more than"));
+    // As a key, and in maps that are merged into others.
+    let mut long = format!("? &a {}\n: 1\n", "x".repeat(50_000));
+    (0..200).for_each(|index| writeln!(long, "m{index}: {{*a : 1}}").unwrap());
+    assert!(Host::new().write(CONFIG, long).read().rke2.trouble().unwrap().contains("aliases stand"));
+    let mut merged = format!("m0: &m0 {{{}: 1}}\n", "x".repeat(50_000));
+    (1..9).for_each(|n| writeln!(merged, "m{n}: &m{n} {{<<: [*m{0}, *m{0}, *m{0}, *m{0}]}}", n - 1).unwrap());
+    let files = Host::new().write(CONFIG, &merged).read();
+    assert!(files.rke2.trouble().unwrap().contains("aliases stand"), "{:?}", files.rke2);
     // The same with merge keys, which repeat entries: cut off, and said so.
     let mut merged = "a: &m0 {".to_owned();
     (0..100).for_each(|index| write!(merged, "k{index}: 1, ").unwrap());

@@ -15,6 +15,8 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// Levels below it.
     pub(super) depth: u16,
+    /// Bytes of the texts in it and below, and one for each value: what aliases point to counts as if it were written there.
+    pub(super) size: usize,
 }
 
 #[derive(Debug)]

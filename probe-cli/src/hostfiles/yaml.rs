@@ -11,6 +11,9 @@ use super::tree::{Kind, Node, Style};
 const NODES: usize = 100_000;
 /// Most levels below each other. What aliases point to counts as if it were written there.
 const DEPTH: u16 = 64;
+/// What all aliases of one file may stand for, see [`Node::size`]. Readers copy what they keep, so that a long text with many
+/// aliases would be as many long texts. Go's parser, which most of these files are for, refuses such a file too.
+const ALIASED: usize = 4 << 20;
 /// Most documents of one file.
 const DOCUMENTS: usize = 1_000;
 /// Characters that a key may be away from its colon: JSON knows no bound, YAML has 1024.
@@ -79,6 +82,8 @@ struct Build {
     /// Complete values with an anchor, of this document.
     anchors: HashMap<usize, Rc<Node>>,
     nodes: usize,
+    /// Size of what aliases stood for so far.
+    aliased: usize,
 }
 
 impl Build {
@@ -113,8 +118,9 @@ impl Build {
                     self.set_key(Key::Merge);
                     return Ok(());
                 }
-                let node = Node { line, kind: Kind::Scalar { text: text.into_owned(), style }, depth: 0 };
-                self.put(Rc::new(node), anchor)
+                let size = text.len() + 1;
+                let kind = Kind::Scalar { text: text.into_owned(), style };
+                self.put(Rc::new(Node { line, kind, depth: 0, size }), anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Open::List(Vec::new()), line, anchor),
             Event::MappingStart(_, anchor, _) => {
@@ -122,7 +128,16 @@ impl Build {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(line),
             Event::Alias(id) => match self.anchors.get(&id).cloned() {
-                Some(node) => self.put(node, 0),
+                Some(node) => {
+                    self.aliased = self.aliased.saturating_add(node.size);
+                    if self.aliased > ALIASED {
+                        return Err(Broken {
+                            line,
+                            cause: format!("aliases stand for more than {ALIASED} bytes"),
+                        });
+                    }
+                    self.put(node, 0)
+                }
                 None => Err(Broken { line, cause: "an alias inside its own anchor".to_owned() }),
             },
             Event::DocumentStart(..) => {
@@ -151,15 +166,15 @@ impl Build {
             Open::List(items) => Kind::List(items),
             Open::Map { entries, merged, .. } => Kind::Map(self.merge(entries, &merged, at)?),
         };
-        let below = match &kind {
-            Kind::Scalar { .. } => 0,
-            Kind::List(items) => items.iter().map(|node| node.depth + 1).max().unwrap_or(0),
-            Kind::Map(entries) => entries.iter().map(|(_, node)| node.depth + 1).max().unwrap_or(0),
+        let (below, size) = match &kind {
+            Kind::Scalar { .. } => (0, 0),
+            Kind::List(items) => sum(items.iter().map(|node| (node.depth, node.size))),
+            Kind::Map(entries) => sum(entries.iter().map(|(key, node)| (node.depth, node.size + key.len()))),
         };
         if below > DEPTH {
             return Err(Broken { line: at, cause: format!("more than {DEPTH} levels") });
         }
-        self.put(Rc::new(Node { line, kind, depth: below }), anchor)
+        self.put(Rc::new(Node { line, kind, depth: below, size: size + 1 }), anchor)
     }
 
     /// The entries of a map with those that `<<` brings in, which come first: what the map itself says counts more, and
@@ -232,6 +247,12 @@ impl Build {
         }
         Ok(())
     }
+}
+
+/// Levels of a collection and its size without itself, by those of what is in it. A size is a few times that of the text at most:
+/// aliases are bounded.
+fn sum(within: impl Iterator<Item = (u16, usize)>) -> (u16, usize) {
+    within.fold((0, 0), |(depth, size), (below, more)| (depth.max(below + 1), size + more))
 }
 
 fn count(line: usize) -> u32 {
