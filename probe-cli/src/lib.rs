@@ -13,6 +13,8 @@ pub mod ebpf;
 pub mod engine;
 pub mod facts;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod hostfiles;
 pub mod intent;
 pub mod inventory;

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 use self::report::{Outcome, Report};
 use crate::{
-    ebpf,
+    ebpf, fuzz,
     install::{self, Consent, Purpose},
     test::{self, tally::Tally},
     ui, vm,
@@ -57,13 +57,14 @@ pub(crate) enum Tier {
 type Step = (Tier, &'static str, fn(Tier) -> Result<Outcome>);
 
 /// What is done, in this order: what fails fast comes first.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     (Tier::Quick, "format", |_| lint::format().map(Outcome::from)),
     (Tier::Quick, "clippy", |_| lint::clippy().map(Outcome::from)),
     (Tier::Quick, "licences, bans, sources", deny::offline),
     (Tier::Full, "advisories", |_| deny::advisories()),
     (Tier::Quick, "documentation", |_| lint::documentation().map(Outcome::from)),
     (Tier::Quick, "unit tests", |_| test::unit().map(Outcome::Tests)),
+    (Tier::Full, "coverage of the corpus", |_| coverage()),
     (Tier::Pr, "kernel objects", kernel_objects),
     (Tier::Pr, "tests in namespaces", |_| test::in_namespaces_of_this_kernel().map(Outcome::Tests)),
     (Tier::Pr, "tests in machines", machines),
@@ -128,6 +129,14 @@ fn kernel_objects(tier: Tier) -> Result<Outcome> {
     }
     ebpf::compare_digests()?;
     Ok(Outcome::PassedAs("unchanged since a full run compiled it".to_owned()))
+}
+
+/// What the fuzzer's corpus covers, where the machine can tell: nothing is installed for it.
+fn coverage() -> Result<Outcome> {
+    match fuzz::impossible() {
+        Some(why) => Ok(Outcome::Skipped(why)),
+        None => fuzz::uncovered(false).map(Outcome::PassedAs),
+    }
 }
 
 fn machines(tier: Tier) -> Result<Outcome> {

@@ -5,6 +5,7 @@ mod ci;
 mod command;
 mod debian;
 mod ebpf;
+mod fuzz;
 mod install;
 mod man;
 mod test;
@@ -28,6 +29,7 @@ enum Verb {
     Bench(bench::Args),
     Ci(ci::Args),
     Ebpf(ebpf::Args),
+    Fuzz(fuzz::Args),
     Man(man::Args),
     Test(test::Args),
     Vm(vm::Args),
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci(args) => ci::run(&args),
         Verb::Ebpf(args) => ebpf::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Vm(args) => vm::run(&args),

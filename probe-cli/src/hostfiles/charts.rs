@@ -118,9 +118,9 @@ pub(super) fn read(root: &Root, directory: &str, notes: &mut FileNotes) -> Obser
 }
 
 /// A chart with all values that may have to be kept, and what is to be said of them when they are.
-struct Manifest {
-    chart: Chart,
-    notes: FileNotes,
+pub(super) struct Manifest {
+    pub(super) chart: Chart,
+    pub(super) notes: FileNotes,
 }
 
 fn walk(
@@ -167,7 +167,7 @@ fn walk(
 }
 
 /// The chart of a document; none of another kind of object.
-fn manifest(document: &At<'_>, notes: &mut FileNotes) -> Option<Manifest> {
+pub(super) fn manifest(document: &At<'_>, notes: &mut FileNotes) -> Option<Manifest> {
     let kind = match document.string("kind")?.value.as_str() {
         "HelmChart" => ChartKind::HelmChart,
         "HelmChartConfig" => ChartKind::HelmChartConfig,

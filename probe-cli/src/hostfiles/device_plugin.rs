@@ -73,7 +73,7 @@ fn config(root: &Root, path: &str, notes: &mut FileNotes) -> Observed<DevicePlug
     })
 }
 
-fn pool(at: &At<'_>, notes: &mut FileNotes) -> Option<DevicePool> {
+pub(super) fn pool(at: &At<'_>, notes: &mut FileNotes) -> Option<DevicePool> {
     let Some(name) = at.string("resourceName") else {
         notes.at(at, "a pool without resourceName".to_owned());
         return None;

@@ -289,7 +289,7 @@ fn is_of_root(status: &str) -> bool {
     })
 }
 
-fn env(path: &str, text: &str, notes: &mut FileNotes) -> SubnetEnv {
+pub(super) fn env(path: &str, text: &str, notes: &mut FileNotes) -> SubnetEnv {
     let entries = keys::entries(path, text);
     SubnetEnv {
         file: path.to_owned(),

@@ -89,3 +89,26 @@ pub(super) fn parsed<T: FromStr>(
     }
     parsed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_share_the_name_of_their_section() {
+        let found = entries("x", "a=1\n[one]\nb=2\nc+=3\n[two]\nd-='4'\n# e=5\n");
+        let short: Vec<_> =
+            found.iter().map(|entry| (&*entry.section, entry.key.as_str(), entry.change)).collect();
+        assert_eq!(
+            short,
+            [
+                ("", "a", Change::Set),
+                ("one", "b", Change::Set),
+                ("one", "c", Change::Add),
+                ("two", "d", Change::Remove)
+            ]
+        );
+        // Its name may be as long as the file, and there may be thousands of entries.
+        assert!(Rc::ptr_eq(&found[1].section, &found[2].section));
+    }
+}

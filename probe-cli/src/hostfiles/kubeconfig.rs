@@ -26,7 +26,7 @@ pub(super) fn read(root: &Root, path: &str) -> Observed<Kubeconfig> {
     })
 }
 
-fn expiry(token: &str) -> Option<i64> {
+pub(super) fn expiry(token: &str) -> Option<i64> {
     let payload = token.trim().split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
     let claims: Claims = serde_json::from_slice(&payload).ok()?;

@@ -88,7 +88,7 @@ fn is_verb(word: &Sourced<String>) -> bool {
 }
 
 /// The words of `ExecStart`. An empty one forgets those before it, as in systemd.service(5).
-fn command_line(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
+pub(super) fn command_line(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
     let mut goes_on = false;
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -108,7 +108,7 @@ fn command_line(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
 }
 
 /// The words of `command_args` of an OpenRC script, which end where its output is sent elsewhere.
-fn script(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
+pub(super) fn script(file: &str, text: &str, words: &mut Vec<Sourced<String>>) {
     let mut is_inside = false;
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -147,7 +147,7 @@ fn split(line: &str) -> Vec<String> {
 }
 
 /// `--key=value`, `--key value`, and `--key` of a Boolean, behind `server` or `agent`.
-fn arguments(command: &[Sourced<String>], settings: &mut Settings) {
+pub(super) fn arguments(command: &[Sourced<String>], settings: &mut Settings) {
     let mut words = command.iter().skip_while(|word| !is_verb(word)).peekable();
     let mut found = Settings::new();
     while let Some(word) = words.next() {

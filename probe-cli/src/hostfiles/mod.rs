@@ -10,6 +10,8 @@ mod deadline;
 mod device_plugin;
 mod firewalls;
 mod flannel;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hosts;
 mod ipam;
 mod keys;

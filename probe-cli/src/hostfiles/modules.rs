@@ -67,7 +67,7 @@ pub(super) fn read(root: &Root, release: &str) -> Observed<BTreeMap<String, Inst
 
 /// `kernel/drivers/net/wireguard/wireguard.ko.xz: kernel/...`, or without what it needs: the name of the module, which has
 /// underscores where its file may have hyphens.
-fn module(line: &str) -> Option<String> {
+pub(super) fn module(line: &str) -> Option<String> {
     let path = line.split(':').next()?;
     let (name, _) = path.rsplit('/').next()?.split_once(".ko")?;
     Some(name.replace('-', "_"))

@@ -100,7 +100,7 @@ pub(super) fn read(root: &Root, file: &str, notes: &mut FileNotes) -> Observed<S
     answer
 }
 
-fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut FileNotes) {
+pub(super) fn merge(settings: &mut Settings, document: &At<'_>, notes: &mut FileNotes) {
     if !document.is_map() {
         notes.at(document, "is not a map of settings".to_owned());
         return;

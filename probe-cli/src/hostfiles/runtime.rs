@@ -87,20 +87,30 @@ fn of_file(
 ) -> Observed<Option<Sourced<String>>> {
     let answer = root.text(file);
     note_trouble(&answer, file, notes);
-    answer.map(|text| match DeTable::parse(&text) {
+    answer.map(|text| path_in(file, &text, paths, notes))
+}
+
+/// The same of the file's text.
+pub(super) fn path_in(
+    file: &str,
+    text: &str,
+    paths: &[&[&str]],
+    notes: &mut FileNotes,
+) -> Option<Sourced<String>> {
+    match DeTable::parse(text) {
         Ok(table) => paths.iter().find_map(|path| {
             let found = at(table.get_ref(), path)?;
             let value = found.get_ref().as_str().map(|path| path.trim_end_matches('/'));
             let value = value.filter(|path| path.starts_with('/'))?.to_owned();
-            Some(Sourced { value, file: file.to_owned(), line: Some(line_of(&text, found.span().start)) })
+            Some(Sourced { value, file: file.to_owned(), line: Some(line_of(text, found.span().start)) })
         }),
         Err(error) => {
             // Its whole text quotes the line, and such files may hold a registry's password.
-            let line = error.span().map(|span| line_of(&text, span.start));
+            let line = error.span().map(|span| line_of(text, span.start));
             notes.add(file, line, format!("not TOML: {}", error.message()));
             None
         }
-    })
+    }
 }
 
 fn at<'a, 'i>(table: &'a DeTable<'i>, path: &[&str]) -> Option<&'a Spanned<DeValue<'i>>> {

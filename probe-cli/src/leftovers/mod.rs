@@ -5,6 +5,8 @@
 //! be in a container whose `/run` is another. Its heartbeat says that, see [`crate::ebpf::Pulse`].
 
 mod directory;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod record;
 mod runs;
 mod sweep;

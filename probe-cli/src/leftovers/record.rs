@@ -157,8 +157,12 @@ fn new_file(directory: &Path) -> io::Result<(Flock<File>, PathBuf)> {
 
 /// What a note says, or why it cannot be understood.
 pub(super) fn read(file: &File) -> Result<Record, String> {
-    let text = files::read_open(file, MAX_BYTES).map_err(|error| error.to_string())?;
-    let record: Record = serde_json::from_slice(&text).map_err(|error| {
+    understood(&files::read_open(file, MAX_BYTES).map_err(|error| error.to_string())?)
+}
+
+/// The same of a note's text.
+pub(super) fn understood(text: &[u8]) -> Result<Record, String> {
+    let record: Record = serde_json::from_slice(text).map_err(|error| {
         // Not serde_json's own words: they quote the file.
         format!("it is not a run record (line {}, column {})", error.line(), error.column())
     })?;

@@ -11,6 +11,8 @@ mod device;
 mod error;
 mod ethtool;
 mod exceptions;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod generic;
 mod namespace;
 mod neighbours;

@@ -2,6 +2,8 @@
 //! is cheap; a sandbox's status is asked for when it is new or its state changed.
 
 mod annotations;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod messages;
 mod status;
 

@@ -27,7 +27,7 @@ pub const DEADLINE: Duration = Duration::from_secs(2);
 struct ListPodResourcesRequest {}
 
 #[derive(Clone, PartialEq, Message)]
-struct PodResources {
+pub(super) struct PodResources {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(string, tag = "2")]
@@ -71,7 +71,7 @@ async fn ask(root: &Path, within: Within) -> Result<Vec<PodResources>, Trouble> 
 }
 
 /// One entry for each device; none when there are too many. What is too long for a name is none.
-fn flat(pods: &[PodResources]) -> Option<Vec<DeviceAssignment>> {
+pub(super) fn flat(pods: &[PodResources]) -> Option<Vec<DeviceAssignment>> {
     let fits = |text: &String| text.len() <= limits::NAME;
     let mut found = Vec::new();
     let mut room = limits::ALL;

@@ -9,6 +9,8 @@ mod device_info;
 mod directory;
 mod files;
 mod follow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod grpc;
 mod kubelet;
 mod libcni;

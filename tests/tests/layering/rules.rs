@@ -78,6 +78,8 @@ pub(crate) const MODULES: &[Module] = &[
             "text",
         ],
     ),
+    // What the fuzzer feeds; compiled for it and for tests.
+    outside("fuzz", &["hostfiles", "leftovers", "netlink", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",

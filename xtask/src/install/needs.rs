@@ -7,6 +7,7 @@ use crate::{
     command::{self, cargo, program},
     debian,
     ebpf::toolchain,
+    fuzz,
 };
 
 /// What is going to be done.
@@ -22,6 +23,10 @@ pub(crate) enum Purpose {
     Object,
     /// Judging licences, duplicates and sources of crates.
     Deny,
+    /// Building the fuzzer.
+    Fuzzing,
+    /// Telling what the fuzzer's corpus covers.
+    Coverage,
 }
 
 /// One thing that must be there.
@@ -89,6 +94,12 @@ impl Purpose {
             Self::Namespaces => NAMESPACES.to_vec(),
             Self::Machines => MACHINES.to_vec(),
             Self::Deny => DENY.to_vec(),
+            // libFuzzer's sources are in a crate.
+            Self::Fuzzing => vec![program_of(&["g++"], "g++")],
+            Self::Coverage => match fuzz::impossible() {
+                None => Vec::new(),
+                Some(_) => vec![Need::Component { name: "llvm-tools", subcommand: "" }],
+            },
             Self::Object => {
                 let linker = Need::Crate { name: "bpf-linker", arguments: &toolchain::LINKER_INSTALL };
                 let compiler = [program_of(&["g++"], "g++"), linker];
