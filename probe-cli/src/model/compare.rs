@@ -179,6 +179,9 @@ struct Actual<'a> {
     encapsulations: Found<Encapsulation>,
     families: Found<u8>,
     tunnels: Vec<&'a Tunnel>,
+    /// WireGuard devices by which Calico or Cilium encrypts what another encapsulation, or none, carries to the other nodes. Whether
+    /// they do may stand in objects of the API server only.
+    encrypting: BTreeSet<u32>,
     locals: Found<IpAddr>,
     mtus: Found<u32>,
     vnis: Found<u32>,
@@ -195,6 +198,8 @@ impl<'a> Actual<'a> {
         let indices: BTreeSet<u32> = devices().map(|device| device.ifindex).collect();
         let tunnels: Vec<&Tunnel> =
             inventory.all_tunnels().filter(|tunnel| indices.contains(&tunnel.ifindex)).collect();
+        let encrypting = planes.iter().filter(|plane| encrypts(plane.system, plane.encapsulation));
+        let encrypting = encrypting.flat_map(|plane| &plane.devices).map(|device| device.ifindex).collect();
         let planes: Vec<(System, Encapsulation, Origin)> = planes
             .iter()
             .map(|plane| {
@@ -213,6 +218,7 @@ impl<'a> Actual<'a> {
             vnis: found(of_tunnels().filter_map(|(tunnel, by)| Some((tunnel.vni?, by)))),
             planes,
             tunnels,
+            encrypting,
         }
     }
 
@@ -224,6 +230,12 @@ impl<'a> Actual<'a> {
         systems.dedup_by(|a, b| a.value == b.value);
         systems
     }
+}
+
+/// Neither has WireGuard as its way between nodes: it is beside another one.
+fn encrypts(system: System, encapsulation: Encapsulation) -> bool {
+    encapsulation == Encapsulation::Wireguard
+        && matches!(system, System::Calico | System::CalicoEbpf | System::Cilium)
 }
 
 fn found<T: Ord>(all: impl Iterator<Item = (T, Origin)>) -> Found<T> {
@@ -385,8 +397,8 @@ fn backend_agrees(intent: &Intent, actual: &Actual<'_>) -> Option<bool> {
         intent.encryption.is_some().then_some(Encapsulation::Wireguard),
         is_direct.then_some(Encapsulation::None),
     ];
-    let mut there =
-        actual.encapsulations.keys().copied().filter(|one| !beside.contains(&Some(*one))).peekable();
+    let ways = actual.planes.iter().filter(|(system, one, _)| !encrypts(*system, *one));
+    let mut there = ways.map(|(_, one, _)| *one).filter(|one| !beside.contains(&Some(*one))).peekable();
     if there.peek().is_none() && is_direct && actual.encapsulations.contains_key(&Encapsulation::None) {
         // All other nodes are in this one's network.
         return Some(true);
@@ -433,7 +445,10 @@ fn ports(intent: &Intent, actual: &Actual<'_>) -> Comparison {
     let mut row = one(Aspect::Port, intent.port.as_ref(), port);
     let v6 = intent.port_v6.as_ref();
     row.intended.extend(v6.map(|v6| Claim { value: port(v6.value), origin: origin(v6) }));
-    let is_beside = |tunnel: &&Tunnel| intent.encryption.is_some() && tunnel.kind == TunnelKind::Wireguard;
+    let is_beside = |tunnel: &&Tunnel| {
+        tunnel.kind == TunnelKind::Wireguard
+            && (intent.encryption.is_some() || actual.encrypting.contains(&tunnel.ifindex))
+    };
     let tunnels = actual.tunnels.iter().copied().filter(|tunnel| !is_beside(tunnel));
     let there = found(tunnels.filter_map(|tunnel| Some((tunnel.port?, link(tunnel.name.clone())))));
     compared(row, claims(&there, port), false)
