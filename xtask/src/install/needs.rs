@@ -58,6 +58,7 @@ const NAMESPACES: &[Need] = &[
     program_of(&["ip"], "iproute2"),
     program_of(&["tc"], "iproute2"),
     program_of(&["bridge"], "iproute2"),
+    program_of(&["iptables"], "iptables"),
     program_of(&["tcpdump"], "tcpdump"),
     program_of(&["ethtool"], "ethtool"),
     program_of(&["bpftool"], "bpftool"),
