@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
 use std::{
+    net::IpAddr,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use nix::{
@@ -86,6 +88,34 @@ fn packets_too_big_and_fragments_name_who_sends_them() {
     let found = finding(&document, "mtu-outer-fragments").unwrap_or_else(|| panic!("{document}"));
     assert_eq!((&found["explained_by"], &found["fix"]["elsewhere"]), (&Value::Null, &Value::from(true)));
     assert_eq!(finding(&document, "mtu-packets-too-big"), None, "{document}");
+}
+
+#[test]
+fn pods_packets_outside_the_tunnel_are_found() {
+    const ID: &str = "dataplane-pods-in-clear";
+    let node = Node::up(Dataplane::Vxlan, Family::V4);
+    let socket = send::udp_socket(&node.lab.pod(1, 1), false, 0).unwrap();
+    let send_to = |address: IpAddr| {
+        socket.send_to(&[0; 50], (address, 9)).unwrap();
+        thread::sleep(Duration::from_millis(10));
+    };
+    // The default route takes what goes to a pod of a node that is not there.
+    let document = checked(&node, || send_to("10.42.77.7".parse().unwrap()));
+    let found = finding(&document, ID).unwrap_or_else(|| panic!("{document}"));
+    assert_eq!(
+        (&found["severity"], &found["explained_by"], &found["subject"]["name"]),
+        (&"warn".into(), &Value::Null, &"flannel.1".into()),
+        "{found}"
+    );
+    // And what goes to a pod of one whose route is lost.
+    ns(&node.name(), "ip route del 10.42.2.0/24 dev flannel.1");
+    let document = checked(&node, || send_to(node.lab.address(2, 1, false)));
+    let found = finding(&document, ID).unwrap_or_else(|| panic!("{document}"));
+    assert_eq!(
+        (&found["explained_by"], &found["subject"]["name"]),
+        (&"peer-fdb-without-route".into(), &"172.31.77.2".into()),
+        "{found}"
+    );
 }
 
 #[test]

@@ -234,6 +234,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),
     ("dataplane-packets-filtered", COUNTED, REAL_PACKETS),
     ("dataplane-packets-dropped", COUNTED, MADE_UP),
+    ("dataplane-pods-in-clear", COUNTED, REAL_PACKETS),
     ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
     ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
     ("mtu-path-smaller", "the lab has no router between its nodes", MADE_UP),

@@ -349,6 +349,7 @@ impl Node {
         };
         let before = Sample {
             tunnels: packets::nothing(&self.counted),
+            peers: packets::nothing_of_peers(&self.counted),
             drops: Observed::Absent,
             ..frame(&self.before, 0).sample
         };

@@ -61,7 +61,7 @@ pub(super) const FAILURES: &[Failure] = &[
     found("A peer has another address by now", &["peer-underlay-silent"]),
     found("A peer's VTEP has no FDB entry", &["peer-neighbour-without-fdb", "peer-packets-without-fdb"]),
     found("A peer's gateway has no neighbour entry", &["peer-route-without-neighbour"]),
-    found("The route to a peer's pods is missing", &["peer-fdb-without-route"]),
+    found("The route to a peer's pods is missing", &["peer-fdb-without-route", "dataplane-pods-in-clear"]),
     found(
         "The tunnel was set down, and lost its routes",
         &["dataplane-tunnel-down", "peer-fdb-without-route"],

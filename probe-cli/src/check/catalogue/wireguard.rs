@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    Missed::{Api, Doubt, Elsewhere, Harmless, Probing, Traffic},
+    Missed::{Api, Elsewhere, Harmless, Probing},
     found, missed, partly,
 };
 
@@ -40,11 +40,7 @@ pub(super) const FAILURES: &[Failure] = &[
         "The rule or the table that leads packets to Calico's WireGuard device is gone",
         &["wireguard-rule-missing"],
     ),
-    missed(
-        "Pods' packets leave the NIC in clear beside WireGuard",
-        Traffic,
-        "`watch` and `top` count packets with pods' addresses outside of the tunnel",
-    ),
+    found("Pods' packets leave the NIC in clear beside WireGuard", &["dataplane-pods-in-clear"]),
     missed(
         "Endpoints are external addresses although internal ones are wanted",
         Api,
@@ -61,9 +57,5 @@ pub(super) const FAILURES: &[Failure] = &[
         Harmless,
         "there is a handshake only when there is something to send",
     ),
-    missed(
-        "Traffic to a pod that is gone leaves by the default gateway",
-        Doubt,
-        "most CNIs have no blackhole route; whether it happens, traffic shows",
-    ),
+    found("Traffic to a pod that is gone leaves by the default gateway", &["dataplane-pods-in-clear"]),
 ];

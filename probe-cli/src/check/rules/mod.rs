@@ -59,6 +59,7 @@ pub(super) const ALL: &[Check] = &[
     dataplane::vni_unknown::CHECK,
     dataplane::packets_filtered::CHECK,
     dataplane::packets_dropped::CHECK,
+    dataplane::pods_in_clear::CHECK,
     dataplane::underlay_dummy::CHECK,
     dataplane::default_routes_differ::CHECK,
     mtu::tunnel_exceeds_underlay::CHECK,

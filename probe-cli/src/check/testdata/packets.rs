@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Node;
 use crate::{
-    inventory::testdata::*,
+    inventory::{PeerKey, testdata::*},
     observed::Observed,
-    sample::{Counts, DropRow, DroppedPacket, Drops, OuterCounts, PerDirection, Sample, TunnelSample},
+    sample::{
+        Counts, DropRow, DroppedPacket, Drops, OuterCounts, OuterPart, PeerSample, PerDirection, Sample,
+        TunnelSample,
+    },
 };
 
 /// Counters of tunnels before the first packet.
@@ -14,6 +17,13 @@ pub(super) fn nothing(counted: &Sample) -> BTreeMap<u32, TunnelSample> {
     let outer = |tunnel: &TunnelSample| tunnel.outer.map(|_| PerDirection::default());
     let before = |tunnel: &TunnelSample| TunnelSample { outer: outer(tunnel), ..TunnelSample::default() };
     counted.tunnels.iter().map(|(ifindex, tunnel)| (*ifindex, before(tunnel))).collect()
+}
+
+/// The same of peers.
+pub(super) fn nothing_of_peers(counted: &Sample) -> BTreeMap<(u32, PeerKey), PeerSample> {
+    let outer = |peer: &PeerSample| peer.outer.map(|_| PerDirection::default());
+    let before = |peer: &PeerSample| PeerSample { outer: outer(peer), ..PeerSample::default() };
+    counted.peers.iter().map(|(key, peer)| (*key, before(peer))).collect()
 }
 
 impl Node {
@@ -67,6 +77,16 @@ impl Node {
         let mut row = DropRow { ifindex, reason: reason.to_owned(), packets: 30, last, ..DropRow::default() };
         change(&mut row);
         drops.rows.push(row);
+    }
+
+    /// Packets to pods of a peer are outside its tunnel in the window.
+    pub(crate) fn bare(&mut self, tunnel: u32, key: PeerKey) {
+        let in_clear = OuterPart { packets: 12, bytes: 1_200 };
+        let tx = OuterCounts { in_clear, ..OuterCounts::default() };
+        let outer = Some(PerDirection { tx, rx: OuterCounts::default() });
+        self.counted.counted = Observed::Value(());
+        self.carry(tunnel, |carried| carried.outer = outer);
+        self.counted.peers.insert((tunnel, key), PeerSample { outer, ..PeerSample::default() });
     }
 
     /// Changes what a tunnel carried in the window.

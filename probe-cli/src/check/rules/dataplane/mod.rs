@@ -5,6 +5,7 @@ pub(super) mod default_routes_differ;
 pub(super) mod missing;
 pub(super) mod packets_dropped;
 pub(super) mod packets_filtered;
+pub(super) mod pods_in_clear;
 pub(super) mod port_shared;
 pub(super) mod source_not_here;
 pub(super) mod stale;

@@ -3,7 +3,7 @@
 use super::Fault;
 use crate::{
     check::testdata::Node,
-    facts::PodKey,
+    facts::{PeerKey, PodKey, netlink::PublicKey},
     inventory::testdata::*,
     sample::{Counts, OuterCounts, PerDirection},
 };
@@ -22,6 +22,13 @@ pub(super) fn all() -> Vec<Fault> {
             node.drop(ETH0, "NETFILTER_DROP", |row| row.is_outer = true);
         }),
         counted("dataplane-packets-dropped", |node| node.drop(FLANNEL, "NEIGH_FAILED", |_| ())),
+        counted("dataplane-pods-in-clear", |node| node.bare(FLANNEL, PeerKey::Mac(mac(2)))),
+        Fault {
+            raises: "dataplane-pods-in-clear",
+            with: &[],
+            base: Node::wireguard,
+            change: |node| node.bare(5, PeerKey::PublicKey(PublicKey([2; 32]))),
+        },
         counted("mtu-packets-too-big", |node| node.drop(20, "PKT_TOO_BIG", |_| ())),
         counted("peer-vtep-mac-duplicate", |node| node.drop(FLANNEL, "LOCAL_MAC", |_| ())),
         counted("peer-vtep-mac-stale", |node| node.drop(FLANNEL, "OTHERHOST", |_| ())),
