@@ -17,6 +17,7 @@ use overlay_probe::lab::{Dataplane, Family, send};
 use probe_tests::{
     checked::Node,
     kernel::Held,
+    needs::Feature,
     ns,
     tool::{NOBODY, binary, run, with_privileges},
     wait_for,
@@ -55,9 +56,12 @@ fn checked(node: &Node, meanwhile: impl Fn() + Sync) -> Value {
     })
 }
 
-/// Datagrams of this size from the first pod of a node to that of another.
+/// Datagrams of this size from the first pod of a node to that of another, which have not yet learned what the way takes.
 fn datagrams(node: &Node, [from, to]: [u16; 2], bytes: usize) {
     let (sender, receiver) = (node.lab.pod(from, 1), node.lab.pod(to, 1));
+    for netns in [node.lab.lab.options.pod(from, 1), node.lab.node(from)] {
+        ns(&netns, "ip route flush cache");
+    }
     send::send_udp(&sender, &receiver, node.lab.address(to, 1, false), 20, bytes).unwrap();
 }
 
@@ -139,6 +143,10 @@ fn nothing_is_left_of_it() {
     let node = Node::up(Dataplane::Vxlan, Family::V4);
     let name = node.name();
     for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)] {
+        // With clsact a killed run leaves its filters, and the next start takes them: tests of killed runs have that.
+        if signal == Some(Signal::SIGKILL) && Feature::Tcx.missing().is_some() {
+            continue;
+        }
         let window = if signal.is_some() { "600s" } else { "1s" };
         let mut child = Command::new(binary())
             .args(["--netns", &name, "check", "--with-traffic", "--window", window, "--quiet"])

@@ -334,26 +334,31 @@ impl Probe {
         self.beat()?;
         let mut sample = Sample::default();
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
-        let of_peers = self.slots.peers.iter().map(|(_, slot)| slot);
-        let of_peers = end(of_peers.chain(tunnels.iter().map(|(_, slot)| *slot)));
-        let (inner, outer) = (self.counters.peers(of_peers)?, self.counters.outer_peers(of_peers)?);
-        let peer = |slot: u32, watched: bool| -> Option<PeerSample> {
-            let at = slot as usize;
-            let outer = if watched { Some(self.baseline.of_peer(slot, *outer.get(at)?)) } else { None };
-            Some(PeerSample { counts: *inner.get(at)?, outer })
-        };
         for &(ifindex, slot) in &tunnels {
             let watched = self.is_watched(ifindex);
             let (counts, kinds) = self.counters.tunnel(slot)?;
             let outer =
                 if watched { Some(self.baseline.of_tunnel(slot, self.counters.outer(slot)?)) } else { None };
             sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });
-            sample.other_peers.extend(peer(slot, watched).map(|other| (ifindex, other)));
         }
-        for (key, slot) in self.slots.peers.iter() {
-            let watched = sample.tunnels.get(&key.0).is_some_and(|tunnel| tunnel.outer.is_some());
-            sample.peers.extend(peer(slot, watched).map(|peer| (*key, peer)));
-        }
+        // After the tunnels: peers have all that a tunnel has, and what came meanwhile.
+        let of_peers = self.slots.peers.iter().map(|(_, slot)| slot);
+        let of_peers = end(of_peers.chain(tunnels.iter().map(|(_, slot)| *slot)));
+        let (inner, outer) = (self.counters.peers(of_peers)?, self.counters.outer_peers(of_peers)?);
+        let is_watched = |tunnel: &TunnelSample| tunnel.outer.is_some();
+        let peer = |ifindex: u32, slot: u32| -> Option<PeerSample> {
+            let (at, tunnel) = (slot as usize, sample.tunnels.get(&ifindex));
+            let outer = if tunnel.is_some_and(is_watched) {
+                Some(self.baseline.of_peer(slot, *outer.get(at)?))
+            } else {
+                None
+            };
+            Some(PeerSample { counts: *inner.get(at)?, outer })
+        };
+        let others = tunnels.iter().filter_map(|(ifindex, slot)| Some((*ifindex, peer(*ifindex, *slot)?)));
+        sample.other_peers = others.collect();
+        let peers = self.slots.peers.iter().filter_map(|(key, slot)| Some((*key, peer(key.0, slot)?)));
+        sample.peers = peers.collect();
         let pods = self.counters.pods(end(self.slots.pods.iter().map(|(_, slot)| slot)).max(1))?;
         let pod = |slot: u32| pods.get(slot as usize).copied();
         sample.pods.extend(self.slots.pods.iter().filter_map(|(key, slot)| Some((key.clone(), pod(slot)?))));

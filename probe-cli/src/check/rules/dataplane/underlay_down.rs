@@ -67,8 +67,11 @@ fn taken_down(model: &Model) -> Vec<Fault> {
 fn finding(model: &Model, fault: &Fault) -> Option<Finding> {
     let Fault::UnderlayDown { ifindex, name: device, state, tunnels } = fault else { return None };
     let name = escape(device);
-    let above = model.inventory.all_tunnels().filter(|tunnel| tunnels.contains(&tunnel.name));
-    let above: Vec<u32> = above.map(|tunnel| tunnel.ifindex).collect();
+    let above = || model.inventory.all_tunnels().filter(|tunnel| tunnels.contains(&tunnel.name));
+    // Above what is down there may be more tunnels than are known when nothing ties them to it, as WireGuard's.
+    let is_known = above().all(|tunnel| tunnel.underlay.is_some());
+    let above: Vec<u32> =
+        above().map(|tunnel| tunnel.ifindex).chain([*ifindex]).filter(|_| is_known).collect();
     let tunnels = tunnels.iter().map(|tunnel| escape(tunnel)).collect::<Vec<_>>().join(", ");
     let (state, is_down) = match state {
         Some(LinkState::Down) => ("down", true),
@@ -81,7 +84,7 @@ fn finding(model: &Model, fault: &Fault) -> Option<Finding> {
         state,
         "ip link: flags, operstate",
     );
-    let finding = above.into_iter().fold(finding.on(*ifindex), Finding::on);
+    let finding = above.into_iter().fold(finding, Finding::on);
     Some(if is_down {
         finding
             .fix(
