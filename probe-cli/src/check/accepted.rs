@@ -33,7 +33,6 @@ pub struct Acceptance {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acceptances {
     lines: Vec<Acceptance>,
-    today: Option<Date>,
 }
 
 /// A finding that is no alarm, for now.
@@ -85,43 +84,43 @@ impl Acceptances {
                 lines.push(entry(line, number).map_err(|what| Wrong { line: number, what })?);
             }
         }
-        Ok(Self { lines, today: None })
+        Ok(Self { lines })
     }
 
-    /// As of a time since the Unix epoch: what has ended by then accepts nothing.
-    #[must_use]
-    pub fn at(mut self, time: Duration) -> Self {
-        let seconds = i64::try_from(time.as_secs()).ok();
-        self.today = seconds
-            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-            .map(OffsetDateTime::date);
-        self
-    }
-
-    /// The findings that are alarms, and those that are accepted. One whose acceptance has ended says so.
-    pub(super) fn split(&self, check: &str, findings: Vec<Finding>) -> (Vec<Finding>, Vec<Accepted>) {
+    /// The findings that are alarms, and those that are accepted at a time since the Unix epoch. One whose acceptance has ended
+    /// says so.
+    pub(super) fn split(
+        &self,
+        check: &str,
+        findings: Vec<Finding>,
+        time: Duration,
+    ) -> (Vec<Finding>, Vec<Accepted>) {
+        let today = day(time);
         let (mut alarms, mut accepted) = (Vec::new(), Vec::new());
         for finding in findings {
             let lines = || {
                 let of_check = self.lines.iter().filter(|line| line.check == check);
                 of_check.filter(|line| line.subject.as_ref().is_none_or(|name| *name == finding.subject.name))
             };
-            let counts = |line: &&Acceptance| self.today.is_some_and(|today| today <= line.until);
+            let counts = |line: &&Acceptance| today.is_some_and(|today| today <= line.until);
             if let Some(line) = lines().find(counts) {
                 accepted.push(Accepted { acceptance: line.clone(), finding });
             } else if let Some(line) = lines().next_back() {
                 let source = format!("--accept, line {}", line.line);
-                alarms.push(finding.clone().seen(
-                    "accepted",
-                    format!("until {}, no longer", line.until),
-                    source,
-                ));
+                let ended = format!("until {}, no longer", line.until);
+                alarms.push(finding.seen("accepted", ended, source));
             } else {
                 alarms.push(finding);
             }
         }
         (alarms, accepted)
     }
+}
+
+/// The day in UTC of a time since the Unix epoch; none beyond the calendar.
+fn day(time: Duration) -> Option<Date> {
+    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(time.as_secs()).ok()?).ok()?;
+    Some(time.date())
 }
 
 fn entry(line: &str, number: usize) -> Result<Acceptance, WrongLine> {
@@ -191,7 +190,7 @@ mod tests {
         let file = Acceptances::parse(text).unwrap();
         let found = || vec![finding("a"), finding("b"), finding("c")];
         let alarms = |time| {
-            let (alarms, accepted) = file.clone().at(time).split("vf-link-down", found());
+            let (alarms, accepted) = file.split("vf-link-down", found(), time);
             assert_eq!(alarms.len() + accepted.len(), 3);
             alarms
                 .into_iter()
@@ -202,8 +201,8 @@ mod tests {
         // The day of one has passed, and it says so.
         assert_eq!(alarms(DAY * 2), [("b".to_owned(), 1), ("c".to_owned(), 0)]);
         assert_eq!(alarms(DAY * 3).len(), 3);
-        assert_eq!(file.split("vf-mac-shared", found()).0, found());
+        assert_eq!(file.split("vf-mac-shared", found(), Duration::ZERO).0, found());
         // Without a date nothing is accepted.
-        assert_eq!(file.split("vf-link-down", found()).1.len(), 0);
+        assert_eq!(file.split("vf-link-down", found(), Duration::MAX).1.len(), 0);
     }
 }

@@ -227,7 +227,7 @@ mod tests {
         let Outcome::Judged(findings) = found(Fail).rows.remove(0).outcome else { panic!() };
         let id = REGISTRY[0].id;
         let file = Acceptances::parse(&format!("{id} a why 2030-01-01")).unwrap();
-        let (alarms, accepted) = file.at(std::time::Duration::ZERO).split(id, findings);
+        let (alarms, accepted) = file.split(id, findings, std::time::Duration::ZERO);
         let mut look = look(Outcome::Judged(alarms));
         look.rows[0].accepted = accepted;
         assert_eq!(as_words(&said([found(Fail), look.clone()])), [("++", 0), ("", 1)]);

@@ -76,7 +76,7 @@ pub fn run_with(
         .into_iter()
         .map(|check| match judge(model, check) {
             Outcome::Judged(findings) => {
-                let (alarms, accepted) = accepted.split(check.id, findings);
+                let (alarms, accepted) = accepted.split(check.id, findings, model.time);
                 Row { check, outcome: Outcome::Judged(alarms), explained_by: None, accepted }
             }
             outcome @ (Outcome::DoesNotApply(_) | Outcome::NotJudged(_)) => {

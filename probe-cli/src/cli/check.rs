@@ -93,7 +93,7 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
         bundle.record(&before, &after)?;
     }
     let model = model::over(before, after);
-    let judgement = check::run_with(&model, checks, &accepted.at(model.time));
+    let judgement = check::run_with(&model, checks, &accepted);
     let verdict = judgement.verdict(args.strict);
     let changes = earlier.map(|mut earlier| earlier.known.compare(&judgement));
     let health = Health {

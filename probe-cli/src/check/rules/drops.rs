@@ -5,6 +5,8 @@ use crate::model::{DropDevice, DropRow};
 
 /// Where it is read, for evidence.
 const SOURCE: &str = "skb_drop_reason";
+/// Fewer in a window are nothing: single packets are dropped on every node.
+pub(super) const NOISE: u64 = 10;
 /// Rows that are shown.
 const SHOWN: usize = 2;
 
@@ -24,6 +26,19 @@ pub(super) fn of<'m>(
     }
     let is_of = |row: &&DropRow| reasons.contains(&row.reason.as_str()) && is_meant(row);
     Ok(drops.rows.iter().filter(is_of).collect())
+}
+
+/// A finding for each row of [`of`].
+pub(super) fn judged(
+    model: &Model,
+    reasons: &[&str],
+    is_meant: impl Fn(&DropRow) -> bool,
+    finding: impl Fn(&DropRow) -> Finding,
+) -> Outcome {
+    match of(model, reasons, is_meant) {
+        Ok(rows) => Outcome::Judged(rows.into_iter().map(finding).collect()),
+        Err(outcome) => outcome,
+    }
 }
 
 /// True for what was dropped on a tunnel device.

@@ -10,6 +10,7 @@ mod mtu;
 mod peers;
 mod pods;
 mod vfs;
+mod window;
 mod wireguard;
 
 use super::Check;

@@ -44,8 +44,7 @@ pub(super) fn run(
             match seen {
                 Ok((before, after)) => {
                     let model = model::over(before, after);
-                    let judgement =
-                        check::run_with(&model, checks.iter().copied(), &accepted.clone().at(model.time));
+                    let judgement = check::run_with(&model, checks.iter().copied(), accepted);
                     let changes = known.compare(&judgement);
                     let is_first = verdict.is_none();
                     let judged = judgement.verdict(args.strict);

@@ -2,9 +2,9 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{Health, table::last_line};
+use super::{Health, mark, table::last_line};
 use crate::{
-    check::{Became, Change, Changes, Severity},
+    check::{Became, Change, Changes},
     report::align::wrapped,
     text,
 };
@@ -39,11 +39,4 @@ pub fn since(health: &Health<'_>, since: &Changes) -> String {
     };
     out.push('\n');
     out + &last_line(health)
-}
-
-fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Warn => "warn",
-        Severity::Fail => "FAIL",
-    }
 }

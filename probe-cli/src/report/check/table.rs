@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Health, subjects, word, worst};
+use super::{Health, mark, subjects, word, worst};
 use crate::{
     check::{Family, Finding, Outcome, Row, Severity, Verdict},
     model::{Encapsulation, Model},
@@ -226,11 +226,7 @@ fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
 }
 
 fn title(row: &Row, findings: &[Finding], severity: Severity) -> String {
-    let mark = match severity {
-        Severity::Warn => "warn",
-        Severity::Fail => "FAIL",
-    };
-    let title = format!("{mark}  {}", row.check.id);
+    let title = format!("{}  {}", mark(severity), row.check.id);
     let room = WIDTH.saturating_sub(title.width() + 2);
     // Plain ASCII: this is read in mail, in logs and on serial consoles.
     let names = text::fit(&subjects(findings), room).replace('…', "~");

@@ -1,6 +1,6 @@
 //! TCP segments arrive with wrong checksums.
 
-use super::{super::prelude::*, over};
+use super::super::{prelude::*, window::over};
 use crate::model::TunnelKind;
 
 /// In a window: single ones come from anywhere.

@@ -1,6 +1,6 @@
 //! The connection tracking table is full, or nearly.
 
-use super::{super::prelude::*, over};
+use super::super::{prelude::*, window::over};
 
 /// Share of the table in percent from which on a burst may fill it.
 const NEARLY: u64 = 90;

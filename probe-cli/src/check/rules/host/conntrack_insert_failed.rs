@@ -1,6 +1,6 @@
 //! Connections that chose the same source port race each other.
 
-use super::{super::prelude::*, over};
+use super::super::{prelude::*, window::over};
 
 /// In a window: single ones happen on every busy node.
 const SOME: u64 = 5;

@@ -52,11 +52,3 @@ fn kernel(model: &Model) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
-
-/// The window's length in words.
-fn over(model: &Model) -> String {
-    model
-        .window
-        .as_ref()
-        .map_or_else(String::new, |window| format!("in {:.1} s", window.length.as_secs_f64()))
-}

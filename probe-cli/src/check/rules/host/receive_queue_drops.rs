@@ -1,6 +1,6 @@
 //! A CPU's receive queue overflows.
 
-use super::{super::prelude::*, over};
+use super::super::{prelude::*, window::over};
 use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::prelude::*, over};
+use super::super::{prelude::*, window::over};
 use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {

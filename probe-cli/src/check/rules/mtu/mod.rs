@@ -31,6 +31,15 @@ fn is_without_ipv6(path: &MtuPath) -> bool {
     path.families == [6] && path.usable < IPV6_LEAST
 }
 
+/// [`lowered`], where it is known that less fits below the tunnel than it has; else with what to do otherwise.
+fn lowered_or(model: &Model, finding: Finding, tunnel: u32, otherwise: String) -> Finding {
+    let path = paths(model).find(|path| path.ifindex == tunnel);
+    match path.and_then(|path| Some((path, path.max_inner.filter(|takes| *takes < path.mtu)?))) {
+        Some((path, takes)) => lowered(finding, path, takes),
+        None => finding.fix(otherwise),
+    }
+}
+
 /// With the command that gives the tunnel what fits, where that leaves it enough: below 1280 bytes the kernel takes IPv6 off a
 /// device (`addrconf_notify`, net/ipv6/addrconf.c).
 fn lowered(finding: Finding, path: &MtuPath, takes: u32) -> Finding {

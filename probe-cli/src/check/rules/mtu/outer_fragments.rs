@@ -1,6 +1,6 @@
 //! A tunnel's packets cross the network as fragments.
 
-use super::{super::prelude::*, counted_per_second, lowered, paths};
+use super::{super::prelude::*, counted_per_second, lowered_or};
 use crate::model::{OuterFlow, PeerRow, TunnelRow};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -52,14 +52,11 @@ fn sent(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
     )
     .on(row.tunnel.ifindex);
     let finding = with_peers(evidence(finding, "sent", flow), model, row, |peer| &peer.tx);
-    let path = paths(model).find(|path| path.ifindex == row.tunnel.ifindex);
-    match path.and_then(|path| Some((path, path.max_inner.filter(|takes| *takes < path.mtu)?))) {
-        Some((path, takes)) => lowered(finding, path, takes),
-        None => finding.fix(format!(
-            "Lower the tunnel's MTU until nothing is fragmented (`overlay-probe show mtu` has what fits), then recreate the pods; or \
-             raise the MTU below {name}."
-        )),
-    }
+    let otherwise = format!(
+        "Lower the tunnel's MTU until nothing is fragmented (`overlay-probe show mtu` has what fits), then recreate the pods; or \
+         raise the MTU below {name}."
+    );
+    lowered_or(model, finding, row.tunnel.ifindex, otherwise)
 }
 
 fn received(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {

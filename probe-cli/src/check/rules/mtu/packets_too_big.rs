@@ -1,8 +1,8 @@
 //! Packets go into a tunnel that are larger than what leaves below it in one piece.
 
 use super::{
-    super::{dataplane::packets_dropped::NOISE, drops, prelude::*},
-    counted_per_second, lowered, paths,
+    super::{drops, prelude::*},
+    counted_per_second, lowered_or,
 };
 use crate::model::{DropRow, PodRow, TunnelRow};
 
@@ -37,7 +37,7 @@ fn run(model: &Model) -> Outcome {
     let sending = model.tunnels.iter().filter(|row| row.flow.tx.total.oversize > 0);
     let mut findings: Vec<Finding> = sending.map(|row| finding(model, row)).collect();
     // Where the kernel does not say why it drops, what is dropped on the way to the tunnel is not seen.
-    let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.packets >= NOISE && !row.is_outer);
+    let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.packets >= drops::NOISE && !row.is_outer);
     findings.extend(dropped.into_iter().flatten().map(turned_back));
     Outcome::Judged(findings)
 }
@@ -88,14 +88,10 @@ fn finding(model: &Model, row: &TunnelRow) -> Finding {
             "packets on transmit (eBPF)",
         );
     }
-    let path = paths(model).find(|path| path.ifindex == row.tunnel.ifindex);
-    match path.and_then(|path| Some((path, path.max_inner.filter(|takes| *takes < path.mtu)?))) {
-        Some((path, takes)) => lowered(finding, path, takes),
-        None => finding.fix(format!(
-            "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods, which restarts \
-             them."
-        )),
-    }
+    let otherwise = format!(
+        "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods, which restarts them."
+    );
+    lowered_or(model, finding, row.tunnel.ifindex, otherwise)
 }
 
 /// Pods that send such packets, those that send most first; the node itself and what is no pod are one of them.

@@ -26,6 +26,15 @@ fn restart(model: &Model, finding: Finding) -> Finding {
     agent::restarted(model, finding.fix(text))
 }
 
+/// What gives a clone MAC addresses of its own.
+fn another_identity(clone: &str) -> String {
+    format!(
+        "drain {clone}; on it: `rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup`, delete the tunnel device, \
+         remove the annotations flannel.alpha.coreos.com/backend-data and backend-v6-data from its Node, reboot. Its DHCP address \
+         may change."
+    )
+}
+
 /// True where rules beside the kernel's own three send packets without a mark to other tables (`ip rule`).
 pub(super) fn has_policy_routes(model: &Model) -> bool {
     const KERNELS: [u32; 3] = [0, 32_766, 32_767];

@@ -1,6 +1,9 @@
 //! A neighbour's VTEP MAC address has no FDB entry.
 
-use super::{super::prelude::*, missing, restart, tunnel_name};
+use super::{
+    super::{prelude::*, window::over},
+    missing, restart, tunnel_name,
+};
 use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -42,11 +45,10 @@ fn run(model: &Model) -> Outcome {
         .seen(format!("FDB entry {mac}"), "missing", format!("bridge fdb show dev {name}"))
         .seen(format!("neighbour {neighbour}"), mac, format!("ip neigh show dev {name}"));
         if let Some(window) = model.window.as_ref().and_then(|window| window.links.get(tunnel)) {
-            let length = model.window.as_ref().map_or(0.0, |window| window.length.as_secs_f64());
             finding = finding.seen(
                 "packets dropped",
                 window.tx_dropped,
-                format!("tx_dropped of {name} in {length:.1} s"),
+                format!("tx_dropped of {name} {}", over(model)),
             );
         }
         Some(restart(model, finding))

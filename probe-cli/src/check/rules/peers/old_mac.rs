@@ -1,6 +1,9 @@
 //! Other nodes address the tunnel by a MAC address that it does not have.
 
-use super::{super::prelude::*, restart, with_tables};
+use super::{
+    super::{prelude::*, window::over},
+    restart, with_tables,
+};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-old-mac",
@@ -54,7 +57,7 @@ fn run(model: &Model) -> Outcome {
                     format!("{name} dropped {dropped} packets that other nodes sent to another MAC address than its own."),
                 )
                 .on(tunnel.ifindex)
-                .seen("dropped", format!("{dropped} in {:.1} s", window.length.as_secs_f64()), "rx_otherhost_dropped")
+                .seen("dropped", format!("{dropped} {}", over(model)), "rx_otherhost_dropped")
                 .seen(format!("{name} here"), mac, "ip link");
                 restart(model, finding)
             })

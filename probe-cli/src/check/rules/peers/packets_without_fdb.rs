@@ -27,11 +27,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let is_meant = |row: &crate::model::DropRow| drops::is_on_tunnel(row) && !row.to_group;
-    let dropped = match drops::of(model, &["NO_TX_TARGET", "VXLAN_NO_REMOTE"], is_meant) {
-        Ok(dropped) => dropped,
-        Err(outcome) => return outcome,
-    };
-    let findings = dropped.into_iter().map(|row| {
+    drops::judged(model, &["NO_TX_TARGET", "VXLAN_NO_REMOTE"], is_meant, |row| {
         let device = escape(row.device.name());
         let to =
             row.last.destination.map_or_else(|| "another node".to_owned(), |address| address.to_string());
@@ -43,6 +39,5 @@ fn run(model: &Model) -> Outcome {
             format!("Packets to {to} are dropped: {device} has no FDB entry for {mac}."),
         );
         restart(model, drops::seen(finding, &[row]).on(row.ifindex))
-    });
-    Outcome::Judged(findings.collect())
+    })
 }

@@ -1,6 +1,9 @@
 //! Another node sends with this node's own VTEP MAC address.
 
-use super::super::{drops, prelude::*};
+use super::{
+    super::{drops, prelude::*},
+    another_identity,
+};
 use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -23,11 +26,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let dropped = match drops::of(model, &["LOCAL_MAC"], drops::is_on_tunnel) {
-        Ok(dropped) => dropped,
-        Err(outcome) => return outcome,
-    };
-    let findings = dropped.into_iter().map(|row| {
+    drops::judged(model, &["LOCAL_MAC"], drops::is_on_tunnel, |row| {
         let mac = model.inventory.tunnel(row.ifindex).and_then(|tunnel: &Tunnel| tunnel.mac);
         let mac = mac.map_or_else(|| "the MAC address".to_owned(), |mac| mac.to_string());
         let (from, device) = (drops::sender(model, row), escape(row.device.name()));
@@ -42,11 +41,6 @@ fn run(model: &Model) -> Outcome {
         )
         .on(row.ifindex)
         .seen(format!("{device} here"), mac, "ip link")
-        .fix_elsewhere(format!(
-            "drain {from}; on it: `rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup`, delete the tunnel device, \
-             remove the annotations flannel.alpha.coreos.com/backend-data and backend-v6-data from its Node, reboot. Its DHCP address \
-             may change."
-        ))
-    });
-    Outcome::Judged(findings.collect())
+        .fix_elsewhere(another_identity(&from))
+    })
 }

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::{super::prelude::*, with_tables};
+use super::{super::prelude::*, another_identity, with_tables};
 use crate::model::Mac;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -86,9 +86,6 @@ fn run(model: &Model) -> Outcome {
 }
 
 fn finding(mac: Mac, summary: String) -> Finding {
-    Finding::new(Fail, SubjectKind::Peer, &mac.to_string(), summary).fix_elsewhere(
-        "drain the cloned machine; on it: `rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup`, delete the \
-         tunnel device, remove the annotations flannel.alpha.coreos.com/backend-data and backend-v6-data from its Node, reboot. \
-         Its DHCP address may change.",
-    )
+    Finding::new(Fail, SubjectKind::Peer, &mac.to_string(), summary)
+        .fix_elsewhere(another_identity("the cloned machine"))
 }

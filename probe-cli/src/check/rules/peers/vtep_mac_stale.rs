@@ -27,27 +27,28 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let is_meant = |row: &crate::model::DropRow| drops::is_on_tunnel(row) && !row.to_group && !row.is_outer;
-    let dropped = match drops::of(model, &["OTHERHOST"], is_meant) {
-        Ok(dropped) => dropped,
-        Err(outcome) => return outcome,
-    };
-    let findings = dropped.into_iter().map(|row| {
+    drops::judged(model, &["OTHERHOST"], is_meant, |row| {
         let device = escape(row.device.name());
-        let text = |mac: Option<crate::model::Mac>| mac.map_or_else(|| "another address".to_owned(), |mac| mac.to_string());
-        let (own, stale) =
-            (model.inventory.tunnel(row.ifindex).and_then(|tunnel| tunnel.mac), row.last.mac);
+        let text = |mac: Option<crate::model::Mac>| {
+            mac.map_or_else(|| "another address".to_owned(), |mac| mac.to_string())
+        };
+        let (own, stale) = (model.inventory.tunnel(row.ifindex).and_then(|tunnel| tunnel.mac), row.last.mac);
         let finding = Finding::new(
             Fail,
             SubjectKind::Interface,
             row.device.name(),
-            format!("Other nodes send to {}, but {device} has {}: their packets are dropped.", text(stale), text(own)),
+            format!(
+                "Other nodes send to {}, but {device} has {}: their packets are dropped.",
+                text(stale),
+                text(own)
+            ),
         );
-        let finding = drops::seen(finding, &[row]).on(row.ifindex).seen(format!("{device} here"), text(own), "ip link");
+        let finding =
+            drops::seen(finding, &[row]).on(row.ifindex).seen(format!("{device} here"), text(own), "ip link");
         let mut finding = restart(model, finding);
         finding.fix.text.push_str(
             " To keep it: MACAddressPolicy=none for the device in a file of /etc/systemd/network that ends in .link.",
         );
         finding
-    });
-    Outcome::Judged(findings.collect())
+    })
 }

@@ -1,6 +1,9 @@
 //! Packets for pods that no WireGuard peer has.
 
-use super::{super::prelude::*, devices};
+use super::{
+    super::{prelude::*, window::over},
+    devices,
+};
 
 /// In a window: single ones are multicast, or for a pod that is gone.
 const SOME: u64 = 10;
@@ -36,7 +39,6 @@ fn run(model: &Model) -> Outcome {
             .map(|(tunnel, window)| {
                 let name = escape(&tunnel.name);
                 let peers = model.inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex).count();
-                let length = model.window.as_ref().map_or(0.0, |window| window.length.as_secs_f64());
                 let finding = Finding::new(
                     Warn,
                     SubjectKind::Interface,
@@ -44,7 +46,7 @@ fn run(model: &Model) -> Outcome {
                     format!("{name} refused {} packets: no peer has the address that they go to.", window.tx_errors),
                 )
                 .on(tunnel.ifindex)
-                .seen("refused", format!("{} in {length:.1} s", window.tx_errors), format!("tx_errors of {name}"))
+                .seen("refused", format!("{} {}", window.tx_errors, over(model)), format!("tx_errors of {name}"))
                 .seen(format!("peers of {name}"), peers, "wg show");
                 super::super::agent::restarted(
                     model,

@@ -1,6 +1,9 @@
 //! WireGuard drops what peers send from addresses that are not theirs.
 
-use super::{super::prelude::*, devices};
+use super::{
+    super::{prelude::*, window::over},
+    devices,
+};
 
 /// In a window: single ones come from anywhere.
 const MANY: u64 = 10;
@@ -36,7 +39,6 @@ fn run(model: &Model) -> Outcome {
             .map(|(tunnel, window)| {
                 let name = escape(&tunnel.name);
                 let dropped = window.rx_frame_errors;
-                let length = model.window.as_ref().map_or(0.0, |window| window.length.as_secs_f64());
                 Finding::new(
                     if dropped >= MANY { Fail } else { Warn },
                     SubjectKind::Interface,
@@ -44,7 +46,7 @@ fn run(model: &Model) -> Outcome {
                     format!("{name} dropped {dropped} packets: their source is not in the allowed IPs of the peer that sent them."),
                 )
                 .on(tunnel.ifindex)
-                .seen("dropped", format!("{dropped} in {length:.1} s"), format!("rx_frame_errors of {name}"))
+                .seen("dropped", format!("{dropped} {}", over(model)), format!("rx_frame_errors of {name}"))
                 .fix(
                     "Compare `wg show allowed-ips` with the pod networks of the nodes (kubectl get nodes -o \
                      custom-columns=NAME:.metadata.name,PODS:.spec.podCIDRs), then restart the CNI's agent of the node that differs, \
