@@ -19,6 +19,7 @@ use crate::{
     text::hex,
 };
 pub use wireguard::wireguard_peer_steps;
+pub(super) use wireguard::wireguard_routes;
 
 /// What namespaces of a lab start with by default.
 pub const DEFAULT_PREFIX: &str = "ovp";

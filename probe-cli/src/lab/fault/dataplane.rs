@@ -69,11 +69,16 @@ fn old_device(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
 /// flannel.1 as it was before the backend was WireGuard: its routes to single nodes are more specific.
 fn old_backend(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let before = LabOptions { dataplane: Dataplane::Vxlan, ..scene.options().clone() };
-    let (mut make, mut undo) = (Vec::new(), Vec::new());
+    // These routes came first. Older kernels refuse one by IPv6 whose gateway another device leads to
+    // (`ip6_route_check_nh_onlink`, net/ipv6/route.c, 5.10).
+    let routes = plan::wireguard_routes(scene.options());
+    let mut make: Vec<Step> = routes.iter().cloned().map(Step::DeleteRoute).collect();
+    let mut undo = Vec::new();
     for tunnel in plan::tunnels(&before, scene.number()) {
         make.extend(plan::tunnel_and_peers(&before, &tunnel, scene.number()));
         undo.push(delete(&tunnel.name));
     }
+    make.extend(routes.into_iter().map(Step::Route));
     Ok(vec![on_node(make, undo)])
 }
 

@@ -3,11 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{LabOptions, node_v4, node_v6, pod_base_v4, pod_base_v6, route, single, sysctl, up, v4, v6};
+use super::{LabOptions, node_v4, node_v6, pod_base_v4, pod_base_v6, single, sysctl, up, v4, v6};
 use crate::{
     inventory::TunnelKind,
     model::mtu::overhead,
-    netlink::configure::{Step, Wireguard, WireguardPeer},
+    netlink::configure::{Route, Step, Wireguard, WireguardPeer},
 };
 
 /// A device's name, its port, as flannel has them. Its MTU leaves room for either family.
@@ -38,25 +38,35 @@ impl LabOptions {
 pub(super) fn device_steps(options: &LabOptions, node: u16) -> Vec<Step> {
     let mut steps = Vec::new();
     for is_v6 in options.wireguard_devices() {
-        let (name, port, address, cluster): (_, _, IpAddr, _) = if is_v6 {
-            (
-                NAME_V6,
-                PORT_V6,
-                pod_base_v6(node).into(),
-                v6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0), 48),
-            )
+        let (name, port, address): (_, _, IpAddr) = if is_v6 {
+            (NAME_V6, PORT_V6, pod_base_v6(node).into())
         } else {
-            (NAME, PORT, pod_base_v4(node).into(), v4(Ipv4Addr::new(10, 42, 0, 0), 16))
+            (NAME, PORT, pod_base_v4(node).into())
         };
         steps.extend([
             Step::Wireguard(Wireguard { name: name.to_owned(), port, mtu: options.wireguard_mtu() }),
             sysctl(&format!("ipv6/conf/{name}/addr_gen_mode"), "1"),
             Step::Address { name: name.to_owned(), address: single(address) },
             up(name),
-            route(cluster, None, name, false),
+            Step::Route(to_cluster(is_v6)),
         ]);
     }
     steps
+}
+
+/// The one route by a WireGuard device, to all pod networks.
+fn to_cluster(is_v6: bool) -> Route {
+    let (destination, name) = if is_v6 {
+        (v6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0), 48), NAME_V6)
+    } else {
+        (v4(Ipv4Addr::new(10, 42, 0, 0), 16), NAME)
+    };
+    Route { destination, via: None, name: name.to_owned(), onlink: false, protocol: None }
+}
+
+/// The routes by a node's WireGuard devices.
+pub(in crate::lab) fn wireguard_routes(options: &LabOptions) -> Vec<Route> {
+    options.wireguard_devices().map(to_cluster).collect()
 }
 
 /// Steps that give a node's WireGuard devices one peer, whose public keys `key` knows by device name. Persistent
