@@ -20,6 +20,13 @@ pub struct RemoteNodes {
 }
 
 impl Inventory {
+    /// False where a device in use leads to nodes that no table of the kernel names: Cilium and Calico's eBPF data plane keep
+    /// them in eBPF maps.
+    pub fn knows_all_peers(&self) -> bool {
+        let mut devices = self.data_planes.iter().flat_map(|plane| &plane.devices);
+        devices.all(|device| device.peers.is_some() || device.stale.is_some())
+    }
+
     /// How many other nodes are known.
     pub fn remote_nodes(&self) -> RemoteNodes {
         let peers = self.peers.iter().map(|peer| peer.node_address);

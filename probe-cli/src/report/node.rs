@@ -137,9 +137,7 @@ fn facts(model: &Model) -> Vec<Vec<String>> {
 /// How many other nodes are known. Where a data plane's peers are in no table of the kernel, there may be more.
 fn peers(inventory: &Inventory) -> String {
     let nodes = inventory.remote_nodes();
-    let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
-    let is_all = devices.all(|device| device.peers.is_some() || device.stale.is_some());
-    match (is_all, nodes.at_least) {
+    match (inventory.knows_all_peers(), nodes.at_least) {
         (true, _) => remote_nodes(nodes),
         (false, 0) => "unknown".to_owned(),
         (false, _) => format!("{} that the kernel's tables tell of", remote_nodes(nodes)),

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Health, mark, subjects, word, worst};
 use crate::{
     check::{Family, Finding, Outcome, Row, Severity, Verdict},
-    model::{Encapsulation, Model},
+    model::{Encapsulation, Model, MtuPath},
     report::align::{WIDTH, wrapped},
     text,
 };
@@ -75,7 +75,11 @@ fn heading(out: &mut String, model: &Model) {
         }
     }
     let peers = inventory.peers.len() + inventory.routed_peers.len();
-    parts.push(text::counted(peers, "peer"));
+    parts.push(match (inventory.knows_all_peers(), peers) {
+        (true, _) => text::counted(peers, "peer"),
+        (false, 0) => "peers unknown".to_owned(),
+        (false, _) => format!("{} and others", text::counted(peers, "peer")),
+    });
     parts.push(text::counted(inventory.pods.len(), "pod"));
     wrapped(out, "", &parts.join("  "));
 }
@@ -94,7 +98,12 @@ fn areas(out: &mut String, health: &Health<'_>) {
         }
         let name = area(family);
         if passed == 0 && not_judged == 0 {
-            wrapped(out, &format!("  --    {name:<12} "), "does not apply here");
+            let why = if family == Family::Peers && !health.model.inventory.knows_all_peers() {
+                "not seen: they are in eBPF maps of the data plane, not in the kernel's tables"
+            } else {
+                "does not apply here"
+            };
+            wrapped(out, &format!("  --    {name:<12} "), why);
         } else if passed > 0 {
             let judged = if not_judged == 0 { String::new() } else { format!(" ({not_judged} not judged)") };
             wrapped(
@@ -132,21 +141,7 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
             if names.is_empty() { checks } else { format!("{} up, none stale", names.join(", ")) }
         }
         Family::Mtu => {
-            let paths = model.setup.mtu.iter().filter(|path| !path.stale);
-            let chains: Vec<String> = paths
-                .map(|path| {
-                    let below = path.underlays.iter().map(|below| below.mtu).min();
-                    let below = below.map_or_else(|| "?".to_owned(), |mtu| mtu.to_string());
-                    let pods: Vec<String> = path.pods.iter().map(|pods| pods.mtu.to_string()).collect();
-                    let pods = if pods.is_empty() { "-".to_owned() } else { pods.join("/") };
-                    let name = text::escape(&path.device);
-                    if path.encapsulation == Encapsulation::None {
-                        format!("{name} {} >= pods {pods}", path.usable)
-                    } else {
-                        format!("{name} {below} > {} >= pods {pods}", path.usable)
-                    }
-                })
-                .collect();
+            let chains: Vec<String> = model.setup.mtu.iter().filter(|path| !path.stale).map(chain).collect();
             if chains.is_empty() { checks } else { chains.join("; ") }
         }
         Family::Peers => match inventory.peers.len() + inventory.routed_peers.len() {
@@ -164,6 +159,24 @@ fn detail(family: Family, model: &Model, passed: usize) -> String {
             format!("{}, {of_pods} of pods", text::counted(model.vfs.len(), "VF"))
         }
     }
+}
+
+/// `flannel.1 1500 > 1450 >= pods 1430`: from the NIC to the pods.
+fn chain(path: &MtuPath) -> String {
+    let name = text::escape(&path.device);
+    let way = if path.encapsulation == Encapsulation::None {
+        format!("{name} {}", path.usable)
+    } else {
+        let below = path.underlays.iter().map(|below| below.mtu).min();
+        let below = below.map_or_else(|| "?".to_owned(), |mtu| mtu.to_string());
+        format!("{name} {below} > {}", path.usable)
+    };
+    if path.route_limits_pods {
+        // Their interfaces may have more.
+        return format!("{way} of pods' routes");
+    }
+    let pods: Vec<String> = path.pods.iter().map(|pods| pods.mtu.to_string()).collect();
+    format!("{way} >= pods {}", if pods.is_empty() { "-".to_owned() } else { pods.join("/") })
 }
 
 /// What was not judged, one line for each reason.
