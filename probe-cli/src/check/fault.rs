@@ -210,6 +210,7 @@ pub const FAULTS: &[Fault] = &[
         "a pod's default route leaves by a second interface",
     ),
     any("pod-unrouted", "pod-route-missing", "the route to a pod is deleted"),
+    any("pod-interface-down", "pod-interface-down", "the node's end of a pod's veth is set down"),
     any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
     any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
     any("cni-first-file-foreign", "cni-file-foreign", "a file of another CNI comes first"),

@@ -1,5 +1,6 @@
 //! Nodes of which everything was read and nothing is wrong.
 
+mod healthy;
 mod packets;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,6 +30,8 @@ use crate::{
     observed::Observed,
     sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
 };
+
+pub(crate) use healthy::healthy;
 
 /// Index of the PF's interface.
 pub(crate) const PF: u32 = 40;
@@ -496,70 +499,4 @@ fn counters() -> NodeCounters {
 fn statistics(ifindex: u32) -> Observed<LinkStatistics> {
     let rx_otherhost_dropped = Some(7);
     Observed::Value(LinkStatistics { ifindex, rx_otherhost_dropped, ..LinkStatistics::default() })
-}
-
-/// All of them, by name.
-pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
-    let with = |change: fn(&mut Node)| {
-        let mut node = Node::canal();
-        change(&mut node);
-        node
-    };
-    vec![
-        ("Canal, VXLAN of both families", Node::canal()),
-        ("Canal, WireGuard", Node::wireguard()),
-        ("flannel without encapsulation", Node::host_gw()),
-        ("Canal with SR-IOV", Node::sriov()),
-        ("the device plugin's pools of other nodes", {
-            let mut node = Node::sriov();
-            node.pools(&[
-                ("mellanox", &[("devices", "101e"), ("drivers", "mlx5_core")]),
-                ("intel", &[("devices", "1889")]),
-            ]);
-            node
-        }),
-        ("Canal whose packets are counted", Node::canal().counting()),
-        ("Canal beside a VPN", Node::canal().with_vpn()),
-        ("no encapsulation beside a VPN", Node::host_gw().with_vpn()),
-        ("the only node of a cluster", {
-            let mut facts = own_block(flannel6(flannel4(node(), 0), 0));
-            facts = calico_pod(facts, 20, "10.42.0.20/32");
-            facts.links.last_mut().unwrap().mtu = 1450;
-            let mut node = Node::of(&facts, "10.42.0.0/16");
-            // Of IPv6 nothing is known before there is another node.
-            node.facts().links.retain(|link| link.ifindex != FLANNEL6);
-            node
-        }),
-        ("an idle WireGuard peer without keepalive", {
-            let mut node = Node::wireguard();
-            for sample in node.wireguard.values_mut() {
-                *sample = WireguardSample { last_handshake: None, bytes: PerDirection::default() };
-            }
-            node
-        }),
-        (
-            "no IPv6 router, addresses by hand",
-            with(|node| {
-                node.facts().routes.retain(|route| route.destination != net("::/0"));
-                node.facts().routes.push(route("2001:db8::/64", None, ETH0));
-            }),
-        ),
-        ("a few addresses of pods that end just now", with(|node| node.leak(3))),
-        (
-            "strict rp_filter that drops nothing",
-            with(|node| {
-                node.network().sysctls.ipv4_all.rp_filter = Observed::Value(1);
-            }),
-        ),
-        (
-            "counters that wrap",
-            with(|node| {
-                let cpu = |processed| {
-                    Observed::Value(vec![SoftnetCounters { cpu: 0, processed, ..SoftnetCounters::default() }])
-                };
-                node.before.softnet = cpu(u32::MAX);
-                node.after.softnet = cpu(3);
-            }),
-        ),
-    ]
 }

@@ -33,6 +33,7 @@ pub(super) const FAILURES: &[Failure] = &[
         &["intent-pod-cidr-differs"],
     ),
     found("A pod has no route on its own node", &["pod-unrouted"]),
+    found("The node's end of a pod's veth, or the pods' bridge, was set down", &["pod-interface-down"]),
     missed(
         "A setting is missing in Calico's CNI configuration",
         Unread,

@@ -117,6 +117,7 @@ pub(super) const ALL: &[Check] = &[
     pods::default_route_secondary::CHECK,
     pods::network_missing::CHECK,
     pods::unrouted::CHECK,
+    pods::interface_down::CHECK,
     pods::parent_down::CHECK,
     pods::vlan_without_uplink::CHECK,
     vfs::link_down::CHECK,

@@ -7,7 +7,7 @@ use super::faults::{
     configure, flannel_conf,
     intent::{add_chart, modules},
     network::{CALICO_WG, MARK, calico_wireguard, dummy_below, two_default_nics},
-    pods::{above, asking, bridged},
+    pods::{above, asking, bridged, bridged_pods},
     sourced,
     sriov::without_iommu,
 };
@@ -142,6 +142,15 @@ const ALL: &[Silent] = &[
         asking(node, "", Vec::new());
         node.facts().links.retain(|link| link.ifindex != 20);
         node.facts().routes.retain(|route| route.ifindex != Some(20));
+    }),
+    of("pod-interface-down", "the bridge is up", Node::canal, bridged_pods),
+    of("pod-interface-down", "the bridge that is down is another's", Node::canal, |node| {
+        let bridge = LinkFact { kind: Some("bridge".to_owned()), up: false, ..ethernet(9, "docker0") };
+        node.facts().links.push(bridge);
+    }),
+    of("dataplane-missing", "Cilium's own network only", Node::cilium, |node| {
+        node.facts().links.retain(|link| link.name != "cilium_vxlan");
+        node.facts().routes.retain(|route| route.mtu.is_none());
     }),
     of("pod-parent-down", "it is up", Node::canal, |node| above(node, true)),
     of("pod-vlan-without-uplink", "the uplink has it", Node::canal, |node| bridged(node, &[1, 100])),

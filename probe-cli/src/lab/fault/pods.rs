@@ -17,6 +17,13 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("pod-address-twice", twice),
     ("pod-address-outside", outside),
     ("pod-default-route-secondary", secondary_default),
+    ("pod-interface-down", |scene| {
+        let pod = scene.pod(1)?;
+        let name = pod.host_ifname.clone();
+        // Setting it down deletes its routes and IPv6 addresses.
+        let undo = plan::host_veth_steps(&name, &pod.addresses);
+        Ok(vec![on_node(vec![Step::Down { name }], undo)])
+    }),
     ("pod-route-missing", |scene| {
         let pod = scene.pod(1)?;
         let route = host_route(pod, address(pod)?);

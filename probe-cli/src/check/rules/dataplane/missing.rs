@@ -1,7 +1,8 @@
 //! Files want a data plane, and the kernel has none.
 
 use super::super::{agent, prelude::*};
-use crate::model::{Backend, Cni, DataPlane, Encapsulation};
+use crate::facts::netlink::RouteFact;
+use crate::model::{Backend, Cni, DataPlane, Encapsulation, System};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-missing",
@@ -17,7 +18,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         "intent-cni-refused",
     ],
     explain: Explain {
-        how: "No tunnel and no route to other nodes' pods, although a file names a CNI that makes a tunnel.",
+        how: "No tunnel and no route to other nodes' pods, although a file names a CNI that makes a tunnel; or routes of Cilium \
+              that lead other nodes' pods into a tunnel, and there is none.",
         why: "The CNI's agent does not run, could not make its device, or the device was deleted.",
         fix: "Look at the agent's log (kubectl -n kube-system logs ds/rke2-canal -c kube-flannel) and restart it.",
         not_if: "The cluster has one node, and its CNI makes devices only when there is another.",
@@ -28,6 +30,9 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let planes = &model.inventory.data_planes;
+    if let Some(finding) = cilium_without_tunnel(model) {
+        return Outcome::Judged(vec![agent::restarted(model, finding)]);
+    }
     let intent = model.setup.intent.as_ref();
     let wanted = intent.and_then(|intent| intent.cni.as_ref()).filter(|wanted| wanted.value != Cni::None);
     let backend = intent.and_then(|intent| intent.backend.as_ref()).map(|backend| &backend.value);
@@ -76,4 +81,34 @@ fn run(model: &Model) -> Outcome {
                  pods -o wide names it.",
             ),
     )])
+}
+
+/// In tunnel mode only, Cilium routes other nodes' pod networks by its host device, with the MTU that the tunnel has room for
+/// (`nodeUpdate` and `createNodeRouteSpec`, pkg/datapath/linux/node.go); in native routing mode they leave by the NIC.
+fn cilium_without_tunnel(model: &Model) -> Option<Finding> {
+    let netlink = &model.snapshot.netlink;
+    let mut planes = model.inventory.data_planes.iter();
+    let plane = planes.find(|plane| plane.system == System::Cilium && !plane.is_stale())?;
+    let host = plane.devices.iter().find(|_| plane.encapsulation == Encapsulation::None)?;
+    let own: Vec<_> = netlink.addresses.rows().iter().filter(|own| own.ifindex == host.ifindex).collect();
+    let is_into_tunnel = |route: &&RouteFact| {
+        route.ifindex == Some(host.ifindex)
+            && route.mtu.is_some()
+            && !own.iter().any(|own| route.destination.contains(&own.address.addr()))
+    };
+    let routes: Vec<&RouteFact> = netlink.routes.iter().filter(is_into_tunnel).collect();
+    let first = routes.first()?;
+    let name = escape(&host.name);
+    Some(
+        Finding::new(
+            Fail,
+            SubjectKind::Node,
+            "data plane",
+            "Routes lead other nodes' pods into Cilium's tunnel, and the node has no tunnel device.".to_owned(),
+        )
+        .seen("such as", format!("{} dev {name}", first.destination), "ip route: with an MTU")
+        .seen("such routes", routes.len().to_string(), "ip route")
+        .seen("tunnels", "none", "ip link")
+        .fix("Restart Cilium's agent on this node, which makes cilium_vxlan or cilium_geneve; read its log when none appears."),
+    )
 }

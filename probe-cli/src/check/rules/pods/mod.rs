@@ -3,6 +3,7 @@
 pub(super) mod address_outside;
 pub(super) mod address_twice;
 pub(super) mod default_route_secondary;
+pub(super) mod interface_down;
 pub(super) mod ipam_leaked;
 pub(super) mod network_missing;
 pub(super) mod parent_down;

@@ -19,6 +19,12 @@ pub(in crate::check::tests) const MARK: u32 = 0x0010_0000;
 /// All of them.
 pub(super) fn all() -> Vec<Fault> {
     vec![
+        Fault {
+            raises: "dataplane-missing",
+            with: &[],
+            base: Node::cilium,
+            change: |node| node.facts().links.retain(|link| link.name != "cilium_vxlan"),
+        },
         canal("dataplane-underlay-dummy", dummy_below),
         canal("dataplane-default-routes-differ", two_default_nics),
         canal("mtu-tunnel-exceeds-configured", |node| {

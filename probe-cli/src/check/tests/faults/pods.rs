@@ -7,7 +7,7 @@ use crate::{
     check::testdata::Node,
     facts::{
         Bounded, OfNamespace,
-        netlink::{BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, VlanRange},
+        netlink::{BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, OperState, VlanRange},
         pods::{Attachment, PodFacts, Sandbox},
     },
     inventory::testdata::*,
@@ -25,9 +25,30 @@ pub(super) fn all() -> Vec<Fault> {
             registered(node, &[("a-0", "cali20", "10.42.0.20"), ("b-0", "cali21", "10.42.0.21")]);
             node.facts().routes.retain(|route| route.destination != net("10.42.0.20/32"));
         }),
+        canal("pod-interface-down", |node| set_down(node, 20)),
+        canal("pod-interface-down", |node| {
+            bridged_pods(node);
+            set_down(node, 9);
+        }),
         canal("pod-parent-down", |node| above(node, false)),
         canal("pod-vlan-without-uplink", |node| bridged(node, &[1])),
     ]
+}
+
+/// Sets a device down.
+fn set_down(node: &mut Node, ifindex: u32) {
+    for link in node.facts().links.iter_mut().filter(|link| link.ifindex == ifindex) {
+        (link.up, link.oper_state) = (false, Some(OperState::Down));
+    }
+}
+
+/// The first pod's veth is a port of a bridge.
+pub(in crate::check::tests) fn bridged_pods(node: &mut Node) {
+    let bridge = LinkFact { kind: Some("bridge".to_owned()), mtu: 1450, ..ethernet(9, "cni0") };
+    node.facts().links.push(bridge);
+    for link in node.facts().links.iter_mut().filter(|link| link.ifindex == 20) {
+        link.master = Some(9);
+    }
 }
 
 /// A pod that asks for networks, with eth0 and these links.

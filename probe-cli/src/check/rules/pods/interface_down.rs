@@ -1,0 +1,61 @@
+//! The node's side of pods' interfaces is set down: their veths, or the bridge that they are on.
+
+use std::collections::BTreeMap;
+
+use super::super::{agent, prelude::*};
+use crate::{facts::netlink::LinkFact, model::Pod};
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "pod-interface-down",
+    family: Family::Pods,
+    title: "the node's side of pods' interfaces is down",
+    symptom: "Pods run and are not reached, by probes of the kubelet neither; their own connections time out.",
+    core: false,
+    needs: &[],
+    explained_by: &[],
+    explain: Explain {
+        how: "IFF_UP of the node's end of each pod's veth, and of the bridge that it is a port of.",
+        why: "Somebody or a network manager set the device down. That deletes its routes and IPv6 addresses, and setting it up \
+              again does not bring them back.",
+        fix: "Set the device up, then restart the CNI's agent; delete pods that are still not reached. Keep network managers off \
+              the CNI's devices.",
+        not_if: "The pod starts or ends just now.",
+        seen_in: "",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let links = &model.snapshot.netlink.links;
+    let with_index = |ifindex: Option<u32>| links.iter().find(|link| Some(link.ifindex) == ifindex);
+    let pods = model.inventory.pods.iter().filter(|pod| !pod.host_network);
+    let ends: Vec<(&Pod, &LinkFact)> =
+        pods.filter_map(|pod| Some((pod, with_index(pod.host_ifindex)?))).collect();
+    if ends.is_empty() {
+        return Outcome::DoesNotApply("no pod's interface is known");
+    }
+    // A bridge takes all of its pods with it.
+    let mut bridges: BTreeMap<u32, (&LinkFact, usize)> = BTreeMap::new();
+    for bridge in ends.iter().filter_map(|(_, link)| with_index(link.master)).filter(|bridge| !bridge.up) {
+        bridges.entry(bridge.ifindex).or_insert((bridge, 0)).1 += 1;
+    }
+    let of_bridges =
+        bridges.into_values().map(|(bridge, pods)| down(bridge, &format!("{} on it", counted(pods, "pod"))));
+    let of_pods =
+        ends.iter().filter(|(_, link)| !link.up).map(|(pod, link)| down(link, &escape(&pod.label())));
+    agent::all_restarted(model, Outcome::Judged(of_bridges.chain(of_pods).collect()))
+}
+
+fn down(link: &LinkFact, whose: &str) -> Finding {
+    let name = escape(&link.name);
+    Finding::new(
+        Fail,
+        SubjectKind::Interface,
+        &link.name,
+        format!("{name} is down, and {whose} cannot send or receive."),
+    )
+    .on(link.ifindex)
+    .seen(name, "down", "ip link: flags")
+    .fix("Set it up, then restart the CNI's agent on this node: setting it down has deleted routes and IPv6 addresses.")
+    .run(format!("ip link set {} up", quoted(&link.name)))
+}
