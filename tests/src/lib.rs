@@ -17,6 +17,7 @@ pub mod judge;
 pub mod kernel;
 pub mod lab;
 pub mod needs;
+pub mod node;
 pub mod packets;
 mod patience;
 pub mod raw;

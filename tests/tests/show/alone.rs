@@ -1,9 +1,9 @@
 //! Nodes that know no other node: the only node of a cluster is well, whatever its CNI, and what is shown of it agrees.
 
-use probe_tests::{hostroot::HostRoot, ns, tool::run};
+use probe_tests::{hostroot::HostRoot, node::Node, ns, tool::run};
 use serde_json::{Value, json};
 
-use super::{judge, list, planes::Node, text};
+use super::{judge, list, text};
 
 /// Subjects, and whether there must be something to show of each on a node with a pod.
 const SUBJECTS: [&str; 5] = ["node", "links", "peers", "pods", "mtu"];

@@ -1,15 +1,9 @@
 //! Data planes made by hand as their systems make them.
 
-use probe_tests::{lab::TestNetns, needs, ns};
+use probe_tests::{needs, node::Node};
 use serde_json::{Value, json};
 
 use super::{judge, list, show, table, text};
-
-/// A node with one NIC, `u0`, and a default route.
-pub(super) struct Node {
-    netns: TestNetns,
-    beyond: TestNetns,
-}
 
 /// A data plane, as it is shown.
 #[derive(Debug)]
@@ -21,95 +15,30 @@ pub(super) struct Plane {
     pub(super) devices: Vec<(String, Value)>,
 }
 
-impl Node {
-    pub(super) fn new(name: &str) -> Self {
-        let node = Self { netns: TestNetns::new(name), beyond: TestNetns::new(&format!("{name}b")) };
-        let beyond = node.beyond.name();
-        node.netns.ip(&format!("link add name u0 type veth peer name u0 netns {beyond}"));
-        node.beyond.ip("link set u0 up");
-        ns(node.name(), "sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
-        node.ip("link set lo up
-             addr add 192.0.2.1/24 dev u0
-             link set u0 up
-             route add default via 192.0.2.254");
-        node
-    }
+/// A node's data planes.
+pub(super) fn planes(node: &Node) -> Vec<Plane> {
+    let value = show(node.name(), "node");
+    let planes = list(&value["actual"], "data_planes").iter();
+    planes
+        .map(|plane| {
+            let devices = list(plane, "devices").iter();
+            Plane {
+                system: text(plane, "system").to_owned(),
+                encapsulation: text(plane, "encapsulation").to_owned(),
+                certainty: plane["certainty"].clone(),
+                devices: devices.map(|d| (text(d, "name").to_owned(), d["stale"].clone())).collect(),
+            }
+        })
+        .collect()
+}
 
-    pub(super) fn name(&self) -> &str {
-        self.netns.name()
-    }
-
-    pub(super) fn ip(&self, commands: &str) {
-        self.netns.ip(commands);
-    }
-
-    /// A pod's veth as Calico makes it, with the route to the pod.
-    pub(super) fn calico_pod(&self, address: &str) {
-        let beyond = self.beyond.name();
-        self.ip(&format!(
-            "link add name cali0a1b2c3d4e5 type veth peer name pod0 netns {beyond}
-             link set cali0a1b2c3d4e5 address ee:ee:ee:ee:ee:ee
-             link set cali0a1b2c3d4e5 up
-             route add {address}/32 dev cali0a1b2c3d4e5 scope link"
-        ));
-        self.beyond.ip("link set pod0 up");
-    }
-
-    /// flannel's VXLAN to one other node, and its bridge with a pod on it.
-    fn flannel(&self, device: &str, vni: u32, port: u16) {
-        self.ip(&format!(
-            "link add name {device} type vxlan id {vni} dev u0 local 192.0.2.1 dstport {port} nolearning
-             addr add 10.42.0.0/32 dev {device}
-             link set {device} up
-             neigh add 10.42.1.0 lladdr 0a:00:00:00:00:02 dev {device} nud permanent
-             route add 10.42.1.0/24 via 10.42.1.0 dev {device} onlink"
-        ));
-        self.fdb("0a:00:00:00:00:02", device, "192.0.2.2");
-        self.bridged_pod("10.42.0.1/24");
-    }
-
-    /// flannel's bridge with this address, and a pod on it.
-    pub(super) fn bridged_pod(&self, address: &str) {
-        let beyond = self.beyond.name();
-        self.ip(&format!(
-            "link add name cni0 mtu 1450 type bridge
-             link set cni0 up
-             addr add {address} dev cni0
-             link add name veth1a2b3c4d mtu 1450 type veth peer name pod0 netns {beyond}
-             link set veth1a2b3c4d master cni0 up"
-        ));
-        self.beyond.ip("link set pod0 up");
-    }
-
-    fn fdb(&self, mac: &str, device: &str, node: &str) {
-        ns(self.name(), &format!("bridge fdb add {mac} dev {device} dst {node}"));
-    }
-
-    /// The data planes.
-    pub(super) fn planes(&self) -> Vec<Plane> {
-        let value = show(self.name(), "node");
-        let planes = list(&value["actual"], "data_planes").iter();
-        planes
-            .map(|plane| {
-                let devices = list(plane, "devices").iter();
-                Plane {
-                    system: text(plane, "system").to_owned(),
-                    encapsulation: text(plane, "encapsulation").to_owned(),
-                    certainty: plane["certainty"].clone(),
-                    devices: devices.map(|d| (text(d, "name").to_owned(), d["stale"].clone())).collect(),
-                }
-            })
-            .collect()
-    }
-
-    /// The only plane, in words.
-    fn plane(&self) -> String {
-        let planes = self.planes();
-        let [plane] = planes.as_slice() else { panic!("{planes:?}") };
-        let names: Vec<_> = plane.devices.iter().map(|(name, _)| name.as_str()).collect();
-        let certainty = plane.certainty.as_str().unwrap_or("-");
-        format!("{} {} {certainty} {}", plane.system, plane.encapsulation, names.join(" "))
-    }
+/// The only plane, in words.
+fn plane(node: &Node) -> String {
+    let planes = planes(node);
+    let [plane] = planes.as_slice() else { panic!("{planes:?}") };
+    let names: Vec<_> = plane.devices.iter().map(|(name, _)| name.as_str()).collect();
+    let certainty = plane.certainty.as_str().unwrap_or("-");
+    format!("{} {} {certainty} {}", plane.system, plane.encapsulation, names.join(" "))
 }
 
 /// The peers by device, address and networks.
@@ -125,7 +54,7 @@ fn peers(node: &Node) -> Vec<String> {
 fn rke2_flannel() {
     let node = Node::new("rkeflannel");
     node.flannel("flannel.4096", 4096, 4789);
-    assert_eq!(node.plane(), "rke2-flannel vxlan certain flannel.4096");
+    assert_eq!(plane(&node), "rke2-flannel vxlan certain flannel.4096");
     assert_eq!(peers(&node), ["flannel.4096 192.0.2.2 [\"10.42.1.0/24\"]"]);
     let value = show(node.name(), "node");
     let own = &list(&value["actual"], "pod_cidrs")[0];
@@ -148,12 +77,12 @@ fn rke2_flannel() {
 fn k3s_flannel_and_a_stale_device_beside_it() {
     let node = Node::new("k3s");
     node.flannel("flannel.1", 1, 8472);
-    assert_eq!(node.plane(), "flannel vxlan certain flannel.1");
+    assert_eq!(plane(&node), "flannel vxlan certain flannel.1");
 
     // What Calico left when it was replaced.
     node.ip("link add name vxlan.calico type vxlan id 4096 dev u0 local 192.0.2.1 dstport 4789 nolearning
          link set vxlan.calico up");
-    let planes = node.planes();
+    let planes = planes(&node);
     let idle = json!({ "why": "idle", "carried_by": "flannel.1" });
     assert_eq!(planes.len(), 2, "{planes:?}");
     assert_eq!(planes[0].devices, [("flannel.1".to_owned(), Value::Null)]);
@@ -174,7 +103,7 @@ fn calico_vxlan() {
          route add blackhole 10.42.0.64/26 proto 80");
     node.fdb("66:00:00:00:00:02", "vxlan.calico", "192.0.2.2");
     node.calico_pod("10.42.0.66");
-    assert_eq!(node.plane(), "calico vxlan certain vxlan.calico");
+    assert_eq!(plane(&node), "calico vxlan certain vxlan.calico");
     assert_eq!(peers(&node), ["vxlan.calico 192.0.2.2 [\"10.42.2.128/26\"]"]);
     let value = show(node.name(), "node");
     assert_eq!(list(&value["actual"], "pod_cidrs")[0]["cidr"], "10.42.0.64/26");
@@ -187,7 +116,7 @@ fn host_gw() {
          route add 10.42.1.0/24 via 192.0.2.2 dev u0
          route add 10.42.2.0/24 via 192.0.2.3 dev u0");
     node.calico_pod("10.42.0.5");
-    assert_eq!(node.plane(), "canal none likely u0");
+    assert_eq!(plane(&node), "canal none likely u0");
     let routes = judge(node.name(), "ip -j route show via 192.0.2.3");
     assert_eq!(peers(&node)[1], format!("u0 192.0.2.3 [{}]", routes[0]["dst"]));
     let mtu = show(node.name(), "mtu");
@@ -209,7 +138,7 @@ fn cilium_and_calico_collect_metadata() {
          route add 10.0.1.0/24 via 10.0.0.5 dev cilium_host src 10.0.0.5 mtu 1450
          link add name cilium_vxlan type vxlan external dstport 8472
          link set cilium_vxlan up");
-    assert_eq!(cilium.plane(), "cilium vxlan certain cilium_vxlan");
+    assert_eq!(plane(&cilium), "cilium vxlan certain cilium_vxlan");
     let path = &list(&show(cilium.name(), "mtu"), "paths")[0].clone();
     assert_eq!((&path["route_mtu"], &path["held_by_route"]), (&json!(1450), &json!(true)));
     assert_eq!(path["fit"], json!({ "verdict": "fits" }), "by the route, whatever the device has: {path}");
@@ -219,7 +148,7 @@ fn cilium_and_calico_collect_metadata() {
          addr add 10.42.0.65/32 dev vxlan.calico
          link set vxlan.calico up
          route add 10.42.2.128/26 via 10.42.2.129 dev vxlan.calico onlink proto 80");
-    assert_eq!(calico.plane(), "calico-ebpf vxlan certain vxlan.calico");
+    assert_eq!(plane(&calico), "calico-ebpf vxlan certain vxlan.calico");
 }
 
 #[test]
@@ -227,7 +156,7 @@ fn an_overlay_of_unknown_origin() {
     let node = Node::new("unknown");
     node.ip("link add name flannel-wg type vxlan id 77 dev u0 local 192.0.2.1 dstport 4790 nolearning
          link set flannel-wg up");
-    assert_eq!(node.plane(), "unknown vxlan - flannel-wg", "a name decides nothing");
+    assert_eq!(plane(&node), "unknown vxlan - flannel-wg", "a name decides nothing");
     assert!(table(node.name(), "node").contains("Overlay of unknown origin, VXLAN"));
 }
 
@@ -246,7 +175,7 @@ fn calico_ip_in_ip() {
          route add 10.42.2.128/26 via 192.0.2.2 dev tunl0 onlink proto bird
          route add blackhole 10.42.0.64/26 proto bird");
     node.calico_pod("10.42.0.68");
-    assert_eq!(node.plane(), "calico ipip certain tunl0");
+    assert_eq!(plane(&node), "calico ipip certain tunl0");
     assert_eq!(peers(&node), ["tunl0 192.0.2.2 [\"10.42.2.128/26\"]"]);
     let value = show(node.name(), "node");
     let tunnel = &list(&value["actual"], "tunnels")[0];

@@ -1,9 +1,9 @@
 //! Nodes on which something is stale or lost, with the node's files: what is shown of them, and what helps.
 
-use probe_tests::{hostroot::HostRoot, lab::TestNetns, ns, tool::run};
+use probe_tests::{hostroot::HostRoot, lab::TestNetns, node::Node, ns, tool::run};
 use serde_json::{Value, json};
 
-use super::{list, planes::Node, text};
+use super::{list, planes::planes, text};
 
 fn table(node: &Node, files: &HostRoot, what: &str) -> String {
     let output = run(&["--netns", node.name(), "--host-root", files.arg(), "show", what]);
@@ -138,7 +138,7 @@ fn calico_with_one_family_only() {
          route add blackhole fd60::40/122 proto 80");
     ns(node.name(), "bridge fdb append 66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.2");
     node.calico_pod("10.60.0.66");
-    let planes = node.planes();
+    let planes = planes(&node);
     let [plane] = planes.as_slice() else { panic!("{planes:?}") };
     assert_eq!((plane.system.as_str(), &plane.certainty), ("calico", &json!("certain")));
     let devices = [("vxlan.calico".to_owned(), Value::Null), ("vxlan-v6.calico".to_owned(), Value::Null)];

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use overlay_probe::lab::{Dataplane, Family, LabOptions, send};
 use probe_tests::{
     lab::TestLab,
-    needs, ns,
+    needs,
+    node::Node,
+    ns,
     tool::{NOBODY, with_privileges},
     wait_for,
 };
 use serde_json::{Value, json};
 
-use super::{judge, list, planes::Node, show, table, text};
+use super::{judge, list, planes::planes, show, table, text};
 
 fn lab(dataplane: Dataplane) -> TestLab {
     TestLab::with(&LabOptions { nodes: 3, pods: 2, family: Family::Dual, dataplane, ..LabOptions::default() })
@@ -147,15 +149,15 @@ fn calico_leads_to_wireguard_by_a_rule() {
     let path = file.path().display();
     ns(node.name(), &format!("wg set wireguard.cali private-key {path} listen-port 51820 fwmark 0x100000"));
     node.calico_pod("10.42.0.67");
-    let planes = node.planes();
-    let [plane] = planes.as_slice() else { panic!("{planes:?}") };
+    let found = planes(&node);
+    let [plane] = found.as_slice() else { panic!("{found:?}") };
     let known = (plane.system.as_str(), plane.encapsulation.as_str(), &plane.certainty);
     assert_eq!(known, ("calico", "wireguard", &json!("certain")));
     assert_eq!(plane.devices, [("wireguard.cali".to_owned(), Value::Null)]);
 
     // Without the rule the device's address in a Calico block still tells; without the block only the name is left.
     node.ip("rule del not fwmark 0x100000/0x100000 table 1 priority 99");
-    assert_eq!(node.planes()[0].certainty, json!("certain"));
+    assert_eq!(planes(&node)[0].certainty, json!("certain"));
     node.ip("route del blackhole 10.42.0.64/26 proto 80");
-    assert_eq!(node.planes()[0].certainty, json!("likely"));
+    assert_eq!(planes(&node)[0].certainty, json!("likely"));
 }

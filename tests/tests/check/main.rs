@@ -2,6 +2,8 @@
 //! `faults.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
+mod planes;
+
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use nix::{
