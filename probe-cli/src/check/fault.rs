@@ -210,6 +210,12 @@ pub const FAULTS: &[Fault] = &[
         "a pod's default route leaves by a second interface",
     ),
     any("pod-unrouted", "pod-route-missing", "the route to a pod is deleted"),
+    any("pod-address-missing", "pod-address-deleted", "a pod's address is deleted in the pod"),
+    any(
+        "pod-default-route-missing",
+        "pod-default-route-deleted",
+        "a pod's default route is deleted in the pod",
+    ),
     any("pod-interface-down", "pod-interface-down", "the node's end of a pod's veth is set down"),
     any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
     any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
@@ -254,6 +260,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("host-networkd-deletes-routes", "it takes a control group of systemd-networkd", MADE_UP),
     ("pod-ipam-leaked", "it takes a container runtime", MADE_UP),
     ("pod-network-missing", "it takes a container runtime", MADE_UP),
+    ("pod-gateway-unreachable", "the lab's pods are on no bridge", REAL_BRIDGE),
     ("pod-parent-down", "the lab's pods have no interface above a NIC", MADE_UP),
     ("pod-vlan-without-uplink", "the lab's pods are on no bridge", MADE_UP),
     ("cni-range-without-network", "the labs of the tests have IPv6", MADE_UP),
@@ -278,6 +285,8 @@ const SRIOV: &str = "it takes a NIC with virtual functions";
 const COUNTED: &str = "it takes packets, and programs that see them";
 /// Tests that send them.
 const REAL_PACKETS: &str = "real packets between namespaces";
+/// A node that a test makes.
+const REAL_BRIDGE: &str = "a real bridge with a pod on it";
 /// Facts that tests make up.
 const MADE_UP: &str = "made-up facts only";
 /// Tests with a NIC that has virtual functions.

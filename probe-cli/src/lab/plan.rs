@@ -433,6 +433,17 @@ pub(super) fn pod_default_route() -> Route {
     }
 }
 
+/// A pod's IPv6 default route.
+pub(super) fn pod_default_route_v6() -> Route {
+    Route {
+        destination: v6(Ipv6Addr::UNSPECIFIED, 0),
+        via: Some(HOST_LINK_LOCAL.into()),
+        name: "eth0".to_owned(),
+        onlink: false,
+        protocol: None,
+    }
+}
+
 /// Link-local address of the host end of every pod's veth: EUI-64 of [`HOST_MAC`]. The pods' IPv6 gateway.
 const HOST_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0xecee, 0xeeff, 0xfeee, 0xeeee);
 /// The pods' IPv4 gateway, which no interface has: proxy ARP answers for it.
@@ -462,7 +473,7 @@ pub fn pod_steps(addresses: &[IpAddr]) -> Vec<Step> {
         steps.push(Step::Neighbour { name: "eth0".to_owned(), address: POD_GATEWAY.into(), mac: HOST_MAC });
     }
     if addresses.iter().any(IpAddr::is_ipv6) {
-        steps.push(route(v6(Ipv6Addr::UNSPECIFIED, 0), Some(HOST_LINK_LOCAL.into()), "eth0", false));
+        steps.push(Step::Route(pod_default_route_v6()));
         steps.push(Step::Neighbour {
             name: "eth0".to_owned(),
             address: HOST_LINK_LOCAL.into(),
@@ -526,66 +537,4 @@ fn low(number: u16) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mtus_follow_flannels_rules() {
-        let lab = |underlay_mtu, family| LabOptions { family, underlay_mtu, ..LabOptions::default() };
-        for (options, v4, v6, pod) in [
-            (lab(1500, Family::V4), 1450, 1430, 1450),
-            (lab(1500, Family::Dual), 1450, 1430, 1430),
-            (lab(9000, Family::Dual), 8950, 8930, 1450),
-            (lab(1400, Family::V4), 1350, 1330, 1350),
-            (LabOptions { dataplane: Dataplane::Wireguard, ..lab(1500, Family::V4) }, 1450, 1430, 1420),
-        ] {
-            assert_eq!((options.v4_tunnel_mtu(), options.v6_tunnel_mtu(), options.pod_mtu()), (v4, v6, pod));
-        }
-    }
-
-    #[test]
-    fn only_the_labs_own_names_are_its_own() {
-        for (name, own) in [
-            ("ovp-underlay", true),
-            ("ovp-node1", true),
-            ("ovp-node12-pod3", true),
-            ("ovp-node", false),
-            ("ovp-node1x", false),
-            ("ovp-node1-pod", false),
-            ("ovp-nodepool", false),
-            ("ovp2-node1", false),
-            ("cni-1234", false),
-            ("ovp", false),
-        ] {
-            assert_eq!(is_lab_name("ovp", name), own, "{name}");
-        }
-    }
-
-    #[test]
-    fn prefixes_cannot_leave_their_directory() {
-        for (prefix, good) in [
-            ("ovp", true),
-            ("a-1", true),
-            ("", false),
-            ("../x", false),
-            ("1a", false),
-            ("a b", false),
-            ("a/b", false),
-        ] {
-            assert_eq!(check_prefix(prefix).is_ok(), good, "{prefix}");
-        }
-    }
-
-    #[test]
-    fn three_hundred_pods_have_three_hundred_addresses() {
-        let mut seen = std::collections::BTreeSet::new();
-        let mut names = std::collections::BTreeSet::new();
-        for pod in 1..=300 {
-            assert!(names.insert(pod_name(3, pod)), "pod {pod} has another's name");
-            for address in pod_addresses(Family::Dual, 3, pod) {
-                assert!(seen.insert(address), "{address} twice");
-            }
-        }
-        assert_eq!(seen.iter().filter(|a| a.is_ipv6()).count(), 300);
-    }
-}
+mod tests;

@@ -33,7 +33,15 @@ pub(super) const FAILURES: &[Failure] = &[
         &["intent-pod-cidr-differs"],
     ),
     found("A pod has no route on its own node", &["pod-unrouted"]),
-    found("The node's end of a pod's veth, or the pods' bridge, was set down", &["pod-interface-down"]),
+    found("An end of a pod's veth, or the pods' bridge, was set down", &["pod-interface-down"]),
+    found(
+        "A network manager takes pods' veths out of their bridge, or its address away",
+        &["pod-gateway-unreachable"],
+    ),
+    found(
+        "A pod has lost its address or its default route",
+        &["pod-address-missing", "pod-default-route-missing"],
+    ),
     missed(
         "A setting is missing in Calico's CNI configuration",
         Unread,

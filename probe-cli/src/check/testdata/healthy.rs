@@ -12,6 +12,19 @@ impl Node {
         Self::of(&facts, "10.0.0.0/16").with_cni("cilium")
     }
 
+    /// rke2-flannel: a pod on a bridge, one other node.
+    pub(crate) fn rke2_flannel() -> Self {
+        let mut facts = flannel4(node(), 1);
+        let bridge = LinkFact { kind: Some("bridge".to_owned()), mtu: 1450, ..ethernet(9, "cni0") };
+        facts.links.push(bridge);
+        facts.addresses.push(address(9, "10.42.0.1/24"));
+        facts.links.push(LinkFact { master: Some(9), mtu: 1450, ..pod_veth(20, "veth20") });
+        let mut node = Self::of(&facts, "10.42.0.0/16").with_cni("flannel");
+        node.set("flannel.backend", "vxlan");
+        node.network().sysctls.bridge_nf_call_iptables = Observed::Value(1);
+        node
+    }
+
     /// RKE2 with Calico's eBPF data plane.
     pub(crate) fn calico_ebpf() -> Self {
         let mut facts = node();
@@ -50,6 +63,7 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
         ("Canal, WireGuard", Node::wireguard()),
         ("flannel without encapsulation", Node::host_gw()),
         ("Cilium, VXLAN", Node::cilium()),
+        ("rke2-flannel", Node::rke2_flannel()),
         ("Calico's eBPF data plane", Node::calico_ebpf()),
         ("Canal with SR-IOV", Node::sriov()),
         ("the device plugin's pools of other nodes", {

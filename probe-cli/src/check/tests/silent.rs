@@ -7,7 +7,7 @@ use super::faults::{
     configure, flannel_conf,
     intent::{add_chart, modules},
     network::{CALICO_WG, MARK, calico_wireguard, dummy_below, two_default_nics},
-    pods::{above, asking, bridged, bridged_pods},
+    pods::{above, asking, bridged, bridged_pods, inside, with_gateway, without_address},
     sourced,
     sriov::without_iommu,
 };
@@ -147,6 +147,16 @@ const ALL: &[Silent] = &[
     of("pod-interface-down", "the bridge that is down is another's", Node::canal, |node| {
         let bridge = LinkFact { kind: Some("bridge".to_owned()), up: false, ..ethernet(9, "docker0") };
         node.facts().links.push(bridge);
+    }),
+    of("pod-gateway-unreachable", "the bridge has it", Node::rke2_flannel, with_gateway),
+    of("pod-default-route-missing", "a VPN has both halves", Node::canal, |node| {
+        asking(node, "", Vec::new());
+        inside(node, vec![route("0.0.0.0/1", None, 5), route("128.0.0.0/1", None, 5)]);
+    }),
+    of("pod-address-missing", "a virtual machine has it", Node::canal, |node| {
+        let tap = LinkFact { kind: Some("tun".to_owned()), ..ethernet(3, "tap0") };
+        asking(node, "", vec![tap]);
+        without_address(node);
     }),
     of("dataplane-missing", "Cilium's own network only", Node::cilium, |node| {
         node.facts().links.retain(|link| link.name != "cilium_vxlan");

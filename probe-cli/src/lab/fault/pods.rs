@@ -17,6 +17,20 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("pod-address-twice", twice),
     ("pod-address-outside", outside),
     ("pod-default-route-secondary", secondary_default),
+    ("pod-address-deleted", |scene| {
+        let pod = scene.pod(1)?;
+        let own = address(pod)?;
+        let make = vec![Step::DeleteAddress { name: "eth0".to_owned(), address: IpNet::from(own) }];
+        // A namespace's last IPv4 address takes its routes with it.
+        Ok(vec![Part::Steps { place: Place::Pod(1), make, undo: plan::pod_steps(&pod.addresses) }])
+    }),
+    ("pod-default-route-deleted", |scene| {
+        let pod = scene.pod(1)?;
+        let route =
+            if address(pod)?.is_ipv4() { plan::pod_default_route() } else { plan::pod_default_route_v6() };
+        let (make, undo) = (vec![Step::DeleteRoute(route.clone())], vec![Step::Route(route)]);
+        Ok(vec![Part::Steps { place: Place::Pod(1), make, undo }])
+    }),
     ("pod-interface-down", |scene| {
         let pod = scene.pod(1)?;
         let name = pod.host_ifname.clone();

@@ -1,20 +1,23 @@
-//! The node's side of pods' interfaces is set down: their veths, or the bridge that they are on.
+//! What pods send by is set down: an end of their veths, or the bridge that they are on.
 
 use std::collections::BTreeMap;
 
-use super::super::{agent, prelude::*};
+use super::{
+    super::{agent, prelude::*},
+    inside,
+};
 use crate::{facts::netlink::LinkFact, model::Pod};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-interface-down",
     family: Family::Pods,
-    title: "the node's side of pods' interfaces is down",
+    title: "a pod's interface is down, or the bridge of pods",
     symptom: "Pods run and are not reached, by probes of the kubelet neither; their own connections time out.",
     core: false,
     needs: &[],
     explained_by: &[],
     explain: Explain {
-        how: "IFF_UP of the node's end of each pod's veth, and of the bridge that it is a port of.",
+        how: "IFF_UP of both ends of each pod's veth, and of the bridge that the node's end is a port of.",
         why: "Somebody or a network manager set the device down. That deletes its routes and IPv6 addresses, and setting it up \
               again does not bring them back.",
         fix: "Set the device up, then restart the CNI's agent; delete pods that are still not reached. Keep network managers off \
@@ -43,7 +46,13 @@ fn run(model: &Model) -> Outcome {
         bridges.into_values().map(|(bridge, pods)| down(bridge, &format!("{} on it", counted(pods, "pod"))));
     let of_pods =
         ends.iter().filter(|(_, link)| !link.up).map(|(pod, link)| down(link, &escape(&pod.label())));
-    agent::all_restarted(model, Outcome::Judged(of_bridges.chain(of_pods).collect()))
+    let Outcome::Judged(mut findings) =
+        agent::all_restarted(model, Outcome::Judged(of_bridges.chain(of_pods).collect()))
+    else {
+        return Outcome::Judged(Vec::new());
+    };
+    findings.extend(inside::with_interfaces(model).filter_map(inside_down));
+    Outcome::Judged(findings)
 }
 
 fn down(link: &LinkFact, whose: &str) -> Finding {
@@ -58,4 +67,20 @@ fn down(link: &LinkFact, whose: &str) -> Finding {
     .seen(name, "down", "ip link: flags")
     .fix("Set it up, then restart the CNI's agent on this node: setting it down has deleted routes and IPv6 addresses.")
     .run(format!("ip link set {} up", quoted(&link.name)))
+}
+
+/// The pod's own end: the runtime and CNI plugins leave it up.
+fn inside_down(pod: &Pod) -> Option<Finding> {
+    let end = pod.interfaces.iter().find(|one| one.is_default && !one.up)?;
+    let (label, name) = (pod.label(), escape(&end.name));
+    Some(
+        Finding::new(
+            Fail,
+            SubjectKind::Pod,
+            &label,
+            format!("{name} in {} is down: it cannot send or receive.", escape(&label)),
+        )
+        .seen(name, "down", "ip link in the pod: flags")
+        .fix("Delete the pod, which restarts it: setting the interface down has deleted its routes."),
+    )
 }

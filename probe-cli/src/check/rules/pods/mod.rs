@@ -1,8 +1,12 @@
 //! Pods: their addresses, routes and what the CNI keeps about them.
 
+pub(super) mod address_missing;
 pub(super) mod address_outside;
 pub(super) mod address_twice;
+pub(super) mod default_route_missing;
 pub(super) mod default_route_secondary;
+pub(super) mod gateway_unreachable;
+mod inside;
 pub(super) mod interface_down;
 pub(super) mod ipam_leaked;
 pub(super) mod network_missing;

@@ -7,7 +7,10 @@ use crate::{
     check::testdata::Node,
     facts::{
         Bounded, OfNamespace,
-        netlink::{BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, OperState, VlanRange},
+        netlink::{
+            BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, OperState, RouteFact, VlanRange,
+        },
+        network::{InsideFacts, PodNetwork},
         pods::{Attachment, PodFacts, Sandbox},
     },
     inventory::testdata::*,
@@ -30,6 +33,40 @@ pub(super) fn all() -> Vec<Fault> {
             bridged_pods(node);
             set_down(node, 9);
         }),
+        canal("pod-interface-down", |node| {
+            asking(node, "", Vec::new());
+            namespace(node).links[0].up = false;
+        }),
+        canal("pod-address-missing", |node| {
+            asking(node, "", Vec::new());
+            without_address(node);
+        }),
+        canal("pod-default-route-missing", |node| {
+            asking(node, "", Vec::new());
+            inside(node, Vec::new());
+        }),
+        Fault {
+            base: Node::canal,
+            raises: "pod-gateway-unreachable",
+            with: &[],
+            change: |node| {
+                with_gateway(node);
+                node.facts()
+                    .links
+                    .iter_mut()
+                    .filter(|link| link.ifindex == 20)
+                    .for_each(|link| link.master = None);
+            },
+        },
+        Fault {
+            base: Node::rke2_flannel,
+            raises: "pod-gateway-unreachable",
+            with: &[],
+            change: |node| {
+                with_gateway(node);
+                node.facts().addresses.retain(|own| own.ifindex != 9);
+            },
+        },
         canal("pod-parent-down", |node| above(node, false)),
         canal("pod-vlan-without-uplink", |node| bridged(node, &[1])),
     ]
@@ -49,6 +86,45 @@ pub(in crate::check::tests) fn bridged_pods(node: &mut Node) {
     for link in node.facts().links.iter_mut().filter(|link| link.ifindex == 20) {
         link.master = Some(9);
     }
+}
+
+/// The pod's gateway is the bridge of pods.
+pub(in crate::check::tests) fn with_gateway(node: &mut Node) {
+    asking(node, "", Vec::new());
+    if node.facts().links.iter().all(|link| link.ifindex != 9) {
+        bridged_pods(node);
+        node.facts().addresses.push(address(9, "10.42.0.1/24"));
+        node.network().sysctls.bridge_nf_call_iptables = Observed::Value(1);
+    }
+    let end = node.facts().links.iter().find(|link| link.ifindex == 20).map(|link| link.name.clone());
+    let pods = Arc::make_mut(&mut node.snapshot.pods);
+    pods.attachments[0].host_ifnames = end.into_iter().collect();
+    namespace(node).addresses = vec![address(2, "10.42.0.20/24")];
+    inside(node, vec![route("0.0.0.0/0", Some("10.42.0.1"), 2)]);
+}
+
+/// What is in the pod's namespace.
+fn namespace(node: &mut Node) -> &mut NamespaceFact {
+    match Arc::make_mut(&mut node.snapshot.namespaces).first_mut().map(|of| &mut of.told) {
+        Some(Observed::Value(namespace)) => namespace,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The pod has lost its address.
+pub(in crate::check::tests) fn without_address(node: &mut Node) {
+    namespace(node).addresses.clear();
+}
+
+/// The pod's IPv4 routes.
+pub(in crate::check::tests) fn inside(node: &mut Node, routes: Vec<RouteFact>) {
+    let inside = InsideFacts {
+        routes_ipv4: Observed::Value(Bounded { rows: routes, ..Bounded::default() }),
+        routes_ipv6: Observed::Value(Bounded::default()),
+        ..InsideFacts::default()
+    };
+    node.snapshot.inside =
+        Arc::new(vec![PodNetwork { path: NETNS.to_owned(), told: Observed::Value(inside) }]);
 }
 
 /// A pod that asks for networks, with eth0 and these links.
@@ -85,7 +161,7 @@ pub(in crate::check::tests) fn asking(node: &mut Node, networks: &str, more: Vec
         ..ethernet(2, "eth0")
     };
     let links = [eth0].into_iter().chain(more).collect();
-    let inside = NamespaceFact {
+    let namespace = NamespaceFact {
         path: NETNS.to_owned(),
         node_nsid: Some(0),
         links,
@@ -93,7 +169,8 @@ pub(in crate::check::tests) fn asking(node: &mut Node, networks: &str, more: Vec
         ..NamespaceFact::default()
     };
     node.snapshot.namespaces =
-        Arc::new(vec![OfNamespace { path: NETNS.to_owned(), told: Observed::Value(inside) }]);
+        Arc::new(vec![OfNamespace { path: NETNS.to_owned(), told: Observed::Value(namespace) }]);
+    inside(node, vec![route("0.0.0.0/0", Some("169.254.1.1"), 2)]);
 }
 
 /// A pod with a macvlan interface above a NIC of the node.

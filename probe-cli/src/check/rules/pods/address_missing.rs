@@ -1,0 +1,60 @@
+//! A pod's interface does not have the address that the pod was given.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{super::prelude::*, inside};
+use crate::model::Pod;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "pod-address-missing",
+    family: Family::Pods,
+    title: "a pod does not have its address",
+    symptom: "A pod runs and is not reached, by probes of the kubelet neither; its own connections fail.",
+    core: false,
+    needs: &[Need::PodNetworks],
+    explained_by: &["pod-interface-down"],
+    explain: Explain {
+        how: "The addresses that the container runtime and the CNI plugin know of each pod, against those of the interfaces in its \
+              network namespace.",
+        why: "A program in the pod that may change its network (NET_ADMIN), or on the node, deleted the address.",
+        fix: "Delete the pod, which restarts it with a network of its own; look at what in it has NET_ADMIN.",
+        not_if: "A virtual machine in the pod has taken the address over without a device of its own there.",
+        seen_in: "",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let pods: Vec<&Pod> = inside::with_interfaces(model).filter(|pod| !pod.addresses.is_empty()).collect();
+    if pods.is_empty() {
+        return Outcome::DoesNotApply("no pod's address and interfaces are known");
+    }
+    Outcome::Judged(pods.into_iter().filter_map(finding).collect())
+}
+
+fn finding(pod: &Pod) -> Option<Finding> {
+    let there: Vec<IpAddr> = pod.interfaces.iter().flat_map(|one| &one.addresses).map(IpNet::addr).collect();
+    let words = |addresses: &[IpAddr]| {
+        let words: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    };
+    let missing: Vec<IpAddr> =
+        pod.addresses.iter().copied().filter(|address| !there.contains(address)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let label = pod.label();
+    Some(
+        Finding::new(
+            Fail,
+            SubjectKind::Pod,
+            &label,
+            format!("{} does not have its address {}.", escape(&label), words(&missing)),
+        )
+        .seen("was given", words(&pod.addresses), pod.source.words())
+        .seen("has", words(&there), "ip address in the pod")
+        .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN)."),
+    )
+}

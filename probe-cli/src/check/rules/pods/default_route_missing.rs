@@ -1,0 +1,68 @@
+//! A pod has no default route.
+
+use super::{super::prelude::*, inside};
+use crate::model::Pod;
+
+pub(in crate::check::rules) const CHECK: Check = Check {
+    id: "pod-default-route-missing",
+    family: Family::Pods,
+    title: "a pod has no default route",
+    symptom: "A pod reaches nothing, no service and no other node's pods; \"network is unreachable\" in its log.",
+    core: false,
+    needs: &[Need::PodNetworks],
+    explained_by: &["pod-interface-down", "pod-address-missing"],
+    explain: Explain {
+        how: "Routes to all addresses, or to both halves of them, in the main table of each pod's network namespace, for each family \
+              that the pod has an address of.",
+        why: "A program in the pod that may change its network (NET_ADMIN) deleted the route, or set the interface down and up again; \
+              or the CNI plugin that came first is not the cluster's.",
+        fix: "Delete the pod, which restarts it with a network of its own; look at what in it has NET_ADMIN.",
+        not_if: "The pod routes by rules and tables of its own.",
+        seen_in: "",
+    },
+    run,
+};
+
+fn run(model: &Model) -> Outcome {
+    let pods: Vec<&Pod> = inside::with_interfaces(model).filter(|pod| !pod.addresses.is_empty()).collect();
+    if pods.is_empty() {
+        return Outcome::DoesNotApply("no pod's address and interfaces are known");
+    }
+    let mut findings = Vec::new();
+    let mut is_known = false;
+    for pod in &pods {
+        let mut missing = Vec::new();
+        for (family, is_ipv4) in [("IPv4", true), ("IPv6", false)] {
+            let Some(address) = pod.addresses.iter().find(|address| address.is_ipv4() == is_ipv4) else {
+                continue;
+            };
+            match inside::facts(model, pod).and_then(|facts| inside::default_routes(facts, *address)) {
+                None => {}
+                Some(routes) => {
+                    is_known = true;
+                    if routes.is_empty() {
+                        missing.push(family);
+                    }
+                }
+            }
+        }
+        if missing.is_empty() {
+            continue;
+        }
+        let (label, families) = (pod.label(), missing.join(" and "));
+        findings.push(
+            Finding::new(
+                Fail,
+                SubjectKind::Pod,
+                &label,
+                format!("{} has no {families} default route.", escape(&label)),
+            )
+            .seen("default route", "none", "ip route in the pod")
+            .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN)."),
+        );
+    }
+    if !is_known {
+        return Outcome::NotJudged("no pod's routes were read: run as root".to_owned());
+    }
+    Outcome::Judged(findings)
+}

@@ -1,0 +1,42 @@
+//! What checks of pods' own network namespaces share.
+
+use std::net::IpAddr;
+
+use crate::{
+    facts::{Bounded, netlink::RouteFact, network::InsideFacts},
+    model::{Model, Pod},
+    observed::Observed,
+};
+
+/// Kinds of devices that virtual machines have in their pod: they take over its addresses and routes.
+const OF_MACHINES: [&str; 3] = ["bridge", "macvtap", "tun"];
+
+/// Pods with a network of their own whose interfaces were read, and which no virtual machine has taken over.
+pub(super) fn with_interfaces(model: &Model) -> impl Iterator<Item = &Pod> {
+    let is_of_machine =
+        |pod: &Pod| pod.interfaces.iter().any(|one| one.kind.as_deref().is_some_and(is_of_machines));
+    model
+        .inventory
+        .pods
+        .iter()
+        .filter(move |pod| !pod.host_network && !pod.interfaces.is_empty() && !is_of_machine(pod))
+}
+
+fn is_of_machines(kind: &str) -> bool {
+    OF_MACHINES.contains(&kind)
+}
+
+/// What was read in a pod's namespace.
+pub(super) fn facts<'a>(model: &'a Model, pod: &Pod) -> Option<&'a InsideFacts> {
+    let inside = model.snapshot.inside.iter().find(|inside| Some(&inside.path) == pod.netns.as_ref())?;
+    inside.told.value()
+}
+
+/// The default routes of an address's family; none when they were not read, or not all of them. Both halves of all addresses
+/// are one as well, as VPNs write it.
+pub(super) fn default_routes(inside: &InsideFacts, address: IpAddr) -> Option<Vec<&RouteFact>> {
+    let table: &Observed<Bounded<RouteFact>> =
+        if address.is_ipv4() { &inside.routes_ipv4 } else { &inside.routes_ipv6 };
+    let table = table.value().filter(|table| table.left_out == 0)?;
+    Some(table.rows.iter().filter(|route| route.destination.prefix_len() <= 1).collect())
+}
