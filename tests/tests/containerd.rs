@@ -363,8 +363,8 @@ fn a_container_needs_five_capabilities_and_two_mounts() {
         // They are of programs that ran in the one interval of ten that times them.
         watch.until("times of programs", |value| {
             send::send_udp(&here, &there, lab.address(2, 1, false), 1, PAYLOAD).unwrap();
-            let programs = value["self"]["programs"].as_array().unwrap().iter();
-            programs.filter_map(|program| program["ns_per_run"].as_f64()).next()
+            let mut programs = value["self"]["programs"].as_array().unwrap().iter();
+            programs.find_map(|program| program["ns_per_run"].as_f64())
         });
         assert_eq!(named["interfaces"][0]["name"], "eth0", "{named}");
         let notes = fs::read_dir(records.join("run")).map_or(0, Iterator::count);

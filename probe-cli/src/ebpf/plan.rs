@@ -323,6 +323,8 @@ fn address(address: IpAddr) -> Address {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         inventory::{Mac, Peer, Pod, PodNetwork as InventoryNetwork, PodSource, TunnelKind, Underlay},
@@ -362,7 +364,7 @@ mod tests {
         };
         slots.tunnels.assign(inventory.tunnels.iter().map(|t| t.ifindex));
         slots.peers.assign(inventory.peers.iter().map(|p| (p.tunnel, p.key)));
-        slots.pods.assign(inventory.pods.iter().map(Pod::key));
+        slots.pods.assign(inventory.pods.iter().map(|pod| pod.key()));
         slots
     }
 
@@ -371,21 +373,21 @@ mod tests {
         let mac = Mac([2, 0, 0, 0, 0, 1]);
         let inventory = Inventory {
             tunnels: vec![tunnel(5, 4, Some(1)), tunnel(6, 6, Some(1))],
-            peers: vec![Peer {
+            peers: vec![Arc::new(Peer {
                 tunnel: 6,
                 key: PeerKey::Mac(mac),
                 node_address: "fd00::2".parse().ok(),
                 pod_cidrs: vec![],
                 last_tx_age_s: None,
                 wireguard: None,
-            }],
-            pods: vec![Pod {
+            })],
+            pods: vec![Arc::new(Pod {
                 addresses: vec!["10.42.1.2".parse().unwrap()],
                 host_ifindex: Some(9),
                 host_ifname: Some("cali1".to_owned()),
                 source: PodSource::Route,
                 ..Pod::default()
-            }],
+            })],
             ..Inventory::default()
         };
         let tables = tables(&inventory, &slots(&inventory));

@@ -24,7 +24,7 @@ use super::{
     stats::{self, Timing},
 };
 use crate::{
-    inventory::{Inventory, Pod},
+    inventory::Inventory,
     sample::{
         Counts, GonePeers, GonePods, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
         Sample, TunnelSample,
@@ -129,7 +129,7 @@ impl Probe {
                 .filter(|peer| self.slots.tunnels.get(&peer.tunnel).is_some())
                 .map(|peer| (peer.tunnel, peer.key)),
         );
-        let pods = self.slots.pods.assign(inventory.pods.iter().map(Pod::key));
+        let pods = self.slots.pods.assign(inventory.pods.iter().map(|pod| pod.key()));
         let tables = plan::tables(inventory, &self.slots);
         let hooks = plan::hooks(inventory, &tables);
 

@@ -18,7 +18,7 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    inventory::{Inventory, Pod},
+    inventory::Inventory,
     sample::{Counts, Kinds, OuterCounts, PerDirection},
 };
 
@@ -83,7 +83,7 @@ impl Bench {
         };
         bench.slots.tunnels.assign(inventory.tunnels.iter().map(|tunnel| tunnel.ifindex));
         bench.slots.peers.assign(inventory.peers.iter().map(|peer| (peer.tunnel, peer.key)));
-        bench.slots.pods.assign(inventory.pods.iter().map(Pod::key));
+        bench.slots.pods.assign(inventory.pods.iter().map(|pod| pod.key()));
         bench.lookups.insert(plan::tables(inventory, &bench.slots))?;
         Ok(bench)
     }

@@ -1,5 +1,7 @@
 //! The whole join: a snapshot in, an inventory out. Each part has its own file.
 
+use std::sync::Arc;
+
 use super::{
     Inventory, TunnelKind,
     dataplane::data_planes,
@@ -35,24 +37,25 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     for link in &facts.links {
         if is_wireguard(link) {
             inventory.tunnels.push(wireguard::tunnel(&index, link, &mut notes));
-            inventory.peers.extend(wireguard::peers(&index, link, &mut notes));
+            inventory.peers.extend(wireguard::peers(&index, link, &mut notes).into_iter().map(Arc::new));
         }
         inventory.other_tunnels.extend(ip_tunnels::tunnel(&index, link));
         inventory.other_tunnels.extend(tun::tunnel(&index, link));
         let Some(vxlan) = &link.vxlan else { continue };
         inventory.tunnels.push(tunnel(&index, link, vxlan, &mut notes));
         let (peers, holes) = peers(&index, link, vxlan, &cluster, &mut notes);
-        inventory.peers.extend(peers);
+        inventory.peers.extend(peers.into_iter().map(Arc::new));
         inventory.holes.extend(holes);
     }
     inventory.tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.other_tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.holes.sort();
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
-    inventory.pods = pods(&index, named, &snapshot.namespaces, &mut notes);
+    let pods = pods(&index, named, &snapshot.namespaces, &mut notes);
     let tunnels: Vec<_> = inventory.all_tunnels().collect();
     let flannels = flannel_bridges(&index, snapshot.files.value(), named);
-    inventory.node = this_node(&index, &tunnels, &inventory.pods, &flannels);
+    inventory.node = this_node(&index, &tunnels, &pods, &flannels);
+    inventory.pods = pods.into_iter().map(Arc::new).collect();
     host(&mut inventory, &snapshot.host);
     (inventory.data_planes, inventory.routed_peers) = data_planes(&index, &inventory, &flannels);
     inventory.pod_networks = pod_networks(&index, &inventory, &cluster);

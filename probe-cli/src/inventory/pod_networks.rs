@@ -240,7 +240,7 @@ mod tests {
         let name = |ifindex| inventory.tunnel(ifindex).unwrap().name.clone();
         let of = |of| match of {
             PodNetworkOf::Peer { tunnel, key } => {
-                let is_it = |peer: &&crate::inventory::Peer| (peer.tunnel, peer.key) == (tunnel, key);
+                let is_it = |peer: &&Arc<crate::inventory::Peer>| (peer.tunnel, peer.key) == (tunnel, key);
                 let peer = inventory.peers.iter().find(is_it).unwrap();
                 format!("{} {}", name(tunnel), peer.node_address.unwrap())
             }

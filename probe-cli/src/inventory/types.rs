@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use ipnet::IpNet;
@@ -27,7 +28,7 @@ pub struct Inventory {
     /// Tunnel devices, by interface index.
     pub tunnels: Vec<Tunnel>,
     /// Remote VTEPs and WireGuard peers, over all tunnels.
-    pub peers: Vec<Peer>,
+    pub peers: Vec<Arc<Peer>>,
     /// Tunnel devices of further kinds, which no program counts on: IP in IP, Geneve, flannel's UDP. By interface index.
     pub other_tunnels: Vec<Tunnel>,
     /// Remote nodes that only routes know, by device and address.
@@ -35,7 +36,7 @@ pub struct Inventory {
     /// Where the tables of a peer do not join.
     pub holes: Vec<Hole>,
     /// Pods of this node.
-    pub pods: Vec<Pod>,
+    pub pods: Vec<Arc<Pod>>,
     /// Physical functions.
     pub pfs: Vec<PfFact>,
     /// Physical functions that are in sysfs and not this node's, as far as their interfaces tell.
@@ -122,7 +123,9 @@ impl Inventory {
     pub fn without_ages(&self) -> Self {
         let mut inventory = self.clone();
         for peer in &mut inventory.peers {
-            peer.last_tx_age_s = None;
+            if peer.last_tx_age_s.is_some() {
+                Arc::make_mut(peer).last_tx_age_s = None;
+            }
         }
         inventory
     }

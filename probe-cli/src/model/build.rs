@@ -140,22 +140,26 @@ fn peers(
 ) -> Vec<PeerRow> {
     let mut rows = Vec::new();
     for tunnel in &inventory.tunnels {
-        let row = |peer: Option<Peer>, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
-            node_name: peer.as_ref().and_then(|peer| inventory.node_names.get(&peer.node_address?)).cloned(),
-            tunnel_name: tunnel.name.clone(),
-            tunnel: tunnel.ifindex,
-            peer,
-            joined: None,
-            members: Vec::new(),
-            gone: 0,
-            condition: Condition::Unchecked,
-            flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
-            outer: outer_flows(
-                sample.and_then(|sample| sample.outer),
-                earlier.and_then(|sample| sample.outer),
-            ),
-            wireguard: None,
-        };
+        let row =
+            |peer: Option<Arc<Peer>>, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
+                node_name: peer
+                    .as_ref()
+                    .and_then(|peer| inventory.node_names.get(&peer.node_address?))
+                    .cloned(),
+                tunnel_name: tunnel.name.clone(),
+                tunnel: tunnel.ifindex,
+                peer,
+                joined: None,
+                members: Vec::new(),
+                gone: 0,
+                condition: Condition::Unchecked,
+                flow: flows(sample.map(|s| s.counts), earlier.map(|s| s.counts)),
+                outer: outer_flows(
+                    sample.and_then(|sample| sample.outer),
+                    earlier.and_then(|sample| sample.outer),
+                ),
+                wireguard: None,
+            };
         let mut of_tunnel: Vec<_> =
             inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex).collect();
         of_tunnel.sort_by_key(|peer| (peer.node_address, peer.key));
@@ -167,7 +171,7 @@ fn peers(
                     wireguard(sample, earlier, now.time)
                 }),
                 ..row(
-                    Some(peer.clone()),
+                    Some(Arc::clone(peer)),
                     now.peers.get(&key),
                     before.and_then(|before| before.peers.get(&key)),
                 )
@@ -211,7 +215,7 @@ fn pods(
     let mut rows: Vec<_> = sorted
         .into_iter()
         .map(|(key, pod)| PodRow {
-            pod: Some(pod.clone()),
+            pod: Some(Arc::clone(pod)),
             gone: 0,
             condition: Condition::Unchecked,
             interfaces: interfaces::rows(pod, &counted, earlier.as_ref(), interval),

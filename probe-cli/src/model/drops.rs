@@ -113,6 +113,8 @@ fn device(inventory: &Inventory, ifindex: u32) -> DropDevice {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{inventory::Pod, model::testdata::inventory};
 
@@ -139,7 +141,8 @@ mod tests {
     #[test]
     fn rows_are_of_the_interval_and_have_names() {
         let mut inventory = inventory(0);
-        inventory.pods.push(Pod { name: Some("web".to_owned()), host_ifindex: Some(20), ..Pod::default() });
+        let pod = Pod { name: Some("web".to_owned()), host_ifindex: Some(20), ..Pod::default() };
+        inventory.pods.push(Arc::new(pod));
         let found = drops(&inventory, &sample(9), Some(&sample(4))).value().cloned().unwrap();
         let rows: Vec<_> = found.rows.iter().map(|row| (row.device.clone(), row.packets)).collect();
         assert_eq!(

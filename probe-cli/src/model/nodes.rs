@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use super::{Condition, Model, NodePeer, PeerRow, flow::sum};
@@ -70,7 +71,7 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
     node.node_name = node.node_name.take().or_else(|| peer.node_name.clone());
     node.wireguard = node.wireguard.or(peer.wireguard);
     if let (Some(known), Some(more)) = (&mut node.peer, &peer.peer) {
-        known.pod_cidrs.extend(&more.pod_cidrs);
+        Arc::make_mut(known).pod_cidrs.extend(&more.pod_cidrs);
     }
     node.condition = worse(node.condition, peer.condition);
     node.flow += peer.flow;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow};
 use crate::{
-    inventory::{Hole, PeerKey, Pod, PodKey},
+    inventory::{Hole, PeerKey, PodKey},
     sample::{PerDirection, Sample},
 };
 
@@ -149,7 +149,7 @@ fn peer_key(row: &PeerRow) -> Option<(u32, PeerKey)> {
 }
 
 fn pod_key(row: &PodRow) -> Option<PodKey> {
-    row.pod.as_ref().map(Pod::key)
+    row.pod.as_ref().map(|pod| pod.key())
 }
 
 /// The peer that a neighbour entry without an FDB entry is left of.
@@ -184,6 +184,8 @@ fn less_outer(outer: &PerDirection<OuterFlow>, part: &PerDirection<OuterFlow>) -
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         inventory::Inventory,
@@ -257,7 +259,8 @@ mod tests {
         let mut past = Past::default();
         let before = build(&whole, &sample(&whole, 40), None);
         let mut unnamed = whole.clone();
-        (unnamed.pods[0].namespace, unnamed.pods[0].name) = (None, None);
+        let pod = Arc::make_mut(&mut unnamed.pods[0]);
+        (pod.namespace, pod.name) = (None, None);
         let mut model = build(&unnamed, &sample(&unnamed, 41), None);
         past.carry(&before, &sample(&whole, 40), &mut model);
         assert!(model.gone.pods.is_empty());

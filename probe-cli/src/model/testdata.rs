@@ -85,8 +85,10 @@ pub(crate) fn inventory(pods: u8) -> Inventory {
     list.truncate(usize::from(pods));
     Inventory {
         tunnels: vec![tunnel("flannel.1", 3, false), tunnel("flannel-v6.1", 4, true)],
-        peers: vec![peer(3, 2, false), peer(3, 3, false), peer(4, 2, true), peer(4, 3, true)],
-        pods: list,
+        peers: [peer(3, 2, false), peer(3, 3, false), peer(4, 2, true), peer(4, 3, true)]
+            .map(Arc::new)
+            .to_vec(),
+        pods: list.into_iter().map(Arc::new).collect(),
         ..Inventory::default()
     }
 }
@@ -121,7 +123,7 @@ pub(crate) fn add_networks(inventory: &mut Inventory) {
         },
     ];
     if let Some(pod) = inventory.pods.first_mut() {
-        *pod = Pod {
+        *pod = Arc::new(Pod {
             uid: Some("7c1d2f0e-93f5-4a6b-8f5d-1d0f6a2b3c4d".to_owned()),
             source: PodSource::Cri,
             host_evidence: Some(Evidence::PeerIndex),
@@ -133,17 +135,17 @@ pub(crate) fn add_networks(inventory: &mut Inventory) {
                 evidence: Evidence::LibcniResult,
                 says: "10.42.1.9".to_owned(),
             }],
-            ..pod.clone()
-        };
+            ..Pod::clone(pod)
+        });
     }
-    inventory.pods.push(Pod {
+    inventory.pods.push(Arc::new(Pod {
         namespace: Some("kube-system".to_owned()),
         name: Some("kube-proxy-x2x4z".to_owned()),
         uid: Some("0b7a".to_owned()),
         source: PodSource::Cri,
         host_network: true,
         ..Pod::default()
-    });
+    }));
 }
 
 /// Counters after `seconds` of the macvlan that [`add_networks`] gives the first pod.
@@ -328,8 +330,8 @@ fn wireguard_with(change: impl Fn(&mut Sample, u64)) -> Model {
         }),
         ..peer(3, node, false)
     };
-    inventory.peers = vec![peer(2, Some("172.31.77.2:51820")), peer(3, None)];
-    let network = |peer: &Peer| PodNetwork {
+    inventory.peers = [peer(2, Some("172.31.77.2:51820")), peer(3, None)].map(Arc::new).to_vec();
+    let network = |peer: &Arc<Peer>| PodNetwork {
         network: peer.pod_cidrs[0],
         of: PodNetworkOf::Peer { tunnel: peer.tunnel, key: peer.key },
     };

@@ -171,7 +171,7 @@ pub struct PeerRow {
     /// Interface index of its tunnel.
     pub tunnel: u32,
     /// The peer; none for the rows "other" and "gone".
-    pub peer: Option<Peer>,
+    pub peer: Option<Arc<Peer>>,
     /// The first address of a node, when the row is of all of its peers; none when it is of one peer.
     pub joined: Option<IpAddr>,
     /// These peers; empty when the row is of one.
@@ -196,7 +196,7 @@ pub struct NodePeer {
     /// Name of its tunnel.
     pub tunnel_name: String,
     /// The peer.
-    pub peer: Peer,
+    pub peer: Arc<Peer>,
     /// What is the matter with it.
     pub condition: Condition,
     /// What WireGuard itself tells of it.
@@ -221,7 +221,7 @@ impl PeerRow {
     /// The peer, or the peers of a node.
     pub fn peers(&self) -> impl Iterator<Item = &Peer> {
         let own = self.peer.iter().filter(|_| self.members.is_empty());
-        own.chain(self.members.iter().map(|member| &member.peer))
+        own.chain(self.members.iter().map(|member| &member.peer)).map(AsRef::as_ref)
     }
 
     /// Name of the peer's node, else its address, else its key; none for the rows "other" and "gone". Escape before showing.
@@ -257,7 +257,7 @@ pub enum Handshake {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodRow {
     /// The pod; none for the rows "other" and "gone".
-    pub pod: Option<Pod>,
+    pub pod: Option<Arc<Pod>>,
     /// How many pods that are gone the row sums up; 0 for every other row.
     pub gone: u64,
     /// What is the matter with it.

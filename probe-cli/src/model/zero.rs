@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, Pod, PodKey, PodRow, SizeBucket, VfTraffic,
-};
+use super::{Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, PodKey, PodRow, SizeBucket, VfTraffic};
 use crate::sample::PerDirection;
 
 /// The model with totals since `since`. What was not there then has all of its own.
@@ -88,7 +86,7 @@ fn nodes(model: &mut Model, since: &Model) {
 type PodId = (Option<PodKey>, bool);
 
 fn pod_id(row: &PodRow) -> PodId {
-    (row.pod.as_ref().map(Pod::key), row.gone > 0)
+    (row.pod.as_ref().map(|pod| pod.key()), row.gone > 0)
 }
 
 fn pods(model: &mut Model, since: &Model) {

@@ -1,6 +1,6 @@
 //! Pods as text and JSON: `show pods`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     align::{aligned, heading, wrapped},
@@ -21,7 +21,7 @@ pub fn json(model: &Model) -> Result<String, serde_json::Error> {
 
 /// The pods, and those that no source names and that only the bridge of the pod network shows: what they are called and which
 /// addresses they have is not known, and what they carry is counted for nobody.
-pub fn listed(model: &Model) -> Vec<Pod> {
+pub fn listed(model: &Model) -> Vec<Arc<Pod>> {
     let Inventory { pods, pod_links, links, .. } = &*model.inventory;
     let known: BTreeSet<u32> = pods.iter().filter_map(|pod| pod.host_ifindex).collect();
     let nameless = pod_links.iter().filter(|link| !known.contains(&link.ifindex)).map(|link| Pod {
@@ -31,8 +31,8 @@ pub fn listed(model: &Model) -> Vec<Pod> {
         host_evidence: Some(Evidence::Bridge),
         ..Pod::default()
     });
-    let mut listed: Vec<Pod> = pods.iter().cloned().chain(nameless).collect();
-    listed.sort_by_cached_key(Pod::key);
+    let mut listed: Vec<Arc<Pod>> = pods.iter().cloned().chain(nameless.map(Arc::new)).collect();
+    listed.sort_by_cached_key(|pod| pod.key());
     listed
 }
 
@@ -211,7 +211,11 @@ mod tests {
     }
 
     fn model(notes: Vec<String>) -> Model {
-        of_inventory(Inventory { pods: pods(), notes, ..Inventory::default() })
+        of_inventory(Inventory {
+            pods: pods().into_iter().map(Arc::new).collect(),
+            notes,
+            ..Inventory::default()
+        })
     }
 
     #[test]

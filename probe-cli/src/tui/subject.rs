@@ -87,7 +87,7 @@ impl<'a> Subject<'a> {
             Self::Peer(PeerRow { joined: Some(address), .. }) => RowKey::Node(*address),
             Self::Pod(row) if row.gone > 0 => RowKey::GonePods,
             Self::Peer(row) => RowKey::Peer(row.tunnel, row.peer.as_ref().map(|peer| peer.key)),
-            Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(Pod::key)),
+            Self::Pod(row) => RowKey::Pod(row.pod.as_ref().map(|pod| pod.key())),
             Self::Vf(row) => RowKey::Vf(row.vf.pci_address.clone()),
         }
     }
@@ -202,7 +202,7 @@ impl<'a> Subject<'a> {
                 }
             }
             Self::Pod(row) => {
-                words.extend(row.pod.iter().flat_map(of_pod));
+                words.extend(row.pod.iter().flat_map(|pod| of_pod(pod)));
                 words.extend(row.interfaces.iter().flat_map(|row| of_interface(&row.interface)));
             }
             Self::Vf(row) => words.extend(vf::words(row)),

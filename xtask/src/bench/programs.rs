@@ -1,7 +1,7 @@
 //! Nanoseconds per packet of each program, through `BPF_PROG_TEST_RUN`, beside an empty program and beside one that bumps
 //! one per-CPU counter. The programs are loaded a second time for it: nothing is attached.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use overlay_probe::{
@@ -157,20 +157,20 @@ fn prepare(world: &world::World) -> Result<(Inventory, Vec<Case>)> {
             up: true,
             told: Observed::Value(()),
         }],
-        peers: vec![Peer {
+        peers: vec![Arc::new(Peer {
             tunnel,
             key: PeerKey::Mac(peer_mac),
             node_address: Some(node(2)),
             pod_cidrs: Vec::new(),
             last_tx_age_s: None,
             wireguard: None,
-        }],
+        })],
         // What the node's other traffic is compared with.
         pod_networks: vec![PodNetwork {
             network: format!("{}/24", plan::pod_base_v4(2)).parse()?,
             of: PodNetworkOf::Peer { tunnel, key: PeerKey::Mac(peer_mac) },
         }],
-        pods: vec![Pod { name: Some("pod".to_owned()), addresses: vec![ours], ..Pod::default() }],
+        pods: vec![Arc::new(Pod { name: Some("pod".to_owned()), addresses: vec![ours], ..Pod::default() })],
         ..Inventory::default()
     };
     let out = packets::frame((tunnel_mac, ours), (peer_mac, theirs))?;

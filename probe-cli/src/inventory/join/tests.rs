@@ -14,15 +14,15 @@ use crate::{
     observed::Observed,
 };
 
-fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Peer {
-    Peer {
+fn peer(tunnel: u32, last: u8, node: &str, cidrs: &[&str]) -> Arc<Peer> {
+    Arc::new(Peer {
         tunnel,
         key: PeerKey::Mac(mac(last)),
         node_address: Some(ip(node)),
         pod_cidrs: cidrs.iter().map(|cidr| net(cidr)).collect(),
         last_tx_age_s: Some(1),
         wireguard: None,
-    }
+    })
 }
 
 fn only_tunnel(inventory: &Inventory) -> &Tunnel {
@@ -116,7 +116,8 @@ fn behind_the_only_remote_every_neighbour_is_a_peer() {
     facts.routes.push(route("10.99.0.0/16", Some("172.16.0.2"), 9));
     facts.routes.push(route("10.98.0.0/16", Some("172.16.0.3"), 9));
     let joined = of_kernel(&facts);
-    let neighbour = Peer { last_tx_age_s: None, ..peer(9, 9, "192.0.2.9", &["10.99.0.0/16"]) };
+    let known = peer(9, 9, "192.0.2.9", &["10.99.0.0/16"]);
+    let neighbour = Arc::new(Peer { last_tx_age_s: None, ..Peer::clone(&known) });
     assert_eq!(joined.peers, [neighbour], "nothing of its own is in the FDB");
     assert_eq!(joined.notes, Vec::<String>::new(), "it can ask for 172.16.0.3");
 
@@ -413,7 +414,9 @@ fn the_captured_node_joins() {
         ]
     );
     let age = Some(521);
-    let flannel = |tunnel, last, node, cidr| Peer { last_tx_age_s: age, ..peer(tunnel, last, node, &[cidr]) };
+    let flannel = |tunnel, last, node, cidr| {
+        Arc::new(Peer { last_tx_age_s: age, ..Peer::clone(&peer(tunnel, last, node, &[cidr])) })
+    };
     let p2p = Peer {
         tunnel: 5,
         key: PeerKey::Mac(Mac([2, 0, 0, 0, 0x77, 9])),
@@ -428,8 +431,8 @@ fn the_captured_node_joins() {
         [
             flannel(3, 2, "192.0.2.2", "10.42.2.0/24"),
             flannel(3, 3, "192.0.2.3", "10.42.3.0/24"),
-            Peer { key: v6, ..flannel(4, 0, "2001:db8::2", "fd42:0:0:2::/64") },
-            p2p,
+            Arc::new(Peer { key: v6, ..Peer::clone(&flannel(4, 0, "2001:db8::2", "fd42:0:0:2::/64")) }),
+            Arc::new(p2p),
         ]
     );
     let [pod] = inventory.pods.as_slice() else { panic!("{:?}", inventory.pods) };

@@ -424,7 +424,7 @@ fn a_nic_that_is_a_veth_is_no_pod() {
     assert_eq!(joined(&node(links(), nics()), &PodFacts::default(), &[]).pods, []);
     let with_pod = [nics(), vec![route("10.42.0.5", 12)]].concat();
     let inventory = joined(&node(links(), with_pod), &PodFacts::default(), &[]);
-    assert_eq!(inventory.pods.iter().map(Pod::label).collect::<Vec<_>>(), ["(x)"]);
+    assert_eq!(inventory.pods.iter().map(|pod| pod.label()).collect::<Vec<_>>(), ["(x)"]);
     // A pod that other pods' packets to a VPN go by.
     let through = vec![route("10.42.0.5", 12), next_hop("10.99.0.0/16", "10.42.0.5", 12)];
     let facts = runtime(vec![sandbox("a", "vpn-0", "10.42.0.5")]);

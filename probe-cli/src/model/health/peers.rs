@@ -48,7 +48,7 @@ pub(super) fn faults(model: &Model, memory: &Memory) -> Vec<Fault> {
     for peer in &inventory.peers {
         let Some(told) = peer.wireguard else { continue };
         let Some(device) = carries(peer.tunnel) else { continue };
-        let Peer { tunnel, key, node_address, .. } = *peer;
+        let Peer { tunnel, key, node_address, .. } = **peer;
         let earlier = memory.networks(device, node_address);
         if peer.pod_cidrs.is_empty() {
             // An agent that starts again has a new key, to which the networks of the old one go.
@@ -210,7 +210,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
         let row = PeerRow {
             tunnel_name: device.name.clone(),
             tunnel: *tunnel,
-            peer: Some(peer.unwrap_or(unknown)),
+            peer: Some(peer.unwrap_or_else(|| Arc::new(unknown))),
             joined: None,
             members: Vec::new(),
             gone: 0,

@@ -1,6 +1,6 @@
 //! `show pods --format json`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -67,8 +67,8 @@ struct Contradiction<'a> {
 
 impl<'a> Document<'a> {
     /// These pods, with what does not fit together.
-    pub(in crate::report) fn new(pods: &'a [PodOfModel], notes: &'a [String]) -> Self {
-        Self { schema_version: 1, pods: pods.iter().map(Pod::from).collect(), notes }
+    pub(in crate::report) fn new(pods: &'a [Arc<PodOfModel>], notes: &'a [String]) -> Self {
+        Self { schema_version: 1, pods: pods.iter().map(|pod| Pod::from(&**pod)).collect(), notes }
     }
 }
 

@@ -32,15 +32,15 @@ fn run(model: &Model) -> Outcome {
         return Outcome::DoesNotApply("no data plane with one pod network for each node");
     }
     let own = &inventory.node.pod_cidrs;
-    let is_outside = |pod: &&Pod| {
+    let is_outside = |pod: &Pod| {
         pod.addresses.iter().any(|address| {
             let mut of_family =
                 own.iter().filter(|own| own.cidr.addr().is_ipv4() == address.is_ipv4()).peekable();
             of_family.peek().is_some() && !of_family.any(|own| own.cidr.contains(address))
         })
     };
-    let outside: Vec<&Pod> =
-        inventory.pods.iter().filter(|pod| !pod.host_network).filter(is_outside).collect();
+    let pods = inventory.pods.iter().map(AsRef::as_ref);
+    let outside: Vec<&Pod> = pods.filter(|pod: &&Pod| !pod.host_network && is_outside(pod)).collect();
     if outside.is_empty() {
         return Outcome::Judged(Vec::new());
     }

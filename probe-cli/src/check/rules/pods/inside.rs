@@ -19,6 +19,7 @@ pub(super) fn with_interfaces(model: &Model) -> impl Iterator<Item = &Pod> {
         .inventory
         .pods
         .iter()
+        .map(AsRef::as_ref)
         .filter(move |pod| !pod.host_network && !pod.interfaces.is_empty() && !is_of_machine(pod))
 }
 

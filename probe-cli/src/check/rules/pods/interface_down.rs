@@ -31,7 +31,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 fn run(model: &Model) -> Outcome {
     let links = &model.snapshot.netlink.links;
     let with_index = |ifindex: Option<u32>| links.iter().find(|link| Some(link.ifindex) == ifindex);
-    let pods = model.inventory.pods.iter().filter(|pod| !pod.host_network);
+    let pods = model.inventory.pods.iter().map(AsRef::as_ref).filter(|pod: &&Pod| !pod.host_network);
     let ends: Vec<(&Pod, &LinkFact)> =
         pods.filter_map(|pod| Some((pod, with_index(pod.host_ifindex)?))).collect();
     if ends.is_empty() {

@@ -39,7 +39,7 @@ fn run(model: &Model) -> Outcome {
         let asked = pod.requested_networks.as_deref().map_or(0, networks);
         is_complete && !pod.host_network && !pod.interfaces.is_empty() && asked > 0
     };
-    let pods: Vec<&Pod> = model.inventory.pods.iter().filter(asking).collect();
+    let pods: Vec<&Pod> = model.inventory.pods.iter().map(AsRef::as_ref).filter(asking).collect();
     if pods.is_empty() {
         return Outcome::DoesNotApply(
             "no pod asks for a secondary network, as far as its annotations and namespace were read",

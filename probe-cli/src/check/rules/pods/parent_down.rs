@@ -40,7 +40,7 @@ fn run(model: &Model) -> Outcome {
             }
             let Some(link) = links.iter().find(|link| link.name == parent) else { continue };
             let pods = &mut pods_above.entry(link.ifindex).or_insert((link, Vec::new())).1;
-            if !pods.iter().any(|other| std::ptr::eq(*other, pod)) {
+            if !pods.iter().any(|other| std::ptr::eq(*other, &raw const **pod)) {
                 pods.push(pod);
             }
         }

@@ -37,7 +37,7 @@ fn run(model: &Model) -> Outcome {
     };
     let with_interface =
         |pod: &&Pod| !pod.host_network && pod.host_ifindex.is_some_and(is_up) && !pod.addresses.is_empty();
-    let pods: Vec<&Pod> = inventory.pods.iter().filter(with_interface).collect();
+    let pods: Vec<&Pod> = inventory.pods.iter().map(AsRef::as_ref).filter(with_interface).collect();
     if pods.is_empty() {
         return Outcome::DoesNotApply("no pod's address and interface are known");
     }
