@@ -182,6 +182,16 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A share of 1 in percent: `91 %`. A small one is not 0, and one that is not the whole is not 100.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    match percent.round() {
+        none if none < 1.0 && share > 0.0 => "<1 %".to_owned(),
+        all if all >= 100.0 && share < 1.0 => ">99 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
+}
+
 /// A number and what it counts: `1 route`, `2 routes`. The word takes an s.
 pub fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
@@ -214,6 +224,21 @@ mod tests {
             ("Überlauf", "Überlauf"),
         ] {
             assert_eq!(escape(name), shown);
+        }
+    }
+
+    #[test]
+    fn a_small_share_is_not_nothing_and_a_large_one_not_all() {
+        for (share, shown) in [
+            (0.0, "0 %"),
+            (0.001, "<1 %"),
+            (0.005, "1 %"),
+            (0.914, "91 %"),
+            (0.994, "99 %"),
+            (0.999, ">99 %"),
+            (1.0, "100 %"),
+        ] {
+            assert_eq!(percent(share), shown);
         }
     }
 

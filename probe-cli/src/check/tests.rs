@@ -267,6 +267,30 @@ fn packets_are_judged_when_somebody_asks() {
     }
 }
 
+/// The core that cannot keep up is named with the tunnel that it works for; a share alone is no finding.
+#[test]
+fn cores_that_receive_a_tunnels_packets_are_evidence_and_no_fault() {
+    let evidence = |dropped| {
+        let mut node = Node::canal().counting();
+        node.carry(FLANNEL, |tunnel| tunnel.cores.rx = [(0, 1), (1, 8)].into());
+        if let Observed::Value(cpus) = &mut node.after.softnet {
+            cpus[0].dropped += dropped;
+        }
+        let model = node.model();
+        let judgement = run(&model, REGISTRY);
+        let rows = judgement.rows.iter().filter(|row| row.check.id == "host-receive-queue-drops");
+        let findings = rows.flat_map(|row| match &row.outcome {
+            Outcome::Judged(findings) => findings.clone(),
+            Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => Vec::new(),
+        });
+        findings.flat_map(|finding| finding.evidence).map(|row| (row.what, row.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(evidence(0), []);
+    let found = evidence(50);
+    let tunnel = ("flannel.1 received".to_owned(), "89 % on CPU 1, 11 % on CPU 0 of 9 packets".to_owned());
+    assert!(found.contains(&tunnel) && found[0].0 == "CPU 0", "{found:?}");
+}
+
 /// A kernel without a reason drops such packets all the same.
 #[test]
 fn a_reason_that_the_kernel_does_not_have_is_not_judged() {

@@ -1,5 +1,7 @@
 //! The counter maps: sums over CPUs, as the sample has them.
 
+use std::collections::BTreeMap;
+
 use aya::{Ebpf, maps::Map};
 use probe_common::{
     counters::{Counters, Losses, OuterCounters, TunnelCounters},
@@ -8,7 +10,7 @@ use probe_common::{
 };
 
 use super::{error::EbpfError, percpu::PerCpu};
-use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection};
+use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, TunnelSample};
 
 /// All counter maps.
 pub(super) struct CounterMaps {
@@ -32,10 +34,8 @@ impl CounterMaps {
         })
     }
 
-    pub(super) fn tunnel(
-        &mut self,
-        slot: u32,
-    ) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
+    /// What was counted on the tunnel device itself.
+    pub(super) fn tunnel(&mut self, slot: u32) -> Result<TunnelSample, EbpfError> {
         self.tunnels.read(slot)
     }
 
@@ -114,16 +114,28 @@ impl TunnelCounts {
         take(ebpf, "TUNNEL_COUNTS").map(Self)
     }
 
-    pub(super) fn read(
-        &mut self,
-        slot: u32,
-    ) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
-        let tx = self.0.sum(slot * 2 + TX, add_tunnel)?;
-        let rx = self.0.sum(slot * 2 + RX, add_tunnel)?;
-        Ok((
-            PerDirection { tx: counts(&tx.all), rx: counts(&rx.all) },
-            PerDirection { tx: kinds(&tx), rx: kinds(&rx) },
-        ))
+    pub(super) fn read(&mut self, slot: u32) -> Result<TunnelSample, EbpfError> {
+        let (tx, tx_cores) = self.direction(slot * 2 + TX)?;
+        let (rx, rx_cores) = self.direction(slot * 2 + RX)?;
+        Ok(TunnelSample {
+            counts: PerDirection { tx: counts(&tx.all), rx: counts(&rx.all) },
+            kinds: PerDirection { tx: kinds(&tx), rx: kinds(&rx) },
+            cores: PerDirection { tx: tx_cores, rx: rx_cores },
+            outer: None,
+        })
+    }
+
+    /// The sum over all CPUs, and the packets of each that had some. Both are of one read, so that they add up. The kernel copies
+    /// possible CPUs one after the other (`bpf_percpu_array_copy`, kernel/bpf/arraymap.c), which are numbered from 0 without gaps.
+    fn direction(&mut self, index: u32) -> Result<(TunnelCounters, BTreeMap<u32, u64>), EbpfError> {
+        let (mut sum, mut cores) = (TunnelCounters::default(), BTreeMap::new());
+        for (cpu, value) in (0..).zip(self.0.each(index)?) {
+            add_tunnel(&mut sum, &value);
+            if value.all.packets > 0 {
+                cores.insert(cpu, value.all.packets);
+            }
+        }
+        Ok((sum, cores))
     }
 
     pub(super) fn clear(&mut self, slot: u32) -> Result<(), EbpfError> {

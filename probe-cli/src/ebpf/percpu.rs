@@ -83,6 +83,12 @@ impl<T: Pod + Default> PerCpu<T> {
         Ok(sum_of(&self.buffer, add))
     }
 
+    /// The value of each possible CPU, in the order of their numbers.
+    pub(super) fn each(&mut self, index: u32) -> Result<impl Iterator<Item = T>, EbpfError> {
+        self.command(BPF_MAP_LOOKUP_ELEM, index, "read")?;
+        Ok(values_of(&self.buffer))
+    }
+
     /// The sums over all CPUs of the first `end` values.
     pub(super) fn sums(&mut self, end: u32, add: impl Fn(&mut T, &T) + Copy) -> Result<Vec<T>, EbpfError> {
         let wanted = usize::try_from(end).unwrap_or(usize::MAX);
@@ -163,13 +169,19 @@ impl<T: Pod + Default> PerCpu<T> {
 /// The sum over all CPUs of one value, as the kernel copies it.
 fn sum_of<T: Pod + Default>(words: &[u64], add: impl Fn(&mut T, &T)) -> T {
     let mut sum = T::default();
-    for words in words.chunks_exact(size_of::<T>().div_ceil(8)) {
-        // SAFETY: T is plain old data (`Pod`) of at most the chunk's size, and the read does not ask for
-        // alignment.
-        let value = unsafe { words.as_ptr().cast::<T>().read_unaligned() };
+    for value in values_of(words) {
         add(&mut sum, &value);
     }
     sum
+}
+
+/// Each CPU's of one value, as the kernel copies it.
+fn values_of<T: Pod>(words: &[u64]) -> impl Iterator<Item = T> {
+    words.chunks_exact(size_of::<T>().div_ceil(8)).map(|words| {
+        // SAFETY: T is plain old data (`Pod`) of at most the chunk's size, and the read does not ask for
+        // alignment.
+        unsafe { words.as_ptr().cast::<T>().read_unaligned() }
+    })
 }
 
 /// One command for an element of a map.

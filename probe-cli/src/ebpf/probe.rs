@@ -336,10 +336,10 @@ impl Probe {
         let tunnels: Vec<(u32, u32)> = self.slots.tunnels.iter().map(|(key, slot)| (*key, slot)).collect();
         for &(ifindex, slot) in &tunnels {
             let watched = self.is_watched(ifindex);
-            let (counts, kinds) = self.counters.tunnel(slot)?;
+            let read = self.counters.tunnel(slot)?;
             let outer =
                 if watched { Some(self.baseline.of_tunnel(slot, self.counters.outer(slot)?)) } else { None };
-            sample.tunnels.insert(ifindex, TunnelSample { counts, kinds, outer });
+            sample.tunnels.insert(ifindex, TunnelSample { outer, ..read });
         }
         // After the tunnels: peers have all that a tunnel has, and what came meanwhile.
         let of_peers = self.slots.peers.iter().map(|(_, slot)| slot);

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     inventory::Inventory,
-    sample::{Counts, Kinds, OuterCounts, PerDirection},
+    sample::{Counts, Kinds, OuterCounts, PerDirection, TunnelSample},
 };
 
 /// Fields of `struct __sk_buff` that a test may set (`convert___skb_to_skb` in net/bpf/test_run.c, Linux 5.10), by
@@ -128,7 +128,8 @@ impl Bench {
     pub fn tunnel(&mut self, ifindex: u32) -> Result<(PerDirection<Counts>, PerDirection<Kinds>), EbpfError> {
         let slot =
             self.slots.tunnels.get(&ifindex).ok_or(EbpfError::Missing { what: "tunnel".to_owned() })?;
-        self.counters.tunnel(slot)
+        let TunnelSample { counts, kinds, .. } = self.counters.tunnel(slot)?;
+        Ok((counts, kinds))
     }
 
     /// Underlay counters of a tunnel, by its interface index.

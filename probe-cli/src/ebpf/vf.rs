@@ -26,7 +26,7 @@ use super::{
 use crate::{
     netns::Namespace,
     procfs,
-    sample::{ProgramCost, VfCounts},
+    sample::{ProgramCost, TunnelSample, VfCounts},
 };
 
 /// Sets of programs and maps, of which each has room for [`TUNNELS`] VFs. Having the kernel verify one takes the longest of
@@ -136,7 +136,7 @@ impl VfCounters {
         for set in &mut self.sets {
             for (place, counted) in set.counted.iter().filter(|(place, counted)| counted.is_on(place.ifindex))
             {
-                let (counts, kinds) = set.counts.read(counted.slot)?;
+                let TunnelSample { counts, kinds, .. } = set.counts.read(counted.slot)?;
                 samples.insert(place.pci.clone(), VfCounts { since: counted.since, counts, kinds });
             }
         }

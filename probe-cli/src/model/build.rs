@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
-    Setup, TunnelRow, Window, WireguardRow, drops, explained, interfaces, mtu, observer::observer,
+    Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu, observer::observer,
     sizes::Bins, vfs,
 };
 use crate::{
@@ -71,6 +71,7 @@ pub(super) fn build(
                     sizes,
                     sizes_since,
                     kinds,
+                    cores: cores::of(sample, earlier.filter(|_| interval.is_some())),
                     outer: outer_flows(
                         sample.and_then(|sample| sample.outer),
                         earlier.and_then(|sample| sample.outer),

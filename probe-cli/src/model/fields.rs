@@ -7,7 +7,9 @@ mod flow;
 mod link;
 mod observer;
 
-pub use flow::{FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD};
+pub use flow::{
+    CORE, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD,
+};
 pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
 pub use observer::{OBSERVER, PROGRAM};
 
@@ -166,7 +168,8 @@ mod tests {
     use crate::{
         facts::netlink::LinkCounters,
         model::{
-            Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow, Rates, VfRates, WireguardRow,
+            CoreRow, Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow, Rates, VfRates,
+            WireguardRow,
         },
         sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection},
     };
@@ -201,6 +204,7 @@ mod tests {
             ("outer", table(&OUTER)),
             ("kinds", table(&KINDS)),
             ("tunnel", table(&TUNNEL)),
+            ("core", table(&CORE)),
             ("wireguard", table(&WIREGUARD)),
             ("link", table(&LINK)),
             ("wire", table(&WIRE)),
@@ -304,6 +308,8 @@ mod tests {
         };
         assert_eq!(numbers(&KINDS, &kinds), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(numbers(&TUNNEL, &kinds), [7.0]);
+        let core = CoreRow { cpu: 1, total: 2, grown: Some(3), share: Some(0.5) };
+        assert_eq!(numbers(&CORE, &core), [2.0, 0.5]);
         assert_eq!(numbers(&PART, &OuterPart { packets: 1, bytes: 2 }), [1.0, 2.0]);
         let bytes = PerDirection { tx: 2, rx: 3 };
         let handshake = Handshake::Ago(std::time::Duration::from_millis(1_900));

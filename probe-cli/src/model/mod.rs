@@ -5,6 +5,7 @@
 mod build;
 mod compare;
 mod condition;
+mod cores;
 mod device_pools;
 mod drops;
 pub(crate) mod explained;
@@ -30,6 +31,7 @@ mod zero;
 
 pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
 pub use condition::Condition;
+pub use cores::{CoreRow, busiest, busiest_first, cores_together};
 pub use device_pools::{PoolRow, Step, device_pools};
 pub use drops::{DropDevice, DropRow, Drops};
 pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};

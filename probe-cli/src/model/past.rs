@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow};
+use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow, cores};
 use crate::{
     inventory::{Hole, PeerKey, PodKey},
     sample::{PerDirection, Sample},
@@ -48,6 +48,7 @@ impl Past {
         let gone = before.tunnels.iter().map(|row| TunnelRow {
             condition: Condition::Gone,
             flow: ended(&row.flow),
+            cores: cores::ended(&row.cores),
             outer: row.outer.as_ref().map(ended_outer),
             ..row.clone()
         });

@@ -1,6 +1,6 @@
 //! Models for the tests of screens and reports: a node of a dual-stack cluster, with awkward names in it.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use probe_common::sizes::{BUCKETS, EDGE};
 
@@ -171,6 +171,19 @@ fn counts(packets: u64, bytes: u64, overhead: u64) -> Counts {
     }
 }
 
+/// On six cores, the first with half of them.
+fn spread(packets: u64) -> BTreeMap<u32, u64> {
+    let first = [packets / 2, packets / 4, packets / 12, packets / 12, packets / 24];
+    let rest = packets - first.iter().sum::<u64>();
+    (0..).zip(first.into_iter().chain([rest])).collect()
+}
+
+/// On two, nearly all on the second.
+fn on_one(packets: u64) -> BTreeMap<u32, u64> {
+    let few = packets / 11;
+    [(0, few), (1, packets - few)].into()
+}
+
 fn outer(counts: &Counts) -> OuterCounts {
     OuterCounts { packets: counts.packets, bytes: counts.outer_bytes, ..OuterCounts::default() }
 }
@@ -212,7 +225,8 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
         kinds.rx.sizes = vec![40 * seconds, 2, 3, 0, 0, 0, 5, 0, 0, 0, counts.rx.packets, 0];
         kinds.tx.ipv4 = counts.tx.packets;
         kinds.tx.tcp = counts.tx.packets;
-        sample.tunnels.insert(tunnel.ifindex, TunnelSample { counts, kinds, outer: outers(&counts) });
+        let cores = PerDirection { tx: spread(counts.tx.packets), rx: on_one(counts.rx.packets) };
+        sample.tunnels.insert(tunnel.ifindex, TunnelSample { counts, kinds, cores, outer: outers(&counts) });
     }
     for (peer, scale) in inventory.peers.iter().zip([4, 2, 1, 1]) {
         let tunnel = inventory.tunnels.iter().find(|tunnel| tunnel.ifindex == peer.tunnel).unwrap();

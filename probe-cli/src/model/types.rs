@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Condition, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window};
+use super::{
+    Condition, CoreRow, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window,
+};
 
 use crate::{
     facts::{Snapshot, netlink::LinkCounters},
@@ -130,6 +132,8 @@ pub struct TunnelRow {
     pub flow: PerDirection<Flow>,
     /// The same packets by kind and size, totals.
     pub kinds: PerDirection<Kinds>,
+    /// The same packets by core, those that had some, in the order of their numbers.
+    pub cores: PerDirection<Vec<CoreRow>>,
     /// Outer packets measured on the underlay; none when it is not watched.
     pub outer: Option<PerDirection<OuterFlow>>,
     /// Size buckets with their bounds, both directions.

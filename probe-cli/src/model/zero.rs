@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, PodKey, PodRow, SizeBucket, VfTraffic};
+use super::{
+    CoreRow, Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, PodKey, PodRow, SizeBucket, VfTraffic,
+};
 use crate::sample::PerDirection;
 
 /// The model with totals since `since`. What was not there then has all of its own.
@@ -17,6 +19,8 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
         less_outer(row.outer.as_mut(), before.outer.as_ref());
         row.kinds.tx = row.kinds.tx.less(&before.kinds.tx);
         row.kinds.rx = row.kinds.rx.less(&before.kinds.rx);
+        less_cores(&mut row.cores.tx, &before.cores.tx);
+        less_cores(&mut row.cores.rx, &before.cores.rx);
         if row.sizes_since == before.sizes_since {
             less_sizes(&mut row.sizes, &before.sizes);
         }
@@ -117,6 +121,14 @@ fn less_outer(outer: Option<&mut PerDirection<OuterFlow>>, before: Option<&PerDi
     }
 }
 
+fn less_cores(cores: &mut [CoreRow], before: &[CoreRow]) {
+    for core in cores {
+        if let Some(before) = before.iter().find(|before| before.cpu == core.cpu) {
+            core.total = core.total.saturating_sub(before.total);
+        }
+    }
+}
+
 fn less_sizes(sizes: &mut [SizeBucket], before: &[SizeBucket]) {
     for bucket in sizes {
         let same = before.iter().find(|before| (before.from, before.to) == (bucket.from, bucket.to));
@@ -169,6 +181,7 @@ mod tests {
         for flow in zeroed.tunnels.iter().map(|row| row.flow).chain(zeroed.pods.iter().map(|row| row.flow)) {
             assert_eq!(both(&flow), crate::sample::Counts::default());
         }
+        assert!(zeroed.tunnels[0].cores.rx.iter().all(|core| core.total == 0 && core.share.is_some()));
         assert!(zeroed.tunnels[0].sizes.iter().all(|bucket| bucket.packets == PerDirection::default()));
         assert_eq!(zeroed.tunnels[0].flow.tx.rate, then.tunnels[0].flow.tx.rate);
         assert_eq!(zeroed.since, then.time);

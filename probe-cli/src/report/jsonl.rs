@@ -1,5 +1,6 @@
 //! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
 
+mod cores;
 mod explained;
 
 use std::{net::IpAddr, time::Duration};
@@ -8,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use self::explained::Explained;
+use self::{cores::Core, explained::Explained};
 use super::json::{self, Metrics, Wireguard, words};
 use crate::{
     model::{
@@ -133,6 +134,9 @@ struct TunnelDirection<'a> {
     kinds: Metrics<'a, Kinds>,
     #[serde(flatten)]
     own: Metrics<'a, Kinds>,
+    cores: Vec<Core<'a>>,
+    /// Null when nothing was carried, and when that is not known.
+    busiest_core: Option<Core<'a>>,
     underlay: Option<Outer<'a>>,
 }
 
@@ -319,12 +323,15 @@ fn underlay(below: &model::Underlay, address: Option<IpAddr>) -> Underlay {
 fn tunnel_direction<'a>(
     flow: &'a Flow,
     kinds: &'a Kinds,
+    cores: &'a [model::CoreRow],
     measured: Option<&'a OuterFlow>,
 ) -> TunnelDirection<'a> {
     TunnelDirection {
         flow: Metrics::new(&fields::FLOW, flow),
         kinds: Metrics::new(&fields::KINDS, kinds),
         own: Metrics::new(&fields::TUNNEL, kinds),
+        cores: cores.iter().map(Core::from).collect(),
+        busiest_core: cores::busiest(cores),
         underlay: measured.map(outer),
     }
 }
@@ -342,8 +349,8 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel<'_> {
         public_key: row.tunnel.public_key.map(|key| key.to_string()),
         mtu: row.tunnel.mtu,
         budget: row.room.budget,
-        tx: tunnel_direction(&row.flow.tx, &row.kinds.tx, measured.map(|outer| &outer.tx)),
-        rx: tunnel_direction(&row.flow.rx, &row.kinds.rx, measured.map(|outer| &outer.rx)),
+        tx: tunnel_direction(&row.flow.tx, &row.kinds.tx, &row.cores.tx, measured.map(|outer| &outer.tx)),
+        rx: tunnel_direction(&row.flow.rx, &row.kinds.rx, &row.cores.rx, measured.map(|outer| &outer.rx)),
         state: words::condition(row.condition),
         together: Together(model::together(&row.flow)),
         sizes: row.sizes.iter().map(size).collect(),

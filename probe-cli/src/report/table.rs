@@ -6,7 +6,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
     model::{
-        Condition, Direction, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, carried,
+        Condition, Direction, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, busiest,
+        carried, cores_together,
         fields::{
             self, Field, Number,
             columns::{Carried, Column, FRAGMENTS, OVERHEAD, OVERSIZE},
@@ -16,6 +17,8 @@ use crate::{
     text,
 };
 
+/// Columns of a terminal.
+const WIDTH: usize = 80;
 /// Widest name shown; longer ones lose their middle.
 const NAME: usize = 32;
 /// What is left of 80 columns behind the rates.
@@ -30,7 +33,11 @@ pub fn table(model: &Model) -> String {
     let interval = model.interval.map_or(0.0, |interval| interval.as_secs_f64());
     let cost = cost(model);
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{} over {interval:.1} s{cost}", text::clock(model.time));
+    let mut heading = format!("{} over {interval:.1} s{cost}", text::clock(model.time));
+    if let Some(core) = core(model).filter(|core| heading.width() + core.width() <= WIDTH) {
+        heading.push_str(&core);
+    }
+    let _ = writeln!(out, "{heading}");
     if !model.tunnels.is_empty() || model.vfs.is_empty() {
         tunnels(&mut out, model);
     }
@@ -217,6 +224,13 @@ fn cost(model: &Model) -> String {
     cost
 }
 
+/// Which core takes most of what tunnels receive.
+fn core(model: &Model) -> Option<String> {
+    let cores = cores_together(model.tunnels.iter().map(|row| &row.cores.rx[..]));
+    let most = busiest(&cores).filter(|_| model.has_several_cores())?;
+    Some(format!(", core {}: {} of RX", most.cpu, text::percent(most.share?)))
+}
+
 fn tunnel_name(row: &crate::model::TunnelRow) -> String {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
@@ -299,7 +313,7 @@ mod tests {
         for model in [testdata::model(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
             for line in table(&model).lines() {
                 // Notes are sentences.
-                assert!(line.width() <= 80 || line.starts_with("! "), "{line}");
+                assert!(line.width() <= WIDTH || line.starts_with("! "), "{line}");
                 assert!(!line.contains(char::is_control), "{line:?}");
             }
         }

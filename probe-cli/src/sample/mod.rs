@@ -253,6 +253,9 @@ pub struct TunnelSample {
     pub counts: PerDirection<Counts>,
     /// The same packets by kind and size.
     pub kinds: PerDirection<Kinds>,
+    /// The same packets by the number of the CPU that handled them on the tunnel device; a CPU that had none is left out.
+    #[serde(default)]
+    pub cores: PerDirection<BTreeMap<u32, u64>>,
     /// Outer packets, measured on the underlay device; none when it is not watched.
     pub outer: Option<PerDirection<OuterCounts>>,
 }

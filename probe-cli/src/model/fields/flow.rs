@@ -2,7 +2,7 @@
 
 use super::{Field, Number, Period, Unit};
 use crate::{
-    model::{Flow, OuterFlow, WireguardRow},
+    model::{CoreRow, Flow, OuterFlow, WireguardRow},
     sample::{Kinds, OuterPart},
 };
 
@@ -206,6 +206,19 @@ pub static TUNNEL: [Field<Kinds>; 1] =
     [Field::counter("unsent", Unit::Packets, "packets for which the device had no destination", |kinds| {
         Some(Number::Count(kinds.unsent))
     })];
+
+/// A tunnel's packets on one core.
+pub static CORE: [Field<CoreRow>; 2] = [
+    Field::counter("packets", Unit::Packets, "packets on the wire that this core handled", |core| {
+        Some(Number::Count(core.total))
+    }),
+    Field::rate(
+        "share",
+        Unit::Ratio,
+        "its part of the tunnel's packets in this direction; `null` also when there were none",
+        |core| core.share.map(Number::Amount),
+    ),
+];
 
 /// Outer packets of one kind: WireGuard's keepalives, its handshakes.
 pub static PART: [Field<OuterPart>; 2] = [

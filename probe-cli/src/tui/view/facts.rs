@@ -1,5 +1,6 @@
 //! What is known of one tunnel, peer, pod or virtual function, in words.
 
+mod cores;
 mod pod;
 mod vf;
 
@@ -24,7 +25,9 @@ pub(super) type Fact = (&'static str, String, bool);
 /// All that is known, the most important first.
 pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     match subject {
-        Subject::Tunnel(row) => of_tunnel(row).into_iter().chain(direct(model)).collect(),
+        Subject::Tunnel(row) => {
+            of_tunnel(row).into_iter().chain(cores::facts(row, model)).chain(direct(model)).collect()
+        }
         Subject::Peer(row) => of_peer(row),
         Subject::Pod(row) => pod::facts(row, model),
         Subject::Vf(row) => vf::facts(row),

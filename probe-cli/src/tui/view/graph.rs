@@ -25,6 +25,8 @@ pub(super) struct Graph<'a> {
     pub(super) measure: Measure,
     /// Seconds from one value to the next; none when unknown.
     pub(super) step: Option<f64>,
+    /// What is said at the right end where there is room; empty for nothing.
+    pub(super) remark: &'a str,
 }
 
 /// Draws it: a line with the newest values, then the picture.
@@ -32,15 +34,18 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme
     let (line, picture) = paint::split_top(area, 1);
     let now = graph.values.last().copied().unwrap_or_default();
     let title = if graph.title.is_empty() { String::new() } else { format!(" {} ", graph.title) };
-    paint::spans(
-        buf,
-        line,
-        vec![
-            Span::styled(title, theme.title()),
-            Span::styled(format!(" ▲ TX {} ", rate::words(now.tx, graph.measure)), theme.tx()),
-            Span::styled(format!(" ▼ RX {} ", rate::words(now.rx, graph.measure)), theme.rx()),
-        ],
-    );
+    let spans = vec![
+        Span::styled(title, theme.title()),
+        Span::styled(format!(" ▲ TX {} ", rate::words(now.tx, graph.measure)), theme.tx()),
+        Span::styled(format!(" ▼ RX {} ", rate::words(now.rx, graph.measure)), theme.rx()),
+    ];
+    let room = line.width.saturating_sub(paint::total(&spans));
+    paint::spans(buf, line, spans);
+    let remark = format!(" {} ", graph.remark);
+    if !graph.remark.is_empty() && paint::width(&remark) <= room {
+        let (_, corner) = paint::split_left(line, line.width.saturating_sub(paint::width(&remark)));
+        paint::words(buf, corner, &remark, theme.normal());
+    }
     if picture.height < 3 || picture.width <= SCALE + 4 {
         return;
     }

@@ -9,7 +9,7 @@ use super::{
     theme::Theme,
 };
 use crate::{
-    model::Model,
+    model::{CoreRow, Model, busiest, cores_together},
     text,
     tui::{
         history::Whose,
@@ -86,7 +86,22 @@ fn draw_graph(
     };
     let values = state.shown_history().values(whose, state.measure);
     let step = model.interval.map(|interval| interval.as_secs_f64());
-    graph::draw(buf, area, &Graph { title: &title, values: &values, measure: state.measure, step }, theme);
+    let remark = match (chosen, whose) {
+        (Some(Subject::Tunnel(row)), _) => core(model, &row.cores.rx),
+        (None, Whose::Tunnels) => {
+            core(model, &cores_together(model.tunnels.iter().map(|row| &row.cores.rx[..])))
+        }
+        (Some(Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_)) | None, _) => None,
+    };
+    let remark = remark.unwrap_or_default();
+    let graph = Graph { title: &title, values: &values, measure: state.measure, step, remark: &remark };
+    graph::draw(buf, area, &graph, theme);
+}
+
+/// Which core takes most of what arrives: more than it has time for is not received.
+fn core(model: &Model, received: &[CoreRow]) -> Option<String> {
+    let most = busiest(received).filter(|_| model.has_several_cores())?;
+    Some(format!("core {}: {} of RX", most.cpu, text::percent(most.share?)))
 }
 
 /// Whose sum a sum over VFs is: of those that somebody counts.

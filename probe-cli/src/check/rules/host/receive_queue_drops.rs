@@ -1,7 +1,7 @@
 //! A CPU's receive queue overflows.
 
 use super::super::{prelude::*, window::over};
-use crate::model::Tunnel;
+use crate::model::{CoreRow, Tunnel, TunnelRow, busiest_first};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-receive-queue-drops",
@@ -12,15 +12,19 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Window],
     explained_by: &[],
     explain: Explain {
-        how: "`dropped` of /proc/net/softnet_stat by CPU during the window.",
+        how: "`dropped` of /proc/net/softnet_stat by CPU during the window. With --with-traffic the evidence has the CPUs that received \
+              each tunnel's packets.",
         why: "A tunnel's packets between two nodes look like one flow to a NIC that hashes addresses only: one queue and one core \
               take them all.",
         fix: "Hash UDP ports on the NIC (ethtool -N NIC rx-flow-hash udp4 sdfn), use RPS, raise netdev_max_backlog.",
-        not_if: "",
+        not_if: "One CPU with nearly all of a tunnel's packets is no fault by itself: the packets of one flow are always one CPU's.",
         seen_in: "liqo#3079, cilium#13947",
     },
     run,
 };
+
+/// Tunnels and CPUs that are named.
+const NAMED: usize = 3;
 
 fn run(model: &Model) -> Outcome {
     let Some(window) = &model.window else {
@@ -47,6 +51,7 @@ fn run(model: &Model) -> Outcome {
             "/proc/net/softnet_stat",
         );
     }
+    finding = with_tunnels(finding, model);
     let below = model.inventory.all_tunnels().flat_map(Tunnel::underlays).next();
     finding = finding
         .fix("Let the NIC spread the tunnel's packets by their UDP ports, or raise the queue's length.");
@@ -59,4 +64,23 @@ fn run(model: &Model) -> Outcome {
         }
     }
     Outcome::Judged(vec![finding.run("sysctl -w net.core.netdev_max_backlog=10000")])
+}
+
+/// With the CPUs that received the packets of the tunnels that had most, where packets were counted.
+fn with_tunnels(mut finding: Finding, model: &Model) -> Finding {
+    let received = |row: &&TunnelRow| row.cores.rx.iter().filter_map(|core| core.grown).sum::<u64>();
+    let mut tunnels: Vec<&TunnelRow> = model.tunnels.iter().filter(|row| received(row) > 0).collect();
+    tunnels.sort_by_key(|row| std::cmp::Reverse(received(row)));
+    for row in tunnels.into_iter().take(NAMED) {
+        let word =
+            |core: &CoreRow| Some(format!("{} on CPU {}", crate::text::percent(core.share?), core.cpu));
+        let cores: Vec<String> =
+            busiest_first(&row.cores.rx).into_iter().take(NAMED).filter_map(word).collect();
+        finding = finding.seen(
+            format!("{} received", escape(&row.tunnel.name)),
+            format!("{} of {} packets", cores.join(", "), received(&row)),
+            "packets by CPU (eBPF)",
+        );
+    }
+    finding
 }
