@@ -50,6 +50,17 @@ impl<T> Observed<T> {
         }
     }
 
+    /// The same answer about a value that can be changed.
+    pub fn as_mut(&mut self) -> Observed<&mut T> {
+        match self {
+            Self::Value(value) => Observed::Value(value),
+            Self::Absent => Observed::Absent,
+            Self::Denied { need } => Observed::Denied { need: need.clone() },
+            Self::Unsupported { why } => Observed::Unsupported { why: why.clone() },
+            Self::Failed { error } => Observed::Failed { error: error.clone() },
+        }
+    }
+
     /// Why there is no value, in words; none when there is one, and when there is simply nothing.
     pub fn trouble(&self) -> Option<String> {
         match self {

@@ -1,4 +1,4 @@
-//! What the kernel drops on the overlay, by `check --with-traffic`: each fault made with real packets, and as many drops found as
+//! What the kernel drops on the overlay, by `check --with-traffic` and `watch --drops`: each fault made with real packets, and as many drops found as
 //! packets were sent; those of another node, whose devices have the same numbers, are not among them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
@@ -13,7 +13,7 @@ use probe_tests::{
     needs::Feature,
     ns,
     raw::{self, frame, ipv4, udp},
-    tool::binary,
+    tool::{Watch, binary, entry},
     wait_for,
 };
 use serde_json::Value;
@@ -120,6 +120,81 @@ fn as_many_drops_are_found_as_packets_were_sent() {
         assert!(words("peer-packets-without-fdb").contains("0a:00:00:00:00:99"), "{document}");
     }
     assert!(!findings.iter().any(|finding| finding["id"] == more), "{document}");
+}
+
+/// Packets that were dropped so far on devices of this name for one reason.
+fn dropped(value: &Value, device: &str, reason: &str) -> Option<u64> {
+    let rows = value["drops"].as_array()?.iter();
+    let rows = rows.filter(|row| row["device"] == device && row["reason"] == reason && row["group"] == false);
+    rows.map(|row| row["packets"].as_u64()).sum()
+}
+
+/// A run counts them all the time, also on a device that is made meanwhile. What cannot be had is unknown, and the reason is told.
+#[test]
+fn a_run_counts_as_many_drops_as_packets_were_sent() {
+    const VNI: &str = "VXLAN_VNI_NOT_FOUND";
+    let (one, other) = (pair("run"), pair("far"));
+    let watch = Watch::start_with(one.node(1), &["--drops"]);
+    let has_btf = fs::exists("/sys/kernel/btf/vmlinux").unwrap();
+    let first = watch.next();
+    if !has_btf || is_before(5, 17) {
+        let notes = first["notes"].to_string();
+        assert!(
+            first["drops"].is_null() && notes.contains("what the kernel drops is not counted: "),
+            "{first}"
+        );
+        return;
+    }
+    assert!(first["drops"].is_array(), "{first}");
+    assert!(first["self"]["programs"].to_string().contains("ovp_drop"), "{first}");
+    if !is_before(6, 12) {
+        for sent in [17, 40] {
+            raw::send(one.node(2), "u0", &vec![outer(9); sent]);
+            raw::send(other.node(2), "u0", &vec![outer(9); 5]);
+            let is_all = |value: &Value| dropped(value, "u0", VNI) >= Some(if sent == 17 { 17 } else { 57 });
+            let found = watch.until("packets of another VNI", |value| is_all(value).then(|| value.clone()));
+            let row = found["drops"].as_array().unwrap().iter().find(|row| row["reason"] == VNI).unwrap();
+            assert_eq!((&row["role"], &row["outer"]), (&"underlay".into(), &true.into()), "{row}");
+            assert_eq!(row["last"]["source"], "192.0.2.2", "{row}");
+            assert_eq!((&row["last"]["vni"], &row["last"]["destination_port"]), (&9.into(), &8472.into()));
+            assert!(row["packets_per_s"].as_f64().unwrap() > 0.0, "{row}");
+        }
+        assert_eq!(dropped(&watch.settled(), "u0", VNI), Some(57));
+    }
+    let stale = frame(STALE, PEER, IPV4, &inner([10, 7, 2, 9], [10, 7, 1, 9]));
+    let tell = |count: usize, before: u64| {
+        let all = Some(before + count as u64);
+        raw::send(one.node(2), TUNNEL, &vec![stale.clone(); count]);
+        watch.until("packets to a MAC address that is no more", |value| {
+            (dropped(value, TUNNEL, "OTHERHOST") >= all).then_some(())
+        });
+        assert_eq!(dropped(&watch.settled(), TUNNEL, "OTHERHOST"), all);
+    };
+    tell(13, 0);
+    // Made anew, it has counts of its own.
+    one.replace_tunnel(1, 777);
+    watch.until("the new device", |value| {
+        entry(value, "tunnels", &[("name", TUNNEL)]).filter(|tunnel| tunnel["ifindex"] == 777).map(drop)
+    });
+    tell(21, 0);
+    // More devices than its map has room for: what was counted stays.
+    let pods = 1..=40;
+    let commands = pods.clone().map(|pod| {
+        let far = one.node(2);
+        format!(
+            "link add name p{pod} type veth peer name p{pod} netns {far}
+             link set p{pod} up
+             route add 10.7.1.{pod}/32 dev p{pod} scope link"
+        )
+    });
+    one.at(1).ip(&commands.collect::<Vec<_>>().join("\n"));
+    watch.until("the pods", |value| {
+        let rows = value["pods"].as_array()?.iter();
+        (rows.filter(|pod| pod["other"] == false).count() == pods.clone().count()).then_some(())
+    });
+    tell(9, 21);
+    // Nobody asked.
+    assert!(Watch::start(one.node(1)).next()["drops"].is_null());
 }
 
 /// The limit holds on every kernel that counts what its verifier goes through.

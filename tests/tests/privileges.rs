@@ -76,9 +76,13 @@ fn exactly_what_is_needed_suffices() {
         // Before Linux 5.11 maps count against RLIMIT_MEMLOCK (`bpf_charge_memlock`), which must be raised.
         let without =
             if kernel::is_before(5, 11) { format!("{without},+sys_resource") } else { without.to_owned() };
-        let output = with_privileges(pair.node(1), &["--bounding-set", &without], &ONCE);
+        let arguments: Vec<&str> = ONCE.into_iter().chain(["--drops"]).collect();
+        let output = with_privileges(pair.node(1), &["--bounding-set", &without], &arguments);
         assert_eq!(output.status.code(), Some(0), "{without}: {}", stderr(&output));
-        assert!(String::from_utf8(output.stdout.clone()).unwrap().contains(TUNNEL), "{without}");
+        let said = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(said.contains(TUNNEL), "{without}");
+        let has_drops = fs::exists("/sys/kernel/btf/vmlinux").unwrap() && !kernel::is_before(5, 17);
+        assert_eq!(said.contains("what the kernel drops is not counted: "), !has_drops, "{without}: {said}");
     }
 }
 

@@ -68,6 +68,7 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
         probe: ProbeOptions { limits: Limits::default(), mode: None, interval: INTERVAL },
         host: HostOptions { is_node: false, ..HostOptions::default() },
         notes: RunDirectory::new(Some(directory.path())),
+        drops: true,
     })
     .await
     .unwrap();

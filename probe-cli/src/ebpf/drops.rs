@@ -23,12 +23,13 @@ use super::{
     error::{EbpfError, map_error},
     object::DROPS_OBJECT,
     percpu::PerCpu,
+    stats,
 };
 use crate::{
     inventory::{Inventory, Mac, Tunnel, TunnelKind},
     netns,
     observed::Observed,
-    sample::{DropRow, DroppedPacket, Drops},
+    sample::{DropRow, DroppedPacket, Drops, ProgramCost},
 };
 
 const TRACEPOINT: &str = "kfree_skb";
@@ -64,9 +65,56 @@ const TCP_CHECKSUM: &str = "TCP_CSUM";
 pub struct DropWatch {
     drops: HashMap<MapData, DropKey, DropCount>,
     uncounted: PerCpu<u64>,
+    /// What is counted, as the maps have it; entries are added and never taken out.
+    devices: Followed<Device>,
+    outer: Followed<u32>,
+    /// Devices that are there now: of others nothing is told.
+    present: BTreeSet<u32>,
+    /// Counts of the time before the maps were made anew, for want of room.
+    earlier: Counted,
     /// Names of reasons by number.
     reasons: BTreeMap<u32, String>,
-    _ebpf: Ebpf,
+    offsets: Offsets,
+    map_bytes: u64,
+    ebpf: Ebpf,
+}
+
+/// Counts by device, reason and flags, and those that found no room.
+#[derive(Clone, Default)]
+struct Counted {
+    rows: BTreeMap<(u32, u32, u32), DropRow>,
+    uncounted: u64,
+}
+
+/// A map that is filled from the inventory.
+struct Followed<V> {
+    map: HashMap<MapData, u32, V>,
+    name: &'static str,
+    entries: BTreeMap<u32, V>,
+}
+
+impl<V: Pod + PartialEq> Followed<V> {
+    fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Self, EbpfError> {
+        let map = ebpf.take_map(name).and_then(|map| HashMap::try_from(map).ok());
+        let map = map.ok_or_else(|| EbpfError::Missing { what: format!("map {name}") })?;
+        Ok(Self { map, name, entries: BTreeMap::new() })
+    }
+
+    /// Writes what is new or another than before. Fails where there is no room.
+    fn write(&mut self, wanted: &BTreeMap<u32, V>) -> Result<(), EbpfError> {
+        for (key, value) in wanted {
+            if self.entries.get(key) == Some(value) {
+                continue;
+            }
+            self.map.insert(key, value, 0).map_err(|error| EbpfError::Map {
+                operation: "write",
+                map: self.name,
+                source: map_error(error),
+            })?;
+            self.entries.insert(*key, *value);
+        }
+        Ok(())
+    }
 }
 
 impl DropWatch {
@@ -85,7 +133,7 @@ impl DropWatch {
                 };
             }
         };
-        match Self::load(inventory, Offsets { netns, ..offsets }, reasons) {
+        match Self::load(inventory, Offsets { netns, ..offsets }, reasons, Counted::default()) {
             Ok(watch) => Observed::Value(watch),
             Err(error) => Observed::Failed { error: error.to_string() },
         }
@@ -95,11 +143,15 @@ impl DropWatch {
         inventory: &Inventory,
         offsets: Offsets,
         reasons: BTreeMap<u32, String>,
+        earlier: Counted,
     ) -> Result<Self, EbpfError> {
-        let devices = devices(inventory);
-        let mut ebpf = create(DROPS_OBJECT, &offsets, devices.len())?;
-        fill(&mut ebpf, "DEVICES", devices)?;
-        fill(&mut ebpf, "OUTER", outer(inventory))?;
+        let wanted = devices(inventory);
+        let mut ebpf = create(DROPS_OBJECT, &offsets, wanted.len())?;
+        let map_bytes = stats::map_bytes(&ebpf);
+        let mut devices = Followed::take(&mut ebpf, "DEVICES")?;
+        devices.write(&wanted)?;
+        let mut tunnels = Followed::take(&mut ebpf, "OUTER")?;
+        tunnels.write(&outer(inventory))?;
         ignore(&mut ebpf, ignored(&reasons))?;
         let program = program(&mut ebpf)?;
         program
@@ -114,16 +166,47 @@ impl DropWatch {
             Some(Map::PerCpuArray(map)) => PerCpu::new(map, UNCOUNTED)?,
             _ => return Err(missing(UNCOUNTED)),
         };
-        Ok(Self { drops: drops.ok_or_else(|| missing(DROPS))?, uncounted, reasons, _ebpf: ebpf })
+        Ok(Self {
+            drops: drops.ok_or_else(|| missing(DROPS))?,
+            uncounted,
+            devices,
+            outer: tunnels,
+            present: wanted.into_keys().collect(),
+            earlier,
+            reasons,
+            offsets,
+            map_bytes,
+            ebpf,
+        })
     }
 
-    /// What was dropped until now.
+    /// From here on counts for the devices of this inventory. Those that are gone stay in the map, where they do no harm; when it is
+    /// full, it is made anew, and what is dropped meanwhile is not counted.
+    pub fn follow(&mut self, inventory: &Inventory) -> Result<(), EbpfError> {
+        let wanted = devices(inventory);
+        if self.devices.write(&wanted).and_then(|()| self.outer.write(&outer(inventory))).is_err() {
+            let mut counted = self.counted()?;
+            counted.rows.retain(|(ifindex, ..), _| wanted.contains_key(ifindex));
+            *self = Self::load(inventory, self.offsets, self.reasons.clone(), counted)?;
+        }
+        self.present = wanted.into_keys().collect();
+        Ok(())
+    }
+
+    /// What was dropped until now on the devices that are there.
     pub fn read(&mut self) -> Result<Drops, EbpfError> {
+        let Counted { rows, uncounted } = self.counted()?;
+        let known: BTreeSet<String> = self.reasons.values().cloned().collect();
+        let rows = rows.into_values().filter(|row| self.present.contains(&row.ifindex));
+        Ok(Drops { rows: rows.collect(), uncounted, known: known.into_iter().collect() })
+    }
+
+    fn counted(&mut self) -> Result<Counted, EbpfError> {
         let failed = |error| EbpfError::Map { operation: "read", map: DROPS, source: map_error(error) };
-        let mut rows: BTreeMap<(u32, u32, u32), DropRow> = BTreeMap::new();
+        let mut counted = self.earlier.clone();
         for entry in &self.drops {
             let (key, count) = entry.map_err(failed)?;
-            let row = rows.entry((key.ifindex, key.reason, key.flags)).or_insert_with(|| DropRow {
+            let row = counted.rows.entry((key.ifindex, key.reason, key.flags)).or_insert_with(|| DropRow {
                 ifindex: key.ifindex,
                 reason: self.name(key.reason),
                 is_outer: key.flags & OUTER != 0,
@@ -132,10 +215,23 @@ impl DropWatch {
                 last: packet(&count),
             });
             row.packets += count.packets;
+            row.last = packet(&count);
         }
-        let uncounted = self.uncounted.sum(0, |sum, of_cpu| *sum += of_cpu)?;
-        let known: BTreeSet<String> = self.reasons.values().cloned().collect();
-        Ok(Drops { rows: rows.into_values().collect(), uncounted, known: known.into_iter().collect() })
+        counted.uncounted += self.uncounted.sum(0, |sum, of_cpu| *sum += of_cpu)?;
+        Ok(counted)
+    }
+
+    /// What the program costs so far: it runs for each packet that the machine drops.
+    pub fn cost(&mut self) -> Result<ProgramCost, EbpfError> {
+        let info = program(&mut self.ebpf)?
+            .info()
+            .map_err(|source| EbpfError::LoadProgram { program: PROGRAM, source: Box::new(source) })?;
+        Ok(stats::cost(PROGRAM, &info))
+    }
+
+    /// Memory of its maps in bytes, as the kernel accounts it.
+    pub fn map_bytes(&self) -> u64 {
+        self.map_bytes
     }
 
     fn name(&self, reason: u32) -> String {
@@ -143,6 +239,8 @@ impl DropWatch {
     }
 }
 
+/// Room for this many devices that appear later, and for as many as there are.
+const MORE_DEVICES: usize = 16;
 const DROPS: &str = "DROPS";
 const IGNORED: &str = "IGNORED";
 const UNCOUNTED: &str = "UNCOUNTED";
@@ -233,7 +331,7 @@ fn create(object: &[u8], offsets: &Offsets, devices: usize) -> Result<Ebpf, Ebpf
     // aya would parse it to relocate accesses of which there are none.
     loader.btf(None);
     loader.override_global("OFFSETS", offsets, true);
-    loader.map_max_entries("DEVICES", u32::try_from(devices.max(1)).unwrap_or(u32::MAX));
+    loader.map_max_entries("DEVICES", u32::try_from(devices * 2 + MORE_DEVICES).unwrap_or(u32::MAX));
     loader.load(object).map_err(|source| EbpfError::Load { source: Box::new(source) })
 }
 
@@ -241,22 +339,6 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint, EbpfError> {
     ebpf.program_mut(PROGRAM)
         .and_then(|program| program.try_into().ok())
         .ok_or_else(|| EbpfError::Missing { what: format!("program {PROGRAM}") })
-}
-
-fn fill<V: Pod>(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-    entries: impl IntoIterator<Item = (u32, V)>,
-) -> Result<(), EbpfError> {
-    let map = ebpf.map_mut(name).and_then(|map| HashMap::<_, u32, V>::try_from(map).ok());
-    let mut map = map.ok_or_else(|| EbpfError::Missing { what: format!("map {name}") })?;
-    entries.into_iter().try_for_each(|(key, value)| {
-        map.insert(key, value, 0).map_err(|error| EbpfError::Map {
-            operation: "write",
-            map: name,
-            source: map_error(error),
-        })
-    })
 }
 
 fn ignore(ebpf: &mut Ebpf, mut reasons: impl Iterator<Item = u32>) -> Result<(), EbpfError> {

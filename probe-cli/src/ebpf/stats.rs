@@ -7,6 +7,7 @@ use std::{
 
 use aya::{
     Ebpf,
+    programs::ProgramInfo,
     sys::{Stats, enable_stats},
 };
 
@@ -41,13 +42,18 @@ pub(super) fn costs(
             let info = object::program(ebpf, name)?
                 .info()
                 .map_err(|source| EbpfError::LoadProgram { program: name, source: Box::new(source) })?;
-            Ok(ProgramCost {
-                name: name.to_owned(),
-                runs: info.run_count(),
-                run_time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
-            })
+            Ok(cost(name, &info))
         })
         .collect()
+}
+
+/// What one cost so far, likewise.
+pub(super) fn cost(name: &str, info: &ProgramInfo) -> ProgramCost {
+    ProgramCost {
+        name: name.to_owned(),
+        runs: info.run_count(),
+        run_time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
+    }
 }
 
 /// Memory of all maps in bytes, as the kernel accounts it.

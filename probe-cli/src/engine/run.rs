@@ -15,7 +15,7 @@ use super::{
     vfs::{VfReading, VfSource},
 };
 use crate::{
-    ebpf::{AttachMode, EbpfError, Hook, Probe, ProbeOptions},
+    ebpf::{AttachMode, DropWatch, EbpfError, Hook, Probe, ProbeOptions},
     facts::Snapshot,
     inventory::{Inventory, Joined},
     leftovers::RunDirectory,
@@ -23,7 +23,7 @@ use crate::{
     observed::Observed,
     privilege::Openable,
     procfs,
-    sample::{Behind, Explained, Frame, PodInterfaceSample, Sample},
+    sample::{Behind, Drops, Explained, Frame, Observer, PodInterfaceSample, Sample},
 };
 
 /// Run-time statistics are measured in one interval of this many: they cost every eBPF program on the machine.
@@ -40,6 +40,8 @@ pub struct EngineOptions {
     pub host: HostOptions,
     /// Where clsact filters are noted.
     pub notes: RunDirectory,
+    /// Count what the kernel drops, too.
+    pub drops: bool,
 }
 
 /// Sources, probe and the last sample. Lives on one thread, in one network namespace.
@@ -49,6 +51,8 @@ pub struct Engine {
     changes: Changes,
     refresh: Refresh,
     probe: Probe,
+    /// What the kernel drops; absent when nobody asks.
+    drops: Observed<Box<DropWatch>>,
     snapshot: Arc<Snapshot>,
     /// Of the snapshot that the probe follows; what is known of VFs may be newer in the other one.
     joined: Joined,
@@ -101,12 +105,15 @@ impl Engine {
         let note = Note::before(options.notes, &probe);
         let errors = probe.follow(inventory)?;
         vfs.count(probe.mode());
+        // Behind the programs that count: a drop is of a packet that they have seen.
+        let drops = if options.drops { DropWatch::start(inventory).map(Box::new) } else { Observed::Absent };
         let mut engine = Self {
             sources,
             vfs,
             changes,
             refresh: Refresh::new(procfs::monotonic()),
             probe,
+            drops,
             snapshot,
             joined,
             gone: BTreeSet::new(),
@@ -237,6 +244,11 @@ impl Engine {
             // New devices with the numbers of old ones: nothing of ours is on them, however alike they look.
             self.probe.follow(&left)?;
         }
+        if let Observed::Value(watch) = &mut self.drops
+            && let Err(error) = watch.follow(inventory)
+        {
+            self.drops = Observed::Failed { error: error.to_string() };
+        }
         let errors = self.probe.follow(inventory)?;
         // An interface may go away at any moment; what refuses for another reason is shown, and tried again.
         self.problems =
@@ -322,6 +334,7 @@ impl Engine {
             sample.explained = Some(Box::new(Explained { problem: Some(problem), ..Explained::default() }));
         }
         sample.counted = Observed::Value(());
+        sample.drops = self.dropped(&mut sample.observer);
         sample.time = procfs::wall_clock();
         sample.monotonic = procfs::monotonic();
         // Timing that goes on is turned on again at once.
@@ -351,6 +364,20 @@ impl Engine {
         sample.problems.clone_from(&self.problems);
         sample.behind = self.behind_others();
         Ok(sample)
+    }
+
+    /// What the kernel has dropped; what that costs is added.
+    fn dropped(&mut self, observer: &mut Observer) -> Observed<Box<Drops>> {
+        self.drops.as_mut().and_then(|watch| {
+            match watch.read().and_then(|drops| Ok((drops, watch.cost()?))) {
+                Ok((drops, cost)) => {
+                    observer.programs.push(cost);
+                    observer.map_bytes += watch.map_bytes();
+                    Observed::Value(Box::new(drops))
+                }
+                Err(error) => Observed::Failed { error: error.to_string() },
+            }
+        })
     }
 
     /// Where a foreign filter may decide on packets before ours sees them.

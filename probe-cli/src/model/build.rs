@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    Condition, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow, Rates,
-    Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu, observer::observer,
-    sizes::Bins, vfs,
+    Condition, Dropped, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow,
+    Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu,
+    observer::observer, sizes::Bins, vfs,
 };
 use crate::{
     facts::Snapshot,
@@ -47,6 +47,7 @@ pub(super) fn build(
             rx: outer_flow(now.rx, before.map(|b| b.rx), interval),
         })
     };
+    let drops = drops::drops(inventory, now, before);
     Model {
         time: now.time,
         since: now.time,
@@ -71,6 +72,7 @@ pub(super) fn build(
                     sizes,
                     sizes_since,
                     kinds,
+                    dropped: Dropped::of(&drops, tunnel),
                     cores: cores::of(sample, earlier.filter(|_| interval.is_some())),
                     outer: outer_flows(
                         sample.and_then(|sample| sample.outer),
@@ -84,7 +86,7 @@ pub(super) fn build(
         direct: now.direct,
         pmtu_events: pmtu_events(inventory, now),
         counted: now.counted.clone(),
-        drops: drops::drops(inventory, now, before),
+        drops,
         explained: explained::rows(inventory, now),
         window: before
             .zip(interval)
@@ -108,6 +110,7 @@ fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
         .cloned()
         .collect();
     notes.extend(now.problems.iter().cloned());
+    notes.extend(drops::notes(now));
     notes.extend(now.behind.iter().map(|place| {
         format!(
             "{} ({}): another program's tc filter runs before ours; packets it accepts or drops are not counted; use \

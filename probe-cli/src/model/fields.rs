@@ -8,7 +8,7 @@ mod link;
 mod observer;
 
 pub use flow::{
-    CORE, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD,
+    CORE, DROP, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD,
 };
 pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
 pub use observer::{OBSERVER, PROGRAM};
@@ -168,10 +168,10 @@ mod tests {
     use crate::{
         facts::netlink::LinkCounters,
         model::{
-            CoreRow, Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow, Rates, VfRates,
-            WireguardRow,
+            CoreRow, DropDevice, DropRow, Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow,
+            Rates, VfRates, WireguardRow,
         },
-        sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection},
+        sample::{Counts, DroppedPacket, Kinds, OuterCounts, OuterPart, PerDirection},
     };
 
     /// A table in `docs/json.md`.
@@ -205,6 +205,7 @@ mod tests {
             ("kinds", table(&KINDS)),
             ("tunnel", table(&TUNNEL)),
             ("core", table(&CORE)),
+            ("drop", table(&DROP)),
             ("wireguard", table(&WIREGUARD)),
             ("link", table(&LINK)),
             ("wire", table(&WIRE)),
@@ -308,6 +309,18 @@ mod tests {
         };
         assert_eq!(numbers(&KINDS, &kinds), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(numbers(&TUNNEL, &kinds), [7.0]);
+        let dropped = DropRow {
+            device: DropDevice::Tunnel(String::new()),
+            ifindex: 9,
+            reason: String::new(),
+            is_outer: false,
+            to_group: false,
+            packets: 8,
+            total: 1,
+            per_s: Some(2.0),
+            last: DroppedPacket::default(),
+        };
+        assert_eq!(numbers(&DROP, &dropped), [1.0, 2.0]);
         let core = CoreRow { cpu: 1, total: 2, grown: Some(3), share: Some(0.5) };
         assert_eq!(numbers(&CORE, &core), [2.0, 0.5]);
         assert_eq!(numbers(&PART, &OuterPart { packets: 1, bytes: 2 }), [1.0, 2.0]);

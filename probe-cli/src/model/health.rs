@@ -5,6 +5,7 @@
 //! A fault is found here and nowhere else. How bad it is, what shows it and what mends it is said by the health check, which
 //! takes the faults from the model. What the joins of the inventory find between tables is noted there.
 
+mod drops;
 mod in_clear;
 mod peers;
 mod tunnels;
@@ -92,7 +93,10 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
         }
     }
     memory.learn(&model.inventory);
-    let problems = words::problems(model);
+    let mut problems = words::problems(model);
+    let dropped = drops::problems(model);
+    model.checked.extend(drops::well(model).filter(|_| dropped.is_empty()));
+    problems.extend(dropped);
     let now = model.time;
     let began: BTreeMap<String, Duration> = problems
         .iter()

@@ -7,7 +7,7 @@ mod compare;
 mod condition;
 mod cores;
 mod device_pools;
-mod drops;
+pub(crate) mod drops;
 pub(crate) mod explained;
 mod fault;
 pub mod fields;
@@ -33,7 +33,7 @@ pub use compare::{Answer, Aspect, Claim, Comparison, Origin, side_by_side};
 pub use condition::Condition;
 pub use cores::{CoreRow, busiest, busiest_first, cores_together};
 pub use device_pools::{PoolRow, Step, device_pools};
-pub use drops::{DropDevice, DropRow, Drops};
+pub use drops::{DropDevice, DropRow, Dropped, Drops};
 pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
@@ -63,7 +63,7 @@ pub use crate::{
     },
     mac::Mac,
     sample::{
-        Counts, Direction, ExplainedPacket, Kinds, OuterCounts, OuterPart, PerDirection, Reason, ReasonTotal,
-        Sample, Seen,
+        Counts, Direction, DroppedPacket, ExplainedPacket, Kinds, OuterCounts, OuterPart, PerDirection,
+        Reason, ReasonTotal, Sample, Seen,
     },
 };

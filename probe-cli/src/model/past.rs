@@ -49,6 +49,7 @@ impl Past {
             condition: Condition::Gone,
             flow: ended(&row.flow),
             cores: cores::ended(&row.cores),
+            dropped: None,
             outer: row.outer.as_ref().map(ended_outer),
             ..row.clone()
         });

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
-    Condition, CoreRow, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic, Window,
+    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic,
+    Window,
 };
 
 use crate::{
@@ -136,6 +137,8 @@ pub struct TunnelRow {
     pub cores: PerDirection<Vec<CoreRow>>,
     /// Outer packets measured on the underlay; none when it is not watched.
     pub outer: Option<PerDirection<OuterFlow>>,
+    /// What the kernel drops of it and should not; none where nobody asked, and where it cannot be had.
+    pub dropped: Option<Dropped>,
     /// Size buckets with their bounds, both directions.
     pub sizes: Vec<SizeBucket>,
     /// Wall clock from which on packets are in the buckets, which is when the budget last changed; none while it is the one

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CoreRow, Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, PodKey, PodRow, SizeBucket, VfTraffic,
+    CoreRow, DropRow, Flow, LinkCounters, Model, OuterFlow, PeerKey, PeerRow, PodKey, PodRow, SizeBucket,
+    VfTraffic,
 };
-use crate::sample::PerDirection;
+use crate::{observed::Observed, sample::PerDirection};
 
 /// The model with totals since `since`. What was not there then has all of its own.
 pub fn totals_since(model: &Model, since: &Model) -> Model {
@@ -19,6 +20,9 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
         less_outer(row.outer.as_mut(), before.outer.as_ref());
         row.kinds.tx = row.kinds.tx.less(&before.kinds.tx);
         row.kinds.rx = row.kinds.rx.less(&before.kinds.rx);
+        if let Some((dropped, before)) = row.dropped.as_mut().zip(before.dropped) {
+            dropped.total = dropped.total.saturating_sub(before.total);
+        }
         less_cores(&mut row.cores.tx, &before.cores.tx);
         less_cores(&mut row.cores.rx, &before.cores.rx);
         if row.sizes_since == before.sizes_since {
@@ -27,6 +31,13 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
     }
     if let Some((now, before)) = model.direct.as_mut().zip(since.direct) {
         *now = PerDirection { tx: now.tx.less(before.tx), rx: now.rx.less(before.rx) };
+    }
+    if let (Observed::Value(drops), Observed::Value(before)) = (&mut model.drops, &since.drops) {
+        for row in &mut drops.rows {
+            let is_same = |before: &&DropRow| before.is_the_same(row);
+            let before = before.rows.iter().find(is_same).map_or(0, |before| before.total);
+            row.total = row.total.saturating_sub(before);
+        }
     }
     peers(&mut model, since);
     nodes(&mut model, since);

@@ -1,6 +1,7 @@
 //! One JSON object for an interval: the contract of `watch --format jsonl`. Fields are only added.
 
 mod cores;
+mod drops;
 mod explained;
 
 use std::{net::IpAddr, time::Duration};
@@ -9,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use self::{cores::Core, explained::Explained};
+use self::{cores::Core, drops::Drop, explained::Explained};
 use super::json::{self, Metrics, Wireguard, words};
 use crate::{
     model::{
@@ -42,6 +43,8 @@ struct Document<'a> {
     /// Null when they are not counted.
     direct: Option<Direct<'a>>,
     pmtu_events: Vec<PmtuEvent>,
+    /// Null when nobody asks, and when it cannot be had.
+    drops: Option<Vec<Drop<'a>>>,
     /// Null while nobody asks.
     explained: Option<Explained<'a>>,
     #[serde(rename = "self")]
@@ -263,6 +266,7 @@ impl<'a> From<&'a Model> for Document<'a> {
                     mtu: event.mtu,
                 })
                 .collect(),
+            drops: model.drops.value().map(|drops| drops.rows.iter().map(Drop::from).collect()),
             explained: model.explained.as_ref().map(explained::explained),
             observer: observer(&model.observer),
             notes: model.notes.clone(),
@@ -477,9 +481,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_drops_when_somebody_asks() {
+        let value: serde_json::Value =
+            serde_json::from_str(&line(&model::drops::testdata::model()).unwrap()).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value["drops"][0]).unwrap());
+        assert_eq!(value["drops"].as_array().unwrap().len(), 4);
+        let none =
+            Model { drops: crate::observed::Observed::Value(model::Drops::default()), ..Model::default() };
+        let value: serde_json::Value = serde_json::from_str(&line(&none).unwrap()).unwrap();
+        assert_eq!(value["drops"], serde_json::json!([]));
+    }
+
+    #[test]
     fn what_is_unknown_is_null() {
         let model = Model::default();
         let value: serde_json::Value = serde_json::from_str(&line(&model).unwrap()).unwrap();
+        assert!(value["drops"].is_null());
         assert!(value["interval_s"].is_null());
         assert!(value["self"]["cpu_percent"].is_null());
         assert_eq!(value["schema_version"], SCHEMA_VERSION);
@@ -505,7 +522,7 @@ mod tests {
         let mut found = std::collections::BTreeSet::new();
         let mut models =
             vec![testdata::troubled(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()];
-        models.push(model::explained::testdata::model());
+        models.extend([model::explained::testdata::model(), model::drops::testdata::model()]);
         for model in models {
             names(&serde_json::from_str(&line(&model).unwrap()).unwrap(), &mut found);
         }

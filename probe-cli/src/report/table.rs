@@ -1,6 +1,6 @@
 //! The model as aligned text, 80 columns wide where names allow it: `watch --format table`.
 
-use std::fmt::Write as _;
+use std::{cmp::Reverse, fmt::Write as _};
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -17,6 +17,8 @@ use crate::{
     text,
 };
 
+/// Room for why something was dropped.
+const REASON: usize = 31;
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 /// Widest name shown; longer ones lose their middle.
@@ -43,6 +45,7 @@ pub fn table(model: &Model) -> String {
     }
     interfaces(&mut out, model);
     vfs(&mut out, model);
+    drops(&mut out, model);
     for event in &model.pmtu_events {
         let mtu = event.mtu.map_or_else(|| "smaller".to_owned(), |mtu| mtu.to_string());
         let _ = writeln!(
@@ -182,6 +185,31 @@ fn link_row(out: &mut String, name: &str, rate: Option<&PerDirection<VfRates>>, 
     let _ = writeln!(out, "{name}{:pad$} {rates} {}", "", text::fit(last, LAST));
 }
 
+/// What the kernel drops, once there was something: what came in the interval first.
+fn drops(out: &mut String, model: &Model) {
+    let Some(drops) = model.drops.value().filter(|drops| !drops.rows.is_empty()) else { return };
+    let mut rows: Vec<_> = drops.rows.iter().collect();
+    rows.sort_by_key(|row| Reverse((row.packets, row.total)));
+    let _ = writeln!(
+        out,
+        "\n{:<NAME$} {:<REASON$} {:>8} {:>6}",
+        "DROPPED BY THE KERNEL ON", "REASON", "TOTAL", "p/s"
+    );
+    for row in rows {
+        let name = text::fit(&text::escape(row.device.name()), NAME);
+        let what = match (row.is_outer, row.to_group) {
+            (true, _) => ", outer",
+            (false, true) => ", to groups",
+            (false, false) => "",
+        };
+        let reason = text::fit(&text::escape(&row.reason), REASON - what.width()) + what;
+        let (pad, padding) = (NAME.saturating_sub(name.width()), REASON.saturating_sub(reason.width()));
+        let total = text::si(row.total as f64);
+        let rate = row.per_s.map_or_else(|| "-".to_owned(), text::si);
+        let _ = writeln!(out, "{name}{:pad$} {reason}{:padding$} {total:>8} {rate:>6}", "", "");
+    }
+}
+
 /// Virtual functions, where there are some. What nobody counts is said to be that.
 fn vfs(out: &mut String, model: &Model) {
     if model.vfs.is_empty() {
@@ -290,6 +318,7 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::vfs()));
         insta::assert_snapshot!(table(&testdata::vfs_by_ebpf()));
         insta::assert_snapshot!(table(&testdata::in_clear()));
+        insta::assert_snapshot!(table(&crate::model::drops::testdata::model()));
     }
 
     #[test]
@@ -310,7 +339,13 @@ mod tests {
 
     #[test]
     fn nothing_is_wider_than_a_terminal_and_nothing_controls_it() {
-        for model in [testdata::model(), testdata::wireguard(), testdata::vfs(), testdata::vfs_by_ebpf()] {
+        for model in [
+            testdata::model(),
+            testdata::wireguard(),
+            testdata::vfs(),
+            testdata::vfs_by_ebpf(),
+            crate::model::drops::testdata::model(),
+        ] {
             for line in table(&model).lines() {
                 // Notes are sentences.
                 assert!(line.width() <= WIDTH || line.starts_with("! "), "{line}");

@@ -108,7 +108,9 @@ impl<'a> Subject<'a> {
     pub(super) fn carried(self) -> Carried {
         let flow = self.flow().copied();
         match self {
-            Self::Tunnel(row) => Carried { flow, outer: row.outer, ..Carried::default() },
+            Self::Tunnel(row) => {
+                Carried { flow, outer: row.outer, dropped: row.dropped, ..Carried::default() }
+            }
             Self::Peer(row) => Carried { flow, outer: row.outer, ..Carried::default() },
             Self::Pod(_) => Carried { flow, ..Carried::default() },
             Self::Vf(row) => {

@@ -346,6 +346,23 @@ fn packets_that_are_not_encrypted_are_told_of_everywhere() {
 }
 
 #[test]
+fn what_the_kernel_drops_is_told_of_everywhere() {
+    let mut state = State::new("node1".to_owned(), false);
+    update(&mut state, Action::Model(Arc::new(model::drops::testdata::model())));
+    snapshots("dropped-overview", &state);
+    keys(&mut state, "2G");
+    insta::assert_snapshot!("dropped-tunnel", draw(&state, (120, 40)));
+    for size in SIZES {
+        let screen = draw(&state, size);
+        assert!(screen.contains("DROP/s") && screen.contains(" dropped     25/s now; 1.52k"), "{screen}");
+    }
+    keys(&mut state, "4Gk");
+    insta::assert_snapshot!("dropped-pod", draw(&state, (80, 24)));
+    keys(&mut state, "6");
+    insta::assert_snapshot!("dropped-messages", draw(&state, (80, 24)));
+}
+
+#[test]
 fn many_pods_scroll_and_filter() {
     let mut state = testdata::state(90);
     keys(&mut state, "4G");

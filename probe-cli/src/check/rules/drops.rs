@@ -24,7 +24,7 @@ pub(super) fn of<'m>(
         let wanted = reasons.join(" or ");
         return Err(Outcome::NotJudged(format!("this kernel has no drop reason {wanted} (Linux 6.12 has)")));
     }
-    let is_of = |row: &&DropRow| reasons.contains(&row.reason.as_str()) && is_meant(row);
+    let is_of = |row: &&DropRow| row.packets > 0 && reasons.contains(&row.reason.as_str()) && is_meant(row);
     Ok(drops.rows.iter().filter(is_of).collect())
 }
 

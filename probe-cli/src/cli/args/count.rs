@@ -30,6 +30,11 @@ pub(in crate::cli) struct ProbeArgs {
     /// Force the attach mode [default: the best that the kernel has]
     #[arg(long, value_enum, value_name = "MODE", help_heading = COUNTING)]
     pub(in crate::cli) attach: Option<Attach>,
+
+    /// Count what the kernel drops on the overlay's devices as well, by reason (Linux 5.17 with BTF); costs every drop on the
+    /// machine a little
+    #[arg(long, help_heading = COUNTING)]
+    pub(in crate::cli) drops: bool,
 }
 
 impl Default for ProbeArgs {
@@ -40,6 +45,7 @@ impl Default for ProbeArgs {
             pod_slots: limits.pods,
             peer_slots: limits.peers,
             attach: None,
+            drops: false,
         }
     }
 }
@@ -51,6 +57,7 @@ impl ProbeArgs {
             notes: RunDirectory::new(context.host_root.as_deref()),
             host: context.host(),
             interval: self.interval,
+            drops: self.drops,
             probe: ebpf::ProbeOptions {
                 limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },
                 mode: self.attach.map(|attach| match attach {

@@ -3,7 +3,7 @@
 
 use super::{Number, flow, link};
 use crate::{
-    model::{Flow, OuterFlow, Rates, VfRates, both_rates, flow::sum, outer_together, together},
+    model::{Dropped, Flow, OuterFlow, Rates, VfRates, both_rates, flow::sum, outer_together, together},
     sample::PerDirection,
     text,
 };
@@ -19,6 +19,8 @@ pub struct Carried {
     pub link: Option<PerDirection<VfRates>>,
     /// By an interface whose frames eBPF counts.
     pub wire: Option<PerDirection<Rates>>,
+    /// What the kernel drops of it and should not.
+    pub dropped: Option<Dropped>,
 }
 
 /// How a number is written.
@@ -173,15 +175,18 @@ pub const TOTAL: Column = Column {
     of: |row| (flow::OUTER_BYTES.of)(&together(row.flow.as_ref()?)),
 };
 
-/// Packets that an interface drops per second, both directions.
+/// Packets that an interface drops per second, or the kernel of a tunnel, both directions.
 pub const DROPS: Column = Column {
     title: title(&link::DROPS),
-    help: "packets that a VF drops; \"not by driver\": no counter is available",
+    help: "packets that a VF drops, or with --drops the kernel of a tunnel; \"not by driver\": no counter is available",
     width: 6,
     rank: 8,
     format: Format::Rate,
     is_alarm: true,
     of: |row| {
+        if let Some(dropped) = row.dropped {
+            return dropped.per_s.map(Number::Amount);
+        }
         let both = row.link?;
         let drops = |rates: &VfRates| (link::DROPS.of)(rates).map(Number::as_f64);
         Some(Number::Amount(drops(&both.tx)? + drops(&both.rx)?))

@@ -2,7 +2,7 @@
 
 use super::{Field, Number, Period, Unit};
 use crate::{
-    model::{CoreRow, Flow, OuterFlow, WireguardRow},
+    model::{CoreRow, DropRow, Flow, OuterFlow, WireguardRow},
     sample::{Kinds, OuterPart},
 };
 
@@ -218,6 +218,16 @@ pub static CORE: [Field<CoreRow>; 2] = [
         "its part of the tunnel's packets in this direction; `null` also when there were none",
         |core| core.share.map(Number::Amount),
     ),
+];
+
+/// What the kernel drops on one device for one reason.
+pub static DROP: [Field<DropRow>; 2] = [
+    Field::counter("packets", Unit::Packets, "packets on the wire that were dropped", |row| {
+        Some(Number::Count(row.total))
+    }),
+    Field::rate("packets_per_s", Unit::PacketsPerSecond, "the same per second", |row| {
+        row.per_s.map(Number::Amount)
+    }),
 ];
 
 /// Outer packets of one kind: WireGuard's keepalives, its handshakes.

@@ -1,6 +1,7 @@
 //! What is known of one tunnel, peer, pod or virtual function, in words.
 
 mod cores;
+mod drops;
 mod pod;
 mod vf;
 
@@ -26,7 +27,10 @@ pub(super) type Fact = (&'static str, String, bool);
 pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     match subject {
         Subject::Tunnel(row) => {
-            of_tunnel(row).into_iter().chain(cores::facts(row, model)).chain(direct(model)).collect()
+            let mut facts = of_tunnel(row, model);
+            facts.extend(cores::facts(row, model));
+            facts.extend(direct(model));
+            facts
         }
         Subject::Peer(row) => of_peer(row),
         Subject::Pod(row) => pod::facts(row, model),
@@ -57,7 +61,7 @@ pub(super) fn lines(fact: &Fact, columns: u16, theme: Theme) -> Vec<Vec<Span<'st
         .collect()
 }
 
-fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
+fn of_tunnel(row: &TunnelRow, model: &Model) -> Vec<Fact> {
     let tunnel = &row.tunnel;
     let vni = match (tunnel.kind, tunnel.vni) {
         (TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp, _) => String::new(),
@@ -91,6 +95,7 @@ fn of_tunnel(row: &TunnelRow) -> Vec<Fact> {
     facts.push(budget(row));
     facts.extend(carried(&row.flow));
     facts.extend(outer(row.outer.as_ref()));
+    facts.extend(drops::of_tunnel(row, model));
     let kinds = &row.kinds;
     let share = |a: u64, b: u64| text::si((a + b) as f64);
     facts.push((

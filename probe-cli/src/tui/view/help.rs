@@ -9,9 +9,10 @@ use crate::{
 };
 
 /// What the titles of columns mean, those of the catalogue apart. Those without "so far" are of the last interval.
-const COMMON: [(&str, &str); 2] = [
+const COMMON: [(&str, &str); 3] = [
     ("TX RX", "out of the node, and into it, through the tunnel, in the last interval"),
     ("STATE", "ok, or the fault; \"-\": not checked"),
+    ("core", "handles most of what arrives; one flow is always one core's"),
 ];
 
 const VFS: (&str, &str) = ("VF", "its TX and RX are what its user sends and receives, with link headers");

@@ -3,9 +3,6 @@
 use super::super::{drops, prelude::*};
 use crate::model::DropRow;
 
-/// What a program or a packet filter is told to drop: between pods that is policy.
-const POLICY: [&str; 6] =
-    ["BPF_CGROUP_EGRESS", "NETFILTER_DROP", "SECURITY_HOOK", "TC_EGRESS", "TC_INGRESS", "XDP"];
 /// What other checks are about, by these packets or by counters.
 const OF_OTHERS: [&str; 9] = [
     "CPU_BACKLOG",
@@ -47,8 +44,7 @@ fn run(model: &Model) -> Outcome {
     };
     let is_meant = |row: &&DropRow| {
         let reason = row.reason.as_str();
-        let is_policy = POLICY.contains(&reason);
-        !row.to_group && row.packets >= drops::NOISE && !OF_OTHERS.contains(&reason) && !is_policy
+        !row.to_group && row.packets >= drops::NOISE && !OF_OTHERS.contains(&reason) && !row.is_policy()
     };
     let rows: Vec<&DropRow> = found.rows.iter().filter(is_meant).collect();
     let Some(most) = rows.iter().max_by_key(|row| row.packets) else { return Outcome::Judged(Vec::new()) };

@@ -1,6 +1,6 @@
 //! What is known of one pod, and of its interfaces to secondary networks.
 
-use super::Fact;
+use super::{Fact, drops};
 use crate::{
     model::{Condition, Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
     text,
@@ -27,6 +27,7 @@ pub(super) fn facts(row: &PodRow, model: &Model) -> Vec<Fact> {
         Some(flow) => facts.extend(super::carried(flow)),
         None => facts.push(("carried", "- (counted with the node's own, in \"other\")".to_owned(), false)),
     }
+    facts.extend(row.pod.iter().flat_map(|pod| drops::of_pod(pod, model)));
     facts
 }
 
