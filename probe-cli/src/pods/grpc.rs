@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use nix::{fcntl::OFlag, unistd::geteuid};
 use prost::{
     DecodeError, Message,
-    bytes::Buf,
-    encoding::{DecodeContext, WireType, decode_key, message, skip_field},
+    bytes::{Buf, Bytes},
+    encoding::{self, DecodeContext, WireType, decode_key, skip_field},
 };
 use tokio::{
     net::UnixStream,
@@ -43,6 +43,8 @@ const LONGEST_WORDS: usize = 300;
 const AGAIN: Duration = Duration::from_millis(50);
 /// Most entries of a list. A node has some hundreds of pods; a reply's bytes could hold millions of empty ones.
 const MOST_ENTRIES: usize = 16_384;
+/// Most messages and texts in the lists of all entries.
+const MOST_NESTED: usize = 4 * MOST_ENTRIES;
 
 /// A socket, as the host has it.
 #[derive(Clone, Debug)]
@@ -256,7 +258,7 @@ impl Client {
     ) -> Result<Vec<T>, Trouble>
     where
         Q: Message + 'static,
-        T: Message + Default + 'static,
+        T: Entry + 'static,
     {
         self.ask(method, request, ListCodec::<Q, T>(PhantomData), longest, within).await
     }
@@ -331,7 +333,7 @@ pub(super) fn bounded(words: &str) -> String {
 /// A reply of one repeated message, decoded entry by entry.
 struct ListCodec<Q, T>(PhantomData<(Q, T)>);
 
-impl<Q: Message + 'static, T: Message + Default + 'static> Codec for ListCodec<Q, T> {
+impl<Q: Message + 'static, T: Entry + 'static> Codec for ListCodec<Q, T> {
     type Encode = Q;
     type Decode = Vec<T>;
     type Encoder = ProstEncoder<Q>;
@@ -348,39 +350,64 @@ impl<Q: Message + 'static, T: Message + Default + 'static> Codec for ListCodec<Q
 
 struct ListDecoder<T>(PhantomData<T>);
 
-impl<T: Message + Default + 'static> Decoder for ListDecoder<T> {
+impl<T: Entry + 'static> Decoder for ListDecoder<T> {
     type Item = Vec<T>;
     type Error = Status;
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<Vec<T>>, Status> {
         match entries(buf, MOST_ENTRIES) {
             Ok(Some(entries)) => Ok(Some(entries)),
-            Ok(None) => Err(Status::out_of_range(format!("a list of more than {MOST_ENTRIES} entries"))),
+            Ok(None) => Err(Status::out_of_range(format!(
+                "a list of more than {MOST_ENTRIES} entries, or of more than {MOST_NESTED} in them"
+            ))),
             Err(error) => Err(Status::internal(error.to_string())),
         }
     }
 }
 
-/// The entries of field 1; none when there are more than `most`. Other fields are passed over.
-pub(super) fn entries<T: Message + Default>(
-    buf: &mut impl Buf,
-    most: usize,
-) -> Result<Option<Vec<T>>, DecodeError> {
+/// An entry of a list.
+pub(super) trait Entry: Message + Default {
+    /// The fields with lists of messages or texts in it, each in the one before. An empty one takes two bytes of a reply and tens of
+    /// bytes of memory.
+    const LISTS: &'static [u32];
+}
+
+/// The entries of field 1; none when there are more than `most`, or too many in their own lists. Other fields are passed over.
+pub(super) fn entries<T: Entry>(buf: &mut impl Buf, most: usize) -> Result<Option<Vec<T>>, DecodeError> {
     let mut entries = Vec::new();
+    let mut nested = 0;
     while buf.has_remaining() {
         let (tag, wire_type) = decode_key(buf)?;
         if (tag, wire_type) != (1, WireType::LengthDelimited) {
             skip_field(wire_type, tag, buf, DecodeContext::default())?;
             continue;
         }
-        if entries.len() == most {
+        let mut entry = Bytes::new();
+        encoding::bytes::merge(wire_type, &mut entry, buf, DecodeContext::default())?;
+        nested += in_lists(entry.clone(), T::LISTS)?;
+        if entries.len() == most || nested > MOST_NESTED {
             return Ok(None);
         }
-        let mut entry = T::default();
-        message::merge(wire_type, &mut entry, buf, DecodeContext::default())?;
-        entries.push(entry);
+        entries.push(T::decode(entry)?);
     }
     Ok(Some(entries))
+}
+
+/// How many there are in these lists, counted before they are decoded.
+fn in_lists(mut message: Bytes, lists: &[u32]) -> Result<usize, DecodeError> {
+    let Some((list, deeper)) = lists.split_first() else { return Ok(0) };
+    let mut count = 0;
+    while message.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut message)?;
+        if (tag, wire_type) == (*list, WireType::LengthDelimited) {
+            let mut inner = Bytes::new();
+            encoding::bytes::merge(wire_type, &mut inner, &mut message, DecodeContext::default())?;
+            count += 1 + in_lists(inner, deeper)?;
+        } else {
+            skip_field(wire_type, tag, &mut message, DecodeContext::default())?;
+        }
+    }
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -391,6 +418,45 @@ mod tests {
     struct Named {
         #[prost(string, tag = "2")]
         name: String,
+    }
+
+    impl Entry for Named {
+        const LISTS: &'static [u32] = &[];
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Outer {
+        #[prost(message, repeated, tag = "3")]
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Inner {
+        #[prost(string, repeated, tag = "2")]
+        names: Vec<String>,
+    }
+
+    impl Entry for Outer {
+        const LISTS: &'static [u32] = &[3, 2];
+    }
+
+    #[test]
+    fn what_is_in_entries_is_counted_before_it_is_decoded() {
+        let decode = |entries: &[Outer]| {
+            let mut bytes = Vec::new();
+            for entry in entries {
+                bytes.push(0x0a);
+                bytes.extend(entry.encode_length_delimited_to_vec());
+            }
+            super::entries::<Outer>(&mut bytes.as_slice(), 3)
+        };
+        let empty = Inner { names: Vec::new() };
+        let fits = Outer { inner: vec![empty.clone(); MOST_NESTED / 2] };
+        assert_eq!(decode(&[fits.clone(), fits.clone()]).unwrap(), Some(vec![fits.clone(), fits.clone()]));
+        let one = Outer { inner: vec![empty] };
+        assert_eq!(decode(&[fits.clone(), fits, one]).unwrap(), None, "of all entries");
+        let names = Outer { inner: vec![Inner { names: vec![String::new(); MOST_NESTED] }] };
+        assert_eq!(decode(&[names]).unwrap(), None);
     }
 
     #[test]

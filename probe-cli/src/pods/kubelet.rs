@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use prost::Message;
 
 use super::{
-    grpc::{Socket, Trouble, Within},
+    grpc::{Entry, Socket, Trouble, Within},
     limits,
 };
 use crate::{facts::pods::DeviceAssignment, observed::Observed};
@@ -34,6 +34,11 @@ pub(super) struct PodResources {
     namespace: String,
     #[prost(message, repeated, tag = "3")]
     containers: Vec<ContainerResources>,
+}
+
+impl Entry for PodResources {
+    /// Containers, their devices, the identifiers of those.
+    const LISTS: &'static [u32] = &[3, 2, 2];
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use super::annotations::Annotations;
+use super::{super::grpc::Entry, annotations::Annotations};
 
 pub(super) const VERSION: &str = "/runtime.v1.RuntimeService/Version";
 pub(super) const LIST: &str = "/runtime.v1.RuntimeService/ListPodSandbox";
@@ -47,6 +47,10 @@ pub(super) struct PodSandbox {
     /// The one that is used of the map of all.
     #[prost(message, optional, tag = "6")]
     pub(super) annotations: Option<Annotations>,
+}
+
+impl Entry for PodSandbox {
+    const LISTS: &'static [u32] = &[];
 }
 
 #[derive(Clone, PartialEq, Message)]
