@@ -59,6 +59,30 @@ impl Node {
         self.bridged_pod("10.42.0.1/24");
     }
 
+    /// Calico's VXLAN to one other node, with the block 10.42.0.64/26 for pods of this one.
+    pub fn calico_vxlan(&self) {
+        self.ip(
+            "link add name vxlan.calico type vxlan id 4096 dev u0 local 192.0.2.1 dstport 4789 nolearning
+             addr add 10.42.0.65/32 dev vxlan.calico
+             link set vxlan.calico up
+             neigh add 10.42.2.129 lladdr 66:00:00:00:00:02 dev vxlan.calico nud permanent
+             route add 10.42.2.128/26 via 10.42.2.129 dev vxlan.calico onlink proto 80
+             route add blackhole 10.42.0.64/26 proto 80",
+        );
+        self.fdb("66:00:00:00:00:02", "vxlan.calico", "192.0.2.2");
+    }
+
+    /// Cilium's host device, and the route to this node's pods by it: `network` is the first two numbers of the cluster's.
+    pub fn cilium_host(&self, network: &str) {
+        self.ip(&format!(
+            "link add name cilium_net type veth peer name cilium_host
+             link set cilium_net up
+             link set cilium_host up
+             addr add {network}.0.5/32 dev cilium_host
+             route add {network}.0.0/24 via {network}.0.5 dev cilium_host src {network}.0.5"
+        ));
+    }
+
     /// flannel's bridge with this address, and a pod on it.
     pub fn bridged_pod(&self, address: &str) {
         let beyond = self.beyond.name();

@@ -140,13 +140,7 @@ fn rke2_flannel() {
 #[test]
 fn calico_vxlan() {
     let plane = Plane::new("pcalico", &CALICO, "10.42.0.66/32", "169.254.1.1", |node| {
-        node.ip("link add name vxlan.calico mtu 1450 type vxlan id 4096 dev u0 local 192.0.2.1 dstport 4789 nolearning
-             addr add 10.42.0.64/32 dev vxlan.calico
-             link set vxlan.calico up
-             neigh add 10.42.2.128 lladdr 66:00:00:00:00:02 dev vxlan.calico nud permanent
-             route add 10.42.2.128/26 via 10.42.2.128 dev vxlan.calico onlink proto 80
-             route add blackhole 10.42.0.64/26 proto 80");
-        node.fdb("66:00:00:00:00:02", "vxlan.calico", "192.0.2.2");
+        node.calico_vxlan();
         node.calico_pod("10.42.0.66");
         node.ip("link set cali0a1b2c3d4e5 mtu 1450");
     });
@@ -154,7 +148,7 @@ fn calico_vxlan() {
     plane.breaks(
         "route del 10.42.2.128/26 proto 80",
         "peer-fdb-without-route",
-        "route add 10.42.2.128/26 via 10.42.2.128 dev vxlan.calico onlink proto 80",
+        "route add 10.42.2.128/26 via 10.42.2.129 dev vxlan.calico onlink proto 80",
     );
     plane.breaks("link set u0 mtu 1400", "mtu-tunnel-exceeds-underlay", "link set u0 mtu 1500");
 }
@@ -194,12 +188,8 @@ fn cilium_vxlan() {
     let tunnel = "link add name cilium_vxlan type vxlan external dstport 8472
          link set cilium_vxlan up";
     let plane = Plane::new("pcilium", &cni, "10.42.0.77/32", "10.42.0.5", |node| {
-        node.ip("link add name cilium_net type veth peer name cilium_host
-             link set cilium_net up
-             link set cilium_host up
-             addr add 10.42.0.5/32 dev cilium_host
-             route add 10.42.0.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5
-             route add 10.42.1.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5 mtu 1450");
+        node.cilium_host("10.42");
+        node.ip("route add 10.42.1.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5 mtu 1450");
         node.ip(tunnel);
         node.calico_pod("10.42.0.77");
     });

@@ -107,18 +107,13 @@ fn calico() {
 
 #[test]
 fn cilium() {
-    let host = "link add name cilium_net type veth peer name cilium_host
-         link set cilium_net up
-         link set cilium_host up
-         addr add 10.0.0.5/32 dev cilium_host
-         route add 10.0.0.0/24 via 10.0.0.5 dev cilium_host src 10.0.0.5";
     let tunnel = "link add name cilium_vxlan type vxlan external dstport 8472
          link set cilium_vxlan up";
     for (name, more, plane) in
         [("cilium1", tunnel, "Cilium, VXLAN (certain)"), ("cilium2", "", "Cilium, no encapsulation (likely)")]
     {
         let node = Node::new(name);
-        node.ip(host);
+        node.cilium_host("10.0");
         node.ip(more);
         node.calico_pod("10.0.0.77");
         is_well(&node, &no_files(), plane);

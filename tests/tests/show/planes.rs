@@ -95,13 +95,7 @@ fn k3s_flannel_and_a_stale_device_beside_it() {
 #[test]
 fn calico_vxlan() {
     let node = Node::new("calico");
-    node.ip("link add name vxlan.calico type vxlan id 4096 dev u0 local 192.0.2.1 dstport 4789 nolearning
-         addr add 10.42.0.65/32 dev vxlan.calico
-         link set vxlan.calico up
-         neigh add 10.42.2.129 lladdr 66:00:00:00:00:02 dev vxlan.calico nud permanent
-         route add 10.42.2.128/26 via 10.42.2.129 dev vxlan.calico onlink proto 80
-         route add blackhole 10.42.0.64/26 proto 80");
-    node.fdb("66:00:00:00:00:02", "vxlan.calico", "192.0.2.2");
+    node.calico_vxlan();
     node.calico_pod("10.42.0.66");
     assert_eq!(plane(&node), "calico vxlan certain vxlan.calico");
     assert_eq!(peers(&node), ["vxlan.calico 192.0.2.2 [\"10.42.2.128/26\"]"]);
@@ -130,12 +124,8 @@ fn host_gw() {
 #[test]
 fn cilium_and_calico_collect_metadata() {
     let cilium = Node::new("cilium");
-    cilium.ip("link add name cilium_net type veth peer name cilium_host
-         link set cilium_net up
-         link set cilium_host up
-         addr add 10.0.0.5/32 dev cilium_host
-         route add 10.0.0.0/24 via 10.0.0.5 dev cilium_host src 10.0.0.5
-         route add 10.0.1.0/24 via 10.0.0.5 dev cilium_host src 10.0.0.5 mtu 1450
+    cilium.cilium_host("10.0");
+    cilium.ip("route add 10.0.1.0/24 via 10.0.0.5 dev cilium_host src 10.0.0.5 mtu 1450
          link add name cilium_vxlan type vxlan external dstport 8472
          link set cilium_vxlan up");
     assert_eq!(plane(&cilium), "cilium vxlan certain cilium_vxlan");
