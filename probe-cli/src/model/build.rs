@@ -31,9 +31,7 @@ pub(super) fn build(
     before: Option<&Sample>,
     bins: &mut Bins,
 ) -> Model {
-    let interval = before
-        .and_then(|before| now.monotonic.checked_sub(before.monotonic))
-        .filter(|interval| !interval.is_zero());
+    let interval = before.and_then(|before| now.time_after(before));
     let flows = |now: Option<PerDirection<Counts>>, before: Option<PerDirection<Counts>>| {
         let now = now.unwrap_or_default();
         PerDirection {

@@ -9,6 +9,8 @@ use crate::{
     sample::{self, DroppedPacket, Sample},
 };
 
+/// Fewer in an interval are nothing: single packets are dropped on every node.
+pub(crate) const NOISE: u64 = 10;
 /// What a program or a packet filter is told to drop: between pods that is policy.
 const POLICY: [&str; 6] =
     ["BPF_CGROUP_EGRESS", "NETFILTER_DROP", "SECURITY_HOOK", "TC_EGRESS", "TC_INGRESS", "XDP"];
@@ -95,6 +97,11 @@ impl DropRow {
         key(self) == key(other) && self.reason == other.reason
     }
 
+    /// True of more than single packets, which are dropped on every node.
+    pub fn is_more_than_noise(&self) -> bool {
+        self.packets >= NOISE
+    }
+
     /// True for reasons by which the node drops what somebody has told it to.
     pub fn is_policy(&self) -> bool {
         POLICY.contains(&self.reason.as_str())
@@ -132,9 +139,7 @@ impl DropDevice {
 
 /// What was dropped, and what of it since `before`, which has nothing of it where counting began later.
 pub(super) fn drops(inventory: &Inventory, now: &Sample, before: Option<&Sample>) -> Observed<Drops> {
-    let interval = before
-        .and_then(|before| now.monotonic.checked_sub(before.monotonic))
-        .filter(|interval| !interval.is_zero());
+    let interval = before.and_then(|before| now.time_after(before));
     let earlier: BTreeMap<_, u64> = before
         .and_then(|before| before.drops.value())
         .map(|drops| drops.rows.iter().map(|row| (key(row), row.packets)).collect())

@@ -83,6 +83,13 @@ pub struct Sample {
     pub drops: Observed<Box<Drops>>,
 }
 
+impl Sample {
+    /// Time since another sample; none when that is not earlier.
+    pub fn time_after(&self, other: &Self) -> Option<Duration> {
+        self.monotonic.checked_sub(other.monotonic).filter(|time| !time.is_zero())
+    }
+}
+
 /// What an interval gives: the node and its counters at one instant. A recording is a list of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Frame {

@@ -5,8 +5,6 @@ use crate::model::{DropDevice, DropRow};
 
 /// Where it is read, for evidence.
 const SOURCE: &str = "skb_drop_reason";
-/// Fewer in a window are nothing: single packets are dropped on every node.
-pub(super) const NOISE: u64 = 10;
 /// Rows that are shown.
 const SHOWN: usize = 2;
 

@@ -9,15 +9,13 @@ use crate::{
     text::{self, escape, shown},
 };
 
-/// Fewer in an interval are nothing: single packets are dropped on every node.
-const NOISE: u64 = 10;
 /// Reasons that are told; the rest is a number.
 const NOTED: usize = 4;
 
 /// Those with most packets first.
 pub(super) fn problems(model: &Model) -> Vec<Problem> {
     let Some(drops) = model.drops.value() else { return Vec::new() };
-    let goes_on = |row: &&DropRow| !row.is_usual() && row.packets >= NOISE;
+    let goes_on = |row: &&DropRow| !row.is_usual() && row.is_more_than_noise();
     let mut rows: Vec<&DropRow> = drops.rows.iter().filter(goes_on).collect();
     rows.sort_by_key(|row| Reverse(row.packets));
     let mut problems: Vec<Problem> = rows.iter().take(NOTED).filter_map(|row| problem(row)).collect();
@@ -53,7 +51,10 @@ fn problem(row: &DropRow) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::drops::testdata, observed::Observed};
+    use crate::{
+        model::drops::{NOISE, testdata},
+        observed::Observed,
+    };
 
     /// What is told of such a node.
     fn told(change: impl Fn(&mut DropRow)) -> (Vec<String>, bool) {

@@ -1,8 +1,10 @@
 //! Files want a data plane, and the kernel has none.
 
 use super::super::{agent, prelude::*};
-use crate::facts::netlink::RouteFact;
-use crate::model::{Backend, Cni, DataPlane, Encapsulation, System};
+use crate::{
+    facts::netlink::RouteFact,
+    model::{Backend, Cni, DataPlane, Encapsulation, System},
+};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-missing",

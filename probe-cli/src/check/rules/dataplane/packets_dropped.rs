@@ -44,7 +44,7 @@ fn run(model: &Model) -> Outcome {
     };
     let is_meant = |row: &&DropRow| {
         let reason = row.reason.as_str();
-        !row.to_group && row.packets >= drops::NOISE && !OF_OTHERS.contains(&reason) && !row.is_policy()
+        !row.to_group && row.is_more_than_noise() && !OF_OTHERS.contains(&reason) && !row.is_policy()
     };
     let rows: Vec<&DropRow> = found.rows.iter().filter(is_meant).collect();
     let Some(most) = rows.iter().max_by_key(|row| row.packets) else { return Outcome::Judged(Vec::new()) };

@@ -27,11 +27,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let pods: Vec<&Pod> = inside::with_interfaces(model).filter(|pod| !pod.addresses.is_empty()).collect();
-    if pods.is_empty() {
-        return Outcome::DoesNotApply("no pod's address and interfaces are known");
+    match inside::with_addresses(model) {
+        Ok(pods) => Outcome::Judged(pods.into_iter().filter_map(finding).collect()),
+        Err(outcome) => outcome,
     }
-    Outcome::Judged(pods.into_iter().filter_map(finding).collect())
 }
 
 fn finding(pod: &Pod) -> Option<Finding> {

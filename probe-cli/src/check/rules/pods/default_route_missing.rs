@@ -24,45 +24,39 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let pods: Vec<&Pod> = inside::with_interfaces(model).filter(|pod| !pod.addresses.is_empty()).collect();
-    if pods.is_empty() {
-        return Outcome::DoesNotApply("no pod's address and interfaces are known");
-    }
-    let mut findings = Vec::new();
-    let mut is_known = false;
-    for pod in &pods {
+    let pods = match inside::with_addresses(model) {
+        Ok(pods) => pods,
+        Err(outcome) => return outcome,
+    };
+    let (mut findings, mut is_known) = (Vec::new(), false);
+    for pod in pods {
         let mut missing = Vec::new();
         for (family, is_ipv4) in [("IPv4", true), ("IPv6", false)] {
-            let Some(address) = pod.addresses.iter().find(|address| address.is_ipv4() == is_ipv4) else {
-                continue;
-            };
-            match inside::facts(model, pod).and_then(|facts| inside::default_routes(facts, *address)) {
-                None => {}
-                Some(routes) => {
-                    is_known = true;
-                    if routes.is_empty() {
-                        missing.push(family);
-                    }
-                }
+            let has_some = pod.addresses.iter().any(|address| address.is_ipv4() == is_ipv4);
+            let inside = inside::facts(model, pod).filter(|_| has_some);
+            if let Some(routes) = inside.and_then(|inside| inside::default_routes(inside, is_ipv4)) {
+                is_known = true;
+                missing.extend(routes.is_empty().then_some(family));
             }
         }
-        if missing.is_empty() {
-            continue;
+        if !missing.is_empty() {
+            findings.push(finding(pod, &missing.join(" and ")));
         }
-        let (label, families) = (pod.label(), missing.join(" and "));
-        findings.push(
-            Finding::new(
-                Fail,
-                SubjectKind::Pod,
-                &label,
-                format!("{} has no {families} default route.", escape(&label)),
-            )
-            .seen("default route", "none", "ip route in the pod")
-            .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN)."),
-        );
     }
     if !is_known {
         return Outcome::NotJudged("no pod's routes were read: run as root".to_owned());
     }
     Outcome::Judged(findings)
+}
+
+fn finding(pod: &Pod, families: &str) -> Finding {
+    let label = pod.label();
+    Finding::new(
+        Fail,
+        SubjectKind::Pod,
+        &label,
+        format!("{} has no {families} default route.", escape(&label)),
+    )
+    .seen("default route", "none", "ip route in the pod")
+    .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN).")
 }

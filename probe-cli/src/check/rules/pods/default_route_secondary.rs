@@ -1,6 +1,6 @@
 //! A pod's default route leaves by a secondary network.
 
-use super::super::prelude::*;
+use super::{super::prelude::*, inside};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-default-route-secondary",
@@ -29,8 +29,7 @@ fn run(model: &Model) -> Outcome {
     let mut findings = Vec::new();
     let mut unread = 0;
     for pod in &pods {
-        let inside = model.snapshot.inside.iter().find(|inside| Some(&inside.path) == pod.netns.as_ref());
-        let Some(inside) = inside.and_then(|inside| inside.told.value()) else {
+        let Some(inside) = inside::facts(model, pod) else {
             unread += 1;
             continue;
         };

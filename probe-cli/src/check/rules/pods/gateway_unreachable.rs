@@ -75,8 +75,7 @@ fn run(model: &Model) -> Outcome {
 /// Gateways of the default routes by the pod's interface to the cluster network.
 fn gateways(model: &Model, pod: &Pod) -> Vec<IpAddr> {
     let Some(facts) = inside::facts(model, pod) else { return Vec::new() };
-    let defaults =
-        [IpAddr::from([0; 4]), IpAddr::from([0u16; 8])].map(|any| inside::default_routes(facts, any));
+    let defaults = [true, false].map(|is_ipv4| inside::default_routes(facts, is_ipv4));
     let is_ours = |ifindex: Option<u32>| {
         pod.interfaces.iter().any(|one| one.is_default && Some(one.ifindex) == ifindex)
     };

@@ -1,10 +1,9 @@
 //! What checks of pods' own network namespaces share.
 
-use std::net::IpAddr;
-
+use super::super::prelude::*;
 use crate::{
     facts::{Bounded, netlink::RouteFact, network::InsideFacts},
-    model::{Model, Pod},
+    model::Pod,
     observed::Observed,
 };
 
@@ -23,6 +22,15 @@ pub(super) fn with_interfaces(model: &Model) -> impl Iterator<Item = &Pod> {
         .filter(move |pod| !pod.host_network && !pod.interfaces.is_empty() && !is_of_machine(pod))
 }
 
+/// Those of them whose addresses are known; what the check comes to where there are none.
+pub(super) fn with_addresses(model: &Model) -> Result<Vec<&Pod>, Outcome> {
+    let pods: Vec<&Pod> = with_interfaces(model).filter(|pod| !pod.addresses.is_empty()).collect();
+    if pods.is_empty() {
+        return Err(Outcome::DoesNotApply("no pod's address and interfaces are known"));
+    }
+    Ok(pods)
+}
+
 fn is_of_machines(kind: &str) -> bool {
     OF_MACHINES.contains(&kind)
 }
@@ -33,11 +41,11 @@ pub(super) fn facts<'a>(model: &'a Model, pod: &Pod) -> Option<&'a InsideFacts> 
     inside.told.value()
 }
 
-/// The default routes of an address's family; none when they were not read, or not all of them. Both halves of all addresses
-/// are one as well, as VPNs write it.
-pub(super) fn default_routes(inside: &InsideFacts, address: IpAddr) -> Option<Vec<&RouteFact>> {
+/// The default routes of a family; none when they were not read, or not all of them. Both halves of all addresses are one as
+/// well, as VPNs write it.
+pub(super) fn default_routes(inside: &InsideFacts, is_ipv4: bool) -> Option<Vec<&RouteFact>> {
     let table: &Observed<Bounded<RouteFact>> =
-        if address.is_ipv4() { &inside.routes_ipv4 } else { &inside.routes_ipv6 };
+        if is_ipv4 { &inside.routes_ipv4 } else { &inside.routes_ipv6 };
     let table = table.value().filter(|table| table.left_out == 0)?;
     Some(table.rows.iter().filter(|route| route.destination.prefix_len() <= 1).collect())
 }

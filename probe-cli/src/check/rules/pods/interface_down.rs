@@ -46,13 +46,8 @@ fn run(model: &Model) -> Outcome {
         bridges.into_values().map(|(bridge, pods)| down(bridge, &format!("{} on it", counted(pods, "pod"))));
     let of_pods =
         ends.iter().filter(|(_, link)| !link.up).map(|(pod, link)| down(link, &escape(&pod.label())));
-    let Outcome::Judged(mut findings) =
-        agent::all_restarted(model, Outcome::Judged(of_bridges.chain(of_pods).collect()))
-    else {
-        return Outcome::Judged(Vec::new());
-    };
-    findings.extend(inside::with_interfaces(model).filter_map(inside_down));
-    Outcome::Judged(findings)
+    let on_node = of_bridges.chain(of_pods).map(|finding| agent::restarted(model, finding));
+    Outcome::Judged(on_node.chain(inside::with_interfaces(model).filter_map(inside_down)).collect())
 }
 
 fn down(link: &LinkFact, whose: &str) -> Finding {
