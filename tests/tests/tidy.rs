@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use overlay_probe::check::WITHOUT_FAULT;
 use toml::{Table, Value};
 use xtask::{
     digest,
@@ -225,6 +226,20 @@ fn no_declared_crate_is_unused() {
     let used: BTreeSet<String> = asked_for().into_iter().map(|(_, name, _)| name).collect();
     let unused: Vec<String> = declared().difference(&used).cloned().collect();
     none("in [workspace.dependencies] and in no member", &unused);
+}
+
+/// What docs/checks/faults.md says to be proven by more than made-up facts has a test that names it.
+#[test]
+fn what_is_said_to_be_tested_for_real_is() {
+    let tests: String = texts_in(&["rs"])
+        .filter(|(name, _)| name.starts_with("tests/") && !name.ends_with("tidy.rs"))
+        .map(|(_, text)| text)
+        .collect();
+    let real = WITHOUT_FAULT.iter().filter(|(_, _, place)| *place != "made-up facts only");
+    let (named, unnamed): (Vec<&str>, Vec<&str>) =
+        real.map(|(check, ..)| *check).partition(|check| tests.contains(&format!("\"{check}\"")));
+    assert!(!named.is_empty());
+    none("in no test", &unnamed.into_iter().map(str::to_owned).collect::<Vec<_>>());
 }
 
 #[test]

@@ -237,6 +237,7 @@ pub const FAULTS: &[Fault] = &[
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("intent-vxlan-impossible", "the lab's own tunnels need VXLAN", MADE_UP),
     ("dataplane-underlay-dummy", "not every kernel of the tests has dummy devices", MADE_UP),
+    ("dataplane-host-device-down", "the lab has no Cilium", REAL_CILIUM),
     ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
     ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),
     ("dataplane-packets-filtered", COUNTED, REAL_PACKETS),
@@ -266,17 +267,17 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("cni-range-without-network", "the labs of the tests have IPv6", MADE_UP),
     ("vf-link-down", SRIOV, REAL_NIC),
     ("vf-mac-not-allowed", SRIOV, REAL_NIC),
-    ("vf-mac-shared", SRIOV, MADE_UP),
+    ("vf-mac-shared", SRIOV, REAL_NIC),
     ("vf-mtu-exceeds-pf", SRIOV, REAL_NIC),
     ("vf-vlan-tagged-twice", SRIOV, REAL_NIC),
-    ("vf-rate-limited", SRIOV, MADE_UP),
-    ("vf-driver-missing", SRIOV, MADE_UP),
-    ("vf-pod-disputed", SRIOV, MADE_UP),
-    ("vf-allocation-stale", SRIOV, MADE_UP),
+    ("vf-rate-limited", SRIOV, REAL_NIC),
+    ("vf-driver-missing", SRIOV, REAL_NIC),
+    ("vf-pod-disputed", SRIOV, REAL_NIC),
+    ("vf-allocation-stale", SRIOV, REAL_NIC),
     ("vf-addressed-on-node", SRIOV, REAL_NIC),
     ("vf-pool-empty", SRIOV, REAL_NIC),
-    ("vf-iommu-missing", SRIOV, MADE_UP),
-    ("vf-pools-overlap", SRIOV, MADE_UP),
+    ("vf-iommu-missing", "the machines with virtual functions have an IOMMU", MADE_UP),
+    ("vf-pools-overlap", SRIOV, REAL_NIC),
 ];
 
 /// Why labs have no faults of virtual functions.
@@ -287,6 +288,8 @@ const COUNTED: &str = "it takes packets, and programs that see them";
 const REAL_PACKETS: &str = "real packets between namespaces";
 /// A node that a test makes.
 const REAL_BRIDGE: &str = "a real bridge with a pod on it";
+/// Another one.
+const REAL_CILIUM: &str = "real devices as Cilium makes them";
 /// Facts that tests make up.
 const MADE_UP: &str = "made-up facts only";
 /// Tests with a NIC that has virtual functions.

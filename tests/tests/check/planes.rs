@@ -196,6 +196,13 @@ fn cilium_vxlan() {
     plane.is_well("Cilium VXLAN  cilium_vxlan  peers unknown  1 pod", "1500 > 1450 of pods' routes");
     plane.breaks("link set cilium_vxlan down", "dataplane-tunnel-down", "link set cilium_vxlan up");
     plane.breaks("link del cilium_vxlan", "dataplane-missing", tunnel);
+    plane.breaks(
+        "link set cilium_host down",
+        "dataplane-host-device-down",
+        "link set cilium_host up
+         route add 10.42.0.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5
+         route add 10.42.1.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5 mtu 1450",
+    );
     let route = "route change 10.42.1.0/24 via 10.42.0.5 dev cilium_host src 10.42.0.5 mtu";
     plane.breaks(&format!("{route} 1500"), "mtu-tunnel-exceeds-underlay", &format!("{route} 1450"));
 }

@@ -66,6 +66,7 @@ pub(super) const FAILURES: &[Failure] = &[
         "The tunnel was set down, and lost its routes",
         &["dataplane-tunnel-down", "peer-fdb-without-route"],
     ),
+    found("Cilium's host device was set down, and lost its routes", &["dataplane-host-device-down"]),
     found("Cilium's routes lead to a tunnel that is not there", &["dataplane-missing"]),
     found(
         "The tunnel is gone with the NIC that it was made on",

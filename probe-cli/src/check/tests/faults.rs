@@ -143,6 +143,18 @@ pub(super) fn all() -> Vec<Fault> {
                 link.up = false;
             }
         }),
+        Fault {
+            raises: "dataplane-host-device-down",
+            with: &[],
+            base: Node::cilium,
+            change: |node| {
+                let facts = node.facts();
+                let host = facts.links.iter_mut().find(|link| link.name == "cilium_host").unwrap();
+                host.up = false;
+                let ifindex = host.ifindex;
+                facts.routes.retain(|route| route.ifindex != Some(ifindex));
+            },
+        },
         wg("dataplane-stale-device", |node| {
             let facts = flannel4(std::mem::take(node.facts()), 2);
             *node.facts() = facts;

@@ -162,6 +162,9 @@ const ALL: &[Silent] = &[
         node.facts().links.retain(|link| link.name != "cilium_vxlan");
         node.facts().routes.retain(|route| route.mtu.is_none());
     }),
+    of("dataplane-host-device-down", "it is somebody's, of that name", Node::canal, |node| {
+        node.facts().links.push(LinkFact { up: false, ..ethernet(9, "cilium_host") });
+    }),
     of("pod-parent-down", "it is up", Node::canal, |node| above(node, true)),
     of("pod-vlan-without-uplink", "the uplink has it", Node::canal, |node| bridged(node, &[1, 100])),
     of("pod-vlan-without-uplink", "there is no uplink", Node::canal, |node| {

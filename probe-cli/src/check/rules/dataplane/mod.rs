@@ -2,6 +2,7 @@
 
 pub(super) mod bypassed;
 pub(super) mod default_routes_differ;
+pub(super) mod host_device_down;
 pub(super) mod missing;
 pub(super) mod packets_dropped;
 pub(super) mod packets_filtered;
