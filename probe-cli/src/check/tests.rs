@@ -122,6 +122,20 @@ fn each_check_finds_its_fault_and_nothing_else_does() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// Without Multus's file new pods would have no secondary networks.
+#[test]
+fn of_a_foreign_cni_behind_multus_no_file_is_moved() {
+    let faults = faults::all().into_iter().filter(|fault| fault.raises == "cni-first-file-foreign");
+    let commands: Vec<usize> = faults
+        .map(|fault| {
+            let judgement = run(&fault.node().model(), REGISTRY);
+            let row = judgement.rows.iter().find(|row| row.check.id == fault.raises).unwrap();
+            row.findings().iter().map(|finding| finding.fix.commands.len()).sum()
+        })
+        .collect();
+    assert_eq!(commands, [1, 0], "the first file, and Multus's");
+}
+
 /// What is found is on screen, and of healthy nodes the screen says nothing: both take the same faults.
 #[test]
 fn the_screen_says_what_is_found() {

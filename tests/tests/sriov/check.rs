@@ -4,7 +4,7 @@
 use std::{
     fs,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -12,7 +12,7 @@ use std::{
 };
 
 use overlay_probe::{lab::send, netns};
-use probe_tests::{hostroot::HostRoot, lab::TestNetns, needs, ns, sh, tool::run, wait_for};
+use probe_tests::{cri, hostroot::HostRoot, lab::TestNetns, needs, ns, sh, tool::run, wait_for};
 use serde_json::Value;
 
 use super::nic::{Nic, cached, mac};
@@ -95,8 +95,10 @@ fn faults_of_a_vf_are_found_and_their_fixes_mend_them() {
     // igbvf takes no VLAN interface any more once its PF tags.
     pod.ip("link add link net1 name net1.5 type vlan id 5");
     sh("ip", &["link", "set", &pf, "vf", "0", "vlan", "7"]);
-    is_found_and_mended(root, "vf-vlan-tagged-twice");
+    assert_eq!(only(root, SHORT, "vf-vlan-tagged-twice"), [""; 0]);
     pod.ip("link del net1.5");
+    sh("ip", &["link", "set", &pf, "vf", "0", "vlan", "0"]);
+    is_healthy(root, "vf-vlan-tagged-twice");
     sh("ip", &["link", "set", &pf, "down"]);
     is_found_and_mended(root, "vf-link-down");
 }
@@ -147,19 +149,33 @@ fn what_files_say_wrongly_of_vfs_is_found() {
     mended("vf-pool-empty", &only(root, SHORT, "vf-pool-empty"), &|| host.write(config, pools(&[POOL])));
     let wide = r#"{"resourceName": "any", "selectors": {"vendors": ["8086"]}}"#;
     host.write(config, pools(&[wide, POOL]));
-    mended("vf-pools-overlap", &only(root, SHORT, "vf-pools-overlap"), &|| host.write(config, pools(&[POOL])));
+    mended("vf-pools-overlap", &only(root, SHORT, "vf-pools-overlap"), &|| {
+        host.write(config, pools(&[POOL]))
+    });
 
     let other = "var/lib/cni/results/sriov-net-c2-net1";
     host.write(other, cached("cart-1", pod.name(), Some(&nic.pci(0))));
     mended("vf-pod-disputed", &only(root, SHORT, "vf-pod-disputed"), &|| {
         fs::remove_file(host.path().join(other)).unwrap();
     });
+}
 
-    host.write(&format!("var/lib/cni/sriov/pci/{}", nic.pci(1)), "/var/run/netns/gone");
-    let fix = only(root, SHORT, "vf-allocation-stale");
-    // The files are below a directory of this test's.
-    paste(&fix.iter().map(|command| command.replace("/var/lib", &format!("{root}/var/lib"))).collect::<Vec<_>>());
-    is_healthy(root, "vf-allocation-stale");
+#[test]
+fn a_vf_of_a_namespace_without_a_pod_is_found() {
+    needs!(Sriov);
+    let nic = Nic::up();
+    let (_pod, host) = healthy(&nic, "vfkept");
+    host.link("var/run", "/run");
+    let pods = Arc::new(Mutex::new(vec![cri::Pod::new("cart-9", &["192.0.2.7"])]));
+    let _runtime = cri::runtime(&host.path().join("run/containerd/containerd.sock"), &pods);
+    let allocation = format!("var/lib/cni/sriov/pci/{}", nic.pci(1));
+    host.write(&allocation, "/var/run/netns/gone");
+    is_healthy(host.arg(), "a file whose namespace is gone");
+    let kept = TestNetns::new("kept");
+    nic.give(1, &kept, "192.0.2.3/24");
+    host.write(&allocation, format!("/var/run/netns/{}", kept.name()));
+    is_found_and_mended(host.arg(), "vf-allocation-stale");
+    wait_for("the VF on the node", || nic.interface(1));
 }
 
 #[test]

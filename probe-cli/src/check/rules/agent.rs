@@ -30,6 +30,18 @@ pub(super) fn interrupted(model: &Model) -> &'static str {
     }
 }
 
+/// With the command that lists this node's pods, the agent's and Multus's among them.
+pub(super) fn listed(model: &Model, finding: Finding) -> Finding {
+    finding.run(format!("kubectl get pods -A -o wide --field-selector {}", on_node(model)))
+}
+
+/// Restricts kubectl to this node's pods; quoted.
+pub(super) fn on_node(model: &Model) -> String {
+    let name = model.setup.intent.as_ref().and_then(|intent| intent.node_name.as_ref());
+    let name = name.map(|name| name.value.as_str()).or(model.inventory.node.hostname.as_deref());
+    quoted(&format!("spec.nodeName={}", name.unwrap_or("NODE")))
+}
+
 fn configured(model: &Model) -> Option<&Cni> {
     model.setup.intent.as_ref()?.cni.as_ref().map(|cni| &cni.value)
 }
@@ -48,11 +60,8 @@ fn command(model: &Model) -> Option<String> {
         let unit = if is_k3s_server(model) { "k3s" } else { "k3s-agent" };
         return Some(format!("systemctl restart {unit}"));
     }
-    let name = model.setup.intent.as_ref().and_then(|intent| intent.node_name.as_ref());
-    let name = name.map(|name| name.value.as_str()).or(model.inventory.node.hostname.as_deref());
     let pod = |namespace: &str, label: &str| {
-        let node = quoted(&format!("spec.nodeName={}", name.unwrap_or("NODE")));
-        format!("kubectl -n {namespace} delete pod -l {label} --field-selector {node}")
+        format!("kubectl -n {namespace} delete pod -l {label} --field-selector {}", on_node(model))
     };
     let has = |system: System| model.inventory.data_planes.iter().any(|plane| plane.system == system);
     if has(System::Canal) {

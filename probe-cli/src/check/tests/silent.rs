@@ -1,6 +1,6 @@
 //! What looks like a fault and is none: of each check that could mistake it, its silence.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::faults::{
     cni::shim,
@@ -17,6 +17,7 @@ use crate::{
         files::{Firewall, FirewallKind, Passed, Sourced},
         host::Installed,
         netlink::{FwMark, LinkFact, PolicyTableFact, RouteFact, RuleFact},
+        pods::{Allocation, Sandbox},
     },
     inventory::testdata::*,
     observed::Observed,
@@ -164,6 +165,13 @@ const ALL: &[Silent] = &[
     }),
     of("dataplane-host-device-down", "it is somebody's, of that name", Node::canal, |node| {
         node.facts().links.push(LinkFact { up: false, ..ethernet(9, "cilium_host") });
+    }),
+    of("vf-allocation-stale", "its namespace is gone, and sriov-cni removes the file", Node::sriov, |node| {
+        let mut pods = (*node.snapshot.pods).clone();
+        let netns = "/var/run/netns/cni-9".to_owned();
+        pods.allocations = vec![Allocation { pci: "0000:01:01.2".to_owned(), netns }];
+        pods.sandboxes = Observed::Value(vec![Sandbox { host_network: true, ..Sandbox::default() }]);
+        node.snapshot.pods = Arc::new(pods);
     }),
     of("pod-parent-down", "it is up", Node::canal, |node| above(node, true)),
     of("pod-vlan-without-uplink", "the uplink has it", Node::canal, |node| bridged(node, &[1, 100])),

@@ -1,6 +1,9 @@
 //! The runtime has no CNI configuration.
 
-use super::{super::prelude::*, directory, files};
+use super::{
+    super::{agent, prelude::*},
+    directory, files,
+};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "cni-configuration-missing",
@@ -13,7 +16,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "Files of the runtime's CNI directory that end in .conf, .conflist or .json.",
         why: "The CNI's pod writes its configuration when it starts, and it has not: its image is not there, or it crashes.",
-        fix: "Look at the log of the CNI's pod on this node.",
+        fix: "Look at the log of the CNI's pod on this node (k3s writes the file itself: journalctl -u k3s or k3s-agent).",
         not_if: "The node joined a minute ago.",
         seen_in: "",
     },
@@ -33,7 +36,8 @@ fn run(model: &Model) -> Outcome {
         return Outcome::Judged(Vec::new());
     }
     let path = escape(&directory.path.value);
-    Outcome::Judged(vec![
+    Outcome::Judged(vec![agent::listed(
+        model,
         Finding::new(
             Fail,
             SubjectKind::File,
@@ -41,7 +45,6 @@ fn run(model: &Model) -> Outcome {
             "The runtime has no CNI configuration: no pod can start.".to_owned(),
         )
         .seen(path, "no configuration", escape(&directory.path.place()))
-        .fix("Find out why the CNI's pod on this node does not run: it writes the configuration when it starts.")
-        .run("kubectl -n kube-system get pods -o wide"),
-    ])
+        .fix("Find out why the CNI's pod on this node does not run: it writes the configuration when it starts."),
+    )])
 }

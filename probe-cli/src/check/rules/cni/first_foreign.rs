@@ -1,6 +1,6 @@
 //! The first file of the CNI directory is another CNI's.
 
-use super::{super::prelude::*, directory};
+use super::{super::prelude::*, directory, multus};
 use crate::model::Cni;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -15,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "The plugin of the first valid file of the runtime's CNI directory, behind Multus where that is the first, against the CNI \
               of RKE2's or k3s' configuration.",
         why: "The runtime takes the first file by name: one that a package brought along, or one of a CNI that was used before.",
-        fix: "Remove the file, then recreate the pods that were made meanwhile.",
+        fix: "Move the file out of the directory, then recreate the pods that were made meanwhile. Where Multus is the first and \
+              took the other CNI for the cluster's: move that CNI's file away and restart Multus's pod, which writes its own anew.",
         not_if: "The CNI was chosen on the command line: only what a file says is compared.",
         seen_in: "flannel#1437, plugins#629",
     },
@@ -45,17 +46,25 @@ fn run(model: &Model) -> Outcome {
         let file = file.as_deref().map_or_else(|| "default".to_owned(), escape);
         line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"))
     };
-    Outcome::Judged(vec![
-        Finding::new(
-            Fail,
-            SubjectKind::File,
-            file,
-            format!("New pods are {name}'s: its file is the first one, and {wanted_name} is configured."),
-        )
-        .seen("first file", shown(file), escape(&directory.path.value))
-        .seen("its CNI", name, place(&first.file, first.line))
-        .seen("configured", wanted_name, place(&wanted.file, wanted.line))
-        .fix("Remove the file if nobody needs it, then recreate the pods that were made meanwhile, which restarts them.")
-        .run(format!("mv {} {}", quoted(file), quoted(&format!("{file}.disabled")))),
-    ])
+    let finding = Finding::new(
+        Fail,
+        SubjectKind::File,
+        file,
+        format!("New pods are {name}'s: its file is the first one, and {wanted_name} is configured."),
+    )
+    .seen("first file", shown(file), escape(&directory.path.value))
+    .seen("its CNI", name.clone(), place(&first.file, first.line))
+    .seen("configured", wanted_name, place(&wanted.file, wanted.line));
+    // Without Multus's file new pods would have no secondary networks.
+    Outcome::Judged(vec![if multus(model).is_some() {
+        finding.fix(format!(
+            "Multus took {name} for the cluster network. Move {name}'s own file out of {}, restart Multus's pod on this node, which \
+             writes its file anew, then recreate the pods that were made meanwhile.",
+            escape(&directory.path.value)
+        ))
+    } else {
+        finding
+            .fix("Move the file out of the way if nobody needs it, then recreate the pods that were made meanwhile.")
+            .run(format!("mv {} {}", quoted(file), quoted(&format!("{file}.disabled"))))
+    }])
 }

@@ -33,7 +33,10 @@ fn run(model: &Model) -> Outcome {
             "Multus has neither delegates nor a clusterNetwork: no pod gets an interface.".to_owned(),
         )
         .seen("plugin", escape(&plugin.kind.value), escape(&plugin.kind.place()))
-        .fix("Delete the file and restart Multus's pod on this node, which writes it again. New pods wait meanwhile.")
+        .fix(
+            "Cordon the node, delete the file, restart Multus's pod on this node, which writes it again, uncordon. Pods that start \
+             meanwhile have no secondary networks.",
+        )
         .run(format!("rm {}", quoted(file))),
     ])
 }

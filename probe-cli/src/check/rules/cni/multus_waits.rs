@@ -1,6 +1,9 @@
 //! Multus waits for a file that is not there.
 
-use super::{super::prelude::*, NO_MULTUS, multus};
+use super::{
+    super::{agent, prelude::*},
+    NO_MULTUS, multus,
+};
 use crate::observed::Observed;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -13,7 +16,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "`readinessindicatorfile` of Multus's configuration, looked for on the node.",
-        why: "The cluster's CNI calls its file otherwise since an update, or has not written it.",
+        why: "An update gave the CNI's file another name, or the CNI's pod has not written it.",
         fix: "Correct the path in Multus's configuration, or find out why the CNI's pod does not write the file.",
         not_if: "",
         seen_in: "rke2#10360, multus#1312",
@@ -32,7 +35,8 @@ fn run(model: &Model) -> Outcome {
     if !matches!(multus.is_ready, Observed::Absent) {
         return Outcome::Judged(Vec::new());
     }
-    Outcome::Judged(vec![
+    Outcome::Judged(vec![agent::listed(
+        model,
         Finding::new(
             Fail,
             SubjectKind::File,
@@ -40,7 +44,8 @@ fn run(model: &Model) -> Outcome {
             format!("Multus waits for {}, which does not exist: no pod starts.", shown(&file.value)),
         )
         .seen("readinessindicatorfile", shown(&file.value), escape(&file.place()))
-        .fix("Find out why the cluster's CNI does not write this file; if it calls it otherwise now, correct Multus's configuration.")
-        .run("kubectl -n kube-system get pods -o wide"),
-    ])
+        .fix(
+            "Find out why the cluster's CNI does not write this file; if its file has another name now, correct Multus's configuration.",
+        ),
+    )])
 }

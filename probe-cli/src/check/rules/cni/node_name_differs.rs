@@ -1,6 +1,6 @@
 //! Whereabouts calls the node otherwise than Kubernetes does.
 
-use super::{super::prelude::*, files};
+use super::{super::prelude::*, directory, files};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "cni-node-name-differs",
@@ -47,6 +47,7 @@ fn run(model: &Model) -> Outcome {
     if used.value == node.value {
         return Outcome::Judged(Vec::new());
     }
+    let directory = directory(model).map_or("/etc/cni/net.d", |directory| directory.path.value.as_str());
     let place = node.file.as_deref().map_or_else(String::new, escape);
     Outcome::Judged(vec![
         Finding::new(
@@ -57,7 +58,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen("Whereabouts", shown(&used.value), escape(&used.place()))
         .seen("node name", shown(&node.value), place)
-        .fix("Write the node's name where Whereabouts looks for it.")
-        .run(format!("echo {} > /etc/cni/net.d/whereabouts.d/nodename", quoted(&node.value))),
+        .fix("Write the node's name where Whereabouts looks for it. Charts that set NODENAME write it when Whereabouts's pod is restarted.")
+        .run(format!("echo {} > {}", quoted(&node.value), quoted(&format!("{directory}/whereabouts.d/nodename")))),
     ])
 }

@@ -13,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "`kubernetes.kubeconfig` of whereabouts.conf, else whereabouts.kubeconfig beside it, and `exp` of the token in it.",
-        why: "The chart has the paths of another distribution (k3s and RKE2 keep CNI's files elsewhere), or Whereabouts's pod does not run.",
+        why: "The chart has the paths of another distribution (k3s keeps CNI's files in /var/lib/rancher/k3s/agent/etc/cni/net.d), or Whereabouts's pod does not run.",
         fix: "Correct the path in the chart's values, or restart Whereabouts's pod, which writes the file.",
         not_if: "",
         seen_in: "k3s#10545, k3s#10869, whereabouts#480",

@@ -13,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "Routes to pod networks that are more specific than the tunnel's and leave by another device.",
         why: "A second CNI, a routing daemon or an administrator added routes; or an old backend's stayed.",
-        fix: "Find who writes the routes (`ip route show proto` tells) and stop it, then delete them.",
+        fix: "Find who writes the routes (the word behind `proto` in `ip route show dev DEVICE`: bird, static, dhcp) and stop it, then delete them.",
         not_if: "Direct routing is configured for nodes in the same network.",
         seen_in: "",
     },

@@ -70,7 +70,8 @@ fn run(model: &Model) -> Outcome {
         .seen("interface of flannel", "not named", "manifests and configuration")
         .fix(
             "Name the interface that nodes reach each other by: flannel.iface in a HelmChartConfig of the CNI's chart (k3s: \
-             flannel-iface in config.yaml). The CNI's agents restart; pods keep running.",
+             flannel-iface in config.yaml), then restart the CNI's agents (kubectl -n kube-system rollout restart ds rke2-canal); pods \
+             keep running.",
         ),
     ])
 }

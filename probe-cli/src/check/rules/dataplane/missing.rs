@@ -23,7 +23,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "No tunnel and no route to other nodes' pods, although a file names a CNI that makes a tunnel; or routes of Cilium \
               that lead other nodes' pods into a tunnel, and there is none.",
         why: "The CNI's agent does not run, could not make its device, or the device was deleted.",
-        fix: "Look at the agent's log (kubectl -n kube-system logs ds/rke2-canal -c kube-flannel) and restart it.",
+        fix: "Find the agent's pod on this node (kubectl get pods -A -o wide --field-selector spec.nodeName=NODE), look at its log (kubectl -n \
+              kube-system logs POD -c kube-flannel --previous) and restart it.",
         not_if: "The cluster has one node, and its CNI makes devices only when there is another.",
         seen_in: "",
     },

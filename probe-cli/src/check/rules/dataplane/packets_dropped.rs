@@ -31,8 +31,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         why: "By reason: NEIGH_FAILED, the next hop does not answer. IP_INNOROUTES and IP_OUTNOROUTES, no route. UDP_CSUM and SKB_CSUM, \
               packets arrive damaged, or an offload is broken. QDISC_DROP, more is sent than the device takes. FRAG_REASM_TIMEOUT, \
               fragments get lost on the way. NO_SOCKET, nobody has the tunnel's port.",
-        fix: "Follow the reason: include/net/dropreason-core.h of the kernel's source explains each.",
-        not_if: "Somebody sends to what does not exist.",
+        fix: "By reason. NEIGH_FAILED: `ip neigh`; the next hop is off or has another address. IP_INNOROUTES, IP_OUTNOROUTES: `ip route get \
+              DESTINATION`; restart the CNI's agent when a node's route is missing. UDP_CSUM, SKB_CSUM: turn tx-checksum-ip-generic off \
+              on the sender's tunnel. QDISC_DROP: `tc -s qdisc`; more is sent than the NIC takes. FRAG_REASM_TIMEOUT: see \
+              mtu-outer-fragments. NO_SOCKET: the tunnel is down, or has another port. Others are explained in \
+              include/net/dropreason-core.h of the kernel's source.",
+        not_if: "A program sends to pods or nodes that do not exist any more.",
         seen_in: "",
     },
     run,
@@ -60,6 +64,7 @@ fn run(model: &Model) -> Outcome {
         ),
     );
     Outcome::Judged(vec![drops::seen(finding, &rows).fix(
-        "Find out what the reason stands for (--explain), who sends the packet that is shown, and whether its destination exists.",
+        "See what to do for this reason with `overlay-probe check --explain dataplane-packets-dropped`; see who sends the packet that is shown, \
+         and whether its destination exists.",
     )])
 }

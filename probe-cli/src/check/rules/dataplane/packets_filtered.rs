@@ -16,7 +16,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         why: "A firewall of the node (firewalld, ufw, rules of one's own) does not allow the tunnel's port, or Calico does not know the \
               sending node and drops its VXLAN packets.",
         fix: "Allow the tunnel's port from and to the other nodes, in the firewall that has the rule.",
-        not_if: "The packets are of nobody's node, and are to be dropped.",
+        not_if: "The sender is no node of this cluster: then it is right to drop its packets.",
         seen_in: "rke2#774, rke2#600, calico#6752",
     },
     run,

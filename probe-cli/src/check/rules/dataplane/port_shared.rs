@@ -13,7 +13,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "VXLAN devices of one port, of which one is down, or takes every VNI (collect-metadata).",
-        why: "Two CNIs, a stale device of another one, or a fan bridge of Ubuntu; the kernel gives a port to devices of one kind only.",
+        why: "Two CNIs, a stale device of another one, or a fan bridge of Ubuntu; the kernel lets VXLAN devices share a port only if none or all of them take every VNI (collect-metadata), and their VNIs differ.",
         fix: "Delete the device that nothing uses, or give one system another port.",
         not_if: "Both are up and have different VNIs: they share the port's socket.",
         seen_in: "cilium#8990, cilium#38581, tke#1279",

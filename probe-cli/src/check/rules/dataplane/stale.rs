@@ -15,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "A tunnel that leads nowhere while another one does; or routes by VXLAN that are more specific than WireGuard's.",
         why: "Agents do not remove the devices of another backend. The kernel takes the most specific route, so that the old \
               device's /24 win over the new one's /16.",
-        fix: "Delete the device on every node, or reboot them; recreate pods when their MTU changes.",
+        fix: "When all nodes have the new backend (`wg show` has a peer for each), delete the device on every node, or reboot them; \
+              before, nodes that still use it are cut off. Recreate pods when their MTU changes.",
         not_if: "A rollout is under way, and nodes that were not changed yet are reached by the old device.",
         seen_in: "rke2#9338, rke2#2960",
     },

@@ -44,7 +44,10 @@ fn run(model: &Model) -> Outcome {
         .seen("nf_conntrack_count", count, "/proc/sys/net/netfilter")
         .seen("nf_conntrack_max", max, "/proc/sys/net/netfilter")
         .seen("dropped", format!("{dropped} {}", over(model)), "/proc/net/stat/nf_conntrack")
-        .fix("Raise the limit; with kube-proxy set conntrack.maxPerCore, or it sets the old one again when it restarts.")
+        .fix(
+            "Raise the limit; for good, `kube-proxy-arg: conntrack-max-per-core=N` in config.yaml: kube-proxy sets its own when it \
+             restarts.",
+        )
         .run(format!("sysctl -w net.netfilter.nf_conntrack_max={}", max.saturating_mul(2))),
     ])
 }

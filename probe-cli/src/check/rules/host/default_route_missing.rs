@@ -15,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Pods with Calico's interfaces have 169.254.1.1 as their gateway, for which the node answers ARP (proxy_arp) only \
               while it has a route to it: the default route, as a rule.",
         why: "An air-gapped node without a gateway.",
-        fix: "Add a default route, or a route to 169.254.1.1 by the NIC or a dummy device: by any but a pod's.",
+        fix: "Add a default route by the NIC that leads to the other nodes: RKE2 finds the node's address by it, and services are \
+              reached from the node by it. A route to 169.254.1.1 alone, by any device but a pod's, brings pods back and nothing else.",
         not_if: "A route to 169.254.1.1 exists.",
         seen_in: "calico#3270, calico#7866",
     },
@@ -50,12 +51,15 @@ fn run(model: &Model) -> Outcome {
     Outcome::Judged(vec![match nic {
         Some(nic) => finding
             .fix(
-                "Add a default route, or a route to 169.254.1.1 alone: by any device but a pod's. Make it last in the network's \
-                 configuration.",
+                "Add a default route by the NIC that leads to the other nodes, and make it last in the network's configuration: RKE2 and \
+                 services need it too. Until then this brings pods back.",
             )
             .run(format!("ip route add 169.254.1.1/32 dev {}", quoted(&nic.name))),
         None => finding
-            .fix("Add a default route, or a route to 169.254.1.1 alone, and make it last in the network's configuration.")
+            .fix(
+                "Add a default route, and make it last in the network's configuration: RKE2 and services need it too. Until then this \
+                 brings pods back.",
+            )
             .run("ip link add ovp-gw up type dummy && ip route add 169.254.1.1/32 dev ovp-gw"),
     }])
 }

@@ -1,6 +1,8 @@
 //! The kernel does not forward packets between pods and tunnels.
 
-use super::super::prelude::*;
+use std::collections::BTreeSet;
+
+use super::{super::prelude::*, RTPROT_RA};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-forwarding-off",
@@ -13,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "net.ipv4.ip_forward and net.ipv6.conf.all.forwarding, for the families that pods have.",
         why: "A sysctl file of a hardening guide, or a network manager, turned forwarding off after the agent had turned it on.",
-        fix: "Turn it on, and find the file below /etc/sysctl.d that turns it off.",
+        fix: "Turn it on, and find the file below /etc/sysctl.d that turns it off. Before IPv6 is forwarded, set accept_ra to 2 on NICs that \
+              have their default route from router advertisements: with 1 the kernel drops it.",
         not_if: "Cilium or Calico's eBPF data plane forwards without the kernel's routing: those are not judged.",
         seen_in: "rke2#2557, moby#47966",
     },
@@ -47,18 +50,35 @@ fn run(model: &Model) -> Outcome {
             return Outcome::NotJudged(why);
         }
         if value.value() == Some(&0) {
-            findings.push(
-                Finding::new(
-                    Fail,
-                    SubjectKind::Setting,
-                    name,
-                    format!("The kernel forwards no IPv{family} packets: pods reach only this node."),
-                )
-                .seen(name, 0, format!("/proc/sys/{}", name.replace('.', "/")))
-                .fix("Turn forwarding on, and find what turns it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d")
-                .run(format!("sysctl -w {name}=1")),
-            );
+            let finding = Finding::new(
+                Fail,
+                SubjectKind::Setting,
+                name,
+                format!("The kernel forwards no IPv{family} packets: pods reach only this node."),
+            )
+            .seen(name, 0, format!("/proc/sys/{}", name.replace('.', "/")))
+            .fix("Turn forwarding on, and find what turns it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d");
+            let before = if family == 6 { accepting_advertisements(model) } else { Vec::new() };
+            let commands = before.into_iter().chain([format!("sysctl -w {name}=1")]);
+            findings.push(commands.fold(finding, Finding::run));
         }
     }
     Outcome::Judged(findings)
+}
+
+/// What keeps default routes that router advertisements made: with 1 the kernel takes no advertisements while it forwards, and
+/// drops the routes that it learned (`addrconf_forward_change`, `rt6_purge_dflt_routers`, net/ipv6).
+fn accepting_advertisements(model: &Model) -> Vec<String> {
+    let routes = model.snapshot.netlink.routes.ipv6.rows().iter();
+    let learned = routes.filter(|route| route.destination.prefix_len() == 0 && route.protocol == RTPROT_RA);
+    let nics: BTreeSet<u32> = learned.filter_map(|route| route.ifindex).collect();
+    let links = model.snapshot.netlink.links.iter().filter(|link| nics.contains(&link.ifindex));
+    links
+        .map(|link| {
+            format!(
+                "sysctl -w {}",
+                quoted(&format!("net.ipv6.conf.{}.accept_ra=2", link.name.replace('.', "/")))
+            )
+        })
+        .collect()
 }

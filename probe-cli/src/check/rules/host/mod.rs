@@ -24,6 +24,9 @@ use crate::{
     observed::Observed,
 };
 
+/// `RTPROT_RA`: written by the kernel for a router advertisement (linux/rtnetlink.h).
+const RTPROT_RA: u8 = 9;
+
 /// What the files tell of a service. Where they tell nothing the check does not apply, unless they could not be read.
 fn installed<'a, T>(
     model: &'a Model,

@@ -16,7 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "`unmanaged-devices` of NetworkManager's configuration against the names of this node's tunnels and pod interfaces.",
         why: "NetworkManager takes care of every interface that no file excludes.",
-        fix: "Exclude them: keyfile unmanaged-devices=interface-name:cali*;interface-name:flannel*, then reload.",
+        fix: "Write `[keyfile]` and `unmanaged-devices+=interface-name:cali*;interface-name:flannel*` (as the finding has it for this node) into \
+              a file of /etc/NetworkManager/conf.d and reload; RKE2 asks for a reboot of a node that runs already.",
         not_if: "",
         seen_in: "rke2#786, calico#4662",
     },
@@ -60,7 +61,7 @@ fn run(model: &Model) -> Outcome {
             format!("NetworkManager runs and manages {} of the CNI.", counted(managed.len(), "interface")),
         )
         .seen("managed", named.join(", "), "no unmanaged-devices rule names them")
-        .fix("Tell it to leave them alone; the reload interrupts nothing.")
+        .fix("Tell it to leave them alone. RKE2 asks for a reboot afterwards, when the node can be drained.")
         .run(format!("printf '%s\\n' '[keyfile]' {} > /etc/NetworkManager/conf.d/zz-cni.conf", quoted(&line)))
         .run("systemctl reload NetworkManager"),
     ])

@@ -16,7 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
               each tunnel's packets.",
         why: "A tunnel's packets between two nodes look like one flow to a NIC that hashes addresses only: one queue and one core \
               take them all.",
-        fix: "Hash UDP ports on the NIC (ethtool -N NIC rx-flow-hash udp4 sdfn), use RPS, raise netdev_max_backlog.",
+        fix: "Hash UDP ports on the NIC (ethtool -N NIC rx-flow-hash udp4 sdfn), use RPS, raise netdev_max_backlog. Hashing ports does not help \
+              WireGuard, whose packets between two nodes are one flow. None of it outlasts a reboot.",
         not_if: "One CPU with nearly all of a tunnel's packets is no fault by itself: the packets of one flow are always one CPU's.",
         seen_in: "liqo#3079, cilium#13947",
     },
@@ -54,7 +55,8 @@ fn run(model: &Model) -> Outcome {
     finding = with_tunnels(finding, model);
     let below = model.inventory.all_tunnels().flat_map(Tunnel::underlays).next();
     finding = finding
-        .fix("Let the NIC spread the tunnel's packets by their UDP ports, or raise the queue's length.");
+        .fix("Let the NIC spread the tunnel's packets by their UDP ports (WireGuard's are one flow), and raise the queue's length. Neither \
+              outlasts a reboot.");
     // The ports of a bond or a bridge are the NICs.
     let is_nic =
         |name: &str| model.snapshot.netlink.links.iter().any(|link| link.name == name && link.kind.is_none());
@@ -63,7 +65,9 @@ fn run(model: &Model) -> Outcome {
             finding = finding.run(format!("ethtool -N {} rx-flow-hash {family} sdfn", quoted(&below.name)));
         }
     }
-    Outcome::Judged(vec![finding.run("sysctl -w net.core.netdev_max_backlog=10000")])
+    let length = model.snapshot.network.sysctls.netdev_max_backlog.value().copied().unwrap_or_default();
+    let longer = length.saturating_mul(2).max(10_000);
+    Outcome::Judged(vec![finding.run(format!("sysctl -w net.core.netdev_max_backlog={longer}"))])
 }
 
 /// With the CPUs that received the packets of the tunnels that had most, where packets were counted.

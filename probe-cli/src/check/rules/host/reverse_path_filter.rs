@@ -54,7 +54,8 @@ fn run(model: &Model) -> Outcome {
         "Find the device that these packets come in by (nstat -az TcpExtIPReversePathFilter, tcpdump) and the route back to their \
          sources: pods' interfaces filter forged sources on purpose."
     } else {
-        "Set loose filtering for the devices between nodes; the larger one of `all` and the device's own counts."
+        "Set loose filtering for the devices between nodes, and write it into a file of /etc/sysctl.d so that it lasts; the larger one of \
+         `all` and the device's own counts."
     });
     for name in strict.iter().take(3) {
         finding = finding.run(format!(

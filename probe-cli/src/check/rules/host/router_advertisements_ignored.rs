@@ -1,6 +1,6 @@
 //! A forwarding node takes no default route from router advertisements.
 
-use super::super::prelude::*;
+use super::{super::prelude::*, RTPROT_RA};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-router-advertisements-ignored",
@@ -64,10 +64,10 @@ fn run(model: &Model) -> Outcome {
         .seen(format!("{name} accept_ra"), 1, "IFLA_INET6_CONF")
         .seen(format!("{name} forwarding"), 1, "IFLA_INET6_CONF")
         .seen("IPv6 default route", "missing", "ip -6 route")
-        .fix("Accept router advertisements while forwarding, and write it into /etc/sysctl.d so that it lasts.")
+        .fix(
+            "Accept router advertisements while forwarding, and write it into /etc/sysctl.d so that it lasts. The route comes back with \
+             the router's next advertisement, which may take minutes.",
+        )
         .run(format!("sysctl -w {}", quoted(&format!("net.ipv6.conf.{}.accept_ra=2", link.name.replace('.', "/"))))),
     ])
 }
-
-/// `RTPROT_RA`: written by the kernel for a router advertisement (linux/rtnetlink.h).
-const RTPROT_RA: u8 = 9;

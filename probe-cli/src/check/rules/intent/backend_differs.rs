@@ -19,7 +19,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "flannel.backend, Calico's encapsulation or Cilium's tunnel mode in files, against the devices that routes to other nodes' pods leave by.",
         why: "The backend was changed in a HelmChartConfig while the cluster ran, and the old device and its routes stayed; or the agent does not run.",
-        fix: "Restart the agent on every node; delete the old device (`ip link delete NAME`) or reboot; recreate pods where the MTU changes.",
+        fix: "Go back to the old value, or change all nodes: restart the agents (`kubectl -n kube-system rollout restart ds \
+              rke2-canal`), delete the old device on each node (`ip link delete NAME`) or reboot it, recreate pods where the MTU changes. \
+              Nodes with different backends do not reach each other meanwhile, and RKE2 does not support the change in a running \
+              cluster.",
         not_if: "The rollout has not reached this node yet.",
         seen_in: "rke2#9338",
     },
@@ -34,6 +37,7 @@ fn run(model: &Model) -> Outcome {
         |wanted, actual| {
             format!("The configured backend is {wanted}; between nodes the kernel uses {actual}.")
         },
-        "Restart the CNI's agent on this node so that it applies FILE (pods keep running; traffic to other nodes stops for a few seconds), then delete the old tunnel device, or reboot the node.",
+        "See first which backend other nodes use: nodes with different ones do not reach each other. If they use the kernel's, put it \
+         back into FILE. If they use FILE's, restart the CNI's agent on this node, then delete the old tunnel device, or reboot the node.",
     )
 }

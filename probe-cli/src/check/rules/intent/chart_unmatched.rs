@@ -73,7 +73,7 @@ fn run(model: &Model) -> Outcome {
             )
             .seen("HelmChartConfig", name, escape(&config.name.place()))
             .seen("HelmChart", there, "the server's manifests")
-            .fix(format!("{fix}; RKE2 applies it within seconds, and the chart's pods may restart.")),
+            .fix(format!("{fix}; RKE2 applies it within seconds. Canal takes new values over when its DaemonSet is restarted.")),
         )
     });
     Outcome::Judged(findings.collect())

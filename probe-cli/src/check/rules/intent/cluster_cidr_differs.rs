@@ -14,7 +14,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "`cluster-cidr` and net-conf.json's Network against the pod network of this node in routes and addresses.",
         why: "cluster-cidr was changed after the cluster was made, or was not passed on to the CNI's chart.",
-        fix: "Set the same network in both places, and give the node a new podCIDR by deleting and joining it again.",
+        fix: "Put the network that the nodes have back into both places. RKE2 does not change the cluster CIDR of a running cluster: \
+              another network needs another cluster.",
         not_if: "",
         seen_in: "rke2#723",
     },
@@ -33,6 +34,7 @@ fn run(model: &Model) -> Outcome {
         Aspect::ClusterCidrs,
         if has_pools { Warn } else { Fail },
         |wanted, actual| format!("The cluster's pod networks are {wanted}; this node uses {actual}."),
-        "Restart the CNI's agent after correcting FILE; recreate this node's pods, which keep their old addresses otherwise.",
+        "Put the network that nodes have back into FILE, on every server, and restart RKE2 there. Do not restart the CNI's agent \
+         before: flannel ends when its network does not contain the node's podCIDR.",
     )
 }

@@ -14,7 +14,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "The CNI of RKE2's or k3s' configuration and of /etc/cni/net.d against the system that devices, routes and their protocols show.",
         why: "RKE2 does not change the CNI of a running cluster; a changed `cni:` leaves the old data plane in place.",
-        fix: "Put the old value back, or follow the distribution's procedure for a change of the CNI: drain, remove the old CNI's configuration and devices, reboot.",
+        fix: "Put the old value back on every server. RKE2 does not support another CNI in a running cluster: that needs a new \
+              cluster.",
         not_if: "The node was installed a moment ago and the CNI's agent has not made its devices yet.",
         seen_in: "rke2#3726",
     },
@@ -29,6 +30,7 @@ fn run(model: &Model) -> Outcome {
         |wanted, actual| {
             format!("The configuration names {wanted}, but the kernel has the data plane of {actual}.")
         },
-        "Finish the change of the CNI: restart the agent of the configured CNI (FILE) on this node; when its data plane is up, drain the node and reboot it, which removes the old devices and routes.",
+        "Put the CNI that the nodes have back into FILE on every server, and restart RKE2 there, one server after another. RKE2 does \
+         not support another CNI in a running cluster.",
     )
 }

@@ -51,7 +51,8 @@ fn finding(chart: &Chart) -> Finding {
     )
     .seen("apiVersion", version, escape(&place))
     .fix(format!(
-        "Write `apiVersion: {API_VERSION}` into {}; RKE2 applies it within seconds.",
+        "Write `apiVersion: {API_VERSION}` into {}; RKE2 applies it within seconds. Canal takes new values over when its DaemonSet is \
+         restarted.",
         escape(&chart.name.file)
     ))
 }

@@ -25,8 +25,10 @@ use crate::{
     model::{Answer, Aspect, Claim, Comparison, InterfaceChoice, Origin},
 };
 
-/// The fix where the kernel keeps a setting of a device from when it was made. [`compared`] names the file.
-const REMADE: &str = "Restart the CNI's agent, which makes the device again by FILE (traffic to other nodes stops for a few seconds).";
+/// The fix where the kernel keeps a setting of a device from when it was made, and nodes reach only those that have the same.
+/// [`compared`] names the file.
+const REMADE: &str = "See first what other nodes have: nodes reach only those with the same value. If they have that of the kernel, put \
+                      it back into FILE. If they have that of FILE, restart the CNI's agent on this node, which makes the device again.";
 
 /// The finding of a question whose answers differ. `summary` is made of what is intended and of what there is.
 fn compared(

@@ -43,7 +43,10 @@ fn run(model: &Model) -> Outcome {
             format!("Multus delegates to itself: {}.", chain.join(" > ")),
         )
         .seen("plugins", chain.join(" > "), source(&place))
-        .fix("Delete the file and restart Multus's pod on this node, which writes it again. New pods wait meanwhile.")
+        .fix(
+            "Cordon the node, delete the file, restart Multus's pod on this node, which writes it again, uncordon. Pods that start \
+             meanwhile have no secondary networks.",
+        )
         .run(format!("rm {}", quoted(&file))),
     ])
 }

@@ -14,7 +14,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "`node-ip` of the configuration against IFLA_VXLAN_LOCAL or the source address of the tunnel.",
         why: "The NIC has several addresses and the CNI took the first one; or the default route leaves by another NIC.",
-        fix: "Name the interface, or overwrite the public address by annotation.",
+        fix: "Name the interface (flannel.iface; Calico: nodeAddressAutodetectionV4) and restart the agent.",
         not_if: "Both addresses are reached from all nodes.",
         seen_in: "flannel#1978, rke2#1889, flannel#1813",
     },
@@ -27,6 +27,7 @@ fn run(model: &Model) -> Outcome {
         Aspect::NodeAddresses,
         Warn,
         |wanted, actual| format!("The configured node address is {wanted}; tunnels send from {actual}."),
-        "Set the interface or the address that tunnels use: `flannel.iface` in the CNI's HelmChartConfig, or the annotation flannel.alpha.coreos.com/public-ip-overwrite (public-ipv6-overwrite for IPv6), then restart the agent.",
+        "Name the interface that tunnels use, `flannel.iface` in the CNI's HelmChartConfig (Calico: nodeAddressAutodetectionV4), then \
+         restart the agent. The annotation public-ip-overwrite changes only where other nodes send to.",
     )
 }

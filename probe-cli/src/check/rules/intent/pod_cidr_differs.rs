@@ -14,7 +14,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "FLANNEL_SUBNET of subnet.env against the bridge's network, blackhole routes and the tunnel's address.",
         why: "The node object was deleted and made again, and flannel does not remove the bridge and routes of the old podCIDR.",
-        fix: "Drain the node, delete cni0 and flannel.1, restart the agent.",
+        fix: "Drain the node, reboot it, uncordon it: the reboot removes the bridge, the tunnel device and the routes of the old pod \
+              network, and pods of DaemonSets get new addresses.",
         not_if: "",
         seen_in: "flannel#1850, flannel#883",
     },
@@ -27,6 +28,7 @@ fn run(model: &Model) -> Outcome {
         Aspect::PodCidrs,
         Fail,
         |wanted, actual| format!("flannel was given {wanted} for this node's pods; the kernel has {actual}."),
-        "The node was given another podCIDR (FILE). Drain it, delete the bridge and the tunnel device (`ip link delete cni0; ip link delete flannel.1`), restart the agent, uncordon.",
+        "The node was given another podCIDR (FILE). Drain it, reboot it, uncordon it: that removes the bridge, the tunnel device and the \
+         routes of the old one.",
     )
 }

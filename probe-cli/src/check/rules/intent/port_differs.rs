@@ -22,7 +22,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "net-conf.json's Backend.Port or the chart's value against IFLA_VXLAN_PORT or WireGuard's listen port.",
         why: "Nodes are configured differently, or the port was changed while the device existed.",
-        fix: "Use one configuration on all nodes; open that port between them.",
+        fix: "Use one configuration on all nodes, and restart the agent on those whose device has another value; open that port between them.",
         not_if: "",
         seen_in: "",
     },

@@ -17,7 +17,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "net-conf.json's Backend.VNI or the chart's value against IFLA_VXLAN_ID.",
         why: "Nodes are configured differently, for example rke2-flannel (4096) beside Canal (1).",
-        fix: "Use one configuration on all nodes.",
+        fix: "Use one configuration on all nodes, and restart the agent on those whose device has another value.",
         not_if: "",
         seen_in: "",
     },

@@ -89,7 +89,7 @@ fn finding(model: &Model, row: &TunnelRow) -> Finding {
         );
     }
     let otherwise = format!(
-        "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods, which restarts them."
+        "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods."
     );
     lowered_or(model, finding, row.tunnel.ifindex, otherwise)
 }

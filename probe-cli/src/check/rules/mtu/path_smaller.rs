@@ -39,6 +39,7 @@ fn run(model: &Model) -> Outcome {
         let device = escape(&path.device);
         let takes = known.mtu.saturating_sub(path.overhead);
         findings.push(lowered(
+            model,
             Finding::new(
                 Fail,
                 SubjectKind::Peer,

@@ -16,7 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         why: "RKE2's Canal gives pods a constant 1450 (calico.vethuMTU), whatever the tunnel carries: WireGuard carries 1420, \
               VXLAN over IPv6 1430, and both less on a smaller NIC. Pods learn it from ICMP messages, which firewalls drop and \
               UDP ignores.",
-        fix: "Set the pods' MTU in the CNI's configuration and recreate the pods: an interface keeps its MTU.",
+        fix: "Set the pods' MTU in the CNI's configuration, restart the CNI's DaemonSet, which writes its file anew, then recreate the \
+              pods: an interface keeps its MTU.",
         not_if: "Pods talk to pods of the same node only.",
         seen_in: "kube-hetzner#2286, rancher#13984, cilium#47176",
     },
@@ -52,12 +53,17 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
         finding = finding.seen("MTU of new pods", wanted.value, format!("{place}{line}"));
     }
     Some(finding.seen(name, path.usable, "IFLA_MTU and what is below").fix(format!(
-        "Set the pods' MTU to {} (Canal: calico.vethuMTU in a HelmChartConfig for rke2-canal; Calico: \
-         installation.calicoNetwork.mtu; flannel and k3s: new pods take the tunnel's), then recreate the pods, which restarts \
-         them.",
-        smallest(model, path)
+        "Set the pods' MTU to {}, then recreate the pods. {}",
+        smallest(model, path),
+        HOW
     )))
 }
+
+/// Where each CNI has it. Canal's pods read it from a ConfigMap when they start, and flannel gives pods what VXLAN over IPv4 leaves
+/// of its own, though VXLAN over IPv6 leaves 20 bytes less.
+const HOW: &str = "Canal: calico.vethuMTU in the HelmChartConfig rke2-canal, then `kubectl -n kube-system rollout restart ds rke2-canal`. \
+                   Calico: installation.calicoNetwork.mtu. flannel: Backend.MTU, less 20 where VXLAN is over IPv6; then delete the \
+                   tunnel device and restart the agent.";
 
 /// The MTU that suits all ways of these pods.
 fn smallest(model: &Model, path: &MtuPath) -> u32 {

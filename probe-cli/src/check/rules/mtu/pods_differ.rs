@@ -46,7 +46,7 @@ fn run(model: &Model) -> Outcome {
     for (mtu, count) in &mtus {
         finding = finding.seen(counted(*count, "interface"), mtu, "IFLA_MTU of the node's end");
     }
-    Outcome::Judged(vec![finding.fix(
-        "Recreate the pods that are older than the change (kubectl rollout restart), which restarts them.",
-    )])
+    Outcome::Judged(vec![
+        finding.fix("Recreate the pods that are older than the change (kubectl rollout restart)."),
+    ])
 }

@@ -15,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "flannel's Backend.MTU against the MTU of each tunnel and its headers: VXLAN adds 50 bytes over IPv4 and 70 over IPv6.",
         why: "flannel subtracts 50 for both families, so that packets over IPv6 are 20 bytes larger than asked for; the kernel \
               corrects that for the NIC's own MTU only. Or the agent was not restarted after the value was changed.",
-        fix: "Lower Backend.MTU by 20 where the tunnel is one over IPv6; else restart the agent.",
+        fix: "Lower Backend.MTU by 20 where the tunnel is one over IPv6, then delete the tunnel device and restart the agent, which keeps \
+              the MTU of a device that exists. Pods reach no other node meanwhile.",
         not_if: "The network carries the larger packets all the same.",
         seen_in: "flannel#1781",
     },
@@ -49,7 +50,7 @@ fn run(model: &Model) -> Outcome {
                 .seen(name, path.mtu, "IFLA_MTU")
                 .seen("outer headers", path.overhead, path.encapsulation.to_string())
                 .seen("MTU below the tunnel", wanted.value, place.clone());
-                lowered(finding, path, wanted.value.saturating_sub(path.overhead))
+                lowered(model, finding, path, wanted.value.saturating_sub(path.overhead))
             })
             .collect(),
     )

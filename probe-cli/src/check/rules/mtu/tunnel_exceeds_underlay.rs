@@ -16,8 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
               IFLA_MTU of the device below and the MTU of routes to other nodes.",
         why: "The NIC's MTU was lowered after the tunnel was made, or an MTU is configured that forgets the headers. The kernel \
               then sends each full-size packet as two fragments, which many networks drop.",
-        fix: "Give the NIC its MTU back, or restart the CNI's agent so that it makes the tunnel for the smaller one, and \
-              recreate pods.",
+        fix: "Give the NIC its MTU back, or lower the tunnel's (`ip link set flannel.1 mtu N`) and recreate the pods. flannel keeps \
+              the MTU of a VXLAN device that exists when it is restarted.",
         not_if: "",
         seen_in: "flannel#1781, flannel#1567, flannel#1011",
     },
@@ -49,7 +49,7 @@ fn run(model: &Model) -> Outcome {
             finding = finding.seen("route to other nodes", route, "RTAX_MTU");
         }
         let finding = finding.seen("outer headers", path.overhead, path.encapsulation.to_string());
-        findings.push(lowered(finding, path, takes));
+        findings.push(lowered(model, finding, path, takes));
     }
     Outcome::Judged(findings)
 }

@@ -10,15 +10,16 @@ const WASTED: u32 = 1000;
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-underlay-wasted",
     family: Family::Mtu,
-    title: "pods send small packets over a network for large ones",
+    title: "pods have a small MTU on a network with a large one",
     symptom: "Throughput between nodes is lower and CPU use higher than the network allows.",
     core: false,
     needs: &[Need::Routes],
     explained_by: &[],
     explain: Explain {
-        how: "MTUs of pods' interfaces against what the way carries.",
+        how: "MTUs of pods' interfaces against what the path carries.",
         why: "RKE2's Canal gives pods a constant 1450, also on a network with jumbo frames.",
-        fix: "Raise the pods' MTU and recreate them. Check first that every switch on the way takes the size.",
+        fix: "Check first that every node and every switch between them takes the size (`ping -M do -s SIZE NODE`): else pods lose their \
+              large packets. Then raise the pods' MTU, restart the CNI's DaemonSet and recreate the pods.",
         not_if: "Not all nodes have the large MTU.",
         seen_in: "kops#5751",
     },
@@ -47,7 +48,11 @@ fn run(model: &Model) -> Outcome {
                 .seen("pods' interfaces", largest, "IFLA_MTU of the node's end")
                 .seen(name, path.usable, "IFLA_MTU and what is below")
                 .fix(format!(
-                    "Set the pods' MTU to {} (Canal: calico.vethuMTU), then recreate the pods, which restarts them.",
+                    "Only if every node and every switch between them takes packets of {} bytes (`ping -M do -s {} NODE`): set the pods' \
+                     MTU to {} (Canal: calico.vethuMTU), restart the CNI's DaemonSet, then recreate the pods.",
+                    path.usable.saturating_add(path.overhead),
+                    // ping's size is without the headers of IPv4 and ICMP.
+                    path.usable.saturating_add(path.overhead).saturating_sub(28),
                     path.usable
                 ))
             })

@@ -17,7 +17,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "rx_otherhost_dropped of VXLAN devices during the window: frames for another MAC address (since Linux 5.19).",
         why: "Something gave the device another address after the agent had told it to the other nodes: udev's \
               MACAddressPolicy=persistent, a network manager, a device that was made again.",
-        fix: "Restart the agent, which tells the new address; set MACAddressPolicy=none for flannel's devices in a .link file.",
+        fix: "Restart the agent, which announces the present address. So that it lasts, write /etc/systemd/network/10-flannel.link with \
+              `OriginalName=flannel*` below `[Match]` and `MACAddressPolicy=none` below `[Link]`: it is for devices made afterwards.",
         not_if: "The device floods or learns: those are not judged.",
         seen_in: "flannel#1155, flannel#1795",
     },

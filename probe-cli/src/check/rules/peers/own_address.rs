@@ -92,8 +92,9 @@ fn fixed(model: &Model, finding: Finding, tunnel: &Tunnel, stale: &AddressFact) 
                 .run(format!("ip address del {} dev {}", stale.address, quoted(&device.name))),
         ),
         None => finding.fix_elsewhere(
-            "the other node announces this node's pod network: give that node its own podCIDR (delete and join it again), or \
-             correct this node's.",
+            "the other node announces this node's pod network: give that node a podCIDR of its own, or correct this node's. \
+             An agent gets another one by `kubectl delete node` and a restart of rke2-agent there; a server would lose its member of \
+             etcd by that, and has to be replaced as the distribution's documentation says.",
         ),
     }
 }

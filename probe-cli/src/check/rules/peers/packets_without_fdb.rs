@@ -14,12 +14,12 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Traffic, Need::Drops],
     explained_by: &["peer-neighbour-without-fdb", "peer-route-without-neighbour", "peer-family-missing"],
     explain: Explain {
-        how: "With --with-traffic: packets to one host that a VXLAN device drops for NO_TX_TARGET (VXLAN_NO_REMOTE before). Kernels that \
+        how: "With --with-traffic: unicast packets that a VXLAN device drops for NO_TX_TARGET (VXLAN_NO_REMOTE before). Kernels that \
               have neither do not say that they drop such packets.",
         why: "The device has no FDB entry for the VTEP MAC address that the packet is to: the agent did not write it, or somebody \
               deleted it.",
         fix: "Restart the CNI's agent, which writes the entries.",
-        not_if: "Packets to groups are dropped alike, and are not counted: IPv6 sends them by itself.",
+        not_if: "Multicast packets are dropped for the same reason and are not counted: IPv6 sends some by itself.",
         seen_in: "flannel#1155, flannel#1009",
     },
     run,

@@ -17,7 +17,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "With --with-traffic: packets that a VXLAN device drops for LOCAL_MAC, since their source is its own MAC address. Kernels \
               that do not have the reason do not say that they drop such packets.",
-        why: "Cloned machines have one machine-id, of which the MAC addresses of devices are made, or a tunnel's address was copied.",
+        why: "Cloned machines have one machine-id, of which udev makes MAC addresses (MACAddressPolicy=persistent); or the address stands in \
+              the annotations of both Nodes, where flannel keeps it.",
         fix: "On the clone: a new machine-id, delete the tunnel device, remove flannel's annotations from the Node, reboot.",
         not_if: "The network below sends this node its own packets back.",
         seen_in: "flannel#1155, flannel#1788, systemd#14744",

@@ -19,7 +19,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "Neighbour entries of one VXLAN device with one MAC address and several gateways of a family; FDB entries of one \
               MAC address with several destinations; the device's own MAC address among its peers'.",
-        why: "Cloned machines have one machine-id, of which the kernel's or udev's MAC addresses are made.",
+        why: "Cloned machines have one machine-id, of which udev makes MAC addresses (MACAddressPolicy=persistent); or the address stands in \
+              the annotations of both Nodes, where flannel keeps it. Calico makes it of the node's name.",
         fix: "On the clone: a new machine-id, delete the tunnel device, remove flannel's annotations from the Node, reboot.",
         not_if: "The device floods or learns, and the address is a router's.",
         seen_in: "flannel#1788, systemd#14744",

@@ -14,11 +14,11 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Traffic, Need::Drops],
     explained_by: &["dataplane-packets-filtered", "peer-old-mac"],
     explain: Explain {
-        how: "With --with-traffic: packets to one host that the kernel drops on a tunnel for OTHERHOST, since they are to another MAC \
+        how: "With --with-traffic: unicast packets that the kernel drops on a tunnel for OTHERHOST, since they are to another MAC \
               address than the device's.",
         why: "The device got another MAC address after the agent had announced the first: systemd-udevd makes it persistent \
               (MACAddressPolicy), or somebody set it. The other nodes keep the first.",
-        fix: "Restart the CNI's agent, which announces the address of now; and keep udev from changing it.",
+        fix: "Restart the CNI's agent, which announces the present address; and keep udev from changing it.",
         not_if: "",
         seen_in: "flannel#1155, flannel#1795, flannel#1828",
     },
@@ -47,7 +47,8 @@ fn run(model: &Model) -> Outcome {
             drops::seen(finding, &[row]).on(row.ifindex).seen(format!("{device} here"), text(own), "ip link");
         let mut finding = restart(model, finding);
         finding.fix.text.push_str(
-            " To keep it: MACAddressPolicy=none for the device in a file of /etc/systemd/network that ends in .link.",
+            " So that it lasts, write /etc/systemd/network/10-flannel.link with `OriginalName=flannel*` below `[Match]` and \
+             `MACAddressPolicy=none` below `[Link]`.",
         );
         finding
     })

@@ -11,7 +11,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-address-missing",
     family: Family::Pods,
     title: "a pod does not have its address",
-    symptom: "A pod runs and is not reached, by probes of the kubelet neither; its own connections fail.",
+    symptom: "A pod runs, but nothing reaches it, not even the kubelet's probes; its own connections fail.",
     core: false,
     needs: &[Need::PodNetworks],
     explained_by: &["pod-interface-down"],
@@ -19,7 +19,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "The addresses that the container runtime and the CNI plugin know of each pod, against those of the interfaces in its \
               network namespace.",
         why: "A program in the pod that may change its network (NET_ADMIN), or on the node, deleted the address.",
-        fix: "Delete the pod, which restarts it with a network of its own; look at what in it has NET_ADMIN.",
+        fix: "Delete the pod: its controller makes a new one (a pod without a controller does not come back). Look at what in it has NET_ADMIN.",
         not_if: "A virtual machine in the pod has taken the address over without a device of its own there.",
         seen_in: "",
     },
@@ -54,6 +54,6 @@ fn finding(pod: &Pod) -> Option<Finding> {
         )
         .seen("was given", words(&pod.addresses), pod.source.words())
         .seen("has", words(&there), "ip address in the pod")
-        .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN)."),
+        .fix("Delete the pod: its controller makes a new one. Look at what in it may change its network (NET_ADMIN)."),
     )
 }

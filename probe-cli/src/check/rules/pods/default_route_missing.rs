@@ -16,7 +16,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
               that the pod has an address of.",
         why: "A program in the pod that may change its network (NET_ADMIN) deleted the route, or set the interface down and up again; \
               or the CNI plugin that came first is not the cluster's.",
-        fix: "Delete the pod, which restarts it with a network of its own; look at what in it has NET_ADMIN.",
+        fix: "Delete the pod: its controller makes a new one (a pod without a controller does not come back). Look at what in it has NET_ADMIN.",
         not_if: "The pod routes by rules and tables of its own.",
         seen_in: "",
     },
@@ -58,5 +58,5 @@ fn finding(pod: &Pod, families: &str) -> Finding {
         format!("{} has no {families} default route.", escape(&label)),
     )
     .seen("default route", "none", "ip route in the pod")
-    .fix("Delete the pod, which restarts it; look at what in it may change its network (NET_ADMIN).")
+    .fix("Delete the pod: its controller makes a new one. Look at what in it may change its network (NET_ADMIN).")
 }

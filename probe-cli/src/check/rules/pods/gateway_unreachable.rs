@@ -14,7 +14,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-gateway-unreachable",
     family: Family::Pods,
     title: "a pod does not reach its gateway, the node's bridge",
-    symptom: "Pods run and are not reached, by probes of the kubelet neither; their own connections time out.",
+    symptom: "Pods run, but nothing reaches them, not even the kubelet's probes; their own connections time out.",
     core: false,
     needs: &[Need::Addresses, Need::PodNetworks],
     explained_by: &["pod-interface-down", "intent-pod-cidr-differs"],
@@ -101,6 +101,8 @@ fn not_a_port(pod: &Pod, end: &LinkFact, bridge: &LinkFact, gateway: IpAddr) -> 
     .seen("gateway", gateway.to_string(), "ip route in the pod")
     .fix("Make it a port of the bridge again, and tell the node's network manager to leave the CNI's devices alone.")
     .run(format!("ip link set {} master {}", quoted(&end.name), quoted(&bridge.name)))
+    // flannel's plugin sets it (`hairpinMode`), for pods that reach themselves by a service; a new port does not have it.
+    .run(format!("bridge link set dev {} hairpin on", quoted(&end.name)))
 }
 
 fn without_address(pod: &Pod, bridge: &LinkFact, gateway: IpAddr) -> Finding {

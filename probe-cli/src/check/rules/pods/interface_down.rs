@@ -76,6 +76,6 @@ fn inside_down(pod: &Pod) -> Option<Finding> {
             format!("{name} in {} is down: it cannot send or receive.", escape(&label)),
         )
         .seen(name, "down", "ip link in the pod: flags")
-        .fix("Delete the pod, which restarts it: setting the interface down has deleted its routes."),
+        .fix("Delete the pod: its controller makes a new one. Setting the interface down has deleted its routes."),
     )
 }

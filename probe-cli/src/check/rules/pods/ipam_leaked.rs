@@ -18,8 +18,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "Files of host-local (/var/lib/cni/networks/NETWORK) whose sandbox the container runtime does not know.",
-        why: "The node lost power, or pods were removed while the CNI could not be called.",
-        fix: "Drain the node, delete the files of sandboxes that are gone, uncordon.",
+        why: "The node lost power, or pods were removed while the CNI could not be called. Or a pod with a hostPort is on a node without \
+              iptables: each attempt to start it keeps an address.",
+        fix: "Install iptables where it is missing. Drain the node, reboot it and uncordon it; or delete the files whose first line is a \
+              sandbox that is gone.",
         not_if: "",
         seen_in: "rke2#3361, k3s#5885, kubernetes#57280",
     },
@@ -70,6 +72,9 @@ fn finding(network: &IpamNetwork, known: &BTreeSet<&str>) -> Option<Finding> {
         finding = finding.seen("such as", one.address, format!("{directory}/{}", one.address));
     }
     Some(finding.fix(format!(
-        "Drain the node, delete in {directory} the files whose sandbox `crictl pods -q --no-trunc` does not list, uncordon."
+        "Drain the node, then delete in {directory} each file named like an address whose first line is a sandbox that the runtime does \
+         not list (RKE2: /var/lib/rancher/rke2/bin/crictl --config /var/lib/rancher/rke2/agent/etc/crictl.yaml pods -q --no-trunc; see \
+         that it lists some). Keep `lock` and `last_reserved_ip`. Uncordon. If it happens again, install iptables: pods with a \
+         hostPort need it."
     )))
 }

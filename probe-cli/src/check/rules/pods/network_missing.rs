@@ -85,7 +85,7 @@ fn finding(model: &Model, pod: &Pod) -> Option<Finding> {
     .seen("asks for", shown(&words), "k8s.v1.cni.cncf.io/networks")
     .seen("interfaces beside eth0", pod.secondary().count(), "links in its namespace")
     .seen("CNI results beside eth0", in_results, "/var/lib/cni")
-    .fix("Delete the pod, which restarts it: it is then made by Multus. A pod without a controller does not come back by itself.");
+    .fix("Delete the pod: its controller makes a new one, by Multus. A pod without a controller does not come back.");
     Some(match (&pod.namespace, &pod.name) {
         (Some(namespace), Some(name)) => {
             finding.run(format!("kubectl -n {} delete pod {}", quoted(namespace), quoted(name)))

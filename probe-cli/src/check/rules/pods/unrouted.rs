@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-unrouted",
     family: Family::Pods,
     title: "the node drops what goes to one of its own pods",
-    symptom: "A pod runs and is not reached, by probes of the kubelet neither; its own connections time out.",
+    symptom: "A pod runs, but nothing reaches it, not even the kubelet's probes; its own connections time out.",
     core: false,
     needs: &[Need::Routes],
     explained_by: &["pod-address-twice", "pod-address-outside"],
@@ -57,7 +57,7 @@ fn run(model: &Model) -> Outcome {
                 .seen("its interface", name, "ip link: up")
                 .fix(
                     "Restart the CNI's agent on this node, which writes the routes of all pods (pods keep running); when that does \
-                     not help, delete the pod, which restarts it.",
+                     not help, delete the pod: its controller makes a new one.",
                 ),
             )
         })

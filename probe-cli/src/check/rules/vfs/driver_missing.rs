@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "The driver of each VF in sysfs, where another VF of the same PF has one.",
-        why: "A pod's end interrupted the change from vfio-pci to the NIC's driver, or loading the driver failed.",
+        why: "The change from vfio-pci back to the NIC's driver was interrupted when a pod ended, or loading the driver failed.",
         fix: "Let the kernel look for a driver again.",
         not_if: "Somebody unbound it on purpose for a virtual machine that starts just now.",
         seen_in: "sriov-cni#349, sriov-cni#79",

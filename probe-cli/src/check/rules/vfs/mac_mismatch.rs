@@ -44,7 +44,10 @@ fn run(model: &Model) -> Outcome {
             .seen("address in use", used, format!("IFLA_ADDRESS of {}", shown(&interface.name)))
             .seen("address allowed", allowed, setting(vf, "IFLA_VF_MAC"))
             .seen("spoof checking", "on", setting(vf, "IFLA_VF_SPOOFCHK"))
-            .fix("Give the VF the address that the pod uses; for good, set it in the pod's annotation or `spoofchk: off` in the network.")
+            .fix(
+                "Give the VF the address that the pod uses: some drivers reset the VF for it, and its link is down for a moment. For good, \
+                 set the address in the pod's annotation, or `spoofchk: off` in the network.",
+            )
             .run(format!("ip link set {} vf {} mac {used}", quoted(pf), vf.index)),
         );
     }

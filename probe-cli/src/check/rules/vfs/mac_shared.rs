@@ -50,7 +50,7 @@ fn run(model: &Model) -> Outcome {
                     Some((index, pf)) => finding
                         .fix("Take the address from the VF that no pod has; its driver chooses another when it is bound again.")
                         .run(format!("ip link set {} vf {index} mac 00:00:00:00:00:00", quoted(pf))),
-                    None => finding.fix("Recreate all but one of these pods: kubectl delete pod, which restarts them."),
+                    None => finding.fix("Delete all but one of these pods; their controllers make new ones."),
                 }
             })
             .collect(),

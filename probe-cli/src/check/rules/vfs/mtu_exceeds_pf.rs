@@ -47,7 +47,10 @@ fn run(model: &Model) -> Outcome {
                 )
                 .seen(shown(&interface.name), mtu, "IFLA_MTU")
                 .seen(name, pf.mtu, "IFLA_MTU")
-                .fix("Raise the PF's MTU; its link may go down for a moment, with all of its VFs.")
+                .fix(
+                    "Raise the PF's MTU; its link may go down for a moment, with all of its VFs. For good, set `mtu` in the \
+                     SriovNetworkNodePolicy or in the PF's network configuration; the switch must carry it too.",
+                )
                 .run(format!("ip link set {} mtu {mtu}", quoted(&pf.name)))
             })
             .collect(),

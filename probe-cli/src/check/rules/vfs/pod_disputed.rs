@@ -33,7 +33,7 @@ fn run(model: &Model) -> Outcome {
             let name = format!("{}/{}", shown(&pod.namespace), shown(&pod.name));
             finding = finding.seen("pod", name, pod.source.words());
         }
-        findings.push(finding.fix("Recreate these pods: kubectl delete pod, which restarts them."));
+        findings.push(finding.fix("Delete these pods; their controllers make new ones."));
     }
     Outcome::Judged(findings)
 }

@@ -19,7 +19,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
               The plugin never offers PFs with VFs, nor what has a default route.",
         why: "`devices` wants four hexadecimal digits and not an address; `drivers` is the VF's and not the PF's; \
               `pciAddresses` are the VFs'; a driver was changed since.",
-        fix: "Correct the selector in the plugin's ConfigMap, and restart the plugin on this node.",
+        fix: "With the SR-IOV operator, correct nicSelector, deviceType or the range of VFs in the SriovNetworkNodePolicy: the operator writes \
+              the plugin's ConfigMap anew. Without it, correct the selector in the ConfigMap and restart the plugin on this node.",
         not_if: "The pool is for other nodes' devices: only pools are judged of which something is here, while VFs are in no pool.",
         seen_in: "sriov-network-device-plugin#567, sriov-network-device-plugin#609",
     },
@@ -73,7 +74,8 @@ fn finding(row: &PoolRow<'_>, left_over: &[&str]) -> Finding {
     finding
         .seen("in no pool", format!("{}{more}", vfs.join(", ")), counted(left_over.len(), "VF"))
         .fix_elsewhere(format!(
-            "Correct the selector in the ConfigMap that {} comes from, and restart the device plugin on this node.",
+            "correct the selector: in the SriovNetworkNodePolicy where the SR-IOV operator is installed, which writes {} anew; else in the \
+             ConfigMap that it comes from, then restart the device plugin on this node.",
             shown(&name.file)
         ))
 }

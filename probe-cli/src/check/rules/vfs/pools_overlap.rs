@@ -16,7 +16,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "The pools in the file's order: a device belongs to the first one that selects it.",
         why: "Selectors of the earlier pool are too wide, such as a vendor without PF names.",
-        fix: "Make the selectors exclusive (`pfNames`, `rootDevices`, VF ranges as in `ens1f0#0-3`) and restart the plugin.",
+        fix: "Make the selectors exclusive (`pfNames`, `rootDevices`, VF ranges as in `ens1f0#0-3`): in the SriovNetworkNodePolicies where the \
+              SR-IOV operator is installed, else in the plugin's ConfigMap, then restart the plugin.",
         not_if: "Pools with selectors that cannot be seen from outside (RDMA, vDPA, link type) are not compared.",
         seen_in: "sriov-network-operator#132, sriov-network-device-plugin#184",
     },
@@ -48,7 +49,8 @@ fn run(model: &Model) -> Outcome {
             finding = finding.seen(shown(pci), format!("taken by {}", shown(pool)), "the file's order");
         }
         findings.push(finding.fix_elsewhere(format!(
-            "Make the selectors of both pools exclusive in the ConfigMap that {} comes from, and restart the device plugin.",
+            "make the selectors of both pools exclusive: in the SriovNetworkNodePolicies where the SR-IOV operator is installed, which writes \
+             {} anew; else in the ConfigMap that it comes from, then restart the device plugin.",
             shown(&name.file)
         )));
     }

@@ -39,7 +39,7 @@ fn run(model: &Model) -> Outcome {
             .links
             .iter()
             .find(|link| is_vlan(link.kind.as_deref()) && link.link == Some(interface.ifindex));
-        let (Some(inner), Some(pf), false) = (inner, vf.pf.as_deref(), outer.is_qinq) else { continue };
+        let (Some(inner), false) = (inner, outer.is_qinq) else { continue };
         findings.push(
             Finding::new(
                 Warn,
@@ -49,8 +49,10 @@ fn run(model: &Model) -> Outcome {
             )
             .seen(shown(&inner.name), format!("on {}", shown(&interface.name)), "IFLA_LINK in the pod's namespace")
             .seen("VLAN set by the PF", outer.id, setting(vf, "IFLA_VF_VLAN_LIST"))
-            .fix("Let the pod tag by itself, or remove its VLAN interface. The network's `vlan` sets it again for the next pod.")
-            .run(format!("ip link set {} vf {} vlan 0", quoted(pf), vf.index)),
+            .fix_elsewhere(
+                "configure the VLAN in one place: remove the VLAN interface in the pod, or `vlan` from the network, after which the pod \
+                 chooses its VLAN by itself; then recreate the pod.",
+            ),
         );
     }
     if judged == 0 {

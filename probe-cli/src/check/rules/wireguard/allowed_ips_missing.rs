@@ -17,7 +17,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explained_by: &[],
     explain: Explain {
         how: "Peers of a WireGuard device without WGPEER_A_ALLOWEDIPS.",
-        why: "Each restart of an agent gives its node a new key; other nodes keep the peer of the old one, whose networks moved to \
+        why: "Canal's flannel keeps its key in its container, so that each new one has another; other nodes keep the peer of the old one, whose networks moved to \
               the new one.",
         fix: "Update the CNI; remove the peers, or reboot the node.",
         not_if: "",

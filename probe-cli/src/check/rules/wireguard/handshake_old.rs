@@ -21,7 +21,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Peers whose last handshake is more than 195 seconds old, and to which something is sent all the same: they have a \
               persistent keepalive, or bytes were sent to them during the window and none came. What is sent needs a session of at \
               most 180 seconds.",
-        why: "The other node has a new key (flannel makes one when its agent restarts and keeps it in memory), is off, or this \
+        why: "The other node has a new key (Canal's flannel keeps it in its container, so that each new one has another), is off, or this \
               node's clock went back: a handshake that is older than the last one is ignored.",
         fix: "Restart the CNI's agent on the other node, then on this one.",
         not_if: "Nothing is sent to the peer, and it has no keepalive: such peers are not judged.",

@@ -31,6 +31,7 @@ pub(super) fn all() -> Vec<Fault> {
             let plugin = CniPlugin { kind: sourced("bridge".to_owned(), 3), ..CniPlugin::default() };
             first_network(node, "05-containers.conflist", plugin);
         }),
+        canal("cni-first-file-foreign", |node| multus(node, behind_multus("bridge"))),
         canal("cni-multus-alone", |node| multus(node, Multus::default())),
         canal("cni-multus-waits", |node| {
             let file = sourced("/etc/cni/net.d/10-canal.conflist".to_owned(), 5);

@@ -8,7 +8,7 @@ use crate::{
     facts::{
         OfNamespace,
         netlink::{LinkFact, NamespaceFact, OperState, VfLinkState, VfVlan},
-        pods::Allocation,
+        pods::{Allocation, Sandbox},
     },
     inventory::testdata::*,
     observed::Observed,
@@ -67,7 +67,10 @@ pub(super) fn all() -> Vec<Fault> {
             let mut pods = (*node.snapshot.pods).clone();
             let netns = "/var/run/netns/cni-9".to_owned();
             pods.allocations = vec![Allocation { pci: "0000:01:01.2".to_owned(), netns }];
+            let netns = Some("/var/run/netns/cni-1".to_owned());
+            pods.sandboxes = Observed::Value(vec![Sandbox { netns, ..Sandbox::default() }]);
             node.snapshot.pods = Arc::new(pods);
+            node.sriov_facts().netns.push("cni-9".to_owned());
         }),
         sriov("vf-addressed-on-node", |node| node.facts().addresses.push(address(43, "198.51.100.7/24"))),
         sriov("vf-pool-empty", |node| {
