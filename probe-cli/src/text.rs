@@ -43,9 +43,12 @@ pub fn shown(name: &str) -> String {
 
 /// JSON text without a character that a terminal acts on. serde_json escapes what JSON asks for, the first 32; beyond
 /// those such characters are inside strings only, where `\u` escapes mean the same.
-pub fn escape_json(json: &str) -> String {
+pub fn escape_json(json: String) -> String {
+    if is_plain(&json) {
+        return json;
+    }
     escaped(
-        json,
+        &json,
         |_| true,
         |out, c| {
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -54,6 +57,12 @@ pub fn escape_json(json: &str) -> String {
             }
         },
     )
+}
+
+/// Printable ASCII throughout. Whole chunks are looked at, which the compiler does many bytes at a time.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |chunk: &[u8]| chunk.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    text.as_bytes().chunks(1024).all(is_plain)
 }
 
 /// The text with each character replaced that is hidden, or ASCII and not `plain`. Most text is plain ASCII, and is copied in
@@ -248,7 +257,7 @@ mod tests {
         let all: Vec<char> = ('\0'..'\u{20000}').chain('\u{e0000}'..'\u{e0200}').collect();
         for some in all.chunks(4096) {
             let some: String = some.iter().collect();
-            for text in [escape(&some), escape_json(&some)] {
+            for text in [escape(&some), escape_json(some.clone())] {
                 assert_eq!(text.chars().find(|&c| c.is_control() || is_hidden(c)), None);
             }
         }
@@ -273,7 +282,7 @@ mod tests {
     fn escaped_json_means_the_same() {
         let name = "a\x1b[2J\x7f\u{9b}31m\u{202e}\u{e0001}\\\"ü";
         let plain = serde_json::to_string(name).unwrap();
-        let escaped = escape_json(&plain);
+        let escaped = escape_json(plain.clone());
         assert_eq!(escaped, r#""a\u001b[2J\u007f\u009b31m\u202e\udb40\udc01\\\"ü""#);
         assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), name);
     }

@@ -63,8 +63,8 @@ impl Bundle {
     /// Takes what the check is made of: counters, and the node with its counters a window later.
     pub(super) fn record(&mut self, before: &Sample, after: &Frame) -> anyhow::Result<()> {
         const FAILED: &str = "cannot write JSON";
-        self.before = text::escape_json(&serde_json::to_string(before).context(FAILED)?);
-        self.node = text::escape_json(&serde_json::to_string(after).context(FAILED)?);
+        self.before = text::escape_json(serde_json::to_string(before).context(FAILED)?);
+        self.node = text::escape_json(serde_json::to_string(after).context(FAILED)?);
         self.time = after.sample.time;
         Ok(())
     }

@@ -12,6 +12,7 @@ mod lab;
 mod live;
 mod logging;
 mod show;
+mod text_pages;
 mod top;
 mod watch;
 mod writer;

@@ -15,6 +15,7 @@ use super::{
     args::{Format, WatchArgs},
     confine,
     live::{self, Context, Stop},
+    text_pages,
     writer::{Offered, Writer},
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             ready.tell(&engine)?;
         }
         confine::after_start(&engine);
+        text_pages::forget_start();
         tokio::select! {
             result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}
@@ -56,11 +58,13 @@ pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchAr
     let mut writer = Writer::start().context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
     timeline.push_joined(engine.first(), engine.joined());
-    let (mut printed, mut left_out) = (0, 0_u64);
+    let (mut printed, mut left_out, mut length) = (0, 0_u64, 0);
     while args.count.is_none_or(|count| printed < count) {
         let frame = engine.tick().await?;
         let model = timeline.push_joined(frame, engine.joined());
-        let text = text_of(&with_note(model, left_out), context, args.format)?;
+        let text = text_of(&with_note(model, left_out), context, args.format, length)?;
+        // The next one is about as long.
+        length = text.len() + text.len() / 16;
         match writer.offer(text) {
             Offered::Taken => (printed, left_out) = (printed + 1, 0),
             Offered::Late => left_out += 1,
@@ -80,9 +84,10 @@ fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
     model
 }
 
-fn text_of(model: &Model, context: &Context, format: Format) -> anyhow::Result<String> {
+/// About so many bytes long.
+fn text_of(model: &Model, context: &Context, format: Format, length: usize) -> anyhow::Result<String> {
     let mut text = match format {
-        Format::Jsonl => jsonl::line(model).context("cannot write JSON")?,
+        Format::Jsonl => jsonl::line_of_about(model, length).context("cannot write JSON")?,
         Format::Table => context.paint(table::table(model)),
     };
     text.push('\n');
@@ -122,7 +127,7 @@ impl Ready {
         let interfaces: Vec<_> = engine.attached().into_iter().map(|(name, _)| name).collect();
         let text =
             serde_json::json!({ "pid": std::process::id(), "attach": attach, "interfaces": interfaces });
-        writeln!(file, "{}", text::escape_json(&text.to_string()))
+        writeln!(file, "{}", text::escape_json(text.to_string()))
             .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error))
             .with_context(|| format!("cannot write {}", path.display()))
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -93,7 +93,7 @@ pub(super) fn build(
         vfs: vfs::rows(&inventory.vfs, now, before, bins),
         notes: notes(inventory, now),
         gone: Gone::default(),
-        nodes: Vec::new(),
+        nodes: OnceLock::new(),
         node_addresses: BTreeMap::new(),
         faults: Vec::new(),
         checked: Vec::new(),

@@ -10,9 +10,20 @@ use std::{
 use super::{Condition, Model, NodePeer, PeerRow, flow::sum};
 use crate::{facts::network::NetworkFacts, mac::Mac};
 
-/// Finds which addresses are of one node, and makes the rows of nodes: peers of one node together, every other peer as it is.
+impl Model {
+    /// The peers, those of one node together; without "other" and what is gone. Made when a screen asks for them first.
+    pub fn nodes(&self) -> &[PeerRow] {
+        self.nodes.get_or_init(|| joined(self))
+    }
+}
+
+/// Finds which addresses are of one node.
 pub(super) fn join_nodes(model: &mut Model, network: &NetworkFacts) {
     model.node_addresses = same_node(model, network);
+}
+
+/// Peers of one node together, every other peer as it is.
+fn joined(model: &Model) -> Vec<PeerRow> {
     let mut rows: Vec<PeerRow> = Vec::new();
     let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for row in model.peers.iter().filter(|row| row.peer.is_some()) {
@@ -27,7 +38,7 @@ pub(super) fn join_nodes(model: &mut Model, network: &NetworkFacts) {
             }
         }
     }
-    model.nodes = rows;
+    rows
 }
 
 /// By address of a node, the first of its addresses.
@@ -125,7 +136,7 @@ mod tests {
     fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
         let mut model = model.clone();
         join_nodes(&mut model, network);
-        model.nodes
+        model.nodes().to_vec()
     }
 
     fn model() -> Model {

@@ -1,6 +1,11 @@
 //! The model's data types: what screens and reports show. No logic beyond ratios of their own fields.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic,
@@ -34,8 +39,8 @@ pub struct Model {
     /// Peers, by tunnel, then key; last in each tunnel a row for "other", and one for peers that are gone where there are
     /// some.
     pub peers: Vec<PeerRow>,
-    /// The same peers, those of one node together; without "other" and what is gone.
-    pub nodes: Vec<PeerRow>,
+    /// See [`Model::nodes`].
+    pub(crate) nodes: OnceLock<Vec<PeerRow>>,
     /// By address of a node that has several, the first of them.
     pub node_addresses: BTreeMap<IpAddr, IpAddr>,
     /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.

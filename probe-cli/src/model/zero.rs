@@ -40,7 +40,8 @@ pub fn totals_since(model: &Model, since: &Model) -> Model {
         }
     }
     peers(&mut model, since);
-    nodes(&mut model, since);
+    // They are made of peers.
+    model.nodes.take();
     pods(&mut model, since);
     let vfs: BTreeMap<&str, _> = since.vfs.iter().map(|row| (row.vf.pci_address.as_str(), row)).collect();
     for row in &mut model.vfs {
@@ -83,17 +84,6 @@ fn peers(model: &mut Model, since: &Model) {
                 less(&mut row.flow, &before.flow);
                 less_outer(row.outer.as_mut(), before.outer.as_ref());
             }
-        }
-    }
-}
-
-fn nodes(model: &mut Model, since: &Model) {
-    // Each row is of the peers of one node: what these had carried then is what it had.
-    let known: BTreeMap<PeerId, &PeerRow> = since.nodes.iter().map(|row| (peer_id(row), row)).collect();
-    for row in &mut model.nodes {
-        if let Some(before) = known.get(&peer_id(row)).filter(|before| before.joined == row.joined) {
-            less(&mut row.flow, &before.flow);
-            less_outer(row.outer.as_mut(), before.outer.as_ref());
         }
     }
 }

@@ -14,7 +14,7 @@ use self::{cores::Core, drops::Drop, explained::Explained};
 use super::json::{self, Metrics, Wireguard, words};
 use crate::{
     model::{
-        self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart,
+        self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart, PeerKey,
         PerDirection, ProgramRow, VfRates, fields,
     },
     text,
@@ -25,7 +25,15 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// The document as one line without its line end.
 pub fn line(model: &Model) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Document::from(model)).map(|json| text::escape_json(&json))
+    line_of_about(model, 0)
+}
+
+/// The same, with room for so many bytes from the start: a line may have a megabyte, once a second.
+pub fn line_of_about(model: &Model, bytes: usize) -> Result<String, serde_json::Error> {
+    let mut json = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut json, &Document::from(model))?;
+    let json = String::from_utf8(json).map_err(serde::ser::Error::custom)?;
+    Ok(text::escape_json(json))
 }
 
 #[derive(Serialize)]
@@ -37,8 +45,8 @@ struct Document<'a> {
     /// When counting began, RFC 3339, UTC.
     since: String,
     tunnels: Vec<Tunnel<'a>>,
-    peers: Vec<Peer<'a>>,
-    pods: Vec<Pod<'a>>,
+    peers: Peers<'a>,
+    pods: Pods<'a>,
     vfs: Vec<Vf<'a>>,
     /// Null when they are not counted.
     direct: Option<Direct<'a>>,
@@ -50,6 +58,24 @@ struct Document<'a> {
     #[serde(rename = "self")]
     observer: Observer<'a>,
     notes: Vec<String>,
+}
+
+/// Entries of thousands of peers are made one by one, while they are written.
+struct Peers<'a>(&'a Model);
+
+impl Serialize for Peers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.peers.iter().map(|row| peer(self.0, row)))
+    }
+}
+
+/// Pods' entries, likewise.
+struct Pods<'a>(&'a Model);
+
+impl Serialize for Pods<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.pods.iter().map(pod))
+    }
 }
 
 /// Packets of pods that are routed without a tunnel, as it is meant.
@@ -162,22 +188,37 @@ struct Size {
 
 #[derive(Serialize)]
 struct Peer<'a> {
-    tunnel: String,
+    tunnel: &'a str,
     /// "other" for what no peer's counters hold, "gone" for what peers carried that are gone.
-    key: String,
+    key: Key,
     other: bool,
     gone: u64,
     state: &'static str,
     /// The same for all peers of one node: the first of its addresses.
     node: Option<IpAddr>,
     node_address: Option<IpAddr>,
-    node_name: Option<String>,
-    pod_cidrs: Vec<IpNet>,
+    node_name: Option<&'a str>,
+    pod_cidrs: &'a [IpNet],
     wireguard: Option<Wireguard<'a>>,
     tx: PeerDirection<'a>,
     rx: PeerDirection<'a>,
     #[serde(flatten)]
     together: Together,
+}
+
+/// What names a peer, or a row that sums up some.
+enum Key {
+    Peer(PeerKey),
+    Sum(&'static str),
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Peer(key) => serializer.collect_str(key),
+            Self::Sum(name) => serializer.serialize_str(name),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -189,17 +230,17 @@ struct PeerDirection<'a> {
 
 #[derive(Serialize)]
 struct Pod<'a> {
-    namespace: Option<String>,
+    namespace: Option<&'a str>,
     /// "other" with `other` set for what no pod's counters hold, "gone" for what pods carried that are gone.
-    name: Option<String>,
+    name: Option<&'a str>,
     other: bool,
     gone: u64,
     state: &'static str,
-    addresses: Vec<IpAddr>,
-    uid: Option<String>,
+    addresses: &'a [IpAddr],
+    uid: Option<&'a str>,
     source: Option<&'static str>,
     host_network: Option<bool>,
-    interface: Option<String>,
+    interface: Option<&'a str>,
     interface_evidence: Option<&'static str>,
     interfaces: Vec<Interface<'a>>,
     tx: Metrics<'a, Flow>,
@@ -248,8 +289,8 @@ impl<'a> From<&'a Model> for Document<'a> {
             interval_s: model.interval.map(|interval| interval.as_secs_f64()),
             since: rfc3339(model.since),
             tunnels: model.tunnels.iter().map(tunnel).collect(),
-            peers: model.peers.iter().map(|row| peer(model, row)).collect(),
-            pods: model.pods.iter().map(pod).collect(),
+            peers: Peers(model),
+            pods: Pods(model),
             vfs: model.vfs.iter().map(vf).collect(),
             direct: model.direct.as_ref().map(|direct| Direct {
                 tx: Metrics::new(&fields::PART, &direct.tx),
@@ -383,15 +424,15 @@ fn peer_direction<'a>(flow: &'a Flow, measured: Option<&'a OuterFlow>) -> PeerDi
 fn peer<'a>(model: &Model, row: &'a model::PeerRow) -> Peer<'a> {
     let measured = row.outer.as_ref();
     Peer {
-        tunnel: row.tunnel_name.clone(),
-        key: row.peer.as_ref().map_or_else(|| sum(row.gone).to_owned(), |peer| peer.key.to_string()),
+        tunnel: &row.tunnel_name,
+        key: row.peer.as_ref().map_or_else(|| Key::Sum(sum(row.gone)), |peer| Key::Peer(peer.key)),
         other: row.peer.is_none(),
         gone: row.gone,
         state: words::condition(row.condition),
         node: row.peer.as_ref().and_then(|peer| Some(model.node_of(peer.node_address?))),
         node_address: row.peer.as_ref().and_then(|peer| peer.node_address),
-        node_name: row.node_name.clone(),
-        pod_cidrs: row.peer.as_ref().map(|peer| peer.pod_cidrs.clone()).unwrap_or_default(),
+        node_name: row.node_name.as_deref(),
+        pod_cidrs: row.peer.as_ref().map_or(&[], |peer| peer.pod_cidrs.as_slice()),
         wireguard: row
             .peer
             .as_ref()
@@ -410,18 +451,18 @@ fn sum(gone: u64) -> &'static str {
 fn pod(row: &model::PodRow) -> Pod<'_> {
     let pod = row.pod.as_ref();
     Pod {
-        uid: pod.and_then(|pod| pod.uid.clone()),
+        uid: pod.and_then(|pod| pod.uid.as_deref()),
         source: pod.map(|pod| words::pod_source(pod.source)),
         host_network: pod.map(|pod| pod.host_network),
         interface_evidence: pod.and_then(|pod| pod.host_evidence).map(words::evidence),
         interfaces: row.interfaces.iter().map(interface).collect(),
-        namespace: pod.and_then(|pod| pod.namespace.clone()),
-        name: pod.map_or_else(|| Some(sum(row.gone).to_owned()), |pod| pod.name.clone()),
+        namespace: pod.and_then(|pod| pod.namespace.as_deref()),
+        name: pod.map_or_else(|| Some(sum(row.gone)), |pod| pod.name.as_deref()),
         other: pod.is_none(),
         gone: row.gone,
         state: words::condition(row.condition),
-        addresses: pod.map(|pod| pod.addresses.clone()).unwrap_or_default(),
-        interface: pod.and_then(|pod| pod.host_ifname.clone()),
+        addresses: pod.map_or(&[], |pod| pod.addresses.as_slice()),
+        interface: pod.and_then(|pod| pod.host_ifname.as_deref()),
         tx: Metrics::new(&fields::FLOW, &row.flow.tx),
         rx: Metrics::new(&fields::FLOW, &row.flow.rx),
         together: Together(model::together(&row.flow)),

@@ -29,7 +29,7 @@ pub fn notes(notes: &[String]) -> String {
 
 /// A document as JSON, with a line end; safe to print.
 fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(text::escape_json(&serde_json::to_string(value)?) + "\n")
+    Ok(text::escape_json(serde_json::to_string(value)?) + "\n")
 }
 
 /// What files want, as documents have it.

@@ -66,7 +66,7 @@ pub(super) fn subjects(model: &Model) -> impl Iterator<Item = Subject<'_>> {
 pub(super) fn of(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>> + '_> {
     // Here those that went have rows of their own, before they are summed up.
     let others = model.peers.iter().filter(|row| row.peer.is_none() && row.gone == 0 && carried(&row.flow));
-    let peers = model.nodes.iter().chain(others).chain(&model.gone.peers);
+    let peers = model.nodes().iter().chain(others).chain(&model.gone.peers);
     let pods = model.pods.iter().filter(|row| row.pod.is_some() || (row.gone == 0 && carried(&row.flow)));
     let pods = pods.chain(&model.gone.pods);
     match tab {

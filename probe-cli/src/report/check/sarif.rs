@@ -60,5 +60,5 @@ pub fn sarif(health: &Health<'_>) -> Result<String, serde_json::Error> {
             "results": results,
         }],
     });
-    Ok(text::escape_json(&serde_json::to_string(&document)?) + "\n")
+    Ok(text::escape_json(serde_json::to_string(&document)?) + "\n")
 }

@@ -173,7 +173,7 @@ fn what_is_gone_or_broken_keeps_its_row() {
     (sum.pod, sum.gone, sum.condition) = (None, 3, model::Condition::Gone);
     model.gone.pods.push(sum);
     model.peers[0].condition = model::Condition::NoFdb;
-    model.nodes[0].condition = model::Condition::NoFdb;
+    nodes(&mut model)[0].condition = model::Condition::NoFdb;
     let mut state = State::new("node1".to_owned(), false);
     update(&mut state, Action::Model(Arc::new(model)));
     insta::assert_snapshot!("gone-overview", draw(&state, (120, 40)));
@@ -184,23 +184,29 @@ fn what_is_gone_or_broken_keeps_its_row() {
     assert!(screen.contains("2 Tunnels 2"), "what is gone is not counted: {screen}");
 }
 
+/// The rows of nodes, to be changed.
+fn nodes(model: &mut Model) -> &mut Vec<model::PeerRow> {
+    model.nodes();
+    model.nodes.get_mut().unwrap()
+}
+
 #[test]
 fn peers_of_one_node_are_one_row_with_each_of_them_in_its_details() {
     let mut model = Model::clone(testdata::state(2).shown().unwrap());
     // The second is fd77::2 of the same node, and broken.
-    let away =
-        model.nodes.iter().position(|row| row.label().is_some_and(|label| label == "fd77::2")).unwrap();
-    let second = model.nodes.remove(away);
+    let nodes = nodes(&mut model);
+    let away = nodes.iter().position(|row| row.label().is_some_and(|label| label == "fd77::2")).unwrap();
+    let second = nodes.remove(away);
     let of = |row: &model::PeerRow, condition| model::NodePeer {
         tunnel_name: row.tunnel_name.clone(),
         peer: row.peer.clone().unwrap(),
         condition,
         wireguard: None,
     };
-    let members = vec![of(&model.nodes[0], model::Condition::Ok), of(&second, model::Condition::NoRoute)];
-    model.nodes[0].members = members;
-    model.nodes[0].joined = Some("172.31.77.2".parse().unwrap());
-    model.nodes[0].tunnel_name = "flannel.1 flannel-v6.1".to_owned();
+    let members = vec![of(&nodes[0], model::Condition::Ok), of(&second, model::Condition::NoRoute)];
+    nodes[0].members = members;
+    nodes[0].joined = Some("172.31.77.2".parse().unwrap());
+    nodes[0].tunnel_name = "flannel.1 flannel-v6.1".to_owned();
     let mut state = State::new("node1".to_owned(), false);
     update(&mut state, Action::Model(Arc::new(model)));
     let screen = draw(&state, (120, 40));
