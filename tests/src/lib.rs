@@ -22,6 +22,7 @@ pub mod node;
 pub mod packets;
 mod patience;
 pub mod raw;
+pub mod routed;
 pub mod terminal;
 pub mod tool;
 

@@ -10,63 +10,10 @@ use overlay_probe::{
 use probe_tests::{
     hand::{OVERHEAD, Pair, TUNNEL},
     judge::Tcpdump,
-    lab::TestNetns,
-    ns,
+    routed::Routed,
     tool::{Watch, entry, number},
 };
 use serde_json::Value;
-
-/// Two nodes with a router between them whose far side carries less than the near one.
-struct Routed {
-    near: TestNetns,
-    _router: TestNetns,
-    _far: TestNetns,
-    inside: IpAddr,
-}
-
-/// `mtu`: of the router's far side.
-fn routed(mtu: u32, is_v6: bool) -> Routed {
-    let [near, router, far] = ["near", "router", "far"].map(TestNetns::new);
-    let length = if is_v6 { 64 } else { 24 };
-    let address = |network: u8, host: u8| {
-        if is_v6 { format!("fd99:{network}::{host}") } else { format!("192.0.{network}.{host}") }
-    };
-    // No duplicate address detection: an address is wanted at once.
-    let nodad = if is_v6 { " nodad" } else { "" };
-    for (side, node) in [(1, &near), (2, &far)] {
-        node.ip(&format!("link add name u0 type veth peer name r{side} netns {}", router.name()));
-        node.ip(&format!(
-            "link set lo up
-             addr add {}/{length} dev u0{nodad}
-             link set u0 up",
-            address(side, side)
-        ));
-        router.ip(&format!(
-            "addr add {}/{length} dev r{side}{nodad}
-             link set r{side} up",
-            address(side, 254)
-        ));
-        node.ip(&format!("route add default via {}", address(side, 254)));
-    }
-    ns(router.name(), "sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
-    router.ip(&format!("link set r2 mtu {mtu}"));
-    let df = if is_v6 { "" } else { " df set" };
-    for (side, node) in [(1_u8, &near), (2, &far)] {
-        let peer = 3 - side;
-        node.ip(&format!(
-            "link add name {TUNNEL} type vxlan id 7 dev u0 local {} dstport 8472 nolearning{df}
-             link set {TUNNEL} address 0a:00:00:00:00:0{side}
-             addr add 10.7.{side}.0/32 dev {TUNNEL}
-             link set {TUNNEL} up
-             neigh add 10.7.{peer}.0 lladdr 0a:00:00:00:00:0{peer} dev {TUNNEL} nud permanent
-             route add 10.7.{peer}.0/24 via 10.7.{peer}.0 dev {TUNNEL} onlink",
-            address(side, side)
-        ));
-        let destination = address(peer, peer);
-        ns(node.name(), &format!("bridge fdb add 0a:00:00:00:00:0{peer} dev {TUNNEL} dst {destination}"));
-    }
-    Routed { near, _router: router, _far: far, inside: "10.7.2.0".parse().unwrap() }
-}
 
 /// One datagram of so many payload bytes; nobody waits for it.
 fn send_one(from: &Namespace, to: IpAddr, payload: usize) {
@@ -80,16 +27,18 @@ fn event(watch: &Watch) -> Value {
 }
 
 fn a_router_says_so(is_v6: bool, mtu: u32, payload: usize, reporter: &str, destination: &str) {
-    let path = routed(mtu, is_v6);
+    let path = Routed::new(is_v6, if is_v6 { "" } else { "df set" });
+    path.router.ip(&format!("link set r2 mtu {mtu}"));
+    let inside = "10.7.2.0".parse().unwrap();
     let watch = Watch::start(path.near.name());
     let from = netns::open(path.near.name()).unwrap();
     // What fits is no event.
-    send_one(&from, path.inside, 100);
+    send_one(&from, inside, 100);
     let value = watch.settled();
     let tunnel = entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap();
     assert_eq!((number(tunnel, "tx", "packets"), &value["pmtu_events"]), (1, &serde_json::json!([])));
 
-    send_one(&from, path.inside, payload);
+    send_one(&from, inside, payload);
     let event = event(&watch);
     assert_eq!(event["tunnel"], TUNNEL);
     assert_eq!((&event["reporter"], &event["destination"]), (&reporter.into(), &destination.into()));
