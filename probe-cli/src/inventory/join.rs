@@ -17,6 +17,7 @@ use super::{
     pods::pods,
     route_mtu::{host_route_mtu, path_devices, pod_ends},
     tun,
+    tunnel_addresses::tunnel_addresses,
     tunnels::tunnel,
     vfs::{name_devices, virtual_functions},
     warnings::Warnings,
@@ -51,6 +52,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.other_tunnels.sort_by_key(|tunnel| tunnel.ifindex);
     inventory.holes.sort();
     inventory.peers.sort_by_key(|peer| (peer.tunnel, peer.key));
+    inventory.tunnel_addresses = tunnel_addresses(&index, &inventory);
     let pods = pods(&index, named, &snapshot.namespaces, &mut notes);
     let tunnels: Vec<_> = inventory.all_tunnels().collect();
     let flannels = flannel_bridges(&index, snapshot.files.value(), named);

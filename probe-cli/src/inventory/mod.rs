@@ -22,6 +22,7 @@ mod route_mtu;
 #[cfg(test)]
 pub(crate) mod testdata;
 mod tun;
+mod tunnel_addresses;
 mod tunnels;
 mod types;
 mod uplink;
@@ -40,6 +41,7 @@ pub use pod_networks::{PodNetwork, PodNetworkOf};
 pub use pods::canonical;
 pub use remote_nodes::RemoteNodes;
 pub use route_mtu::{PathDevice, PodLink};
+pub use tunnel_addresses::TunnelAddress;
 pub use types::*;
 pub use vfs::{VfPod, VfPodSource, VfSettings, VirtualFunction};
 

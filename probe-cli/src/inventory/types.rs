@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::{
     DataPlane, LinkList, Node, OuterRoute, PathDevice, PeerKey, Pod, PodLink, PodNetwork, PublicKey,
-    RoutedPeer, System, VirtualFunction,
+    RoutedPeer, System, TunnelAddress, VirtualFunction,
 };
 use crate::{
     facts::{
@@ -33,6 +33,8 @@ pub struct Inventory {
     pub other_tunnels: Vec<Tunnel>,
     /// Remote nodes that only routes know, by device and address.
     pub routed_peers: Vec<RoutedPeer>,
+    /// Addresses of peers on their ends of tunnels.
+    pub tunnel_addresses: Vec<TunnelAddress>,
     /// Where the tables of a peer do not join.
     pub holes: Vec<Hole>,
     /// Pods of this node.

@@ -58,8 +58,8 @@ pub use crate::{
         Bypass, Certainty, DataPlane, DefaultRoute, Disagreement, Disputed, Encapsulation, Evidence, Hole,
         Inventory, LinkList, LinkRole, LinkRow, LinkState, Node, NodeAddress, OuterRoute, OwnPodCidr,
         PciInterface, Peer, PeerKey, PlaneDevice, Pod, PodCidrSource, PodInterface, PodKey, PodSource,
-        RemoteNodes, RoutedPeer, Stale, System, Tunnel, TunnelKind, Underlay, VfPod, VfPodSource, VfSettings,
-        VirtualFunction, WireguardPeer,
+        RemoteNodes, RoutedPeer, Stale, System, Tunnel, TunnelAddress, TunnelKind, Underlay, VfPod,
+        VfPodSource, VfSettings, VirtualFunction, WireguardPeer,
     },
     mac::Mac,
     sample::{
