@@ -22,6 +22,7 @@ pub mod lab;
 pub mod leftovers;
 pub mod mac;
 pub mod model;
+pub mod mtu;
 pub mod netlink;
 pub mod netns;
 pub mod observed;

@@ -73,7 +73,9 @@ pub enum Role {
     Print,
     /// Reads what there is: files and sockets of every user, WireGuard devices, namespaces of processes and pods.
     Look,
-    /// The same, and loads and attaches programs.
+    /// The same, and sends pings.
+    Ping,
+    /// Looks, and loads and attaches programs.
     Follow,
     /// Removes filters.
     Clean,
@@ -97,7 +99,7 @@ impl Role {
             Self::Print => return CapsHashSet::new(),
             Self::Look | Self::Clean => &[],
             Self::Follow => &attach,
-            Self::Build => &[CAP_NET_RAW],
+            Self::Ping | Self::Build => &[CAP_NET_RAW],
             Self::Demonstrate => &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW],
         };
         read.into_iter().chain(more.iter().copied()).collect()

@@ -37,8 +37,9 @@ fn a_namespace_without_an_overlay_points_to_the_demo() {
 fn what_the_user_names_has_to_be_there() {
     let known = TestNetns::new("known");
     let nearly = format!("{}7", known.name());
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["watch"],
+        &["mtu"],
         &["cleanup"],
         &["top"],
         &["show", "node"],

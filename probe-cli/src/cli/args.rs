@@ -5,6 +5,7 @@ mod check;
 mod count;
 mod duration;
 mod lab;
+mod mtu;
 mod show;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(super) use self::{
         Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabFaultArgs, LabLoadArgs,
         LabShapeArgs,
     },
+    mtu::MtuArgs,
     show::{ShowArgs, ShowCommand, ShowFormat},
 };
 
@@ -27,6 +29,7 @@ const OUTPUT: &str = "Output";
 const COUNTING: &str = "Counting";
 const LAB: &str = "Lab";
 const TRAFFIC: &str = "Traffic";
+const PROBING: &str = "Probing";
 
 /// Live view of a node's overlay network: throughput, encapsulation overhead, MTU health
 ///
@@ -40,10 +43,11 @@ const TRAFFIC: &str = "Traffic";
         sudo overlay-probe demo                     a private three-node network with traffic, shown live\n  \
         sudo overlay-probe                          this node, in the terminal\n  \
         sudo overlay-probe check                    is this node's overlay healthy?\n  \
+        sudo overlay-probe mtu                      how large packets really get to each other node\n  \
         sudo overlay-probe show node                detected data planes, intended and actual settings\n  \
         sudo overlay-probe watch --format jsonl     one JSON object per second, for scripts\n  \
         sudo overlay-probe --netns ovp-node1 watch  a node of the lab\n\n\
-        Exit codes: 0 good, 1 warning (check), 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
+        Exit codes: 0 good, 1 warning (check, mtu), 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
 )]
 pub(super) struct Args {
     /// Look at the node in this network namespace: a name below /run/netns, or a path
@@ -90,6 +94,18 @@ pub(super) enum Command {
         overlay-probe check --explain mtu-pod-exceeds-tunnel\n\n\
         Exit codes: 0 good, 1 warning, 2 failure, 3 could not judge")]
     Check(CheckArgs),
+    /// The largest packet that really gets to each other node, below and through the tunnel, and who limits it
+    ///
+    /// Sends ICMP echo requests that may not be cut, of many sizes, and judges by what comes back: fits, "too big" and who says
+    /// so, lost silently (a black hole), lost by chance, no answer. Nothing is needed on the other nodes but that they answer a
+    /// ping. At most 500 packets a second are sent.
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe mtu\n  \
+        sudo overlay-probe mtu node2 10.42.3.7\n  \
+        sudo overlay-probe mtu --dry-run\n  \
+        sudo overlay-probe mtu --format json | jq '.paths[] | [.peer, .way, .measured, .verdict]'\n\n\
+        Exit codes: 0 all fits, 1 warning, 2 failure (a black hole, no answer), 3 could not judge")]
+    Mtu(MtuArgs),
     /// Rates without a terminal UI: a table or one JSON object per interval
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe watch --count 1\n  \
@@ -172,7 +188,9 @@ impl Args {
     /// An option that was given and means nothing to the command, with the command. Those of output do no harm.
     fn void(&self) -> Option<(&'static str, &'static str)> {
         let name = match self.command.as_ref()? {
-            Command::Top(_) | Command::Check(_) | Command::Watch(_) | Command::Show(_) => return None,
+            Command::Top(_) | Command::Check(_) | Command::Watch(_) | Command::Show(_) | Command::Mtu(_) => {
+                return None;
+            }
             Command::Lab(_) => "lab",
             Command::Demo(_) => "demo",
             Command::Cleanup => "cleanup",

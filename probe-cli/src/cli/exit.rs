@@ -1,4 +1,4 @@
-//! Exit codes, as monitoring plugins have them: 0 good, 1 warning (from `check` only), 2 failure, 3 unknown.
+//! Exit codes, as monitoring plugins have them: 0 good, 1 warning (from `check` and `mtu` only), 2 failure, 3 unknown.
 
 use std::{
     io::{self, Write as _},
@@ -12,6 +12,8 @@ use crate::{
 
 /// Could not judge: usage errors, missing privilege, nothing to look at.
 pub(super) const UNKNOWN: u8 = 3;
+/// It works, and worse than it should.
+pub(super) const WARNING: u8 = 1;
 /// It failed.
 pub(super) const FAILURE: u8 = 2;
 
@@ -78,6 +80,8 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<super::live::NotThere>()
             || matches!(cause.downcast_ref::<TuiError>(), Some(TuiError::Dumb))
             || cause.is::<crate::check::Unknown>()
+            || cause.is::<crate::mtu::UnknownTarget>()
+            || cause.is::<crate::mtu::wire::WireError>()
             || cause.is::<super::check::GivenFile>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(

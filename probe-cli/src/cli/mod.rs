@@ -11,6 +11,7 @@ mod exit;
 mod lab;
 mod live;
 mod logging;
+mod mtu;
 mod show;
 mod text_pages;
 mod top;
@@ -45,6 +46,7 @@ fn role(command: Option<&Command>) -> Role {
         None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
         Some(Command::Check(check)) if check.with_traffic => Role::Follow,
         Some(Command::Check(_) | Command::Show(_)) => Role::Look,
+        Some(Command::Mtu(_)) => Role::Ping,
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
@@ -65,8 +67,11 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         return check::run(&context, check, args.verbose > 0);
     }
     context.check()?;
+    if let Some(Command::Mtu(args)) = &args.command {
+        return mtu::run(&context, args);
+    }
     let done = match args.command {
-        Some(Command::Check(_)) => Ok(()),
+        Some(Command::Check(_) | Command::Mtu(_)) => Ok(()),
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())
         }

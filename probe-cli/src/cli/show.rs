@@ -24,6 +24,12 @@ use crate::{
 #[error("{0}")]
 pub(super) struct NothingToShow(Cow<'static, str>);
 
+impl NothingToShow {
+    pub(super) fn new(words: impl Into<Cow<'static, str>>) -> Self {
+        Self(words.into())
+    }
+}
+
 pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
     context.enter()?;
     match what {
@@ -159,7 +165,7 @@ fn show(
 }
 
 fn something(is_there: bool, nothing: impl Into<Cow<'static, str>>) -> anyhow::Result<()> {
-    if is_there { Ok(()) } else { Err(NothingToShow(nothing.into()).into()) }
+    if is_there { Ok(()) } else { Err(NothingToShow::new(nothing).into()) }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -11,7 +11,8 @@ use super::{
     vfs::{self, VfReading},
 };
 use crate::{
-    facts::sriov::SriovFacts,
+    facts::{netlink::PmtuException, sriov::SriovFacts},
+    netlink::Source,
     procfs,
     sample::{Frame, Sample, VfDrivers},
 };
@@ -48,6 +49,17 @@ pub async fn look_over(
     let found = if sriov.has_vfs() { vfs_again(host, &before) } else { before.clone() };
     let sample = counting.read_last(counted(&sources, found)).await;
     Ok((before, Frame { snapshot, sample }))
+}
+
+/// The path MTUs that the kernel has learned by now, in the calling thread's network namespace.
+pub fn learned_path_mtus() -> Result<Vec<PmtuException>, EngineError> {
+    let source = Source::connect()?;
+    let tables = [source.pmtu_exceptions_v4(), source.pmtu_exceptions_v6()];
+    Ok(tables
+        .into_iter()
+        .filter_map(|table| table.value().map(|table| table.rows.clone()))
+        .flatten()
+        .collect())
 }
 
 /// What VFs carried until now, beside what they had carried at the beginning.

@@ -9,7 +9,7 @@ mod packets;
 #[cfg(test)]
 mod tests;
 
-use crate::{hostfiles, leftovers, netlink, pods, text};
+use crate::{hostfiles, leftovers, mtu, netlink, pods, text};
 
 /// One kind of input.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct Target {
 /// All kinds.
 pub const TARGETS: [Target; 7] = [
     Target { name: "netlink", run: netlink },
-    Target { name: "packets", run: packets::any },
+    Target { name: "packets", run: packets },
     Target { name: "yaml", run: yaml },
     Target { name: "json", run: json },
     Target { name: "lines", run: lines },
@@ -37,6 +37,12 @@ const SECRET: &str = "MARKER0f5e";
 /// Replies of the kernel.
 fn netlink(bytes: &[u8]) {
     check_shown(netlink::fuzz::answer(bytes));
+}
+
+/// Packets, as the programs in the kernel see them and as answers to probes.
+fn packets(bytes: &[u8]) {
+    packets::any(bytes);
+    mtu::fuzz::answers(bytes);
 }
 
 /// Replies of the container runtime and of the kubelet.

@@ -9,7 +9,7 @@ const WRONG: &str = "\u{1b}[1;33m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// What tables say of what is wrong, in words of theirs.
-const PHRASES: [&str; 9] = [
+const PHRASES: [&str; 14] = [
     "bytes too big",
     "too big",
     "no route to it",
@@ -19,6 +19,11 @@ const PHRASES: [&str; 9] = [
     "no address",
     "NIC down",
     "differs",
+    "black hole",
+    "no answer",
+    "unreachable",
+    "refused here",
+    "in outer fragments",
 ];
 
 /// A table with colour: lines that begin with `!`, with those that go on with them, phrases about what is wrong, and numbers in

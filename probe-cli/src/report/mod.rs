@@ -7,6 +7,7 @@ mod intended;
 mod json;
 pub mod jsonl;
 pub mod links;
+pub mod measured;
 pub mod mtu;
 pub mod node;
 pub mod peers;

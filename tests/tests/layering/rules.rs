@@ -55,8 +55,12 @@ pub(crate) const MODULES: &[Module] = &[
     outside("ebpf", &["files", "inventory", "model::mtu", "netns", "observed", "procfs", "sample", "text"]),
     // Judgement: what is wrong, of the model and the facts that it was made of.
     pure("check", &["facts", "model", "observed", "text"]),
+    // What gets to other nodes, measured: the search is pure, and one part sends what it says.
+    pure("mtu", &["model"]),
+    outside("mtu::wire", &["mtu"]),
     // People and machines.
     pure("report", &["model", "text"]),
+    pure("report::measured", &["mtu", "report", "text"]),
     pure("report::check", &["check", "model", "report", "text"]),
     pure("tui", &["model", "text"]),
     outside("tui::terminal", &["tui"]),
@@ -79,7 +83,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     ),
     // What the fuzzer feeds; compiled for it and for tests.
-    outside("fuzz", &["hostfiles", "leftovers", "netlink", "pods", "text"]),
+    outside("fuzz", &["hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",
@@ -113,11 +117,14 @@ pub(crate) const MODULES: &[Module] = &[
             "lab",
             "leftovers",
             "model",
+            "mtu",
+            "mtu::wire",
             "netns",
             "observed",
             "privilege",
             "report",
             "report::check",
+            "report::measured",
             "sample",
             "text",
             "tui",
@@ -150,9 +157,9 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tower", &["pods"]),
     ("ratatui", &["tui"]),
     ("rtnetlink", &["netlink"]),
-    ("socket2", &["lab", "netlink"]),
+    ("socket2", &["lab", "mtu", "netlink"]),
     // Names that are like a mistyped one; clap has it already.
-    ("strsim", &["netns"]),
+    ("strsim", &["mtu", "netns"]),
     // Public keys are shown as `wg` shows them, and CNI's cache has its configurations in it; private keys are wiped from
     // where they were received.
     ("base64", &["facts", "hostfiles", "lab", "pods"]),
@@ -169,7 +176,10 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("probe_drops", &["ebpf"]),
     // The record of a packet that is "other", and its reasons.
     ("probe_explain", &["ebpf", "sample"]),
-    ("libc", &["ebpf", "files", "inventory", "lab", "netlink", "netns", "pods", "privilege", "procfs"]),
+    (
+        "libc",
+        &["ebpf", "files", "inventory", "lab", "mtu", "netlink", "netns", "pods", "privilege", "procfs"],
+    ),
     (
         "nix",
         &[
@@ -187,7 +197,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
             "procfs",
         ],
     ),
-    ("tokio", &["cli", "engine", "netlink", "pods", "tui"]),
+    ("tokio", &["cli", "engine", "mtu", "netlink", "pods", "tui"]),
     // Plain data.
     ("ipnet", &["*"]),
     // What is recorded, files of ours and of others, documents.

@@ -1,0 +1,27 @@
+//! What `mtu` takes.
+
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::{OUTPUT, PROBING, duration, show::ShowFormat};
+
+/// What to measure, and how.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct MtuArgs {
+    /// Nodes by name (of /etc/hosts) or address, pods by address, or any other address [default: every node that is known]
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) targets: Vec<String>,
+
+    /// How long one path is measured at most; unknown is then what is not decided
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s", help_heading = PROBING)]
+    pub(in crate::cli) deadline: Duration,
+
+    /// Print what would be sent, and send nothing
+    #[arg(long, help_heading = PROBING)]
+    pub(in crate::cli) dry_run: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: ShowFormat,
+}

@@ -1,0 +1,29 @@
+//! How large a packet gets to another node: probes of many sizes, sent and judged.
+//!
+//! Here belongs what is sent and what answers mean. The search is pure, without sockets and without a clock: [`Prober`] takes
+//! what happened ([`Prober::handle`]), and says what to send next and when to be asked again. [`wire`] is the only part that
+//! opens sockets, and only obeys. Which peers there are says the model; words and columns are a report's.
+
+mod bisect;
+mod classify;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod icmp;
+mod judge;
+mod pace;
+mod plan;
+mod prober;
+mod search;
+#[cfg(test)]
+mod simulated;
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) use self::judge::testdata;
+pub use self::{
+    classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, Verdict, Who},
+    judge::{Judged, Learned, Row, Severity, judge},
+    plan::{Path, UnknownTarget, Way, plan},
+    prober::{Command, Input, Prober},
+    search::{Kind, MOST_PROBES, Quoted, SMALL, Target},
+};

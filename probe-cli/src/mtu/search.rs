@@ -1,0 +1,562 @@
+//! The search on one path: when a size is taken for lost, when the peer is, and when it is only chance. Waits by being asked
+//! again.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::IpAddr,
+    time::Duration,
+};
+
+use super::{
+    bisect::{Bisect, Failed},
+    classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, Verdict, Who, is_plausible},
+};
+
+/// A size that fits every link, in bytes of the IP packet.
+pub const SMALL: u32 = 96;
+/// Probes of one path at most.
+pub const MOST_PROBES: u32 = 320;
+/// Small probes without any answer after which the peer is taken for unreachable: with 30 % lost in each direction one run
+/// in three thousand loses as many of a peer that answers.
+const UNANSWERED: u32 = 12;
+/// Messages that nothing can be delivered, with no answer, after which that is believed.
+const UNDELIVERABLE: u32 = 3;
+/// How likely it may be that a size that fits is taken for lost by chance. Before the search ends, the size is tried as often
+/// again.
+const CHANCE: f64 = 1e-4;
+/// A size is not taken for lost after fewer losses.
+const LEAST_LOST: u32 = 3;
+/// Probes that loss is measured with, once there was any.
+const LOSS_SAMPLE: u32 = 50;
+/// Between two probes of one path.
+const GAP: Duration = Duration::from_millis(20);
+/// The same while nothing was answered.
+const SLOW_GAP: Duration = Duration::from_millis(200);
+/// Datagrams of the largest size and of one that fits, by which is found out where larger packets are lost: few, since a kernel
+/// sends few messages about them (six, then one a second: `icmpv4_xrlim_allow`).
+const DATAGRAMS: u32 = 3;
+/// How long an answer is waited for: before one has come, and at least after that. One that comes later counts.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LEAST_WAIT: Duration = Duration::from_millis(250);
+/// How long it may come late before the search ends with a packet that is lost.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Whom to send to, and the largest size to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Address.
+    pub address: IpAddr,
+    /// Bytes of the IP packet that are expected to fit.
+    pub expected: u32,
+}
+
+/// What a message quotes of the packet that it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// Where it went.
+    pub destination: IpAddr,
+    /// Its size, as its header says.
+    pub size: u32,
+}
+
+/// What to do on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Send a probe of this kind and size.
+    Send(Kind, u32),
+    /// Nothing before this time, unless something happens.
+    Wait(Duration),
+    /// Nothing any more.
+    Over,
+}
+
+/// What a probe is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An echo request: what answers it is as large.
+    Echo,
+    /// A datagram to a port that nobody listens on: the message about that is small, and comes where answers as large are lost.
+    Datagram,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Lost,
+    Answered,
+    /// Somebody said that it cannot be delivered.
+    Told,
+    /// The kernel did not send it.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    id: u16,
+    kind: Kind,
+    size: u32,
+    at: Duration,
+    state: State,
+}
+
+/// How many probes came to what.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    sent: u32,
+    waiting: u32,
+    lost: u32,
+    answered: u32,
+}
+
+/// Times to answers, smoothed as RFC 6298 has it.
+#[derive(Clone, Copy, Debug)]
+struct Rtt {
+    least: Duration,
+    smoothed: Duration,
+    variation: Duration,
+}
+
+impl Rtt {
+    fn new(took: Duration) -> Self {
+        Self { least: took, smoothed: took, variation: took / 2 }
+    }
+
+    fn with(self, took: Duration) -> Self {
+        Self {
+            least: self.least.min(took),
+            smoothed: (self.smoothed * 7 + took) / 8,
+            variation: (self.variation * 3 + self.smoothed.abs_diff(took)) / 4,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Search {
+    target: Target,
+    deadline: Duration,
+    /// Probes that are sent even if all is well: to see whether any is lost.
+    sample: u32,
+    bisect: Bisect,
+    probes: Vec<Probe>,
+    /// Of the first probe.
+    started: Option<Duration>,
+    rtt: Option<Rtt>,
+    /// Who said that what fits, the last one first.
+    claims: Vec<(IpAddr, u32)>,
+    undeliverable: u32,
+    said_by: Option<Who>,
+    reverse: Reverse,
+    forward: Forward,
+    /// The largest size that is answered is known, unless something has come since.
+    is_found: bool,
+    ignored: Ignored,
+    outcome: Option<Outcome>,
+}
+
+impl Search {
+    /// Begins when it is first asked for a step.
+    pub(super) fn new(target: Target, deadline: Duration, sample: u32) -> Self {
+        Self {
+            target,
+            deadline,
+            sample,
+            bisect: Bisect::new(target.expected),
+            probes: Vec::new(),
+            started: None,
+            rtt: None,
+            claims: Vec::new(),
+            undeliverable: 0,
+            said_by: None,
+            reverse: Reverse::default(),
+            forward: Forward::default(),
+            is_found: false,
+            ignored: Ignored::default(),
+            outcome: None,
+        }
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.target.address
+    }
+
+    /// What it came to, once it is over.
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    pub(super) fn outcome_mut(&mut self) -> Option<&mut Outcome> {
+        self.outcome.as_mut()
+    }
+
+    /// Who says that what fits, as far as it is believed.
+    pub(super) fn claims(&self) -> &[(IpAddr, u32)] {
+        &self.claims
+    }
+
+    /// Numbers of its probes.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
+        self.probes.iter().map(|probe| probe.id)
+    }
+
+    /// A probe was given to the kernel.
+    pub(super) fn sent(&mut self, id: u16, kind: Kind, size: u32, now: Duration) {
+        self.started.get_or_insert(now);
+        self.probes.push(Probe { id, kind, size, at: now, state: State::Waiting });
+    }
+
+    /// What to do now.
+    pub(super) fn step(&mut self, now: Duration) -> Step {
+        if self.outcome.is_some() {
+            return Step::Over;
+        }
+        let wait = self.wait();
+        for probe in self.probes.iter_mut().filter(|probe| probe.state == State::Waiting) {
+            if now.saturating_sub(probe.at) >= wait {
+                probe.state = State::Lost;
+            }
+        }
+        let is_late = self.started.is_some_and(|started| now.saturating_sub(started) >= self.deadline);
+        if is_late || self.count() >= MOST_PROBES {
+            return self.give_up();
+        }
+        let step = if self.bisect.lower().is_none() { self.reach() } else { self.narrow(now) };
+        match step {
+            Step::Send(..) => match self.next_at() {
+                next if next > now => Step::Wait(next),
+                _ => step,
+            },
+            Step::Wait(_) | Step::Over => step,
+        }
+    }
+
+    /// Nothing was answered so far.
+    fn reach(&mut self) -> Step {
+        let first = self.bisect.first();
+        if let Some(size) = first.filter(|size| self.tally(|probe| probe.size == *size).sent == 0) {
+            return Step::Send(Kind::Echo, size);
+        }
+        let small = self.small();
+        let tally = self.tally(|probe| probe.size <= small);
+        if tally.lost >= UNANSWERED || self.undeliverable >= UNDELIVERABLE {
+            return match self.all().waiting {
+                0 => self.end(Verdict::Unreachable { said_by: self.said_by }),
+                _ => self.until_lost(),
+            };
+        }
+        if tally.sent < UNANSWERED { Step::Send(Kind::Echo, small) } else { self.until_lost() }
+    }
+
+    /// Something was answered: how large can it be?
+    fn narrow(&mut self, now: Duration) -> Step {
+        self.is_found = false;
+        let lower = self.bisect.lower().unwrap_or(0);
+        loop {
+            let (size, times) = match (self.bisect.next(), self.bisect.upper()) {
+                (Some(size), _) => (size, 1),
+                (None, Some((size, Failed::Silent))) => (size, 2),
+                (None, Some((_, Failed::Told | Failed::Refused)) | None) => {
+                    return self.measure_loss(lower, now);
+                }
+            };
+            let of_size = self.tally(|probe| probe.size == size);
+            let first = self.probes.iter().find(|probe| probe.size == size).map(|probe| probe.at);
+            // What fits and was sent since: as long as some of it is answered, the path is there.
+            let control = self.tally(|probe| probe.size <= lower && first.is_some_and(|at| probe.at >= at));
+            let needed = self.losses_needed() * times;
+            if of_size.lost >= needed && control.answered > 0 {
+                if times == 2 {
+                    return self.measure_loss(lower, now);
+                }
+                self.bisect.fails(size, Failed::Silent);
+                continue;
+            }
+            // In pairs, and each pair in an order of its own: what loses every other packet must not always lose the same one.
+            let is_controls_turn =
+                control.sent < of_size.sent || (control.sent == of_size.sent && self.toss());
+            return if of_size.sent > 0 && is_controls_turn {
+                Step::Send(Kind::Echo, lower)
+            } else if of_size.waiting + of_size.lost < needed {
+                Step::Send(Kind::Echo, size)
+            } else if of_size.waiting + control.waiting > 0 {
+                self.until_lost()
+            } else {
+                Step::Send(Kind::Echo, lower)
+            };
+        }
+    }
+
+    /// A coin, whose falls look like chance: they differ from path to path, and not from one question to the next before another
+    /// probe has left.
+    fn toss(&self) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (self.target.address, self.probes.len()).hash(&mut hasher);
+        hasher.finish() & 1 == 1
+    }
+
+    /// The largest size that fits is known. Is something lost all the same, and how much?
+    fn measure_loss(&mut self, lower: u32, now: Duration) -> Step {
+        self.is_found = true;
+        let fitting = self.tally(|probe| probe.size <= lower);
+        if fitting.sent < if fitting.lost > 0 { LOSS_SAMPLE } else { self.sample } {
+            return Step::Send(Kind::Echo, lower);
+        }
+        if fitting.waiting > 0 { self.until_lost() } else { self.settle(now) }
+    }
+
+    /// The search is over, unless answers may still come that are only late.
+    fn settle(&mut self, now: Duration) -> Step {
+        let lost = self.probes.iter().filter(|probe| probe.state == State::Lost);
+        let until = lost.map(|probe| probe.at + GRACE).max().unwrap_or_default();
+        if until > now {
+            return Step::Wait(until);
+        }
+        let verdict = self.verdict();
+        let step = if verdict == Verdict::BlackHole { self.look_where() } else { None };
+        step.unwrap_or_else(|| self.end(verdict))
+    }
+
+    /// Of a search that has found the largest size.
+    fn verdict(&self) -> Verdict {
+        let size = self.bisect.lower();
+        let claim = self.claims.iter().find(|(_, mtu)| Some(*mtu) == size);
+        match (self.bisect.upper(), claim) {
+            (None, _) => Verdict::Fits,
+            (Some((_, Failed::Refused)), _) => Verdict::Refused,
+            (Some(_), Some((from, _))) => Verdict::TooBig { from: *from, of_other: false },
+            (Some(_), None) => Verdict::BlackHole,
+        }
+    }
+
+    /// Where are larger packets lost: on their way, or the answers? None when that is known, or cannot be.
+    fn look_where(&mut self) -> Option<Step> {
+        let (fits, large) = (self.bisect.lower().unwrap_or(0), self.target.expected);
+        let [small, large_ones] =
+            [fits, large].map(|size| self.tally_of(Kind::Datagram, |probe| probe.size == size));
+        let fitting = self.tally(|probe| probe.size <= fits);
+        if large_ones.answered > 0 {
+            self.forward = Forward::Carries;
+            None
+        } else if small.waiting + large_ones.waiting > 0
+            && (small.answered == 0 || large_ones.sent == DATAGRAMS)
+        {
+            Some(self.until_lost())
+        } else if small.answered > 0 && large_ones.sent < DATAGRAMS {
+            Some(Step::Send(Kind::Datagram, large))
+        } else if small.answered > 0 {
+            // Where packets of every size are lost, a few large ones may all be.
+            self.forward = if fitting.lost == 0 { Forward::Loses } else { Forward::Unmeasured };
+            None
+        } else if small.sent < 2 {
+            Some(Step::Send(Kind::Datagram, fits))
+        } else {
+            None
+        }
+    }
+
+    /// The time or the number of probes is up.
+    fn give_up(&mut self) -> Step {
+        let is_silent = self.bisect.lower().is_none() && self.small_lost() >= LEAST_LOST;
+        self.end(if self.is_found && self.bisect.next().is_none() {
+            self.verdict()
+        } else if is_silent {
+            Verdict::Unreachable { said_by: self.said_by }
+        } else {
+            Verdict::Undecided { below: self.bisect.upper().map(|(size, _)| size) }
+        })
+    }
+
+    fn end(&mut self, verdict: Verdict) -> Step {
+        let size = self.bisect.lower();
+        let fitting = self.tally(|probe| size.is_some_and(|size| probe.size <= size));
+        self.outcome = Some(Outcome {
+            verdict,
+            size,
+            reverse: self.reverse,
+            forward: self.forward,
+            sent: self.all().sent + self.tally_of(Kind::Datagram, |_| true).sent,
+            loss: Loss { sent: fitting.lost + fitting.answered, lost: fitting.lost },
+            rtt: self.rtt.map(|rtt| rtt.least),
+            ignored: self.ignored,
+        });
+        Step::Over
+    }
+
+    /// An answer of `size` bytes, in fragments of at most `fragment` bytes.
+    pub(super) fn reply(&mut self, id: u16, from: IpAddr, size: u32, fragment: Option<u32>, now: Duration) {
+        let address = self.target.address;
+        let Some(probe) = self.probes.iter_mut().find(|probe| probe.id == id) else { return };
+        if from != address || size > probe.size || probe.kind != Kind::Echo {
+            self.ignored.foreign = self.ignored.foreign.saturating_add(1);
+            return;
+        }
+        if probe.state == State::Answered {
+            self.ignored.repeated = self.ignored.repeated.saturating_add(1);
+            return;
+        }
+        probe.state = State::Answered;
+        let (sent, took) = (probe.size, now.saturating_sub(probe.at));
+        self.rtt = Some(self.rtt.map_or_else(|| Rtt::new(took), |rtt| rtt.with(took)));
+        if self.bisect.lower().is_none_or(|lower| lower <= sent) {
+            self.reverse = match fragment {
+                _ if size < sent => Reverse::Shorter,
+                Some(largest) => Reverse::Fragments { largest },
+                None => Reverse::Whole,
+            };
+        }
+        self.bisect.fits(sent);
+        // Who said that less fits was wrong.
+        let before = self.claims.len();
+        self.claims.retain(|(_, mtu)| *mtu >= sent);
+        let refuted = u32::try_from(before - self.claims.len()).unwrap_or(u32::MAX);
+        if refuted > 0 {
+            self.ignored.refuted = self.ignored.refuted.saturating_add(refuted);
+            self.bisect.unsaid();
+        }
+    }
+
+    /// "Too big", of an MTU that fits.
+    pub(super) fn too_big(&mut self, id: u16, from: IpAddr, mtu: u32, about: Quoted) {
+        let fits = self.bisect.lower();
+        let Some(probe) = about_probe(&mut self.probes, &mut self.ignored, self.target, id, about) else {
+            return;
+        };
+        if !is_plausible(self.target.address, mtu, probe.size, fits, &mut self.ignored) {
+            return;
+        }
+        if probe.state == State::Answered {
+            self.ignored.foreign = self.ignored.foreign.saturating_add(1);
+            return;
+        }
+        probe.state = State::Told;
+        self.bisect.fails(probe.size, Failed::Told);
+        self.bisect.said(mtu);
+        self.claims.retain(|claim| *claim != (from, mtu));
+        self.claims.insert(0, (from, mtu));
+        self.claims.truncate(4);
+    }
+
+    /// "Cannot be delivered"; for want of somebody who listens on the port, which says that it got there.
+    pub(super) fn unreachable(&mut self, id: u16, from: IpAddr, about: Quoted, no_port: bool) {
+        let Some(probe) = about_probe(&mut self.probes, &mut self.ignored, self.target, id, about) else {
+            return;
+        };
+        if probe.kind == Kind::Datagram {
+            if no_port && from == self.target.address {
+                probe.state = State::Answered;
+            }
+        } else if matches!(probe.state, State::Waiting | State::Lost) {
+            probe.state = State::Told;
+            self.undeliverable += 1;
+            self.said_by = Some(Who::From(from));
+        }
+    }
+
+    /// The kernel did not send it.
+    pub(super) fn refused(&mut self, id: u16, why: Refusal) {
+        let small = self.small();
+        let Some(probe) = self.probes.iter_mut().find(|probe| probe.id == id) else { return };
+        probe.state = State::Refused;
+        let size = probe.size;
+        match why {
+            Refusal::TooBig if size > small => self.bisect.fails(size, Failed::Refused),
+            Refusal::TooBig => {
+                self.end(Verdict::NotSent { why: format!("packets of {size} bytes are refused as too big") });
+            }
+            Refusal::NoRoute => {
+                self.end(Verdict::Unreachable { said_by: Some(Who::Here) });
+            }
+            Refusal::Busy => {}
+            Refusal::Other(why) => {
+                self.end(Verdict::NotSent { why });
+            }
+        }
+    }
+
+    fn small(&self) -> u32 {
+        SMALL.min(self.target.expected)
+    }
+
+    fn small_lost(&self) -> u32 {
+        let small = self.small();
+        self.tally(|probe| probe.size <= small).lost
+    }
+
+    /// Of echo requests.
+    fn tally(&self, is_meant: impl Fn(&Probe) -> bool) -> Tally {
+        self.tally_of(Kind::Echo, is_meant)
+    }
+
+    fn tally_of(&self, kind: Kind, is_meant: impl Fn(&Probe) -> bool) -> Tally {
+        let mut tally = Tally::default();
+        for probe in self.probes.iter().filter(|probe| probe.kind == kind && is_meant(probe)) {
+            match probe.state {
+                State::Waiting => tally.waiting += 1,
+                State::Lost => tally.lost += 1,
+                State::Answered => tally.answered += 1,
+                State::Told => {}
+                State::Refused => continue,
+            }
+            tally.sent += 1;
+        }
+        tally
+    }
+
+    fn all(&self) -> Tally {
+        self.tally(|_| true)
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.probes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many of one size must be lost, given how many are that fit, before that is no chance any more.
+    fn losses_needed(&self) -> u32 {
+        let fits = self.bisect.lower();
+        let fitting = self.tally(|probe| fits.is_some_and(|fits| probe.size <= fits));
+        let share = (f64::from(fitting.lost) + 0.5) / (f64::from(fitting.lost + fitting.answered) + 1.0);
+        let (mut needed, mut chance) = (LEAST_LOST, share * share * share);
+        while chance > CHANCE && needed < MOST_PROBES {
+            chance *= share;
+            needed += 1;
+        }
+        needed
+    }
+
+    /// How long an answer is waited for.
+    fn wait(&self) -> Duration {
+        let usual = |rtt: Rtt| (rtt.smoothed + rtt.variation * 4).clamp(LEAST_WAIT, FIRST_WAIT);
+        self.rtt.map_or(FIRST_WAIT, usual)
+    }
+
+    /// When the next probe that waits is taken for lost.
+    fn until_lost(&self) -> Step {
+        let waiting = self.probes.iter().filter(|probe| probe.state == State::Waiting);
+        let first = waiting.map(|probe| probe.at).min().unwrap_or_default();
+        Step::Wait(first + self.wait())
+    }
+
+    /// When the next probe may leave.
+    fn next_at(&self) -> Duration {
+        let Some(last) = self.probes.last() else { return Duration::ZERO };
+        let is_answered = self.bisect.lower().is_some() || self.count() < 2;
+        last.at + if is_answered { GAP } else { SLOW_GAP }
+    }
+}
+
+/// The probe that a message is about; counts what is about something else.
+fn about_probe<'a>(
+    probes: &'a mut [Probe],
+    ignored: &mut Ignored,
+    target: Target,
+    id: u16,
+    about: Quoted,
+) -> Option<&'a mut Probe> {
+    let probe = probes.iter_mut().find(|probe| probe.id == id)?;
+    if about.destination == target.address && about.size == probe.size {
+        Some(probe)
+    } else {
+        ignored.foreign = ignored.foreign.saturating_add(1);
+        None
+    }
+}

@@ -1,0 +1,305 @@
+//! Sends probes and reads what comes back. Only obeys: what to send, and what an answer means, says the prober.
+//!
+//! Raw sockets, for two reasons. Whoever writes the IPv4 header can set "don't fragment" with `IP_PMTUDISC_INTERFACE`: the kernel
+//! then takes the device's MTU only and looks at no path MTU that it has learned (`ip_sk_use_pmtu`), and what is said about our
+//! probes teaches it none (`ip_sk_accept_pmtu`, asked by `ipv4_sk_update_pmtu`). With `IP_PMTUDISC_PROBE`, and on ping sockets,
+//! it would learn. And messages come as they were sent: who sends them, with the MTU and what they quote.
+//!
+//! ICMPv6 "packet too big" about an echo request always teaches the kernel its MTU, whatever the socket is (`icmpv6_err`), as
+//! any packet of that size would.
+
+mod message;
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use self::message::{Message, receive, set_option};
+use super::{
+    classify::{Outcome, Refusal},
+    icmp::{self, Key},
+    prober::{Command, Input, Prober},
+    search::Kind,
+};
+
+/// `linux/in.h`, `linux/in6.h`, `linux/icmp.h`, `linux/icmpv6.h`: what libc does not name.
+const IP_MTU: libc::c_int = 14;
+const IP_RECVFRAGSIZE: libc::c_int = 25;
+const IPV6_CHECKSUM: libc::c_int = 7;
+const IPV6_MTU: libc::c_int = 24;
+const IPV6_RECVFRAGSIZE: libc::c_int = 77;
+const PMTUDISC_INTERFACE: libc::c_int = 4;
+const SOL_RAW: libc::c_int = 255;
+const ICMP_FILTER: libc::c_int = 1;
+const ICMPV6_FILTER: libc::c_int = 1;
+/// Where the checksum is in a UDP header: the kernel fills it in.
+const UDP_CHECKSUM: libc::c_int = 6;
+/// Room for answers that come while something else is done.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// Messages that are read before probes are sent again: others may send any number of them.
+const AT_ONCE: u32 = 256;
+
+/// Why probes cannot be sent.
+#[derive(Debug, Error)]
+pub enum WireError {
+    /// No right to.
+    #[error("cannot open a raw socket for echo requests: needs CAP_NET_RAW; run with sudo")]
+    Denied,
+    /// The kernel did not do.
+    #[error("cannot {operation}: {source}")]
+    Failed {
+        /// What was tried.
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> WireError {
+    move |source| {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            WireError::Denied
+        } else {
+            WireError::Failed { operation, source }
+        }
+    }
+}
+
+/// What the kernel sends to an address in one piece now, in the calling thread's network namespace: by the MTU of the device, of
+/// the route, and the path MTU that it may have learned. None where it has no route.
+pub fn route_mtu(address: IpAddr) -> Option<u32> {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
+    // Nothing is sent: the kernel only looks the route up. The port is discard's.
+    socket.connect(SocketAddr::new(address, 9)).ok()?;
+    let (level, option) = match address {
+        IpAddr::V4(_) => (libc::IPPROTO_IP, IP_MTU),
+        IpAddr::V6(_) => (libc::IPPROTO_IPV6, IPV6_MTU),
+    };
+    u32::try_from(message::option(&socket, level, option).ok()?).ok()
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// By path, as the targets are given.
+    pub outcomes: Vec<Option<Outcome>>,
+    /// Messages that were about nothing that is waited for.
+    pub strays: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The sockets of a run. Opened in the network namespace of the calling thread; no privilege is needed any more then.
+#[derive(Debug)]
+pub struct Wire {
+    v4: Option<AsyncFd<Socket>>,
+    v6: Option<AsyncFd<Socket>>,
+    /// Only sends.
+    v6_datagrams: Option<Socket>,
+    key: Key,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    /// Opens sockets of the families that are wanted. Must be called inside a runtime.
+    pub fn open(v4: bool, v6: bool) -> Result<Self, WireError> {
+        Ok(Self {
+            v4: v4.then(open_v4).transpose()?.map(register).transpose()?,
+            v6: v6.then(open_v6).transpose()?.map(register).transpose()?,
+            v6_datagrams: v6.then(open_v6_datagrams).transpose()?,
+            key: key()?,
+            // As large as a packet can be.
+            buffer: vec![0; usize::from(u16::MAX)],
+        })
+    }
+
+    /// Sends what the prober says until all is measured.
+    pub async fn run(
+        mut self,
+        mut prober: Prober,
+        mut progress: impl FnMut(&Prober),
+    ) -> Result<Measured, WireError> {
+        let start = Instant::now();
+        loop {
+            let now = start.elapsed();
+            while let Some(command) = prober.next_command(now) {
+                if let Err(why) = self.send(command) {
+                    prober.handle(Input::Refused { probe: command.probe, why }, now);
+                }
+            }
+            progress(&prober);
+            let Some(wait) = prober.poll_timeout(now) else { break };
+            // Answers come first: a machine that stands still for a while must not take them for lost.
+            let is_v6 = tokio::select! {
+                biased;
+                () = readable(self.v4.as_ref()) => Some(false),
+                () = readable(self.v6.as_ref()) => Some(true),
+                () = tokio::time::sleep(wait) => None,
+            };
+            if let Some(is_v6) = is_v6 {
+                self.read(is_v6, &mut prober, start)?;
+            }
+        }
+        let strays = prober.strays();
+        Ok(Measured { outcomes: prober.outcomes(), strays, took: start.elapsed() })
+    }
+
+    fn send(&self, command: Command) -> Result<(), Refusal> {
+        let Command { probe, address, kind, size, .. } = command;
+        let socket = match (address, kind) {
+            (IpAddr::V4(_), Kind::Echo | Kind::Datagram) => self.v4.as_ref().map(AsyncFd::get_ref),
+            (IpAddr::V6(_), Kind::Echo) => self.v6.as_ref().map(AsyncFd::get_ref),
+            (IpAddr::V6(_), Kind::Datagram) => self.v6_datagrams.as_ref(),
+        };
+        let Some(socket) = socket else {
+            return Err(Refusal::Other("no socket of this family is open".to_owned()));
+        };
+        let packet = match kind {
+            Kind::Echo => icmp::request(address, self.key, probe, size),
+            Kind::Datagram => icmp::datagram(address, self.key, probe, size),
+        };
+        match socket.send_to(&packet, &SocketAddr::new(address, 0).into()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+
+    fn read(&mut self, is_v6: bool, prober: &mut Prober, start: Instant) -> Result<(), WireError> {
+        let socket = if is_v6 { &self.v6 } else { &self.v4 };
+        let Some(socket) = socket else { return Ok(()) };
+        for _ in 0..AT_ONCE {
+            let read = socket.try_io(Interest::READABLE, |socket| receive(socket, &mut self.buffer));
+            let Message { bytes, from, fragment } = match read {
+                Ok(message) => message,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed("read from a raw socket")(error)),
+            };
+            let input = match from {
+                IpAddr::V4(_) => icmp::answer_v4(bytes, self.key, fragment),
+                IpAddr::V6(_) => icmp::answer_v6(bytes, from, self.key, fragment),
+            };
+            if let Some(input) = input {
+                prober.handle(input, start.elapsed());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn register(socket: Socket) -> Result<AsyncFd<Socket>, WireError> {
+    // SAFETY: the descriptor is the socket's, which is given away here and closed when the result is dropped.
+    let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
+    registered.map_err(|error| failed("wait for a raw socket")(error.into_parts().1))
+}
+
+/// Resolves when there is something to read; never when there is no socket.
+async fn readable(socket: Option<&AsyncFd<Socket>>) {
+    match socket {
+        // An error shows when it is read.
+        Some(socket) => drop(socket.readable().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a probe was not sent.
+fn refusal(error: &io::Error) -> Refusal {
+    match error.raw_os_error() {
+        Some(libc::EMSGSIZE) => Refusal::TooBig,
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => Refusal::NoRoute,
+        Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR) => Refusal::Busy,
+        _ => Refusal::Other(error.to_string()),
+    }
+}
+
+fn open_v4() -> Result<Socket, WireError> {
+    let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV4))
+        .map_err(failed("open a raw socket of IPv4"))?;
+    socket.set_header_included_v4(true).map_err(failed("write IPv4 headers"))?;
+    let operation = "set up a raw socket of IPv4";
+    set_option(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, &PMTUDISC_INTERFACE)
+        .map_err(failed(operation))?;
+    set_option(&socket, libc::IPPROTO_IP, IP_RECVFRAGSIZE, &1).map_err(failed(operation))?;
+    let blocked = !((1_u32 << icmp::ECHO_REPLY) | (1 << icmp::UNREACHABLE));
+    set_option(&socket, SOL_RAW, ICMP_FILTER, &blocked).map_err(failed(operation))?;
+    // A smaller one loses answers of a busy run at worst.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    Ok(socket)
+}
+
+fn open_v6() -> Result<Socket, WireError> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV6))
+        .map_err(failed("open a raw socket of IPv6"))?;
+    let operation = "set up a raw socket of IPv6";
+    set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, &PMTUDISC_INTERFACE)
+        .map_err(failed(operation))?;
+    set_option(&socket, libc::IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &1).map_err(failed(operation))?;
+    let mut blocked = [u32::MAX; 8];
+    for kind in [icmp::UNREACHABLE_V6, icmp::TOO_BIG_V6, icmp::ECHO_REPLY_V6] {
+        if let Some(word) = blocked.get_mut(usize::from(kind / 32)) {
+            *word &= !(1 << (kind % 32));
+        }
+    }
+    set_option(&socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &blocked).map_err(failed(operation))?;
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    Ok(socket)
+}
+
+/// Sends datagrams with headers that were written here, and would be given a copy of every datagram that arrives: it takes none.
+fn open_v6_datagrams() -> Result<Socket, WireError> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW.nonblocking().cloexec(), Some(Protocol::UDP))
+        .map_err(failed("open a raw socket of IPv6"))?;
+    let operation = "set up a raw socket of IPv6";
+    message::take_nothing(&socket).map_err(failed(operation))?;
+    set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, &PMTUDISC_INTERFACE)
+        .map_err(failed(operation))?;
+    set_option(&socket, libc::IPPROTO_IPV6, IPV6_CHECKSUM, &UDP_CHECKSUM).map_err(failed(operation))?;
+    Ok(socket)
+}
+
+/// Numbers that no other run has, and that nobody guesses who does not see the probes.
+fn key() -> Result<Key, WireError> {
+    let mut random = [0_u8; 10];
+    message::random(&mut random).map_err(failed("get random numbers"))?;
+    let [high, low, token @ ..] = random;
+    Ok(Key { identifier: u16::from_be_bytes([high, low]), token: u64::from_be_bytes(token) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_the_kernel_refuses() {
+        let of = |errno| refusal(&io::Error::from_raw_os_error(errno));
+        assert_eq!(of(libc::EMSGSIZE), Refusal::TooBig);
+        assert_eq!(of(libc::ENETUNREACH), Refusal::NoRoute);
+        assert_eq!(of(libc::ENOBUFS), Refusal::Busy);
+        assert!(matches!(of(libc::EPERM), Refusal::Other(why) if why.contains("not permitted")));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = failed("open a raw socket of IPv4")(io::Error::from_raw_os_error(libc::EPERM));
+        assert!(error.to_string().contains("CAP_NET_RAW; run with sudo"), "{error}");
+        let error = failed("open a raw socket of IPv4")(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+        assert!(error.to_string().starts_with("cannot open a raw socket of IPv4: "), "{error}");
+    }
+
+    #[test]
+    fn the_kernel_knows_how_large_packets_to_itself_may_be() {
+        // The MTU of the loopback device is larger than IP packets can be.
+        assert_eq!(route_mtu(Ipv4Addr::LOCALHOST.into()), Some(65535));
+    }
+}

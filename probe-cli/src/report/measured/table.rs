@@ -1,0 +1,157 @@
+//! The table of `mtu`: the worst first, and below it what is wrong and what to do.
+
+use std::fmt::Write as _;
+
+use super::words;
+use crate::{
+    mtu::{Ignored, Judged, MOST_PROBES, Path, Row, SMALL, Severity},
+    report::align::{aligned, heading, wrapped},
+    text,
+};
+
+/// Paths that are named in one sentence.
+const NAMED: usize = 3;
+
+/// See the module.
+pub fn table(judged: &Judged) -> String {
+    let mut out = String::new();
+    let mut rows = vec![heading(&["PEER", "WAY", "IP", "EXPECTED", "MEASURED", "VERDICT"])];
+    rows.extend(judged.rows.iter().map(cells));
+    aligned(&mut out, &rows);
+    out.push('\n');
+    for (advice, subjects) in grouped(&judged.rows) {
+        wrapped(&mut out, "! ", &format!("{}: {advice}", named(&subjects)));
+    }
+    for note in notes(judged) {
+        wrapped(&mut out, "! ", &note);
+    }
+    let _ = writeln!(out, "{}", last_line(judged));
+    out
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let Path { peer, way, address, expected, .. } = &row.path;
+    vec![
+        text::escape(peer),
+        words::way(*way).to_owned(),
+        family(address.is_ipv6()),
+        expected.to_string(),
+        row.outcome.size.map_or_else(|| "-".to_owned(), |size| size.to_string()),
+        words::verdict(row),
+    ]
+}
+
+fn family(is_v6: bool) -> String {
+    if is_v6 { "6".to_owned() } else { "4".to_owned() }
+}
+
+/// What there is to say, each once, with the paths that it is said of.
+fn grouped(rows: &[Row]) -> Vec<(String, Vec<String>)> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows {
+        let path = &row.path;
+        let subject = format!(
+            "{} {} IPv{}",
+            text::escape(&path.peer),
+            words::way(path.way),
+            family(path.address.is_ipv6())
+        );
+        for advice in words::advice(row) {
+            match groups.iter_mut().find(|(known, _)| *known == advice) {
+                Some((_, subjects)) => subjects.push(subject.clone()),
+                None => groups.push((advice, vec![subject.clone()])),
+            }
+        }
+    }
+    groups
+}
+
+fn named(subjects: &[String]) -> String {
+    let shown = subjects.get(..NAMED.min(subjects.len())).unwrap_or_default().join(", ");
+    match subjects.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What is of no path alone.
+pub(super) fn notes(judged: &Judged) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Ignored { too_small, too_large, refuted, foreign, repeated } = judged.ignored();
+    let kinds: Vec<String> = [
+        (too_small, "with an MTU of 0 or below what every link takes"),
+        (too_large, "with an MTU that the packet does not exceed"),
+        (refuted, "with an MTU below what got there"),
+        (foreign, "about a packet that was not sent, or from elsewhere"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, why)| format!("{count} {why}"))
+    .collect();
+    if !kinds.is_empty() {
+        notes.push(format!("messages that cannot be true were ignored: {}.", kinds.join(", ")));
+    }
+    if repeated > 0 {
+        notes.push(format!("{} came more than once.", text::counted(count(repeated), "answer")));
+    }
+    if let Some(first) = judged.learned.first() {
+        let more = match judged.learned.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let expires = first.expires_s.map_or_else(String::new, |seconds| format!(" for {seconds} s"));
+        notes.push(format!(
+            "this node's kernel was told a path MTU meanwhile, and keeps to it{expires}: {} to {}{more}. Any packet as large \
+             would have taught it the same.",
+            first.mtu, first.destination
+        ));
+    }
+    notes
+}
+
+fn last_line(judged: &Judged) -> String {
+    let of = |severity: Severity| judged.rows.iter().filter(|row| row.severity == severity).count();
+    let named = |severity: Severity| match (severity, of(severity)) {
+        (_, 0) => None,
+        (Severity::Failure, count) => Some(text::counted(count, "failure")),
+        (Severity::Warning, count) => Some(text::counted(count, "warning")),
+        (Severity::Unknown, count) => Some(format!("{count} not judged")),
+        (Severity::Good, count) => Some(format!("{count} good")),
+    };
+    let all = [Severity::Failure, Severity::Warning, Severity::Unknown, Severity::Good];
+    let counts: Vec<String> = all.into_iter().filter_map(named).collect();
+    let probes = text::counted(usize::try_from(judged.sent()).unwrap_or(usize::MAX), "probe");
+    let took = judged.took.as_secs_f64();
+    format!("{}: {}; {probes} in {took:.1} s", text::counted(judged.rows.len(), "path"), counts.join(", "))
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// What would be sent.
+pub fn planned(paths: &[Path]) -> String {
+    let mut out = String::new();
+    let mut rows = vec![heading(&["PEER", "WAY", "IP", "SIZES", "ADDRESS"])];
+    rows.extend(paths.iter().map(|path| {
+        vec![
+            text::escape(&path.peer),
+            words::way(path.way).to_owned(),
+            family(path.address.is_ipv6()),
+            format!("{}-{}", SMALL.min(path.expected), path.expected),
+            path.address.to_string(),
+        ]
+    }));
+    aligned(&mut out, &rows);
+    out.push('\n');
+    wrapped(
+        &mut out,
+        "",
+        &format!(
+            "Nothing was sent. It would be ICMP echo requests that may not be cut, of these sizes in bytes of the IP packet, \
+             and where larger ones are lost, up to five UDP datagrams to a port that nobody listens on: about 20 packets to \
+             an address where the largest fits, {MOST_PROBES} at most; 500 a second over all, 6 Mbit/s of 1500 bytes."
+        ),
+    );
+    out
+}

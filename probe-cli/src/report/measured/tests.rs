@@ -1,0 +1,102 @@
+//! Tables and documents of measured paths, and that what they say is documented.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::time::Duration;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::*;
+use crate::{
+    mtu::{
+        Forward, Ignored, Learned, Loss, Outcome, Reverse, Verdict, Way, Who, judge,
+        testdata::{outcome, path},
+    },
+    report::align::WIDTH,
+};
+
+/// A path of each kind.
+fn measured() -> Judged {
+    let fits = |size| outcome(Verdict::Fits, Some(size));
+    let from = "192.0.2.254".parse().unwrap();
+    let named = |peer: &str, path: Path| Path { peer: peer.to_owned(), node_address: None, ..path };
+    let under = |peer: &str| named(peer, path(Way::Underlay, "192.0.2.3", 1500));
+    let over = |peer: &str| named(peer, path(Way::Overlay, "10.42.3.0", 1450));
+    let rows = vec![
+        (path(Way::Underlay, "192.0.2.2", 1500), outcome(Verdict::BlackHole, Some(1400))),
+        (path(Way::Overlay, "10.42.2.0", 1450), fits(1450)),
+        (over("node3"), outcome(Verdict::BlackHole, Some(1350))),
+        (over("node4"), Outcome { forward: Forward::Carries, ..outcome(Verdict::BlackHole, Some(1350)) }),
+        (over("node5"), Outcome { forward: Forward::Loses, ..outcome(Verdict::BlackHole, Some(1350)) }),
+        (over("node6"), outcome(Verdict::BlackHole, Some(1350))),
+        (over("node14"), outcome(Verdict::BlackHole, Some(1350))),
+        (over("node16"), outcome(Verdict::BlackHole, Some(1350))),
+        (under("node3"), outcome(Verdict::TooBig { from, of_other: false }, Some(1400))),
+        (under("node4"), outcome(Verdict::TooBig { from, of_other: true }, Some(1400))),
+        (under("node5"), outcome(Verdict::Refused, Some(1400))),
+        (under("node6"), outcome(Verdict::Unreachable { said_by: None }, None)),
+        (under("node7"), outcome(Verdict::Unreachable { said_by: Some(Who::From(from)) }, None)),
+        (under("node8"), outcome(Verdict::Unreachable { said_by: Some(Who::Here) }, None)),
+        (
+            under("node9"),
+            Outcome {
+                loss: Loss { sent: 160, lost: 80 },
+                ..outcome(Verdict::Undecided { below: Some(1400) }, Some(1280))
+            },
+        ),
+        (under("node10"), outcome(Verdict::NotSent { why: "Operation not permitted".to_owned() }, None)),
+        (under("evil\u{1b}[2J"), Outcome { loss: Loss { sent: 50, lost: 9 }, ..fits(1500) }),
+        (under("node12"), Outcome { reverse: Reverse::Fragments { largest: 1396 }, ..fits(1500) }),
+        (Path { learned: Some(1350), ..under("node13") }, fits(1500)),
+        (
+            Path {
+                address: "2001:db8:147:0:250:56ff:fe00:1418".parse().unwrap(),
+                ..under("2001:db8:147:0:250:56ff:fe00:1418")
+            },
+            fits(1500),
+        ),
+        (
+            under("node15"),
+            Outcome {
+                ignored: Ignored { too_small: 1, too_large: 2, refuted: 3, foreign: 4, repeated: 5 },
+                ..fits(1500)
+            },
+        ),
+    ];
+    let (paths, outcomes): (Vec<_>, Vec<_>) = rows.into_iter().map(|(path, one)| (path, Some(one))).unzip();
+    let learned =
+        vec![Learned { destination: "2001:db8::2".parse().unwrap(), mtu: 1400, expires_s: Some(599) }];
+    judge(paths, outcomes, Duration::from_millis(2_340), learned)
+}
+
+fn shown(name: &str, text: &str) {
+    insta::assert_snapshot!(name, text);
+    for line in text.lines() {
+        assert!(line.width() <= WIDTH && !line.contains(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn a_path_of_each_kind_the_worst_first() {
+    shown("measured", &table(&measured()));
+}
+
+#[test]
+fn all_is_well() {
+    let paths = vec![path(Way::Underlay, "192.0.2.2", 1500), path(Way::Overlay, "10.42.2.0", 1450)];
+    shown("planned", &planned(&paths));
+    let outcomes = [1500, 1450].map(|size| Some(outcome(Verdict::Fits, Some(size)))).to_vec();
+    shown("measured-well", &table(&judge(paths, outcomes, Duration::from_millis(450), Vec::new())));
+}
+
+#[test]
+fn the_documents_are_documented() {
+    const HEADING: &str = "# The JSON of `mtu --format json`";
+    let document = json(&measured()).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&document).unwrap();
+    insta::assert_snapshot!("measured-json", serde_json::to_string_pretty(&value["paths"][0]).unwrap());
+    crate::report::documented(&value, HEADING);
+    let paths = [path(Way::Overlay, "10.42.2.0", 1450)];
+    let value: serde_json::Value = serde_json::from_str(&planned_json(&paths).unwrap()).unwrap();
+    crate::report::documented(&value, HEADING);
+    assert_eq!(value["planned"][0]["expected"], 1450);
+}

@@ -1,0 +1,335 @@
+//! `mtu` on paths whose sizes are known, since they were built with them.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{
+    fs,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+use overlay_probe::{
+    lab::{Family, send},
+    netns,
+};
+use probe_tests::{
+    lab::{TestLab, TestNetns},
+    ns,
+    routed::Routed,
+    tool::{NOBODY, binary, run, with_privileges},
+    wait_for,
+};
+use serde_json::{Value, json};
+
+/// Runs `mtu` on a node: its exit code, and the document.
+fn measured(netns: &str, more: &[&str]) -> (i32, Value) {
+    // A slow machine needs longer than the default.
+    let arguments = [&["--netns", netns, "mtu", "--format", "json", "--deadline", "120s"], more].concat();
+    let Output { status, stdout, stderr } = run(&arguments);
+    let said = String::from_utf8_lossy(&stderr);
+    assert_eq!(said, "", "{arguments:?}");
+    (status.code().unwrap(), serde_json::from_slice(&stdout).unwrap())
+}
+
+/// Its exit code with what it says on stderr; nothing is on stdout.
+fn refused(netns: &str, more: &[&str]) -> (i32, String) {
+    let output = run(&[&["--netns", netns, "mtu"], more].concat());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{more:?}");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The path to an address.
+fn path<'a>(document: &'a Value, address: &str) -> &'a Value {
+    let mut paths = document["paths"].as_array().unwrap().iter();
+    let found = paths.find(|path| path["address"] == address);
+    assert!(found.is_some(), "no {address} in {document}");
+    found.unwrap()
+}
+
+/// The verdict about an address, what was expected, and what was measured.
+fn result(document: &Value, address: &str) -> Value {
+    let path = path(document, address);
+    json!([path["verdict"], path["expected"], path["measured"]])
+}
+
+/// Echo requests that came to a node, as its kernel counts them.
+fn pinged(netns: &str) -> u64 {
+    let table = ns(netns, "cat /proc/self/net/snmp");
+    let mut rows = table.lines().filter_map(|line| line.strip_prefix("Icmp: "));
+    let (names, values) = (rows.next().unwrap(), rows.next().unwrap());
+    let at = names.split(' ').position(|name| name == "InEchos").unwrap();
+    values.split(' ').nth(at).unwrap().parse().unwrap()
+}
+
+/// What routes a node has learned.
+fn learned(netns: &str) -> String {
+    ns(netns, "ip route show cache") + &ns(netns, "ip -6 route show cache")
+}
+
+#[test]
+fn in_a_healthy_lab_everything_fits_and_nothing_is_left() {
+    let lab = TestLab::up(3, 1, Family::Dual);
+    let (node, other) = (lab.node(1), lab.node(2));
+    let before = pinged(&other);
+    let planned = run(&["--netns", &node, "mtu", "--dry-run"]);
+    assert_eq!(planned.status.code(), Some(0));
+    let words = String::from_utf8(planned.stdout).unwrap();
+    assert!(words.contains("Nothing was sent.") && words.contains("10.42.2.0"), "{words}");
+    assert_eq!(pinged(&other), before, "a dry run sends");
+
+    let (code, document) = measured(&node, &[]);
+    assert_eq!((code, &document["verdict"]), (0, &json!("ok")), "{document}");
+    let paths = document["paths"].as_array().unwrap();
+    assert_eq!(paths.len(), 8, "two nodes, both families, below and through the tunnel");
+    for number in [2, 3] {
+        for (address, mtu) in [
+            (format!("172.31.77.{number}"), 1500),
+            (format!("fd77::{number}"), 1500),
+            (format!("10.42.{number}.0"), lab.lab.options.v4_tunnel_mtu()),
+            (format!("fd00:42:0:{number}::"), lab.lab.options.v6_tunnel_mtu()),
+        ] {
+            assert_eq!(result(&document, &address), json!(["fits", mtu, mtu]), "{address}");
+            assert_eq!(path(&document, &address)["reverse"], "same-size", "{address}");
+        }
+    }
+    let sent = document["sent"].as_u64().unwrap();
+    assert!(pinged(&other) > before && sent >= 8, "{document}");
+    assert_eq!(learned(&node) + &learned(&other), "");
+
+    // One node by its address, a pod, and both at once.
+    let pod = lab.address(2, 1, false).to_string();
+    let (code, document) = measured(&node, &["172.31.77.3", &pod]);
+    let addresses: Vec<&Value> =
+        document["paths"].as_array().unwrap().iter().map(|path| &path["address"]).collect();
+    assert_eq!(
+        (code, addresses.contains(&&json!(pod)), addresses.contains(&&json!("172.31.77.2"))),
+        (0, true, false)
+    );
+    let mtu = lab.lab.options.pod_mtu();
+    assert_eq!(result(&document, &pod), json!(["fits", mtu, mtu]));
+
+    let (code, said) = refused(&node, &["node9"]);
+    assert_eq!(code, 3);
+    assert!(said.contains("no node is called \"node9\": the nearest known: "), "{said}");
+    let (code, said) = refused(&node, &["172.31.77.1"]);
+    assert_eq!((code, said.contains("an address of this node")), (3, true), "{said}");
+}
+
+/// A switch that drops what is too large for one of its ports, and says nothing: it is no router. And a node that is off.
+#[test]
+fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
+    /// MTU of the port; the kernel leaves room for a VLAN tag (`is_skb_forwardable`), so that four bytes more pass.
+    const PORT: u32 = 1396;
+    const PASSES: u32 = PORT + 4;
+    let lab = TestLab::up(3, 1, Family::Dual);
+    let underlay = lab.lab.options.underlay();
+    // Where the machine has br_netfilter, the bridge cuts packets like a router.
+    ns(
+        &underlay,
+        "sysctl -q -e -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0",
+    );
+    ns(&underlay, &format!("ip link set node2 mtu {PORT}"));
+    ns(&lab.node(3), "ip link set eth0 down");
+    let (code, document) = measured(&lab.node(1), &[]);
+    assert_eq!((code, &document["verdict"]), (2, &json!("fail")), "{document}");
+    for (address, expected, overhead) in
+        [("172.31.77.2", 1500, 0), ("fd77::2", 1500, 0), ("10.42.2.0", 1450, 50), ("fd00:42:0:2::", 1430, 70)]
+    {
+        assert_eq!(
+            result(&document, address),
+            json!(["black-hole", expected, PASSES - overhead]),
+            "{address}"
+        );
+    }
+    for address in ["172.31.77.3", "fd77::3", "10.42.3.0", "fd00:42:0:3::"] {
+        let path = path(&document, address);
+        assert_eq!((&path["verdict"], &path["measured"]), (&json!("unreachable"), &Value::Null), "{path}");
+    }
+    // At 80 columns, and it reads at once.
+    let output = run(&["--netns", &lab.node(1), "mtu", "172.31.77.2"]);
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
+    let row = words.lines().nth(1).unwrap();
+    assert!(row.contains("1400") && row.ends_with("black hole"), "{words}");
+    assert!(words.contains("more than 1350 bytes are lost silently"), "{words}");
+}
+
+/// What a router passes on.
+const ROUTED: u32 = 1400;
+
+/// Does the same with both, at the same time: most of it is waiting for answers that do not come.
+fn with_both<T: Copy + Send + Sync>(both: [T; 2], work: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        let work = &work;
+        for one in both {
+            scope.spawn(move || work(one));
+        }
+    });
+}
+
+fn limited(mtu: u32, is_v6: bool) -> Routed {
+    let routed = Routed::new(is_v6, "");
+    routed.limit(mtu);
+    routed
+}
+
+#[test]
+fn a_router_that_says_so_is_named_and_teaches_nothing() {
+    let routed = limited(ROUTED, false);
+    let (code, document) = measured(routed.near.name(), &[]);
+    assert_eq!((code, &document["verdict"]), (1, &json!("warn")), "{document}");
+    assert_eq!(result(&document, "192.0.2.2"), json!(["too-big", 1500, ROUTED]));
+    assert_eq!(path(&document, "192.0.2.2")["limited_by"], "192.0.1.254");
+    // Outer packets may be cut, and are.
+    assert_eq!(result(&document, "10.7.2.0"), json!(["fits", 1450, 1450]));
+    assert_eq!(path(&document, "10.7.2.0")["outer_fragments"], true);
+    assert_eq!(learned(routed.near.name()), "", "probes teach this node's kernel a path MTU");
+    assert_eq!(document["learned"], json!([]));
+}
+
+#[test]
+fn a_router_that_says_so_is_named_in_ipv6() {
+    let routed = limited(ROUTED, true);
+    let (code, document) = measured(routed.near.name(), &["fd99:2::2"]);
+    assert!(code > 0, "{document}");
+    assert_eq!(result(&document, "fd99:2::2"), json!(["too-big", 1500, ROUTED]));
+    assert_eq!(path(&document, "fd99:2::2")["limited_by"], "fd99:1::254");
+    // Outer packets of IPv6 are cut by nobody: 70 bytes less fit inside.
+    assert_eq!(path(&document, "10.7.2.0")["measured"], ROUTED - 70, "{document}");
+    // The kernel learns what it is told about ICMPv6; then the tool says so.
+    let learned = document["learned"].as_array().unwrap();
+    assert!(
+        learned.iter().any(|row| row["destination"] == "fd99:2::2" && row["mtu"] == ROUTED),
+        "{document}"
+    );
+}
+
+#[test]
+fn a_router_that_says_nothing_is_a_black_hole() {
+    with_both([false, true], |is_v6| {
+        let routed = limited(ROUTED, is_v6);
+        routed.silence();
+        let (code, document) = measured(routed.near.name(), &[]);
+        let far = routed.address(2, 2);
+        assert_eq!(code, 2, "{document}");
+        assert_eq!(result(&document, &far), json!(["black-hole", 1500, ROUTED]), "{document}");
+        assert_eq!(path(&document, &far)["forward"], "loses", "{document}");
+        let inside =
+            if is_v6 { json!(["black-hole", 1430, ROUTED - 70]) } else { json!(["fits", 1450, 1450]) };
+        assert_eq!(result(&document, "10.7.2.0"), inside, "{document}");
+        assert_eq!((learned(routed.near.name()).as_str(), &document["learned"]), ("", &json!([])));
+    });
+}
+
+/// Answers are cut on the way back: the largest piece is a multiple of eight bytes and a header.
+#[test]
+fn less_on_the_way_back_is_told_from_less_on_the_way_there() {
+    const LARGEST: u32 = (ROUTED - 20) / 8 * 8 + 20;
+    let routed = Routed::new(false, "");
+    routed.limit_to(1, ROUTED);
+    let (code, document) = measured(routed.near.name(), &["192.0.2.2"]);
+    assert_eq!(code, 1, "{document}");
+    assert_eq!(result(&document, "192.0.2.2"), json!(["fits", 1500, 1500]));
+    let path = path(&document, "192.0.2.2");
+    assert_eq!(
+        (&path["reverse"], &path["reverse_fragment"]),
+        (&json!("fragments"), &json!(LARGEST)),
+        "{path}"
+    );
+}
+
+/// Larger answers are lost, and larger packets are not.
+#[test]
+fn a_black_hole_on_the_way_back_is_told_from_one_on_the_way_there() {
+    with_both([false, true], |is_v6| {
+        let routed = Routed::new(is_v6, "");
+        // What the far node sends and is larger, its end of the link drops: it is no router's.
+        routed.router.ip(&format!("link set r2 mtu {}", ROUTED - 4));
+        routed.limit_to(2, 1500);
+        let far = routed.address(2, 2);
+        let (code, document) = measured(routed.near.name(), &[&far]);
+        assert_eq!(result(&document, &far), json!(["black-hole", 1500, ROUTED]), "{document}");
+        assert_eq!((code, &path(&document, &far)["forward"]), (2, &json!("carries")), "{document}");
+    });
+}
+
+/// What this node's kernel once learned, and keeps to, where more fits by now.
+#[test]
+fn a_path_mtu_that_was_learned_and_is_wrong_is_found() {
+    let routed = limited(ROUTED, false);
+    let near = routed.near.name();
+    // An own packet that is too large teaches it.
+    let socket = send::udp_socket(&netns::open(near).unwrap(), false, 0).unwrap();
+    wait_for("a learned path MTU", || {
+        let _ = socket.send_to(&[0; 1472], "192.0.2.2:9");
+        learned(near).contains("mtu 1400").then_some(())
+    });
+    routed.limit(1500);
+    let (code, document) = measured(near, &["192.0.2.2"]);
+    assert_eq!(code, 1, "{document}");
+    assert_eq!(result(&document, "192.0.2.2"), json!(["fits", 1500, 1500]));
+    let path = path(&document, "192.0.2.2");
+    assert_eq!((&path["learned"], &path["held_to"]), (&json!(ROUTED), &json!(ROUTED)), "{path}");
+    assert!(learned(near).contains("mtu 1400"), "what the kernel has learned is left alone");
+}
+
+/// Every third packet that the router forwards is lost.
+#[test]
+fn loss_is_told_from_size() {
+    with_both([1500, ROUTED], |mtu| {
+        let routed = limited(mtu, false);
+        routed.silence();
+        ns(routed.router.name(), "iptables -A FORWARD -m statistic --mode nth --every 3 --packet 0 -j DROP");
+        let (code, document) = measured(routed.near.name(), &["192.0.2.2"]);
+        let verdict = if mtu == 1500 { "fits" } else { "black-hole" };
+        assert_eq!(path(&document, "192.0.2.2")["verdict"], verdict, "{document}");
+        assert_eq!(path(&document, "192.0.2.2")["measured"], mtu, "{document}");
+        assert!(path(&document, "192.0.2.2")["fitting_lost"].as_u64().unwrap() >= 2, "{document}");
+        assert_eq!(code, if mtu == 1500 { 1 } else { 2 });
+    });
+}
+
+#[test]
+fn what_keeps_it_from_measuring_is_said() {
+    let empty = TestNetns::new("alone");
+    let (code, said) = refused(empty.name(), &[]);
+    assert_eq!((code, said.contains("nothing to measure: no other node is known")), (3, true), "{said}");
+    let (code, document) = measured(empty.name(), &["192.0.2.9"]);
+    assert_eq!((code, &path(&document, "192.0.2.9")["error"]), (2, &json!("no route")), "{document}");
+
+    let routed = Routed::new(false, "");
+    let output = with_privileges(routed.near.name(), &NOBODY, &["mtu"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("needs CAP_NET_RAW; run with sudo"), "{said}");
+    // Nothing else is needed.
+    let output = with_privileges(routed.near.name(), &["--bounding-set", "-all,+net_raw"], &["mtu"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Once its sockets are open, it has no capability left; and it ends when it is asked to.
+#[test]
+fn while_it_sends_it_has_no_privilege_and_a_signal_ends_it() {
+    let routed = Routed::new(false, "");
+    ns(routed.far.name(), "ip link set u0 down");
+    let mut child = Command::new(binary())
+        .args(["--netns", routed.near.name(), "mtu", "--deadline", "60s"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    wait_for("capabilities that were given up", || {
+        let status = fs::read_to_string(&status).unwrap();
+        let has_none = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:\t")));
+            line.is_some_and(|set| u64::from_str_radix(set.trim(), 16) == Ok(0))
+        };
+        (has_none("CapEff") && has_none("CapPrm")).then_some(())
+    });
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let code = wait_for("its end", || child.try_wait().unwrap());
+    // It may have measured everything just before.
+    assert!(matches!(code.code(), Some(2 | 3)), "{code}");
+}
