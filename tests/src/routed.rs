@@ -20,8 +20,15 @@ impl Routed {
         let [near, router, far] = ["near", "router", "far"].map(TestNetns::new);
         let routed = Self { near, router, far, is_v6 };
         let length = if is_v6 { 64 } else { 24 };
-        // No duplicate address detection: an address is wanted at once.
+        // No duplicate address detection, also not of link-local addresses, which neighbour discovery asks from: for seconds there
+        // would be no answer.
         let nodad = if is_v6 { " nodad" } else { "" };
+        for node in [&routed.near, &routed.router, &routed.far] {
+            ns(
+                node.name(),
+                "sysctl -q -w net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0",
+            );
+        }
         for (side, node) in [(1, &routed.near), (2, &routed.far)] {
             node.ip(&format!("link add name u0 type veth peer name r{side} netns {}", routed.router.name()));
             node.ip(&format!(

@@ -129,7 +129,11 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     );
     ns(&underlay, &format!("ip link set node2 mtu {PORT}"));
     ns(&lab.node(3), "ip link set eth0 down");
-    let (code, document) = measured(&lab.node(1), &[]);
+    let node = lab.node(1);
+    let ((code, document), output) = thread::scope(|scope| {
+        let table = scope.spawn(|| run(&["--netns", &node, "mtu", "172.31.77.2", "--deadline", "120s"]));
+        (measured(&node, &[]), table.join().unwrap())
+    });
     assert_eq!((code, &document["verdict"]), (2, &json!("fail")), "{document}");
     for (address, expected, overhead) in
         [("172.31.77.2", 1500, 0), ("fd77::2", 1500, 0), ("10.42.2.0", 1450, 50), ("fd00:42:0:2::", 1430, 70)]
@@ -145,7 +149,6 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
         assert_eq!((&path["verdict"], &path["measured"]), (&json!("unreachable"), &Value::Null), "{path}");
     }
     // At 80 columns, and it reads at once.
-    let output = run(&["--netns", &lab.node(1), "mtu", "172.31.77.2"]);
     let words = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");

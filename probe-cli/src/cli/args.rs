@@ -97,8 +97,8 @@ pub(super) enum Command {
     /// The largest packet that really gets to each other node, below and through the tunnel, and who limits it
     ///
     /// Sends ICMP echo requests that may not be cut, of many sizes, and judges by what comes back: fits, "too big" and who says
-    /// so, lost silently (a black hole), lost by chance, no answer. Nothing is needed on the other nodes but that they answer a
-    /// ping. At most 500 packets a second are sent.
+    /// so, lost silently (a black hole, on which way is found out by a few UDP datagrams), lost by chance, no answer. Nothing is
+    /// needed on the other nodes but that they answer a ping. At most 500 packets a second are sent.
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe mtu\n  \
         sudo overlay-probe mtu node2 10.42.3.7\n  \
