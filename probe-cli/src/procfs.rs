@@ -87,6 +87,32 @@ pub fn hostname() -> Option<String> {
     setting("hostname")
 }
 
+/// What is another one after each boot.
+pub fn boot_id() -> Option<String> {
+    setting("random/boot_id")
+}
+
+/// Model of the first processor, by the names that architectures have for it.
+pub fn cpu_model() -> Option<String> {
+    let text = files::kernel_text(Path::new("/proc/cpuinfo"), LONGEST_CPUINFO).ok()?;
+    let value = |name: &str| {
+        let of = |line: &str| {
+            line.split_once(':').filter(|(key, _)| key.trim() == name).map(|(_, v)| v.to_owned())
+        };
+        text.lines().find_map(of)
+    };
+    // Arm has no name of the model.
+    let found =
+        value("model name").or_else(|| value("CPU part").map(|part| format!("CPU part {}", part.trim())));
+    Some(found?.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Frequency governor of the first processor; none where its frequency is not the kernel's to choose, as in virtual machines.
+pub fn cpu_governor() -> Option<String> {
+    let text = text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
 /// Whether the running kernel has a module of this name, loaded, built in or to be loaded; none when nothing below `root`
 /// tells. Looking is all that is done: to ask the kernel for it would load it.
 pub fn has_module(root: &Path, name: &str) -> Option<bool> {
@@ -105,6 +131,9 @@ pub fn has_module(root: &Path, name: &str) -> Option<bool> {
     }
     known
 }
+
+/// `/proc/cpuinfo` has a page for each processor.
+const LONGEST_CPUINFO: u64 = 16 << 20;
 
 /// Longest file of ours below `/proc`.
 const LONGEST: u64 = 1 << 16;

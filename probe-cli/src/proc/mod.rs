@@ -9,8 +9,9 @@ mod file;
 mod modules;
 mod protocol;
 mod softnet;
+mod stat;
 mod sysctl;
 
 pub use self::{
-    conntrack::conntrack, modules::modules, protocol::protocols, softnet::softnet, sysctl::sysctls,
+    conntrack::conntrack, modules::modules, protocol::protocols, softnet::softnet, stat::cpu, sysctl::sysctls,
 };

@@ -2,6 +2,7 @@
 //! two of these and are made in the model.
 
 mod conntrack;
+mod cpu;
 mod link;
 mod node;
 mod protocol;
@@ -9,6 +10,7 @@ mod softnet;
 
 pub use self::{
     conntrack::{ConntrackCounters, ConntrackEvents},
+    cpu::CpuCounters,
     link::LinkStatistics,
     node::NodeCounters,
     protocol::{
