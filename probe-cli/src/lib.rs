@@ -7,6 +7,7 @@
 //!
 //! Here belongs the list of modules. No code.
 
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod ebpf;

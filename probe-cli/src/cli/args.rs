@@ -1,6 +1,7 @@
 //! What can be typed: the options of every command, and the list of commands. The doc comments here are the help text. What
 //! single commands take is in the files below.
 
+mod bench;
 mod check;
 mod count;
 mod duration;
@@ -13,6 +14,10 @@ use std::path::PathBuf;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(super) use self::{
+    bench::{
+        BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
+        BenchRunArgs, BenchScenario, JudgeArgs,
+    },
     check::{CheckArgs, CheckFormat, FailOn},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},
     lab::{
@@ -47,7 +52,7 @@ const PROBING: &str = "Probing";
         sudo overlay-probe show node                detected data planes, intended and actual settings\n  \
         sudo overlay-probe watch --format jsonl     one JSON object per second, for scripts\n  \
         sudo overlay-probe --netns ovp-node1 watch  a node of the lab\n\n\
-        Exit codes: 0 good, 1 warning (check, mtu), 2 failure, 3 unknown (usage error, missing privilege, no overlay on this node)"
+        Exit codes: 0 good, 1 warning (check, mtu, bench gate), 2 failure, 3 unknown (usage error, missing privilege, no overlay here)"
 )]
 pub(super) struct Args {
     /// Look at the node in this network namespace: a name below /run/netns, or a path
@@ -124,6 +129,12 @@ pub(super) enum Command {
         sudo overlay-probe demo --nodes 4 --pods 6 --family 4\n  \
         sudo overlay-probe demo --dataplane wireguard")]
     Demo(DemoArgs),
+    /// What does the overlay cost here, and did it get slower?
+    ///
+    /// Measures pod to pod beside node to node, in turn, in a private network of two nodes, and decides by the ratio of the two: the
+    /// machine's own speed cancels out. docs/bench.md says how it decides.
+    #[command(subcommand, arg_required_else_help = true)]
+    Bench(BenchCommand),
     /// Remove what a killed run left behind
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe cleanup\n  \
@@ -151,6 +162,7 @@ pub(super) enum Command {
 const VOID: &[(&str, &[&str])] = &[
     ("lab", &["netns", "host_root", "cri_socket"]),
     ("demo", &["netns", "host_root", "cri_socket"]),
+    ("bench", &["netns", "host_root", "cri_socket", "no_color"]),
     ("cleanup", &["cri_socket", "no_color"]),
     ("completions", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
     ("man", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
@@ -193,6 +205,7 @@ impl Args {
             }
             Command::Lab(_) => "lab",
             Command::Demo(_) => "demo",
+            Command::Bench(_) => "bench",
             Command::Cleanup => "cleanup",
             Command::Completions { .. } => "completions",
             Command::Man { .. } => "man",
@@ -229,6 +242,7 @@ mod tests {
             ("lab down --host-root /x", Some(("host-root", "lab"))),
             ("demo --cri-socket /x", Some(("cri-socket", "demo"))),
             ("cleanup --cri-socket /x", Some(("cri-socket", "cleanup"))),
+            ("--netns x bench compare a b", Some(("netns", "bench"))),
             ("--netns x cleanup", None),
             ("cleanup --host-root /x", None),
             ("--netns x --host-root /x --cri-socket /x show node", None),

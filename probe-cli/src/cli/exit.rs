@@ -1,4 +1,4 @@
-//! Exit codes, as monitoring plugins have them: 0 good, 1 warning (from `check` and `mtu` only), 2 failure, 3 unknown.
+//! Exit codes, as monitoring plugins have them: 0 good, 1 warning (from `check`, `mtu` and `bench gate` only), 2 failure, 3 unknown.
 
 use std::{
     io::{self, Write as _},
@@ -83,6 +83,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<crate::mtu::UnknownTarget>()
             || cause.is::<crate::mtu::wire::WireError>()
             || cause.is::<super::check::GivenFile>()
+            || cause.is::<super::bench::Incomparable>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

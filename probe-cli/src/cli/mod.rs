@@ -1,6 +1,7 @@
 //! The command line: the only place that imports clap. From arguments to a command, from its result to an exit code.
 
 mod args;
+mod bench;
 mod bundle;
 mod check;
 mod cleanup;
@@ -50,6 +51,13 @@ fn role(command: Option<&Command>) -> Role {
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
+        Some(Command::Bench(command)) => {
+            if command.measures() {
+                Role::Build
+            } else {
+                Role::Print
+            }
+        }
         Some(Command::Completions { .. } | Command::Man { .. }) => Role::Print,
     }
 }
@@ -70,8 +78,11 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(Command::Mtu(args)) = &args.command {
         return mtu::run(&context, args);
     }
+    if let Some(Command::Bench(command)) = &args.command {
+        return bench::run(command);
+    }
     let done = match args.command {
-        Some(Command::Check(_) | Command::Mtu(_)) => Ok(()),
+        Some(Command::Check(_) | Command::Mtu(_) | Command::Bench(_)) => Ok(()),
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             top::run(&context, &args::TopArgs::default())
         }

@@ -1,6 +1,7 @@
 //! The model for machines and pipes: tables and JSON. Pure: text out of data, written by the caller.
 
 mod align;
+pub mod bench;
 pub mod check;
 pub mod colour;
 mod intended;
@@ -31,6 +32,22 @@ pub fn notes(notes: &[String]) -> String {
 /// A document as JSON, with a line end; safe to print.
 fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text::escape_json(serde_json::to_string(value)?) + "\n")
+}
+
+/// For text and attributes of XML 1.0, which has no control characters. Names in it are escaped already.
+fn xml(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            c if c.is_control() && c != '\n' => {}
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// What files want, as documents have it.

@@ -58,8 +58,13 @@ pub(crate) const MODULES: &[Module] = &[
     // What gets to other nodes, measured: the search is pure, and one part sends what it says.
     pure("mtu", &["model"]),
     outside("mtu::wire", &["mtu"]),
+    // What the overlay carries beside the node, and whether that got worse: a document of its own, and who measures it.
+    pure("bench", &[]),
+    outside("bench::meter", &["bench", "facts", "netlink", "netns", "observed", "proc", "procfs"]),
+    outside("bench::drive", &["bench", "bench::meter", "lab", "netns", "privilege"]),
     // People and machines.
     pure("report", &["model", "text"]),
+    pure("report::bench", &["bench", "report", "text"]),
     pure("report::measured", &["mtu", "report", "text"]),
     pure("report::check", &["check", "model", "report", "text"]),
     pure("tui", &["model", "text"]),
@@ -109,6 +114,9 @@ pub(crate) const MODULES: &[Module] = &[
     outside(
         "cli",
         &[
+            "bench",
+            "bench::drive",
+            "bench::meter",
             "check",
             "ebpf",
             "engine",
@@ -122,7 +130,9 @@ pub(crate) const MODULES: &[Module] = &[
             "netns",
             "observed",
             "privilege",
+            "procfs",
             "report",
+            "report::bench",
             "report::check",
             "report::measured",
             "sample",
@@ -178,11 +188,12 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("probe_explain", &["ebpf", "sample"]),
     (
         "libc",
-        &["ebpf", "files", "inventory", "lab", "mtu", "netlink", "netns", "pods", "privilege", "procfs"],
+        &["bench", "ebpf", "files", "inventory", "lab", "mtu", "netlink", "netns", "pods", "privilege", "procfs"],
     ),
     (
         "nix",
         &[
+            "bench",
             "cli",
             "ebpf",
             "engine",
@@ -201,8 +212,11 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // Plain data.
     ("ipnet", &["*"]),
     // What is recorded, files of ours and of others, documents.
-    ("serde", &["facts", "hostfiles", "lab", "leftovers", "mac", "observed", "pods", "report", "sample"]),
-    ("serde_json", &["cli", "engine", "hostfiles", "lab", "leftovers", "pods", "report"]),
+    (
+        "serde",
+        &["bench", "facts", "hostfiles", "lab", "leftovers", "mac", "observed", "pods", "report", "sample"],
+    ),
+    ("serde_json", &["bench", "cli", "engine", "hostfiles", "lab", "leftovers", "pods", "report"]),
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
     ("time", &["check", "report", "tui"]),
@@ -221,8 +235,8 @@ pub(crate) const WRITERS: [&str; 3] = ["serde::Serialize", "serde::Serializer", 
 
 /// Who may: the facts and the samples of a recording with what they are made of, documents, and files of ours: a type of the
 /// model that were written would put its names into a document, where nobody may change them.
-pub(crate) const MAY_BE_WRITTEN: [&str; 7] =
-    ["facts", "lab", "leftovers", "mac", "observed", "report", "sample"];
+pub(crate) const MAY_BE_WRITTEN: [&str; 8] =
+    ["bench", "facts", "lab", "leftovers", "mac", "observed", "report", "sample"];
 
 /// What opens files: the end of a path in the source.
 pub(crate) const OPENERS: [&str; 14] = [

@@ -25,6 +25,13 @@ pub(in crate::cli) struct GivenFile {
     why: String,
 }
 
+impl GivenFile {
+    /// What is wrong with the file that an option has named.
+    pub(in crate::cli) fn new(option: &'static str, path: &Path, why: String) -> Self {
+        Self { option, path: path.to_owned(), why }
+    }
+}
+
 /// `--accept`.
 pub(super) fn accepted(path: &Path) -> anyhow::Result<Acceptances> {
     let wrong = |why| GivenFile { option: "--accept", path: path.to_owned(), why };

@@ -23,7 +23,7 @@ impl LabOptions {
     }
 
     /// Names of a node's WireGuard devices.
-    pub(in crate::lab) fn wireguard_names(&self) -> impl Iterator<Item = &'static str> {
+    pub fn wireguard_names(&self) -> impl Iterator<Item = &'static str> {
         self.wireguard_devices().map(|is_v6| if is_v6 { NAME_V6 } else { NAME })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Health;
-use crate::check::Outcome;
+use crate::{check::Outcome, report::xml};
 
 /// The document, with a line end.
 pub fn junit(health: &Health<'_>) -> String {
@@ -18,7 +18,7 @@ pub fn junit(health: &Health<'_>) -> String {
         rows.len(),
         counts.failed + counts.warned,
         health.took_s,
-        escaped(&health.node())
+        xml(&health.node())
     );
     for row in rows {
         let _ = write!(
@@ -38,45 +38,27 @@ pub fn junit(health: &Health<'_>) -> String {
             Outcome::Judged(findings) if findings.is_empty() => {
                 let words = row.accepted.iter().map(|one| super::agreed(&one.acceptance));
                 let words: Vec<String> = words.collect();
-                let _ = writeln!(out, "><skipped message=\"{}\"/></testcase>", escaped(&words.join("; ")));
+                let _ = writeln!(out, "><skipped message=\"{}\"/></testcase>", xml(&words.join("; ")));
             }
             Outcome::Judged(findings) => {
                 out.push('>');
-                let summaries: Vec<String> =
-                    findings.iter().map(|finding| escaped(&finding.summary)).collect();
+                let summaries: Vec<String> = findings.iter().map(|finding| xml(&finding.summary)).collect();
                 let kind = row.severity().map_or("fail", super::severity);
                 let _ = writeln!(
                     out,
                     "<failure type=\"{kind}\" message=\"{}\">{}</failure></testcase>",
-                    escaped(row.check.title),
+                    xml(row.check.title),
                     summaries.join("\n")
                 );
             }
             Outcome::NotJudged(why) => {
-                let _ = writeln!(out, "><skipped message=\"not judged: {}\"/></testcase>", escaped(why));
+                let _ = writeln!(out, "><skipped message=\"not judged: {}\"/></testcase>", xml(why));
             }
             Outcome::DoesNotApply(why) => {
-                let _ = writeln!(out, "><skipped message=\"does not apply: {}\"/></testcase>", escaped(why));
+                let _ = writeln!(out, "><skipped message=\"does not apply: {}\"/></testcase>", xml(why));
             }
         }
     }
     out.push_str("</testsuite></testsuites>\n");
-    out
-}
-
-/// For text and attributes of XML 1.0, which has no control characters.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    // Names in it are escaped already.
-    for c in text.chars() {
-        match c {
-            c if c.is_control() && c != '\n' => {}
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
     out
 }

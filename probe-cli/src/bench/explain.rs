@@ -1,0 +1,295 @@
+//! What is exact and differs between two runs, the likeliest cause of a slowdown first. Values; the words are made in the report.
+
+use super::{
+    metric::Scenario,
+    result::{Counts, Device, Facts, Run},
+};
+
+/// Something that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The data plane.
+    pub scenario: Scenario,
+    /// What changed.
+    pub what: What,
+}
+
+/// See [`Change`]. Of two values the first is the base's.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// An offload of a device was switched off or on.
+    Offload {
+        /// Which device.
+        device: Place,
+        /// The kernel's name for it.
+        feature: String,
+        /// It is on now.
+        is_on: bool,
+    },
+    /// The MTU of a device.
+    Mtu {
+        /// Which device.
+        device: Place,
+        /// Bytes.
+        values: (u32, u32),
+    },
+    /// A device that is on the path in one of the runs only.
+    Device {
+        /// Which device.
+        device: Place,
+        /// It is there now.
+        is_there: bool,
+    },
+    /// Something that was counted.
+    Count {
+        /// What.
+        count: Count,
+        /// How much of it; none where it is not known.
+        values: (f64, f64),
+    },
+}
+
+/// Where a device is, and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// "node 1".
+    pub place: String,
+    /// "flannel.1".
+    pub name: String,
+}
+
+/// What is counted during streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Fragments made.
+    Fragments,
+    /// Packets with a wrong checksum.
+    ChecksumErrors,
+    /// Packets dropped, of a thousand buffers.
+    Drops,
+    /// Segments in a buffer.
+    SegmentsPerBuffer,
+    /// Payload bytes in a segment.
+    PayloadPerSegment,
+    /// Segments sent again, of a thousand.
+    Retransmitted,
+}
+
+/// How much a change weighs by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It differs a little from run to run: it explains, and decides nothing.
+    Informs,
+    /// It is exact.
+    Warns,
+    /// It is exact and never meant.
+    Fails,
+}
+
+/// Fewer drops of a thousand buffers are of no account: multicast that nobody has asked for.
+const FEW_DROPS: f64 = 1.0;
+/// Segments that were sent again, of a thousand, which are of no account.
+const FEW_RETRANSMITTED: f64 = 1.0;
+/// Segments in a buffer differ by chance by a fifth, and payload in a segment by its last ones.
+const BUFFERS: f64 = 0.25;
+const PAYLOAD: f64 = 0.02;
+
+impl Change {
+    /// How much it weighs.
+    pub fn weight(&self) -> Weight {
+        match &self.what {
+            What::Offload { .. } | What::Mtu { .. } | What::Device { .. } => Weight::Warns,
+            What::Count { count, values } => match count {
+                Count::Fragments | Count::ChecksumErrors | Count::Drops if values.1 > values.0 => {
+                    Weight::Fails
+                }
+                Count::Fragments
+                | Count::ChecksumErrors
+                | Count::Drops
+                | Count::SegmentsPerBuffer
+                | Count::PayloadPerSegment
+                | Count::Retransmitted => Weight::Informs,
+            },
+        }
+    }
+
+    /// How likely it is a cause: the smallest first. What was switched off on the tunnel itself costs most; a smaller MTU costs
+    /// packets; what is counted follows from others.
+    fn rank(&self) -> u8 {
+        match &self.what {
+            What::Offload { device, is_on: false, .. } if device.is_tunnel() => 0,
+            What::Offload { is_on: false, .. } => 1,
+            What::Mtu { values, .. } if values.1 < values.0 => 2,
+            What::Device { .. } => 3,
+            What::Count { count: Count::Fragments | Count::ChecksumErrors | Count::Drops, .. } => 4,
+            What::Count { .. } => 5,
+            What::Offload { .. } | What::Mtu { .. } => 6,
+        }
+    }
+
+    /// It may be why something got slower, and does not only follow from that.
+    pub fn is_cause(&self) -> bool {
+        self.rank() <= 4
+    }
+}
+
+impl Place {
+    fn of(device: &Device) -> Self {
+        Self { place: device.place.clone(), name: device.name.clone() }
+    }
+
+    /// A tunnel of flannel's.
+    fn is_tunnel(&self) -> bool {
+        self.name.starts_with("flannel")
+    }
+}
+
+/// What changed from one run to the other, in scenarios that both have measured.
+pub fn changes(base: &Run, new: &Run) -> Vec<Change> {
+    let mut found: Vec<Change> = Vec::new();
+    for scenario in Scenario::ALL {
+        let (Some(base), Some(new)) = (base.facts(scenario), new.facts(scenario)) else { continue };
+        found.extend(of_facts(base, new).into_iter().map(|what| Change { scenario, what }));
+    }
+    found.sort_by_key(Change::rank);
+    found
+}
+
+fn of_facts(base: &Facts, new: &Facts) -> Vec<What> {
+    let find = |facts: &'_ Facts, of: &Device| -> Option<Device> {
+        facts.devices.iter().find(|one| (&one.place, &one.name) == (&of.place, &of.name)).cloned()
+    };
+    let mut found = Vec::new();
+    for device in &base.devices {
+        match find(new, device) {
+            Some(now) => of_device(device, &now, &mut found),
+            None => found.push(What::Device { device: Place::of(device), is_there: false }),
+        }
+    }
+    let added = new.devices.iter().filter(|device| find(base, device).is_none());
+    found.extend(added.map(|device| What::Device { device: Place::of(device), is_there: true }));
+    found.extend(of_counts(&base.counts, &new.counts));
+    found
+}
+
+fn of_device(base: &Device, new: &Device, found: &mut Vec<What>) {
+    let device = || Place::of(base);
+    // What is not known on one side has not changed.
+    if let (Some(before), Some(now)) = (&base.features, &new.features) {
+        for (feature, is_on) in now {
+            if before.get(feature).is_some_and(|before| before != is_on) {
+                found.push(What::Offload { device: device(), feature: feature.clone(), is_on: *is_on });
+            }
+        }
+    }
+    if base.mtu != new.mtu {
+        found.push(What::Mtu { device: device(), values: (base.mtu, new.mtu) });
+    }
+}
+
+/// Whether two values of a count are different ones.
+type Differs = Box<dyn Fn(f64, f64) -> bool>;
+
+fn of_counts(base: &Counts, new: &Counts) -> Vec<What> {
+    let number = |value: Option<u64>| value.map(|value| value as f64);
+    let differs_by = |share: f64| move |a: f64, b: f64| (b - a).abs() > share * a.abs();
+    let is_none_and_some = |few: f64| move |a: f64, b: f64| (a <= few) != (b <= few);
+    let rows: [(Count, Option<f64>, Option<f64>, Differs); 6] = [
+        (Count::Fragments, number(base.fragments), number(new.fragments), Box::new(is_none_and_some(0.0))),
+        (
+            Count::ChecksumErrors,
+            number(base.checksum_errors),
+            number(new.checksum_errors),
+            Box::new(is_none_and_some(0.0)),
+        ),
+        (Count::Drops, base.drops_per_mille(), new.drops_per_mille(), Box::new(is_none_and_some(FEW_DROPS))),
+        (
+            Count::SegmentsPerBuffer,
+            base.segments_per_buffer(),
+            new.segments_per_buffer(),
+            Box::new(differs_by(BUFFERS)),
+        ),
+        (
+            Count::PayloadPerSegment,
+            base.payload_per_segment(),
+            new.payload_per_segment(),
+            Box::new(differs_by(PAYLOAD)),
+        ),
+        (
+            Count::Retransmitted,
+            base.retransmitted_per_mille(),
+            new.retransmitted_per_mille(),
+            Box::new(move |a, b| {
+                is_none_and_some(FEW_RETRANSMITTED)(a, b) && differs_by(1.0)(a.min(b), a.max(b))
+            }),
+        ),
+    ];
+    let changed = rows.into_iter().filter_map(|(count, base, new, differs)| {
+        let values = base.zip(new)?;
+        differs(values.0, values.1).then_some(What::Count { count, values })
+    });
+    changed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::testdata;
+
+    type Edit = fn(&mut Facts);
+    const ON: [&str; 3] = ["tx-checksum-ip-generic", "tx-generic-segmentation", "tx-scatter-gather"];
+
+    fn between(base: &Facts, new: &Facts) -> Vec<Change> {
+        let with = |facts: &Facts| {
+            let mut run = testdata::empty();
+            run.scenarios[0].facts = Some(facts.clone());
+            run
+        };
+        changes(&with(base), &with(new))
+    }
+
+    #[test]
+    fn the_likeliest_cause_is_first() {
+        let base = testdata::facts(&ON);
+        let mut new = base.clone();
+        new.counts.segments = Some(1000);
+        new.counts.payload_bytes = Some(1000 * 1298);
+        new.devices[0].mtu = 1350;
+        new.devices[2].features.as_mut().unwrap().insert(ON[1].to_owned(), false);
+        new.devices[1].features.as_mut().unwrap().insert(ON[0].to_owned(), false);
+        let found = between(&base, &new);
+        let ranks: Vec<u8> = found.iter().map(Change::rank).collect();
+        assert_eq!(ranks, [0, 1, 2, 5, 5], "{found:?}");
+        assert!(matches!(&found[0].what, What::Offload { device, feature, is_on: false }
+                if device.name == "flannel.1" && feature == ON[0]));
+        assert_eq!(found.iter().filter(|change| change.is_cause()).count(), 3);
+        assert!(between(&base, &base).is_empty());
+        // The other way round it got better: nothing of it is a cause.
+        assert!(between(&new, &base).iter().all(|change| !change.is_cause()));
+    }
+
+    #[test]
+    fn what_differs_by_chance_is_no_change_and_what_is_unknown_is_none() {
+        let base = testdata::facts(&ON);
+        let cases: [(Edit, usize, Weight); 11] = [
+            (|facts| facts.counts.segments = Some(47_000), 1, Weight::Informs),
+            (|facts| facts.counts.tunnel_buffers = Some(1100), 0, Weight::Informs),
+            (|facts| facts.counts.tunnel_buffers = None, 0, Weight::Informs),
+            (|facts| facts.counts.tunnel_buffers = Some(0), 0, Weight::Informs),
+            (|facts| facts.counts.fragments = Some(1), 1, Weight::Fails),
+            (|facts| facts.counts.checksum_errors = Some(1), 1, Weight::Fails),
+            (|facts| facts.counts.drops = Some(1), 0, Weight::Fails),
+            (|facts| facts.counts.drops = Some(5), 1, Weight::Fails),
+            (|facts| facts.counts.retransmitted = Some(400), 1, Weight::Informs),
+            (|facts| facts.devices[1].features = None, 0, Weight::Warns),
+            (|facts| drop(facts.devices.remove(0)), 1, Weight::Warns),
+        ];
+        for (number, (change, count, weight)) in cases.into_iter().enumerate() {
+            let mut new = base.clone();
+            change(&mut new);
+            let found = between(&base, &new);
+            assert_eq!(found.len(), count, "case {number}: {found:?}");
+            assert!(found.iter().all(|change| change.weight() == weight), "case {number}: {found:?}");
+        }
+    }
+}

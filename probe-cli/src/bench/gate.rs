@@ -1,0 +1,468 @@
+//! Compares two runs and says of each metric what can be said: same, worse, better, or that it cannot be decided yet. Refuses what
+//! cannot be compared. Noise costs rounds, never errors.
+
+use std::time::Duration;
+
+use super::{
+    explain::{self, Change},
+    history,
+    metric::{Metric, Scenario},
+    plan::{Key, LOOKS},
+    result::{MOST_ROUNDS, Machine, Run},
+    rounds::{Series, Unstable},
+    stats::{self, Shift, Tails},
+};
+
+/// Probability that identical code is called worse, over all looks and gating metrics of a session.
+pub const LEVEL: f64 = 0.01;
+/// Runs further apart are of different sessions, also without a boot in between: the state of a machine wanders.
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+
+/// With fewer runs of other days a baseline does not know how much days differ.
+pub const FEWEST_RUNS: usize = 5;
+
+/// How to judge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// What is slower by less than this share is the same.
+    pub max_regression: f64,
+    /// Compare what should not be compared.
+    pub force: bool,
+    /// What changed facts lead to.
+    pub facts: FactsPolicy,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_regression: 0.05, force: false, facts: FactsPolicy::Default }
+    }
+}
+
+/// What a changed fact leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FactsPolicy {
+    /// New fragments, drops and checksum errors fail; other exact facts warn.
+    #[default]
+    Default,
+    /// Every exact fact that changed fails.
+    Fail,
+    /// None does.
+    Warn,
+}
+
+/// What can be said of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Certainly not slower by the margin.
+    Same,
+    /// Certainly faster.
+    Better,
+    /// Certainly slower, and perhaps by the margin.
+    Worse,
+    /// None of these.
+    Inconclusive,
+}
+
+/// One side of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Overlay over host, in the middle.
+    pub ratio: f64,
+    /// Half of the width of its interval of 95 %, as a share; infinite with too few rounds.
+    pub error: f64,
+    /// Rounds that count.
+    pub rounds: usize,
+    /// Rounds that do not.
+    pub thrown: usize,
+    /// Standard deviation of the logarithm of the ratio from round to round.
+    pub spread: Option<f64>,
+}
+
+/// How much more the new one costs, as a logarithm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// The estimate.
+    pub estimate: f64,
+    /// It is at least this.
+    pub low: f64,
+    /// It is at most this.
+    pub high: f64,
+}
+
+/// Why nothing can be decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Why {
+    /// One of the runs did not measure it.
+    Missing,
+    /// The machine is unstable.
+    Unstable(Unstable),
+    /// One of the runs has fewer rounds than this, with which nothing is decided.
+    Few(usize),
+    /// Too much noise: about so many in each run would do; none when even the most would not.
+    Rounds(Option<usize>),
+    /// So many runs of the base differ too much from each other.
+    Runs(usize),
+}
+
+/// A metric of a scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The data plane.
+    pub scenario: Scenario,
+    /// What is compared.
+    pub metric: Metric,
+    /// The base.
+    pub base: Option<Summary>,
+    /// The new run.
+    pub new: Option<Summary>,
+    /// The difference.
+    pub growth: Option<Growth>,
+    /// What can be said.
+    pub verdict: Verdict,
+    /// Why that is nothing.
+    pub why: Option<Why>,
+}
+
+impl Row {
+    /// Nothing is known.
+    pub fn nothing(scenario: Scenario, metric: Metric) -> Self {
+        Self {
+            scenario,
+            metric,
+            base: None,
+            new: None,
+            growth: None,
+            verdict: Verdict::Inconclusive,
+            why: Some(Why::Missing),
+        }
+    }
+
+    /// Which comparison it is.
+    pub fn key(&self) -> Key {
+        (self.scenario, self.metric)
+    }
+}
+
+/// Why two runs are not compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What differs.
+    pub what: &'static str,
+    /// In the base.
+    pub base: String,
+    /// In the new run.
+    pub new: String,
+}
+
+/// How the runs are related.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Measured on one machine within hours, without a boot in between.
+    OneSession,
+    /// Another boot or another day, and so many accepted runs that show how much days differ.
+    History(usize),
+    /// Another boot or another day: nobody knows how much the machine's state matters, so that it warns at most.
+    Advisory,
+}
+
+/// What of a baseline a new run is compared with.
+#[derive(Clone, Debug)]
+pub enum Basis<'a> {
+    /// One run, by its rounds.
+    Rounds(&'a Run, Relation),
+    /// Several runs, as wholes; the newest last.
+    Runs(Vec<&'a Run>),
+}
+
+impl<'a> Basis<'a> {
+    /// The newest run of this session; else all that the new one can be compared with, if there are enough; else the newest.
+    pub fn of(base: &'a [Run], new: &Run) -> Option<Self> {
+        let last = base.last()?;
+        if let Some(run) = base.iter().rev().find(|run| is_one_session(run, new)) {
+            return Some(Self::Rounds(run, Relation::OneSession));
+        }
+        let fit: Vec<&Run> = base.iter().filter(|run| differences(run, new).is_empty()).collect();
+        Some(if fit.len() < FEWEST_RUNS { Self::Rounds(last, Relation::Advisory) } else { Self::Runs(fit) })
+    }
+
+    /// How it is related to the new run.
+    pub fn relation(&self) -> Relation {
+        match self {
+            Self::Rounds(_, relation) => *relation,
+            Self::Runs(runs) => Relation::History(runs.len()),
+        }
+    }
+
+    /// The run whose facts and settings count: the newest.
+    pub fn run(&self) -> Option<&'a Run> {
+        match self {
+            Self::Rounds(run, _) => Some(run),
+            Self::Runs(runs) => runs.last().copied(),
+        }
+    }
+
+    /// After so many rounds of a new run is looked at it: a run that is compared as a whole has as many as those before.
+    pub fn looks(&self) -> Vec<usize> {
+        match self {
+            Self::Rounds(..) => LOOKS.to_vec(),
+            Self::Runs(runs) => vec![runs.last().map_or(MOST_ROUNDS, |run| run.rounds.len())],
+        }
+    }
+
+    /// The rows, without summaries of the new run.
+    pub fn verdicts(&self, new: &Run, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
+        match self {
+            Self::Rounds(run, _) => verdicts(run, new, usize::MAX, max_regression, tails),
+            Self::Runs(runs) => history::verdicts(runs, new, max_regression, tails),
+        }
+    }
+}
+
+/// Two runs beside each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// A row for each metric of each scenario.
+    pub rows: Vec<Row>,
+    /// What is exact and changed, the likeliest cause first.
+    pub changes: Vec<Change>,
+    /// How the runs are related.
+    pub relation: Relation,
+    /// What differs and was compared all the same, by force.
+    pub forced: Vec<Difference>,
+    /// Which rows two sessions say are worse; none when there was only one.
+    pub confirmed: Option<Vec<Key>>,
+    /// The margin, as a share.
+    pub max_regression: f64,
+}
+
+/// What it all comes to, in the order of how bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Nothing got slower.
+    Pass,
+    /// Something did, which does not count as certain; or a fact changed.
+    Warn,
+    /// It cannot be decided.
+    Unknown,
+    /// Something got slower.
+    Fail,
+}
+
+/// What of two runs keeps them from being compared; empty when nothing does.
+pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
+    let unknown = || "unknown".to_owned();
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(unknown);
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    let (a, b): (&Machine, &Machine) = (&base.machine, &new.machine);
+    let milliseconds = |run: &Run| format!("{} ms", run.parameters.slice_ms);
+    let rows = [
+        ("architecture", a.architecture.clone(), b.architecture.clone()),
+        ("processor", text(&a.cpu), text(&b.cpu)),
+        ("cores", a.cores.to_string(), b.cores.to_string()),
+        ("kernel", text(&a.kernel), text(&b.kernel)),
+        ("frequency governor", text(&a.governor), text(&b.governor)),
+        ("major version of overlay-probe", major(&base.tool_version), major(&new.tool_version)),
+        ("length of a slice", milliseconds(base), milliseconds(new)),
+        ("underlay MTU", base.parameters.underlay_mtu.to_string(), new.parameters.underlay_mtu.to_string()),
+    ];
+    let differs = |(what, base, new): (&'static str, String, String)| {
+        (base != new).then_some(Difference { what, base, new })
+    };
+    rows.into_iter().filter_map(differs).collect()
+}
+
+fn is_one_session(base: &Run, new: &Run) -> bool {
+    let is_one_boot = base.machine.boot_id.is_some() && base.machine.boot_id == new.machine.boot_id;
+    is_one_boot && new.started_at().abs_diff(base.started_at()) <= SESSION
+}
+
+/// Compares with the runs of a baseline, which has some, or says why not.
+pub fn compare(
+    base: &[Run],
+    new: &Run,
+    options: &Options,
+    tails: &mut Tails,
+) -> Result<Comparison, Vec<Difference>> {
+    let Some(basis) = Basis::of(base, new) else { return Ok(Comparison::nothing(options)) };
+    let differences = basis.run().map(|run| differences(run, new)).unwrap_or_default();
+    if !differences.is_empty() && !options.force {
+        return Err(differences);
+    }
+    let rows = basis.verdicts(new, options.max_regression, tails);
+    let mut comparison = Comparison::of(rows, &basis, new, options, None);
+    comparison.summarize(&basis, new, tails);
+    Ok(comparison)
+}
+
+/// The rows of a base and the first `rounds` rounds of a new run, without their summaries. A scenario that one of them has measured
+/// has rows.
+pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
+    let is_measured = |scenario: &Scenario| base.measured().chain(new.measured()).any(|one| one == *scenario);
+    let mut found = Vec::new();
+    for scenario in Scenario::ALL.into_iter().filter(is_measured) {
+        for metric in Metric::ALL {
+            let old = Series::of(base, usize::MAX, scenario, metric);
+            let now = Series::of(new, rounds, scenario, metric);
+            let (shift, why) = match between(&old, &now, tails) {
+                Ok(shift) => (Some(shift), None),
+                Err(why) => (None, Some(why)),
+            };
+            let counts = (old.costs.len(), now.costs.len());
+            found.push((Row { why, ..Row::nothing(scenario, metric) }, shift, counts));
+        }
+    }
+    // The probability of an error is split over those that decide.
+    let level = LEVEL / LOOKS.len() as f64;
+    let p = |shift: &Option<Shift>| shift.as_ref().map_or(1.0, Shift::p_positive);
+    let gating: Vec<f64> =
+        found.iter().filter(|(row, ..)| row.metric.gates()).map(|(_, shift, _)| p(shift)).collect();
+    let mut levels = stats::holm(&gating, level).into_iter();
+    let judged = |(row, shift, counts): (Row, Option<Shift>, (usize, usize))| {
+        let own = if row.metric.gates() { levels.next().unwrap_or(level) } else { level };
+        let Some(shift) = shift else { return row };
+        let growth = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
+        let margin = row.metric.margin(max_regression);
+        let verdict = verdict(&growth, margin);
+        let why = (verdict == Verdict::Inconclusive).then(|| Why::Rounds(needed(counts, &growth, margin)));
+        Row { verdict, why, growth: Some(growth), ..row }
+    };
+    found.into_iter().map(judged).collect()
+}
+
+fn between(base: &Series, new: &Series, tails: &mut Tails) -> Result<Shift, Why> {
+    if base.is_missing() || new.is_missing() {
+        return Err(Why::Missing);
+    }
+    let fewest = LOOKS.first().copied().unwrap_or_default();
+    match base.unstable.or(new.unstable).or_else(|| new.moved_from(base)) {
+        Some(unstable) => Err(Why::Unstable(unstable)),
+        None if base.rounds.min(new.rounds) < fewest => Err(Why::Few(fewest)),
+        None => Shift::between(&base.costs, &new.costs, tails).ok_or(Why::Missing),
+    }
+}
+
+fn summary(metric: Metric, series: &Series, tails: &mut Tails) -> Option<Summary> {
+    /// One side of 95 %.
+    const SIDE: f64 = 0.025;
+    let middle = Shift::middle(&series.costs, tails)?;
+    let half = (middle.high(SIDE) - middle.low(SIDE)) / 2.0;
+    Some(Summary {
+        ratio: metric.ratio(middle.estimate()),
+        error: half.exp_m1(),
+        rounds: series.costs.len(),
+        thrown: series.thrown,
+        spread: stats::spread(&series.costs),
+    })
+}
+
+/// What an interval says.
+pub(super) fn verdict(growth: &Growth, margin: f64) -> Verdict {
+    if growth.high < 0.0 {
+        Verdict::Better
+    } else if growth.high < margin {
+        Verdict::Same
+    } else if growth.low > 0.0 {
+        Verdict::Worse
+    } else {
+        Verdict::Inconclusive
+    }
+}
+
+/// About how many rounds in each run would make the interval so narrow that it decides, if the estimate is right: its width
+/// shrinks with the square root of their number.
+fn needed((base, new): (usize, usize), growth: &Growth, margin: f64) -> Option<usize> {
+    let half = (growth.high - growth.low) / 2.0;
+    if !half.is_finite() {
+        return LOOKS.get(1).copied();
+    }
+    let target = growth.estimate.max(margin - growth.estimate);
+    let now = 2.0 / (1.0 / base as f64 + 1.0 / new as f64);
+    let rounds = now * (half / target).powi(2);
+    (1..=MOST_ROUNDS).find(|most| *most as f64 >= rounds)
+}
+
+impl Comparison {
+    /// Of a baseline without a run.
+    fn nothing(options: &Options) -> Self {
+        Self {
+            rows: Vec::new(),
+            changes: Vec::new(),
+            relation: Relation::Advisory,
+            forced: Vec::new(),
+            confirmed: None,
+            max_regression: options.max_regression,
+        }
+    }
+
+    /// Of rows that were judged already, with what a first session found worse, where this is the second. Without summaries.
+    pub fn of(
+        rows: Vec<Row>,
+        basis: &Basis<'_>,
+        new: &Run,
+        options: &Options,
+        first: Option<&[Key]>,
+    ) -> Self {
+        let is_worse =
+            |key: &&Key| rows.iter().any(|row| row.verdict == Verdict::Worse && row.key() == **key);
+        let confirmed = first.map(|keys| keys.iter().filter(is_worse).copied().collect());
+        let run = basis.run();
+        Self {
+            rows,
+            changes: run.map(|run| explain::changes(run, new)).unwrap_or_default(),
+            relation: basis.relation(),
+            forced: run.map(|run| differences(run, new)).unwrap_or_default(),
+            confirmed,
+            max_regression: options.max_regression,
+        }
+    }
+
+    /// Adds to each row what its runs say by themselves.
+    pub fn summarize(&mut self, basis: &Basis<'_>, new: &Run, tails: &mut Tails) {
+        for row in &mut self.rows {
+            let of = |run| Series::of(run, usize::MAX, row.scenario, row.metric);
+            row.new = summary(row.metric, &of(new), tails);
+            if let Basis::Rounds(base, _) = basis {
+                row.base = summary(row.metric, &of(base), tails);
+            }
+        }
+    }
+
+    /// What it comes to, of `compare` and `gate`.
+    pub fn outcome(&self, policy: FactsPolicy) -> Outcome {
+        let gating = || self.rows.iter().filter(|row| row.metric.gates());
+        let worse = || gating().filter(|row| row.verdict == Verdict::Worse);
+        let is_confirmed = |row: &Row| self.confirmed.as_ref().is_some_and(|keys| keys.contains(&row.key()));
+        let is_sure = self.relation != Relation::Advisory && self.forced.is_empty();
+        let rates = if is_sure && worse().any(is_confirmed) {
+            Outcome::Fail
+        } else if gating().next().is_none() || gating().any(|row| row.verdict == Verdict::Inconclusive) {
+            Outcome::Unknown
+        } else if worse().next().is_some() {
+            Outcome::Warn
+        } else {
+            Outcome::Pass
+        };
+        let facts = self.changes.iter().map(|change| match (policy, change.weight()) {
+            (_, explain::Weight::Informs) => Outcome::Pass,
+            (FactsPolicy::Fail, _) | (FactsPolicy::Default, explain::Weight::Fails) => Outcome::Fail,
+            (FactsPolicy::Default | FactsPolicy::Warn, _) => Outcome::Warn,
+        });
+        facts.fold(rates, Ord::max)
+    }
+
+    /// Whether something of a scenario is slower, certainly or perhaps: then what changed there is its likely cause.
+    pub fn is_slower(&self, scenario: Scenario) -> bool {
+        self.rows.iter().any(|row| row.scenario == scenario && row.verdict == Verdict::Worse)
+    }
+
+    /// Adds what a second new run says: what both say is worse is confirmed. The rows are the second one's.
+    #[must_use]
+    pub fn confirm(self, second: Self) -> Self {
+        let worse = |rows: &[Row]| -> Vec<Key> {
+            rows.iter().filter(|row| row.verdict == Verdict::Worse).map(Row::key).collect()
+        };
+        let first = worse(&self.rows);
+        let both = worse(&second.rows).into_iter().filter(|key| first.contains(key)).collect();
+        Self { confirmed: Some(both), ..second }
+    }
+}

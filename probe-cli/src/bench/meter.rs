@@ -1,0 +1,254 @@
+//! Reads what the machine did during a slice, and what the path between two pods is like. Reading only; nothing is sent here.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    bench::result::{Counts, Cpu, Device, Machine},
+    facts::counters::{CpuCounters, LinkStatistics, ProtocolCounters, SoftnetCounters},
+    netlink::{NetlinkError, Source},
+    netns::{self, Namespace, NetnsError},
+    observed::Observed,
+    proc, procfs,
+};
+
+/// The machine that this runs on.
+pub fn machine() -> Machine {
+    Machine {
+        kernel: procfs::kernel_release(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        cpu: procfs::cpu_model(),
+        cores: u32::try_from(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+            .unwrap_or(u32::MAX),
+        governor: procfs::cpu_governor(),
+        boot_id: procfs::boot_id(),
+    }
+}
+
+/// What the processors have done until now.
+#[derive(Clone, Debug)]
+pub struct CpuReading {
+    time: Observed<CpuCounters>,
+    softnet: Observed<Vec<SoftnetCounters>>,
+}
+
+impl CpuReading {
+    /// Reads it.
+    pub fn now() -> Self {
+        Self { time: proc::cpu(), softnet: proc::softnet() }
+    }
+
+    /// What they did from then on until now.
+    pub fn until(&self, now: &Self) -> Cpu {
+        let squeezes = |reading: &Self| {
+            let rows = reading.softnet.value()?;
+            Some(rows.iter().map(|row| u64::from(row.time_squeeze)).sum::<u64>())
+        };
+        let time_squeezes = squeezes(now).zip(squeezes(self)).map(|(now, before)| now.saturating_sub(before));
+        let (Some(before), Some(after)) = (self.time.value(), now.time.value()) else {
+            return Cpu { time_squeezes, ..Cpu::default() };
+        };
+        let all = after.total().saturating_sub(before.total());
+        let share = |part: fn(&CpuCounters) -> u64| {
+            let part = part(after).saturating_sub(part(before));
+            (all > 0).then(|| rounded(part as f64 / all as f64))
+        };
+        Cpu {
+            busy_cores: share(CpuCounters::busy).map(|share| rounded(share * f64::from(after.cpus))),
+            steal: share(|time| time.steal),
+            softirq: share(|time| time.softirq),
+            time_squeezes,
+        }
+    }
+}
+
+/// To four digits behind the point: a tick is a hundredth of a second.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// A network namespace on the way, with the devices that packets pass there.
+#[derive(Debug)]
+pub struct Point {
+    place: String,
+    namespace: Namespace,
+    names: Vec<String>,
+    /// Counters of its tunnel are read here.
+    tunnel: Option<String>,
+}
+
+impl Point {
+    /// With the names of its devices, in the order in which packets pass them; `tunnel` is one of them.
+    pub fn new(place: String, namespace: Namespace, names: Vec<String>, tunnel: Option<String>) -> Self {
+        Self { place, namespace, names, tunnel }
+    }
+
+    /// Its devices as they are now.
+    pub fn devices(&self) -> Result<Vec<Device>, MeterError> {
+        netns::run_in(&self.namespace, || {
+            let source = Source::connect()?;
+            let links = source.links_of(None)?;
+            let device = |name: &String| {
+                let (link, _) = links.iter().find(|(link, _)| link.name == *name)?;
+                let told = source.device(link.ifindex, name).features;
+                let features = told.value().map(|features| {
+                    features.iter().map(|(name, feature)| (name.clone(), feature.is_active)).collect()
+                });
+                Some(Device { place: self.place.clone(), name: name.clone(), mtu: link.mtu, features })
+            };
+            Ok(self.names.iter().filter_map(device).collect())
+        })?
+    }
+
+    fn counters(&self) -> Result<Counters, MeterError> {
+        netns::run_in(&self.namespace, || {
+            let source = Source::connect()?;
+            let mut links = BTreeMap::new();
+            for (link, _) in
+                source.links_of(None)?.into_iter().filter(|(link, _)| self.names.contains(&link.name))
+            {
+                if let Some(counters) = source.link_statistics_of(link.ifindex).value() {
+                    links.insert(link.name, *counters);
+                }
+            }
+            Ok(Counters { protocols: proc::protocols(), links })
+        })?
+    }
+}
+
+/// Why the path cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MeterError {
+    /// Its namespace.
+    #[error(transparent)]
+    Netns(#[from] NetnsError),
+    /// Its devices.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+}
+
+#[derive(Clone, Debug)]
+struct Counters {
+    protocols: ProtocolCounters,
+    links: BTreeMap<String, LinkStatistics>,
+}
+
+/// The way from a pod to another one: pod, node, node, pod.
+#[derive(Debug)]
+pub struct Path(pub [Point; 4]);
+
+/// Everything that was counted on it until now.
+#[derive(Clone, Debug)]
+pub struct PathReading([Counters; 4]);
+
+impl Path {
+    /// Its devices as they are now.
+    pub fn devices(&self) -> Result<Vec<Device>, MeterError> {
+        let found: Result<Vec<_>, _> = self.0.iter().map(Point::devices).collect();
+        Ok(found?.concat())
+    }
+
+    /// Reads everything that is counted.
+    pub fn read(&self) -> Result<PathReading, MeterError> {
+        let [a, b, c, d] = &self.0;
+        Ok(PathReading([a.counters()?, b.counters()?, c.counters()?, d.counters()?]))
+    }
+
+    /// What was counted from the one reading to the other.
+    pub fn between(&self, before: &PathReading, after: &PathReading) -> Counts {
+        let [sender, sending, receiving, receiver] = [0, 1, 2, 3].map(|at| {
+            let of = |reading: &PathReading| reading.0.get(at).cloned();
+            of(before).zip(of(after))
+        });
+        let grown = |both: &Both, of: fn(&ProtocolCounters) -> Option<u64>| {
+            let (before, after) = both.as_ref()?;
+            Some(of(&after.protocols)?.saturating_sub(of(&before.protocols)?))
+        };
+        let sum = |ends: [&Both; 2], of: fn(&ProtocolCounters) -> Option<u64>| {
+            Some(grown(ends[0], of)?.saturating_add(grown(ends[1], of)?))
+        };
+        let [_, node, ..] = &self.0;
+        let tunnel_buffers =
+            node.tunnel.as_ref().zip(sending.as_ref()).and_then(|(name, (before, after))| {
+                Some(after.links.get(name)?.tx_packets.saturating_sub(before.links.get(name)?.tx_packets))
+            });
+        let links = [&sender, &sending, &receiving, &receiver].map(|both| {
+            let (before, after) = both.as_ref()?;
+            Some(lost(after)?.saturating_sub(lost(before)?))
+        });
+        Counts {
+            payload_bytes: None,
+            segments: grown(&sender, |told| told.snmp.value()?.tcp.out_segments),
+            retransmitted: grown(&sender, |told| told.snmp.value()?.tcp.retransmitted),
+            tunnel_buffers,
+            fragments: sum([&sender, &sending], fragments),
+            checksum_errors: sum([&receiving, &receiver], checksum_errors),
+            drops: links.into_iter().sum(),
+        }
+    }
+}
+
+/// A point's counters at both ends of a period.
+type Both = Option<(Counters, Counters)>;
+
+/// Packets that devices could not send or did not take.
+fn lost(counters: &Counters) -> Option<u64> {
+    let of = |link: &LinkStatistics| {
+        link.tx_dropped
+            .saturating_add(link.tx_errors)
+            .saturating_add(link.rx_dropped)
+            .saturating_add(link.rx_errors)
+    };
+    (!counters.links.is_empty()).then(|| counters.links.values().map(of).sum())
+}
+
+fn fragments(told: &ProtocolCounters) -> Option<u64> {
+    let ipv4 = told.snmp.value()?.ip.fragments_created?;
+    Some(ipv4.saturating_add(of_ipv6(told, |told| told.ip.fragments_created)?))
+}
+
+fn checksum_errors(told: &ProtocolCounters) -> Option<u64> {
+    let snmp = told.snmp.value()?;
+    let ipv4 = snmp.tcp.in_checksum_errors?.saturating_add(snmp.udp.in_checksum_errors?);
+    Some(ipv4.saturating_add(of_ipv6(told, |told| told.udp.in_checksum_errors)?))
+}
+
+/// Zero on a kernel without IPv6.
+fn of_ipv6(told: &ProtocolCounters, of: fn(&crate::facts::counters::Snmp6) -> Option<u64>) -> Option<u64> {
+    if matches!(told.snmp6, Observed::Absent) { Some(0) } else { of(told.snmp6.value()?) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_all_processors_and_unknown_without_both_ends() {
+        let reading = |user, idle, softirq, steal| CpuReading {
+            time: Observed::Value(CpuCounters {
+                cpus: 2,
+                user,
+                idle,
+                softirq,
+                steal,
+                ..CpuCounters::default()
+            }),
+            softnet: Observed::Absent,
+        };
+        let cpu = reading(100, 1000, 50, 0).until(&reading(180, 1080, 70, 20));
+        let expected =
+            Cpu { busy_cores: Some(1.0), steal: Some(0.1), softirq: Some(0.1), time_squeezes: None };
+        assert_eq!(cpu, expected);
+        let same = reading(1, 1, 1, 1);
+        assert_eq!(same.until(&same).busy_cores, None, "no tick has passed");
+        let unread = CpuReading { time: Observed::Absent, softnet: Observed::Value(Vec::new()) };
+        assert_eq!(unread.until(&same), Cpu::default());
+        assert_eq!(unread.until(&unread), Cpu { time_squeezes: Some(0), ..Cpu::default() });
+    }
+
+    #[test]
+    fn this_machine_is_known() {
+        let machine = machine();
+        assert!(machine.kernel.is_some() && machine.boot_id.is_some() && machine.cores > 0, "{machine:?}");
+        assert_eq!(super::machine(), machine);
+    }
+}

@@ -1,0 +1,21 @@
+//! The performance gate: what a node's overlay carries beside the node itself, and whether that got worse.
+//!
+//! Pure are [`metric`] (what is measured), [`plan`] (what runs next), [`result`] (the document), [`rounds`] (which rounds count),
+//! [`stats`], [`gate`] with `history` (the verdict) and [`explain`] (the cause). [`drive`] sends, [`meter`] reads what the machine did; they are
+//! outside.
+
+pub mod drive;
+pub mod explain;
+pub mod gate;
+mod history;
+pub mod meter;
+pub mod metric;
+pub mod plan;
+pub mod random;
+pub mod result;
+pub mod rounds;
+pub mod stats;
+#[cfg(test)]
+pub(crate) mod testdata;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,398 @@
+//! The document that a run leaves: the machine, what was measured how, what the path was like, and every round's raw data. Reading
+//! it back, which takes nothing for granted: it may be of anybody, and of any version.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::metric::{Load, Metric, Scenario, Side};
+
+/// Version of the document; grows when a field changes its meaning or goes away. Fields may be added without.
+pub const SCHEMA_VERSION: u32 = 1;
+/// What the document says it is.
+const KIND: &str = "overlay-probe bench";
+/// Rounds of a run at most: the last look is at this many.
+pub const MOST_ROUNDS: usize = 80;
+/// Runs in a document at most; of a baseline the oldest go.
+pub const MOST_RUNS: usize = 64;
+
+/// One or several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// [`SCHEMA_VERSION`] of who wrote it.
+    pub schema_version: u32,
+    /// What it is.
+    pub kind: String,
+    /// The runs, the newest last.
+    pub runs: Vec<Run>,
+}
+
+/// What was measured in one session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of the tool.
+    pub tool_version: String,
+    /// When it began, in seconds since the Unix epoch.
+    pub started_at_s: u64,
+    /// On what.
+    pub machine: Machine,
+    /// How.
+    pub parameters: Parameters,
+    /// The data planes.
+    pub scenarios: Vec<ScenarioRun>,
+    /// The rounds that were finished.
+    pub rounds: Vec<Round>,
+    /// Why it was taken into a baseline; null for one that was only measured.
+    #[serde(default)]
+    pub accepted: Option<Accepted>,
+}
+
+/// By whom nobody asks; the reason counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Why.
+    pub reason: String,
+    /// When, in seconds since the Unix epoch.
+    pub at_s: u64,
+}
+
+/// The machine, as far as it decides what can be compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `uname -r`.
+    pub kernel: Option<String>,
+    /// Architecture.
+    pub architecture: String,
+    /// Model of the processor.
+    pub cpu: Option<String>,
+    /// Processors that may be used.
+    pub cores: u32,
+    /// Frequency governor of the first of them.
+    pub governor: Option<String>,
+    /// `/proc/sys/kernel/random/boot_id`: another one after each boot.
+    pub boot_id: Option<String>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Length of a slice.
+    pub slice_ms: u64,
+    /// MTU of the nodes' NICs.
+    pub underlay_mtu: u32,
+    /// Seed of the order.
+    pub seed: u64,
+}
+
+/// A data plane of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioRun {
+    /// Which.
+    pub scenario: Scenario,
+    /// Why it was not measured; null when it was.
+    pub unsupported: Option<String>,
+    /// What its path was like; null when it was not measured.
+    pub facts: Option<Facts>,
+}
+
+/// What is exact about a path.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The devices from the sender to the receiver.
+    pub devices: Vec<Device>,
+    /// What was counted during the overlay's streams.
+    pub counts: Counts,
+}
+
+/// A device on the path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Where it is: "node 1", "pod 2".
+    pub place: String,
+    /// Its name.
+    pub name: String,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Its offloads, by the kernel's names; null where they cannot be read.
+    pub features: Option<BTreeMap<String, bool>>,
+}
+
+/// Counters of the overlay's streams, over the whole run; null where one cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Payload bytes that arrived.
+    pub payload_bytes: Option<u64>,
+    /// TCP segments that the sending pod sent.
+    pub segments: Option<u64>,
+    /// Those that it sent again.
+    pub retransmitted: Option<u64>,
+    /// Buffers that the sending node's tunnel device sent: with GSO one is many segments.
+    pub tunnel_buffers: Option<u64>,
+    /// IP fragments that the sending node and pod made.
+    pub fragments: Option<u64>,
+    /// Packets with a wrong checksum that the receiving node and pod got.
+    pub checksum_errors: Option<u64>,
+    /// Packets that the path's devices could not send or dropped.
+    pub drops: Option<u64>,
+}
+
+/// A round: one slice of everything, in the order in which they ran.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// The slices.
+    pub slices: Vec<Slice>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    /// The data plane.
+    pub scenario: Scenario,
+    /// What was sent.
+    pub load: Load,
+    /// Which way.
+    pub side: Side,
+    /// How long, in seconds.
+    pub seconds: f64,
+    /// Of a stream: payload bits per second that arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_s: Option<f64>,
+    /// Of datagrams: packets per second in the fastest tenth of the batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets_per_s: Option<f64>,
+    /// Of datagrams: packets per second over the whole slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_packets_per_s: Option<f64>,
+    /// Of requests: time in seconds that half of them took at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_s: Option<f64>,
+    /// Of requests: the same for 99 of 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_s: Option<f64>,
+    /// What the machine's processors did meanwhile.
+    pub cpu: Cpu,
+}
+
+/// Shares of all processors' time during a slice; null where they cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cpu {
+    /// Not idle, in processors: 2.0 are two that had no rest.
+    pub busy_cores: Option<f64>,
+    /// Taken by the hypervisor for others, as a share of all time.
+    pub steal: Option<f64>,
+    /// In soft interrupts, as a share of all time.
+    pub softirq: Option<f64>,
+    /// How often the kernel's receive loop ran out of its budget.
+    pub time_squeezes: Option<u64>,
+}
+
+impl Slice {
+    /// What a metric is made of.
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Throughput => self.bits_per_s,
+            Metric::PacketRate => self.packets_per_s,
+            Metric::CpuPerGbit => {
+                self.cpu.busy_cores.zip(self.bits_per_s).map(|(cores, bits)| cores * 1e9 / bits)
+            }
+            Metric::LatencyP50 => self.p50_s,
+            Metric::LatencyP99 => self.p99_s,
+        }
+    }
+}
+
+impl Run {
+    /// The data planes that were measured.
+    pub fn measured(&self) -> impl Iterator<Item = Scenario> {
+        self.scenarios.iter().filter(|row| row.unsupported.is_none()).map(|row| row.scenario)
+    }
+
+    /// What the path of one was like.
+    pub fn facts(&self, scenario: Scenario) -> Option<&Facts> {
+        self.scenarios.iter().find(|row| row.scenario == scenario)?.facts.as_ref()
+    }
+
+    /// When it began.
+    pub fn started_at(&self) -> Duration {
+        Duration::from_secs(self.started_at_s)
+    }
+}
+
+impl Counts {
+    /// Adds another period. What is not known of one is not known of both.
+    pub fn add(&mut self, more: &Self) {
+        let sum = |a: &mut Option<u64>, b: Option<u64>| *a = a.zip(b).map(|(a, b)| a.saturating_add(b));
+        sum(&mut self.payload_bytes, more.payload_bytes);
+        sum(&mut self.segments, more.segments);
+        sum(&mut self.retransmitted, more.retransmitted);
+        sum(&mut self.tunnel_buffers, more.tunnel_buffers);
+        sum(&mut self.fragments, more.fragments);
+        sum(&mut self.checksum_errors, more.checksum_errors);
+        sum(&mut self.drops, more.drops);
+    }
+
+    /// Where a sum begins.
+    pub fn zero() -> Self {
+        Self {
+            payload_bytes: Some(0),
+            segments: Some(0),
+            retransmitted: Some(0),
+            tunnel_buffers: Some(0),
+            fragments: Some(0),
+            checksum_errors: Some(0),
+            drops: Some(0),
+        }
+    }
+
+    /// Segments in a buffer of the tunnel device: what GSO saves.
+    pub fn segments_per_buffer(&self) -> Option<f64> {
+        per(self.segments, self.tunnel_buffers)
+    }
+
+    /// Payload bytes in a segment.
+    pub fn payload_per_segment(&self) -> Option<f64> {
+        per(self.payload_bytes, self.segments)
+    }
+
+    /// Segments sent again, of a thousand.
+    pub fn retransmitted_per_mille(&self) -> Option<f64> {
+        Some(1000.0 * per(self.retransmitted, self.segments)?)
+    }
+
+    /// Packets dropped, of a thousand buffers.
+    pub fn drops_per_mille(&self) -> Option<f64> {
+        Some(1000.0 * per(self.drops, self.tunnel_buffers)?)
+    }
+}
+
+fn per(what: Option<u64>, of: Option<u64>) -> Option<f64> {
+    let of = of.filter(|of| *of > 0)?;
+    Some(what? as f64 / of as f64)
+}
+
+/// Why a document cannot be used.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// It is something else.
+    #[error("this is not a document of `overlay-probe bench run`: {0}")]
+    Foreign(String),
+    /// Another version.
+    #[error(
+        "its schema_version is {found}, this version reads {SCHEMA_VERSION}: measure again with this version"
+    )]
+    Schema {
+        /// What it has.
+        found: u64,
+    },
+    /// Nothing is in it.
+    #[error("it has no {0}: measure again with `overlay-probe bench run`")]
+    Empty(&'static str),
+    /// More than any run leaves.
+    #[error("it has more than {most} {what}")]
+    TooMuch {
+        /// What.
+        what: &'static str,
+        /// As many as there may be.
+        most: usize,
+    },
+    /// A value that no measurement has.
+    #[error("round {round} has a value that no measurement has: {what}")]
+    Value {
+        /// Number of the round, from 1.
+        round: usize,
+        /// Which.
+        what: String,
+    },
+}
+
+impl Document {
+    /// With one run.
+    pub fn of(run: Run) -> Self {
+        Self { schema_version: SCHEMA_VERSION, kind: KIND.to_owned(), runs: vec![run] }
+    }
+
+    /// The newest run.
+    pub fn last(&self) -> Result<&Run, ReadError> {
+        self.runs.last().ok_or(ReadError::Empty("run"))
+    }
+
+    /// Takes a run into a baseline. False when it is in it already.
+    pub fn accept(&mut self, run: Run, accepted: Accepted) -> bool {
+        let is_same =
+            |one: &Run| (one.started_at_s, one.parameters.seed) == (run.started_at_s, run.parameters.seed);
+        if self.runs.iter().any(is_same) {
+            return false;
+        }
+        self.runs.push(Run { accepted: Some(accepted), ..run });
+        let excess = self.runs.len().saturating_sub(MOST_RUNS);
+        self.runs.drain(..excess);
+        true
+    }
+
+    /// As JSON, with a line end.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Reads and checks one.
+    pub fn read(text: &[u8]) -> Result<Self, ReadError> {
+        let foreign = |error: serde_json::Error| ReadError::Foreign(error.to_string());
+        let value: serde_json::Value = serde_json::from_slice(text).map_err(foreign)?;
+        if value.get("kind").and_then(serde_json::Value::as_str) != Some(KIND) {
+            return Err(ReadError::Foreign(format!("its `kind` is not \"{KIND}\"")));
+        }
+        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(found) => return Err(ReadError::Schema { found }),
+            None => return Err(ReadError::Foreign("it has no `schema_version`".to_owned())),
+        }
+        let document: Self = serde_json::from_value(value).map_err(foreign)?;
+        document.check()?;
+        Ok(document)
+    }
+
+    fn check(&self) -> Result<(), ReadError> {
+        if self.runs.len() > MOST_RUNS {
+            return Err(ReadError::TooMuch { what: "runs", most: MOST_RUNS });
+        }
+        self.last()?;
+        for run in &self.runs {
+            if run.rounds.is_empty() {
+                return Err(ReadError::Empty("finished round"));
+            }
+            if run.rounds.len() > MOST_ROUNDS {
+                return Err(ReadError::TooMuch { what: "rounds", most: MOST_ROUNDS });
+            }
+            for (round, slices) in (1..).zip(&run.rounds) {
+                for slice in &slices.slices {
+                    slice.check().map_err(|what| ReadError::Value { round, what })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Slice {
+    /// Says which value cannot be.
+    fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("seconds", Some(self.seconds)),
+            ("bits_per_s", self.bits_per_s),
+            ("packets_per_s", self.packets_per_s),
+            ("mean_packets_per_s", self.mean_packets_per_s),
+            ("p50_s", self.p50_s),
+            ("p99_s", self.p99_s),
+        ];
+        let shares = [("steal", self.cpu.steal), ("softirq", self.cpu.softirq)];
+        let bad = |(name, value): &(&str, Option<f64>)| value.map(|value| format!("{name} is {value}"));
+        let wrong = positive.iter().find(|(_, value)| value.is_some_and(|value| value <= 0.0));
+        let wrong = wrong.or(shares.iter().find(|(_, v)| v.is_some_and(|v| !(0.0..=1.0).contains(&v))));
+        let negative = ("busy_cores", self.cpu.busy_cores.filter(|cores| *cores < 0.0));
+        match wrong.and_then(bad).or_else(|| bad(&negative)) {
+            Some(what) => Err(format!("{} {what}", self.scenario)),
+            None => Ok(()),
+        }
+    }
+}

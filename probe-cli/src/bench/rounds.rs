@@ -1,0 +1,127 @@
+//! From rounds to numbers: which of them count, and what each says of a metric. The rule is fixed before anything is measured and
+//! does not look at what the overlay did.
+
+use super::{
+    metric::{Load, Metric, Scenario, Side},
+    result::{Round, Run, Slice},
+    stats,
+};
+
+/// A slice with more of its time taken by the hypervisor does not count.
+const MOST_STEAL: f64 = 0.05;
+/// Nor does one whose host side is further from the middle of all.
+const MOST_OFF: f64 = 0.20;
+/// With more rounds than this thrown away the machine is unstable.
+const MOST_THROWN: f64 = 0.25;
+/// And when the host's own speed drifts by more than this.
+pub const MOST_DRIFT: f64 = 0.15;
+/// Rounds that a drift can be seen in.
+const FEWEST_FOR_DRIFT: usize = 6;
+
+/// What the rounds of a run say of one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The cost of each round that counts ([`Metric::cost`]).
+    pub costs: Vec<f64>,
+    /// The host's own value in the middle of the rounds: of the load, and not of the metric.
+    pub anchor: Option<f64>,
+    /// Rounds that were measured.
+    pub rounds: usize,
+    /// Those that do not count.
+    pub thrown: usize,
+    /// Why nothing can be said, whatever the costs are.
+    pub unstable: Option<Unstable>,
+}
+
+/// What is wrong with the machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unstable {
+    /// Too many rounds do not count.
+    Thrown {
+        /// So many.
+        thrown: usize,
+        /// Of these.
+        rounds: usize,
+    },
+    /// The host's own speed at the end is so many times that at the beginning.
+    Drift(f64),
+    /// The host's own speed is so many times that of the base.
+    Moved(f64),
+}
+
+/// By which value of the host a round is known to be an ordinary one.
+fn anchor(load: Load) -> Metric {
+    match load {
+        Load::Stream => Metric::Throughput,
+        Load::Datagrams => Metric::PacketRate,
+        Load::Requests => Metric::LatencyP50,
+    }
+}
+
+impl Series {
+    /// Of the first `rounds` rounds of a run.
+    pub fn of(run: &Run, rounds: usize, scenario: Scenario, metric: Metric) -> Self {
+        let load = metric.load();
+        let pairs: Vec<(&Slice, &Slice)> = run
+            .rounds
+            .iter()
+            .take(rounds)
+            .filter_map(|round| {
+                let of = |side| slice(round, scenario, load, side);
+                of(Side::Host).zip(of(Side::Overlay))
+            })
+            .collect();
+        let anchors: Vec<Option<f64>> = pairs
+            .iter()
+            .map(|(host, _)| host.value(anchor(load)).filter(|value| value.is_finite() && *value > 0.0))
+            .collect();
+        let known: Vec<f64> = anchors.iter().copied().flatten().collect();
+        let middle = stats::median(&known);
+        let counts = |((host, overlay), own): (&(&Slice, &Slice), &Option<f64>)| {
+            let is_stolen = |slice: &Slice| slice.cpu.steal.is_some_and(|steal| steal > MOST_STEAL);
+            let off = (own.as_ref()? / middle? - 1.0).abs();
+            let is_ordinary = off <= MOST_OFF && !is_stolen(host) && !is_stolen(overlay);
+            metric.cost(overlay.value(metric)?, host.value(metric)?).filter(|_| is_ordinary)
+        };
+        let costs: Vec<f64> = pairs.iter().zip(&anchors).filter_map(counts).collect();
+        let (rounds, thrown) = (pairs.len(), pairs.len() - costs.len());
+        let has_values = pairs
+            .iter()
+            .any(|(host, overlay)| host.value(metric).is_some() && overlay.value(metric).is_some());
+        let unstable = if has_values { unstable(thrown, rounds, &known) } else { None };
+        Self { costs: if has_values { costs } else { Vec::new() }, anchor: middle, rounds, thrown, unstable }
+    }
+
+    /// Nothing was measured.
+    pub fn is_missing(&self) -> bool {
+        self.costs.is_empty() && self.unstable.is_none()
+    }
+
+    /// The host's own speed is another one than that of the base.
+    pub fn moved_from(&self, base: &Self) -> Option<Unstable> {
+        let ratio = self.anchor? / base.anchor?;
+        is_far(ratio).then_some(Unstable::Moved(ratio))
+    }
+}
+
+fn slice(round: &Round, scenario: Scenario, load: Load, side: Side) -> Option<&Slice> {
+    round.slices.iter().find(|slice| (slice.scenario, slice.load, slice.side) == (scenario, load, side))
+}
+
+fn unstable(thrown: usize, rounds: usize, anchors: &[f64]) -> Option<Unstable> {
+    if thrown as f64 > MOST_THROWN * rounds as f64 {
+        return Some(Unstable::Thrown { thrown, rounds });
+    }
+    if anchors.len() < FEWEST_FOR_DRIFT {
+        return None;
+    }
+    let third = anchors.len() / 3;
+    let (first, last) = (anchors.get(..third)?, anchors.get(anchors.len() - third..)?);
+    let drift = stats::median(last)? / stats::median(first)?;
+    is_far(drift).then_some(Unstable::Drift(drift))
+}
+
+/// In either direction.
+fn is_far(ratio: f64) -> bool {
+    !(1.0 / (1.0 + MOST_DRIFT)..=1.0 + MOST_DRIFT).contains(&ratio)
+}

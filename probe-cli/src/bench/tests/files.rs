@@ -1,0 +1,178 @@
+//! Files that are not what they should be, and machines that cannot be compared: an error or "unknown", and never a pass.
+
+use serde_json::{Value, json};
+
+use crate::bench::{
+    gate::{self, FactsPolicy, Options, Outcome, Relation, Why},
+    metric::Metric,
+    random::Random,
+    result::{Document, ReadError, Run},
+    rounds::Unstable,
+    stats::Tails,
+    testdata::{self, World},
+};
+
+fn run(seed: u64, rounds: usize) -> Run {
+    testdata::run(&mut Random::new(seed), rounds, &World::quiet(0.01))
+}
+
+fn outcome(base: &Run, new: &Run) -> Outcome {
+    let compared = gate::compare(std::slice::from_ref(base), new, &Options::default(), &mut Tails::default());
+    compared.unwrap().outcome(FactsPolicy::Default)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let document = Document::of(run(1, 3));
+    let text = document.to_json().unwrap();
+    assert_eq!(Document::read(text.as_bytes()).unwrap(), document);
+}
+
+#[test]
+fn a_file_that_is_none_of_ours_is_an_error() {
+    let good: Value = serde_json::from_str(&Document::of(run(1, 3)).to_json().unwrap()).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut changed = good.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        changed.to_string()
+    };
+    let rounds = good["runs"][0]["rounds"][0].clone();
+    let text = good.to_string();
+    for (text, expected) in [
+        (String::new(), "not a document of"),
+        ("{".to_owned(), "not a document of"),
+        ("[]".to_owned(), "not a document of"),
+        ("{\"verdict\": \"OK\", \"schema_version\": 1}".to_owned(), "`kind` is not"),
+        (text[..text.len() / 2].to_owned(), "not a document of"),
+        (text.replace("\"schema_version\":1", "\"schema_version\":2"), "schema_version is 2"),
+        (text.replace("\"schema_version\":1", "\"schema_version\":\"1\""), "no `schema_version`"),
+        (text.replace("\"seconds\":1.0", "\"seconds\":NaN"), "not a document of"),
+        (text.replace("\"seconds\":1.0", "\"seconds\":1e999"), "not a document of"),
+        (text.replace("\"seconds\":1.0", "\"seconds\":-1.0"), "seconds is -1"),
+        (text.replace("vxlan-v4", "carrier-pigeon"), "not a document of"),
+        (with("/runs", json!([])), "no run"),
+        (with("/runs/0/rounds", json!([])), "no finished round"),
+        (with("/runs/0/rounds", json!(vec![rounds; 81])), "more than 80 rounds"),
+        (with("/runs", json!(vec![good["runs"][0].clone(); 65])), "more than 64 runs"),
+        (with("/runs/0/rounds/1/slices/0/cpu/steal", json!(7.0)), "round 2 has a value"),
+        (with("/runs/0/machine/cores", json!(-1)), "not a document of"),
+    ] {
+        let error = Document::read(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+    assert!(matches!(Document::read(&[0xff, 0xfe]), Err(ReadError::Foreign(_))));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_unless_forced() {
+    type Change = fn(&mut Run);
+    let changes: [(&str, Change); 8] = [
+        ("architecture", |run| run.machine.architecture = "aarch64".to_owned()),
+        ("processor", |run| run.machine.cpu = None),
+        ("cores", |run| run.machine.cores = 1),
+        ("kernel", |run| run.machine.kernel = Some("6.13.0".to_owned())),
+        ("frequency governor", |run| run.machine.governor = Some("powersave".to_owned())),
+        ("major version of overlay-probe", |run| run.tool_version = "1.0.0".to_owned()),
+        ("length of a slice", |run| run.parameters.slice_ms = 500),
+        ("underlay MTU", |run| run.parameters.underlay_mtu = 9000),
+    ];
+    let base = run(1, 20);
+    for (what, change) in changes {
+        let mut new = run(2, 20);
+        change(&mut new);
+        let refused =
+            gate::compare(std::slice::from_ref(&base), &new, &Options::default(), &mut Tails::default())
+                .unwrap_err();
+        assert_eq!(refused.iter().map(|difference| difference.what).collect::<Vec<_>>(), [what]);
+        let forced = Options { force: true, ..Options::default() };
+        let compared =
+            gate::compare(std::slice::from_ref(&base), &new, &forced, &mut Tails::default()).unwrap();
+        assert_eq!(compared.forced, refused);
+    }
+    let mut new = run(2, 20);
+    new.tool_version = "0.9.1".to_owned();
+    assert_eq!(outcome(&base, &new), Outcome::Pass);
+}
+
+#[test]
+fn too_little_is_unknown_and_never_a_pass() {
+    let base = run(1, 20);
+    assert_eq!(outcome(&base, &run(2, 20)), Outcome::Pass);
+    for rounds in [1, 2, 3, 9] {
+        assert_eq!(outcome(&base, &run(2, rounds)), Outcome::Unknown, "{rounds}");
+        assert_eq!(outcome(&run(2, rounds), &base), Outcome::Unknown, "{rounds}");
+    }
+    let without = |edit: &dyn Fn(&mut crate::bench::result::Slice)| {
+        let mut new = run(2, 20);
+        new.rounds.iter_mut().flat_map(|round| &mut round.slices).for_each(edit);
+        new
+    };
+    for (what, new) in [
+        ("no packet rate", without(&|slice| slice.packets_per_s = None)),
+        ("no CPU", without(&|slice| slice.cpu.busy_cores = None)),
+        ("no throughput", without(&|slice| slice.bits_per_s = None)),
+        ("stolen", without(&|slice| slice.cpu.steal = Some(0.2))),
+        ("half as fast", without(&|slice| slice.packets_per_s = slice.packets_per_s.map(|rate| rate / 2.0))),
+    ] {
+        assert_eq!(outcome(&base, &new), Outcome::Unknown, "{what}");
+        assert_eq!(outcome(&new, &base), Outcome::Unknown, "{what}, the base");
+    }
+    let mut unsupported = run(2, 20);
+    unsupported.scenarios.clear();
+    unsupported.rounds.iter_mut().for_each(|round| round.slices.clear());
+    assert_eq!(outcome(&base, &unsupported), Outcome::Unknown);
+    assert_eq!(outcome(&unsupported, &unsupported), Outcome::Unknown, "nothing on both sides");
+}
+
+#[test]
+fn a_run_beside_itself_is_the_same() {
+    let base = run(1, 20);
+    let compared =
+        gate::compare(std::slice::from_ref(&base), &base, &Options::default(), &mut Tails::default())
+            .unwrap();
+    assert!(compared.changes.is_empty());
+    assert_eq!(compared.outcome(FactsPolicy::Fail), Outcome::Pass);
+}
+
+#[test]
+fn worse_fails_when_two_sessions_say_so_and_warns_otherwise() {
+    let base = run(1, 20);
+    let slow = |seed| testdata::run(&mut Random::new(seed), 20, &World { slower: 0.1, ..World::quiet(0.01) });
+    let compare = |new: &Run| {
+        gate::compare(std::slice::from_ref(&base), new, &Options::default(), &mut Tails::default()).unwrap()
+    };
+    assert_eq!(compare(&slow(2)).outcome(FactsPolicy::Default), Outcome::Warn);
+    let both = compare(&slow(2)).confirm(compare(&slow(3)));
+    assert_eq!(both.outcome(FactsPolicy::Default), Outcome::Fail);
+    assert!(both.is_slower(crate::bench::metric::Scenario::VxlanV4));
+    assert_eq!(compare(&slow(2)).confirm(compare(&run(4, 20))).outcome(FactsPolicy::Default), Outcome::Pass);
+    // Of another day, or after a boot, nobody knows what else differs.
+    for (hours, boot) in [(13, "b00t"), (1, "0ther")] {
+        let other = |seed| {
+            let mut new = slow(seed);
+            new.started_at_s += hours * 3600;
+            new.machine.boot_id = Some(boot.to_owned());
+            new
+        };
+        let both = compare(&other(2)).confirm(compare(&other(3)));
+        assert_eq!((both.relation, both.outcome(FactsPolicy::Default)), (Relation::Advisory, Outcome::Warn));
+    }
+}
+
+#[test]
+fn a_machine_that_wanders_decides_nothing() {
+    let base = run(1, 20);
+    let mut drifting = run(2, 20);
+    for (number, round) in drifting.rounds.iter_mut().enumerate() {
+        let speed = 1.0 - 0.012 * f64::from(u32::try_from(number).unwrap());
+        for slice in &mut round.slices {
+            slice.bits_per_s = slice.bits_per_s.map(|rate| rate * speed);
+        }
+    }
+    let compared =
+        gate::compare(std::slice::from_ref(&base), &drifting, &Options::default(), &mut Tails::default())
+            .unwrap();
+    let row = compared.rows.iter().find(|row| row.metric == Metric::Throughput).unwrap();
+    assert!(matches!(row.why, Some(Why::Unstable(Unstable::Drift(drift))) if drift < 0.87), "{row:?}");
+    assert_eq!(compared.outcome(FactsPolicy::Default), Outcome::Unknown);
+}

@@ -1,0 +1,232 @@
+//! What `bench` takes.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+use super::{LAB, OUTPUT, duration};
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum BenchCommand {
+    /// Measure, and write the result to a file
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe bench run --output base.json\n  \
+        sudo overlay-probe bench run --output quick.json --rounds 10 --slice 500ms --scenario vxlan-v4\n  \
+        sudo overlay-probe bench run --output mine.json --prefix ovp\n\n\
+        A run of 20 rounds takes five minutes with two scenarios. Ctrl-C keeps the rounds that are finished")]
+    Run(BenchRunArgs),
+    /// Print two results beside each other; decides nothing
+    #[command(after_help = "Examples:\n  \
+        overlay-probe bench compare base.json new.json\n  \
+        overlay-probe bench compare base.json new.json --format markdown\n\n\
+        Exit codes: 0 compared, 3 cannot be compared")]
+    Compare(BenchCompareArgs),
+    /// Fail when the overlay got slower than a baseline
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe bench gate --baseline base.json\n  \
+        sudo overlay-probe bench gate --baseline base.json --max-regression 10% --format junit\n  \
+        overlay-probe bench gate --baseline base.json --new new.json --new again.json\n\n\
+        Exit codes: 0 not slower, 1 slower but not certain, or an offload or MTU changed, 2 slower, 3 cannot be decided")]
+    Gate(BenchGateArgs),
+    /// Take a result into a baseline, on purpose and with a reason
+    ///
+    /// With five results of other days a baseline knows how much days differ, and the gate decides by that.
+    #[command(after_help = "Examples:\n  \
+        overlay-probe bench accept --baseline base.json new.json --reason \"nightly of 2026-11-26\"\n  \
+        overlay-probe bench accept --baseline base.json new.json --replace --reason \"kernel 6.12\"")]
+    Accept(BenchAcceptArgs),
+}
+
+impl BenchCommand {
+    /// It sends, and does not only read files.
+    pub(in crate::cli) fn measures(&self) -> bool {
+        match self {
+            Self::Run(_) => true,
+            Self::Gate(args) => args.new.is_empty(),
+            Self::Compare(_) | Self::Accept(_) => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchRunArgs {
+    /// Write the result to this file, after each round
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(in crate::cli) output: PathBuf,
+
+    /// Rounds; each measures everything once, in random order
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=80), value_name = "N", help_heading = MEASURING)]
+    pub(in crate::cli) rounds: u16,
+
+    /// Only these data planes (may be repeated, or separated by commas) [default: all that this kernel has]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", help_heading = MEASURING)]
+    pub(in crate::cli) scenario: Vec<BenchScenario>,
+
+    /// Length of one measurement; a round has six for each data plane
+    #[arg(long, default_value = "1s", value_parser = duration::parse, value_name = "TIME", help_heading = MEASURING)]
+    pub(in crate::cli) slice: Duration,
+
+    /// Measure in the lab with this prefix (`lab up`), as it is [default: a lab of its own, which nobody else sees]
+    #[arg(long, value_name = "NAME", help_heading = LAB)]
+    pub(in crate::cli) prefix: Option<String>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchCompareArgs {
+    /// The result to compare with
+    #[arg(value_name = "BASE")]
+    pub(in crate::cli) base: PathBuf,
+
+    /// The result to judge
+    #[arg(value_name = "NEW")]
+    pub(in crate::cli) new: PathBuf,
+
+    #[command(flatten)]
+    pub(in crate::cli) judge: JudgeArgs,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchGateArgs {
+    /// The result to compare with, of `bench run`
+    #[arg(long, value_name = "FILE", help_heading = JUDGING)]
+    pub(in crate::cli) baseline: PathBuf,
+
+    /// The result to judge; given twice, the second one confirms [default: measure now, as the baseline was, and again to confirm]
+    #[arg(long, value_name = "FILE", help_heading = JUDGING)]
+    pub(in crate::cli) new: Vec<PathBuf>,
+
+    /// Write what is measured to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "new", help_heading = OUTPUT)]
+    pub(in crate::cli) output: Option<PathBuf>,
+
+    /// Measure in the lab with this prefix (`lab up`), as it is [default: a lab of its own, which nobody else sees]
+    #[arg(long, value_name = "NAME", conflicts_with = "new", help_heading = LAB)]
+    pub(in crate::cli) prefix: Option<String>,
+
+    /// What changed facts lead to [default: fragments, drops and wrong checksums fail; offloads and MTUs warn]
+    #[arg(long, value_enum, value_name = "HOW", help_heading = JUDGING)]
+    pub(in crate::cli) facts: Option<BenchFacts>,
+
+    #[command(flatten)]
+    pub(in crate::cli) judge: JudgeArgs,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchAcceptArgs {
+    /// The baseline; it is made when it is not there
+    #[arg(long, value_name = "FILE", help_heading = JUDGING)]
+    pub(in crate::cli) baseline: PathBuf,
+
+    /// The result to take in
+    #[arg(value_name = "NEW")]
+    pub(in crate::cli) new: PathBuf,
+
+    /// Why it is the level from now on; kept in the baseline
+    #[arg(long, value_name = "TEXT", value_parser = reason, help_heading = JUDGING)]
+    pub(in crate::cli) reason: String,
+
+    /// Drop the results that are in the baseline: the level is another one from now on
+    #[arg(long, help_heading = JUDGING)]
+    pub(in crate::cli) replace: bool,
+}
+
+/// How two results are judged and printed.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct JudgeArgs {
+    /// What is slower by less than this is the same
+    #[arg(long, default_value = "5%", value_parser = share, value_name = "SHARE", help_heading = JUDGING)]
+    pub(in crate::cli) max_regression: f64,
+
+    /// Compare results of different machines, kernels or settings; the gate then warns at most
+    #[arg(long, help_heading = JUDGING)]
+    pub(in crate::cli) force: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: BenchFormat,
+}
+
+const MEASURING: &str = "Measuring";
+const JUDGING: &str = "Judging";
+
+/// A data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BenchScenario {
+    /// flannel's VXLAN over IPv4
+    VxlanV4,
+    /// flannel's VXLAN over IPv6
+    VxlanV6,
+    /// flannel's WireGuard over IPv4
+    Wireguard,
+}
+
+/// What changed facts lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BenchFacts {
+    /// Every exact fact that changed fails the gate
+    Fail,
+    /// None does; exit code 1
+    Warn,
+}
+
+/// What `bench compare` and `bench gate` print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BenchFormat {
+    /// Text
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// JUnit XML, for CI systems
+    Junit,
+    /// Markdown, for pull requests
+    Markdown,
+}
+
+/// Something, and not too long.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("say why".to_owned()),
+        1..=500 => Ok(text.to_owned()),
+        _ => Err("at most 500 characters".to_owned()),
+    }
+}
+
+/// A share: 5% or 0.05.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(number) => (number.trim(), 0.01),
+        None => (text.trim(), 1.0),
+    };
+    let value = number.parse::<f64>().map_err(|_bad| "give a share such as 5% or 0.05".to_owned())? * scale;
+    // Less than this no machine can tell; more is not the same thing any more.
+    if (0.001..=0.5).contains(&value) { Ok(value) } else { Err("give a share from 0.1% to 50%".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_percent_or_parts_of_one() {
+        for (text, expected) in [
+            ("5%", Some(0.05)),
+            ("5 %", Some(0.05)),
+            ("0.05", Some(0.05)),
+            ("50%", Some(0.5)),
+            ("0.1%", Some(0.001)),
+            ("5", None),
+            ("0", None),
+            ("-5%", None),
+            ("NaN", None),
+            ("inf%", None),
+            ("", None),
+            ("five", None),
+        ] {
+            let found = share(text).ok();
+            assert_eq!(found.is_some(), expected.is_some(), "{text}");
+            assert!(found.zip(expected).is_none_or(|(a, b)| (a - b).abs() < 1e-12), "{text}");
+        }
+    }
+}

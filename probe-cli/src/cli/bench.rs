@@ -1,0 +1,292 @@
+//! `bench`: measures, compares, decides.
+
+mod file;
+mod session;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use thiserror::Error;
+
+use self::{
+    file::Output,
+    session::{Session, Setup, Told},
+};
+use super::{
+    args::{
+        BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
+        BenchRunArgs, BenchScenario, JudgeArgs,
+    },
+    exit,
+};
+use crate::{
+    bench::{
+        drive::UNDERLAY_MTU,
+        gate::{self, Basis, Comparison, Difference, FactsPolicy, Options, Outcome},
+        meter,
+        metric::Scenario,
+        plan::{Looks, Next},
+        result::{Accepted, Document, Parameters, Run},
+        stats::Tails,
+    },
+    procfs,
+    report::bench::{self as report, Gate},
+    text,
+};
+
+/// Two results that must not be compared.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(super) struct Incomparable(String);
+
+pub(super) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        BenchCommand::Run(args) => measure(args),
+        BenchCommand::Compare(args) => compare(args),
+        BenchCommand::Accept(args) => accept(args),
+        BenchCommand::Gate(args) if args.new.is_empty() => gate_now(args),
+        BenchCommand::Gate(args) => gate_files(args),
+    }
+}
+
+fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
+    let scenarios = if args.scenario.is_empty() {
+        Scenario::ALL.to_vec()
+    } else {
+        Scenario::ALL
+            .into_iter()
+            .filter(|one| args.scenario.iter().any(|name| scenario(*name) == *one))
+            .collect()
+    };
+    let setup = Setup { scenarios, slice: args.slice, prefix: args.prefix.clone() };
+    let output = Output::prepare("--output", &args.output)?;
+    let rounds = usize::from(args.rounds);
+    let measured = session::run(setup.prefix.is_none(), move |stop| {
+        let mut session = Session::begin(&setup)?;
+        while session.run.rounds.len() < rounds {
+            if session.round(rounds, stop)? == Told::Stopped {
+                break;
+            }
+            output.write(&Document::of(session.run.clone()))?;
+        }
+        Ok(session.run.clone())
+    })?;
+    let finished = measured.rounds.len();
+    if finished == 0 {
+        tell("interrupted before the first round was finished: nothing was written");
+        return Ok(ExitCode::from(exit::UNKNOWN));
+    }
+    print(&report::run(&measured))?;
+    if finished < rounds {
+        tell(&format!("interrupted: {finished} of {rounds} rounds are in {}", args.output.display()));
+        return Ok(ExitCode::from(exit::UNKNOWN));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn scenario(name: BenchScenario) -> Scenario {
+    match name {
+        BenchScenario::VxlanV4 => Scenario::VxlanV4,
+        BenchScenario::VxlanV6 => Scenario::VxlanV6,
+        BenchScenario::Wireguard => Scenario::Wireguard,
+    }
+}
+
+fn options(judge: &JudgeArgs, facts: FactsPolicy) -> Options {
+    Options { max_regression: judge.max_regression, force: judge.force, facts }
+}
+
+fn compare(args: &BenchCompareArgs) -> anyhow::Result<ExitCode> {
+    let base = file::read("BASE", &args.base)?;
+    let new = file::read("NEW", &args.new)?;
+    let options = options(&args.judge, FactsPolicy::Default);
+    let found = gate::compare(&base.runs, new.last()?, &options, &mut Tails::default())
+        .map_err(|differences| refused(&differences))?;
+    show(&Gate { comparison: &found, facts: FactsPolicy::Default, decides: false }, args.judge.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused(differences: &[Difference]) -> Incomparable {
+    Incomparable(report::refusal(differences))
+}
+
+fn gate_files(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
+    let base = file::read("--baseline", &args.baseline)?;
+    let mut news: Vec<Run> = Vec::new();
+    for path in &args.new {
+        news.extend(file::read("--new", path)?.runs);
+    }
+    // A session confirms another one, and not itself.
+    news.dedup();
+    let options = options(&args.judge, policy(args));
+    let mut tails = Tails::default();
+    // What says so twice may be one that fails: the first two sessions are taken, as if the gate had measured them itself.
+    let mut compared = news.iter().take(2).map(|new| {
+        gate::compare(&base.runs, new, &options, &mut tails)
+            .map_err(|differences| anyhow::Error::from(refused(&differences)))
+    });
+    let first = compared.next().context("no result to judge")??;
+    let found = match compared.next() {
+        Some(second) => first.confirm(second?),
+        None => first,
+    };
+    decide(args, &found)
+}
+
+/// Measures as the baseline was measured, until it can be decided; what looks worse is measured again with everything new.
+fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
+    let base = file::read("--baseline", &args.baseline)?;
+    let options = options(&args.judge, policy(args));
+    let newest = base.last()?;
+    let differences = gate::differences(newest, &expected(newest, args.prefix.is_some()));
+    if !differences.is_empty() && !options.force {
+        return Err(refused(&differences).into());
+    }
+    let setup = Setup {
+        scenarios: newest.measured().collect(),
+        slice: Duration::from_millis(newest.parameters.slice_ms),
+        prefix: args.prefix.clone(),
+    };
+    let output = args.output.as_deref().map(|path| Output::prepare("--output", path)).transpose()?;
+    let found = session::run(setup.prefix.is_none(), move |stop| {
+        let mut tails = Tails::default();
+        let mut session = Session::begin(&setup)?;
+        let first = session.run.clone();
+        let basis = Basis::of(&base.runs, &first).context("the baseline has no run")?;
+        let mut looks = Looks::new(basis.looks());
+        let (mut finished, mut rows) = (Vec::new(), Vec::new());
+        let mut next = looks.first();
+        loop {
+            let rounds = match next {
+                Next::Done => break,
+                Next::Measure(rounds) => rounds,
+                Next::Confirm(rounds) => {
+                    tell("something looks slower: measuring again in a new lab, to confirm it");
+                    finished.push(session.run.clone());
+                    // Its lab goes before there is another one of that name.
+                    drop(session);
+                    session = Session::begin(&setup)?;
+                    rounds
+                }
+            };
+            while session.run.rounds.len() < rounds {
+                if session.round(rounds, stop)? == Told::Stopped {
+                    return Ok(None);
+                }
+                if let Some(output) = &output {
+                    let runs = finished.iter().chain([&session.run]).cloned().collect();
+                    output.write(&Document { runs, ..Document::of(session.run.clone()) })?;
+                }
+            }
+            rows = basis.verdicts(&session.run, options.max_regression, &mut tails);
+            next = looks.look(&mut rows);
+        }
+        let mut found = Comparison::of(rows, &basis, &session.run, &options, looks.to_confirm());
+        found.summarize(&basis, &session.run, &mut tails);
+        Ok(Some(found))
+    })?;
+    let Some(found) = found else {
+        tell("interrupted: nothing was decided");
+        return Ok(ExitCode::from(exit::UNKNOWN));
+    };
+    decide(args, &found)
+}
+
+/// What a run of now would be, as far as it decides whether it can be compared.
+fn expected(base: &Run, is_given_lab: bool) -> Run {
+    let parameters = Parameters {
+        // A lab that is given has the MTU that it has, which is seen when it has been measured.
+        underlay_mtu: if is_given_lab { base.parameters.underlay_mtu } else { UNDERLAY_MTU },
+        ..base.parameters.clone()
+    };
+    Run {
+        tool_version: session::VERSION.to_owned(),
+        started_at_s: procfs::wall_clock().as_secs(),
+        machine: meter::machine(),
+        parameters,
+        scenarios: Vec::new(),
+        rounds: Vec::new(),
+        accepted: None,
+    }
+}
+
+/// Takes a result into a baseline.
+fn accept(args: &BenchAcceptArgs) -> anyhow::Result<ExitCode> {
+    let new = file::read("NEW", &args.new)?.last()?.clone();
+    let earlier = if args.replace || !args.baseline.exists() {
+        None
+    } else {
+        Some(file::read("--baseline", &args.baseline)?)
+    };
+    let mut baseline = earlier.unwrap_or_else(|| Document { runs: Vec::new(), ..Document::of(new.clone()) });
+    if let Some(last) = baseline.runs.last() {
+        let differences = gate::differences(last, &new);
+        if !differences.is_empty() {
+            return Err(refused_into(&differences).into());
+        }
+    }
+    let accepted = Accepted { reason: args.reason.clone(), at_s: procfs::wall_clock().as_secs() };
+    anyhow::ensure!(
+        baseline.accept(new, accepted),
+        "{} is in {} already",
+        args.new.display(),
+        args.baseline.display()
+    );
+    Output::prepare("--baseline", &args.baseline)?.write(&baseline)?;
+    print(&format!("{}: {} accepted\n", args.baseline.display(), text::counted(baseline.runs.len(), "run")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused_into(differences: &[Difference]) -> Incomparable {
+    let words: Vec<String> = differences.iter().map(report::difference).collect();
+    Incomparable(format!(
+        "the result does not fit the baseline: {}; use another baseline, or --replace",
+        words.join("; ")
+    ))
+}
+
+fn policy(args: &BenchGateArgs) -> FactsPolicy {
+    match args.facts {
+        None => FactsPolicy::Default,
+        Some(BenchFacts::Fail) => FactsPolicy::Fail,
+        Some(BenchFacts::Warn) => FactsPolicy::Warn,
+    }
+}
+
+fn decide(args: &BenchGateArgs, found: &Comparison) -> anyhow::Result<ExitCode> {
+    let facts = policy(args);
+    show(&Gate { comparison: found, facts, decides: true }, args.judge.format)?;
+    Ok(ExitCode::from(code(found.outcome(facts))))
+}
+
+fn code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Pass => 0,
+        Outcome::Warn => 1,
+        Outcome::Fail => exit::FAILURE,
+        Outcome::Unknown => exit::UNKNOWN,
+    }
+}
+
+fn show(gate: &Gate<'_>, format: BenchFormat) -> anyhow::Result<()> {
+    print(&match format {
+        BenchFormat::Table => report::table(gate),
+        BenchFormat::Json => report::json(gate).context("cannot write JSON")?,
+        BenchFormat::Junit => report::junit(gate),
+        BenchFormat::Markdown => report::markdown(gate),
+    })
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
+}
+
+fn tell(text: &str) {
+    // Nobody to tell when the terminal is gone.
+    let _ = writeln!(io::stderr(), "{text}");
+}

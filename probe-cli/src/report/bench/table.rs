@@ -1,0 +1,118 @@
+//! `--format table`, after benchstat.
+
+use std::fmt::Write as _;
+
+use super::{Gate, words};
+use crate::{
+    bench::{
+        gate::Row,
+        metric::{Load, Metric, Scenario, Side},
+        result::Run,
+        rounds::Series,
+        stats::{self, Shift, Tails},
+    },
+    report::align,
+    text,
+};
+
+/// Two runs beside each other: a row for each metric, what changed, and the verdict in the last line.
+pub fn table(gate: &Gate<'_>) -> String {
+    let mut out = String::from("overlay / host; metrics in parentheses inform and do not decide\n\n");
+    let comparison = gate.comparison;
+    for scenario in Scenario::ALL {
+        let rows: Vec<&Row> = comparison.rows.iter().filter(|row| row.scenario == scenario).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let mut cells = vec![align::heading(&[scenario.name(), "BASE", "NEW", "CHANGE", ""])];
+        cells.extend(rows.iter().map(|row| {
+            let title = row.metric.title();
+            vec![
+                if row.metric.gates() { format!("  {title}") } else { format!("  ({title})") },
+                words::side(row.base.as_ref()),
+                words::side(row.new.as_ref()),
+                words::change(row),
+                words::verdict(row).to_owned(),
+            ]
+        }));
+        align::aligned(&mut out, &cells);
+        for row in rows.iter().filter(|row| row.metric.gates()) {
+            if let Some(why) = words::why(row) {
+                align::wrapped(&mut out, "  - ", &format!("{}: {why}", row.metric.title()));
+            }
+        }
+        for change in comparison.changes.iter().filter(|change| change.scenario == scenario) {
+            let mark = if words::is_first_cause(comparison, change) { " <- likely cause" } else { "" };
+            align::wrapped(&mut out, "  fact: ", &format!("{}{mark}", words::fact(change)));
+        }
+        out.push('\n');
+    }
+    for note in words::notes(gate) {
+        align::wrapped(&mut out, "! ", &note);
+    }
+    let last = words::last_line(gate);
+    align::wrapped(&mut out, "", &format!("{}: {}", last.word, last.text));
+    out
+}
+
+/// A run by itself: what was measured, how much it differs from round to round, and what that is good for.
+pub fn run(run: &Run) -> String {
+    let mut out = String::new();
+    let mut tails = Tails::default();
+    for scenario in &run.scenarios {
+        let name = scenario.scenario;
+        if let Some(why) = &scenario.unsupported {
+            align::wrapped(&mut out, "", &format!("{name}: not measured: {}", text::escape(why)));
+            continue;
+        }
+        let title = format!("{name}, {}", text::counted(run.rounds.len(), "round"));
+        let mut cells = vec![align::heading(&[&title, "HOST", "OVERLAY", "RATIO", "SD", "COUNT"])];
+        for metric in Metric::ALL {
+            let series = Series::of(run, usize::MAX, name, metric);
+            let middle = Shift::middle(&series.costs, &mut tails);
+            let percent = |share: f64| format!("{:.1}%", share * 100.0);
+            cells.push(vec![
+                format!("  {}", metric.title()),
+                value(run, name, metric, Side::Host),
+                value(run, name, metric, Side::Overlay),
+                middle.map_or("-".to_owned(), |middle| format!("{:.3}", metric.ratio(middle.estimate()))),
+                stats::spread(&series.costs).map_or("-".to_owned(), percent),
+                format!("{} of {}", series.rounds - series.thrown, series.rounds),
+            ]);
+        }
+        align::aligned(&mut out, &cells);
+        let counts = scenario.facts.as_ref().map(|facts| facts.counts).unwrap_or_default();
+        let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
+        let count = |value: Option<u64>| value.map_or("unknown".to_owned(), |value| value.to_string());
+        let facts = format!(
+            "segments per buffer {}, payload bytes per segment {}, retransmitted per 1,000 {}, fragments {}, \
+             wrong checksums {}, drops {}",
+            number(counts.segments_per_buffer()),
+            number(counts.payload_per_segment()),
+            number(counts.retransmitted_per_mille()),
+            count(counts.fragments),
+            count(counts.checksum_errors),
+            count(counts.drops),
+        );
+        align::wrapped(&mut out, "  facts: ", &facts);
+        out.push('\n');
+    }
+    let _ =
+        writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
+    out
+}
+
+/// The middle of what one side had.
+fn value(run: &Run, scenario: Scenario, metric: Metric, side: Side) -> String {
+    let slices = run.rounds.iter().flat_map(|round| &round.slices);
+    let of = slices.filter(|slice| (slice.scenario, slice.side) == (scenario, side));
+    let values: Vec<f64> =
+        of.filter(|slice| slice.load == metric.load()).filter_map(|slice| slice.value(metric)).collect();
+    let Some(value) = stats::median(&values) else { return "-".to_owned() };
+    match (metric, metric.load()) {
+        (Metric::CpuPerGbit, _) => format!("{:.0} ms", value * 1000.0),
+        (_, Load::Stream) => text::bits_per_s(value),
+        (_, Load::Datagrams) => format!("{}/s", text::si(value)),
+        (_, Load::Requests) => format!("{:.1} us", value * 1e6),
+    }
+}

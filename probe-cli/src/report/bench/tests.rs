@@ -1,0 +1,80 @@
+//! Every format of the same comparison, as people and machines read it.
+
+use super::*;
+use crate::bench::{
+    gate::{self, Options, Relation},
+    metric::Scenario,
+    random::Random,
+    result::{Run, ScenarioRun},
+    stats::Tails,
+    testdata::{self, World},
+};
+
+fn measured(seed: u64, rounds: usize, slower: f64) -> Run {
+    testdata::run(&mut Random::new(seed), rounds, &World { slower, ..World::quiet(0.01) })
+}
+
+/// Slower, with its cause.
+fn slow(seed: u64) -> Run {
+    let mut new = measured(seed, 20, 0.1);
+    let facts = new.scenarios[0].facts.as_mut().unwrap();
+    facts.devices[1].features.as_mut().unwrap().insert("tx-checksum-ip-generic".to_owned(), false);
+    facts.counts.tunnel_buffers = facts.counts.segments;
+    new
+}
+
+fn compare(new: &Run) -> Comparison {
+    gate::compare(&[measured(1, 20, 0.0)], new, &Options::default(), &mut Tails::default()).unwrap()
+}
+
+fn of(comparison: &Comparison) -> Gate<'_> {
+    Gate { comparison, facts: FactsPolicy::Default, decides: true }
+}
+
+#[test]
+fn a_slowdown_names_how_much_how_sure_and_why() {
+    let both = compare(&slow(2)).confirm(compare(&slow(3)));
+    insta::assert_snapshot!("slower.table", table(&of(&both)));
+    insta::assert_snapshot!("slower.markdown", markdown(&of(&both)));
+    insta::assert_snapshot!("slower.junit", junit(&of(&both)));
+    let document: serde_json::Value = serde_json::from_str(&json(&of(&both)).unwrap()).unwrap();
+    assert_eq!((&document["outcome"], &document["advisory"]), (&"fail".into(), &false.into()));
+    let row = document["rows"].as_array().unwrap().iter().find(|row| row["metric"] == "packet_rate").unwrap();
+    assert_eq!((&row["verdict"], &row["confirmed"]), (&"worse".into(), &true.into()));
+    assert!(
+        row["change_low"].as_f64().unwrap() < -0.1 && row["change_high"].as_f64().unwrap() < 0.0,
+        "{row}"
+    );
+    crate::report::documented(&document, "# The JSON of `bench compare` and `bench gate`");
+}
+
+#[test]
+fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
+    insta::assert_snapshot!("same.table", table(&of(&compare(&measured(5, 20, 0.0)))));
+    insta::assert_snapshot!("short.table", table(&of(&compare(&measured(6, 4, 0.0)))));
+    let advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
+    insta::assert_snapshot!("advisory.table", table(&of(&advisory)));
+}
+
+#[test]
+fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
+    let mut one = measured(1, 20, 0.0);
+    let why = Some("this kernel has no WireGuard".to_owned());
+    one.scenarios.push(ScenarioRun { scenario: Scenario::Wireguard, unsupported: why, facts: None });
+    insta::assert_snapshot!("run.table", run(&one));
+}
+
+#[test]
+fn names_from_a_file_reach_no_terminal_as_they_are() {
+    let mut new = measured(2, 20, 0.0);
+    let device = &mut new.scenarios[0].facts.as_mut().unwrap().devices[1];
+    device.name = "fl\u{1b}[2Jannel|<b>".to_owned();
+    new.machine.kernel = Some("6.\u{1b}1".to_owned());
+    let options = Options { force: true, ..Options::default() };
+    let found = gate::compare(&[measured(1, 20, 0.0)], &new, &options, &mut Tails::default()).unwrap();
+    for text in [table(&of(&found)), markdown(&of(&found)), junit(&of(&found)), json(&of(&found)).unwrap()] {
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+    assert!(!refusal(&found.forced).contains('\u{1b}'));
+    assert!(!markdown(&of(&found)).contains("<b>"));
+}

@@ -1,0 +1,275 @@
+//! Words and numbers that all formats share.
+
+use super::Gate;
+use crate::{
+    bench::{
+        explain::{Change, Count, Place, Weight, What},
+        gate::{Comparison, Difference, FEWEST_RUNS, Growth, Outcome, Relation, Row, Summary, Verdict, Why},
+        metric::Metric,
+        rounds::Unstable,
+    },
+    text,
+};
+
+/// A share in percent, with a sign.
+fn signed(share: f64) -> String {
+    if share.is_finite() { format!("{:+.1}%", share * 100.0) } else { "?".to_owned() }
+}
+
+/// `0.741 ±1.1%`, or `-` where nothing is known.
+pub(super) fn side(summary: Option<&Summary>) -> String {
+    match summary {
+        Some(summary) if summary.error.is_finite() => {
+            format!("{:.3} ±{:.1}%", summary.ratio, summary.error * 100.0)
+        }
+        Some(summary) => format!("{:.3} ±?", summary.ratio),
+        None => "-".to_owned(),
+    }
+}
+
+/// The ends of the interval as shares of the metric, the smaller one first.
+pub(super) fn interval(metric: Metric, growth: &Growth) -> [f64; 2] {
+    let mut ends = [metric.change(growth.low), metric.change(growth.high)];
+    ends.sort_by(f64::total_cmp);
+    // A rate cannot fall by more than all of it, and a time may grow without bound.
+    if growth.high.is_infinite() { [f64::NEG_INFINITY, f64::INFINITY] } else { ends }
+}
+
+/// `-5.3% [-7.4, -3.1]`; `~` where it may be nothing.
+pub(super) fn change(row: &Row) -> String {
+    let Some(growth) = &row.growth else { return String::new() };
+    let [low, high] = interval(row.metric, growth);
+    let estimate = match row.verdict {
+        Verdict::Worse | Verdict::Better => signed(row.metric.change(growth.estimate)),
+        Verdict::Same | Verdict::Inconclusive => "~".to_owned(),
+    };
+    let end = |share: f64| signed(share).trim_end_matches('%').to_owned();
+    format!("{estimate} [{}, {}]", end(low), end(high))
+}
+
+/// In a table: what is worse catches the eye.
+pub(super) fn verdict(row: &Row) -> &'static str {
+    match row.verdict {
+        Verdict::Same => "same",
+        Verdict::Better => "better",
+        Verdict::Worse => "WORSE",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+/// Why a row decides nothing.
+pub(super) fn why(row: &Row) -> Option<String> {
+    Some(match row.why? {
+        Why::Missing => "not measured in both runs".to_owned(),
+        Why::Few(rounds) => format!("needs at least {rounds} rounds in each run"),
+        Why::Rounds(Some(rounds)) => format!("about {rounds} rounds in each run would settle it"),
+        Why::Rounds(None) => "too noisy: even 80 rounds in each run would not settle it".to_owned(),
+        Why::Runs(runs) => format!("the {runs} runs of the base differ too much from each other"),
+        Why::Unstable(Unstable::Thrown { thrown, rounds }) => {
+            format!(
+                "machine unstable: {thrown} of {rounds} rounds do not count (time stolen, or the host's own speed off)"
+            )
+        }
+        Why::Unstable(Unstable::Drift(ratio)) => {
+            format!("machine unstable: within a run the host's own figure changed by {}", signed(ratio - 1.0))
+        }
+        Why::Unstable(Unstable::Moved(ratio)) => {
+            format!(
+                "machine unstable: between the runs the host's own figure changed by {}",
+                signed(ratio - 1.0)
+            )
+        }
+    })
+}
+
+/// What happened to a row, in a sentence: "TCP throughput 6.1 % lower [3.0, 9.4]".
+pub(super) fn sentence(row: &Row, margin: f64) -> String {
+    let name = format!("{} {}", row.scenario, row.metric.title());
+    let Some(growth) = &row.growth else {
+        return format!("{name}: {}", why(row).unwrap_or_default());
+    };
+    let change = row.metric.change(growth.estimate);
+    let mut ends = interval(row.metric, growth).map(f64::abs);
+    ends.sort_by(f64::total_cmp);
+    let word = if change < 0.0 { "lower" } else { "higher" };
+    let percent = |share: f64| format!("{:.1}", share * 100.0);
+    match row.verdict {
+        Verdict::Worse => {
+            format!("{name} {} % {word} [{}, {}]", percent(change.abs()), percent(ends[0]), percent(ends[1]))
+        }
+        Verdict::Better => format!("{name} {} % {word}, which is better", percent(change.abs())),
+        Verdict::Same => format!("{name}: not worse by {} %", percent(margin)),
+        Verdict::Inconclusive => format!("{name}: inconclusive; {}", why(row).unwrap_or_default()),
+    }
+}
+
+/// `flannel.1 of node 1`.
+fn place(device: &Place) -> String {
+    format!("{} of {}", text::escape(&device.name), text::escape(&device.place))
+}
+
+/// The kernel's names of offloads as people call them, with that of the kernel.
+fn offload(feature: &str) -> String {
+    let name = match feature {
+        "tx-checksum-ip-generic" | "tx-checksum-ipv4" | "tx-checksum-ipv6" => "TX checksum offload",
+        "rx-checksum" => "RX checksum offload",
+        "tx-generic-segmentation" => "GSO",
+        "tx-tcp-segmentation" | "tx-tcp6-segmentation" => "TSO",
+        "rx-gro" => "GRO",
+        "tx-udp_tnl-segmentation" | "tx-udp_tnl-csum-segmentation" => "tunnel segmentation",
+        "tx-scatter-gather" => "scatter-gather",
+        _ => return text::escape(feature),
+    };
+    format!("{name} ({})", text::escape(feature))
+}
+
+/// What changed, in words.
+pub(super) fn fact(change: &Change) -> String {
+    match &change.what {
+        What::Offload { device, feature, is_on } => {
+            format!(
+                "{} {} on {}",
+                offload(feature),
+                if *is_on { "switched on" } else { "off" },
+                place(device)
+            )
+        }
+        What::Mtu { device, values: (base, new) } => format!("MTU {base} -> {new} on {}", place(device)),
+        What::Device { device, is_there: true } => format!("new on the path: {}", place(device)),
+        What::Device { device, is_there: false } => format!("no longer on the path: {}", place(device)),
+        What::Count { count, values: (base, new) } => {
+            let number = |value: f64| {
+                if *count == Count::Fragments || *count == Count::ChecksumErrors {
+                    format!("{value:.0}")
+                } else {
+                    format!("{value:.1}")
+                }
+            };
+            let what = match count {
+                Count::Fragments => "fragments",
+                Count::ChecksumErrors => "packets with a wrong checksum",
+                Count::Drops => "packets dropped per 1,000 buffers",
+                Count::SegmentsPerBuffer => "segments per buffer",
+                Count::PayloadPerSegment => "payload bytes per segment",
+                Count::Retransmitted => "segments retransmitted per 1,000",
+            };
+            format!("{what} {} -> {}", number(*base), number(*new))
+        }
+    }
+}
+
+/// What a changed fact leads to by itself.
+pub(super) fn weight(change: &Change) -> &'static str {
+    match change.weight() {
+        Weight::Informs => "info",
+        Weight::Warns => "warn",
+        Weight::Fails => "fail",
+    }
+}
+
+/// The first cause of what got slower in its scenario.
+pub(super) fn is_first_cause(comparison: &Comparison, change: &Change) -> bool {
+    comparison.is_slower(change.scenario)
+        && change.is_cause()
+        && comparison.changes.iter().find(|one| one.scenario == change.scenario) == Some(change)
+}
+
+/// What to know about the whole.
+pub(super) fn notes(gate: &Gate<'_>) -> Vec<String> {
+    let comparison = gate.comparison;
+    let mut notes = Vec::new();
+    for one in &comparison.forced {
+        notes.push(format!("compared by force; {}", difference(one)));
+    }
+    match comparison.relation {
+        Relation::OneSession => {}
+        Relation::History(runs) => notes.push(format!(
+            "compared with {runs} runs of other days: BASE is their level, and the interval is that of the next run"
+        )),
+        Relation::Advisory => notes.push(format!(
+            "advisory: the runs are of another day or another boot, and how much days differ is not known; measure both in one \
+             session, or accept {FEWEST_RUNS} runs into the baseline"
+        )),
+    }
+    let is_worse = |row: &&Row| row.metric.gates() && row.verdict == Verdict::Worse;
+    let worse: Vec<&Row> = comparison.rows.iter().filter(is_worse).collect();
+    match &comparison.confirmed {
+        None if !worse.is_empty() && gate.decides => notes.push(
+            "not confirmed: only two sessions that both say so fail; give a second --new FILE, or let gate measure itself"
+                .to_owned(),
+        ),
+        Some(keys) => {
+            for row in worse.iter().filter(|row| !keys.contains(&row.key())) {
+                notes.push(format!(
+                    "not confirmed: the first session did not find {} {} worse",
+                    row.scenario,
+                    row.metric.title()
+                ));
+            }
+        }
+        None => {}
+    }
+    notes
+}
+
+/// The last line, with how bad it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastLine {
+    /// "PASS".
+    pub word: &'static str,
+    /// The rest.
+    pub text: String,
+}
+
+/// What it all comes to.
+pub fn last_line(gate: &Gate<'_>) -> LastLine {
+    let comparison = gate.comparison;
+    let of = |verdict| {
+        let gating = comparison.rows.iter().filter(|row| row.metric.gates());
+        gating.filter(move |row| row.verdict == verdict).collect::<Vec<&Row>>()
+    };
+    let worse = of(Verdict::Worse);
+    let sentences: Vec<String> = worse.iter().map(|row| sentence(row, comparison.max_regression)).collect();
+    let cause = comparison.changes.iter().find(|change| is_first_cause(comparison, change));
+    let because = cause.map(|change| format!("; likely cause: {}", fact(change))).unwrap_or_default();
+    let facts = || {
+        let heavy = comparison.changes.iter().filter(|change| change.weight() != Weight::Informs);
+        let facts: Vec<String> =
+            heavy.map(|change| format!("{} ({})", fact(change), change.scenario)).collect();
+        format!("changed: {}", facts.join(", "))
+    };
+    let (word, text) = match gate.outcome() {
+        Outcome::Pass => {
+            let margin = comparison.max_regression * 100.0;
+            let better = of(Verdict::Better).len();
+            let more = if better > 0 { format!(", {better} better") } else { String::new() };
+            ("PASS", format!("nothing is slower by {margin:.1} %{more}"))
+        }
+        Outcome::Unknown => {
+            let open = of(Verdict::Inconclusive);
+            let names: Vec<String> =
+                open.iter().map(|row| format!("{} {}", row.scenario, row.metric.title())).collect();
+            let names = if names.is_empty() { "nothing was measured".to_owned() } else { names.join(", ") };
+            ("UNKNOWN", format!("cannot be decided: {names}"))
+        }
+        Outcome::Warn if worse.is_empty() => ("WARN", facts()),
+        Outcome::Warn => ("WARN", format!("{}{because}", sentences.join("; "))),
+        Outcome::Fail if worse.is_empty() => ("FAIL", facts()),
+        Outcome::Fail => ("FAIL", format!("{}{because}", sentences.join("; "))),
+    };
+    LastLine { word, text }
+}
+
+/// `kernel: 6.1 in the base, 6.12 in the new run`.
+pub fn difference(Difference { what, base, new }: &Difference) -> String {
+    format!("{what}: {} in the base, {} in the new run", text::escape(base), text::escape(new))
+}
+
+/// Why two runs are not compared.
+pub fn refusal(differences: &[Difference]) -> String {
+    let rows: Vec<String> = differences.iter().map(difference).collect();
+    format!(
+        "the runs cannot be compared: {}; measure both on one machine in the same way, or use --force",
+        rows.join("; ")
+    )
+}

@@ -1,0 +1,199 @@
+//! The benchmark on real namespaces: what it writes is well formed and right, by other judges; what changed on the path is named. How
+//! fast anything is, is nobody's business here. Needs root.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use overlay_probe::{lab::Family, netns};
+use probe_tests::{
+    lab::TestLab,
+    ns,
+    tool::{binary, run},
+    wait_for,
+};
+use serde_json::Value;
+
+/// Measures a few short rounds; returns the document.
+fn measure(output: &Path, more: &[&str]) -> Value {
+    let fixed = ["bench", "run", "--slice", "50ms", "--output", output.to_str().unwrap()];
+    let done = run(&[&fixed[..], more].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    read(output)
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The device of the first scenario's path.
+fn device<'a>(document: &'a Value, place: &str, name: &str) -> &'a Value {
+    let devices = document["runs"][0]["scenarios"][0]["facts"]["devices"].as_array().unwrap();
+    devices.iter().find(|device| device["place"] == place && device["name"] == name).unwrap()
+}
+
+#[test]
+fn a_run_in_its_own_lab_has_every_slice_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("base.json");
+    let document = measure(&output, &["--rounds", "2"]);
+    assert!(netns::list().iter().all(|name| !name.starts_with("bench-")), "{:?}", netns::list());
+    let measured = &document["runs"][0];
+    assert_eq!((&document["schema_version"], measured["rounds"].as_array().unwrap().len()), (&1.into(), 2));
+    let scenarios = measured["scenarios"].as_array().unwrap();
+    let names: Vec<&str> = scenarios.iter().map(|row| row["scenario"].as_str().unwrap()).collect();
+    assert_eq!(names, ["vxlan-v4", "vxlan-v6", "wireguard"]);
+    for row in scenarios {
+        let is_measured = row["unsupported"].is_null();
+        assert!(is_measured || row["scenario"] == "wireguard", "{row}");
+        let of = |round: &Value| {
+            let slices = round["slices"].as_array().unwrap().iter();
+            slices.filter(|slice| slice["scenario"] == row["scenario"]).cloned().collect::<Vec<Value>>()
+        };
+        for round in measured["rounds"].as_array().unwrap() {
+            let slices = of(round);
+            assert_eq!(slices.len(), if is_measured { 6 } else { 0 });
+            if !is_measured {
+                continue;
+            }
+            for (load, field) in
+                [("stream", "bits_per_s"), ("datagrams", "packets_per_s"), ("requests", "p50_s")]
+            {
+                for side in ["host", "overlay"] {
+                    let slice = slices.iter().find(|slice| slice["load"] == load && slice["side"] == side);
+                    assert!(slice.unwrap()[field].as_f64().unwrap() > 0.0, "{slice:?}");
+                }
+            }
+        }
+        if !is_measured {
+            continue;
+        }
+        let counts = &row["facts"]["counts"];
+        // A segment has what fits the tunnel: its MTU less IP and TCP with timestamps; the last ones are shorter.
+        let payload = counts["payload_bytes"].as_f64().unwrap() / counts["segments"].as_f64().unwrap();
+        let most = if row["scenario"] == "vxlan-v6" { 1430.0 - 72.0 } else { 1450.0 - 52.0 };
+        assert!(payload <= most && payload > 0.5 * most, "{row}");
+        assert_eq!((&counts["fragments"], &counts["checksum_errors"]), (&0.into(), &0.into()), "{row}");
+    }
+    assert_eq!(
+        measured["machine"]["kernel"],
+        fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim()
+    );
+    // A run of two rounds decides nothing, beside itself or not.
+    let gate = run(&["bench", "gate", "--baseline", text(&output), "--new", text(&output)]);
+    assert_eq!(gate.status.code(), Some(3), "{}", String::from_utf8_lossy(&gate.stdout));
+}
+
+#[test]
+fn what_changed_on_the_path_is_named() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = tempfile::tempdir().unwrap();
+    let [base, new] = ["base.json", "new.json"].map(|name| directory.path().join(name));
+    let in_lab = ["--rounds", "10", "--prefix", lab.prefix(), "--scenario", "vxlan-v4"];
+    let document = measure(&base, &in_lab);
+    let node = lab.node(1);
+    // Judges: ip and ethtool.
+    for name in ["flannel.1", "eth0"] {
+        let link: Value = serde_json::from_str(&ns(&node, &format!("ip -j link show dev {name}"))).unwrap();
+        let found = device(&document, "node 1", name);
+        assert_eq!(found["mtu"], link[0]["mtu"]);
+        let listed = ns(&node, &format!("ethtool -k {name}"));
+        for feature in ["tx-checksum-ip-generic", "tx-scatter-gather"] {
+            let line = listed.lines().find(|line| line.trim().starts_with(&format!("{feature}:"))).unwrap();
+            let is_on = line.split(": ").nth(1).unwrap().starts_with("on");
+            assert_eq!(found["features"][feature], is_on, "{name} {feature}");
+        }
+    }
+    let itself = run(&["bench", "compare", text(&base), text(&base), "--format", "json"]);
+    assert_eq!(itself.status.code(), Some(0));
+    let itself: Value = serde_json::from_slice(&itself.stdout).unwrap();
+    let rows = itself["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 5);
+    assert!(rows.iter().all(|row| row["verdict"] != "worse" && row["verdict"] != "better"), "{itself}");
+    assert_eq!(itself["facts"], Value::Array(Vec::new()));
+
+    ns(&node, "ethtool -K flannel.1 tx off");
+    measure(&new, &in_lab);
+    let compared = run(&["bench", "compare", text(&base), text(&new), "--format", "json"]);
+    let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
+    let facts = compared["facts"].as_array().unwrap();
+    let says = |words: &str| facts.iter().any(|fact| fact["text"].as_str().unwrap().contains(words));
+    assert!(says("TX checksum offload (tx-checksum-ip-generic) off on flannel.1 of node 1"), "{compared}");
+    // Without it there is no GSO (netdev_fix_features), and each segment is a buffer of its own.
+    assert!(says("segments per buffer"), "{compared}");
+    // A fact alone warns, whatever became of the rates; all of them fail where that is asked for.
+    let gate = |more: &[&str]| {
+        let fixed = ["bench", "gate", "--baseline", text(&base), "--new", text(&new)];
+        run(&[&fixed[..], more].concat()).status.code().unwrap()
+    };
+    assert!([1, 3].contains(&gate(&[])));
+    assert_eq!(gate(&["--facts", "fail"]), 2);
+    let accepted = directory.path().join("accepted.json");
+    let accept = |file: &Path| {
+        let fixed = ["bench", "accept", "--baseline", text(&accepted), text(file), "--reason", "a test"];
+        run(&fixed).status.code().unwrap()
+    };
+    // Each once: a run beside itself would know nothing of days.
+    assert_eq!([accept(&base), accept(&new), accept(&base)], [0, 0, 2]);
+    let runs = read(&accepted)["runs"].as_array().unwrap().clone();
+    assert_eq!((runs.len(), &runs[1]["accepted"]["reason"]), (2, &"a test".into()));
+}
+
+#[test]
+fn interrupted_it_keeps_what_was_finished() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("base.json");
+    let mut child = Command::new(binary())
+        .args(["bench", "run", "--rounds", "80", "--slice", "50ms", "--prefix", lab.prefix()])
+        .args(["--scenario", "vxlan-v4", "--output", text(&output)])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("a round to be finished", || output.exists().then_some(()));
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let status = wait_for("the run to end", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(3));
+    let rounds = read(&output)["runs"][0]["rounds"].as_array().unwrap().len();
+    assert!((1..80).contains(&rounds), "{rounds}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing half written is left");
+}
+
+#[test]
+fn files_that_are_none_are_no_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("foreign"), "{\"verdict\": \"OK\"}").unwrap();
+    for name in ["none", "empty", "foreign", "."] {
+        let file = path(name);
+        for arguments in [
+            vec!["bench", "compare", text(&file), text(&file)],
+            vec!["bench", "gate", "--baseline", text(&file), "--new", text(&file)],
+            vec!["bench", "gate", "--baseline", text(&file)],
+        ] {
+            let done = run(&arguments);
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert_eq!(done.status.code(), Some(3), "{arguments:?}: {said}");
+            assert!(said.contains(text(&file)), "{said}");
+        }
+    }
+    for output in ["no/such/directory/file", "."] {
+        let done = run(&["bench", "run", "--output", text(&path(output))]);
+        assert_eq!(done.status.code(), Some(3), "{output}");
+    }
+    let none = run(&["bench", "run", "--prefix", "nosuchlab", "--output", text(&path("new"))]);
+    let said = String::from_utf8_lossy(&none.stderr);
+    assert!(!none.status.success() && said.contains("no lab with prefix nosuchlab"), "{said}");
+}
