@@ -14,9 +14,9 @@ use nix::{
 };
 use overlay_probe::{lab::Family, netns};
 use probe_tests::{
-    lab::TestLab,
+    lab::{TestLab, TestNetns},
     ns,
-    tool::{binary, run},
+    tool::{NOBODY, binary, run, with_privileges},
     wait_for,
 };
 use serde_json::Value;
@@ -145,7 +145,7 @@ fn what_changed_on_the_path_is_named() {
         run(&fixed).status.code().unwrap()
     };
     // Each once: a run beside itself would know nothing of days.
-    assert_eq!([accept(&base), accept(&new), accept(&base)], [0, 0, 2]);
+    assert_eq!([accept(&base), accept(&new), accept(&base)], [0, 0, 3]);
     let runs = read(&accepted)["runs"].as_array().unwrap().clone();
     assert_eq!((runs.len(), &runs[1]["accepted"]["reason"]), (2, &"a test".into()));
 }
@@ -195,5 +195,13 @@ fn files_that_are_none_are_no_pass() {
     }
     let none = run(&["bench", "run", "--prefix", "nosuchlab", "--output", text(&path("new"))]);
     let said = String::from_utf8_lossy(&none.stderr);
-    assert!(!none.status.success() && said.contains("no lab with prefix nosuchlab"), "{said}");
+    assert_eq!(none.status.code(), Some(3), "{said}");
+    assert!(said.contains("no lab with prefix nosuchlab"), "{said}");
+    // 2 would mean that something is slower.
+    let netns = TestNetns::new("bench");
+    let output = std::env::temp_dir().join(format!("{}.json", netns.name()));
+    let nobody = with_privileges(netns.name(), &NOBODY, &["bench", "run", "--output", text(&output)]);
+    let said = String::from_utf8_lossy(&nobody.stderr);
+    assert_eq!(nobody.status.code(), Some(3), "{said}");
+    assert!(said.contains("run with sudo") && !output.exists(), "{said}");
 }

@@ -41,16 +41,18 @@ use crate::{
 /// Two results that must not be compared.
 #[derive(Debug, Error)]
 #[error("{0}")]
-pub(super) struct Incomparable(String);
+struct Incomparable(String);
 
-pub(super) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
-    match command {
+/// Codes 0 to 2 are verdicts. What goes wrong is none of them.
+pub(super) fn run(command: &BenchCommand) -> ExitCode {
+    let result = match command {
         BenchCommand::Run(args) => measure(args),
         BenchCommand::Compare(args) => compare(args),
         BenchCommand::Accept(args) => accept(args),
         BenchCommand::Gate(args) if args.new.is_empty() => gate_now(args),
         BenchCommand::Gate(args) => gate_files(args),
-    }
+    };
+    result.unwrap_or_else(|error| exit::no_verdict(&error))
 }
 
 fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
@@ -157,6 +159,10 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
         let mut session = Session::begin(&setup)?;
         let first = session.run.clone();
         let basis = Basis::of(&base.runs, &first).context("the baseline has no run")?;
+        let differences = basis.run().map(|run| gate::differences(run, &first)).unwrap_or_default();
+        if !differences.is_empty() && !options.force {
+            return Err(refused(&differences).into());
+        }
         let mut looks = Looks::new(basis.looks());
         let (mut finished, mut rows) = (Vec::new(), Vec::new());
         let mut next = looks.first();
@@ -199,7 +205,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
 /// What a run of now would be, as far as it decides whether it can be compared.
 fn expected(base: &Run, is_given_lab: bool) -> Run {
     let parameters = Parameters {
-        // A lab that is given has the MTU that it has, which is seen when it has been measured.
+        // A lab that is given has the MTU that it has, which is seen once it is looked at.
         underlay_mtu: if is_given_lab { base.parameters.underlay_mtu } else { UNDERLAY_MTU },
         ..base.parameters.clone()
     };
@@ -259,8 +265,12 @@ fn policy(args: &BenchGateArgs) -> FactsPolicy {
 
 fn decide(args: &BenchGateArgs, found: &Comparison) -> anyhow::Result<ExitCode> {
     let facts = policy(args);
-    show(&Gate { comparison: found, facts, decides: true }, args.judge.format)?;
-    Ok(ExitCode::from(code(found.outcome(facts))))
+    let shown = show(&Gate { comparison: found, facts, decides: true }, args.judge.format);
+    // The verdict stands, whether anybody reads it or not.
+    match shown {
+        Err(error) if !exit::is_closed_pipe(&error) => Err(error),
+        Err(_) | Ok(()) => Ok(ExitCode::from(code(found.outcome(facts)))),
+    }
 }
 
 fn code(outcome: Outcome) -> u8 {

@@ -64,7 +64,17 @@ pub(super) fn words(error: &anyhow::Error) -> String {
     text
 }
 
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
+/// The code for an error of a command whose other codes are verdicts: it is none of them.
+pub(super) fn no_verdict(error: &anyhow::Error) -> ExitCode {
+    // Whoever closed the pipe has seen enough, and is told nothing more.
+    if !is_closed_pipe(error) {
+        tell(error);
+    }
+    ExitCode::from(UNKNOWN)
+}
+
+/// Whoever read us has closed the pipe.
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
@@ -83,7 +93,6 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<crate::mtu::UnknownTarget>()
             || cause.is::<crate::mtu::wire::WireError>()
             || cause.is::<super::check::GivenFile>()
-            || cause.is::<super::bench::Incomparable>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

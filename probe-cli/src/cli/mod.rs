@@ -79,7 +79,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         return mtu::run(&context, args);
     }
     if let Some(Command::Bench(command)) = &args.command {
-        return bench::run(command);
+        return Ok(bench::run(command));
     }
     let done = match args.command {
         Some(Command::Check(_) | Command::Mtu(_) | Command::Bench(_)) => Ok(()),
