@@ -52,6 +52,9 @@ fn a_slowdown_names_how_much_how_sure_and_why() {
 fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
     insta::assert_snapshot!("same.table", table(&of(&compare(&measured(5, 20, 0.0)))));
     insta::assert_snapshot!("short.table", table(&of(&compare(&measured(6, 4, 0.0)))));
+    let mut undecided = slow(6);
+    undecided.rounds.truncate(4);
+    insta::assert_snapshot!("undecided.table", table(&of(&compare(&undecided))));
     let advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
     insta::assert_snapshot!("advisory.table", table(&of(&advisory)));
 }

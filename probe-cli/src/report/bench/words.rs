@@ -232,12 +232,16 @@ pub fn last_line(gate: &Gate<'_>) -> LastLine {
     let sentences: Vec<String> = worse.iter().map(|row| sentence(row, comparison.max_regression)).collect();
     let cause = comparison.changes.iter().find(|change| is_first_cause(comparison, change));
     let because = cause.map(|change| format!("; likely cause: {}", fact(change))).unwrap_or_default();
-    let facts = || {
-        let heavy = comparison.changes.iter().filter(|change| change.weight() != Weight::Informs);
-        let facts: Vec<String> =
-            heavy.map(|change| format!("{} ({})", fact(change), change.scenario)).collect();
-        format!("changed: {}", facts.join(", "))
-    };
+    // The first says most: others often follow from it.
+    let heavy = || comparison.changes.iter().filter(|change| change.weight() != Weight::Informs);
+    let facts = heavy().next().map(|first| {
+        let more = match heavy().count() - 1 {
+            0 => String::new(),
+            more => format!(" and {}", text::counted(more, "more fact")),
+        };
+        format!("changed: {} ({}){more}", fact(first), first.scenario)
+    });
+    let facts = facts.unwrap_or_default();
     let (word, text) = match gate.outcome() {
         Outcome::Pass => {
             let margin = comparison.max_regression * 100.0;
@@ -250,11 +254,12 @@ pub fn last_line(gate: &Gate<'_>) -> LastLine {
             let names: Vec<String> =
                 open.iter().map(|row| format!("{} {}", row.scenario, row.metric.title())).collect();
             let names = if names.is_empty() { "nothing was measured".to_owned() } else { names.join(", ") };
-            ("UNKNOWN", format!("cannot be decided: {names}"))
+            let facts = if facts.is_empty() { facts } else { format!("; {facts}") };
+            ("UNKNOWN", format!("cannot be decided: {names}{facts}"))
         }
-        Outcome::Warn if worse.is_empty() => ("WARN", facts()),
+        Outcome::Warn if worse.is_empty() => ("WARN", facts),
         Outcome::Warn => ("WARN", format!("{}{because}", sentences.join("; "))),
-        Outcome::Fail if worse.is_empty() => ("FAIL", facts()),
+        Outcome::Fail if worse.is_empty() => ("FAIL", facts),
         Outcome::Fail => ("FAIL", format!("{}{because}", sentences.join("; "))),
     };
     LastLine { word, text }
