@@ -171,7 +171,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
                 Next::Done => break,
                 Next::Measure(rounds) => rounds,
                 Next::Confirm(rounds) => {
-                    tell("something looks slower: measuring again in a new lab, to confirm it");
+                    tell("something looks slower: measuring again, to confirm it");
                     finished.push(session.run.clone());
                     // Its lab goes before there is another one of that name.
                     drop(session);

@@ -35,7 +35,7 @@ pub(super) fn interval(metric: Metric, growth: &Growth) -> [f64; 2] {
     if growth.high.is_infinite() { [f64::NEG_INFINITY, f64::INFINITY] } else { ends }
 }
 
-/// `-5.3% [-7.4, -3.1]`; `~` where it may be nothing.
+/// `-5.3% [-7.4,-3.1]`; `~` where it may be nothing.
 pub(super) fn change(row: &Row) -> String {
     let Some(growth) = &row.growth else { return String::new() };
     let [low, high] = interval(row.metric, growth);
@@ -44,7 +44,7 @@ pub(super) fn change(row: &Row) -> String {
         Verdict::Same | Verdict::Inconclusive => "~".to_owned(),
     };
     let end = |share: f64| signed(share).trim_end_matches('%').to_owned();
-    format!("{estimate} [{}, {}]", end(low), end(high))
+    format!("{estimate} [{},{}]", end(low), end(high))
 }
 
 /// In a table: what is worse catches the eye.
