@@ -1,8 +1,10 @@
-//! Capabilities: what is needed, what is missing, giving up the rest. System calls that are refused, and what may be opened.
+//! Capabilities: what is needed, what is missing, giving up the rest. System calls that are refused, and what may be opened;
+//! and memory that is given back.
 //!
 //! Here belongs what `capabilities(7)`, `seccomp(2)` and `landlock(7)` know; not what the privileges are used for.
 
 mod confine;
+mod pages;
 mod seccomp;
 
 use std::{fmt, io, os::fd::AsFd};
@@ -20,6 +22,7 @@ use thiserror::Error;
 
 pub use self::{
     confine::{ConfineError, Confined, Openable},
+    pages::forget_start,
     seccomp::SeccompError,
 };
 

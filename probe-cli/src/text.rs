@@ -282,7 +282,7 @@ mod tests {
     fn escaped_json_means_the_same() {
         let name = "a\x1b[2J\x7f\u{9b}31m\u{202e}\u{e0001}\\\"ü";
         let plain = serde_json::to_string(name).unwrap();
-        let escaped = escape_json(plain.clone());
+        let escaped = escape_json(plain);
         assert_eq!(escaped, r#""a\u001b[2J\u007f\u009b31m\u202e\udb40\udc01\\\"ü""#);
         assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), name);
     }

@@ -43,6 +43,7 @@ pub(super) fn entering() -> Entering {
 
 /// From the moment on that a run has begun. Threads that were started before keep what they may open.
 pub(super) fn after_start(engine: &Engine) {
+    privilege::forget_start();
     if !is_wanted() {
         return;
     }

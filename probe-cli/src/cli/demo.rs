@@ -9,7 +9,7 @@ use super::{
     confine,
     lab::{DEMO_TIME, build, load_options, options},
     live::{self, Context, Stop},
-    text_pages, top, watch,
+    top, watch,
 };
 use crate::{
     lab::{self, DEFAULT_PREFIX, load::Load},
@@ -41,7 +41,6 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             return Ok(());
         };
         confine::after_start(&engine);
-        text_pages::forget_start();
         if io::stdout().is_terminal() {
             let title = format!("demo: {}", first.netns);
             return Box::pin(top::show(engine, context, &title, &mut stop)).await;

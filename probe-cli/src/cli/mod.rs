@@ -14,7 +14,6 @@ mod live;
 mod logging;
 mod mtu;
 mod show;
-mod text_pages;
 mod top;
 mod watch;
 mod writer;

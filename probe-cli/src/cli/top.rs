@@ -9,7 +9,6 @@ use super::{
     args::TopArgs,
     confine,
     live::{self, Context, Stop},
-    text_pages,
 };
 use crate::{
     engine::{Engine, EngineError},
@@ -24,7 +23,6 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
         let mut stop = Stop::catch()?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
         confine::after_start(&engine);
-        text_pages::forget_start();
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
         Box::pin(show(engine, context, &context.node(hostname.as_deref()), &mut stop)).await
     })

@@ -15,7 +15,6 @@ use super::{
     args::{Format, WatchArgs},
     confine,
     live::{self, Context, Stop},
-    text_pages,
     writer::{Offered, Writer},
 };
 use crate::{
@@ -42,7 +41,6 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             ready.tell(&engine)?;
         }
         confine::after_start(&engine);
-        text_pages::forget_start();
         tokio::select! {
             result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}

@@ -126,6 +126,10 @@ mod tests {
             assert_eq!(most, expected, "{now:?} {before:?}");
             let totals: Vec<_> = found.iter().map(|row| (row.cpu, row.total)).collect();
             assert_eq!(totals, now);
+            assert!(
+                found.iter().all(|row| row.share.is_none_or(f64::is_finite)),
+                "nothing of nothing: {found:?}"
+            );
             let shares: Option<f64> = found.iter().map(|row| row.share).sum();
             assert!(expected.is_none() || (shares.unwrap() - 1.0).abs() < 1e-9);
         }

@@ -235,4 +235,41 @@ mod tests {
         assert_eq!((both.overhead_share(), both.overhead_ratio()), (Some(20.0), Some(1.25)));
         assert_eq!((both.packets_per_skb(), both.bytes_per_packet()), (Some(4.0), Some(25.0)));
     }
+
+    #[test]
+    fn both_directions_are_added() {
+        let one = Rates {
+            skbs_per_s: 1.0,
+            packets_per_s: 2.0,
+            inner_bits_per_s: 3.0,
+            outer_bits_per_s: 4.0,
+            oversize_per_s: 5.0,
+            fragments_per_s: 6.0,
+        };
+        let mut both = one;
+        both += one;
+        let Rates {
+            skbs_per_s,
+            packets_per_s,
+            inner_bits_per_s,
+            outer_bits_per_s,
+            oversize_per_s,
+            fragments_per_s,
+        } = both;
+        let fields =
+            [skbs_per_s, packets_per_s, inner_bits_per_s, outer_bits_per_s, oversize_per_s, fragments_per_s];
+        assert!(
+            fields.iter().zip(1_u8..).all(|(sum, one)| (sum - 2.0 * f64::from(one)).abs() < 1e-9),
+            "{fields:?}"
+        );
+        let one =
+            OuterRates { packets_per_s: 1.0, bits_per_s: 2.0, fragments_per_s: 3.0, in_clear_per_s: 4.0 };
+        let mut both = one;
+        both += one;
+        let fields = [both.packets_per_s, both.bits_per_s, both.fragments_per_s, both.in_clear_per_s];
+        assert!(
+            fields.iter().zip(1_u8..).all(|(sum, one)| (sum - 2.0 * f64::from(one)).abs() < 1e-9),
+            "{fields:?}"
+        );
+    }
 }

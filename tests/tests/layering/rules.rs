@@ -188,7 +188,19 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("probe_explain", &["ebpf", "sample"]),
     (
         "libc",
-        &["bench", "ebpf", "files", "inventory", "lab", "mtu", "netlink", "netns", "pods", "privilege", "procfs"],
+        &[
+            "bench",
+            "ebpf",
+            "files",
+            "inventory",
+            "lab",
+            "mtu",
+            "netlink",
+            "netns",
+            "pods",
+            "privilege",
+            "procfs",
+        ],
     ),
     (
         "nix",

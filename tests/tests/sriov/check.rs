@@ -150,7 +150,7 @@ fn what_files_say_wrongly_of_vfs_is_found() {
     let wide = r#"{"resourceName": "any", "selectors": {"vendors": ["8086"]}}"#;
     host.write(config, pools(&[wide, POOL]));
     mended("vf-pools-overlap", &only(root, SHORT, "vf-pools-overlap"), &|| {
-        host.write(config, pools(&[POOL]))
+        host.write(config, pools(&[POOL]));
     });
 
     let other = "var/lib/cni/results/sriov-net-c2-net1";

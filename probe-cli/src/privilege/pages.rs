@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 /// Unmaps the program's code. What runs again is mapped again from the page cache, sixteen pages at a time (`do_fault_around`,
 /// mm/memory.c); the command line, loading and verifying programs and the first reading of the node are not among it.
-pub(super) fn forget_start() {
+pub fn forget_start() {
     // SAFETY: the callback has the type that dl_iterate_phdr(3) asks for, and takes no data.
     unsafe { libc::dl_iterate_phdr(Some(forget), std::ptr::null_mut()) };
 }
