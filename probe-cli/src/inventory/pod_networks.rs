@@ -227,7 +227,7 @@ mod tests {
             netlink::Facts,
             pods::PodFacts,
         },
-        inventory::{inventory, testdata::*},
+        inventory::{DataPlane, inventory, testdata::*},
         observed::Observed,
     };
 
@@ -261,6 +261,34 @@ mod tests {
         let files = HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() };
         let snapshot = snapshot(facts, &PodFacts::default(), &[]);
         words(&inventory(&Snapshot { files: Arc::new(Observed::Value(files)), ..snapshot }))
+    }
+
+    #[test]
+    fn the_network_of_all_pods_is_known_of_flannel_alone() {
+        let network =
+            Some(Sourced { value: net("10.42.0.0/16"), file: "net-conf.json".to_owned(), line: None });
+        let conf = FlannelConf { network, ..FlannelConf::default() };
+        let files = HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() };
+        let cluster = ClusterNetworks::new(Some(&files));
+        let known = |planes: &[(System, Encapsulation)]| {
+            let plane = |(system, encapsulation): &(System, Encapsulation)| DataPlane {
+                system: *system,
+                encapsulation: *encapsulation,
+                certainty: None,
+                evidence: Vec::new(),
+                devices: Vec::new(),
+            };
+            let data_planes = planes.iter().map(plane).collect();
+            cluster_networks(&Inventory { data_planes, ..Inventory::default() }, &cluster).len()
+        };
+        let (flannel, calico) =
+            ((System::Canal, Encapsulation::Vxlan), (System::Calico, Encapsulation::Vxlan));
+        assert_eq!(known(&[flannel]), 1);
+        assert_eq!(known(&[flannel, (System::Unknown, Encapsulation::Vxlan)]), 1, "somebody's own");
+        assert_eq!(known(&[flannel, calico]), 0);
+        assert_eq!(known(&[calico]), 0);
+        assert_eq!(known(&[(System::Flannel, Encapsulation::None)]), 0, "nothing is wrapped");
+        assert_eq!(known(&[]), 0);
     }
 
     #[test]
