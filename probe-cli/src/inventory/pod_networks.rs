@@ -255,21 +255,22 @@ mod tests {
         facts
     }
 
-    fn with_network(facts: &Facts, network: &str) -> Vec<String> {
+    /// flannel's configuration names this network.
+    fn files(network: &str) -> HostFiles {
         let network = Some(Sourced { value: net(network), file: "net-conf.json".to_owned(), line: None });
         let conf = FlannelConf { network, ..FlannelConf::default() };
-        let files = HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() };
+        HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() }
+    }
+
+    fn with_network(facts: &Facts, network: &str) -> Vec<String> {
+        let files = files(network);
         let snapshot = snapshot(facts, &PodFacts::default(), &[]);
         words(&inventory(&Snapshot { files: Arc::new(Observed::Value(files)), ..snapshot }))
     }
 
     #[test]
     fn the_network_of_all_pods_is_known_of_flannel_alone() {
-        let network =
-            Some(Sourced { value: net("10.42.0.0/16"), file: "net-conf.json".to_owned(), line: None });
-        let conf = FlannelConf { network, ..FlannelConf::default() };
-        let files = HostFiles { flannel: Observed::Value(conf), ..HostFiles::default() };
-        let cluster = ClusterNetworks::new(Some(&files));
+        let cluster = ClusterNetworks::new(Some(&files("10.42.0.0/16")));
         let known = |planes: &[(System, Encapsulation)]| {
             let plane = |(system, encapsulation): &(System, Encapsulation)| DataPlane {
                 system: *system,

@@ -24,11 +24,13 @@ use crate::{
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The document as one line without its line end.
-pub fn line(model: &Model) -> Result<String, serde_json::Error> {
+#[cfg(test)]
+fn line(model: &Model) -> Result<String, serde_json::Error> {
     line_of_about(model, 0)
 }
 
-/// The same, with room for so many bytes from the start: a line may have a megabyte, once a second.
+/// The document as one line without its line end, with room for so many bytes from the start: a line may have a megabyte, once a
+/// second.
 pub fn line_of_about(model: &Model, bytes: usize) -> Result<String, serde_json::Error> {
     let mut json = Vec::with_capacity(bytes);
     serde_json::to_writer(&mut json, &Document::from(model))?;

@@ -1,5 +1,7 @@
 //! The middle of some measurements, and how far they spread.
 
+use overlay_probe::bench::stats;
+
 /// Median and the tenth and ninetieth percentile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
@@ -19,9 +21,7 @@ impl Spread {
         let last = values.len().checked_sub(1)?;
         // The nearest rank; with few values the ends are the extremes, which is honest.
         let rank = |percent: usize| values.get((last * percent + 50) / 100).copied();
-        let middle = |at: usize| values.get(at).copied();
-        let median = f64::midpoint(middle(last / 2)?, middle(last.div_ceil(2))?);
-        Some(Self { median, low: rank(10)?, high: rank(90)? })
+        Some(Self { median: stats::median(&values)?, low: rank(10)?, high: rank(90)? })
     }
 }
 

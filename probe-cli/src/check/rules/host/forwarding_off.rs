@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::prelude::*, RTPROT_RA};
+use super::{super::prelude::*, RTPROT_RA, interface_sysctl};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-forwarding-off",
@@ -73,12 +73,5 @@ fn accepting_advertisements(model: &Model) -> Vec<String> {
     let learned = routes.filter(|route| route.destination.prefix_len() == 0 && route.protocol == RTPROT_RA);
     let nics: BTreeSet<u32> = learned.filter_map(|route| route.ifindex).collect();
     let links = model.snapshot.netlink.links.iter().filter(|link| nics.contains(&link.ifindex));
-    links
-        .map(|link| {
-            format!(
-                "sysctl -w {}",
-                quoted(&format!("net.ipv6.conf.{}.accept_ra=2", link.name.replace('.', "/")))
-            )
-        })
-        .collect()
+    links.map(|link| interface_sysctl(6, &link.name, "accept_ra=2")).collect()
 }

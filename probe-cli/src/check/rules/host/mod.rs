@@ -18,7 +18,7 @@ pub(super) mod reverse_path_filter;
 pub(super) mod router_advertisements_ignored;
 
 use crate::{
-    check::Outcome,
+    check::{Outcome, quote::quoted},
     facts::files::{HostFiles, NetworkManager},
     model::{Model, System},
     observed::Observed,
@@ -26,6 +26,11 @@ use crate::{
 
 /// `RTPROT_RA`: written by the kernel for a router advertisement (linux/rtnetlink.h).
 const RTPROT_RA: u8 = 9;
+
+/// The command that sets a sysctl of an interface: `setting` is `rp_filter=2`. In the interface's name sysctl(8) takes a slash for a dot.
+fn interface_sysctl(family: u8, name: &str, setting: &str) -> String {
+    format!("sysctl -w {}", quoted(&format!("net.ipv{family}.conf.{}.{setting}", name.replace('.', "/"))))
+}
 
 /// What the files tell of a service. Where they tell nothing the check does not apply, unless they could not be read.
 fn installed<'a, T>(

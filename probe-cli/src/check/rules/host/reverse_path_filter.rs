@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{prelude::*, window::over};
+use super::{
+    super::{prelude::*, window::over},
+    interface_sysctl,
+};
 use crate::model::Tunnel;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -58,10 +61,7 @@ fn run(model: &Model) -> Outcome {
          `all` and the device's own counts."
     });
     for name in strict.iter().take(3) {
-        finding = finding.run(format!(
-            "sysctl -w {}",
-            quoted(&format!("net.ipv4.conf.{}.rp_filter=2", name.replace('.', "/")))
-        ));
+        finding = finding.run(interface_sysctl(4, name, "rp_filter=2"));
     }
     Outcome::Judged(vec![finding])
 }

@@ -1,6 +1,6 @@
 //! A forwarding node takes no default route from router advertisements.
 
-use super::{super::prelude::*, RTPROT_RA};
+use super::{super::prelude::*, RTPROT_RA, interface_sysctl};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-router-advertisements-ignored",
@@ -68,6 +68,6 @@ fn run(model: &Model) -> Outcome {
             "Accept router advertisements while forwarding, and write it into /etc/sysctl.d so that it lasts. The route comes back with \
              the router's next advertisement, which may take minutes.",
         )
-        .run(format!("sysctl -w {}", quoted(&format!("net.ipv6.conf.{}.accept_ra=2", link.name.replace('.', "/"))))),
+        .run(interface_sysctl(6, &link.name, "accept_ra=2")),
     ])
 }
