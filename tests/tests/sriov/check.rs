@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -50,10 +51,19 @@ fn only(root: &str, window: &str, id: &str) -> Vec<String> {
     findings.into_iter().flat_map(|(_, commands)| commands).collect()
 }
 
+/// A PF that was reset answers its VFs with a refusal until their driver has noticed and asked it for a reset of their own,
+/// up to two seconds later (igb_rcv_msg_from_vf and igbvf_watchdog_task, Linux 6.12): until then a VF takes neither an
+/// address nor a VLAN. What is right is taken soon, what is wrong never.
+fn until_taken(command: &str) {
+    wait_for(&format!("success of {command}"), || {
+        Command::new("sh").args(["-c", command]).status().unwrap().success().then_some(())
+    });
+}
+
 fn paste(commands: &[String]) {
     assert!(!commands.is_empty());
     for command in commands {
-        sh("sh", &["-c", command]);
+        until_taken(command);
     }
 }
 
@@ -93,7 +103,7 @@ fn faults_of_a_vf_are_found_and_their_fixes_mend_them() {
     ns(pod.name(), "ip link set net1 mtu 2000");
     is_found_and_mended(root, "vf-mtu-exceeds-pf");
     // igbvf takes no VLAN interface any more once its PF tags.
-    pod.ip("link add link net1 name net1.5 type vlan id 5");
+    until_taken(&format!("ip -n {} link add link net1 name net1.5 type vlan id 5", pod.name()));
     sh("ip", &["link", "set", &pf, "vf", "0", "vlan", "7"]);
     assert_eq!(only(root, SHORT, "vf-vlan-tagged-twice"), [""; 0]);
     pod.ip("link del net1.5");

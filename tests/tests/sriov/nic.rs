@@ -15,10 +15,10 @@ impl Nic {
         let devices = fs::read_dir("/sys/bus/pci/devices").unwrap().flatten().map(|entry| entry.path());
         let device = devices.into_iter().find(|device| device.join("sriov_totalvfs").exists()).unwrap();
         let nic = Self { device };
-        // A VF's driver asks the PF for its address, which answers only when it is up.
+        // A VF's driver asks the PF for its address, which answers only when it is up. Its MTU may be an earlier test's.
         nic.set_count(0);
         sh("modprobe", &["igbvf"]);
-        sh("ip", &["link", "set", &nic.pf(), "up"]);
+        sh("ip", &["link", "set", &nic.pf(), "mtu", "1500", "up"]);
         wait_for("the PF's link", || {
             sh("ip", &["link", "show", &nic.pf()]).contains("LOWER_UP").then_some(())
         });
