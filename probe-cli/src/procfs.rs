@@ -4,8 +4,9 @@
 
 use std::{
     fs,
-    os::fd::RawFd,
+    os::{fd::RawFd, unix::thread::JoinHandleExt as _},
     path::Path,
+    thread::JoinHandle,
     time::{Duration, SystemTime},
 };
 
@@ -21,10 +22,36 @@ pub fn fd_locked_bytes(fd: RawFd) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("memlock:")?.trim().parse().ok())
 }
 
-/// CPU time of the calling thread so far, user and system. Engine, screen and report share one thread, so this is
-/// what the observer costs; the demo's traffic comes from other threads of the process and is not part of it.
-pub fn cpu_time() -> Option<Duration> {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
+/// CPU time of the process so far, user and system, without that of `others`.
+pub fn cpu_time(others: &mut [ThreadClock]) -> Option<Duration> {
+    let whole =
+        nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).ok()?;
+    let others: Duration = others.iter_mut().map(ThreadClock::read).sum();
+    Some(whole.saturating_sub(others))
+}
+
+/// The CPU time of a thread.
+#[derive(Debug)]
+pub struct ThreadClock {
+    clock: libc::clockid_t,
+    last: Duration,
+}
+
+impl ThreadClock {
+    /// That of a thread that nobody has joined yet; none when the C library has none.
+    pub fn of<T>(thread: &JoinHandle<T>) -> Option<Self> {
+        let mut clock = 0;
+        // SAFETY: the thread's number is valid until it is joined, which takes the handle.
+        let error = unsafe { libc::pthread_getcpuclockid(thread.as_pthread_t(), &raw mut clock) };
+        (error == 0).then_some(Self { clock, last: Duration::ZERO })
+    }
+
+    /// What it spent so far; of a thread that has ended, what it had spent at the last look.
+    fn read(&mut self) -> Duration {
+        let clock = nix::time::ClockId::from_raw(self.clock);
+        self.last = nix::time::clock_gettime(clock).map_or(self.last, Duration::from);
+        self.last
+    }
 }
 
 /// Resident memory of this process in bytes.
@@ -149,6 +176,8 @@ fn setting(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, thread};
+
     use super::*;
 
     #[test]
@@ -177,8 +206,31 @@ mod tests {
 
     #[test]
     fn our_own_process_has_cost() {
-        assert!(cpu_time().unwrap() > Duration::ZERO);
+        assert!(cpu_time(&mut []).unwrap() > Duration::ZERO);
         assert!(resident_bytes().unwrap() > 100_000);
         assert!(monotonic() > Duration::ZERO);
+    }
+
+    #[test]
+    fn what_other_threads_spend_is_left_out() {
+        const BUSY: Duration = Duration::from_millis(30);
+        let spent = || {
+            nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap()
+        };
+        let (busy, is_busy) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            while spent() < BUSY {}
+            busy.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        let mut others = vec![ThreadClock::of(&thread).unwrap()];
+        is_busy.recv().unwrap();
+        // Other tests spend in between.
+        let less = cpu_time(&mut others).unwrap();
+        assert!(less + BUSY <= cpu_time(&mut []).unwrap());
+        drop(end);
+        thread.join().unwrap();
+        assert!(others[0].read() >= BUSY, "it has ended");
     }
 }

@@ -1,13 +1,14 @@
 //! Right numbers: what the tool counts equals what the wire carried, to the packet and to the byte.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::net::IpAddr;
+use std::{fs, net::IpAddr};
 
 use overlay_probe::{
     lab::{Family, send},
     netns::Namespace,
 };
 use probe_tests::{
+    hand::Pair,
     judge::{Carried, Counters, Tcpdump},
     lab::TestLab,
     ns,
@@ -249,4 +250,31 @@ fn pods_packets_that_the_default_route_takes() {
         assert_eq!(direct(&after) - direct(&before), 777);
         assert_eq!(in_clear(&whole(&after), "tx"), in_clear(&whole(&before), "tx"));
     }
+}
+
+/// What all threads of a process have spent so far, in seconds: `/proc/PID/task/*/schedstat` begins with nanoseconds on a CPU.
+fn accounted(pid: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let spent = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    });
+    spent.sum::<f64>() / 1e9
+}
+
+#[test]
+fn what_the_tool_spends_is_what_the_kernel_accounts() {
+    const LINES: usize = 20;
+    let pair = Pair::new("spent");
+    let watch = Watch::start(pair.node(1));
+    watch.settled();
+    let before = accounted(watch.pid());
+    let said = (0..LINES).map(|_| {
+        let value = watch.next();
+        value["self"]["cpu_percent"].as_f64().unwrap() / 100.0 * value["interval_s"].as_f64().unwrap()
+    });
+    let said: f64 = said.sum();
+    let accounted = accounted(watch.pid()) - before;
+    // A line is read some time after what it says; the first and the last are of other intervals by that much.
+    assert!((0.6..1.6).contains(&(said / accounted)), "said {said} s, accounted {accounted} s");
 }

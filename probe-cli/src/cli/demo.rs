@@ -40,6 +40,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
+        engine.leave_out(load.cpu_clocks());
         confine::after_start(&engine);
         if io::stdout().is_terminal() {
             let title = format!("demo: {}", first.netns);

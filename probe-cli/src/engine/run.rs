@@ -22,7 +22,7 @@ use crate::{
     netlink::{ChangeKind, Changes},
     observed::Observed,
     privilege::Openable,
-    procfs,
+    procfs::{self, ThreadClock},
     sample::{Behind, Drops, Explained, Frame, Observer, PodInterfaceSample, Sample},
 };
 
@@ -80,6 +80,8 @@ pub struct Engine {
     programs_seen: Duration,
     /// Why it cannot be said why packets are "other", for the next sample.
     unexplained: Option<String>,
+    /// Threads of this process that do no observing.
+    others: Vec<ThreadClock>,
 }
 
 impl Engine {
@@ -130,6 +132,7 @@ impl Engine {
             problems: Vec::new(),
             programs_seen: procfs::monotonic(),
             unexplained: None,
+            others: Vec::new(),
         };
         engine.note.update(&engine.probe);
         // At the start every refusal is final: better no picture than half a one.
@@ -318,6 +321,11 @@ impl Engine {
         self.note.update(&self.probe);
     }
 
+    /// Leaves what these threads spend out of what the observer costs.
+    pub fn leave_out(&mut self, threads: Vec<ThreadClock>) {
+        self.others = threads;
+    }
+
     /// Takes everything off. Dropping the engine does the same, but for a clsact qdisc of our own.
     pub async fn stop(self) {
         let Self { probe, note, .. } = self;
@@ -359,7 +367,7 @@ impl Engine {
         let (programs, map_bytes) = self.vfs.cost()?;
         sample.observer.programs.extend(programs);
         sample.observer.map_bytes += map_bytes;
-        sample.observer.cpu = procfs::cpu_time();
+        sample.observer.cpu = procfs::cpu_time(&mut self.others);
         sample.observer.rss_bytes = procfs::resident_bytes();
         sample.problems.clone_from(&self.problems);
         sample.behind = self.behind_others();

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     netns::{self, Namespace},
     privilege,
+    procfs::ThreadClock,
 };
 
 /// What to send.
@@ -86,6 +87,11 @@ impl Load {
     /// Names of the flows.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         self.flows.iter().map(|flow| flow.name.as_str())
+    }
+
+    /// What its threads spend, for who measures the process that they are of.
+    pub fn cpu_clocks(&self) -> Vec<ThreadClock> {
+        self.flows.iter().flat_map(|flow| &flow.threads).filter_map(ThreadClock::of).collect()
     }
 
     /// Stops the flows and says what they did.

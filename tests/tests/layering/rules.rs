@@ -84,6 +84,7 @@ pub(crate) const MODULES: &[Module] = &[
             "netns",
             "pods",
             "privilege",
+            "procfs",
             "text",
         ],
     ),
