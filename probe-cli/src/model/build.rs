@@ -1,7 +1,7 @@
 //! Inventory and two samples to a [`Model`].
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -94,7 +94,7 @@ pub(super) fn build(
         notes: notes(inventory, now),
         gone: Gone::default(),
         nodes: OnceLock::new(),
-        node_addresses: BTreeMap::new(),
+        node_addresses: Arc::default(),
         faults: Vec::new(),
         checked: Vec::new(),
     }
@@ -142,13 +142,14 @@ fn peers(
 ) -> Vec<PeerRow> {
     let mut rows = Vec::new();
     for tunnel in &inventory.tunnels {
+        let tunnel_name: Arc<str> = tunnel.name.as_str().into();
         let row =
             |peer: Option<Arc<Peer>>, sample: Option<&PeerSample>, earlier: Option<&PeerSample>| PeerRow {
                 node_name: peer
                     .as_ref()
                     .and_then(|peer| inventory.node_names.get(&peer.node_address?))
                     .cloned(),
-                tunnel_name: tunnel.name.clone(),
+                tunnel_name: Arc::clone(&tunnel_name),
                 tunnel: tunnel.ifindex,
                 peer,
                 joined: None,

@@ -14,6 +14,7 @@ mod words;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -39,7 +40,9 @@ pub(super) struct Memory {
     /// What was below a tunnel last, by the tunnel's name: interface index and name.
     below: BTreeMap<String, (u32, String)>,
     /// Pod networks that were routed to a node by a tunnel.
-    routed: BTreeMap<(String, IpAddr), Vec<IpNet>>,
+    routed: BTreeMap<String, BTreeMap<IpAddr, Vec<IpNet>>>,
+    /// What was learned from last: the same is not learned again.
+    learned: Option<Arc<Inventory>>,
     /// When what is wrong began, by what it is about.
     since: BTreeMap<String, Duration>,
 }
@@ -113,7 +116,11 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
 }
 
 impl Memory {
-    fn learn(&mut self, inventory: &Inventory) {
+    fn learn(&mut self, inventory: &Arc<Inventory>) {
+        if self.learned.as_ref().is_some_and(|learned| Arc::ptr_eq(learned, inventory)) {
+            return;
+        }
+        self.learned = Some(Arc::clone(inventory));
         for tunnel in inventory.all_tunnels() {
             // What made a device is not known for certain while it is down: WireGuard has no port then.
             if tunnel.up {
@@ -128,7 +135,7 @@ impl Memory {
                 self.below.insert(tunnel.name.clone(), (below.ifindex, below.name.clone()));
             }
         }
-        if self.routed.len() > REMEMBERED {
+        if self.routed.values().map(BTreeMap::len).sum::<usize>() > REMEMBERED {
             self.routed.clear();
         }
         let by_table = inventory.peers.iter().filter(|peer| !peer.pod_cidrs.is_empty());
@@ -137,7 +144,7 @@ impl Memory {
         let by_route = by_route.map(|peer| (peer.ifindex, Some(peer.node_address), &peer.pod_cidrs));
         for (ifindex, address, networks) in by_table.chain(by_route) {
             if let Some((tunnel, address)) = inventory.tunnel(ifindex).zip(address) {
-                self.routed.insert((tunnel.name.clone(), address), networks.clone());
+                self.routed.entry(tunnel.name.clone()).or_default().insert(address, networks.clone());
             }
         }
     }

@@ -17,9 +17,19 @@ impl Model {
     }
 }
 
-/// Finds which addresses are of one node.
-pub(super) fn join_nodes(model: &mut Model, network: &NetworkFacts) {
-    model.node_addresses = same_node(model, network);
+/// Finds which addresses are of one node. `known` has what that came to for this snapshot, as long as its rows are the peers of
+/// the inventory: a peer that only a neighbour entry is left of is known by what was seen earlier.
+pub(super) fn join_nodes(
+    model: &mut Model,
+    network: &NetworkFacts,
+    known: &mut Option<Arc<BTreeMap<IpAddr, IpAddr>>>,
+) {
+    let rows = model.peers.iter().filter(|row| row.peer.is_some()).count();
+    model.node_addresses = if rows == model.inventory.peers.len() {
+        Arc::clone(known.get_or_insert_with(|| Arc::new(same_node(model, network))))
+    } else {
+        Arc::new(same_node(model, network))
+    };
 }
 
 /// Peers of one node together, every other peer as it is.
@@ -78,7 +88,7 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
     }
     node.members.extend(member(peer));
     node.joined = Some(address);
-    node.tunnel_name = format!("{} {}", node.tunnel_name, peer.tunnel_name);
+    node.tunnel_name = format!("{} {}", node.tunnel_name, peer.tunnel_name).into();
     node.node_name = node.node_name.take().or_else(|| peer.node_name.clone());
     node.wireguard = node.wireguard.or(peer.wireguard);
     if let (Some(known), Some(more)) = (&mut node.peer, &peer.peer) {
@@ -91,7 +101,7 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
 
 fn member(row: &PeerRow) -> Option<NodePeer> {
     let peer = row.peer.clone()?;
-    let (tunnel_name, condition, wireguard) = (row.tunnel_name.clone(), row.condition, row.wireguard);
+    let (tunnel_name, condition, wireguard) = (Arc::clone(&row.tunnel_name), row.condition, row.wireguard);
     Some(NodePeer { tunnel_name, peer, condition, wireguard })
 }
 
@@ -135,7 +145,7 @@ mod tests {
 
     fn nodes(model: &Model, network: &NetworkFacts) -> Vec<PeerRow> {
         let mut model = model.clone();
-        join_nodes(&mut model, network);
+        join_nodes(&mut model, network, &mut None);
         model.nodes().to_vec()
     }
 
@@ -149,8 +159,7 @@ mod tests {
         let model = model();
         let told = [("172.31.77.2", 2), ("fd77::2", 2), ("172.31.77.3", 3), ("fd77::3", 3)];
         let rows = nodes(&model, &network(&told));
-        let labels: Vec<_> =
-            rows.iter().map(|row| (row.label().unwrap(), row.tunnel_name.as_str())).collect();
+        let labels: Vec<_> = rows.iter().map(|row| (row.label().unwrap(), &*row.tunnel_name)).collect();
         let tunnels = "flannel.1 flannel-v6.1";
         assert_eq!(labels, [("172.31.77.2".to_owned(), tunnels), ("172.31.77.3".to_owned(), tunnels)]);
         let packets = |rows: &[PeerRow]| rows.iter().map(|row| both(&row.flow).packets).sum::<u64>();
@@ -159,7 +168,7 @@ mod tests {
             packets(&model.peers.iter().filter(|r| r.peer.is_some()).cloned().collect::<Vec<_>>())
         );
         assert!(rows.iter().all(|row| row.condition == Condition::Ok && row.flow.tx.rate.is_some()));
-        let members: Vec<_> = rows[0].members.iter().map(|member| member.tunnel_name.as_str()).collect();
+        let members: Vec<_> = rows[0].members.iter().map(|member| &*member.tunnel_name).collect();
         assert_eq!(members, ["flannel.1", "flannel-v6.1"]);
         let addresses: Vec<_> = rows[0].peers().filter_map(|peer| peer.node_address).collect();
         assert_eq!(addresses, ["172.31.77.2".parse::<IpAddr>().unwrap(), "fd77::2".parse().unwrap()]);

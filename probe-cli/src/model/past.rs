@@ -1,6 +1,6 @@
 //! What was there in an earlier model and is not in this one: kept for screens, so that what breaks does not vanish from sight.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{Condition, Flow, Model, OuterFlow, PeerRow, PodRow, TunnelRow, cores};
 use crate::{
@@ -33,6 +33,10 @@ struct Went<T> {
 impl Past {
     /// Puts what went since the model `before`, and what had gone by then, into the model. `sample` is that of `before`.
     pub(super) fn carry(&mut self, before: &Model, sample: &Sample, model: &mut Model) {
+        // The same inventory has the same rows.
+        if self.is_empty() && Arc::ptr_eq(&before.inventory, &model.inventory) {
+            return;
+        }
         self.tunnels(before, model);
         // Peers and pods that are missing while a table cannot be read may be there. Without links there is no inventory at all.
         if model.inventory.table_notes.is_empty() {
@@ -42,6 +46,10 @@ impl Past {
         model.gone.tunnels.clone_from(&self.tunnels);
         model.gone.peers = self.peers.iter().map(|went| went.row.clone()).collect();
         model.gone.pods = self.pods.iter().map(|went| went.row.clone()).collect();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tunnels.is_empty() && self.peers.is_empty() && self.pods.is_empty()
     }
 
     fn tunnels(&mut self, before: &Model, model: &Model) {
@@ -84,7 +92,7 @@ impl Past {
         let now: BTreeSet<(&str, u32)> =
             model.tunnels.iter().map(|row| (row.tunnel.name.as_str(), row.tunnel.ifindex)).collect();
         self.peers.retain(|went| {
-            let name = went.row.tunnel_name.as_str();
+            let name = &*went.row.tunnel_name;
             let is_replaced =
                 now.iter().any(|(other, ifindex)| *other == name && *ifindex != went.row.tunnel);
             let is_back = peer_key(&went.row).is_some_and(|key| there.contains(&key));

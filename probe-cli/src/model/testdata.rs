@@ -255,7 +255,7 @@ pub(crate) fn build(inventory: &Inventory, now: &Sample, before: Option<&Sample>
     model.since = now.time.saturating_sub(now.monotonic);
     let facts = Facts { links: vec![ethernet(2, "eth0")], ..Facts::default() };
     super::health::judge(&mut model, &facts, &mut Memory::default());
-    super::nodes::join_nodes(&mut model, &NetworkFacts::default());
+    super::nodes::join_nodes(&mut model, &NetworkFacts::default(), &mut None);
     model
 }
 

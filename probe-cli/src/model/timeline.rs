@@ -1,7 +1,7 @@
 //! Frames to models: keeps the previous sample and model, what was made of a snapshot while it is the same one, and what was seen
 //! earlier. Pure: the frames of a recording give the models that they gave when they were recorded.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Model, Setup,
@@ -35,6 +35,7 @@ pub struct Timeline {
 struct Known {
     joined: Joined,
     setup: Arc<Setup>,
+    node_addresses: Option<Arc<BTreeMap<IpAddr, IpAddr>>>,
 }
 
 impl Timeline {
@@ -50,12 +51,13 @@ impl Timeline {
 
     fn next(&mut self, frame: Frame, joined: Option<&Joined>) -> Arc<Model> {
         let Frame { snapshot, sample } = frame;
-        let known = self.known.take().filter(|known| known.joined.is_of(&snapshot)).unwrap_or_else(|| {
-            let joined = joined.filter(|joined| joined.is_of(&snapshot)).cloned();
-            let joined = joined.unwrap_or_else(|| Joined::new(snapshot));
-            let setup = Arc::new(Setup::new(joined.snapshot(), joined.inventory()));
-            Known { joined, setup }
-        });
+        let mut known =
+            self.known.take().filter(|known| known.joined.is_of(&snapshot)).unwrap_or_else(|| {
+                let joined = joined.filter(|joined| joined.is_of(&snapshot)).cloned();
+                let joined = joined.unwrap_or_else(|| Joined::new(snapshot));
+                let setup = Arc::new(Setup::new(joined.snapshot(), joined.inventory()));
+                Known { joined, setup, node_addresses: None }
+            });
         let (snapshot, inventory) = (known.joined.snapshot(), known.joined.inventory());
         // What was counted while filters were gone has no rates.
         let earlier = self.before.as_deref().filter(|_| !sample.is_interrupted);
@@ -67,7 +69,7 @@ impl Timeline {
         }
         health::judge(&mut model, &snapshot.netlink, &mut self.memory);
         self.past.sum_up(&mut model);
-        join_nodes(&mut model, &snapshot.network);
+        join_nodes(&mut model, &snapshot.network, &mut known.node_addresses);
         self.known = Some(known);
         let model = Arc::new(model);
         self.before = Some(Box::new(sample));
@@ -110,6 +112,8 @@ mod tests {
         };
         let found = models(frames.clone());
         assert!(Arc::ptr_eq(&found[0].inventory, &found[1].inventory));
+        assert!(Arc::ptr_eq(&found[0].node_addresses, &found[1].node_addresses));
+        assert!(!Arc::ptr_eq(&found[1].node_addresses, &found[2].node_addresses));
         assert_eq!(found.iter().map(|model| model.inventory.peers.len()).collect::<Vec<_>>(), [2, 2, 3]);
         assert_eq!(found[0].interval, None);
         assert_eq!(found[2].interval, Some(std::time::Duration::from_secs(1)));

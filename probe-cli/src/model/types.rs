@@ -42,7 +42,7 @@ pub struct Model {
     /// See [`Model::nodes`].
     pub(crate) nodes: OnceLock<Vec<PeerRow>>,
     /// By address of a node that has several, the first of them.
-    pub node_addresses: BTreeMap<IpAddr, IpAddr>,
+    pub node_addresses: Arc<BTreeMap<IpAddr, IpAddr>>,
     /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.
     pub pods: Vec<PodRow>,
     /// What was there a moment ago, for screens: documents list what exists.
@@ -179,7 +179,7 @@ pub enum Edge {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerRow {
     /// Name of its tunnel.
-    pub tunnel_name: String,
+    pub tunnel_name: Arc<str>,
     /// Interface index of its tunnel.
     pub tunnel: u32,
     /// The peer; none for the rows "other" and "gone".
@@ -206,7 +206,7 @@ pub struct PeerRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodePeer {
     /// Name of its tunnel.
-    pub tunnel_name: String,
+    pub tunnel_name: Arc<str>,
     /// The peer.
     pub peer: Arc<Peer>,
     /// What is the matter with it.

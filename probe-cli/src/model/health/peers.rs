@@ -139,7 +139,7 @@ fn condition(
 impl Memory {
     /// Pod networks that the tunnel led to this node earlier.
     fn networks(&self, tunnel: &Tunnel, node: Option<IpAddr>) -> &[IpNet] {
-        let known = node.and_then(|node| self.routed.get(&(tunnel.name.clone(), node)));
+        let known = node.and_then(|node| self.routed.get(&tunnel.name)?.get(&node));
         known.map_or(&[], Vec::as_slice)
     }
 }
@@ -208,7 +208,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
         };
         let (peer, node_name) = earlier.map_or((None, None), |row| (row.peer, row.node_name));
         let row = PeerRow {
-            tunnel_name: device.name.clone(),
+            tunnel_name: device.name.as_str().into(),
             tunnel: *tunnel,
             peer: Some(peer.unwrap_or_else(|| Arc::new(unknown))),
             joined: None,

@@ -142,13 +142,10 @@ fn gone(inventory: &Inventory, memory: &Memory) -> Vec<Fault> {
 
 /// All pod networks that were routed by the tunnel are routed to their nodes by something else: somebody moved the overlay.
 fn is_replaced(inventory: &Inventory, tunnel: &str, memory: &Memory) -> bool {
-    let mut networks = memory.routed.iter().filter(|((name, _), _)| name == tunnel).peekable();
+    let mut networks = memory.routed.get(tunnel).into_iter().flat_map(BTreeMap::values).peekable();
     let now = || {
         let peers = inventory.peers.iter().flat_map(|peer| &peer.pod_cidrs);
         peers.chain(inventory.routed_peers.iter().flat_map(|peer| &peer.pod_cidrs))
     };
-    networks.peek().is_some()
-        && networks
-            .flat_map(|(_, networks)| networks)
-            .all(|network| now().any(|other| other.contains(network)))
+    networks.peek().is_some() && networks.flatten().all(|network| now().any(|other| other.contains(network)))
 }

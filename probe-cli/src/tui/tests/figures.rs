@@ -198,7 +198,7 @@ fn peers_of_one_node_are_one_row_with_each_of_them_in_its_details() {
     let away = nodes.iter().position(|row| row.label().is_some_and(|label| label == "fd77::2")).unwrap();
     let second = nodes.remove(away);
     let of = |row: &model::PeerRow, condition| model::NodePeer {
-        tunnel_name: row.tunnel_name.clone(),
+        tunnel_name: Arc::clone(&row.tunnel_name),
         peer: row.peer.clone().unwrap(),
         condition,
         wireguard: None,
@@ -206,7 +206,7 @@ fn peers_of_one_node_are_one_row_with_each_of_them_in_its_details() {
     let members = vec![of(&nodes[0], model::Condition::Ok), of(&second, model::Condition::NoRoute)];
     nodes[0].members = members;
     nodes[0].joined = Some("172.31.77.2".parse().unwrap());
-    nodes[0].tunnel_name = "flannel.1 flannel-v6.1".to_owned();
+    nodes[0].tunnel_name = "flannel.1 flannel-v6.1".into();
     let mut state = State::new("node1".to_owned(), false);
     update(&mut state, Action::Model(Arc::new(model)));
     let screen = draw(&state, (120, 40));
