@@ -145,13 +145,23 @@ impl Context {
 
     /// A table as stdout takes it: with colour on a terminal, unless that is unwanted.
     pub(super) fn paint(&self, table: String) -> String {
-        if self.plain() || !io::stdout().is_terminal() { table } else { colour::coloured(&table) }
+        painted(table, self.is_coloured())
+    }
+
+    /// Whether stdout takes colour.
+    pub(super) fn is_coloured(&self) -> bool {
+        !self.plain() && io::stdout().is_terminal()
     }
 
     /// What is looked at, for a title: what the user called it, else the node's host name.
     pub(super) fn node(&self, hostname: Option<&str>) -> String {
         self.netns.as_deref().or(hostname).unwrap_or("this node").to_owned()
     }
+}
+
+/// A table, with colour if that is wanted.
+pub(super) fn painted(table: String, is_coloured: bool) -> String {
+    if is_coloured { colour::coloured(&table) } else { table }
 }
 
 /// Runs `work` on this thread, in this thread's network namespace.

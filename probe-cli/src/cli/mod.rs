@@ -13,6 +13,7 @@ mod lab;
 mod live;
 mod logging;
 mod mtu;
+mod pieces;
 mod show;
 mod top;
 mod watch;

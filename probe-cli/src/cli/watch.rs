@@ -15,6 +15,7 @@ use super::{
     args::{Format, WatchArgs},
     confine,
     live::{self, Context, Stop},
+    pieces::write_line,
     writer::{Offered, Writer},
 };
 use crate::{
@@ -53,17 +54,19 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 /// Prints until `--count` is reached or stdout is closed. A line that nobody has taken when the next but one is due is left
 /// out, and the line after it says so: the numbers of a reader that is late stay new.
 pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
-    let mut writer = Writer::start().context("cannot start the thread that prints")?;
+    let (format, is_coloured) = (args.format, context.is_coloured());
+    let writer = Writer::start(move |model: &Arc<Model>, out| match format {
+        Format::Jsonl => write_line(out, |line| serde_json::to_writer(line, &jsonl::document(model))),
+        Format::Table => writeln!(out, "{}", live::painted(table::table(model), is_coloured)),
+    });
+    let mut writer = writer.context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
     timeline.push_joined(engine.first(), engine.joined());
-    let (mut printed, mut left_out, mut length) = (0, 0_u64, 0);
+    let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
         let frame = engine.tick().await?;
         let model = timeline.push_joined(frame, engine.joined());
-        let text = text_of(&with_note(model, left_out), context, args.format, length)?;
-        // The next one is about as long.
-        length = text.len() + text.len() / 16;
-        match writer.offer(text) {
+        match writer.offer(with_note(model, left_out)) {
             Offered::Taken => (printed, left_out) = (printed + 1, 0),
             Offered::Late => left_out += 1,
             Offered::Ended => break,
@@ -80,16 +83,6 @@ fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
         notes.push(format!("{lines} dropped before this one: the reader of stdout is too slow"));
     }
     model
-}
-
-/// About so many bytes long.
-fn text_of(model: &Model, context: &Context, format: Format, length: usize) -> anyhow::Result<String> {
-    let mut text = match format {
-        Format::Jsonl => jsonl::line_of_about(model, length).context("cannot write JSON")?,
-        Format::Table => context.paint(table::table(model)),
-    };
-    text.push('\n');
-    Ok(text)
 }
 
 /// The file that tells scripts that counting has begun, and where. A temporary file beside it is made before anything is

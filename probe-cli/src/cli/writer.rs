@@ -1,5 +1,5 @@
 //! Printing without waiting: a thread of its own writes to stdout, so that a reader that takes nothing holds up neither the
-//! samples nor the answer to a signal.
+//! samples nor the answer to a signal. It makes the text too, and writes it while it makes it.
 
 use std::{io, thread};
 
@@ -8,7 +8,7 @@ use tokio::sync::{
     oneshot,
 };
 
-/// What became of a text.
+/// What became of what was to be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offered {
     /// It is printed, or will be.
@@ -20,39 +20,44 @@ pub(super) enum Offered {
 }
 
 /// The thread that prints. It ends with the process, also while a write waits for a reader.
-pub(super) struct Writer {
-    texts: mpsc::Sender<String>,
+pub(super) struct Writer<T> {
+    waiting: mpsc::Sender<T>,
     result: oneshot::Receiver<io::Result<()>>,
 }
 
-impl Writer {
-    /// Starts it.
-    pub(super) fn start() -> io::Result<Self> {
-        Self::to(io::stdout())
+impl<T: Send + 'static> Writer<T> {
+    /// Starts it; `print` writes one to stdout.
+    pub(super) fn start(
+        print: impl Fn(&T, &mut io::Stdout) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::to(io::stdout(), print)
     }
 
-    fn to(mut out: impl io::Write + Send + 'static) -> io::Result<Self> {
-        // One text waits while one is being written.
-        let (texts, mut waiting) = mpsc::channel::<String>(1);
+    fn to<W: io::Write + Send + 'static>(
+        mut out: W,
+        print: impl Fn(&T, &mut W) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        // One waits while one is being written.
+        let (offered, mut waiting) = mpsc::channel::<T>(1);
         let (done, result) = oneshot::channel();
         thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             let result = loop {
-                let Some(text) = waiting.blocking_recv() else { break Ok(()) };
-                if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                let Some(next) = waiting.blocking_recv() else { break Ok(()) };
+                if let Err(error) = print(&next, &mut out).and_then(|()| out.flush()) {
                     break Err(error);
                 }
             };
-            // Before anybody sees the result, no text is taken any more.
+            // Before anybody sees the result, nothing is taken any more.
             drop(waiting);
             // Nobody waits for it when a signal ended the run.
             let _ = done.send(result);
         })?;
-        Ok(Self { texts, result })
+        Ok(Self { waiting: offered, result })
     }
 
-    /// Has a text printed, if the one before is on its way.
-    pub(super) fn offer(&mut self, text: String) -> Offered {
-        match self.texts.try_send(text) {
+    /// Has something printed, if what was before it is on its way.
+    pub(super) fn offer(&mut self, next: T) -> Offered {
+        match self.waiting.try_send(next) {
             Ok(()) => Offered::Taken,
             Err(TrySendError::Full(_)) => Offered::Late,
             Err(TrySendError::Closed(_)) => Offered::Ended,
@@ -61,15 +66,18 @@ impl Writer {
 
     /// Waits until everything taken is printed, or cannot be.
     pub(super) async fn end(self) -> io::Result<()> {
-        let Self { texts, result } = self;
-        drop(texts);
+        let Self { waiting, result } = self;
+        drop(waiting);
         result.await.unwrap_or_else(|gone| Err(io::Error::other(gone)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+    use std::{
+        io::Write as _,
+        sync::{Arc, Mutex, mpsc as std_mpsc},
+    };
 
     use super::*;
 
@@ -96,11 +104,12 @@ mod tests {
         }
     }
 
-    fn slow() -> (Writer, std_mpsc::Sender<()>, std_mpsc::Receiver<()>, Arc<Mutex<String>>) {
+    fn slow() -> (Writer<String>, std_mpsc::Sender<()>, std_mpsc::Receiver<()>, Arc<Mutex<String>>) {
         let (let_it, let_go) = std_mpsc::channel();
         let (begun, has_begun) = std_mpsc::channel();
         let written = Arc::new(Mutex::new(String::new()));
-        let writer = Writer::to(Slow { let_go, begun, written: Arc::clone(&written) }).unwrap();
+        let slow = Slow { let_go, begun, written: Arc::clone(&written) };
+        let writer = Writer::to(slow, |text: &String, out| out.write_all(text.as_bytes())).unwrap();
         (writer, let_it, has_begun, written)
     }
 

@@ -12,30 +12,23 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use self::{cores::Core, drops::Drop, explained::Explained};
 use super::json::{self, Metrics, Wireguard, words};
-use crate::{
-    model::{
-        self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart, PeerKey,
-        PerDirection, ProgramRow, VfRates, fields,
-    },
-    text,
+use crate::model::{
+    self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart, PeerKey,
+    PerDirection, ProgramRow, VfRates, fields,
 };
 
 /// Version of the document; grows when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The document as one line without its line end.
-#[cfg(test)]
-fn line(model: &Model) -> Result<String, serde_json::Error> {
-    line_of_about(model, 0)
+/// The document, whose entries of pods and peers are made while it is written: with thousands of peers it has a megabyte.
+pub fn document(model: &Model) -> impl Serialize {
+    Document::from(model)
 }
 
-/// The document as one line without its line end, with room for so many bytes from the start: a line may have a megabyte, once a
-/// second.
-pub fn line_of_about(model: &Model, bytes: usize) -> Result<String, serde_json::Error> {
-    let mut json = Vec::with_capacity(bytes);
-    serde_json::to_writer(&mut json, &Document::from(model))?;
-    let json = String::from_utf8(json).map_err(serde::ser::Error::custom)?;
-    Ok(text::escape_json(json))
+/// As it is printed, without the line end.
+#[cfg(test)]
+fn line(model: &Model) -> Result<String, serde_json::Error> {
+    Ok(crate::text::escape_json(serde_json::to_string(&document(model))?))
 }
 
 #[derive(Serialize)]
