@@ -148,6 +148,22 @@ fn what_changed_on_the_path_is_named() {
     assert_eq!([accept(&base), accept(&new), accept(&base)], [0, 0, 3]);
     let runs = read(&accepted)["runs"].as_array().unwrap().clone();
     assert_eq!((runs.len(), &runs[1]["accepted"]["reason"]), (2, &"a test".into()));
+
+    // Over time each run is there once, the older one first, whichever files it is in.
+    let trend = |format: &str| {
+        let shown = run(&["bench", "trend", text(&new), text(&accepted), text(&base), "--format", format]);
+        assert_eq!(shown.status.code(), Some(0));
+        String::from_utf8(shown.stdout).unwrap()
+    };
+    let (table, csv, svg) = (trend("table"), trend("csv"), trend("svg"));
+    assert!(table.contains("vxlan-v4 TCP throughput") && table.contains("accepted: a test"), "{table}");
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows.len(), 3, "{csv}");
+    assert!(
+        rows[0].starts_with("time,kernel,tool_version,vxlan-v4_throughput,") && rows[1] < rows[2],
+        "{csv}"
+    );
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
 }
 
 #[test]

@@ -341,9 +341,10 @@ fn between(base: &Series, new: &Series, tails: &mut Tails) -> Result<Shift, Why>
     }
 }
 
+/// One side of an interval of 95 %.
+pub(super) const SIDE: f64 = 0.025;
+
 fn summary(metric: Metric, series: &Series, tails: &mut Tails) -> Option<Summary> {
-    /// One side of 95 %.
-    const SIDE: f64 = 0.025;
     let middle = Shift::middle(&series.costs, tails)?;
     let half = (middle.high(SIDE) - middle.low(SIDE)) / 2.0;
     Some(Summary {

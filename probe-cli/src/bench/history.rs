@@ -11,7 +11,7 @@ use super::{
 };
 
 /// What a run as a whole says of a metric.
-fn whole(run: &Run, scenario: Scenario, metric: Metric, tails: &mut Tails) -> Result<f64, Why> {
+pub(super) fn whole(run: &Run, scenario: Scenario, metric: Metric, tails: &mut Tails) -> Result<Shift, Why> {
     let series = Series::of(run, usize::MAX, scenario, metric);
     if let Some(unstable) = series.unstable {
         return Err(Why::Unstable(unstable));
@@ -20,7 +20,7 @@ fn whole(run: &Run, scenario: Scenario, metric: Metric, tails: &mut Tails) -> Re
     if series.rounds < fewest && !series.is_missing() {
         return Err(Why::Few(fewest));
     }
-    Shift::middle(&series.costs, tails).map(|middle| middle.estimate()).ok_or(Why::Missing)
+    Shift::middle(&series.costs, tails).ok_or(Why::Missing)
 }
 
 /// The level of earlier runs, and how much the next one may differ by chance.
@@ -64,9 +64,9 @@ pub(super) fn verdicts(base: &[&Run], new: &Run, max_regression: f64, tails: &mu
         for metric in Metric::ALL {
             let nothing = Row::nothing(scenario, metric);
             // A run of the base that was unstable, or that lacks the metric, says nothing of it.
-            let values: Vec<f64> =
-                base.iter().filter_map(|run| whole(run, scenario, metric, tails).ok()).collect();
-            let row = match (Level::of(&values), whole(new, scenario, metric, tails)) {
+            let mut level = |run: &Run| whole(run, scenario, metric, tails).map(|middle| middle.estimate());
+            let values: Vec<f64> = base.iter().filter_map(|run| level(run).ok()).collect();
+            let row = match (Level::of(&values), level(new)) {
                 (Some(level), Ok(now)) => {
                     let growth = now - level.mean;
                     let summary = Some(summary(metric, &level));

@@ -1,7 +1,7 @@
 //! The performance gate: what a node's overlay carries beside the node itself, and whether that got worse.
 //!
 //! Pure are [`metric`] (what is measured), [`plan`] (what runs next), [`result`] (the document), [`rounds`] (which rounds count),
-//! [`stats`], [`gate`] with `history` (the verdict) and [`explain`] (the cause). [`drive`] sends, [`meter`] reads what the machine did; they are
+//! [`stats`], [`gate`] with `history` (the verdict), [`explain`] (the cause) and [`trend`]. [`drive`] sends, [`meter`] reads what the machine did; they are
 //! outside.
 
 pub mod drive;
@@ -19,3 +19,4 @@ pub mod stats;
 pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
+pub mod trend;

@@ -203,6 +203,11 @@ impl Slice {
 }
 
 impl Run {
+    /// They are of one session: one of them may have been accepted, or have more rounds.
+    pub fn is_session_of(&self, other: &Self) -> bool {
+        (self.started_at_s, self.parameters.seed) == (other.started_at_s, other.parameters.seed)
+    }
+
     /// The data planes that were measured.
     pub fn measured(&self) -> impl Iterator<Item = Scenario> {
         self.scenarios.iter().filter(|row| row.unsupported.is_none()).map(|row| row.scenario)
@@ -319,9 +324,7 @@ impl Document {
 
     /// Takes a run into a baseline. False when it is in it already.
     pub fn accept(&mut self, run: Run, accepted: Accepted) -> bool {
-        let is_same =
-            |one: &Run| (one.started_at_s, one.parameters.seed) == (run.started_at_s, run.parameters.seed);
-        if self.runs.iter().any(is_same) {
+        if self.runs.iter().any(|one| one.is_session_of(&run)) {
             return false;
         }
         self.runs.push(Run { accepted: Some(accepted), ..run });

@@ -16,7 +16,7 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(super) use self::{
     bench::{
         BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchRunArgs, BenchScenario, JudgeArgs,
+        BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
     },
     check::{CheckArgs, CheckFormat, FailOn},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},

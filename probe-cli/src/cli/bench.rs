@@ -19,7 +19,7 @@ use self::{
 use super::{
     args::{
         BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchRunArgs, BenchScenario, JudgeArgs,
+        BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
     },
     exit,
 };
@@ -32,6 +32,7 @@ use crate::{
         plan::{Looks, Next},
         result::{Accepted, Document, Parameters, Run},
         stats::Tails,
+        trend::Trend,
     },
     procfs,
     report::bench::{self as report, Gate},
@@ -49,6 +50,7 @@ pub(super) fn run(command: &BenchCommand) -> ExitCode {
         BenchCommand::Run(args) => measure(args),
         BenchCommand::Compare(args) => compare(args),
         BenchCommand::Accept(args) => accept(args),
+        BenchCommand::Trend(args) => trend(args),
         BenchCommand::Gate(args) if args.new.is_empty() => gate_now(args),
         BenchCommand::Gate(args) => gate_files(args),
     };
@@ -244,6 +246,20 @@ fn accept(args: &BenchAcceptArgs) -> anyhow::Result<ExitCode> {
     );
     Output::prepare("--baseline", &args.baseline)?.write(&baseline)?;
     print(&format!("{}: {} accepted\n", args.baseline.display(), text::counted(baseline.runs.len(), "run")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn trend(args: &BenchTrendArgs) -> anyhow::Result<ExitCode> {
+    let mut runs: Vec<Run> = Vec::new();
+    for path in &args.files {
+        runs.extend(file::read("FILE", path)?.runs);
+    }
+    let trend = Trend::of(&runs);
+    print(&match args.format {
+        TrendFormat::Table => report::trend::table(&trend),
+        TrendFormat::Csv => report::trend::csv(&trend),
+        TrendFormat::Svg => report::trend::svg(&trend),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

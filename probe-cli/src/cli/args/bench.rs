@@ -35,6 +35,12 @@ pub(in crate::cli) enum BenchCommand {
         overlay-probe bench accept --baseline base.json new.json --reason \"nightly of 2026-11-26\"\n  \
         overlay-probe bench accept --baseline base.json new.json --replace --reason \"kernel 6.12\"")]
     Accept(BenchAcceptArgs),
+    /// Show what results of many days say, one after the other; decides nothing
+    #[command(after_help = "Examples:\n  \
+        overlay-probe bench trend base.json\n  \
+        overlay-probe bench trend results/*.json --format svg > trend.svg\n  \
+        overlay-probe bench trend results/*.json --format csv > trend.csv")]
+    Trend(BenchTrendArgs),
 }
 
 impl BenchCommand {
@@ -43,7 +49,7 @@ impl BenchCommand {
         match self {
             Self::Run(_) => true,
             Self::Gate(args) => args.new.is_empty(),
-            Self::Compare(_) | Self::Accept(_) => false,
+            Self::Compare(_) | Self::Accept(_) | Self::Trend(_) => false,
         }
     }
 }
@@ -128,6 +134,29 @@ pub(in crate::cli) struct BenchAcceptArgs {
     /// Drop the results that are in the baseline: the level is another one from now on
     #[arg(long, help_heading = JUDGING)]
     pub(in crate::cli) replace: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchTrendArgs {
+    /// Results and baselines, in any order
+    #[arg(value_name = "FILE", required = true)]
+    pub(in crate::cli) files: Vec<PathBuf>,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
+    pub(in crate::cli) format: TrendFormat,
+}
+
+/// What `bench trend` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum TrendFormat {
+    /// A chart for a terminal
+    #[default]
+    Table,
+    /// A row for each run, for programs that look for the change, such as Apache Otava
+    Csv,
+    /// A picture
+    Svg,
 }
 
 /// How two results are judged and printed.

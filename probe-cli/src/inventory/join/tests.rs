@@ -110,6 +110,22 @@ fn a_hand_made_tunnel_has_the_peers_it_learned() {
 }
 
 #[test]
+fn a_tunnel_that_names_no_address_uses_ipv6_only_where_there_is_nothing_else() {
+    for (addresses, family) in [
+        (&["2001:db8::1/64", "2001:db8::2/64"][..], 6),
+        (&["2001:db8::1/64", "192.0.2.1/24"], 4),
+        (&["192.0.2.1/24", "2001:db8::1/64"], 4),
+        (&[], 4),
+    ] {
+        let below = addresses.iter().map(|text| address(ETH0, text)).collect::<Vec<_>>().into();
+        let mut facts = Facts { addresses: below, ..node() };
+        let data = VxlanFact { vni: 7, port: 4789, link: Some(ETH0), ..VxlanFact::default() };
+        facts.links.push(vxlan(9, "vxlan7", data));
+        assert_eq!(only_tunnel(&of_kernel(&facts)).outer_family, Some(family), "{addresses:?}");
+    }
+}
+
+#[test]
 fn behind_the_only_remote_every_neighbour_is_a_peer() {
     let mut facts = point_to_point("192.0.2.9", false);
     facts.neighbours.push(neighbour(9, "172.16.0.2", mac(9)));

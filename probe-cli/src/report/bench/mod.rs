@@ -1,4 +1,4 @@
-//! What `bench` prints: a run by itself, and two beside each other, a file for each format.
+//! What `bench` prints: a run by itself, two beside each other, and many over time; a file for each format.
 
 mod json;
 mod junit;
@@ -6,6 +6,7 @@ mod markdown;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod trend;
 mod words;
 
 pub use self::{

@@ -5,9 +5,10 @@ use crate::bench::{
     gate::{self, Options, Relation},
     metric::Scenario,
     random::Random,
-    result::{Run, ScenarioRun},
+    result::{Accepted, Run, ScenarioRun},
     stats::Tails,
     testdata::{self, World},
+    trend::Trend,
 };
 
 fn measured(seed: u64, rounds: usize, slower: f64) -> Run {
@@ -46,6 +47,42 @@ fn a_slowdown_names_how_much_how_sure_and_why() {
         "{row}"
     );
     crate::report::documented(&document, "# The JSON of `bench compare` and `bench gate`");
+}
+
+/// Runs of five days: the third is slower, the fourth of another kernel, the last too short to say anything.
+fn days() -> Trend {
+    let mut runs: Vec<Run> = [(1, 0.0), (2, 0.0), (3, 0.1), (4, 0.0), (5, 0.0)]
+        .into_iter()
+        .map(|(day, slower)| Run { started_at_s: 1_764_000_000 + day * 86_400, ..measured(day, 20, slower) })
+        .collect();
+    runs[3].machine.kernel = Some("7.3,\u{1b}[31m<&\"".to_owned());
+    runs[4].machine.kernel = runs[3].machine.kernel.clone();
+    runs[4].rounds.truncate(4);
+    runs[2].accepted = Some(Accepted { reason: "a filter in front\u{202e}".to_owned(), at_s: 1 });
+    Trend::of(&runs)
+}
+
+#[test]
+fn runs_over_time_are_a_chart_a_picture_and_rows_for_programs() {
+    let trend = days();
+    let table = trend::table(&trend);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    insta::assert_snapshot!("trend.table", table);
+    let csv = trend::csv(&trend);
+    let columns: Vec<usize> =
+        csv.lines().map(|line| line.replace("\"7.3,", "\"7.3").split(',').count()).collect();
+    assert_eq!(columns, [3 + trend.lines.len(); 6], "{csv}");
+    insta::assert_snapshot!("trend.csv", csv);
+    let svg = trend::svg(&trend);
+    assert_eq!(svg.matches("<circle").count(), 4 * trend.lines.len());
+    insta::assert_snapshot!("trend.svg", svg.lines().take(30).collect::<Vec<_>>().join("\n"));
+    for text in [table, csv, svg] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("NaN"), "{text}");
+    }
+    // Nothing to draw is no fault.
+    let nothing = Trend::of(&[]);
+    assert_eq!(trend::csv(&nothing), "time,kernel,tool_version\n");
+    assert!(trend::svg(&nothing).ends_with("</svg>\n"));
 }
 
 #[test]

@@ -65,21 +65,31 @@ pub(super) fn why(row: &Row) -> Option<String> {
         Why::Rounds(Some(rounds)) => format!("about {rounds} rounds in each run would settle it"),
         Why::Rounds(None) => "too noisy: even 80 rounds in each run would not settle it".to_owned(),
         Why::Runs(runs) => format!("the {runs} runs of the base differ too much from each other"),
-        Why::Unstable(Unstable::Thrown { thrown, rounds }) => {
-            format!(
-                "machine unstable: {thrown} of {rounds} rounds do not count (time stolen, or the host's own speed off)"
-            )
-        }
-        Why::Unstable(Unstable::Drift(ratio)) => {
-            format!("machine unstable: within a run the host's own figure changed by {}", signed(ratio - 1.0))
-        }
-        Why::Unstable(Unstable::Moved(ratio)) => {
-            format!(
-                "machine unstable: between the runs the host's own figure changed by {}",
-                signed(ratio - 1.0)
-            )
-        }
+        Why::Unstable(what) => unstable(what),
     })
+}
+
+/// What is wrong with the machine.
+fn unstable(what: Unstable) -> String {
+    let changed = |when: &str, ratio: f64| {
+        format!("machine unstable: {when} the host's own figure changed by {}", signed(ratio - 1.0))
+    };
+    match what {
+        Unstable::Thrown { thrown, rounds } => format!(
+            "machine unstable: {thrown} of {rounds} rounds do not count (time stolen, or the host's own speed off)"
+        ),
+        Unstable::Drift(ratio) => changed("within a run", ratio),
+        Unstable::Moved(ratio) => changed("between the runs", ratio),
+    }
+}
+
+/// Why a run says nothing of a metric.
+pub(super) fn why_unknown(why: Why) -> String {
+    match why {
+        Why::Missing | Why::Rounds(_) | Why::Runs(_) => "not measured".to_owned(),
+        Why::Few(rounds) => format!("fewer than {rounds} rounds"),
+        Why::Unstable(what) => unstable(what),
+    }
 }
 
 /// What happened to a row, in a sentence: "TCP throughput 6.1 % lower [3.0, 9.4]".
