@@ -63,8 +63,8 @@ pub fn resident_bytes() -> Option<u64> {
 }
 
 /// Has the C library give large buffers back to the kernel when they are free, from now on. Without that it takes the size of the
-/// largest one that was ever freed as the size from which it does so (mallopt(3), `M_MMAP_THRESHOLD`), and a document of a
-/// megabyte in each interval leaves gaps of megabytes.
+/// largest one that was ever freed as the size from which it does so (mallopt(3), `M_MMAP_THRESHOLD`), and the rows of thousands of
+/// peers, made in each interval, leave gaps of megabytes.
 pub fn return_large_buffers() {
     #[cfg(target_env = "gnu")]
     {

@@ -11,26 +11,20 @@ use super::{
 
 /// Runs over time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Trend {
+pub struct Trend<'a> {
     /// The runs, the oldest first.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<Session<'a>>,
     /// A line for each metric of each scenario that a run has measured.
     pub lines: Vec<Line>,
 }
 
-/// A run.
+/// A run and the one before it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Session {
-    /// When it began, in seconds since the Unix epoch.
-    pub started_at_s: u64,
-    /// `uname -r`; hostile input, as all that a file says.
-    pub kernel: Option<String>,
-    /// Version of the tool.
-    pub tool_version: String,
+pub struct Session<'a> {
+    /// The run. What it says is hostile input, as all that a file says.
+    pub run: &'a Run,
     /// What is another than in the run before, and would keep the two from being compared.
     pub changes: Vec<Difference>,
-    /// Why it was taken into a baseline.
-    pub accepted: Option<String>,
 }
 
 /// A metric over time.
@@ -55,10 +49,10 @@ pub struct Point {
     pub high: f64,
 }
 
-impl Trend {
+impl<'a> Trend<'a> {
     /// The trend of these runs, in whatever order they come. A run that is there twice counts once, with the reason that one of
     /// the two has.
-    pub fn of(runs: &[Run]) -> Self {
+    pub fn of(runs: &'a [Run]) -> Self {
         let mut sorted: Vec<&Run> = Vec::new();
         for run in runs {
             match sorted.iter_mut().find(|known| known.is_session_of(run)) {
@@ -70,21 +64,16 @@ impl Trend {
         sorted.sort_by_key(|run| run.started_at_s);
         let before = std::iter::once(None).chain(sorted.iter().map(Some));
         let sessions = sorted.iter().zip(before).map(|(run, before)| Session {
-            started_at_s: run.started_at_s,
-            kernel: run.machine.kernel.clone(),
-            tool_version: run.tool_version.clone(),
+            run,
             changes: before.map(|before| gate::differences(before, run)).unwrap_or_default(),
-            accepted: run.accepted.as_ref().map(|accepted| accepted.reason.clone()),
         });
         let mut tails = Tails::default();
         let mut lines = Vec::new();
         for scenario in Scenario::ALL {
-            if !sorted.iter().any(|run| run.measured().any(|one| one == scenario)) {
-                continue;
-            }
             for metric in Metric::ALL {
                 let points = sorted.iter().map(|run| point(run, scenario, metric, &mut tails));
                 let points: Vec<Result<Point, Why>> = points.collect();
+                // What no run has measured has no line.
                 if points.iter().any(|point| *point != Err(Why::Missing)) {
                     lines.push(Line { scenario, metric, points });
                 }
@@ -123,9 +112,11 @@ mod tests {
         third.machine.kernel = Some("7.3".to_owned());
         let accepted = Some(Accepted { reason: "a filter".to_owned(), at_s: 1 });
         let taken_in = Run { accepted, ..second.clone() };
-        let trend = Trend::of(&[second.clone(), first, third, taken_in, second]);
-        assert_eq!(trend.sessions[1].accepted.as_deref(), Some("a filter"));
-        let times: Vec<u64> = trend.sessions.iter().map(|session| session.started_at_s).collect();
+        let runs = [second.clone(), first, third, taken_in, second];
+        let trend = Trend::of(&runs);
+        let reason = trend.sessions[1].run.accepted.as_ref().map(|accepted| accepted.reason.as_str());
+        assert_eq!(reason, Some("a filter"));
+        let times: Vec<u64> = trend.sessions.iter().map(|session| session.run.started_at_s).collect();
         assert_eq!(times, [100, 200, 300]);
         let changed: Vec<Vec<&str>> = trend
             .sessions
@@ -152,7 +143,8 @@ mod tests {
         for round in &mut other.rounds {
             round.slices.retain(|slice| slice.scenario != Scenario::VxlanV4);
         }
-        let trend = Trend::of(&[short, other]);
+        let runs = [short, other];
+        let trend = Trend::of(&runs);
         assert_eq!(trend.lines[0].points, [Err(Why::Few(10)), Err(Why::Missing)]);
         assert_eq!(Trend::of(&[]), Trend { sessions: Vec::new(), lines: Vec::new() });
     }

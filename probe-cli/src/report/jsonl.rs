@@ -4,14 +4,16 @@ mod cores;
 mod drops;
 mod explained;
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use self::{cores::Core, drops::Drop, explained::Explained};
-use super::json::{self, Metrics, Wireguard, words};
+use super::{
+    json::{self, Metrics, Wireguard, words},
+    rfc3339,
+};
 use crate::model::{
     self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart, PeerKey,
     PerDirection, ProgramRow, VfRates, fields,
@@ -470,14 +472,6 @@ fn observer(row: &ObserverRow) -> Observer<'_> {
         .iter()
         .map(|program| Program { name: &program.name, cost: Metrics::new(&fields::PROGRAM, program) });
     Observer { programs: programs.collect(), whole: Metrics::new(&fields::OBSERVER, row) }
-}
-
-fn rfc3339(since_epoch: Duration) -> String {
-    i128::try_from(since_epoch.as_nanos())
-        .ok()
-        .and_then(|nanoseconds| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok())
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ pub mod pods;
 pub mod table;
 pub mod vfs;
 
+use std::time::Duration;
+
 use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::text;
 
@@ -32,6 +35,15 @@ pub fn notes(notes: &[String]) -> String {
 /// A document as JSON, with a line end; safe to print.
 fn document(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text::escape_json(serde_json::to_string(value)?) + "\n")
+}
+
+/// A time since the Unix epoch in UTC, as RFC 3339 has it; empty for one beyond its years.
+fn rfc3339(since_epoch: Duration) -> String {
+    i128::try_from(since_epoch.as_nanos())
+        .ok()
+        .and_then(|nanoseconds| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok())
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }
 
 /// For text and attributes of XML 1.0, which has no control characters. Names in it are escaped already.

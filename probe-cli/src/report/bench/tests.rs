@@ -50,7 +50,7 @@ fn a_slowdown_names_how_much_how_sure_and_why() {
 }
 
 /// Runs of five days: the third is slower, the fourth of another kernel, the last too short to say anything.
-fn days() -> Trend {
+fn days() -> Vec<Run> {
     let mut runs: Vec<Run> = [(1, 0.0), (2, 0.0), (3, 0.1), (4, 0.0), (5, 0.0)]
         .into_iter()
         .map(|(day, slower)| Run { started_at_s: 1_764_000_000 + day * 86_400, ..measured(day, 20, slower) })
@@ -59,12 +59,13 @@ fn days() -> Trend {
     runs[4].machine.kernel = runs[3].machine.kernel.clone();
     runs[4].rounds.truncate(4);
     runs[2].accepted = Some(Accepted { reason: "a filter in front\u{202e}".to_owned(), at_s: 1 });
-    Trend::of(&runs)
+    runs
 }
 
 #[test]
 fn runs_over_time_are_a_chart_a_picture_and_rows_for_programs() {
-    let trend = days();
+    let runs = days();
+    let trend = Trend::of(&runs);
     let table = trend::table(&trend);
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     insta::assert_snapshot!("trend.table", table);

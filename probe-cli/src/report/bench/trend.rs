@@ -1,16 +1,15 @@
 //! `bench trend`: runs over time, as a chart for a terminal, as SVG, and as CSV for programs that look for the change.
 
-use std::fmt::Write as _;
-
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use std::{fmt::Write as _, time::Duration};
 
 use super::words;
 use crate::{
     bench::{
         gate::Difference,
-        trend::{Line, Point, Session, Trend},
+        result::Run,
+        trend::{Line, Point, Trend},
     },
-    report::{align, xml},
+    report::{align, rfc3339, xml},
     text,
 };
 
@@ -18,7 +17,7 @@ use crate::{
 const AXIS: usize = 54;
 
 /// A chart for each metric: a row for each run, with its level, and the interval of 95 % on an axis.
-pub fn table(trend: &Trend) -> String {
+pub fn table(trend: &Trend<'_>) -> String {
     let mut out = String::from("overlay / host, with the interval of 95 %; the newest run is last\n");
     for line in &trend.lines {
         let _ = writeln!(out, "\n{} {}", line.scenario, line.metric.title());
@@ -32,7 +31,7 @@ pub fn table(trend: &Trend) -> String {
             for change in &session.changes {
                 align::wrapped(&mut out, "  -- ", &difference(change));
             }
-            let time = minute(session.started_at_s);
+            let time = minute(session.run.started_at_s);
             match (point, range) {
                 (Ok(point), Some(range)) => {
                     let _ = writeln!(out, "{time}  {:>6.3}  {}", point.ratio, axis(point, range));
@@ -44,13 +43,14 @@ pub fn table(trend: &Trend) -> String {
             }
         }
     }
-    let accepted = trend.sessions.iter().filter_map(|session| Some((session, session.accepted.as_ref()?)));
-    for (number, (session, reason)) in accepted.enumerate() {
+    let accepted =
+        trend.sessions.iter().filter_map(|session| Some((session.run, session.run.accepted.as_ref()?)));
+    for (number, (run, accepted)) in accepted.enumerate() {
         if number == 0 {
             out.push('\n');
         }
-        let mark = format!("{} accepted: ", minute(session.started_at_s));
-        align::wrapped(&mut out, &mark, &text::escape(reason));
+        let mark = format!("{} accepted: ", minute(run.started_at_s));
+        align::wrapped(&mut out, &mark, &text::escape(&accepted.reason));
     }
     out
 }
@@ -90,29 +90,25 @@ fn difference(Difference { what, base, new }: &Difference) -> String {
     format!("{what}: {} -> {}", text::escape(base), text::escape(new))
 }
 
-fn time(seconds: u64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()
-}
-
 /// `2026-11-26 17:02`, UTC.
 fn minute(seconds: u64) -> String {
-    let text = time(seconds).and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
+    let text = rfc3339(Duration::from_secs(seconds));
     let shown = text.get(..16).map_or_else(|| "unknown time".to_owned(), |text| text.replace('T', " "));
     format!("{shown:16}")
 }
 
 /// A row for each run, a column for each metric; empty where a run says nothing.
-pub fn csv(trend: &Trend) -> String {
+pub fn csv(trend: &Trend<'_>) -> String {
     let mut out = String::from("time,kernel,tool_version");
     for line in &trend.lines {
         let _ = write!(out, ",{}_{}", line.scenario, line.metric.name());
     }
     out.push('\n');
     for (number, session) in trend.sessions.iter().enumerate() {
-        let time = time(session.started_at_s).and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
-        let Session { kernel, tool_version, .. } = session;
-        let _ =
-            write!(out, "{time},{},{}", field(kernel.as_deref().unwrap_or_default()), field(tool_version));
+        let time = rfc3339(Duration::from_secs(session.run.started_at_s));
+        let Run { machine, tool_version, .. } = session.run;
+        let kernel = machine.kernel.as_deref().unwrap_or_default();
+        let _ = write!(out, "{time},{},{}", field(kernel), field(tool_version));
         for line in &trend.lines {
             match line.points.get(number) {
                 Some(Ok(point)) => drop(write!(out, ",{:.6}", point.ratio)),
@@ -137,7 +133,7 @@ const CHART: (f64, f64) = (720.0, 120.0);
 const MARGIN: (f64, f64) = (60.0, 28.0);
 
 /// A picture: a chart for each metric, runs from left to right at equal distances.
-pub fn svg(trend: &Trend) -> String {
+pub fn svg(trend: &Trend<'_>) -> String {
     let (width, height) = (CHART.0 + MARGIN.0 + 20.0, (CHART.1 + MARGIN.1 + 12.0) * trend.lines.len() as f64);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -159,7 +155,7 @@ pub fn svg(trend: &Trend) -> String {
     out
 }
 
-fn chart(out: &mut String, trend: &Trend, line: &Line, top: f64) {
+fn chart(out: &mut String, trend: &Trend<'_>, line: &Line, top: f64) {
     let _ = writeln!(
         out,
         "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#bbb\"/>",
@@ -197,7 +193,7 @@ fn chart(out: &mut String, trend: &Trend, line: &Line, top: f64) {
             y(point.low),
             y(point.high),
             y(point.ratio),
-            minute(session.started_at_s),
+            minute(session.run.started_at_s),
             point.ratio
         );
     }
