@@ -79,6 +79,15 @@ fn what_breaks_is_said_and_what_is_mended_is_not() {
     let value = noted(&watch, "flannel.1 is down: it carries no packets");
     assert_eq!(state(&value, "tunnels", "name", "flannel.1"), "down");
 
+    // As an agent makes it that is stopped before it writes the entries.
+    let made_again =
+        "ip link add flannel.1 type vxlan id 1 dev eth0 local 172.31.77.1 dstport 8472 nolearning";
+    for command in ["ip link del flannel.1", made_again, "ip link set flannel.1 up"] {
+        ns(&node, command);
+    }
+    let value = noted(&watch, "flannel.1 was deleted and made again without its routes");
+    assert_eq!(state(&value, "tunnels", "name", "flannel.1"), "no-route");
+
     ns(&node, "ip link del flannel.1");
     let value = noted(&watch, "flannel.1 is gone");
     assert!(

@@ -111,6 +111,11 @@ pub const FAULTS: &[Fault] = &[
     any("dataplane-underlay-down", "nic-down", "the NIC is set down"),
     any("dataplane-underlay-down", "nic-without-carrier", "the NIC's port in the underlay is set down"),
     vxlan("dataplane-tunnel-down", "tunnel-down", "the tunnel device is set down"),
+    vxlan(
+        "dataplane-tunnel-unconfigured",
+        "tunnel-made-again",
+        "the tunnel is deleted and made again, empty",
+    ),
     vxlan("dataplane-stale-device", "old-device-left", "a VXLAN device of another CNI is left")
         .mended_by_paste(),
     wireguard(

@@ -155,6 +155,9 @@ pub struct PlaneDevice {
     /// It leads to no other node, as far as the kernel's tables tell: no peer and no route. So does the device of the only
     /// node of a cluster; where it cannot be that, it is stale, too.
     pub idle: bool,
+    /// It is idle and has no address, which each device has that a CNI's agent looks after, although this node has pods of its
+    /// family and nothing else leads anywhere for them: its agent has not configured it, or it was made again by somebody else.
+    pub unconfigured: bool,
     /// Why it is probably stale: another configuration left it.
     pub stale: Option<Stale>,
     /// A device that takes some of its packets.
@@ -169,7 +172,7 @@ pub enum Stale {
         /// The other device.
         carried_by: String,
     },
-    /// It leads nowhere, and has no address either, which each device has that a CNI's agent looks after.
+    /// It leads nowhere, has no address either, which each device has that a CNI's agent looks after, and no pod here needs it.
     Unused,
     /// Its routes are more specific than the one of a WireGuard device, and so take packets that would be encrypted: what
     /// remains of VXLAN when flannel was switched to WireGuard, or of nodes that were not switched yet.
@@ -202,7 +205,10 @@ impl PlaneDevice {
             let networks = counted(bypass.routes, "pod network");
             format!("{name} is bypassed: {} takes packets to {networks}", bypass.by)
         });
-        stale.into_iter().chain(bypassed).collect()
+        let unconfigured = self.unconfigured.then(|| {
+            format!("{name} has no address, no peer and no route, although this node has pods of its address family")
+        });
+        stale.into_iter().chain(unconfigured).chain(bypassed).collect()
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Condition {
     UnderlayDown,
     /// Full-size packets of the tunnel leave in fragments, or are dropped.
     TooBig,
-    /// No pod network is routed to the peer.
+    /// No pod network is routed to the peer, or by the tunnel: it was made again, or never configured.
     NoRoute,
     /// The gateway of the peer's route has no neighbour entry.
     NoNeighbour,

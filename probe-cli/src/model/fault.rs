@@ -19,6 +19,23 @@ pub enum Fault {
         /// Its name.
         name: String,
     },
+    /// A tunnel was deleted and made again in the run, and networks that were routed by the earlier device are routed by nothing.
+    TunnelMadeAgain {
+        /// Interface index of the device that is there now.
+        tunnel: u32,
+        /// Its name.
+        name: String,
+        /// Pod networks that were routed by the earlier device, sorted.
+        earlier: Vec<IpNet>,
+    },
+    /// A tunnel of a CNI has no address, no peer and no route, although this node has pods of its family: see
+    /// [`crate::inventory::PlaneDevice::unconfigured`].
+    TunnelUnconfigured {
+        /// Interface index of the tunnel.
+        tunnel: u32,
+        /// Its name.
+        name: String,
+    },
     /// A tunnel that should carry pods' packets is set down.
     TunnelDown {
         /// Interface index of the tunnel.
@@ -101,6 +118,8 @@ impl Fault {
             Self::NoRoute { tunnel, key, .. } | Self::NoEndpoint { tunnel, key } => Some((*tunnel, *key)),
             Self::InClear { tunnel, key, .. } => Some((*tunnel, (*key)?)),
             Self::TunnelGone { .. }
+            | Self::TunnelMadeAgain { .. }
+            | Self::TunnelUnconfigured { .. }
             | Self::TunnelDown { .. }
             | Self::UnderlayDown { .. }
             | Self::TooBig { .. }

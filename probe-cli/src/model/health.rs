@@ -20,7 +20,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Condition, Model};
+use super::{Condition, Fault, Model};
 use crate::{
     facts::netlink::{Facts, LinkFact},
     inventory::{Inventory, LinkState},
@@ -39,12 +39,20 @@ pub(super) struct Memory {
     missed: BTreeSet<String>,
     /// What was below a tunnel last, by the tunnel's name: interface index and name.
     below: BTreeMap<String, (u32, String)>,
-    /// Pod networks that were routed to a node by a tunnel.
-    routed: BTreeMap<String, BTreeMap<IpAddr, Vec<IpNet>>>,
+    /// What was routed by a tunnel, by its name and the address of the node.
+    routed: BTreeMap<String, BTreeMap<IpAddr, Routed>>,
     /// What was learned from last: the same is not learned again.
     learned: Option<Arc<Inventory>>,
     /// When what is wrong began, by what it is about.
     since: BTreeMap<String, Duration>,
+}
+
+/// Pod networks that were routed to a node.
+#[derive(Debug)]
+struct Routed {
+    /// Interface index of the tunnel that they were routed by: a device that is made again has another one.
+    ifindex: u32,
+    networks: Vec<IpNet>,
 }
 
 /// Something that is wrong, as it is told.
@@ -95,7 +103,7 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
             row.condition = Condition::Down;
         }
     }
-    memory.learn(&model.inventory);
+    memory.learn(&model.inventory, &model.faults);
     let mut problems = words::problems(model);
     let dropped = drops::problems(model);
     model.checked.extend(drops::well(model).filter(|_| dropped.is_empty()));
@@ -116,16 +124,21 @@ pub(super) fn judge(model: &mut Model, facts: &Facts, memory: &mut Memory) {
 }
 
 impl Memory {
-    fn learn(&mut self, inventory: &Arc<Inventory>) {
+    fn learn(&mut self, inventory: &Arc<Inventory>, faults: &[Fault]) {
         if self.learned.as_ref().is_some_and(|learned| Arc::ptr_eq(learned, inventory)) {
             return;
         }
         self.learned = Some(Arc::clone(inventory));
+        let is_made_again = |ifindex: u32| {
+            faults
+                .iter()
+                .any(|fault| matches!(fault, Fault::TunnelMadeAgain { tunnel, .. } if *tunnel == ifindex))
+        };
         for tunnel in inventory.all_tunnels() {
             // What made a device is not known for certain while it is down: WireGuard has no port then.
             if tunnel.up {
                 self.up.insert(tunnel.name.clone());
-                if inventory.is_in_use(tunnel.ifindex) {
+                if inventory.is_in_use(tunnel.ifindex) || is_made_again(tunnel.ifindex) {
                     self.missed.insert(tunnel.name.clone());
                 } else {
                     self.missed.remove(&tunnel.name);
@@ -144,7 +157,8 @@ impl Memory {
         let by_route = by_route.map(|peer| (peer.ifindex, Some(peer.node_address), &peer.pod_cidrs));
         for (ifindex, address, networks) in by_table.chain(by_route) {
             if let Some((tunnel, address)) = inventory.tunnel(ifindex).zip(address) {
-                self.routed.entry(tunnel.name.clone()).or_default().insert(address, networks.clone());
+                let routed = Routed { ifindex, networks: networks.clone() };
+                self.routed.entry(tunnel.name.clone()).or_default().insert(address, routed);
             }
         }
     }

@@ -182,6 +182,7 @@ fn actual(out: &mut String, model: &Model) {
                 (Some(_), _) => "probably stale",
                 (None, Some(_)) => "bypassed",
                 (None, None) if is_down(inventory, device.ifindex) => "down",
+                (None, None) if device.unconfigured => "not configured",
                 (None, None) if device.idle => "leads to no other node",
                 (None, None) => "",
             };

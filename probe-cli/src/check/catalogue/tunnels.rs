@@ -66,6 +66,10 @@ pub(super) const FAILURES: &[Failure] = &[
         "The tunnel was set down, and lost its routes",
         &["dataplane-tunnel-down", "peer-fdb-without-route"],
     ),
+    found(
+        "The tunnel was deleted and made again without its address and entries",
+        &["dataplane-tunnel-unconfigured", "peer-family-missing"],
+    ),
     found("Cilium's host device was set down, and lost its routes", &["dataplane-host-device-down"]),
     found("Cilium's routes lead to a tunnel that is not there", &["dataplane-missing"]),
     found(

@@ -52,6 +52,7 @@ pub(super) const ALL: &[Check] = &[
     dataplane::missing::CHECK,
     dataplane::underlay_down::CHECK,
     dataplane::tunnel_down::CHECK,
+    dataplane::tunnel_unconfigured::CHECK,
     dataplane::host_device_down::CHECK,
     dataplane::bypassed::CHECK,
     dataplane::stale::CHECK,

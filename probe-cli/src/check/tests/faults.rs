@@ -143,6 +143,10 @@ pub(super) fn all() -> Vec<Fault> {
                 link.up = false;
             }
         }),
+        canal("dataplane-tunnel-unconfigured", |node| {
+            without_peers(node);
+            node.facts().addresses.retain(|own| own.ifindex != FLANNEL);
+        }),
         Fault {
             raises: "dataplane-host-device-down",
             with: &[],
@@ -513,6 +517,14 @@ pub(super) fn jumbo(node: &mut Node) {
 }
 
 /// Forwarding is off.
+/// flannel.1 leads to no other node.
+pub(super) fn without_peers(node: &mut Node) {
+    let facts = node.facts();
+    facts.routes.retain(|route| route.ifindex != Some(FLANNEL));
+    facts.neighbours.retain(|neighbour| neighbour.ifindex != FLANNEL);
+    facts.fdb.retain(|entry| entry.ifindex != FLANNEL);
+}
+
 pub(super) fn no_forwarding(node: &mut Node) {
     node.network().sysctls.ipv4_all.forwarding = Observed::Value(0);
 }

@@ -10,6 +10,7 @@ use super::faults::{
     pods::{above, asking, bridged, bridged_pods, inside, with_gateway, without_address},
     sourced,
     sriov::without_iommu,
+    without_peers,
 };
 use crate::{
     check::{REGISTRY, run, testdata::Node},
@@ -35,6 +36,7 @@ const fn of(check: &'static str, what: &'static str, base: fn() -> Node, change:
 }
 
 const ALL: &[Silent] = &[
+    of("dataplane-tunnel-unconfigured", "the only node of a cluster", Node::canal, without_peers),
     of("host-firewall-active", "it is off", Node::canal, |node| firewall(node, Some(false), Vec::new())),
     of("host-firewall-active", "it lets the tunnel's port in", Node::canal, |node| {
         firewall(node, Some(true), vec![Passed::Ports { first: 8000, last: 9000 }]);

@@ -221,6 +221,7 @@ impl<'a> NodeSigns<'a> {
             peers,
             routes: routed.len(),
             idle: false,
+            unconfigured: false,
             stale: None,
             bypassed: None,
         }

@@ -6,7 +6,7 @@ use super::{
     Bypass, Certainty, Encapsulation, Stale, System,
     signs::{Candidate, NodeSigns},
 };
-use crate::inventory::node::siblings;
+use crate::inventory::{index::family, node::siblings};
 
 /// Marks the devices.
 pub(super) fn mark(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
@@ -26,29 +26,51 @@ pub(super) fn mark(signs: &NodeSigns<'_>, found: &mut [Candidate]) {
             judged.device.stale = Some(Stale::Idle { carried_by });
         }
     }
+    let configured: Vec<(u32, Option<u8>)> = found
+        .iter()
+        .filter(|judged| {
+            judged.system != System::Unknown && (!is_idle(signs, judged) || has_address(signs, judged))
+        })
+        .map(|judged| (judged.device.ifindex, family_of(signs, judged)))
+        .collect();
     for judged in found.iter_mut().filter(|judged| is_idle(signs, judged)) {
         let system = judged.system;
         let is_unused = is_unused(signs, judged);
+        let family = family_of(signs, judged);
         let device = &mut judged.device;
         // Where the tables do not tell of peers, there may be some.
         device.idle = device.peers == Some(0);
-        // A device that leads nowhere has no family of pods; that of its outer packets is the same with flannel and Calico.
-        let outer = |ifindex| {
-            let mut tunnels = signs.inventory.all_tunnels();
-            tunnels.find(|tunnel| tunnel.ifindex == ifindex).and_then(|tunnel| tunnel.outer_family)
-        };
-        let family = device.families.first().copied().or_else(|| outer(device.ifindex));
         let by_other = carriers.iter().find(|carrier| {
             carrier.ifindex != device.ifindex
                 // With direct routing all nodes may be reached without the tunnel, which waits for others.
                 && !carrier.directly.is_some_and(|direct| are_kin(direct, system))
                 && family.is_none_or(|family| carrier.families.is_empty() || carrier.families.contains(&family))
         });
-        device.stale = match by_other {
-            Some(carrier) => Some(Stale::Idle { carried_by: carrier.name.clone() }),
-            None => (device.idle && is_unused).then_some(Stale::Unused),
-        };
+        if let Some(carrier) = by_other {
+            device.stale = Some(Stale::Idle { carried_by: carrier.name.clone() });
+        } else if device.idle && is_unused {
+            let mut others = configured.iter().filter(|(ifindex, _)| *ifindex != device.ifindex);
+            device.unconfigured =
+                has_pods(signs, family) && !others.any(|(_, of)| of.is_none() || *of == family);
+            device.stale = (!device.unconfigured).then_some(Stale::Unused);
+        }
     }
+}
+
+/// The family of pods that a device carries. One that leads nowhere has none; that of its outer packets is the same with flannel
+/// and Calico.
+fn family_of(signs: &NodeSigns<'_>, judged: &Candidate) -> Option<u8> {
+    let device = &judged.device;
+    let tunnel = || signs.inventory.all_tunnels().find(|tunnel| tunnel.ifindex == device.ifindex);
+    device.families.first().copied().or_else(|| tunnel()?.outer_family)
+}
+
+/// This node has pods with addresses of the family, or a network for them.
+fn has_pods(signs: &NodeSigns<'_>, of: Option<u8>) -> bool {
+    let node = &signs.inventory.node;
+    let networks = node.pod_cidrs.iter().map(|own| own.cidr.addr());
+    let mut all = networks.chain(signs.inventory.pods.iter().flat_map(|pod| pod.addresses.iter().copied()));
+    of.is_some_and(|of| all.any(|address| family(address) == of))
 }
 
 /// The NIC that leads to the pods of all nodes that a device of flannel has entries of, while it has no route itself: the backend
@@ -124,8 +146,12 @@ fn is_idle(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
 /// node of a cluster, too; Cilium's has none.
 fn is_unused(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
     let is_without = matches!(judged.system, System::Unknown | System::Cilium);
-    let mut addresses = signs.index.addresses(judged.device.ifindex).iter();
-    !is_without && signs.index.facts.addresses.value().is_some() && !addresses.any(|fact| fact.global)
+    !is_without && signs.index.facts.addresses.value().is_some() && !has_address(signs, judged)
+}
+
+/// It has an address that is not link-local.
+fn has_address(signs: &NodeSigns<'_>, judged: &Candidate) -> bool {
+    signs.index.addresses(judged.device.ifindex).iter().any(|fact| fact.global)
 }
 
 /// Cilium's destinations are in no table of the kernel.

@@ -34,6 +34,7 @@ fn planes(facts: &Facts) -> Vec<String> {
                     write!(line, ", {routes} more specific than {than}, {with_peer} with a peer").unwrap();
                 }
                 Some(Stale::Unused) => line.push_str(", stale without an address"),
+                None if device.unconfigured => line.push_str(", not configured"),
                 None if device.idle => line.push_str(", idle"),
                 None => {}
             }
@@ -385,6 +386,40 @@ fn what_leads_nowhere_beside_another_is_stale() {
             "  flannel-v6.1 [] 0 peers 0 routes, idle"
         ]
     );
+}
+
+#[test]
+fn a_device_without_an_address_is_not_configured_where_pods_need_it() {
+    let alone = calico_pod(own_block(flannel4(node(), 0)), 20, "10.42.0.5/32");
+    let without = |facts: &Facts| {
+        let mut facts = facts.clone();
+        facts.addresses.retain(|own| own.ifindex != FLANNEL);
+        planes(&facts)
+    };
+    let not_configured = "  flannel.1 [] 0 peers 0 routes, not configured";
+    assert_eq!(without(&alone), ["Canal: VXLAN, likely", not_configured]);
+    let shown = without(&flannel6(alone.clone(), 2));
+    assert!(shown.contains(&not_configured.to_owned()), "the other family's tunnel has peers: {shown:?}");
+
+    let stale = "  flannel.1 [] 0 peers 0 routes, stale without an address";
+    let mut ipv6_only = node();
+    ipv6_only.links.push(vxlan(
+        FLANNEL,
+        "flannel.1",
+        VxlanFact { vni: 1, port: 8472, local: Some(ip("192.0.2.1")), ..VxlanFact::default() },
+    ));
+    ipv6_only.routes.push(blackhole("fd42::/64"));
+    let mut direct = alone.clone();
+    direct.routes.push(route("10.42.2.0/24", Some("192.0.2.2"), ETH0));
+    let switched = flannel_wireguard(alone, "flannel-wg", &[]);
+    for (why, facts) in [
+        ("no pod needs IPv4", ipv6_only),
+        ("the NIC leads to the other nodes", direct),
+        ("another device is configured", switched),
+    ] {
+        let shown = without(&facts);
+        assert!(shown.contains(&stale.to_owned()), "{why}: {shown:?}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("nic-down", nic_down),
     ("nic-without-carrier", no_carrier),
     ("tunnel-down", tunnel_down),
+    ("tunnel-made-again", made_again),
     ("old-device-left", old_device),
     ("old-backend-left", old_backend),
     ("foreign-tunnel", foreign_tunnel),
@@ -55,6 +56,14 @@ fn no_carrier(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
 fn tunnel_down(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let tunnel = scene.tunnel()?;
     Ok(vec![on_node(vec![Step::Down { name: tunnel.name.clone() }], scene.remade(&tunnel))])
+}
+
+/// Without its address, and without what leads to peers.
+fn made_again(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let tunnel = scene.tunnel()?;
+    let name = tunnel.name.clone();
+    let undo = [delete(&name)].into_iter().chain(scene.remade(&tunnel)).collect();
+    Ok(vec![on_node(vec![delete(&name), Step::Vxlan(tunnel), Step::Up { name }], undo)])
 }
 
 /// A device of rke2-flannel's.

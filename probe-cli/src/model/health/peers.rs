@@ -115,6 +115,8 @@ fn condition(
         Some(Fault::NoRoute { .. }) => return Condition::NoRoute,
         Some(
             Fault::TunnelGone { .. }
+            | Fault::TunnelMadeAgain { .. }
+            | Fault::TunnelUnconfigured { .. }
             | Fault::TunnelDown { .. }
             | Fault::UnderlayDown { .. }
             | Fault::TooBig { .. }
@@ -140,7 +142,7 @@ impl Memory {
     /// Pod networks that the tunnel led to this node earlier.
     fn networks(&self, tunnel: &Tunnel, node: Option<IpAddr>) -> &[IpNet] {
         let known = node.and_then(|node| self.routed.get(&tunnel.name)?.get(&node));
-        known.map_or(&[], Vec::as_slice)
+        known.map_or(&[], |routed| routed.networks.as_slice())
     }
 }
 

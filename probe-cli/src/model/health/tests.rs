@@ -1,5 +1,7 @@
 //! What breaks while a node is looked at is said in the next model, and what is well is not.
 
+mod gone;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{
@@ -80,61 +82,6 @@ fn a_healthy_node_has_no_note_and_says_what_was_looked_at() {
             "4 VXLAN peers: route, neighbour and FDB entry",
         ]
     );
-}
-
-#[test]
-fn a_tunnel_that_is_deleted_keeps_its_row_and_is_noted_until_it_is_back() {
-    let before = flannel4(node(), 2);
-    let without = node();
-    let model = last(&[&before, &without]);
-    assert!(noted(&model, &["flannel.1 is gone", "(since 00:16:41 UTC)"]), "{:?}", model.notes);
-    assert!(noted(&model, &["no VXLAN or WireGuard device is left"]), "{:?}", model.notes);
-    assert!(model.checked.is_empty());
-    let gone = &model.gone.tunnels[0];
-    assert_eq!((gone.condition, gone.flow.tx.total.packets, gone.flow.tx.rate), (Condition::Gone, 9, None));
-    assert_eq!(word(&model, "192.0.2.2"), "gone");
-    // Much later it is still missed, and its peers are not.
-    let mut timeline = Timeline::default();
-    timeline.push(frame(&before, 1000));
-    timeline.push(frame(&without, 1001));
-    let model = timeline.push(frame(&without, 5000));
-    assert!(noted(&model, &["flannel.1 is gone", "(since 00:16:41 UTC)"]), "{:?}", model.notes);
-    assert!(model.gone.peers.is_empty());
-    // Made again it has another number, and is the same to whoever looks.
-    let again = changed(&before, |facts| {
-        for link in &mut facts.links {
-            link.ifindex += u32::from(link.ifindex == FLANNEL) * 50;
-        }
-        for route in facts.routes.ipv4.iter_mut().filter(|route| route.ifindex == Some(FLANNEL)) {
-            route.ifindex = Some(FLANNEL + 50);
-        }
-        facts.neighbours = PerDevice::default();
-        facts.fdb = PerDevice::default();
-    });
-    let model = timeline.push(frame(&again, 5001));
-    assert!(!noted(&model, &["gone"]) && model.gone.tunnels.is_empty(), "{:?}", model.notes);
-}
-
-#[test]
-fn one_of_two_tunnels_is_missed_and_the_other_is_not() {
-    let model = last(&[&healthy(), &flannel6(node(), 2)]);
-    assert!(noted(&model, &["flannel.1 is gone"]) && !noted(&model, &["is left"]), "{:?}", model.notes);
-    assert_eq!(word(&model, "flannel-v6.1"), "ok");
-}
-
-#[test]
-fn an_overlay_that_was_moved_to_another_device_is_not_missed() {
-    let before = flannel4(node(), 2);
-    let mut after = node();
-    after.links.push(wireguard(9, "flannel-wg"));
-    after.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24", "10.42.3.0/24"])));
-    let model = last(&[&before, &after]);
-    assert!(!noted(&model, &["flannel.1"]), "{:?}", model.notes);
-    assert_eq!(word(&model, "flannel.1"), "gone");
-    // Only some of it was.
-    after.wireguard = Vec::new();
-    after.wireguard.push(told(wireguard_fact(9, 51820, &["10.42.2.0/24"])));
-    assert!(noted(&last(&[&before, &after]), &["flannel.1 is gone"]));
 }
 
 #[test]

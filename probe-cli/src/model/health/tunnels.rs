@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use ipnet::IpNet;
+
 use super::{Links, Memory, Seen, words};
 use crate::{
     inventory::{DataPlane, Inventory, LinkState, System, Tunnel},
@@ -20,6 +22,10 @@ const LISTED: usize = 4;
 pub(super) fn faults(model: &Model, links: &Links<'_>, memory: &Memory) -> Vec<Fault> {
     let inventory = &model.inventory;
     let mut faults = gone(inventory, memory);
+    for tunnel in inventory.all_tunnels() {
+        // What was routed by the earlier device says more than that this one has nothing.
+        faults.extend(made_again(model, tunnel, memory).or_else(|| unconfigured(inventory, tunnel)));
+    }
     let down = inventory.all_tunnels().filter(|tunnel| is_missed_down(inventory, tunnel, memory));
     faults.extend(down.map(|tunnel| Fault::TunnelDown { tunnel: tunnel.ifindex, name: tunnel.name.clone() }));
     faults.extend(paths_in_use(inventory, &model.setup.mtu).filter_map(|path| match path.fit? {
@@ -52,7 +58,13 @@ pub(super) fn mark(model: &mut Model, links: &Links<'_>, memory: &Memory) {
         let is_below = |fault: &Fault| matches!(fault, Fault::UnderlayDown { tunnels, .. } if tunnels.contains(&tunnel.name));
         let is_too_big =
             |fault: &Fault| matches!(fault, Fault::TooBig { tunnel: of, .. } if *of == tunnel.ifindex);
-        row.condition = if inventory.is_stale(tunnel.ifindex) {
+        let is_without_routes = |fault: &Fault| {
+            matches!(fault, Fault::TunnelMadeAgain { tunnel: of, .. } | Fault::TunnelUnconfigured { tunnel: of, .. }
+                if *of == tunnel.ifindex)
+        };
+        row.condition = if faults.iter().any(is_without_routes) {
+            Condition::NoRoute
+        } else if inventory.is_stale(tunnel.ifindex) {
             Condition::Unchecked
         } else if !tunnel.up {
             Condition::Down
@@ -85,6 +97,8 @@ pub(super) fn mark(model: &mut Model, links: &Links<'_>, memory: &Memory) {
 fn is_of_tunnels(fault: &Fault) -> bool {
     match fault {
         Fault::TunnelGone { .. }
+        | Fault::TunnelMadeAgain { .. }
+        | Fault::TunnelUnconfigured { .. }
         | Fault::TunnelDown { .. }
         | Fault::UnderlayDown { .. }
         | Fault::TooBig { .. } => true,
@@ -140,12 +154,51 @@ fn gone(inventory: &Inventory, memory: &Memory) -> Vec<Fault> {
     names.map(|name| Fault::TunnelGone { name: name.clone() }).collect()
 }
 
+/// The tunnel is another device than the one of its name that led to these networks, and they are routed to no node now. The
+/// agent that makes a device writes its entries at once; one by one they go with nodes that leave the cluster.
+fn made_again(model: &Model, tunnel: &Tunnel, memory: &Memory) -> Option<Fault> {
+    let inventory = &model.inventory;
+    let routes = &model.snapshot.netlink.routes;
+    if !tunnel.up || tunnel.told.value().is_none() || routes.troubles().next().is_some() {
+        return None;
+    }
+    // A node that the device knows, and a route whose gateway it does not know, have faults of their own.
+    let is_known = |node: &IpAddr| {
+        let mut peers = inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex);
+        peers.any(|peer| peer.node_address == Some(*node))
+    };
+    let has_route = |network: &IpNet| {
+        routes.iter().any(|route| route.ifindex == Some(tunnel.ifindex) && route.destination == *network)
+    };
+    let routed = memory.routed.get(&tunnel.name).into_iter().flatten();
+    let lost = routed.filter(|(node, routed)| routed.ifindex != tunnel.ifindex && !is_known(node));
+    let lost = lost.flat_map(|(_, routed)| &routed.networks);
+    let lost = lost.filter(|network| !is_routed(inventory, network) && !has_route(network));
+    let earlier: BTreeSet<IpNet> = lost.copied().collect();
+    (!earlier.is_empty()).then(|| Fault::TunnelMadeAgain {
+        tunnel: tunnel.ifindex,
+        name: tunnel.name.clone(),
+        earlier: earlier.into_iter().collect(),
+    })
+}
+
+fn unconfigured(inventory: &Inventory, tunnel: &Tunnel) -> Option<Fault> {
+    let mut devices = inventory.data_planes.iter().flat_map(|plane| &plane.devices);
+    let is_it = devices.any(|device| device.ifindex == tunnel.ifindex && device.unconfigured);
+    (tunnel.up && is_it)
+        .then(|| Fault::TunnelUnconfigured { tunnel: tunnel.ifindex, name: tunnel.name.clone() })
+}
+
 /// All pod networks that were routed by the tunnel are routed to their nodes by something else: somebody moved the overlay.
 fn is_replaced(inventory: &Inventory, tunnel: &str, memory: &Memory) -> bool {
-    let mut networks = memory.routed.get(tunnel).into_iter().flat_map(BTreeMap::values).peekable();
-    let now = || {
-        let peers = inventory.peers.iter().flat_map(|peer| &peer.pod_cidrs);
-        peers.chain(inventory.routed_peers.iter().flat_map(|peer| &peer.pod_cidrs))
-    };
-    networks.peek().is_some() && networks.flatten().all(|network| now().any(|other| other.contains(network)))
+    let routed = memory.routed.get(tunnel).into_iter().flat_map(BTreeMap::values);
+    let mut networks = routed.flat_map(|routed| &routed.networks).peekable();
+    networks.peek().is_some() && networks.all(|network| is_routed(inventory, network))
+}
+
+/// The network is routed to some node, by a tunnel or without.
+fn is_routed(inventory: &Inventory, network: &IpNet) -> bool {
+    let peers = inventory.peers.iter().flat_map(|peer| &peer.pod_cidrs);
+    let mut now = peers.chain(inventory.routed_peers.iter().flat_map(|peer| &peer.pod_cidrs));
+    now.any(|other| other.contains(network))
 }

@@ -1,5 +1,7 @@
 //! What faults are and what to do, in words for a line on screen. Names are escaped. No finding of faults.
 
+use ipnet::IpNet;
+
 use super::{Problem, in_clear};
 use crate::{
     inventory::{LinkState, PeerKey},
@@ -32,6 +34,8 @@ pub(super) fn problems(model: &Model) -> Vec<Problem> {
             Fault::NoEndpoint { .. } => &mut unknown,
             Fault::InClear { .. } => &mut in_clear,
             Fault::TunnelGone { .. }
+            | Fault::TunnelMadeAgain { .. }
+            | Fault::TunnelUnconfigured { .. }
             | Fault::TunnelDown { .. }
             | Fault::UnderlayDown { .. }
             | Fault::TooBig { .. }
@@ -65,6 +69,28 @@ fn problem(model: &Model, fault: &Fault) -> Option<Problem> {
                 shown(name)
             ),
         },
+        Fault::TunnelMadeAgain { name: device, earlier, .. } => {
+            let name = shown(device);
+            Problem {
+                key: format!("made again {device}"),
+                words: format!(
+                    "{name} was deleted and made again without its routes: no route leads to {} any more, so packets to \
+                     pods there are dropped or leave by another device; restart {AGENT}, which writes the entries of the \
+                     new device",
+                    first_of(earlier),
+                ),
+            }
+        }
+        Fault::TunnelUnconfigured { name: device, .. } => {
+            let name = shown(device);
+            Problem {
+                key: format!("unconfigured {device}"),
+                words: format!(
+                    "{name} has no address, no peer and no route, although this node has pods of its address family: they \
+                     reach no pod of another node; restart {AGENT}, which configures it"
+                ),
+            }
+        }
         Fault::TunnelDown { name: device, .. } => {
             let name = shown(device);
             Problem {
@@ -82,11 +108,9 @@ fn problem(model: &Model, fault: &Fault) -> Option<Problem> {
         Fault::NoRoute { tunnel: ifindex, key, node_address, earlier } => {
             let name = tunnel(*ifindex)?;
             let node = node_address.map_or_else(|| key.to_string(), |address| address.to_string());
-            let networks: Vec<String> = earlier.iter().take(2).map(ToString::to_string).collect();
-            let networks = if networks.is_empty() {
-                String::new()
-            } else {
-                format!(" any more ({} was routed to it)", networks.join(", "))
+            let networks = match earlier.as_slice() {
+                [] => String::new(),
+                some => format!(" any more ({} was routed to it)", first_of(some)),
             };
             Problem {
                 key: format!("no route {name} {node}"),
@@ -116,9 +140,18 @@ fn problem(model: &Model, fault: &Fault) -> Option<Problem> {
 
 fn networks_of(model: &Model, tunnel: u32, key: PeerKey) -> String {
     let peers = model.inventory.peers.iter().filter(|peer| (peer.tunnel, peer.key) == (tunnel, key));
-    let networks: Vec<String> =
-        peers.flat_map(|peer| &peer.pod_cidrs).take(2).map(ToString::to_string).collect();
-    networks.join(", ")
+    first_of(peers.flat_map(|peer| &peer.pod_cidrs))
+}
+
+/// The first two of some networks; how many more there are.
+fn first_of<'a>(networks: impl IntoIterator<Item = &'a IpNet>) -> String {
+    let mut networks = networks.into_iter();
+    let first: Vec<String> = networks.by_ref().take(2).map(ToString::to_string).collect();
+    let first = first.join(", ");
+    match networks.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 fn not_sending(ifindex: u32, device: &str, state: Option<LinkState>, tunnels: &[String]) -> Problem {

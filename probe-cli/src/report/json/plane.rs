@@ -25,6 +25,7 @@ struct Device<'a> {
     peers: Option<usize>,
     routes: usize,
     idle: bool,
+    unconfigured: bool,
     stale: Option<Why<'a>>,
     bypassed: Option<BypassedBy<'a>>,
 }
@@ -62,7 +63,8 @@ impl<'a> From<&'a DataPlane> for Plane<'a> {
 
 impl<'a> From<&'a PlaneDevice> for Device<'a> {
     fn from(device: &'a PlaneDevice) -> Self {
-        let PlaneDevice { ifindex, name, families, peers, routes, idle, stale, bypassed } = device;
+        let PlaneDevice { ifindex, name, families, peers, routes, idle, unconfigured, stale, bypassed } =
+            device;
         Self {
             ifindex: *ifindex,
             name,
@@ -70,6 +72,7 @@ impl<'a> From<&'a PlaneDevice> for Device<'a> {
             peers: *peers,
             routes: *routes,
             idle: *idle,
+            unconfigured: *unconfigured,
             stale: stale.as_ref().map(Why::from),
             bypassed: bypassed.as_ref().map(BypassedBy::from),
         }

@@ -11,6 +11,7 @@ pub(super) mod port_shared;
 pub(super) mod source_not_here;
 pub(super) mod stale;
 pub(super) mod tunnel_down;
+pub(super) mod tunnel_unconfigured;
 pub(super) mod udp_backend;
 pub(super) mod underlay_down;
 pub(super) mod underlay_dummy;

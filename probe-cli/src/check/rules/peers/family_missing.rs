@@ -10,7 +10,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     symptom: "Pods reach pods of other nodes by one address family only; dual-stack services fail now and then.",
     core: false,
     needs: &[Need::Routes, Need::TunnelTables],
-    explained_by: &["dataplane-tunnel-down"],
+    explained_by: &["dataplane-tunnel-down", "dataplane-tunnel-unconfigured"],
     explain: Explain {
         how: "The devices of one data plane: the one of a family has peers and routes, that of the other has none, although pods \
               of this node have addresses of that family.",
