@@ -72,6 +72,7 @@ fn what_breaks_is_said_and_what_is_mended_is_not() {
     ns(&node, "ip link set eth0 down");
     let value = noted(&watch, "eth0 is down: outer packets of flannel.1 cannot leave");
     assert_eq!(state(&value, "tunnels", "name", "flannel.1"), "underlay-down");
+    assert_eq!(state(&value, "peers", "node_address", "172.31.77.2"), "underlay-down");
     ns(&node, "ip link set eth0 up");
     well(&watch);
 

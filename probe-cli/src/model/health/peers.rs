@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::Memory;
+use super::{Memory, tunnels};
 use crate::{
     inventory::{Hole, Inventory, Peer, PeerKey, Tunnel, TunnelKind},
     model::{Condition, Fault, Model, PeerRow},
@@ -107,6 +107,14 @@ fn condition(
     }
     if !tunnel.up {
         return Condition::Down;
+    }
+    // Which of several devices leads to this peer is not known here.
+    let is_down = |device: u32| {
+        faults.iter().any(|fault| matches!(fault, Fault::UnderlayDown { ifindex, .. } if *ifindex == device))
+    };
+    let below = tunnels::devices_below(tunnel, memory);
+    if !below.is_empty() && below.iter().all(|(ifindex, _)| is_down(*ifindex)) {
+        return Condition::UnderlayDown;
     }
     let own = faults.iter().find(|fault| fault.peer() == Some((peer.tunnel, peer.key)));
     match own {

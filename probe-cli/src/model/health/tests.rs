@@ -320,7 +320,9 @@ fn a_device_below_that_is_down_or_has_no_carrier_is_noted() {
         });
         let model = last(&[&before, &after]);
         assert!(noted(&model, &[words, "outer packets of flannel.1"]), "{:?}", model.notes);
-        assert_eq!(word(&model, "flannel.1"), "NIC down");
+        for row in ["flannel.1", "192.0.2.2", "192.0.2.3"] {
+            assert_eq!(word(&model, row), "NIC down");
+        }
     }
 }
 
@@ -336,6 +338,7 @@ fn a_device_below_is_remembered_when_the_routes_to_peers_went_with_it() {
     });
     let model = last(&[&before, &after]);
     assert!(noted(&model, &["eth0 is down", "outer packets of flannel-wg"]), "{:?}", model.notes);
+    assert!(words(&model).iter().all(|(_, word)| *word == "NIC down"), "{:?}", words(&model));
     assert_eq!(word(&last(&[&before]), "flannel-wg"), "ok");
 }
 

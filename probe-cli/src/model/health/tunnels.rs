@@ -111,7 +111,7 @@ fn is_of_tunnels(fault: &Fault) -> bool {
 }
 
 /// Index and name of each; that which was below last when nothing tells now.
-fn devices_below(tunnel: &Tunnel, memory: &Memory) -> Vec<(u32, String)> {
+pub(super) fn devices_below(tunnel: &Tunnel, memory: &Memory) -> Vec<(u32, String)> {
     let remembered = memory.below.get(&tunnel.name).filter(|_| tunnel.underlay.is_none());
     let now = tunnel.underlays().map(|device| (device.ifindex, device.name.clone()));
     now.chain(remembered.cloned()).collect()
