@@ -191,8 +191,8 @@ fn read(root: &Path) -> Found {
     }
     found.facts.netns = netns::list();
     found.look();
-    // Who could not look cannot tell.
-    if found.own.is_some() {
+    // Who could not look cannot tell. A copy of a node's files is that node's, wherever its interfaces are.
+    if found.own.is_some() && !sriov::is_copy(root) {
         found.facts.leave_out_others();
     }
     found.take_counters();

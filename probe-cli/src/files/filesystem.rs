@@ -34,6 +34,11 @@ pub(super) fn is_fuse(open: impl AsFd) -> bool {
     fstatfs(open).is_ok_and(|found| found.filesystem_type() == FUSE_SUPER_MAGIC)
 }
 
+/// True for something open on the file system by which the kernel tells of its devices.
+pub(super) fn is_sysfs(open: impl AsFd) -> bool {
+    fstatfs(open).is_ok_and(|found| found.filesystem_type() == SYSFS_MAGIC)
+}
+
 fn name(kind: FsType, on: On) -> Option<&'static str> {
     let told = match kind {
         PROC_SUPER_MAGIC => Some("proc"),

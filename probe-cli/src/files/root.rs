@@ -173,6 +173,11 @@ impl Root {
         }
     }
 
+    /// True where a path leads to the kernel's own sysfs: neither a copy of it, nor what is not there.
+    pub fn is_on_sysfs(&self, path: &str) -> bool {
+        self.look(Path::new(path), OFlag::empty()).is_ok_and(filesystem::is_sysfs)
+    }
+
     /// Where a link points to, as it is written.
     pub fn link(&self, path: &str) -> Option<String> {
         self.link_target(path).value().cloned()

@@ -7,4 +7,4 @@ mod stats;
 mod sysfs;
 
 pub use functions::network_functions;
-pub use sysfs::physical_functions;
+pub use sysfs::{is_copy, physical_functions};

@@ -14,6 +14,8 @@ use crate::{
 
 /// Functions looked at: a machine has hundreds of PCI functions, with all VFs some thousands.
 const MAX_FUNCTIONS: usize = 65_536;
+/// `PCI_BASE_CLASS_NETWORK`, include/linux/pci_ids.h, as a function's `class` begins.
+const NETWORK: &str = "0x02";
 /// Where the PCI functions of a machine are.
 const DEVICES: &str = "/sys/bus/pci/devices";
 
@@ -22,6 +24,11 @@ pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
     let root = Root::open(root)?;
     let devices = devices(&root)?;
     Ok(devices.iter().filter_map(|device| physical_function(&root, device)).collect())
+}
+
+/// True where the functions below `root` are a copy of a machine's, and not what the running kernel tells of its own.
+pub fn is_copy(root: &Path) -> bool {
+    Root::open(root).is_ok_and(|root| root.exists(DEVICES).value().is_some() && !root.is_on_sysfs(DEVICES))
 }
 
 /// The PCI functions below a root, by address.
@@ -41,6 +48,10 @@ pub(super) fn devices(root: &Root) -> io::Result<Vec<PathBuf>> {
 
 fn physical_function(root: &Root, device: &Path) -> Option<PfFact> {
     let total_vfs = number(root, device, "sriov_totalvfs")?;
+    // Accelerators and disks have VFs, too.
+    if text(root, device, "class").is_some_and(|class| !class.starts_with(NETWORK)) {
+        return None;
+    }
     let is_vf = |name: &str| name.starts_with("virtfn");
     let links = root.names(device.to_str()?, MAX_FUNCTIONS, |name, _| is_vf(name));
     let links = &links.value()?.first;
@@ -58,7 +69,7 @@ fn physical_function(root: &Root, device: &Path) -> Option<PfFact> {
 /// The VF that a link `virtfnN` of a PF leads to.
 fn virtual_function(root: &Root, pf: &Path, link: &str) -> Option<VfFact> {
     let index = link.strip_prefix("virtfn")?.parse().ok()?;
-    let device = pf.join(root.link(pf.join(link).to_str()?)?);
+    let device = pf.join(link_target(root, &pf.join(link))?);
     Some(VfFact {
         index,
         pci: name(&device)?,
@@ -74,7 +85,16 @@ pub(super) fn name(path: &Path) -> Option<String> {
 
 /// The last part of what a link points to.
 pub(super) fn target(root: &Root, device: &Path, link: &str) -> Option<String> {
-    name(Path::new(&root.link(device.join(link).to_str()?)?))
+    name(Path::new(&link_target(root, &device.join(link))?))
+}
+
+/// What a link points to. A copy that was made where there are no symbolic links has the target as text (git with
+/// `core.symlinks=false`).
+fn link_target(root: &Root, link: &Path) -> Option<String> {
+    let link = link.to_str()?;
+    let written =
+        || root.text(link).value().filter(|text| text.starts_with("../") && !text.contains('\n')).cloned();
+    root.link(link).or_else(written)
 }
 
 pub(super) fn number(root: &Root, device: &Path, file: &str) -> Option<u32> {
@@ -155,9 +175,29 @@ mod tests {
         assert_eq!(physical_functions(root.path()).unwrap(), []);
         fs::write(pf.join("sriov_totalvfs"), "4").unwrap();
         fs::write(pf.join("virtfn0"), "no link").unwrap();
+        fs::write(pf.join("class"), "0x020000\n").unwrap();
         symlink("/", pf.join("virtfn1")).unwrap();
         symlink("../gone", pf.join("virtfnx")).unwrap();
         let found = physical_functions(root.path()).unwrap();
         assert_eq!((found.len(), found[0].vfs.len(), found[0].num_vfs), (1, 0, None));
+        // An accelerator.
+        fs::write(pf.join("class"), "0x0b4000\n").unwrap();
+        assert_eq!(physical_functions(root.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_copy_may_have_the_targets_of_links_as_text() {
+        let root = tempfile::TempDir::new().unwrap();
+        assert!(!is_copy(root.path()) && !is_copy(Path::new("/")));
+        let pf = device(root.path(), "0000:01:00.0");
+        let vf = device(root.path(), "0000:01:10.0");
+        assert!(is_copy(root.path()));
+        fs::write(pf.join("sriov_totalvfs"), "4").unwrap();
+        fs::write(pf.join("virtfn0"), "../0000:01:10.0").unwrap();
+        fs::write(vf.join("driver"), "../../drivers/igbvf").unwrap();
+        let found = physical_functions(root.path()).unwrap();
+        let [PfFact { vfs, .. }] = found.as_slice() else { panic!("{found:?}") };
+        let [VfFact { index: 0, pci, driver, .. }] = vfs.as_slice() else { panic!("{vfs:?}") };
+        assert_eq!((pci.as_str(), driver.as_deref()), ("0000:01:10.0", Some("igbvf")));
     }
 }
