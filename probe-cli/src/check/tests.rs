@@ -15,8 +15,11 @@ use crate::{
         registry::near,
         testdata::{self, Node},
     },
-    facts::{host::HostFacts, netlink::RouteFact},
-    inventory::testdata::{FLANNEL, FLANNEL6, flannel4, mac, route},
+    facts::{
+        host::HostFacts,
+        netlink::{LinkFact, RouteFact, Routes},
+    },
+    inventory::testdata::{FLANNEL, FLANNEL6, ethernet, flannel4, mac, route},
     model::{Condition, Model},
     observed::Observed,
 };
@@ -305,13 +308,29 @@ fn cores_that_receive_a_tunnels_packets_are_evidence_and_no_fault() {
     assert!(found.contains(&tunnel) && found[0].0 == "CPU 0", "{found:?}");
 }
 
+fn outcome(node: &Node, id: &str) -> Outcome {
+    let rows = run(&node.model(), REGISTRY).rows;
+    rows.into_iter().find(|row| row.check.id == id).unwrap().outcome
+}
+
+/// Files of a node beside a network namespace that is no node's.
+#[test]
+fn an_empty_network_namespace_says_nothing_of_a_data_plane() {
+    let mut node = Node::canal();
+    let facts = std::mem::take(node.facts());
+    node.facts().links = facts.links.into_iter().filter(LinkFact::is_loopback).collect();
+    node.facts().addresses = Observed::Value(Vec::new());
+    node.facts().routes = Routes { ipv4: Observed::Value(Vec::new()), ipv6: Observed::Value(Vec::new()) };
+    let missing = outcome(&node, "dataplane-missing");
+    assert!(matches!(&missing, Outcome::NotJudged(why) if why.contains("--netns")), "{missing:?}");
+    node.facts().links.push(ethernet(2, "eth0"));
+    let missing = outcome(&node, "dataplane-missing");
+    assert!(matches!(&missing, Outcome::Judged(found) if found.len() == 1), "{missing:?}");
+}
+
 /// A kernel without a reason drops such packets all the same.
 #[test]
 fn a_reason_that_the_kernel_does_not_have_is_not_judged() {
-    let outcome = |node: &Node, id: &str| {
-        let rows = run(&node.model(), REGISTRY).rows;
-        rows.into_iter().find(|row| row.check.id == id).unwrap().outcome
-    };
     let mut node = Node::canal().counting();
     let Observed::Value(drops) = &mut node.counted.drops else { panic!("nothing is counted") };
     drops.known.retain(|reason| reason != "LOCAL_MAC");

@@ -18,8 +18,6 @@ use crate::{
 const MOST: usize = 64;
 /// Devices below each other: a tunnel on a VLAN on a bond.
 const LEVELS: usize = 8;
-/// `ARPHRD_LOOPBACK`, linux/if_arp.h.
-const LOOPBACK: u16 = 772;
 
 /// Reads it, in the calling thread's network namespace, which `netlink` was opened in; `tables` are its links and routes. Takes
 /// some system calls for each device: not for each sample.
@@ -52,7 +50,7 @@ fn wanted(tables: &Facts) -> Vec<&LinkFact> {
     let mut found: BTreeSet<u32> = by_gateway.collect();
     for link in &tables.links {
         // Hardware has no kind, nor has loopback.
-        if is_tunnel(link) || (link.kind.is_none() && link.hardware_type != LOOPBACK) {
+        if is_tunnel(link) || (link.kind.is_none() && !link.is_loopback()) {
             found.insert(link.ifindex);
         }
         found.extend(link.vxlan.as_ref().and_then(|vxlan| vxlan.link));
@@ -94,7 +92,7 @@ mod tests {
         let vlan = Some(LinkData::Vlan(VlanFact::default()));
         let mut tables = Facts {
             links: vec![
-                LinkFact { hardware_type: LOOPBACK, ..link(1, "lo", None) },
+                LinkFact { hardware_type: crate::facts::netlink::LOOPBACK, ..link(1, "lo", None) },
                 LinkFact { master: Some(4), ..link(2, "eth0", None) },
                 LinkFact { master: Some(4), ..link(3, "dummy0", Some("dummy")) },
                 link(4, "bond0", Some("bond")),

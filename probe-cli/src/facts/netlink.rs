@@ -24,8 +24,8 @@ pub use self::{
     device::{ChannelsFact, DeviceFact, DriverFact, FeatureFact},
     exception::PmtuException,
     link::{
-        BridgeFact, GeneveFact, IpTunnelFact, IpvlanMode, LinkData, LinkFact, MacvlanMode, NetkitMode,
-        OperState, VlanFact, VxlanDf, VxlanFact,
+        BridgeFact, GeneveFact, IpTunnelFact, IpvlanMode, LOOPBACK, LinkData, LinkFact, MacvlanMode,
+        NetkitMode, OperState, VlanFact, VxlanDf, VxlanFact,
     },
     neighbour_state::{NeighbourState, NeighbourStateFact},
     rule::{FwMark, PolicyTableFact, RuleFact},

@@ -109,7 +109,7 @@ pub(super) fn links(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) ->
     let name = |ifindex: u32| index.link(ifindex).map(|link| link.name.clone());
     for link in &index.facts.links {
         let Some(roles) = roles.get(&link.ifindex) else {
-            list.others += usize::from(link.hardware_type != libc::ARPHRD_LOOPBACK);
+            list.others += usize::from(!link.is_loopback());
             continue;
         };
         list.links.push(LinkRow {
@@ -205,7 +205,7 @@ fn roles(index: &Index<'_>, inventory: &Inventory, pfs: &[PfFact]) -> HashMap<u3
         if pci.is_some_and(is_vf) {
             add(link.ifindex, LinkRole::VirtualFunction);
         }
-        let is_hardware = link.kind.is_none() && link.hardware_type != libc::ARPHRD_LOOPBACK;
+        let is_hardware = link.kind.is_none() && !link.is_loopback();
         if is_hardware || leads_elsewhere(link) && uplinks.contains(&link.ifindex) {
             add(link.ifindex, LinkRole::Nic);
         }

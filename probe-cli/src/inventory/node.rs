@@ -240,7 +240,7 @@ fn addresses(index: &Index<'_>, tunnels: &[&Tunnel], own: &[OwnPodCidr]) -> Vec<
 /// inside. A dummy has addresses of services (kube-ipvs0, nodelocaldns).
 fn leads_outside(index: &Index<'_>, link: &LinkFact, depth: usize) -> bool {
     const DEPTH: usize = 4;
-    if link.hardware_type == libc::ARPHRD_LOOPBACK || super::index::is_any_tunnel(link) || depth > DEPTH {
+    if link.is_loopback() || super::index::is_any_tunnel(link) || depth > DEPTH {
         return false;
     }
     match link.kind.as_deref() {

@@ -101,7 +101,7 @@ fn underlay_link<'a>(
     let owner = vxlan.local.and_then(|local| {
         let mut owners = index.owners(local).iter().filter_map(|&ifindex| index.link(ifindex));
         // An address on lo is reached by every device: there the routes tell.
-        owners.find(|owner| owner.hardware_type != libc::ARPHRD_LOOPBACK && owner.ifindex != link.ifindex)
+        owners.find(|owner| !owner.is_loopback() && owner.ifindex != link.ifindex)
     });
     let by_peer = || {
         let mut destinations = index.fdb(link.ifindex).iter().filter_map(|entry| entry.destination);

@@ -247,7 +247,9 @@ impl Reading<'_> {
         Ok(rows)
     }
 
-    /// As [`Self::table`]; a failure is the table's state, and one that the kernel has not made yet is absent.
+    /// As [`Self::table`]; a failure is the table's state. A routing table that the kernel has not made yet has no rows: it makes
+    /// one with its first route, and before that listing it is `ENOENT` (`inet_dump_fib`). Rules are absent where the kernel
+    /// was built without any.
     fn observed<T>(
         &mut self,
         request: &Request,
@@ -255,15 +257,13 @@ impl Reading<'_> {
     ) -> Observed<Vec<T>> {
         match self.table(request, decode) {
             Ok(rows) => Observed::Value(rows),
-            Err(error) if is_empty_table(&error) => Observed::Absent,
+            Err(NetlinkError::Refused { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Observed::Value(Vec::new())
+            }
+            Err(NetlinkError::Refused { source, .. }) if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                Observed::Absent
+            }
             Err(error) => Observed::Failed { error: error.to_string() },
         }
     }
-}
-
-/// The kernel makes a routing table with its first route; before that, listing it is `ENOENT` (`inet_dump_fib`). Rules
-/// are not supported where the kernel was built without any.
-fn is_empty_table(error: &NetlinkError) -> bool {
-    let NetlinkError::Refused { source, .. } = error else { return false };
-    source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(libc::EOPNOTSUPP)
 }

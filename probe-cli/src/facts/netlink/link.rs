@@ -49,6 +49,16 @@ pub struct LinkFact {
     pub data: Option<LinkData>,
 }
 
+/// `ARPHRD_LOOPBACK`, linux/if_arp.h.
+pub const LOOPBACK: u16 = 772;
+
+impl LinkFact {
+    /// It leads nowhere but here.
+    pub fn is_loopback(&self) -> bool {
+        self.hardware_type == LOOPBACK
+    }
+}
+
 /// `IFLA_INFO_DATA` of a VXLAN device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VxlanFact {

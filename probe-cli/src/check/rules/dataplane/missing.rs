@@ -2,7 +2,7 @@
 
 use super::super::{agent, prelude::*};
 use crate::{
-    facts::netlink::RouteFact,
+    facts::netlink::{LinkFact, RouteFact},
     model::{Backend, Cni, DataPlane, Encapsulation, System},
 };
 
@@ -52,6 +52,11 @@ fn run(model: &Model) -> Outcome {
     };
     if planes.iter().any(is_live) {
         return Outcome::Judged(Vec::new());
+    }
+    if model.snapshot.netlink.links.iter().all(LinkFact::is_loopback) {
+        return Outcome::NotJudged(
+            "this network namespace has no interface but lo, and is no node's: look at the node with --netns NAME".to_owned(),
+        );
     }
     let Some(wanted) = wanted else {
         if let Some(why) = super::super::intent::unread(model) {
