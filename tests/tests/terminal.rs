@@ -2,8 +2,8 @@
 
 use std::{fs, process::Command};
 
-use overlay_probe::lab::Family;
-use probe_tests::{lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
+use overlay_probe::lab::{Dataplane, Family};
+use probe_tests::{checked::Node, lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
 
 #[test]
 fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
@@ -16,8 +16,9 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
         ("5", "no NIC of this node has virtual functions"),
-        ("6", "No problem found"),
-        ("7", "ovp_tunnel_tx"),
+        ("6", "not judged"),
+        ("7", "No problem found"),
+        ("8", "ovp_tunnel_tx"),
         ("?", "this help"),
     ] {
         terminal.keys(&[key]);
@@ -32,6 +33,38 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
     terminal.keys(&["Escape"]);
     terminal.keys(&["1"]);
     terminal.wait_for("all tunnels");
+    terminal.keys(&["q"]);
+    terminal.assert_given_back(0);
+}
+
+/// What breaks is in the header and on the overview, with what to do in its tab; and a node that is well again is said to be so.
+#[test]
+fn what_breaks_is_on_the_screen_until_it_is_mended() {
+    let node = Node::up(Dataplane::Vxlan, Family::Dual);
+    let (name, root) = (node.name(), node.root());
+    let command = format!("{} --netns {name} --host-root {} top", binary().display(), root.display());
+    let terminal = Terminal::run("health", (100, 30), &command);
+    let is_well = || terminal.wait_for(&format!("Overlay Probe {name}  OK"));
+    is_well();
+    for (fault, check) in [
+        ("tunnels-deleted", "dataplane-missing"),
+        ("tunnel-made-again", "dataplane-tunnel-unconfigured"),
+        ("tunnel-down", "dataplane-tunnel-down"),
+        ("nic-down", "dataplane-underlay-down"),
+        ("nic-mtu-lowered", "mtu-tunnel-exceeds-underlay"),
+        ("fdb-entry-missing", "peer-neighbour-without-fdb"),
+        ("route-missing", "peer-fdb-without-route"),
+    ] {
+        node.inject(fault);
+        let screen = terminal.wait_for(&format!(" FAIL {check} "));
+        assert!(screen.contains(&format!("Overlay Probe {name}  FAIL 1")), "{fault}: {screen}");
+        node.undo();
+        is_well();
+    }
+    node.inject("fdb-entry-missing");
+    terminal.keys(&["6"]);
+    let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
+    assert!(screen.contains("      fix    Restart the CNI's agent on this node"), "{screen}");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }

@@ -72,18 +72,27 @@ pub fn run_with(
     checks: impl IntoIterator<Item = &'static Check>,
     accepted: &Acceptances,
 ) -> Judgement {
-    let mut rows: Vec<Row> = checks
-        .into_iter()
-        .map(|check| match judge(model, check) {
-            Outcome::Judged(findings) => {
-                let (alarms, accepted) = accepted.split(check.id, findings, model.time);
-                Row { check, outcome: Outcome::Judged(alarms), explained_by: None, accepted }
-            }
-            outcome @ (Outcome::DoesNotApply(_) | Outcome::NotJudged(_)) => {
-                Row { check, outcome, explained_by: None, accepted: Vec::new() }
-            }
-        })
-        .collect();
+    let mut judgement =
+        Judgement { rows: checks.into_iter().map(|check| row(model, check, accepted)).collect() };
+    relate(&mut judgement.rows);
+    judgement
+}
+
+/// One check by itself.
+pub(super) fn row(model: &Model, check: &'static Check, accepted: &Acceptances) -> Row {
+    match judge(model, check) {
+        Outcome::Judged(findings) => {
+            let (alarms, accepted) = accepted.split(check.id, findings, model.time);
+            Row { check, outcome: Outcome::Judged(alarms), explained_by: None, accepted }
+        }
+        outcome @ (Outcome::DoesNotApply(_) | Outcome::NotJudged(_)) => {
+            Row { check, outcome, explained_by: None, accepted: Vec::new() }
+        }
+    }
+}
+
+/// Finds out which of these checks' findings are the cause of which.
+pub(super) fn relate(rows: &mut [Row]) {
     let found: BTreeMap<&str, &[Finding]> = rows.iter().map(|row| (row.check.id, row.findings())).collect();
     let explained: Vec<Option<&'static str>> = rows
         .iter()
@@ -95,7 +104,6 @@ pub fn run_with(
     for (row, cause) in rows.iter_mut().zip(explained) {
         row.explained_by = cause;
     }
-    Judgement { rows }
 }
 
 /// Whether these causes are why all of these symptoms are there: each symptom has a cause on its interface that is no less bad,
@@ -145,6 +153,25 @@ impl Row {
     }
 }
 
+/// Checks in few words: `mtu-pods-differ and 3 more`.
+pub fn named(ids: &[&str]) -> String {
+    match ids {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, more @ ..] => format!("{one} and {} more", more.len()),
+    }
+}
+
+impl Severity {
+    /// The word in front of a finding, for people.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
 impl Judgement {
     /// See [`Counts`].
     pub fn counts(&self) -> Counts {
@@ -186,6 +213,19 @@ impl Judgement {
             self.rows.iter().filter(|row| row.severity().is_some() && row.explained_by.is_none()).collect();
         rows.sort_by_key(|row| row.severity());
         rows
+    }
+
+    /// What could not be judged, by the reason: why, and the ids of the checks.
+    pub fn not_judged(&self) -> Vec<(String, Vec<&'static str>)> {
+        let mut by_reason: Vec<(String, Vec<&'static str>)> = Vec::new();
+        for row in &self.rows {
+            let Outcome::NotJudged(why) = &row.outcome else { continue };
+            match by_reason.iter_mut().find(|(reason, _)| reason == why) {
+                Some((_, ids)) => ids.push(row.check.id),
+                None => by_reason.push((why.clone(), vec![row.check.id])),
+            }
+        }
+        by_reason
     }
 
     /// Ids of the checks whose findings this one explains.

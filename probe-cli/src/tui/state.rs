@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use super::{
     columns::ColumnId, explaining::Explaining, history::History, measure::Measure, subject::RowKey, tab::Tab,
 };
-use crate::model::{self, Model, PmtuEventRow};
+use crate::{
+    check::{Health, Ongoing},
+    model::{self, Model, PmtuEventRow},
+};
 
 /// Messages kept.
 const MESSAGES: usize = 200;
@@ -120,6 +123,10 @@ pub(super) struct State {
     pub(super) frozen: Option<Frozen>,
     /// The newest first, those of one kind together.
     pub(super) messages: VecDeque<Message>,
+    /// What the checks come to with the newest model; what is wrong is told while the picture stands still, too.
+    pub(super) health: Health,
+    /// The checks, and what they found so far.
+    ongoing: Ongoing,
     /// Why packets are "other", since somebody asked.
     pub(super) explaining: Explaining,
     /// No model will come any more.
@@ -133,7 +140,7 @@ impl State {
             selected: None,
             sort: match tab {
                 Tab::Tunnels | Tab::Overview => Sort { column: ColumnId::Name, descending: false },
-                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Messages | Tab::Cost => {
+                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Messages | Tab::Cost => {
                     Sort { column: ColumnId::Tx, descending: true }
                 }
             },
@@ -154,6 +161,8 @@ impl State {
             history: History::default(),
             frozen: None,
             messages: VecDeque::new(),
+            health: Health::default(),
+            ongoing: Ongoing::default(),
             explaining: Explaining::default(),
             ended: false,
         }
@@ -197,6 +206,7 @@ impl State {
             self.explaining.take(rows);
         }
         self.history.push(&model);
+        self.health = self.ongoing.next(&model);
         self.model = Some(match &self.since {
             Some(since) => Arc::new(model::totals_since(&model, since)),
             None => Arc::clone(&model),

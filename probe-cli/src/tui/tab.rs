@@ -15,6 +15,8 @@ pub(super) enum Tab {
     /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
     /// same on every node, and that a node has none is an answer.
     Vfs,
+    /// What is wrong on the node by its checks, with what was seen and what mends it.
+    Health,
     /// What went wrong: packets too big, things that could not be read.
     Messages,
     /// What the observer costs.
@@ -23,8 +25,16 @@ pub(super) enum Tab {
 
 impl Tab {
     /// All, in the order of their numbers and of the variants.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Overview, Self::Tunnels, Self::Peers, Self::Pods, Self::Vfs, Self::Messages, Self::Cost];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Tunnels,
+        Self::Peers,
+        Self::Pods,
+        Self::Vfs,
+        Self::Health,
+        Self::Messages,
+        Self::Cost,
+    ];
 
     /// Its title.
     pub(super) fn title(self) -> &'static str {
@@ -34,8 +44,18 @@ impl Tab {
             Self::Peers => "Peers",
             Self::Pods => "Pods",
             Self::Vfs => "VFs",
+            Self::Health => "Health",
             Self::Messages => "Messages",
             Self::Cost => "Cost",
+        }
+    }
+
+    /// The same where there is little room.
+    pub(super) fn short(self) -> &'static str {
+        match self {
+            Self::Overview => "All",
+            Self::Messages => "Msgs",
+            Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs | Self::Health | Self::Cost => self.title(),
         }
     }
 

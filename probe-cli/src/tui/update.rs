@@ -68,7 +68,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
 
 /// A text is in front and no table.
 fn scrolls(state: &State) -> bool {
-    state.mode == Mode::Help || matches!(state.tab, Tab::Messages | Tab::Cost)
+    state.mode == Mode::Help || matches!(state.tab, Tab::Health | Tab::Messages | Tab::Cost)
 }
 
 /// From elsewhere the key leads to where the answer is, and asks if nobody has.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{Health, mark, table::last_line};
+use super::{Health, table::last_line};
 use crate::{
     check::{Became, Change, Changes},
     report::align::wrapped,
@@ -17,9 +17,9 @@ pub fn changes(changes: &Changes, time: Option<Duration>) -> String {
     for Change { key, severity, became } in &changes.changes {
         let which = format!("{} ({})", text::escape(&key.id), text::escape(&key.name));
         let (mark, word, text) = match became {
-            Became::New { summary } => ('+', mark(*severity), format!("{which}: {summary}")),
+            Became::New { summary } => ('+', severity.mark(), format!("{which}: {summary}")),
             Became::Other { before, summary } => {
-                ('~', mark(*severity), format!("{which}, was {}: {summary}", mark(*before).trim()))
+                ('~', severity.mark(), format!("{which}, was {}: {summary}", before.mark().trim()))
             }
             Became::Resolved => ('-', "ok  ", format!("{which}: resolved")),
             Became::NotJudged { why } => ('?', "??  ", format!("{which}: not judged: {}", text::escape(why))),

@@ -95,14 +95,6 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The word in front of a finding, for people.
-fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Warn => "warn",
-        Severity::Fail => "FAIL",
-    }
-}
-
 /// Why an accepted finding is no alarm; escaped.
 fn agreed(acceptance: &Acceptance) -> String {
     format!("accepted until {}: {}", acceptance.until, text::escape(&acceptance.reason))

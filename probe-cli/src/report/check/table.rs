@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Health, mark, subjects, word, worst};
+use super::{Health, subjects, word, worst};
 use crate::{
-    check::{Family, Finding, Outcome, Row, Severity, Verdict},
+    check::{self, Family, Finding, Outcome, Row, Severity, Verdict},
     model::{Encapsulation, Model, MtuPath},
     report::align::{WIDTH, wrapped},
     text,
@@ -181,21 +181,8 @@ fn chain(path: &MtuPath) -> String {
 
 /// What was not judged, one line for each reason.
 fn not_judged(out: &mut String, health: &Health<'_>) {
-    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for row in &health.judgement.rows {
-        let Outcome::NotJudged(why) = &row.outcome else { continue };
-        match by_reason.iter_mut().find(|(reason, _)| reason == why) {
-            Some((_, ids)) => ids.push(row.check.id),
-            None => by_reason.push((why, vec![row.check.id])),
-        }
-    }
-    for (why, ids) in by_reason {
-        let which = match ids.as_slice() {
-            [one] => (*one).to_owned(),
-            [one, more @ ..] => format!("{one} and {} more", more.len()),
-            [] => continue,
-        };
-        wrapped(out, "  ??    ", &format!("not judged: {which}: {}", text::escape(why)));
+    for (why, ids) in health.judgement.not_judged() {
+        wrapped(out, "  ??    ", &format!("not judged: {}: {}", check::named(&ids), text::escape(&why)));
     }
 }
 
@@ -239,7 +226,7 @@ fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
 }
 
 fn title(row: &Row, findings: &[Finding], severity: Severity) -> String {
-    let title = format!("{}  {}", mark(severity), row.check.id);
+    let title = format!("{}  {}", severity.mark(), row.check.id);
     let room = WIDTH.saturating_sub(title.width() + 2);
     // Plain ASCII: this is read in mail, in logs and on serial consoles.
     let names = text::fit(&subjects(findings), room).replace('…', "~");

@@ -108,7 +108,7 @@ fn messages_that_repeat_are_one_line() {
         model.pmtu_events[0].mtu = Some(1300 + u32::try_from(number).unwrap());
         update(&mut state, Action::Model(Arc::new(model)));
     }
-    keys(&mut state, "6");
+    keys(&mut state, "7");
     let screen = draw(&state, (120, 40));
     assert_eq!(screen.matches("path MTU").count(), 1, "{screen}");
     let wanted =

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{paint, theme::Theme};
+use super::{health, paint, theme::Theme};
 use crate::{
     model::Model,
     text,
@@ -16,17 +16,24 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let (first, second) = paint::split_top(area, 1);
     let title = text::escape(&state.title);
     let paused = if state.frozen.is_some() { " PAUSED " } else { "" };
+    let chip = health::chip(&state.health, theme);
+    let health = chip.as_ref().map_or("", |chip| chip.content.as_ref());
     let (cost, clock) = state.shown().map(right).unwrap_or_default();
-    // What the screen is of, and that it stands still, is said last of all things not: the rest goes before.
+    // What the screen is of, whether it is well, and that it stands still, is said last of all things not: the rest goes before.
     let whole = [(BRAND, format!("{cost}{clock}")), (BRAND, clock.clone()), (" ", clock)];
     let fits = |(brand, right): &(&str, String)| {
-        let words = [brand, title.as_str(), " ", paused, right];
+        let words = [brand, title.as_str(), " ", health, " ", paused, right];
         words.iter().map(|words| paint::width(words)).sum::<u16>() < first.width
     };
     let (brand, right) = whole.into_iter().find(fits).unwrap_or((" ", String::new()));
-    let taken = [brand, paused, " ", &right].iter().map(|words| paint::width(words)).sum::<u16>();
+    let taken =
+        [brand, health, " ", paused, " ", &right].iter().map(|words| paint::width(words)).sum::<u16>();
     let title = text::fit(&title, usize::from(first.width.saturating_sub(taken)));
     let mut spans = vec![Span::styled(brand, theme.title()), Span::styled(title, theme.normal())];
+    if let Some(chip) = chip.clone() {
+        spans.push(Span::raw(" "));
+        spans.push(chip);
+    }
     if !paused.is_empty() {
         spans.push(Span::raw(" "));
         spans.push(Span::styled(paused, theme.mode()));
@@ -70,32 +77,43 @@ fn right(model: &Model) -> (String, String) {
 }
 
 /// The tabs, as roomy as the width allows: without blanks where that is too much, and without
-/// the counts.
+/// the counts, and with short titles.
 fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let counts = Tab::ALL.map(|tab| (tab, count(state, tab)));
-    let line = |gap: &str, counted: bool| {
+    let line = |gap: &str, counted: fn(Tab) -> bool, title: fn(Tab) -> &'static str| {
         let tabs = counts.map(|(tab, count)| {
             let style = if tab == state.tab {
                 theme.selected()
-            } else if tab == Tab::Messages && count.is_some() {
+            } else if is_alarm(tab) && count.is_some() {
                 theme.alarm()
             } else {
                 theme.normal()
             };
-            let count = count.filter(|_| counted).map_or_else(String::new, |count| format!(" {count}"));
-            Span::styled(format!(" {} {}{count}{gap}", tab.number(), tab.title()), style)
+            let count = count.filter(|_| counted(tab)).map_or_else(String::new, |count| format!(" {count}"));
+            Span::styled(format!(" {} {}{count}{gap}", tab.number(), title(tab)), style)
         });
         std::iter::once(Span::raw(gap.to_owned())).chain(tabs).collect::<Vec<_>>()
     };
     let fits = |spans: &Vec<Span<'_>>| paint::total(spans) <= width;
-    let roomy = [line(" ", true), line("", true)].into_iter().find(fits);
-    roomy.unwrap_or_else(|| line("", false))
+    let roomy = [
+        line(" ", |_| true, Tab::title),
+        line("", |_| true, Tab::title),
+        line("", is_alarm, Tab::title),
+        line("", |_| false, Tab::title),
+    ];
+    roomy.into_iter().find(fits).unwrap_or_else(|| line("", |_| false, Tab::short))
+}
+
+/// What the tab counts is wrong.
+fn is_alarm(tab: Tab) -> bool {
+    matches!(tab, Tab::Health | Tab::Messages)
 }
 
 /// Rows of a tab; none for a tab that has nothing to count.
 fn count(state: &State, tab: Tab) -> Option<u64> {
     let model = state.shown()?;
     match tab {
+        Tab::Health => Some(state.health.standing.len() as u64).filter(|n| *n > 0),
         Tab::Messages => Some((state.messages.len() + model.notes.len()) as u64).filter(|n| *n > 0),
         Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Cost => {
             tab.is_table().then(|| list::count(state, model, tab) as u64)

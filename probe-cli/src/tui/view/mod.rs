@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Overlay Probe  node1           probe 0.4 % CPU, 12.3 MiB  12:34:56 UTC   header
-//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Messages  7 Cost   header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Health  7 Messages  8 Cost   header
 //!  ...                                                                 one file for each tab
 //!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
@@ -14,6 +14,7 @@ mod facts;
 mod footer;
 mod graph;
 mod header;
+mod health;
 mod help;
 mod messages;
 mod overview;
@@ -66,6 +67,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
+            Tab::Health => health::draw(buf, body, state, theme),
             // What is wrong is told while the picture stands still, too.
             Tab::Messages => messages::draw(buf, body, state, state.model.as_deref().unwrap_or(model), theme),
             Tab::Cost => cost::draw(buf, body, state, model, theme),

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{
     graph::{self, Graph},
-    messages, paint,
+    health, messages, paint,
     table::{self, Table},
     theme::Theme,
 };
@@ -41,9 +41,17 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     draw_graph(buf, top, state, model, chosen, theme);
     let mut rest = rest;
     let most = if area.height < ROOM_FOR_MESSAGES { 1 } else { 3 };
-    for words in messages::newest(state, model, most, rest.width.saturating_sub(3)) {
+    // Findings say what messages say of the same faults, and what to do.
+    let mut wrong = health::worst(state, most, rest.width.saturating_sub(1), theme);
+    if wrong.is_empty() {
+        let messages = messages::newest(state, model, most, rest.width.saturating_sub(3));
+        wrong.extend(
+            messages.into_iter().map(|words| vec![Span::styled(format!(" ! {words}"), theme.alarm())]),
+        );
+    }
+    for spans in wrong {
         let (line, below) = paint::split_top(rest, 1);
-        paint::words(buf, line, &format!(" ! {words}"), theme.alarm());
+        paint::spans(buf, line, spans);
         rest = below;
     }
     let mut needs: Vec<u16> =

@@ -28,26 +28,33 @@ fn run(model: &Model) -> Outcome {
     if !inventory.all_tunnels().any(|tunnel| inventory.is_of_cni(tunnel.ifindex)) {
         return Outcome::DoesNotApply("no tunnel is here");
     }
-    let found = model.faults.iter().filter_map(|fault| {
-        let Fault::TunnelUnconfigured { tunnel, name } = fault else { return None };
-        Some((name, *tunnel))
-    });
-    let findings = Outcome::Judged(
-        found
-            .map(|(device, ifindex)| {
-                let name = escape(device);
-                Finding::new(
-                    Fail,
-                    SubjectKind::Interface,
-                    device,
-                    format!("{name} has no address, no peer and no route: no agent has configured it."),
-                )
-                .on(ifindex)
-                .seen(format!("addresses of {name}"), 0, "ip address")
-                .seen("peers, routes", "0, 0", "bridge fdb, ip route")
-                .fix("Restart the CNI's agent on this node, which configures the device (pods keep running).")
-            })
-            .collect(),
-    );
+    let found = model.faults.iter().filter_map(found);
+    let fix = "Restart the CNI's agent on this node, which configures the device (pods keep running).";
+    let findings = Outcome::Judged(found.map(|finding| finding.fix(fix)).collect());
     agent::all_restarted(model, findings)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "of all faults these two")]
+fn found(fault: &Fault) -> Option<Finding> {
+    let about = |tunnel: u32, name: &str, what: String| {
+        Finding::new(Fail, SubjectKind::Interface, name, what).on(tunnel)
+    };
+    match fault {
+        Fault::TunnelUnconfigured { tunnel, name } => {
+            let device = escape(name);
+            let what = format!("{device} has no address, no peer and no route: no agent has configured it.");
+            let finding = about(*tunnel, name, what).seen(format!("addresses of {device}"), 0, "ip address");
+            Some(finding.seen("peers, routes", "0, 0", "bridge fdb, ip route"))
+        }
+        // Known while a run goes on only.
+        Fault::TunnelMadeAgain { tunnel, name, earlier } => {
+            let device = escape(name);
+            let lost = counted(earlier.len(), "pod network");
+            let what =
+                format!("{device} was deleted and made again: {lost} that it led to are routed nowhere.");
+            let routes = format!("route to {}", earlier.first()?);
+            Some(about(*tunnel, name, what).seen(routes, "missing", "ip route"))
+        }
+        _ => None,
+    }
 }
