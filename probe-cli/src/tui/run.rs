@@ -72,6 +72,7 @@ pub async fn run(
         update(&mut state, Action::Model(model));
     }
     loop {
+        screen.keep().map_err(failed("take back"))?;
         screen.terminal().draw(|frame| view(&state, frame)).map_err(failed("draw on"))?;
         let action = tokio::select! {
             changed = models.changed(), if !state.ended => match changed {

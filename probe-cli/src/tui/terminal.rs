@@ -3,7 +3,10 @@
 use std::{
     io::{self, Stdout, Write as _},
     panic,
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crossterm::{
@@ -28,6 +31,16 @@ impl Screen {
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         std::mem::forget(given_back);
         Ok(Self { terminal })
+    }
+
+    /// Takes the terminal again where a panic gave it back that ended nothing: a check that fails stops no other.
+    pub(super) fn keep(&mut self) -> io::Result<()> {
+        if GIVEN_BACK.swap(false, Ordering::Relaxed) {
+            enable_raw_mode()?;
+            io::stdout().execute(EnterAlternateScreen)?;
+            self.terminal.clear()?;
+        }
+        Ok(())
     }
 
     /// Where to draw.
@@ -58,6 +71,9 @@ fn give_back() {
     let _ = io::stdout().flush();
 }
 
+/// A panic has given the terminal back.
+static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+
 /// A panic's words belong on the ordinary screen, where they stay.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
@@ -65,6 +81,7 @@ fn restore_on_panic() {
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             give_back();
+            GIVEN_BACK.store(true, Ordering::Relaxed);
             hook(info);
         }));
     });
