@@ -32,6 +32,9 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     run,
 };
 
+/// Interfaces that are of no secondary network. containerd has libcni put up the loopback interface, and so keeps a result of it.
+const OF_EVERY_POD: [&str; 2] = ["eth0", "lo"];
+
 fn run(model: &Model) -> Outcome {
     let asking = |pod: &&Pod| {
         // Of others it is not known that all of their interfaces were made already.
@@ -64,7 +67,7 @@ fn finding(model: &Model, pod: &Pod) -> Option<Finding> {
     if results.is_empty() {
         return None;
     }
-    let in_results = results.iter().filter(|name| **name != "eth0").count();
+    let in_results = results.iter().filter(|name| !OF_EVERY_POD.contains(name)).count();
     let is_its = |namespace: &str, name: &str| {
         pod.namespace.as_deref() == Some(namespace) && pod.name.as_deref() == Some(name)
     };

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::prelude::*;
-use crate::model::{LinkRow, LinkState, Pod};
+use crate::{
+    facts::netlink::LinkFact,
+    model::{LinkState, Pod},
+};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "pod-parent-down",
@@ -27,8 +30,9 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 const KINDS: [&str; 5] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "vlan"];
 
 fn run(model: &Model) -> Outcome {
-    let links = &model.inventory.links.links;
-    let mut pods_above: BTreeMap<u32, (&LinkRow, Vec<&Pod>)> = BTreeMap::new();
+    // All of the node's: a bond or a VLAN that the overlay does not use is as good.
+    let links = &model.snapshot.netlink.links;
+    let mut pods_above: BTreeMap<u32, (&LinkFact, Vec<&Pod>)> = BTreeMap::new();
     for pod in &model.inventory.pods {
         let above =
             pod.secondary().filter(|one| one.kind.as_deref().is_some_and(|kind| KINDS.contains(&kind)));
@@ -48,11 +52,12 @@ fn run(model: &Model) -> Outcome {
     if pods_above.is_empty() {
         return Outcome::DoesNotApply("no pod has an interface above a device of the node");
     }
-    let down = pods_above.into_values().filter(|(link, _)| link.state != LinkState::Up);
+    let down = pods_above.into_values().filter(|(link, _)| LinkState::of(link) != LinkState::Up);
     Outcome::Judged(
         down.map(|(link, pods)| {
             let name = escape(&link.name);
-            let state = if link.state == LinkState::Down { "down" } else { "up, no carrier" };
+            let is_set_down = LinkState::of(link) == LinkState::Down;
+            let state = if is_set_down { "down" } else { "up, no carrier" };
             let label = pods.first().map_or_else(String::new, |pod| escape(&pod.label()));
             let finding = Finding::new(
                 Fail,
@@ -65,7 +70,7 @@ fn run(model: &Model) -> Outcome {
             )
             .seen(name.clone(), state, "ip link: flags, operstate")
             .seen("such as", label, "links in its namespace");
-            if link.state == LinkState::Down {
+            if is_set_down {
                 finding
                     .fix("Bring it up, and let the network's manager do so at boot.")
                     .run(format!("ip link set {} up", quoted(&link.name)))

@@ -150,7 +150,8 @@ pub(in crate::check::tests) fn asking(node: &mut Node, networks: &str, more: Vec
     };
     let pods = PodFacts {
         sandboxes: Observed::Value(vec![sandbox]),
-        attachments: vec![result("eth0")],
+        // containerd has libcni put up the loopback interface, whose result is kept as well.
+        attachments: vec![result("eth0"), result("lo")],
         ..(*node.snapshot.pods).clone()
     };
     node.snapshot.pods = Arc::new(pods);
@@ -173,7 +174,7 @@ pub(in crate::check::tests) fn asking(node: &mut Node, networks: &str, more: Vec
     inside(node, vec![route("0.0.0.0/0", Some("169.254.1.1"), 2)]);
 }
 
-/// A pod with a macvlan interface above a NIC of the node.
+/// A pod with a macvlan interface above a device of the node that the overlay does not use.
 pub(in crate::check::tests) fn above(node: &mut Node, is_up: bool) {
     let net1 = LinkFact {
         kind: Some("macvlan".to_owned()),
@@ -182,7 +183,8 @@ pub(in crate::check::tests) fn above(node: &mut Node, is_up: bool) {
         ..ethernet(3, "net1")
     };
     asking(node, "storage", vec![net1]);
-    node.facts().links.push(LinkFact { up: is_up, ..ethernet(9, "eth1") });
+    let bond = LinkFact { up: is_up, kind: Some("bond".to_owned()), ..ethernet(9, "bond1") };
+    node.facts().links.push(bond);
 }
 
 /// A pod in VLAN 100 on a bridge whose uplink has these VLANs.
