@@ -68,8 +68,10 @@ fn command(model: &Model) -> Option<String> {
         Some(pod("kube-system", "k8s-app=canal"))
     } else if has(System::Rke2Flannel) {
         Some(pod("kube-system", "app=flannel"))
-    } else if has(System::Calico) {
+    } else if has(System::Calico) || has(System::CalicoEbpf) {
         Some(pod("calico-system", "k8s-app=calico-node"))
+    } else if has(System::Cilium) {
+        Some(pod("kube-system", "k8s-app=cilium"))
     } else if configured(model) == Some(&Cni::Canal) {
         // Its data plane is gone.
         Some(pod("kube-system", "k8s-app=canal"))

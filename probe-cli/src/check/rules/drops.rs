@@ -20,7 +20,10 @@ pub(super) fn of<'m>(
     };
     if !reasons.iter().any(|reason| drops.knows(reason)) {
         let wanted = reasons.join(" or ");
-        return Err(Outcome::NotJudged(format!("this kernel has no drop reason {wanted} (Linux 6.12 has)")));
+        // Those of VXLAN came with 4c06d9daf8e6 ("net: vxlan: add skb drop reasons to vxlan_rcv()") and the commits after it.
+        return Err(Outcome::NotJudged(format!(
+            "this kernel has no drop reason {wanted} (Linux 6.13 and 6.12.46 have)"
+        )));
     }
     let is_of = |row: &&DropRow| row.packets > 0 && reasons.contains(&row.reason.as_str()) && is_meant(row);
     Ok(drops.rows.iter().filter(is_of).collect())

@@ -14,12 +14,32 @@ pub fn explain(check: &Check) -> String {
         let _ = writeln!(out, "\n{title}");
         wrapped(&mut out, "  ", words);
     }
+    if check.explain.fix.contains("agent") {
+        out.push_str("\nHow the agent is restarted\n");
+        for (cni, command) in RESTARTS {
+            let _ = writeln!(out, "  {cni:<14}{command}");
+        }
+        out.push_str("  NODE is the node's name; pods keep running.\n");
+    }
     let faults: Vec<&str> = faults_of(check.id).map(|fault| fault.name).collect();
     if let [first, ..] = faults.as_slice() {
         let _ = writeln!(out, "\nTry it in a lab\n  overlay-probe lab fault {first}");
     }
     out
 }
+
+/// By CNI, the command that restarts its agent on one node.
+const RESTARTS: [(&str, &str); 6] = [
+    (
+        "Canal",
+        "kubectl -n kube-system delete pod -l k8s-app=canal \\\n                  --field-selector spec.nodeName=NODE",
+    ),
+    ("rke2-flannel", "the same with -l app=flannel"),
+    ("Cilium", "the same with -l k8s-app=cilium"),
+    ("Calico", "the same with -n calico-system -l k8s-app=calico-node"),
+    ("k3s, server", "systemctl restart k3s"),
+    ("k3s, agent", "systemctl restart k3s-agent"),
+];
 
 /// Ids and titles, by family.
 pub fn list() -> String {

@@ -24,7 +24,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
               that lead other nodes' pods into a tunnel, and there is none.",
         why: "The CNI's agent does not run, could not make its device, or the device was deleted.",
         fix: "Find the agent's pod on this node (kubectl get pods -A -o wide --field-selector spec.nodeName=NODE), look at its log (kubectl -n \
-              kube-system logs POD -c kube-flannel --previous) and restart it.",
+              kube-system logs POD --all-containers --tail=50; with --previous where it has ended before) and delete the pod, which \
+              starts it again.",
         not_if: "The cluster has one node, and its CNI makes devices only when there is another.",
         seen_in: "",
     },

@@ -5,7 +5,7 @@ use super::super::prelude::*;
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-cloud-setup-enabled",
     family: Family::Host,
-    title: "nm-cloud-setup is enabled",
+    title: "the service nm-cloud-setup is enabled",
     symptom: "Pods reach other nodes for some minutes after boot, then not any more.",
     core: false,
     needs: &[Need::Files],
@@ -13,7 +13,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "nm-cloud-setup.service or .timer is enabled in systemd's directories.",
         why: "It adds policy rules and route tables for the addresses that the cloud's metadata name, which packets of pods match.",
-        fix: "Disable both units and reboot, which removes what they wrote.",
+        fix: "`systemctl disable nm-cloud-setup.service nm-cloud-setup.timer`, then drain the node and reboot it, which removes what \
+              they wrote.",
         not_if: "",
         seen_in: "rke2#1053, calico#4659",
     },

@@ -14,7 +14,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Window],
     explained_by: &[],
     explain: Explain {
-        how: "nf_conntrack_count against nf_conntrack_max, and `drop` of /proc/net/stat/nf_conntrack during the window.",
+        how: "nf_conntrack_count is 90 % of nf_conntrack_max or more; it is a failure when the table is full, or `drop` of \
+              /proc/net/stat/nf_conntrack grows during the window.",
         why: "More connections than the table has room for: a load test, a scan, or UDP traffic with many ports.",
         fix: "Raise nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and find who opens so many connections.",
         not_if: "",

@@ -16,8 +16,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     explain: Explain {
         how: "`insert_failed` of /proc/net/stat/nf_conntrack during the window.",
         why: "Two packets of one flow, or two flows that source NAT gave the same port, are entered at the same moment; the second \
-              packet is dropped. DNS clients that ask for A and AAAA with one socket do that.",
-        fix: "NodeLocal DNSCache, `options single-request-reopen` in pods, or --random-fully for source NAT.",
+              packet is dropped. DNS clients that ask for A and AAAA with one socket do that. Or source NAT has no free port left \
+              for a destination that very many connections go to.",
+        fix: "NodeLocal DNSCache, `options single-request-reopen` in pods, or --random-fully for source NAT. Where ports run out: \
+              connections that are kept and used again.",
         not_if: "",
         seen_in: "flannel#1004, kubernetes#56903, rke2#3924",
     },

@@ -6,7 +6,7 @@ use crate::model::{Encapsulation, System};
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "host-networkd-deletes-routes",
     family: Family::Host,
-    title: "systemd-networkd may delete the CNI's routes and rules",
+    title: "the service systemd-networkd may delete the CNI's routes and rules",
     symptom: "Pods of other nodes are not reached after an update of systemd or a restart of networkd.",
     core: false,
     needs: &[Need::Files],
@@ -15,7 +15,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "ManageForeignRoutes and ManageForeignRoutingPolicyRules of networkd.conf and its drop-ins, while networkd runs.",
         why: "networkd removes routes on the links that it configures, and policy rules, that it did not write, when it starts and \
               when a link changes. networkd.conf can forbid it; the default is to remove them.",
-        fix: "Set both to no in a drop-in of networkd.conf.",
+        fix: "Write `[Network]`, `ManageForeignRoutes=no` and `ManageForeignRoutingPolicyRules=no`, a line each, into \
+              /etc/systemd/networkd.conf.d/cni.conf. It counts when networkd starts next.",
         not_if: "The CNI has neither routes on NICs nor policy rules: such nodes are not judged.",
         seen_in: "systemd#29716, cilium#18706, kube-router#1815",
     },

@@ -14,7 +14,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "accept_ra of NICs with global IPv6 addresses: 1 means not while forwarding.",
         why: "The agent turns IPv6 forwarding on; the kernel then takes no router advertisements any more, and the default route of \
               an earlier one expires.",
-        fix: "accept_ra=2 for the NIC, or a static default route.",
+        fix: "`sysctl -w net.ipv6.conf.NIC.accept_ra=2` (a slash for each dot in the NIC's name), and the same in a file of /etc/sysctl.d; \
+              the route comes with the router's next advertisement. Or a static default route.",
         not_if: "The network has no IPv6 router.",
         seen_in: "k3s#12538",
     },

@@ -15,7 +15,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "Destinations of FDB entries, WireGuard endpoints and permanent neighbours of tunnels, against the addresses of this node.",
         why: "This node had another pod network before, whose address stayed on the tunnel device and now belongs to another \
               node; or two nodes announce one address.",
-        fix: "Delete the stale address; where two nodes have one address, correct the other one.",
+        fix: "Delete the stale address (`ip address delete ADDRESS dev DEVICE`); where two nodes have one address, correct the other one.",
         not_if: "",
         seen_in: "flannel#844, flannel#1060",
     },
