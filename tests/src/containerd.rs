@@ -29,7 +29,7 @@ use self::{
 use crate::{sh, wait_for};
 
 /// Where Debian's containernetworking-plugins has them.
-const PLUGINS: &str = "/usr/lib/cni";
+pub const PLUGINS: &str = "/usr/lib/cni";
 
 /// Where the runtime is asked, on the node.
 const SOCKET: &str = "run/containerd/containerd.sock";

@@ -17,8 +17,14 @@ use overlay_probe::{
 
 use crate::{checked::Node, kernel, ns, sh, wait_for};
 
-/// The fault that only labs of IPv6 can be given.
-pub const IPV6_ONLY: &str = "localhost-without-ipv6";
+/// The faults that only labs of one family can be given.
+pub const OF_ONE_FAMILY: [(&str, Family); 2] =
+    [("localhost-without-ipv6", Family::V6), ("ipv6-range-without-network", Family::V4)];
+
+/// A lab of both families can be given the fault.
+pub fn is_of_both(fault: &Fault) -> bool {
+    !OF_ONE_FAMILY.iter().any(|(name, _)| *name == fault.name)
+}
 
 /// What shows where packets come in.
 const INCOMING: &str = "source-refused";

@@ -29,6 +29,11 @@ impl HostRoot {
         fs::write(self.place(path), contents).unwrap();
     }
 
+    /// Takes one of the links to what the kernel shows away: below it files of the test's own can be written then.
+    pub fn unlink(&self, path: &str) {
+        fs::remove_file(self.place(path)).unwrap();
+    }
+
     /// Makes a symbolic link.
     pub fn link(&self, path: &str, to: &str) {
         symlink(to, self.place(path)).unwrap();

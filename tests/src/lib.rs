@@ -21,6 +21,7 @@ pub mod needs;
 pub mod node;
 pub mod packets;
 mod patience;
+pub mod plane;
 pub mod raw;
 pub mod routed;
 pub mod terminal;

@@ -10,6 +10,8 @@ use crate::lab::TestNetns;
 pub enum Feature {
     /// Bridges that filter VLANs.
     BridgeVlan,
+    /// Dummy devices.
+    Dummy,
     /// IP-in-IP devices.
     Ipip,
     /// ipvlan devices.
@@ -31,6 +33,7 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::BridgeVlan => "bridge-vlan",
+            Self::Dummy => "dummy",
             Self::Ipip => "ipip",
             Self::Ipvlan => "ipvlan",
             Self::Macvlan => "macvlan",
@@ -61,7 +64,7 @@ impl Feature {
             Self::Ipip => no_link("", "ipip local 192.0.2.1 remote 192.0.2.2"),
             Self::Ipvlan | Self::Macvlan => no_link("link parent", self.name()),
             Self::Vlan => no_link("link parent", "vlan id 7"),
-            Self::Wireguard => no_link("", self.name()),
+            Self::Dummy | Self::Wireguard => no_link("", self.name()),
         }
     }
 }

@@ -29,6 +29,11 @@ impl Node {
         self.netns.name()
     }
 
+    /// The namespace that its NIC leads to, whose end is `u0` as well.
+    pub fn beyond(&self) -> &TestNetns {
+        &self.beyond
+    }
+
     /// Commands of `ip`, one a line.
     pub fn ip(&self, commands: &str) {
         self.netns.ip(commands);

@@ -1,6 +1,14 @@
-//! Frames that no protocol made, sent as they are.
+//! Frames that no protocol made, sent as they are, once or again and again.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use nix::net::if_::if_nametoindex;
 use overlay_probe::netns;
@@ -21,6 +29,42 @@ pub fn send(netns: &str, interface: &str, frames: &[Vec<u8>]) {
         }
     })
     .unwrap();
+}
+
+/// Something that is done again and again, every millisecond, until this is dropped.
+pub struct Repeat {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Repeat {
+    /// Does it from now on.
+    pub fn doing(mut work: impl FnMut() + Send + 'static) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let thread = thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                work();
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { is_over, thread: Some(thread) }
+    }
+
+    /// Sends a frame by an interface of a namespace.
+    pub fn start(netns: &str, interface: &'static str, frame: Vec<u8>) -> Self {
+        let (netns, frames) = (netns.to_owned(), [frame]);
+        Self::doing(move || send(&netns, interface, &frames))
+    }
+}
+
+impl Drop for Repeat {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// `wg_xmit` gives its reason to the sender.
@@ -72,9 +116,9 @@ pub fn udp(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
     datagram
 }
 
-/// The header's checksum, RFC 791.
-fn checksum(header: &[u8]) -> u16 {
-    let words = header.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+/// The checksum of RFC 791, of a header with zero in its place. An even number of bytes.
+pub fn checksum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
     let sum: u32 = words.sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap()

@@ -27,7 +27,8 @@ const NOBODY: [u8; 6] = [0x0a, 0, 0, 0, 0, 0x99];
 const STALE: [u8; 6] = [0x0a, 0, 0, 0, 0, 0x77];
 const GROUP: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 
-/// A check, since which Linux its reason is there, and how many packets are sent for it.
+/// A check, since which Linux its reason is there, and how many packets are sent for it. Those of VXLAN came with Linux 6.13, and
+/// with 6.12.46 to kernels of 6.12, which Debian's is.
 const SENT: [(&str, (u32, u32), usize); 5] = [
     ("dataplane-vni-unknown", (6, 12), 11),
     ("peer-vtep-mac-duplicate", (6, 12), 12),
@@ -50,6 +51,16 @@ fn outer(vni: u8) -> Vec<u8> {
         [&[8, 0, 0, 0, 0, 0, vni, 0][..], &frame(OWN, PEER, IPV4, &inner([10, 7, 2, 9], [10, 7, 1, 9]))];
     let packet = ipv4([192, 0, 2, 2], [192, 0, 2, 1], UDP, 0, &udp(50_000, 8472, &vxlan.concat()));
     frame([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], IPV4, &packet)
+}
+
+/// Packets of [`damaged`].
+const DAMAGED: usize = 16;
+
+/// An inner packet of node 2's to node 1, whose datagram has a wrong checksum.
+fn damaged() -> Vec<u8> {
+    let mut datagram = udp(40_000, 53, &[0; 8]);
+    datagram[6..8].copy_from_slice(&[0xba, 0xad]);
+    frame(OWN, PEER, IPV4, &ipv4([10, 7, 2, 9], [10, 7, 1, 0], UDP, 0, &datagram))
 }
 
 /// Each fault, by so many packets.
@@ -79,25 +90,42 @@ fn as_many_drops_are_found_as_packets_were_sent() {
     let (one, other) = (pair("drop"), pair("else"));
     let ids = SENT.map(|(id, ..)| id).join(",");
     let more = "dataplane-packets-dropped";
-    let mut child = Command::new(binary())
-        .args(["--netns", one.node(1), "check", "--with-traffic", "--window", "5s", "--format", "json"])
-        .args(["--only", &format!("{ids},{more}")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let start = |pair: &Pair, only: &str| {
+        Command::new(binary())
+            .args(["--netns", pair.node(1), "check", "--with-traffic", "--window", "5s", "--format", "json"])
+            .args(["--only", only])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    // Of the other node it is of interest what no other check is about.
+    let mut children = [start(&one, &format!("{ids},{more}")), start(&other, more)];
     let has_btf = fs::exists("/sys/kernel/btf/vmlinux").unwrap();
     let has_reasons = has_btf && !is_before(5, 17);
     let tcx = if Feature::Tcx.missing().is_none() { 4 } else { 0 };
-    wait_for("its programs", || {
-        let held = Held::by(child.id());
-        let is_there = held.programs.len() >= 4 + usize::from(has_reasons)
-            && held.links.len() >= tcx + usize::from(has_reasons);
-        is_there.then_some(())
-    });
+    for child in &children {
+        wait_for("its programs", || {
+            let held = Held::by(child.id());
+            let is_there = held.programs.len() >= 4 + usize::from(has_reasons)
+                && held.links.len() >= tcx + usize::from(has_reasons);
+            is_there.then_some(())
+        });
+    }
+    // Before nothing comes in any more.
+    raw::send(other.node(2), TUNNEL, &vec![damaged(); DAMAGED]);
     send_all(&one);
     send_all(&other);
-    let text = probe_tests::tool::output(&mut child);
-    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let [document, of_other] = children.each_mut().map(|child| -> Value {
+        let text = probe_tests::tool::output(child);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    });
+    if has_reasons {
+        let [found] = of_other["findings"].as_array().unwrap().as_slice() else { panic!("{of_other}") };
+        assert_eq!(found["id"], more, "{of_other}");
+        let seen = &found["evidence"][0];
+        let expected = (format!("{TUNNEL}, UDP_CSUM"), format!("{DAMAGED} dropped"));
+        assert_eq!((&seen["what"], &seen["value"]), (&expected.0.into(), &expected.1.into()), "{found}");
+    }
     let findings = document["findings"].as_array().unwrap();
     for (id, (major, minor), count) in SENT {
         let missing = document["not_judged"].as_array().unwrap().iter().find(|row| row["id"] == id);

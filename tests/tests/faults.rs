@@ -8,7 +8,7 @@ use overlay_probe::{
 };
 use probe_tests::{
     checked::Node,
-    faulted::{IPV6_ONLY, each_fault, each_fix},
+    faulted::{OF_ONE_FAMILY, each_fault, each_fix, is_of_both},
     needs::Feature,
     tool::run,
 };
@@ -17,7 +17,7 @@ use probe_tests::{
 fn each_fault_raises_its_check_and_undone_the_node_is_what_it_was() {
     let has_wireguard = Feature::Wireguard.missing().is_none();
     let is_impossible = |fault: &Fault| fault.needs_old_kernel && has_wireguard;
-    each_fault(Dataplane::Vxlan, Family::Dual, |fault| !is_impossible(fault) && fault.name != IPV6_ONLY);
+    each_fault(Dataplane::Vxlan, Family::Dual, |fault| !is_impossible(fault) && is_of_both(fault));
 }
 
 #[test]
@@ -28,11 +28,18 @@ fn pasted_fixes_mend_the_node() {
 /// Without IPv4 the faults of tunnels and their tables are those of IPv6.
 #[test]
 fn each_fault_of_tunnels_raises_its_check_with_ipv6_only() {
-    let is_of_both = |fault: &Fault| fault.name == "family-without-peers";
+    let takes_both = |fault: &Fault| fault.name == "family-without-peers";
     // Traffic is of IPv4.
     let is_shown = |fault: &Fault| !fault.needs_old_kernel && !fault.needs_traffic;
-    let is_meant = |fault: &Fault| fault.plane == Plane::Vxlan && is_shown(fault) && !is_of_both(fault);
+    let is_meant = |fault: &Fault| fault.plane == Plane::Vxlan && is_shown(fault) && !takes_both(fault);
     each_fault(Dataplane::Vxlan, Family::V6, is_meant);
+}
+
+#[test]
+fn each_fault_of_one_family_raises_its_check() {
+    for (name, family) in OF_ONE_FAMILY {
+        each_fault(Dataplane::Vxlan, family, |fault| fault.name == name);
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@ use overlay_probe::{
     lab::{Dataplane, Family},
 };
 use probe_tests::{
-    faulted::{IPV6_ONLY, each_fault, each_fix},
+    faulted::{each_fault, each_fix, is_of_both},
     needs,
 };
 
 #[test]
 fn each_fault_of_wireguard_raises_its_check() {
     needs!(Wireguard);
-    each_fault(Dataplane::Wireguard, Family::Dual, |fault| fault.name != IPV6_ONLY);
+    each_fault(Dataplane::Wireguard, Family::Dual, is_of_both);
 }
 
 #[test]

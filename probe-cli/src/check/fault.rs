@@ -198,6 +198,11 @@ pub const FAULTS: &[Fault] = &[
         "accept_ra is 1 while forwarding, and the IPv6 default route is gone",
     )
     .mended_by_paste(),
+    any(
+        "host-networkmanager-manages",
+        "networkmanager-manages",
+        "files say that NetworkManager runs, and none tells it to leave the CNI's interfaces alone",
+    ),
     any("host-cloud-setup-enabled", "cloud-setup-enabled", "nm-cloud-setup is enabled"),
     any("host-firewall-active", "firewall-active", "ufw is enabled"),
     any("host-network-overlaps-pods", "nic-in-pod-network", "the NIC gets an address of the pods' network"),
@@ -222,6 +227,11 @@ pub const FAULTS: &[Fault] = &[
         "a pod's default route is deleted in the pod",
     ),
     any("pod-interface-down", "pod-interface-down", "the node's end of a pod's veth is set down"),
+    any(
+        "pod-parent-down",
+        "pod-parent-down",
+        "a pod gets a macvlan interface above a device of the node, which is set down",
+    ),
     any("cni-configuration-missing", "cni-configuration-missing", "the runtime's CNI directory is empty"),
     any("cni-file-broken", "cni-file-broken", "the first CNI file is half written"),
     any("cni-first-file-foreign", "cni-file-foreign", "a file of another CNI comes first"),
@@ -236,40 +246,54 @@ pub const FAULTS: &[Fault] = &[
         "Whereabouts's kubeconfig is not there",
     ),
     any("cni-node-name-differs", "node-name-differs", "Whereabouts has another name for the node"),
+    any(
+        "cni-range-without-network",
+        "ipv6-range-without-network",
+        "with IPv4 only, the CNI's file asks for an IPv6 network of the node",
+    ),
 ];
 
 /// Checks that no fault of a lab raises: why, and what proves them instead.
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
-    ("intent-vxlan-impossible", "the lab's own tunnels need VXLAN", MADE_UP),
-    ("dataplane-underlay-dummy", "not every kernel of the tests has dummy devices", MADE_UP),
+    ("intent-vxlan-impossible", "the lab's own tunnels need VXLAN, and so do those of every test", MADE_UP),
+    ("dataplane-underlay-dummy", "not every kernel of the tests has dummy devices", REAL_NODE_IN_MACHINE),
     ("dataplane-host-device-down", "the lab has no Cilium", REAL_CILIUM),
-    ("dataplane-udp-backend", "a process of flannel's holds the device", MADE_UP),
+    ("dataplane-udp-backend", "a process of flannel's holds the device", REAL_TUN),
     ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),
     ("dataplane-packets-filtered", COUNTED, REAL_PACKETS),
-    ("dataplane-packets-dropped", COUNTED, MADE_UP),
+    ("dataplane-packets-dropped", COUNTED, REAL_PACKETS),
     ("dataplane-pods-in-clear", COUNTED, REAL_PACKETS),
     ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
     ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
-    ("mtu-path-smaller", "the lab has no router between its nodes", MADE_UP),
+    ("mtu-path-smaller", "the lab has no router between its nodes", REAL_ROUTER),
     ("peer-vtep-mac-duplicate", COUNTED, REAL_PACKETS),
     ("peer-vtep-mac-stale", COUNTED, REAL_PACKETS),
     ("peer-packets-without-fdb", COUNTED, REAL_PACKETS),
-    ("wireguard-handshake-old", "it takes more than three minutes", MADE_UP),
-    ("wireguard-rule-missing", "the lab has no Calico beside its tunnels", MADE_UP),
-    ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", MADE_UP),
-    ("host-conntrack-full", "the limit is that of the whole machine", MADE_UP),
-    ("host-conntrack-insert-failed", "it is a race", MADE_UP),
-    ("host-receive-queue-drops", "the queues are those of the whole machine", MADE_UP),
-    ("host-checksum-errors", "it takes a NIC that corrupts packets", MADE_UP),
+    (
+        "wireguard-handshake-old",
+        "a session lasts three minutes, and a test would take longer than that",
+        MADE_UP,
+    ),
+    ("wireguard-rule-missing", "the lab has no Calico beside its tunnels", REAL_CALICO),
+    ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", REAL_BRIDGE),
+    ("host-conntrack-full", "it takes a quarter of a million connections", REAL_CONNTRACK),
+    ("host-conntrack-insert-failed", "it takes source NAT that runs out of ports", REAL_CONNTRACK),
+    (
+        "host-receive-queue-drops",
+        "the queues are those of the whole machine: what overflows them loses packets of others",
+        MADE_UP,
+    ),
+    ("host-checksum-errors", "it takes somebody who sends wrong checksums", REAL_SEGMENTS),
     ("host-checksum-offload-broken", "it takes a kernel before 5.7", MADE_UP),
-    ("host-networkmanager-manages", "it takes a control group of NetworkManager", MADE_UP),
-    ("host-networkd-deletes-routes", "it takes a control group of systemd-networkd", MADE_UP),
-    ("pod-ipam-leaked", "it takes a container runtime", MADE_UP),
-    ("pod-network-missing", "it takes a container runtime", MADE_UP),
+    ("host-networkd-deletes-routes", "the lab's CNI has neither routes on NICs nor rules", REAL_CILIUM),
+    ("pod-ipam-leaked", "it takes a container runtime", REAL_RUNTIME),
+    ("pod-network-missing", "it takes a container runtime", REAL_RUNTIME),
     ("pod-gateway-unreachable", "the lab's pods are on no bridge", REAL_BRIDGE),
-    ("pod-parent-down", "the lab's pods have no interface above a NIC", MADE_UP),
-    ("pod-vlan-without-uplink", "the lab's pods are on no bridge", MADE_UP),
-    ("cni-range-without-network", "the labs of the tests have IPv6", MADE_UP),
+    (
+        "pod-vlan-without-uplink",
+        "not every kernel of the tests has bridges that filter VLANs",
+        REAL_NODE_IN_MACHINE,
+    ),
     ("vf-link-down", SRIOV, REAL_NIC),
     ("vf-mac-not-allowed", SRIOV, REAL_NIC),
     ("vf-mac-shared", SRIOV, REAL_NIC),
@@ -281,7 +305,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("vf-allocation-stale", SRIOV, REAL_NIC),
     ("vf-addressed-on-node", SRIOV, REAL_NIC),
     ("vf-pool-empty", SRIOV, REAL_NIC),
-    ("vf-iommu-missing", "the machines with virtual functions have an IOMMU", MADE_UP),
+    ("vf-iommu-missing", "the machines with virtual functions are started with their IOMMU on", MADE_UP),
     ("vf-pools-overlap", SRIOV, REAL_NIC),
 ];
 
@@ -291,10 +315,17 @@ const SRIOV: &str = "it takes a NIC with virtual functions";
 const COUNTED: &str = "it takes packets, and programs that see them";
 /// Tests that send them.
 const REAL_PACKETS: &str = "real packets between namespaces";
-/// A node that a test makes.
+/// Nodes that tests make, and what is on them.
 const REAL_BRIDGE: &str = "a real bridge with a pod on it";
-/// Another one.
+const REAL_CALICO: &str = "real WireGuard with Calico's rule, in a virtual machine where the kernel has none";
 const REAL_CILIUM: &str = "real devices as Cilium makes them";
+const REAL_CONNTRACK: &str = "real packets, and the connection tracking of a node that a test makes";
+const REAL_NODE_IN_MACHINE: &str = "a node that a test makes, in a virtual machine where the kernel has none";
+const REAL_ROUTER: &str = "a real router that answers with ICMP";
+const REAL_SEGMENTS: &str = "real segments, which a test makes";
+const REAL_TUN: &str = "a real tun device, held and not";
+/// Pods that a container runtime makes.
+const REAL_RUNTIME: &str = "a real container runtime with the reference plugins";
 /// Facts that tests make up.
 const MADE_UP: &str = "made-up facts only";
 /// Tests with a NIC that has virtual functions.

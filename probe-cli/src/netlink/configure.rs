@@ -18,12 +18,12 @@ use futures::TryStreamExt as _;
 use ipnet::IpNet;
 use netlink_packet_route::{
     AddressFamily,
-    link::{InfoData, InfoVeth, LinkAttribute},
+    link::{InfoData, InfoVeth, LinkAttribute, MacVlanMode},
     neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
     route::{RouteMessage, RouteScope, RouteType},
 };
 use rtnetlink::{
-    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, LinkWireguard,
+    Handle, LinkBridge, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, LinkWireguard,
     RouteMessageBuilder,
 };
 use thiserror::Error;
@@ -242,6 +242,11 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
             handle.link().add(link.build()).execute().await
         }
         Step::Bridge { name } => handle.link().add(LinkBridge::new(name).build()).execute().await,
+        Step::Macvlan { name, below, there_netns } => {
+            let below = index(handle, below).await?;
+            let link = LinkMacVlan::new(name, below, MacVlanMode::Bridge).up().setns_by_fd(*there_netns);
+            handle.link().add(link.build()).execute().await
+        }
         Step::Port { name, bridge } => {
             let (port, bridge) = (index(handle, name).await?, index(handle, bridge).await?);
             let change = LinkUnspec::new_with_index(port).controller(bridge).build();

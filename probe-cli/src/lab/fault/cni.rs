@@ -7,7 +7,10 @@ use super::{
     Maker, intent,
     scene::{Part, Scene, Unfit},
 };
-use crate::lab::files;
+use crate::lab::{
+    files,
+    plan::{Family, LabOptions},
+};
 
 pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("multus-nested", nested),
@@ -34,6 +37,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
         Ok(vec![whereabouts("/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig")])
     }),
     ("node-name-differs", node_name),
+    ("ipv6-range-without-network", range_without_network),
     ("slice-unnamed", |scene| Ok(vec![slices(scene, None)?])),
 ];
 
@@ -96,6 +100,16 @@ fn sriov_default(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
 fn whereabouts(kubeconfig: &str) -> Part {
     let conf = json!({ "datastore": "kubernetes", "kubernetes": { "kubeconfig": kubeconfig } });
     file("whereabouts.d/whereabouts.conf", format!("{conf:#}\n"))
+}
+
+/// IPv6 was added to the configuration of a cluster that was made without.
+fn range_without_network(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let options = scene.options();
+    if options.family.v6() {
+        return Err(Unfit("a lab of IPv4 only"));
+    }
+    let both = LabOptions { family: Family::Dual, ..options.clone() };
+    Ok(vec![file("10-canal.conflist", files::conflist(&both))])
 }
 
 fn node_name(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

@@ -19,6 +19,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("reverse-path-strict", reverse_path),
     ("default-route-missing", default_route),
     ("router-advertisements-ignored", router_advertisements),
+    ("networkmanager-manages", network_manager),
     ("cloud-setup-enabled", cloud_setup),
     ("firewall-active", |_| {
         let text = "ENABLED=yes\nLOGLEVEL=low\n".to_owned();
@@ -102,8 +103,22 @@ fn router_advertisements(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     Ok(vec![on_node(make, undo)])
 }
 
+/// systemd has a control group with processes of its, and the file that RKE2's documentation asks for is not there.
+fn network_manager(_: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    Ok(vec![
+        Part::File { path: format!("{UNITS}/NetworkManager.service"), text: "[Unit]\n".to_owned() },
+        Part::File {
+            path: "sys/fs/cgroup/system.slice/NetworkManager.service/cgroup.events".to_owned(),
+            text: "populated 1\nfrozen 0\n".to_owned(),
+        },
+        Part::Gone { path: "etc/NetworkManager/conf.d/rke2-canal.conf".to_owned() },
+    ])
+}
+
+/// Where systemd looks for units.
+const UNITS: &str = "etc/systemd/system";
+
 fn cloud_setup(_: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
-    const UNITS: &str = "etc/systemd/system";
     Ok(vec![
         Part::File { path: format!("{UNITS}/NetworkManager.service"), text: "[Unit]\n".to_owned() },
         Part::Link {

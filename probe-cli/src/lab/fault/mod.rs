@@ -16,7 +16,7 @@ mod pods;
 mod scene;
 mod wireguard;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, os::fd::AsRawFd as _, path::Path};
 
 use super::{
     error::LabError,
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     check::{self, Fault, Plane},
     lab::plan::Dataplane,
-    netlink::configure::{ensure, public_keys},
+    netlink::configure::{Step, ensure, public_keys},
     netns::{self, Namespace},
 };
 use scene::{Keys, Part, Place, Scene, Unfit};
@@ -176,6 +176,14 @@ fn change(lab: &Lab, node: u16, part: &Part, change: Change) -> Result<(), LabEr
                 Place::Underlay => lab.options.underlay(),
             };
             Ok(ensure(&ours(lab, &name)?, if is_made { make } else { undo })?)
+        }
+        // The kernel deletes it with the device below.
+        Part::Macvlan { .. } if !is_made => Ok(()),
+        Part::Macvlan { pod, name, below } => {
+            let there = ours(lab, &lab.options.pod(node, *pod))?;
+            let there_netns = there.file().as_raw_fd();
+            let step = Step::Macvlan { name: name.clone(), below: below.clone(), there_netns };
+            Ok(ensure(&ours(lab, &lab.options.node(node))?, &[step])?)
         }
         Part::File { path, text } => {
             let text = if is_made { Some(text.clone()) } else { original(lab, node, path) };

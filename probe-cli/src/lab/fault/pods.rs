@@ -38,6 +38,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
         let undo = plan::host_veth_steps(&name, &pod.addresses);
         Ok(vec![on_node(vec![Step::Down { name }], undo)])
     }),
+    ("pod-parent-down", parent_down),
     ("pod-route-missing", |scene| {
         let pod = scene.pod(1)?;
         let route = host_route(pod, address(pod)?);
@@ -104,6 +105,19 @@ fn outside(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
         Ipv4Addr::new(10, 88, 0, 5).into()
     };
     readdressed(scene, 1, other)
+}
+
+/// A second NIC that somebody sets down, and a pod's interface above it.
+fn parent_down(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    scene.pod(1)?;
+    let name = || "br1".to_owned();
+    let made = vec![Step::Bridge { name: name() }, Step::Up { name: name() }];
+    Ok(vec![
+        on_node(made, vec![Step::Delete { name: name() }]),
+        // The kernel sets nothing up above a device that is down.
+        Part::Macvlan { pod: 1, name: "net1".to_owned(), below: name() },
+        on_node(vec![Step::Down { name: name() }], Vec::new()),
+    ])
 }
 
 /// A second interface with a gateway of its own.

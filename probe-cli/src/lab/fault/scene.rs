@@ -41,6 +41,15 @@ pub(super) enum Part {
         /// What undoes it, whole or half.
         undo: Vec<Step>,
     },
+    /// A pod has a macvlan interface above a device that the fault has made on the node, and goes with it.
+    Macvlan {
+        /// The pod, from 1.
+        pod: u16,
+        /// The interface's name in it.
+        name: String,
+        /// The device on the node.
+        below: String,
+    },
     /// A file of the node has another text, or is new.
     File {
         /// Its path below the node's root.
@@ -65,7 +74,7 @@ pub(super) enum Part {
 impl Part {
     /// It is among the node's files.
     pub(super) fn is_file(&self) -> bool {
-        !matches!(self, Self::Steps { .. })
+        !matches!(self, Self::Steps { .. } | Self::Macvlan { .. })
     }
 }
 

@@ -26,6 +26,15 @@ pub enum Step {
         /// Its name.
         name: String,
     },
+    /// A macvlan device, which is up, in another namespace above a device here.
+    Macvlan {
+        /// Its name.
+        name: String,
+        /// The device below it.
+        below: String,
+        /// File descriptor of its namespace.
+        there_netns: RawFd,
+    },
     /// Words about a device that the kernel keeps (`ip link set alias`).
     Alias {
         /// The device.

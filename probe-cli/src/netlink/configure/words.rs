@@ -11,6 +11,7 @@ impl fmt::Display for Step {
                 write!(f, "make the veth pair {} and {}", here.name, there.name)
             }
             Self::Bridge { name } => write!(f, "make the bridge {name}"),
+            Self::Macvlan { name, below, .. } => write!(f, "make the macvlan device {name} above {below}"),
             Self::Alias { name, .. } => write!(f, "set the alias of {name}"),
             Self::Port { name, bridge } => write!(f, "make {name} a port of {bridge}"),
             Self::Vxlan(device) => write!(f, "make the VXLAN device {}", device.name),
@@ -72,6 +73,7 @@ pub(super) fn device_kind(step: &Step) -> Option<&'static str> {
     match step {
         Step::Veth { .. } => Some("veth"),
         Step::Bridge { .. } => Some("bridge"),
+        Step::Macvlan { .. } => Some("macvlan"),
         Step::Vxlan(_) => Some("VXLAN"),
         Step::Wireguard(_) => Some("WireGuard"),
         Step::Alias { .. }
