@@ -19,10 +19,8 @@ pub struct Device {
     pub ethernet: u32,
 }
 
-/// In [`DropKey::flags`]: a tunnel's outer packet.
-pub const OUTER: u32 = 1;
 /// In [`DropKey::flags`]: to a group or to everybody.
-pub const GROUP: u32 = 2;
+pub const GROUP: u32 = 1;
 
 /// What packets are counted together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +30,10 @@ pub struct DropKey {
     pub ifindex: u32,
     /// `enum skb_drop_reason`.
     pub reason: u32,
-    /// [`OUTER`] and [`GROUP`].
+    /// [`GROUP`].
     pub flags: u32,
+    /// What makes it a tunnel's outer packet, see [`outer`], with [`IPV6`]; 0 of others.
+    pub outer: u32,
     /// The CPU that counted: no other writes the value.
     pub cpu: u32,
 }
@@ -67,6 +67,9 @@ pub const HAS_VNI: u32 = 1 << 24;
 pub const fn outer(protocol: u8, port: u16) -> u32 {
     ((protocol as u32) << 16) | port as u32
 }
+
+/// In [`DropKey::outer`]: of IPv6.
+pub const IPV6: u32 = 1 << 31;
 
 /// Value of [`outer`] in its map: the destination port tells.
 pub const BY_DESTINATION: u32 = 1;
@@ -103,7 +106,7 @@ pub struct Offsets {
 pub const REASONS: u32 = 256;
 
 // No padding: sizes are the sums of the fields.
-const _: () = assert!(size_of::<DropKey>() == 4 * 4);
+const _: () = assert!(size_of::<DropKey>() == 5 * 4);
 const _: () = assert!(size_of::<DropCount>() == 2 * 8 + 2 * 16 + 4 * 4);
 const _: () = assert!(size_of::<Device>() == 2 * 4);
 const _: () = assert!(size_of::<Offsets>() == 10 * 4);

@@ -15,7 +15,7 @@ use aya_ebpf::{
 };
 use probe_drops::{
     Device, DropCount, DropKey, Headers, Offsets,
-    layout::{self, BY_DESTINATION, BY_SOURCE, GROUP, OUTER, REASONS, UNDERLAY},
+    layout::{self, BY_DESTINATION, BY_SOURCE, GROUP, IPV6, REASONS, UNDERLAY},
     packet::{self, IP_BYTES, UDP, UDP_BYTES},
 };
 
@@ -98,9 +98,9 @@ fn look(skb: u64, reason: u32) -> Option<()> {
     let mut found = DropCount { packets: packets(skb, head), ..DropCount::default() };
     // SAFETY: no arguments, no preconditions.
     let cpu = unsafe { bpf_get_smp_processor_id() };
-    let mut key = DropKey { ifindex, reason, flags: 0, cpu };
+    let mut key = DropKey { ifindex, reason, flags: 0, outer: 0, cpu };
     ip(skb, head, &mut key, &mut found);
-    if device.role == UNDERLAY && key.flags & OUTER == 0 {
+    if device.role == UNDERLAY && key.outer == 0 {
         return None;
     }
     if device.ethernet != 0 {
@@ -135,7 +135,7 @@ fn ip(skb: u64, head: u64, key: &mut DropKey, found: &mut DropCount) -> Option<(
     if headers.protocol != UDP {
         // SAFETY: as for the devices.
         if unsafe { OUTER_PACKETS.get(layout::outer(headers.protocol, 0)) }.is_some() {
-            key.flags |= OUTER;
+            key.outer = outer(&headers, 0);
         }
         return Some(());
     }
@@ -145,11 +145,24 @@ fn ip(skb: u64, head: u64, key: &mut DropKey, found: &mut DropCount) -> Option<(
     let udp: [u8; UDP_BYTES] = read(at + u64::from(headers.length))?;
     let [source, destination] = packet::ports(&udp);
     found.port = u32::from(destination);
-    if names(source, BY_SOURCE) || names(destination, BY_DESTINATION) {
-        key.flags |= OUTER;
-        found.vni = packet::vni(&udp);
-    }
+    // A port that tells by the source is the node's own.
+    let port = if names(source, BY_SOURCE) {
+        source
+    } else if names(destination, BY_DESTINATION) {
+        destination
+    } else {
+        return Some(());
+    };
+    key.outer = outer(&headers, port);
+    found.vni = packet::vni(&udp);
     Some(())
+}
+
+/// [`DropKey::outer`] of a packet by this port.
+#[inline(always)]
+fn outer(headers: &Headers, port: u16) -> u32 {
+    let family = if headers.version == 6 { IPV6 } else { 0 };
+    layout::outer(headers.protocol, port) | family
 }
 
 /// True when a UDP port is a tunnel's, as the source's or as the destination's.

@@ -16,7 +16,7 @@ use probe_tests::{
     tool::{Watch, binary, entry},
     wait_for,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const IPV4: u16 = 0x0800;
 const UDP: u8 = 17;
@@ -47,9 +47,14 @@ fn inner(from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
 
 /// A VXLAN packet of node 2's to node 1.
 fn outer(vni: u8) -> Vec<u8> {
+    outer_to(8472, vni)
+}
+
+/// The same to another port.
+fn outer_to(port: u16, vni: u8) -> Vec<u8> {
     let vxlan =
         [&[8, 0, 0, 0, 0, 0, vni, 0][..], &frame(OWN, PEER, IPV4, &inner([10, 7, 2, 9], [10, 7, 1, 9]))];
-    let packet = ipv4([192, 0, 2, 2], [192, 0, 2, 1], UDP, 0, &udp(50_000, 8472, &vxlan.concat()));
+    let packet = ipv4([192, 0, 2, 2], [192, 0, 2, 1], UDP, 0, &udp(50_000, port, &vxlan.concat()));
     frame([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], IPV4, &packet)
 }
 
@@ -188,6 +193,19 @@ fn a_run_counts_as_many_drops_as_packets_were_sent() {
             assert!(row["packets_per_s"].as_f64().unwrap() > 0.0, "{row}");
         }
         assert_eq!(dropped(&watch.settled(), "u0", VNI), Some(57));
+        // A second tunnel of the family on the same NIC has its own, by its port.
+        one.at(1).ip("link add name vx8 type vxlan id 8 dev u0 local 192.0.2.1 dstport 8473 nolearning
+             link set vx8 up");
+        let of = |value: &Value, tunnel: &str| -> u64 {
+            let rows = value["drops"].as_array().unwrap().iter();
+            let rows = rows.filter(|row| row["reason"] == VNI && row["tunnels"] == json!([tunnel]));
+            rows.map(|row| row["packets"].as_u64().unwrap()).sum()
+        };
+        let found = watch.until("packets to the second tunnel", |value| {
+            raw::send(one.node(2), "u0", &[outer_to(8473, 9)]);
+            (of(value, "vx8") > 0).then(|| value.clone())
+        });
+        assert_eq!(of(&found, TUNNEL), 57, "{}", found["drops"]);
     }
     let stale = frame(STALE, PEER, IPV4, &inner([10, 7, 2, 9], [10, 7, 1, 9]));
     let tell = |count: usize, before: u64| {

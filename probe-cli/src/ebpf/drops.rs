@@ -14,7 +14,7 @@ use aya::{
 use probe_common::keys::Address;
 use probe_drops::{
     Device, DropCount, DropKey, Offsets,
-    layout::{self, BY_DESTINATION, BY_SOURCE, GROUP, HAS_VNI, OUTER, POD, REASONS, TUNNEL, UNDERLAY},
+    layout::{self, BY_DESTINATION, BY_SOURCE, GROUP, HAS_VNI, IPV6, POD, REASONS, TUNNEL, UNDERLAY},
     packet::UDP,
 };
 
@@ -29,7 +29,7 @@ use crate::{
     inventory::{Inventory, Mac, Tunnel, TunnelKind},
     netns,
     observed::Observed,
-    sample::{DropRow, DroppedPacket, Drops, ProgramCost},
+    sample::{DropRow, DroppedPacket, Drops, OuterKind, ProgramCost},
 };
 
 const TRACEPOINT: &str = "kfree_skb";
@@ -79,10 +79,10 @@ pub struct DropWatch {
     ebpf: Ebpf,
 }
 
-/// Counts by device, reason and flags, and those that found no room.
+/// Counts by device, reason, flags and what makes them outer packets, and those that found no room.
 #[derive(Clone, Default)]
 struct Counted {
-    rows: BTreeMap<(u32, u32, u32), DropRow>,
+    rows: BTreeMap<(u32, u32, u32, u32), DropRow>,
     uncounted: u64,
 }
 
@@ -206,10 +206,11 @@ impl DropWatch {
         let mut counted = self.earlier.clone();
         for entry in &self.drops {
             let (key, count) = entry.map_err(failed)?;
-            let row = counted.rows.entry((key.ifindex, key.reason, key.flags)).or_insert_with(|| DropRow {
+            let together = (key.ifindex, key.reason, key.flags, key.outer);
+            let row = counted.rows.entry(together).or_insert_with(|| DropRow {
                 ifindex: key.ifindex,
                 reason: self.name(key.reason),
-                is_outer: key.flags & OUTER != 0,
+                outer: kind(key.outer),
                 to_group: key.flags & GROUP != 0,
                 packets: 0,
                 last: packet(&count),
@@ -353,6 +354,13 @@ fn ignore(ebpf: &mut Ebpf, mut reasons: impl Iterator<Item = u32>) -> Result<(),
     })
 }
 
+/// What [`DropKey::outer`] says.
+fn kind(outer: u32) -> Option<OuterKind> {
+    let [_, protocol, port @ ..] = outer.to_be_bytes();
+    let port = Some(u16::from_be_bytes(port)).filter(|port| *port != 0);
+    (outer != 0).then_some(OuterKind { is_ipv6: outer & IPV6 != 0, protocol, port })
+}
+
 fn packet(count: &DropCount) -> DroppedPacket {
     let [_, _, octets @ ..] = count.mac.to_be_bytes();
     let has_ip = count.version != 0;
@@ -400,6 +408,15 @@ mod tests {
         let inventory = of_kernel(&facts);
         assert_eq!(devices(&inventory).get(&5), Some(&Device { role: TUNNEL, ethernet: 0 }));
         assert_eq!(outer(&inventory).get(&layout::outer(UDP, 51820)), Some(&(BY_DESTINATION | BY_SOURCE)));
+    }
+
+    #[test]
+    fn outer_packets_are_told_apart() {
+        let vxlan = OuterKind { is_ipv6: false, protocol: UDP, port: Some(8472) };
+        assert_eq!(kind(0), None);
+        assert_eq!(kind(layout::outer(UDP, 8472)), Some(vxlan));
+        assert_eq!(kind(layout::outer(UDP, 8472) | IPV6), Some(OuterKind { is_ipv6: true, ..vxlan }));
+        assert_eq!(kind(layout::outer(4, 0)), Some(OuterKind { protocol: 4, port: None, ..vxlan }));
     }
 
     #[test]

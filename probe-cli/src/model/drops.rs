@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::name;
 use crate::{
-    inventory::{Inventory, Tunnel},
+    inventory::{Inventory, Tunnel, TunnelKind},
     observed::Observed,
-    sample::{self, DroppedPacket, Sample},
+    sample::{self, DroppedPacket, OuterKind, Sample},
 };
 
 /// Fewer in an interval are nothing: single packets are dropped on every node.
@@ -46,8 +46,11 @@ pub struct DropRow {
     pub ifindex: u32,
     /// The reason, as `enum skb_drop_reason` has it without `SKB_DROP_REASON_`.
     pub reason: String,
-    /// They were outer packets of a tunnel.
-    pub is_outer: bool,
+    /// What makes them outer packets of a tunnel; none of others.
+    pub outer: Option<OuterKind>,
+    /// The tunnels whose packets they can be, names by interface index: several where nothing in a packet tells them apart. Hostile
+    /// input: escape before showing.
+    pub tunnels: BTreeMap<u32, String>,
     /// They were to a group or to everybody.
     pub to_group: bool,
     /// Packets on the wire, in the interval.
@@ -66,15 +69,10 @@ impl Drops {
         self.known.contains(reason)
     }
 
-    /// What was dropped on a tunnel, and of outer packets of its address family on the devices below it: nothing else tells of two
-    /// tunnels on one device whose packets these were.
+    /// What was dropped on a tunnel, and of its outer packets on the devices below it. Two tunnels of one address family and port have
+    /// these in common.
     pub fn of_tunnel(&self, tunnel: &Tunnel) -> impl Iterator<Item = &DropRow> {
-        self.rows.iter().filter(|row| {
-            let family = row.last.source.map(|source| if source.is_ipv6() { 6 } else { 4 });
-            let is_anothers = family.zip(tunnel.outer_family).is_some_and(|(one, other)| one != other);
-            let is_below = || row.is_outer && tunnel.underlays().any(|below| below.ifindex == row.ifindex);
-            row.ifindex == tunnel.ifindex || (is_below() && !is_anothers)
-        })
+        self.rows.iter().filter(|row| row.tunnels.contains_key(&tunnel.ifindex))
     }
 
     /// What was dropped on one device.
@@ -84,16 +82,21 @@ impl Drops {
 }
 
 impl DropRow {
+    /// True for outer packets of a tunnel.
+    pub fn is_outer(&self) -> bool {
+        self.outer.is_some()
+    }
+
     /// True for what is dropped on healthy nodes: what nobody wants of what is sent to everybody, packets of others that a NIC hands
     /// up, and policy between pods. A tunnel's outer packets are nobody's policy.
     pub fn is_usual(&self) -> bool {
         let is_anothers = self.reason == "OTHERHOST" && !matches!(self.device, DropDevice::Tunnel(_));
-        self.to_group || is_anothers || (!self.is_outer && self.is_policy())
+        self.to_group || is_anothers || (!self.is_outer() && self.is_policy())
     }
 
     /// True when packets of both are counted together.
     pub(super) fn is_the_same(&self, other: &Self) -> bool {
-        let key = |row: &Self| (row.ifindex, row.is_outer, row.to_group);
+        let key = |row: &Self| (row.ifindex, row.outer, row.to_group);
         key(self) == key(other) && self.reason == other.reason
     }
 
@@ -158,7 +161,8 @@ pub(super) fn drops(inventory: &Inventory, now: &Sample, before: Option<&Sample>
                     device: device(inventory, row.ifindex),
                     ifindex: row.ifindex,
                     reason: row.reason.clone(),
-                    is_outer: row.is_outer,
+                    outer: row.outer,
+                    tunnels: tunnels(inventory, row),
                     to_group: row.to_group,
                     packets: grown.unwrap_or(0),
                     total: row.packets,
@@ -182,8 +186,30 @@ pub(super) fn notes(now: &Sample) -> Vec<String> {
     why.into_iter().chain(full).collect()
 }
 
-fn key(row: &sample::DropRow) -> (u32, &str, bool, bool) {
-    (row.ifindex, &row.reason, row.is_outer, row.to_group)
+fn key(row: &sample::DropRow) -> (u32, &str, Option<OuterKind>, bool) {
+    (row.ifindex, &row.reason, row.outer, row.to_group)
+}
+
+/// See [`DropRow::tunnels`].
+fn tunnels(inventory: &Inventory, row: &sample::DropRow) -> BTreeMap<u32, String> {
+    let is_below = |tunnel: &Tunnel| tunnel.underlays().any(|below| below.ifindex == row.ifindex);
+    let carries = |tunnel: &Tunnel| row.outer.is_some_and(|outer| is_below(tunnel) && sends(tunnel, outer));
+    let of = inventory.all_tunnels().filter(|tunnel| tunnel.ifindex == row.ifindex || carries(tunnel));
+    of.map(|tunnel| (tunnel.ifindex, tunnel.name.clone())).collect()
+}
+
+/// A tunnel's packets look like this.
+fn sends(tunnel: &Tunnel, outer: OuterKind) -> bool {
+    let family = if outer.is_ipv6 { 6 } else { 4 };
+    let is_of_kind = match tunnel.kind {
+        TunnelKind::Ipip => outer.port.is_none(),
+        // WireGuard's port is known to who may ask.
+        TunnelKind::Wireguard => outer.port.is_some_and(|port| tunnel.port.is_none_or(|own| own == port)),
+        TunnelKind::Vxlan | TunnelKind::Geneve | TunnelKind::Udp => {
+            outer.port.is_some() && tunnel.port == outer.port
+        }
+    };
+    is_of_kind && tunnel.outer_family.is_none_or(|own| own == family)
 }
 
 fn device(inventory: &Inventory, ifindex: u32) -> DropDevice {
@@ -211,8 +237,11 @@ pub(crate) mod testdata {
             testdata::{build, inventory, sample},
         },
         observed::Observed,
-        sample::{DropRow, DroppedPacket, Drops, Sample},
+        sample::{DropRow, DroppedPacket, Drops, OuterKind, Sample},
     };
+
+    /// Packets of flannel's VXLAN.
+    pub(crate) const VXLAN: OuterKind = OuterKind { is_ipv6: false, protocol: 17, port: Some(8472) };
 
     /// Outer packets of another VNI, a pod that nobody answers for, policy, and what nobody wants to have.
     pub(crate) fn model() -> Model {
@@ -236,7 +265,7 @@ pub(crate) mod testdata {
             ..DropRow::default()
         };
         let strays = DropRow {
-            is_outer: true,
+            outer: Some(VXLAN),
             last: DroppedPacket { port: Some(8472), vni: Some(9), ..packet("172.31.77.3", "172.31.77.1") },
             ..row(2, "VXLAN_VNI_NOT_FOUND", 12 * second)
         };
@@ -252,7 +281,7 @@ pub(crate) mod testdata {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use super::*;
+    use super::{testdata::VXLAN, *};
     use crate::{inventory::Pod, model::testdata::inventory};
 
     /// Devices of that inventory.
@@ -322,9 +351,9 @@ mod tests {
     fn what_healthy_nodes_drop_is_usual() {
         let found = drops(&inventory(0), &after(sample(8), 4), Some(&after(sample(2), 2)));
         let row = found.value().unwrap().rows[0].clone();
-        let named = |reason: &str, is_outer, to_group| DropRow {
+        let named = |reason: &str, is_outer: bool, to_group| DropRow {
             reason: reason.to_owned(),
-            is_outer,
+            outer: is_outer.then_some(VXLAN),
             to_group,
             ..row.clone()
         };
@@ -349,23 +378,42 @@ mod tests {
             let found = Dropped::of(&drops, &inventory(0).tunnels[0]).unwrap();
             assert_eq!((found.total, found.per_s), (expected.0, Some(expected.1)), "{row:?}");
         }
-        // Of two tunnels on one device a packet is that of its family.
-        let below = DropRow { ifindex: ETH0, ..named("VXLAN_VNI_NOT_FOUND", true, false) };
-        for (source, expected) in [(None, [8, 8]), (Some("192.0.2.2"), [8, 0]), (Some("fd77::2"), [0, 8])] {
-            let last = DroppedPacket {
-                source: source.map(|source| source.parse().unwrap()),
-                ..DroppedPacket::default()
-            };
-            let rows = vec![DropRow { last, ..below.clone() }];
-            let drops = Observed::Value(Drops { rows, ..Drops::default() });
-            let tunnels = inventory(0).tunnels;
-            let found = [0, 1].map(|at| Dropped::of(&drops, &tunnels[at]).unwrap().total);
-            assert_eq!(found, expected, "{source:?}");
-        }
         let unknown =
             Observed::Value(Drops { rows: vec![DropRow { per_s: None, ..row }], ..Drops::default() });
         assert_eq!(Dropped::of(&unknown, &inventory(0).tunnels[0]).unwrap().per_s, None);
         assert_eq!(Dropped::of(&Observed::Absent, &inventory(0).tunnels[0]), None);
+    }
+
+    /// Of two tunnels on one device they are that one's whose family and port they have, and of both where these are the same.
+    #[test]
+    fn outer_packets_are_those_of_a_tunnel_by_family_and_port() {
+        let mut both = inventory(0);
+        both.tunnels.truncate(2);
+        let of_tunnels = |inventory: &Inventory, outer: Option<OuterKind>| -> Vec<u64> {
+            let row = sample::DropRow { ifindex: ETH0, outer, packets: 8, ..sample::DropRow::default() };
+            let rows = vec![row];
+            let sample = Sample {
+                drops: Observed::Value(Box::new(sample::Drops { rows, ..sample::Drops::default() })),
+                ..Sample::default()
+            };
+            let found = drops(inventory, &sample, None);
+            inventory.tunnels.iter().map(|tunnel| Dropped::of(&found, tunnel).unwrap().total).collect()
+        };
+        let ipv6 = OuterKind { is_ipv6: true, ..VXLAN };
+        let other = OuterKind { port: Some(4789), ..VXLAN };
+        for (outer, expected) in
+            [(None, [0, 0]), (Some(VXLAN), [8, 0]), (Some(ipv6), [0, 8]), (Some(other), [0, 0])]
+        {
+            assert_eq!(of_tunnels(&both, outer), expected, "{outer:?}");
+        }
+        both.tunnels[1].outer_family = both.tunnels[0].outer_family;
+        assert_eq!(of_tunnels(&both, Some(VXLAN)), [8, 8], "nothing tells them apart");
+        both.tunnels[1].port = Some(4789);
+        assert_eq!(of_tunnels(&both, Some(VXLAN)), [8, 0]);
+        assert_eq!(of_tunnels(&both, Some(other)), [0, 8]);
+        both.tunnels[1].kind = TunnelKind::Ipip;
+        let ipip = OuterKind { is_ipv6: false, protocol: 4, port: None };
+        assert_eq!((of_tunnels(&both, Some(ipip)), of_tunnels(&both, Some(VXLAN))), (vec![0, 8], vec![8, 0]));
     }
 
     #[test]

@@ -197,7 +197,7 @@ fn drops(out: &mut String, model: &Model) {
     );
     for row in rows {
         let name = text::fit(&text::escape(row.device.name()), NAME);
-        let what = match (row.is_outer, row.to_group) {
+        let what = match (row.is_outer(), row.to_group) {
             (true, _) => ", outer",
             (false, true) => ", to groups",
             (false, false) => "",

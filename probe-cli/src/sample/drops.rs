@@ -24,14 +24,25 @@ pub struct DropRow {
     pub ifindex: u32,
     /// The reason; its number where the kernel has no name for it.
     pub reason: String,
-    /// They were outer packets of a tunnel.
-    pub is_outer: bool,
+    /// What makes them outer packets of a tunnel; none of others.
+    pub outer: Option<OuterKind>,
     /// They were to a group or to everybody.
     pub to_group: bool,
     /// Packets on the wire.
     pub packets: u64,
     /// One of the last of them.
     pub last: DroppedPacket,
+}
+
+/// What makes a packet one that a tunnel sends or receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OuterKind {
+    /// It is of IPv6.
+    pub is_ipv6: bool,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// The UDP port that is a tunnel's; none of other protocols.
+    pub port: Option<u16>,
 }
 
 /// A packet that was dropped. What it does not have, or what could not be read of it, is none.

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::D
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    drops::{DropRow, DroppedPacket, Drops},
+    drops::{DropRow, DroppedPacket, Drops, OuterKind},
     explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen},
 };
 use crate::{

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Node;
 use crate::{
     inventory::{PeerKey, testdata::*},
+    model::drops::testdata::VXLAN,
     observed::Observed,
     sample::{
         Counts, DropRow, DroppedPacket, Drops, OuterCounts, OuterPart, PeerSample, PerDirection, Sample,
@@ -48,7 +49,7 @@ impl Node {
         self.drop(FLANNEL, "NO_TX_TARGET", |row| row.to_group = true);
         self.drop(20, "NETFILTER_DROP", |_| ());
         self.drop(FLANNEL, "NEIGH_FAILED", |row| row.packets = 2);
-        self.drop(ETH0, "OTHERHOST", |row| row.is_outer = true);
+        self.drop(ETH0, "OTHERHOST", |row| row.outer = Some(VXLAN));
         self
     }
 

@@ -37,7 +37,7 @@ pub(super) fn well(model: &Model) -> Option<String> {
 
 fn problem(row: &DropRow) -> Option<Problem> {
     let name = shown(row.device.name());
-    let what = if row.is_outer { "tunnel packets/s" } else { "packets/s" };
+    let what = if row.is_outer() { "tunnel packets/s" } else { "packets/s" };
     let ends = row.last.source.zip(row.last.destination);
     let ends = ends.map_or_else(String::new, |(from, to)| format!(", one of them {from} > {to}"));
     let words = format!(
@@ -45,7 +45,7 @@ fn problem(row: &DropRow) -> Option<Problem> {
         text::si(row.per_s?),
         escape(&row.reason),
     );
-    Some(Problem { key: format!("drops {} {} {}", row.ifindex, row.reason, row.is_outer), words })
+    Some(Problem { key: format!("drops {} {} {:?}", row.ifindex, row.reason, row.outer), words })
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(super) struct Drop<'a> {
     role: &'static str,
     reason: &'a str,
     outer: bool,
+    /// Those whose packets they can be.
+    tunnels: Vec<&'a str>,
     group: bool,
     #[serde(flatten)]
     metrics: Metrics<'a, DropRow>,
@@ -47,7 +49,8 @@ impl<'a> From<&'a DropRow> for Drop<'a> {
                 DropDevice::Pod(_) => "pod",
             },
             reason: &row.reason,
-            outer: row.is_outer,
+            outer: row.is_outer(),
+            tunnels: row.tunnels.values().map(String::as_str).collect(),
             group: row.to_group,
             metrics: Metrics::new(&fields::DROP, row),
             last: Packet {

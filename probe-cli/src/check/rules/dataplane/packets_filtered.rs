@@ -1,7 +1,7 @@
 //! A packet filter of this node drops tunnels' packets.
 
 use super::super::{drops, prelude::*};
-use crate::model::DropDevice;
+use crate::model::{DropDevice, DropRow};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-packets-filtered",
@@ -23,34 +23,28 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    drops::judged(
-        model,
-        &["NETFILTER_DROP"],
-        |row| row.is_outer,
-        |row| {
-            let device = escape(row.device.name());
-            let from = drops::sender(model, row);
-            let (summary, rule) = match &row.device {
-                // Before its way out is known, a packet is still on the tunnel.
-                DropDevice::Tunnel(_) => {
-                    (format!("This node's packet filter drops what {device} sends to other nodes."), "OUTPUT")
-                }
-                DropDevice::Underlay(_) | DropDevice::Pod(_) => (
-                    format!("This node's packet filter drops tunnel packets from {from} on {device}."),
-                    "INPUT",
-                ),
-            };
-            let port = match row.last.port {
-                Some(port) => format!("UDP port {port}"),
-                None => row.last.protocol.map_or_else(
-                    || "the tunnel's packets".to_owned(),
-                    |protocol| format!("IP protocol {protocol}"),
-                ),
-            };
-            drops::seen(Finding::new(Fail, SubjectKind::Interface, row.device.name(), summary), &[row]).fix(format!(
+    drops::judged(model, &["NETFILTER_DROP"], DropRow::is_outer, |row| {
+        let device = escape(row.device.name());
+        let from = drops::sender(model, row);
+        let (summary, rule) = match &row.device {
+            // Before its way out is known, a packet is still on the tunnel.
+            DropDevice::Tunnel(_) => {
+                (format!("This node's packet filter drops what {device} sends to other nodes."), "OUTPUT")
+            }
+            DropDevice::Underlay(_) | DropDevice::Pod(_) => {
+                (format!("This node's packet filter drops tunnel packets from {from} on {device}."), "INPUT")
+            }
+        };
+        let port = match row.last.port {
+            Some(port) => format!("UDP port {port}"),
+            None => row.last.protocol.map_or_else(
+                || "the tunnel's packets".to_owned(),
+                |protocol| format!("IP protocol {protocol}"),
+            ),
+        };
+        drops::seen(Finding::new(Fail, SubjectKind::Interface, row.device.name(), summary), &[row]).fix(format!(
             "Allow {port} between the nodes: the rule is at the hook {rule} (`nft list ruleset` or `iptables-save -c` shows which counts up). \
              firewalld and ufw are not to run beside the CNI's rules."
         ))
-        },
-    )
+    })
 }

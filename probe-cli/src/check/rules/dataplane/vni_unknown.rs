@@ -1,7 +1,7 @@
 //! Packets of a VNI arrive that no tunnel of this node has.
 
 use super::super::{drops, prelude::*};
-use crate::model::TunnelKind;
+use crate::model::{DropRow, TunnelKind};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-vni-unknown",
@@ -25,32 +25,27 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 
 fn run(model: &Model) -> Outcome {
     let tunnels = model.inventory.tunnels.iter().filter(|tunnel| tunnel.kind == TunnelKind::Vxlan);
-    drops::judged(
-        model,
-        &["VXLAN_VNI_NOT_FOUND"],
-        |row| row.is_outer,
-        |row| {
-            let vni = row.last.vni.map_or_else(|| "another VNI".to_owned(), |vni| format!("VNI {vni}"));
-            let from = drops::sender(model, row);
-            let device = row.device.name();
-            let mut finding = Finding::new(
-                Fail,
-                SubjectKind::Interface,
-                device,
-                format!(
-                    "Packets of {vni} arrive on {} from {from}; no tunnel of this node has it.",
-                    escape(device)
-                ),
-            );
-            finding = drops::seen(finding, &[row]);
-            for tunnel in tunnels.clone() {
-                let own = tunnel.vni.map_or_else(|| "any".to_owned(), |vni| vni.to_string());
-                finding = finding.seen(format!("VNI of {}", escape(&tunnel.name)), own, "IFLA_VXLAN_ID");
-            }
-            finding.fix(format!(
+    drops::judged(model, &["VXLAN_VNI_NOT_FOUND"], DropRow::is_outer, |row| {
+        let vni = row.last.vni.map_or_else(|| "another VNI".to_owned(), |vni| format!("VNI {vni}"));
+        let from = drops::sender(model, row);
+        let device = row.device.name();
+        let mut finding = Finding::new(
+            Fail,
+            SubjectKind::Interface,
+            device,
+            format!(
+                "Packets of {vni} arrive on {} from {from}; no tunnel of this node has it.",
+                escape(device)
+            ),
+        );
+        finding = drops::seen(finding, &[row]);
+        for tunnel in tunnels.clone() {
+            let own = tunnel.vni.map_or_else(|| "any".to_owned(), |vni| vni.to_string());
+            finding = finding.seen(format!("VNI of {}", escape(&tunnel.name)), own, "IFLA_VXLAN_ID");
+        }
+        finding.fix(format!(
             "Give {from} and this node one VNI (flannel: Backend.VNI in net-conf.json; Calico: vxlanVNI of the FelixConfiguration), then \
              restart the CNI's agent where it was another: its tunnel is made anew, and connections to other nodes break off."
         ))
-        },
-    )
+    })
 }

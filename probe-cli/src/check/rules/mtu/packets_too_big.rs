@@ -37,7 +37,7 @@ fn run(model: &Model) -> Outcome {
     let sending = model.tunnels.iter().filter(|row| row.flow.tx.total.oversize > 0);
     let mut findings: Vec<Finding> = sending.map(|row| finding(model, row)).collect();
     // Where the kernel does not say why it drops, what is dropped on the way to the tunnel is not seen.
-    let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.is_more_than_noise() && !row.is_outer);
+    let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.is_more_than_noise() && !row.is_outer());
     findings.extend(dropped.into_iter().flatten().map(turned_back));
     Outcome::Judged(findings)
 }

@@ -26,7 +26,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let is_meant = |row: &crate::model::DropRow| drops::is_on_tunnel(row) && !row.to_group && !row.is_outer;
+    let is_meant = |row: &crate::model::DropRow| drops::is_on_tunnel(row) && !row.to_group && !row.is_outer();
     drops::judged(model, &["OTHERHOST"], is_meant, |row| {
         let device = escape(row.device.name());
         let text = |mac: Option<crate::model::Mac>| {

@@ -5,6 +5,7 @@ use crate::{
     check::testdata::Node,
     facts::{PeerKey, PodKey, netlink::PublicKey},
     inventory::testdata::*,
+    model::drops::testdata::VXLAN,
     sample::{Counts, OuterCounts, PerDirection},
 };
 
@@ -16,10 +17,10 @@ const fn counted(raises: &'static str, change: fn(&mut Node)) -> Fault {
 pub(super) fn all() -> Vec<Fault> {
     vec![
         counted("dataplane-vni-unknown", |node| {
-            node.drop(ETH0, "VXLAN_VNI_NOT_FOUND", |row| (row.is_outer, row.last.vni) = (true, Some(7)));
+            node.drop(ETH0, "VXLAN_VNI_NOT_FOUND", |row| (row.outer, row.last.vni) = (Some(VXLAN), Some(7)));
         }),
         counted("dataplane-packets-filtered", |node| {
-            node.drop(ETH0, "NETFILTER_DROP", |row| row.is_outer = true);
+            node.drop(ETH0, "NETFILTER_DROP", |row| row.outer = Some(VXLAN));
         }),
         counted("dataplane-packets-dropped", |node| node.drop(FLANNEL, "NEIGH_FAILED", |_| ())),
         counted("dataplane-pods-in-clear", |node| node.bare(FLANNEL, PeerKey::Mac(mac(2)))),

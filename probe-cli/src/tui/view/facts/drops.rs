@@ -37,8 +37,19 @@ fn facts(mut rows: Vec<&DropRow>, own: u32) -> Vec<Fact> {
             format!(" on {}", text::escape(row.device.name()))
         };
         let group = if row.to_group { ", to groups" } else { "" };
-        let words =
-            format!("{now}{} {}{place}{group}", text::si(row.total as f64), text::escape(&row.reason));
+        // Nothing tells whose they are.
+        let others = row.tunnels.iter().filter(|(ifindex, _)| **ifindex != own);
+        let others: Vec<String> = others.map(|(_, name)| text::escape(name)).collect();
+        let shared = if others.is_empty() || own == row.ifindex {
+            String::new()
+        } else {
+            format!(" or of {}", others.join(", "))
+        };
+        let words = format!(
+            "{now}{} {}{place}{group}{shared}",
+            text::si(row.total as f64),
+            text::escape(&row.reason)
+        );
         (words, !row.is_usual() && row.per_s.is_some_and(|now| now > 0.0))
     });
     let further = (more > 0).then(|| (format!("{more} more reasons"), false));
