@@ -25,7 +25,7 @@ pub(super) use self::{
         LabShapeArgs,
     },
     mtu::MtuArgs,
-    show::{ShowArgs, ShowCommand, ShowFormat},
+    show::{ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
 };
 
 /// Headings that group options in `--help`.

@@ -10,13 +10,13 @@ use anyhow::Context as _;
 use thiserror::Error;
 
 use super::{
-    args::{ShowArgs, ShowCommand, ShowFormat},
+    args::{ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
     live::{self, Context},
 };
 use crate::{
     engine,
     model::{self, Backend, Model},
-    report,
+    report, text,
 };
 
 /// There is nothing of what was asked for.
@@ -104,8 +104,17 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
     )
 }
 
-fn mtu(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
+fn mtu(context: &Context, args: &ShowMtuArgs) -> anyhow::Result<()> {
     let model = model(context)?;
+    let ShowMtuArgs { changes, show: args } = args;
+    if !changes.is_empty() && has_data_plane(&model) {
+        let planned = model::planned(&model, changes.iter().cloned().collect());
+        let planned = planned.map_err(|why| NothingToShow::new(text::escape(&why.to_string())))?;
+        return print(&match args.format {
+            ShowFormat::Json => report::planned::json(&model, &planned).context("cannot write JSON")?,
+            ShowFormat::Table => context.paint(report::planned::table(&planned)),
+        });
+    }
     show(
         context,
         args,

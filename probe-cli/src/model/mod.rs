@@ -18,6 +18,7 @@ pub mod mtu;
 mod nodes;
 mod observer;
 mod past;
+mod planned;
 mod setup;
 mod sizes;
 #[cfg(test)]
@@ -38,6 +39,9 @@ pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
+pub use planned::{
+    Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
+};
 pub use setup::Setup;
 pub use timeline::{Timeline, once, over};
 pub use types::*;

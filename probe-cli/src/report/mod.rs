@@ -12,6 +12,7 @@ pub mod measured;
 pub mod mtu;
 pub mod node;
 pub mod peers;
+pub mod planned;
 pub mod pods;
 pub mod table;
 pub mod vfs;

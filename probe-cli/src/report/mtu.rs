@@ -24,8 +24,7 @@ pub fn table(model: &Model) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        let _ = writeln!(out, "{}", title(path, is_down(&model.inventory, path.ifindex)));
-        indented(&mut out, 2, &steps(path));
+        tree(&mut out, path, is_down(&model.inventory, path.ifindex));
     }
     if out.is_empty() && !model.inventory.data_planes.is_empty() {
         wrapped(
@@ -38,6 +37,12 @@ pub fn table(model: &Model) -> String {
         wrapped(&mut out, "! ", &text::escape(note));
     }
     out
+}
+
+/// One path, from what is below to the pods.
+pub(super) fn tree(out: &mut String, path: &MtuPath, is_down: bool) {
+    let _ = writeln!(out, "{}", title(path, is_down));
+    indented(out, 2, &steps(path));
 }
 
 /// `flannel.1: VXLAN over IPv4, carries IPv4`.

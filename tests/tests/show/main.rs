@@ -4,6 +4,7 @@
 mod alone;
 mod lab;
 mod planes;
+mod planned;
 mod states;
 mod whole_nodes;
 mod wireguard;

@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 use super::OUTPUT;
+use crate::model::Change;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ShowCommand {
@@ -27,9 +28,11 @@ pub(in crate::cli) enum ShowCommand {
     /// MTU budget from the NIC to the pods: too big, exact, to spare
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show mtu\n  \
+        sudo overlay-probe show mtu --if backend=wireguard    what breaks, and the values to set with it\n  \
+        sudo overlay-probe show mtu --if underlay=9000 --if family=dual\n  \
         sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
-        Exit code 3: no data plane found")]
-    Mtu(ShowArgs),
+        Exit code 3: no data plane found, or nothing can be said about the change")]
+    Mtu(ShowMtuArgs),
     /// SR-IOV virtual functions: driver, pod, settings, and counters since creation
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show vfs\n  \
@@ -42,6 +45,19 @@ pub(in crate::cli) enum ShowCommand {
         sudo overlay-probe show pods --format json | jq '.pods[] | [.namespace, .name, .host_ifname]'\n\n\
         Exit code 3: this node has no pods")]
     Pods(ShowArgs),
+}
+
+/// What of the budget to show.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct ShowMtuArgs {
+    /// The budget after a planned change, what breaks, and the values to set in the same change: `backend=vxlan`, `wireguard`,
+    /// `host-gw` or `ipip`; `underlay=BYTES`, the MTU of the devices below the tunnel; `family=ipv4`, `ipv6` or `dual`. Can be
+    /// given more than once; nothing is changed
+    #[arg(long = "if", value_name = "KEY=VALUE")]
+    pub(in crate::cli) changes: Vec<Change>,
+
+    #[command(flatten)]
+    pub(in crate::cli) show: ShowArgs,
 }
 
 /// How to show it.

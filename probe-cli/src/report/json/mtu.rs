@@ -15,8 +15,8 @@ pub(in crate::report) struct Mtu<'a> {
 
 /// A path that pods' packets take to other nodes.
 #[derive(Serialize)]
-struct Path<'a> {
-    ifindex: u32,
+pub(super) struct Path<'a> {
+    ifindex: Option<u32>,
     device: &'a str,
     encapsulation: &'static str,
     outer_family: Option<u8>,
@@ -101,7 +101,8 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
             fit: fit.map(Verdict::from),
         };
         Self {
-            ifindex: *ifindex,
+            // The kernel's are positive numbers of 32 bits with a sign; planned devices have others.
+            ifindex: Some(*ifindex).filter(|ifindex| i32::try_from(*ifindex).is_ok()),
             device,
             encapsulation: words::encapsulation(*encapsulation),
             outer_family: *outer_family,
