@@ -256,6 +256,20 @@ fn a_black_hole_on_the_way_back_is_told_from_one_on_the_way_there() {
     });
 }
 
+/// The kernel says of IPv6 that the device has dropped it, and of IPv4 nothing.
+#[test]
+fn what_the_nodes_own_device_drops_is_a_black_hole() {
+    with_both([false, true], |is_v6| {
+        let routed = Routed::new(is_v6, "");
+        routed.router.ip(&format!("link set r1 mtu {}", ROUTED - 4));
+        routed.limit_to(1, 1500);
+        let far = routed.address(2, 2);
+        let (code, document) = measured(routed.near.name(), &[&far]);
+        assert_eq!(result(&document, &far), json!(["black-hole", 1500, ROUTED]), "{document}");
+        assert_eq!(code, 2);
+    });
+}
+
 /// What this node's kernel once learned, and keeps to, where more fits by now.
 #[test]
 fn a_path_mtu_that_was_learned_and_is_wrong_is_found() {

@@ -134,7 +134,7 @@ pub enum Refusal {
     TooBig,
     /// No route leads there.
     NoRoute,
-    /// Queues are full: it may be tried again.
+    /// The socket's buffer is full: it may be tried again.
     Busy,
     /// It says so.
     Other(String),

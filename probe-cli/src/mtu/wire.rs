@@ -171,6 +171,9 @@ impl Wire {
         };
         match socket.send_to(&packet, &SocketAddr::new(address, 0).into()) {
             Ok(_) => Ok(()),
+            // A device or its queue has dropped it (`net_xmit_errno`): it is lost like any other. Of IPv4 the kernel says nothing then
+            // (`raw_sendmsg`).
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
             Err(error) => Err(refusal(&error)),
         }
     }
@@ -218,7 +221,7 @@ fn refusal(error: &io::Error) -> Refusal {
     match error.raw_os_error() {
         Some(libc::EMSGSIZE) => Refusal::TooBig,
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => Refusal::NoRoute,
-        Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR) => Refusal::Busy,
+        Some(libc::EAGAIN | libc::EINTR) => Refusal::Busy,
         _ => Refusal::Other(error.to_string()),
     }
 }
@@ -285,7 +288,7 @@ mod tests {
         let of = |errno| refusal(&io::Error::from_raw_os_error(errno));
         assert_eq!(of(libc::EMSGSIZE), Refusal::TooBig);
         assert_eq!(of(libc::ENETUNREACH), Refusal::NoRoute);
-        assert_eq!(of(libc::ENOBUFS), Refusal::Busy);
+        assert_eq!(of(libc::EAGAIN), Refusal::Busy);
         assert!(matches!(of(libc::EPERM), Refusal::Other(why) if why.contains("not permitted")));
     }
 
