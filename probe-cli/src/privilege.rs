@@ -80,6 +80,8 @@ pub enum Role {
     Ping,
     /// Looks, and loads and attaches programs.
     Follow,
+    /// The same, and sends pings.
+    FollowAndPing,
     /// Removes filters.
     Clean,
     /// Makes and removes namespaces, and sends in them.
@@ -103,7 +105,7 @@ impl Role {
             Self::Look | Self::Clean => &[],
             Self::Follow => &attach,
             Self::Ping | Self::Build => &[CAP_NET_RAW],
-            Self::Demonstrate => &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW],
+            Self::FollowAndPing | Self::Demonstrate => &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW],
         };
         read.into_iter().chain(more.iter().copied()).collect()
     }

@@ -59,7 +59,12 @@ impl Node {
 
     /// Ids of findings, those that another one explains marked so; and the whole document.
     pub fn found(&self) -> (Option<i32>, Vec<(String, bool)>, Value) {
-        let (code, text) = self.check(&["--format", "json"]);
+        self.found_with(&[])
+    }
+
+    /// The same with more options.
+    pub fn found_with(&self, more: &[&str]) -> (Option<i32>, Vec<(String, bool)>, Value) {
+        let (code, text) = self.check(&[&["--format", "json"], more].concat());
         let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let findings = document["findings"].as_array().unwrap().iter();
         let found = findings

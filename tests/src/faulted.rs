@@ -62,7 +62,7 @@ fn with_traffic(node: &Node, fault: &Fault, judge: &mut dyn FnMut()) {
 
 /// What is wrong with what a fault raises; empty when nothing is.
 fn judged(node: &Node, fault: &Fault) -> String {
-    let (code, found, document) = node.found();
+    let (code, found, document) = node.found_with(if fault.needs_probes { &["--probe"] } else { &[] });
     let of_check = found.iter().find(|(id, _)| id == fault.raises);
     let unrelated: Vec<&str> = found
         .iter()

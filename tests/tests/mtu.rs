@@ -350,3 +350,42 @@ fn while_it_sends_it_has_no_privilege_and_a_signal_ends_it() {
     // It may have measured everything just before.
     assert!(matches!(code.code(), Some(2 | 3)), "{code}");
 }
+
+/// Ids of findings of `check --probe`, and of checks that were judged and found nothing.
+fn checked(netns: &str, before: &[&str]) -> (Vec<Value>, Vec<Value>, Value) {
+    let options = ["check", "--probe", "--only", "mtu", "--window", "50ms", "--format", "json"];
+    let output = with_privileges(netns, before, &options);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let found = findings.iter().map(|finding| finding["id"].clone()).collect();
+    (found, document["passed"].as_array().unwrap().clone(), document)
+}
+
+/// What `mtu` measures, as findings of `check --probe`.
+#[test]
+fn the_check_judges_by_what_is_measured() {
+    const OF_PROBES: [&str; 2] = ["mtu-black-hole", "mtu-path-measured-smaller"];
+    let of = |ids: &[Value]| OF_PROBES.map(|id| ids.contains(&json!(id)));
+    let routed = Routed::new(false, "");
+    let near = routed.near.name();
+    let (found, passed, document) = checked(near, &[]);
+    assert_eq!((of(&found), of(&passed)), ([false; 2], [true; 2]), "{document}");
+
+    routed.limit(ROUTED);
+    let (found, _, document) = checked(near, &[]);
+    assert_eq!(of(&found), [false, true], "{document}");
+    let summary = "Packets of up to 1400 bytes get to 192.0.2.2 in one piece; 1500 are expected.";
+    let findings = document["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["summary"] == summary), "{document}");
+    assert_eq!(learned(near), "", "probes teach this node's kernel a path MTU");
+
+    routed.silence();
+    let (found, _, document) = checked(near, &[]);
+    assert_eq!(of(&found), [true, false], "{document}");
+
+    // Who may not send is told so, and the other checks are judged all the same.
+    let (found, passed, document) = checked(near, &["--bounding-set", "-all"]);
+    let not_judged = document["not_judged"].to_string();
+    assert_eq!((of(&found), of(&passed)), ([false; 2], [false; 2]), "{document}");
+    assert!(not_judged.contains("CAP_NET_RAW") && !passed.is_empty(), "{document}");
+}

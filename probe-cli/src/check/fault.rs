@@ -14,6 +14,7 @@ pub enum Plane {
 
 /// A fault of a lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
 pub struct Fault {
     /// Its name on the command line.
     pub name: &'static str,
@@ -27,6 +28,8 @@ pub struct Fault {
     pub also: &'static [&'static str],
     /// It shows while packets are sent only (`lab load`).
     pub needs_traffic: bool,
+    /// It shows to probes only (`check --probe`).
+    pub needs_probes: bool,
     /// It shows only on kernels without WireGuard.
     pub needs_old_kernel: bool,
     /// It shows on kernels from this one on: major and minor number.
@@ -43,6 +46,7 @@ const fn fault(plane: Plane, raises: &'static str, name: &'static str, what: &'s
         plane,
         also: &[],
         needs_traffic: false,
+        needs_probes: false,
         needs_old_kernel: false,
         since_kernel: None,
         is_mended_by_paste: false,
@@ -68,6 +72,10 @@ impl Fault {
 
     const fn with_traffic(self) -> Self {
         Self { needs_traffic: true, ..self }
+    }
+
+    const fn with_probes(self) -> Self {
+        Self { needs_probes: true, ..self }
     }
 
     const fn mended_by_paste(self) -> Self {
@@ -138,6 +146,12 @@ pub const FAULTS: &[Fault] = &[
     any("mtu-pod-exceeds-tunnel", "pod-mtu-too-large", "all pods' interfaces get a larger MTU"),
     any("mtu-pods-differ", "pod-mtu-differs", "one pod's interface gets a smaller MTU"),
     vxlan("mtu-ipv6-too-small", "tunnel-mtu-below-ipv6", "the IPv6 tunnel's MTU is set below 1280"),
+    any(
+        "mtu-black-hole",
+        "underlay-drops-large",
+        "the NIC's port in the underlay drops large packets silently",
+    )
+    .with_probes(),
     any("mtu-underlay-wasted", "nic-with-jumbo-frames", "NIC and tunnels get jumbo MTUs, pods do not"),
     vxlan("peer-route-without-neighbour", "neighbour-missing", "a peer's neighbour entry is deleted"),
     vxlan("peer-route-without-neighbour", "tunnel-mac-changed", "the tunnel gets another MAC address"),
@@ -266,6 +280,8 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
     ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
     ("mtu-path-smaller", "the lab has no router between its nodes", REAL_ROUTER),
+    ("mtu-path-measured-smaller", "the lab has no router between its nodes", REAL_ROUTER),
+    ("mtu-planned-exceeded", PLANNED, REAL_PLAN),
     ("peer-vtep-mac-duplicate", COUNTED, REAL_PACKETS),
     ("peer-vtep-mac-stale", COUNTED, REAL_PACKETS),
     ("peer-packets-without-fdb", COUNTED, REAL_PACKETS),
@@ -274,6 +290,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
         "a session lasts three minutes, and a test would take longer than that",
         MADE_UP,
     ),
+    ("wireguard-port-taken", PLANNED, REAL_PLAN),
     ("wireguard-rule-missing", "the lab has no Calico beside its tunnels", REAL_CALICO),
     ("host-bridge-netfilter-missing", "the lab's pods are on no bridge", REAL_BRIDGE),
     ("host-conntrack-full", "it takes a quarter of a million connections", REAL_CONNTRACK),
@@ -315,6 +332,10 @@ const SRIOV: &str = "it takes a NIC with virtual functions";
 const COUNTED: &str = "it takes packets, and programs that see them";
 /// Tests that send them.
 const REAL_PACKETS: &str = "real packets between namespaces";
+/// Why labs have no faults of what is planned.
+const PLANNED: &str = "nothing is wrong before the change that is planned";
+/// A node as it is before a change.
+const REAL_PLAN: &str = "a healthy lab that is asked about a change";
 /// Nodes that tests make, and what is on them.
 const REAL_BRIDGE: &str = "a real bridge with a pod on it";
 const REAL_CALICO: &str = "real WireGuard with Calico's rule, in a virtual machine where the kernel has none";

@@ -45,12 +45,24 @@ pub enum Need {
     Traffic,
     /// What the kernel drops, and why: seen by a program that is attached with those.
     Drops,
+    /// Probes that were sent to other nodes because somebody asked.
+    Probes,
+    /// A switch to another backend that somebody plans.
+    Planned,
 }
 
 impl Need {
     /// What to ask for; none when nobody has to ask, or somebody has. It is no gap in what was looked at.
     pub fn unasked(self, model: &Model) -> Option<&'static str> {
-        (self == Self::Traffic && model.counted == Observed::Absent).then_some("needs --with-traffic")
+        if self == Self::Traffic && model.counted == Observed::Absent {
+            Some("needs --with-traffic")
+        } else if self == Self::Probes && model.probed == Observed::Absent {
+            Some("needs --probe")
+        } else if self == Self::Planned && model.planned_backend.is_none() {
+            Some("needs --for wireguard")
+        } else {
+            None
+        }
     }
 
     /// Why it is not there; none when it is.
@@ -100,6 +112,8 @@ impl Need {
             Self::PciFunctions => snapshot.pci.trouble(),
             Self::Traffic => model.counted.trouble(),
             Self::Drops => model.drops.trouble(),
+            Self::Probes => model.probed.trouble(),
+            Self::Planned => None,
             Self::DevicePlugin => snapshot.files.value().and_then(|files| files.device_plugin.trouble()),
         }
     }

@@ -2,6 +2,7 @@
 
 mod healthy;
 mod packets;
+mod probes;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -26,7 +27,7 @@ use crate::{
         sriov::{OfPf, PciInterface, PfFact, SriovFacts, VfFact},
     },
     inventory::{PeerKey, testdata::*},
-    model::{Model, over},
+    model::{Model, PlannedBackend, Probed, over},
     observed::Observed,
     sample::{Frame, PerDirection, Sample, VfSample, WireguardSample},
 };
@@ -50,6 +51,10 @@ pub(crate) struct Node {
     pub(crate) vf_sends: u64,
     /// What programs counted in the window; nobody asked, if nothing says otherwise.
     pub(crate) counted: Sample,
+    /// What probes came to; nobody asked, if nothing says otherwise.
+    pub(crate) probed: Observed<Probed>,
+    /// What somebody plans; nothing, if nothing says otherwise.
+    pub(crate) planned: Option<PlannedBackend>,
 }
 
 impl Node {
@@ -317,8 +322,17 @@ impl Node {
             ..snapshot(facts, &pods, &[])
         };
         let (before, after, wireguard) = (counters(), counters(), BTreeMap::new());
-        let counted = Sample::default();
-        Self { snapshot, before, after, wireguard, wireguard_sends: 0, vf_sends: 0, counted }
+        let (counted, probed) = (Sample::default(), Observed::Absent);
+        let planned = None;
+        Self { snapshot, before, after, wireguard, wireguard_sends: 0, vf_sends: 0, counted, probed, planned }
+    }
+
+    /// The same, whose pods have what WireGuard leaves: somebody plans to switch to it.
+    pub(crate) fn before_wireguard(mut self) -> Self {
+        self.planned = Some(PlannedBackend::Wireguard);
+        self.set("calico.vethuMTU", "1420");
+        self.pod_mtu(1420);
+        self
     }
 
     /// The model at the end of the window.
@@ -356,7 +370,10 @@ impl Node {
             drops: Observed::Absent,
             ..frame(&self.before, 0).sample
         };
-        Arc::unwrap_or_clone(over(before, frame(&self.after, 2)))
+        let mut model = Arc::unwrap_or_clone(over(before, frame(&self.after, 2)));
+        model.probed.clone_from(&self.probed);
+        model.planned_backend = self.planned;
+        model
     }
 
     /// What was counted of a device at the end, to be changed.

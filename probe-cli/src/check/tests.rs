@@ -238,7 +238,7 @@ fn findings_are_sentences_with_evidence_and_a_fix() {
 
 #[test]
 fn what_was_not_read_is_not_judged() {
-    let mut node = Node::canal().counting();
+    let mut node = Node::canal().counting().probing().before_wireguard();
     let denied = || Observed::Denied { need: "CAP_NET_ADMIN".to_owned() };
     let netlink = std::sync::Arc::make_mut(&mut node.snapshot.netlink);
     netlink.routes.ipv4 = denied();
@@ -281,6 +281,35 @@ fn packets_are_judged_when_somebody_asks() {
     alone.counted.counted = Observed::Value(());
     for outcome in of_packets(&alone) {
         assert!(matches!(outcome, Outcome::DoesNotApply(why) if why.contains("tunnel")), "{outcome:?}");
+    }
+}
+
+/// Probes are sent when somebody asks; where they cannot be, or none is answered, nothing is said to be well.
+#[test]
+fn paths_are_judged_when_probes_were_sent_and_answered() {
+    let of_probes = |node: &Node| -> Vec<Outcome> {
+        let rows = run(&node.model(), REGISTRY).rows.into_iter();
+        rows.filter(|row| row.check.needs.contains(&Need::Probes)).map(|row| row.outcome).collect()
+    };
+    assert_eq!(of_probes(&Node::canal()), vec![Outcome::DoesNotApply("needs --probe"); 2]);
+    assert_eq!(of_probes(&Node::canal().probing()), vec![Outcome::Judged(Vec::new()); 2]);
+    let mut node = Node::canal();
+    node.probed = Observed::Denied { need: "CAP_NET_RAW".to_owned() };
+    assert_eq!(of_probes(&node), vec![Outcome::NotJudged("needs CAP_NET_RAW".to_owned()); 2]);
+    let mut silent = Node::canal().probing();
+    for address in ["192.0.2.2", "192.0.2.3", "10.42.2.0", "10.42.3.0"] {
+        silent.probe(address, |path| path.measured = None);
+    }
+    for outcome in of_probes(&silent) {
+        assert!(
+            matches!(&outcome, Outcome::NotJudged(why) if why.contains("probes to 192.0.2.2 and 1 more node")),
+            "{outcome:?}"
+        );
+    }
+    let mut alone = Node::canal();
+    alone.probed = Observed::Value(crate::model::Probed::default());
+    for outcome in of_probes(&alone) {
+        assert!(matches!(outcome, Outcome::DoesNotApply(_)), "{outcome:?}");
     }
 }
 

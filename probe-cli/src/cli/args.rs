@@ -18,7 +18,7 @@ pub(super) use self::{
         BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
         BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
     },
-    check::{CheckArgs, CheckFormat, FailOn},
+    check::{CheckArgs, CheckFormat, FailOn, ForBackend},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},
     lab::{
         Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabFaultArgs, LabLoadArgs,
@@ -94,6 +94,7 @@ pub(super) enum Command {
         sudo overlay-probe check\n  \
         sudo overlay-probe check --only mtu,peer\n  \
         sudo overlay-probe check --with-traffic --window 10s\n  \
+        sudo overlay-probe check --probe --only mtu\n  \
         sudo overlay-probe check --format json | jq '.findings[] | [.severity, .id, .summary]'\n  \
         sudo overlay-probe check --format nagios --fail-on fail\n  \
         overlay-probe check --explain mtu-pod-exceeds-tunnel\n\n\

@@ -1,11 +1,13 @@
 //! `check`: looks at the node twice, judges, prints, and ends with the verdict's exit code.
 
 mod file;
+mod probe;
 mod watch;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +15,7 @@ use anyhow::Context as _;
 
 pub(super) use self::file::GivenFile;
 use super::{
-    args::{CheckArgs, CheckFormat, FailOn},
+    args::{CheckArgs, CheckFormat, FailOn, ForBackend},
     bundle::Bundle,
     exit,
     live::{self, Context, Stop},
@@ -22,7 +24,7 @@ use crate::{
     check::{self, Acceptances, Check, REGISTRY, Unknown, Verdict},
     ebpf,
     engine::{self, Counting, CountingOptions},
-    model,
+    model::{self, PlannedBackend},
     observed::Observed,
     privilege::{self, PrivilegeError},
     report::check::{self as report, Health},
@@ -92,7 +94,17 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     if let Some(bundle) = &mut bundle {
         bundle.record(&before, &after)?;
     }
-    let model = model::over(before, after);
+    let mut model = model::over(before, after);
+    if args.probe {
+        // After the window: what is counted in it has no probes in it.
+        match probe::probed(&model) {
+            Ok(probed) => Arc::make_mut(&mut model).probed = probed,
+            Err(code) => return Ok(code),
+        }
+    }
+    if let Some(ForBackend::Wireguard) = args.planned {
+        Arc::make_mut(&mut model).planned_backend = Some(PlannedBackend::Wireguard);
+    }
     let judgement = check::run_with(&model, checks, &accepted);
     let verdict = judgement.verdict(args.strict);
     let changes = earlier.map(|mut earlier| earlier.known.compare(&judgement));

@@ -25,7 +25,7 @@ pub(super) fn at_start(role: Role) {
         Ok(()) => tracing::info!("seccomp: system calls that this command does not need are refused"),
         Err(error) => tracing::info!("seccomp: no system call is refused: {error}"),
     }
-    if !matches!(role, Role::Follow | Role::Demonstrate) || !privilege::may_enter() {
+    if !matches!(role, Role::Follow | Role::FollowAndPing | Role::Demonstrate) || !privilege::may_enter() {
         return;
     }
     match engine::start_helper() {

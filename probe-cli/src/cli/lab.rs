@@ -154,7 +154,11 @@ fn fault(args: &LabFaultArgs) -> anyhow::Result<()> {
     let Some(fault) = FAULTS.iter().find(|fault| fault.name == name) else { return Ok(()) };
     writeln!(out, "{node}: {}", fault.what)?;
     let root = lab.host_files.as_ref().map(|files| format!(" --host-root {}", files.join(&node).display()));
-    let mut lines = format!("\nfind it:  overlay-probe --netns {node}{} check\n", root.unwrap_or_default());
+    let mut lines = format!(
+        "\nfind it:  overlay-probe --netns {node}{} check{}\n",
+        root.unwrap_or_default(),
+        if fault.needs_probes { " --probe" } else { "" }
+    );
     if fault.needs_traffic {
         lines = format!("{lines}meanwhile:  overlay-probe lab load --prefix {prefix}\n");
     }

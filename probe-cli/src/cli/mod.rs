@@ -45,7 +45,9 @@ pub fn main() -> ExitCode {
 fn role(command: Option<&Command>) -> Role {
     match command {
         None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
+        Some(Command::Check(check)) if check.with_traffic && check.probe => Role::FollowAndPing,
         Some(Command::Check(check)) if check.with_traffic => Role::Follow,
+        Some(Command::Check(check)) if check.probe => Role::Ping,
         Some(Command::Check(_) | Command::Show(_)) => Role::Look,
         Some(Command::Mtu(_)) => Role::Ping,
         Some(Command::Cleanup) => Role::Clean,

@@ -89,7 +89,7 @@ fn no_peers(model: &Model) -> &'static str {
 }
 
 /// Opens sockets, gives up every privilege, and sends.
-async fn measure(model: &Model, paths: Vec<Path>, deadline: Duration) -> anyhow::Result<Judged> {
+pub(super) async fn measure(model: &Model, paths: Vec<Path>, deadline: Duration) -> anyhow::Result<Judged> {
     let is_v6 = |path: &Path| path.address.is_ipv6();
     let wire = Wire::open(!paths.iter().all(is_v6), paths.iter().any(is_v6))?;
     privilege::give_up_all()?;

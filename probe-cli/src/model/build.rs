@@ -14,6 +14,7 @@ use super::{
 use crate::{
     facts::Snapshot,
     inventory::{Inventory, Peer},
+    observed::Observed,
     sample::{Counts, OuterCounts, PeerSample, PerDirection, Sample, WireguardSample},
     text,
 };
@@ -85,6 +86,8 @@ pub(super) fn build(
         pmtu_events: pmtu_events(inventory, now),
         counted: now.counted.clone(),
         drops,
+        probed: Observed::Absent,
+        planned_backend: None,
         explained: explained::rows(inventory, now),
         window: before
             .zip(interval)

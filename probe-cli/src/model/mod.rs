@@ -19,6 +19,7 @@ mod nodes;
 mod observer;
 mod past;
 mod planned;
+mod probed;
 mod setup;
 mod sizes;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
 };
+pub use probed::{Limit, Probed, ProbedPath};
 pub use setup::Setup;
 pub use timeline::{Timeline, once, over};
 pub use types::*;

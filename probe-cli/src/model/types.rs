@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Rates, Room, Setup, VfTraffic,
-    Window,
+    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, PlannedBackend, Probed, Rates,
+    Room, Setup, VfTraffic, Window,
 };
 
 use crate::{
@@ -58,6 +58,10 @@ pub struct Model {
     pub counted: Observed<()>,
     /// What the kernel dropped; absent where nobody asked, and where there is no tunnel.
     pub drops: Observed<Drops>,
+    /// What probes came to; absent where nobody asked for any. Whoever sends them puts it here: it is in no sample.
+    pub probed: Observed<Probed>,
+    /// The backend that somebody plans to switch to; none where nobody does. Whoever is told puts it here.
+    pub planned_backend: Option<PlannedBackend>,
     /// Why packets are "other"; none while nobody asks.
     pub explained: Option<ExplainedRows>,
     /// What the kernel counted meanwhile; none for the first sample.

@@ -188,7 +188,7 @@ pub(super) fn at_start(role: Role) -> Result<(), SeccompError> {
     rules.insert(libc::SYS_setns, vec![rule([(1, SeccompCmpOp::Ne, network)])?]);
     let terminal = TERMINAL.map(|request| rule([(1, SeccompCmpOp::Eq, request)]));
     rules.insert(libc::SYS_ioctl, terminal.into_iter().collect::<Result<_, _>>()?);
-    let counts = matches!(role, Role::Follow | Role::Clean | Role::Demonstrate);
+    let counts = matches!(role, Role::Follow | Role::FollowAndPing | Role::Clean | Role::Demonstrate);
     let commands = BPF.into_iter().chain(BPF_BY_ID);
     rules.insert(
         libc::SYS_bpf,

@@ -152,3 +152,36 @@ fn what_is_no_change_is_refused() {
     // The only node of a cluster has a budget, too.
     assert_eq!(set(&planned(&lab.node(1), &["underlay=9000"]), "calico.vethuMTU"), &json!("8950"));
 }
+
+/// `check --for wireguard` on a node of which nothing is wrong.
+#[test]
+fn a_switch_is_checked_before_it_is_made() {
+    let lab = TestLab::up(2, 2, Family::Dual);
+    let node = lab.node(1);
+    let mut options = vec!["--netns", &node, "check", "--window", "50ms", "--format", "json"];
+    let judge = |options: &[&str]| {
+        let document: Value = serde_json::from_slice(&run(options).stdout).unwrap();
+        let ids = list(&document, "findings").iter().map(|finding| text(finding, "id").to_owned());
+        (ids.collect::<Vec<_>>(), document)
+    };
+    let (before, document) = judge(&options);
+    assert!(before.is_empty(), "{document}");
+    // Somebody's own device has WireGuard's port.
+    ns(&node, "ip link add vpn0 type vxlan id 9 dev eth0 dstport 51820");
+    ns(&node, "ip link set vpn0 up");
+    options.extend(["--for", "wireguard", "--only", "wireguard-port-taken,mtu-planned-exceeded"]);
+    // Without the node's files nothing is known of what new pods get.
+    let (found, document) = judge(&options);
+    assert_eq!(found, ["wireguard-port-taken"], "{document}");
+    assert_eq!(document["not_judged"][0]["id"], "mtu-planned-exceeded", "{document}");
+    let files = tempfile::TempDir::new().unwrap();
+    let mut copy = lab.lab.clone();
+    overlay_probe::lab::files::install(&mut copy, files.path()).unwrap();
+    let root = files.path().join(&node);
+    options.extend(["--host-root", root.to_str().unwrap()]);
+    let (found, document) = judge(&options);
+    assert_eq!(found, ["mtu-planned-exceeded", "wireguard-port-taken"], "{document}");
+    let summary = "New pods get an MTU of 1430; after the switch 1420 fit.";
+    let findings = list(&document, "findings");
+    assert!(findings.iter().any(|finding| text(finding, "summary") == summary), "{document}");
+}

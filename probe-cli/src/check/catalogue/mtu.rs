@@ -7,7 +7,10 @@ use super::{
 };
 
 pub(super) const FAILURES: &[Failure] = &[
-    found("Pods send more than WireGuard carries (Canal's 1450)", &["mtu-pod-exceeds-tunnel"]),
+    found(
+        "Pods send more than WireGuard carries (Canal's 1450)",
+        &["mtu-pod-exceeds-tunnel", "mtu-planned-exceeded"],
+    ),
     found("Pods send more than VXLAN over IPv6 carries", &["mtu-pod-exceeds-tunnel"]),
     found(
         "Pods send packets that are too big for their tunnel",
@@ -21,22 +24,24 @@ pub(super) const FAILURES: &[Failure] = &[
     found("A version of flannel gives its WireGuard device the NIC's MTU", &["mtu-tunnel-exceeds-underlay"]),
     partly(
         "The path between nodes takes less than the NICs",
-        &["mtu-path-smaller"],
+        &["mtu-path-smaller", "mtu-path-measured-smaller", "mtu-black-hole"],
         Probing,
-        "what no router has said by ICMP yet is not known",
+        "without --probe, what no router has said by ICMP yet is not known",
     ),
     found("A jumbo network carries small packets only", &["mtu-underlay-wasted"]),
     found("A path for IPv6 has less than 1280 bytes", &["mtu-ipv6-too-small"]),
     missed("Nodes have NICs of different MTUs", Elsewhere, "each node is right by itself"),
-    missed(
+    partly(
         "A firewall drops the ICMP messages that path MTU discovery needs",
+        &["mtu-black-hole"],
         Probing,
-        "a large packet gets no answer",
+        "with --probe: a large packet gets no answer",
     ),
-    missed(
+    partly(
         "The path takes less in one direction only",
+        &["mtu-black-hole"],
         Probing,
-        "answers of the same size have to be asked for",
+        "with --probe, and only where large answers are lost: those of a Linux node may be cut",
     ),
     missed(
         "TCP finds the size by itself, and UDP and ping do not",

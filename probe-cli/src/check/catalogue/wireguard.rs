@@ -14,6 +14,7 @@ pub(super) const FAILURES: &[Failure] = &[
     found("The kernel has no WireGuard", &["intent-wireguard-impossible"]),
     found("Thousands of peers have no allowed IPs", &["wireguard-allowed-ips-missing"]),
     found("WireGuard's UDP port is blocked", &["wireguard-never-handshook"]),
+    found("A VPN has the UDP port that flannel's WireGuard takes", &["wireguard-port-taken"]),
     found("A peer has a new key and is known by the old one", &["wireguard-handshake-old"]),
     found("A peer is behind NAT, or announces a private address", &["wireguard-never-handshook"]),
     found("A clock was set back, and handshakes are ignored", &["wireguard-handshake-old"]),

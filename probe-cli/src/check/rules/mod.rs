@@ -8,6 +8,7 @@ mod host;
 mod intent;
 mod mtu;
 mod peers;
+mod planned;
 mod pods;
 mod vfs;
 mod window;
@@ -71,6 +72,9 @@ pub(super) const ALL: &[Check] = &[
     mtu::pods_differ::CHECK,
     mtu::ipv6_too_small::CHECK,
     mtu::path_smaller::CHECK,
+    mtu::black_hole::CHECK,
+    mtu::path_measured_smaller::CHECK,
+    mtu::planned_exceeded::CHECK,
     mtu::underlay_wasted::CHECK,
     mtu::packets_too_big::CHECK,
     mtu::outer_fragments::CHECK,
@@ -96,6 +100,7 @@ pub(super) const ALL: &[Check] = &[
     wireguard::no_peer::CHECK,
     wireguard::source_refused::CHECK,
     wireguard::rule_missing::CHECK,
+    wireguard::port_taken::CHECK,
     host::forwarding_off::CHECK,
     host::reverse_path_filter::CHECK,
     host::default_route_missing::CHECK,

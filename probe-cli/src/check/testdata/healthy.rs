@@ -75,6 +75,8 @@ pub(crate) fn healthy() -> Vec<(&'static str, Node)> {
             node
         }),
         ("Canal whose packets are counted", Node::canal().counting()),
+        ("Canal whose paths are measured", Node::canal().probing()),
+        ("Canal that is to be switched to WireGuard", Node::canal().before_wireguard()),
         ("Canal beside a VPN", Node::canal().with_vpn()),
         ("no encapsulation beside a VPN", Node::host_gw().with_vpn()),
         ("the only node of a cluster", {

@@ -5,6 +5,7 @@ pub(super) mod intent;
 pub(super) mod network;
 pub(super) mod packets;
 pub(super) mod pods;
+pub(super) mod probes;
 pub(super) mod sriov;
 
 use std::sync::Arc;
@@ -472,6 +473,7 @@ pub(super) fn all() -> Vec<Fault> {
     all.extend(sriov::all());
     all.extend(cni::all());
     all.extend(packets::all());
+    all.extend(probes::all());
     all
 }
 

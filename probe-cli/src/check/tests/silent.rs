@@ -21,6 +21,7 @@ use crate::{
         pods::{Allocation, Sandbox},
     },
     inventory::testdata::*,
+    model::{Limit, PlannedBackend},
     observed::Observed,
 };
 
@@ -193,6 +194,72 @@ const ALL: &[Silent] = &[
     of("cni-first-file-foreign", "Canal's plugin is Calico's", Node::canal, |node| {
         shim(node, Observed::Value(()));
     }),
+    of(
+        "mtu-black-hole",
+        "a node answers nothing",
+        || Node::canal().probing(),
+        |node| {
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (None, Limit::Unanswered));
+            node.probe("10.42.2.0", |path| (path.measured, path.limit) = (None, Limit::Unanswered));
+        },
+    ),
+    of(
+        "mtu-black-hole",
+        "a router says so",
+        || Node::canal().probing(),
+        |node| {
+            let limit = Limit::Said { by: ip("192.0.2.254") };
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), limit));
+        },
+    ),
+    of(
+        "mtu-path-measured-smaller",
+        "the time was up",
+        || Node::canal().probing(),
+        |node| {
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), Limit::Unknown));
+        },
+    ),
+    of(
+        "mtu-path-measured-smaller",
+        "that is a black hole",
+        || Node::canal().probing(),
+        |node| {
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), Limit::Silent));
+            node.probe("10.42.2.0", |path| path.cut_at = Some(1400));
+        },
+    ),
+    of("mtu-planned-exceeded", "nobody plans anything", Node::canal, |node| node.pod_mtu(1450)),
+    of(
+        "mtu-planned-exceeded",
+        "what is set suits",
+        || Node::canal().before_wireguard(),
+        |node| {
+            node.pod_mtu(1450);
+            node.set("calico.vethuMTU", "1400");
+        },
+    ),
+    of(
+        "wireguard-port-taken",
+        "flannel's own device is left",
+        || Node::canal().before_wireguard(),
+        |node| {
+            let facts = node.facts();
+            facts.links.push(wireguard(9, "flannel-wg"));
+            facts.wireguard.push(told(wireguard_fact(9, 51820, &[])));
+        },
+    ),
+    of("wireguard-port-taken", "WireGuard is there already", Node::wireguard, |node| {
+        node.planned = Some(PlannedBackend::Wireguard);
+    }),
+    of(
+        "host-firewall-active",
+        "the new port is let in",
+        || Node::canal().before_wireguard(),
+        |node| {
+            firewall(node, Some(true), vec![Passed::Ports { first: 51820, last: 51821 }]);
+        },
+    ),
     of("cni-multus-daemon-missing", "its socket is there", Node::canal, |node| {
         shim(node, Observed::Value(()));
     }),

@@ -26,13 +26,21 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, help_heading = CHECKS)]
     pub(in crate::cli) with_traffic: bool,
 
+    /// Send probes to every other node, as `mtu` does, and judge by what gets there; needs `CAP_NET_RAW`
+    #[arg(long, help_heading = CHECKS)]
+    pub(in crate::cli) probe: bool,
+
+    /// Check as well what a switch to this backend needs: the kernel, UDP ports, firewalls, pods' MTU. Nothing is changed
+    #[arg(long = "for", value_enum, value_name = "BACKEND", help_heading = CHECKS)]
+    pub(in crate::cli) planned: Option<ForBackend>,
+
     /// Leave out findings that somebody has accepted: a file with lines of `id subject reason until-date`
     #[arg(long, value_name = "FILE", help_heading = CHECKS)]
     pub(in crate::cli) accept: Option<PathBuf>,
 
     /// Check again and again at this interval, until interrupted; print only what is new (+), changed (~) or resolved (-)
     #[arg(long, value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS,
-        conflicts_with_all = ["format", "since", "support_bundle", "quiet", "with_traffic"])]
+        conflicts_with_all = ["format", "since", "support_bundle", "quiet", "with_traffic", "probe", "planned"])]
     pub(in crate::cli) watch: Option<Duration>,
 
     /// List all checks
@@ -69,6 +77,13 @@ pub(in crate::cli) struct CheckArgs {
 }
 
 const CHECKS: &str = "Checks";
+
+/// Backends that a switch to can be checked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ForBackend {
+    /// flannel's WireGuard
+    Wireguard,
+}
 
 /// What ends with another exit code than 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,7 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("pod-mtu-differs", pod_differs),
     ("tunnel-mtu-below-ipv6", below_ipv6),
     ("nic-with-jumbo-frames", jumbo),
+    ("underlay-drops-large", drops_large),
 ];
 
 /// Less than the headers of any tunnel, and IPv6 goes on.
@@ -61,6 +62,14 @@ fn below_ipv6(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let mut undo = vec![mtu(&tunnel.name, tunnel.mtu)];
     undo.extend(scene.remade(tunnel));
     Ok(vec![on_node(vec![mtu(&tunnel.name, BELOW_IPV6)], undo)])
+}
+
+/// A veth drops what its other end sends and is larger, and says nothing (`is_skb_forwardable`).
+fn drops_large(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let own = scene.options().underlay_mtu;
+    let port = format!("node{}", scene.number());
+    let (make, undo) = (vec![mtu(&port, own - LESS)], vec![mtu(&port, own)]);
+    Ok(vec![Part::Steps { place: Place::Underlay, make, undo }])
 }
 
 fn jumbo(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

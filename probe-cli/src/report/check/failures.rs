@@ -12,7 +12,8 @@ pub fn failures_page() -> String {
         "<!-- Made from the list of failures; a test holds that they agree. -->\n\n# What is found, and what is not\n\n\
          Failures of pod networks that people have reported for RKE2, k3s and their CNIs. {seen} of {count} are found by a check; for \
          the others, and for those that are found under conditions only, the table says why. `overlay-probe check` reads one \
-         node: it asks no API server and sends no packet. It looks at packets when it is asked to (`--with-traffic`).\n"
+         node: it asks no API server and sends no packet. It looks at packets, and sends probes, when it is asked to \
+         (`--with-traffic`, `--probe`).\n"
     );
     for area in CATALOGUE {
         let _ = writeln!(out, "\n## {}\n\n| What goes wrong | Found by |\n| --- | --- |", area.title);
@@ -37,6 +38,12 @@ fn found_by(failure: &Failure) -> String {
 fn link(id: &str) -> String {
     let check = REGISTRY.iter().find(|check| check.id == id);
     let page = check.map_or("", |check| check.family.name());
-    let is_asked = check.is_some_and(|check| check.needs.contains(&Need::Traffic));
-    format!("[{id}]({page}.md#{id}){}", if is_asked { " (`--with-traffic`)" } else { "" })
+    let needs = check.map(|check| check.needs).unwrap_or_default();
+    let asked = [
+        (Need::Traffic, " (`--with-traffic`)"),
+        (Need::Probes, " (`--probe`)"),
+        (Need::Planned, " (`--for wireguard`)"),
+    ];
+    let asked = asked.iter().find(|(need, _)| needs.contains(need)).map_or("", |(_, words)| words);
+    format!("[{id}]({page}.md#{id}){asked}")
 }

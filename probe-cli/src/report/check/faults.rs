@@ -53,5 +53,8 @@ fn place(fault: &Fault) -> String {
     if fault.needs_traffic {
         place += ", with traffic";
     }
+    if fault.needs_probes {
+        place += ", with --probe";
+    }
     place
 }

@@ -1,6 +1,6 @@
 //! A firewall's manager runs, and nothing shows that it lets the overlay through.
 
-use super::super::prelude::*;
+use super::super::{planned, prelude::*};
 use crate::{
     facts::files::{Firewall, FirewallKind, Passed, Sourced},
     model::{LinkRole, Tunnel},
@@ -59,6 +59,14 @@ fn tunnels(model: &Model) -> impl Iterator<Item = &Tunnel> {
     inventory.all_tunnels().filter(|tunnel| inventory.is_in_use(tunnel.ifindex))
 }
 
+/// UDP ports of the tunnels that are here, or of those that are planned (`check --for`).
+fn ports(model: &Model) -> Vec<u16> {
+    match model.planned_backend.map(|_| planned::of(model)) {
+        Some(Ok(planned)) => planned::ports(&planned),
+        Some(Err(_)) | None => tunnels(model).filter_map(|tunnel| tunnel.port).collect(),
+    }
+}
+
 /// Something of what the overlay needs is let in: whoever wrote that has thought of it.
 fn lets_through(model: &Model, passed: &Passed) -> bool {
     let inventory = &model.inventory;
@@ -87,9 +95,7 @@ fn lets_through(model: &Model, passed: &Passed) -> bool {
             let bridges = bridges.map(|link| link.name.as_str());
             below.chain(planes.map(|device| device.name.as_str())).chain(bridges).any(is_it)
         }
-        Passed::Ports { first, last } => {
-            tunnels(model).filter_map(|tunnel| tunnel.port).any(|port| (*first..=*last).contains(&port))
-        }
+        Passed::Ports { first, last } => ports(model).iter().any(|port| (*first..=*last).contains(port)),
     }
 }
 
@@ -101,8 +107,7 @@ fn finding(model: &Model, firewall: &Firewall) -> Finding {
         }
         FirewallKind::Ufw => ("/etc/ufw/ufw.conf: ENABLED", "ufw disable"),
     };
-    let ports: Vec<String> =
-        tunnels(model).filter_map(|tunnel| tunnel.port).map(|port| format!("{port}/udp")).collect();
+    let ports: Vec<String> = ports(model).iter().map(|port| format!("{port}/udp")).collect();
     let mut finding = Finding::new(
         Warn,
         SubjectKind::Setting,

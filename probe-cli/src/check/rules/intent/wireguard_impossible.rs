@@ -1,7 +1,7 @@
 //! WireGuard is configured, and this kernel cannot make such a device.
 
 use super::{super::prelude::*, source};
-use crate::model::{Backend, Encryption, Origin};
+use crate::model::{Backend, Encryption, Origin, PlannedBackend};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "intent-wireguard-impossible",
@@ -12,7 +12,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Files],
     explained_by: &[],
     explain: Explain {
-        how: "The configured backend or encryption, against the generic netlink family of WireGuard and the kernel's modules.",
+        how: "The configured backend or encryption, or the planned one (--for wireguard), against the generic netlink family of WireGuard and the kernel's modules.",
         why: "Linux has WireGuard since 5.6. Distributions with older or reduced kernels need a package with the module.",
         fix: "Install the module (linux-modules-extra, kmod-wireguard) or a newer kernel, or choose another backend.",
         not_if: "",
@@ -27,9 +27,11 @@ fn run(model: &Model) -> Outcome {
     let backend = backend.map(|wanted| (&wanted.file, wanted.line));
     let encryption = intent.encryption.as_ref().filter(|wanted| wanted.value == Encryption::Wireguard);
     let encryption = encryption.map(|wanted| (&wanted.file, wanted.line));
-    let Some((file, line)) = backend.or(encryption) else {
+    let is_planned = model.planned_backend == Some(PlannedBackend::Wireguard);
+    let Some((file, line)) = backend.or(encryption).or_else(|| is_planned.then_some((&None, None))) else {
         return Outcome::DoesNotApply("WireGuard is not configured");
     };
+    let what = if backend.or(encryption).is_some() { "configured" } else { "planned" };
     let place = file.clone().map_or(Origin::Default, |file| Origin::File { file, line });
     let kernel = model.inventory.node.kernel.as_deref().map_or_else(|| "unknown".to_owned(), escape);
     match model.inventory.node.has_wireguard {
@@ -42,9 +44,13 @@ fn run(model: &Model) -> Outcome {
                 Fail,
                 SubjectKind::Node,
                 "kernel",
-                format!("WireGuard is configured, and kernel {kernel} cannot make WireGuard devices."),
+                format!("WireGuard is {what}, and kernel {kernel} cannot make WireGuard devices."),
             )
-            .seen("wanted", "WireGuard", source(&place))
+            .seen(
+                "wanted",
+                "WireGuard",
+                if what == "planned" { "--for wireguard".to_owned() } else { source(&place) },
+            )
             .seen("module", "not installed", "modules.dep, /sys/module")
             .fix(
                 "Install the kernel's WireGuard module, or change the backend; then restart the CNI's agent.",

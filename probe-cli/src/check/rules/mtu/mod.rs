@@ -1,11 +1,15 @@
 //! What fits: pods' packets in tunnels, outer packets in the devices and paths below.
 
+pub(super) mod black_hole;
 pub(super) mod ipv6_too_small;
 pub(super) mod outer_fragments;
 pub(super) mod packets_too_big;
+pub(super) mod path_measured_smaller;
 pub(super) mod path_smaller;
+pub(super) mod planned_exceeded;
 pub(super) mod pod_exceeds_tunnel;
 pub(super) mod pods_differ;
+mod probed;
 pub(super) mod tunnel_exceeds_configured;
 pub(super) mod tunnel_exceeds_underlay;
 pub(super) mod underlay_wasted;

@@ -6,6 +6,7 @@ pub(super) mod endpoint_missing;
 pub(super) mod handshake_old;
 pub(super) mod never_handshook;
 pub(super) mod no_peer;
+pub(super) mod port_taken;
 pub(super) mod rule_missing;
 pub(super) mod source_refused;
 
