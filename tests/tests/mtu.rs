@@ -281,6 +281,11 @@ fn a_path_mtu_that_was_learned_and_is_wrong_is_found() {
         let _ = socket.send_to(&[0; 1472], "192.0.2.2:9");
         learned(near).contains("mtu 1400").then_some(())
     });
+    let shown = run(&["--netns", near, "show", "mtu", "--format", "json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let rows = &shown["paths"][0]["learned"];
+    assert_eq!((&rows[0]["destination"], &rows[0]["mtu"]), (&json!("192.0.2.2"), &json!(ROUTED)), "{shown}");
+    assert!(rows[0]["expires_s"].is_u64(), "{shown}");
     routed.limit(1500);
     let (code, document) = measured(near, &["192.0.2.2"]);
     assert_eq!(code, 1, "{document}");

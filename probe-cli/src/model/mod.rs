@@ -14,6 +14,7 @@ pub mod fields;
 mod flow;
 mod health;
 mod interfaces;
+mod learned;
 pub mod mtu;
 mod nodes;
 mod observer;
@@ -39,6 +40,7 @@ pub use drops::{DropDevice, DropRow, Dropped, Drops};
 pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
+pub use learned::{LearnedMtu, learned_mtus};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,

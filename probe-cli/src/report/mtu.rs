@@ -8,7 +8,7 @@ use super::{
     node::{families, is_down},
 };
 use crate::{
-    model::{Encapsulation, Fit, Model, MtuPath},
+    model::{Encapsulation, Fit, LearnedMtu, Model, MtuPath, learned_mtus},
     text,
 };
 
@@ -25,6 +25,7 @@ pub fn table(model: &Model) -> String {
             out.push('\n');
         }
         tree(&mut out, path, is_down(&model.inventory, path.ifindex));
+        indented(&mut out, 2, &route_cache(path, &learned_mtus(model, path)));
     }
     if out.is_empty() && !model.inventory.data_planes.is_empty() {
         wrapped(
@@ -97,6 +98,31 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
     rows
 }
 
+/// What the kernel has learned of paths to other nodes, which holds packets to them to less than the tree says.
+fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<Vec<String>> {
+    let row = |learned: &LearnedMtu| {
+        let name = learned.peer.as_deref().map(|name| format!(" ({})", text::escape(name)));
+        let inner = learned.mtu.saturating_sub(path.overhead);
+        let is_less = inner < path.usable;
+        let less = is_less.then(|| format!("only {inner} of {} fit inside", path.usable));
+        let expires = learned.expires_s.map(|seconds| format!("forgotten in {seconds} s"));
+        let words: Vec<String> = less.into_iter().chain(expires).collect();
+        vec![
+            format!("route cache to {}{}", learned.destination, name.unwrap_or_default()),
+            learned.mtu.to_string(),
+            words.join("; "),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = learned.iter().take(CACHED).map(row).collect();
+    if let Some(more) = learned.len().checked_sub(CACHED).filter(|more| *more > 0) {
+        rows.push(vec![format!("route cache, {}", text::counted(more, "more node")), String::new()]);
+    }
+    rows
+}
+
+/// Entries of the route cache that are shown of a path.
+const CACHED: usize = 3;
+
 fn fit_words(fit: Fit) -> String {
     let bytes = |bytes: u32| text::counted(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
     match fit {
@@ -111,7 +137,11 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::facts::netlink::{Facts, LinkFact, RouteFact, VxlanFact};
+    use crate::facts::{
+        Bounded,
+        netlink::{Facts, LinkFact, PmtuException, RouteFact, VxlanFact},
+    };
+    use crate::observed::Observed;
     use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
     fn canal() -> Facts {
@@ -146,8 +176,38 @@ mod tests {
         }
     }
 
+    /// What the kernel has learned of the paths to more nodes than are shown.
+    fn with_learned(facts: &Facts) -> Model {
+        let mut model = of_facts(facts);
+        let snapshot = std::sync::Arc::make_mut(&mut model.snapshot);
+        let row = |host: u8, mtu| PmtuException {
+            destination: ip(&format!("192.0.2.{host}")),
+            mtu,
+            is_locked: false,
+            ifindex: Some(ETH0),
+            gateway: None,
+            table: 254,
+            expires_s: Some(512),
+        };
+        let rows = vec![row(2, 1350), row(3, 1492), row(4, 1500), row(5, 1501), row(99, 600)];
+        let network = std::sync::Arc::make_mut(&mut snapshot.network);
+        network.pmtu_ipv4 = Observed::Value(Bounded { rows, ..Bounded::default() });
+        model
+    }
+
+    #[test]
+    fn what_the_kernel_has_learned_stands_beside_what_fits() {
+        let text = table(&with_learned(&flannel4(node(), 4)));
+        insta::assert_snapshot!("mtu-learned", text);
+        assert!(text.lines().all(|line| line.width() <= WIDTH) && !text.contains("192.0.2.99"), "{text}");
+    }
+
     #[test]
     fn the_document_is_documented() {
+        let learned = json(&with_learned(&flannel4(node(), 1))).unwrap();
+        let learned: serde_json::Value = serde_json::from_str(&learned).unwrap();
+        assert_eq!(learned["paths"][0]["learned"][0]["mtu"], 1350, "{learned}");
+        crate::report::documented(&learned, "# The JSON of `show mtu --format json`");
         let document = json(&of_facts(&canal())).unwrap();
         let value: serde_json::Value = serde_json::from_str(&document).unwrap();
         insta::assert_snapshot!("mtu-json", serde_json::to_string_pretty(&value["paths"][1]).unwrap());

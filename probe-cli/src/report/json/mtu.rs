@@ -1,9 +1,11 @@
 //! `show mtu --format json`.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::words;
-use crate::model::{Fit, Model, MtuDevice, MtuPath, PodMtu};
+use crate::model::{Fit, LearnedMtu, Model, MtuDevice, MtuPath, PodMtu, learned_mtus};
 
 /// The document.
 #[derive(Serialize)]
@@ -33,6 +35,16 @@ pub(super) struct Path<'a> {
     pods: Vec<Pods>,
     stale: bool,
     idle: bool,
+    learned: Vec<Learned>,
+}
+
+/// A path MTU that the kernel has learned.
+#[derive(Serialize)]
+struct Learned {
+    destination: IpAddr,
+    peer: Option<String>,
+    mtu: u32,
+    expires_s: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -66,9 +78,20 @@ impl From<Fit> for Verdict {
     }
 }
 
+impl From<LearnedMtu> for Learned {
+    fn from(learned: LearnedMtu) -> Self {
+        let LearnedMtu { destination, peer, mtu, expires_s } = learned;
+        Self { destination, peer, mtu, expires_s }
+    }
+}
+
 impl<'a> From<&'a Model> for Mtu<'a> {
     fn from(model: &'a Model) -> Self {
-        let paths = model.setup.mtu.iter().map(Path::from).collect();
+        let with_learned = |path: &'a MtuPath| Path {
+            learned: learned_mtus(model, path).into_iter().map(Learned::from).collect(),
+            ..Path::from(path)
+        };
+        let paths = model.setup.mtu.iter().map(with_learned).collect();
         Self { schema_version: 2, paths, notes: &model.inventory.table_notes }
     }
 }
@@ -119,6 +142,8 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
             pods: pods.iter().map(of_size).collect(),
             stale: *stale,
             idle: *idle,
+            // Of what is planned nothing is learned yet.
+            learned: Vec::new(),
         }
     }
 }
