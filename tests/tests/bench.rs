@@ -96,6 +96,49 @@ fn a_run_in_its_own_lab_has_every_slice_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_asked_for_is_measured_beside_the_usual() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("more.json");
+    let also = "connection-rate,tcp-n,latency-under-load";
+    let document = measure(&output, &["--rounds", "1", "--scenario", "vxlan-v4-jumbo", "--also", also]);
+    let measured = &document["runs"][0];
+    assert_eq!(
+        measured["parameters"]["also"],
+        serde_json::json!(["streams", "loaded_requests", "connections"])
+    );
+    let slices = measured["rounds"][0]["slices"].as_array().unwrap();
+    assert_eq!(slices.len(), 12);
+    for (load, field) in
+        [("streams", "bits_per_s"), ("loaded_requests", "p999_s"), ("connections", "connections_per_s")]
+    {
+        for side in ["host", "overlay"] {
+            let slice = slices.iter().find(|slice| slice["load"] == load && slice["side"] == side).unwrap();
+            assert!(slice[field].as_f64().unwrap() > 0.0, "{slice}");
+        }
+    }
+    for (place, name, mtu) in
+        [("node 1", "eth0", 9000), ("node 1", "flannel.1", 8950), ("pod 2", "eth0", 8950)]
+    {
+        assert_eq!(device(&document, place, name)["mtu"], mtu, "{place} {name}");
+    }
+    // A segment has what fits: the MTU less IP and TCP with timestamps.
+    let counts = &measured["scenarios"][0]["facts"]["counts"];
+    let payload = counts["payload_bytes"].as_f64().unwrap() / counts["segments"].as_f64().unwrap();
+    assert!(payload <= 8950.0 - 52.0 && payload > 0.3 * 8950.0, "{counts}");
+    // One round decides nothing, and each metric has its row.
+    let csv = beside_itself(&output);
+    assert_eq!(csv.lines().count(), 1 + 9, "{csv}");
+    assert!(csv.lines().skip(1).all(|row| row.contains(",inconclusive,")), "{csv}");
+}
+
+/// A result beside itself.
+fn beside_itself(file: &Path) -> String {
+    let compared = run(&["bench", "compare", text(file), text(file), "--format", "csv"]);
+    assert_eq!(compared.status.code(), Some(0));
+    String::from_utf8(compared.stdout).unwrap()
+}
+
+#[test]
 fn what_changed_on_the_path_is_named() {
     let lab = TestLab::up(2, 1, Family::V4);
     let directory = tempfile::tempdir().unwrap();

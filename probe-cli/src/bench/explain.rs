@@ -69,6 +69,8 @@ pub enum Count {
     Drops,
     /// Segments in a buffer.
     SegmentsPerBuffer,
+    /// Segments in a buffer at the receiving tunnel.
+    SegmentsPerReceivedBuffer,
     /// Payload bytes in a segment.
     PayloadPerSegment,
     /// Segments sent again, of a thousand.
@@ -98,6 +100,8 @@ impl Change {
     /// How much it weighs.
     pub fn weight(&self) -> Weight {
         match &self.what {
+            // Counters of real machines are of everything that they do.
+            What::Count { .. } if self.scenario == Scenario::Remote => Weight::Informs,
             What::Offload { .. } | What::Mtu { .. } | What::Device { .. } => Weight::Warns,
             What::Count { count, values } => match count {
                 Count::Fragments | Count::ChecksumErrors | Count::Drops if values.1 > values.0 => {
@@ -107,6 +111,7 @@ impl Change {
                 | Count::ChecksumErrors
                 | Count::Drops
                 | Count::SegmentsPerBuffer
+                | Count::SegmentsPerReceivedBuffer
                 | Count::PayloadPerSegment
                 | Count::Retransmitted => Weight::Informs,
             },
@@ -138,9 +143,9 @@ impl Place {
         Self { place: device.place.clone(), name: device.name.clone() }
     }
 
-    /// A tunnel of flannel's.
+    /// A tunnel, by the names that flannel, Calico and Cilium give theirs.
     fn is_tunnel(&self) -> bool {
-        self.name.starts_with("flannel")
+        ["flannel", "vxlan", "wireguard", "cilium_"].iter().any(|start| self.name.starts_with(start))
     }
 }
 
@@ -194,7 +199,7 @@ fn of_counts(base: &Counts, new: &Counts) -> Vec<What> {
     let number = |value: Option<u64>| value.map(|value| value as f64);
     let differs_by = |share: f64| move |a: f64, b: f64| (b - a).abs() > share * a.abs();
     let is_none_and_some = |few: f64| move |a: f64, b: f64| (a <= few) != (b <= few);
-    let rows: [(Count, Option<f64>, Option<f64>, Differs); 6] = [
+    let rows: [(Count, Option<f64>, Option<f64>, Differs); 7] = [
         (Count::Fragments, number(base.fragments), number(new.fragments), Box::new(is_none_and_some(0.0))),
         (
             Count::ChecksumErrors,
@@ -207,6 +212,12 @@ fn of_counts(base: &Counts, new: &Counts) -> Vec<What> {
             Count::SegmentsPerBuffer,
             base.segments_per_buffer(),
             new.segments_per_buffer(),
+            Box::new(differs_by(BUFFERS)),
+        ),
+        (
+            Count::SegmentsPerReceivedBuffer,
+            base.segments_per_received_buffer(),
+            new.segments_per_received_buffer(),
             Box::new(differs_by(BUFFERS)),
         ),
         (
@@ -259,7 +270,7 @@ mod tests {
         new.devices[1].features.as_mut().unwrap().insert(ON[0].to_owned(), false);
         let found = between(&base, &new);
         let ranks: Vec<u8> = found.iter().map(Change::rank).collect();
-        assert_eq!(ranks, [0, 1, 2, 5, 5], "{found:?}");
+        assert_eq!(ranks, [0, 1, 2, 5, 5, 5], "{found:?}");
         assert!(matches!(&found[0].what, What::Offload { device, feature, is_on: false }
                 if device.name == "flannel.1" && feature == ON[0]));
         assert_eq!(found.iter().filter(|change| change.is_cause()).count(), 3);
@@ -269,12 +280,22 @@ mod tests {
     }
 
     #[test]
+    fn counters_of_real_machines_explain_and_fail_no_gate() {
+        let count = What::Count { count: Count::Drops, values: (0.0, 900.0) };
+        let weight = |scenario| Change { scenario, what: count.clone() }.weight();
+        assert_eq!(weight(Scenario::VxlanV4), Weight::Fails);
+        assert_eq!(weight(Scenario::Remote), Weight::Informs);
+    }
+
+    #[test]
     fn what_differs_by_chance_is_no_change_and_what_is_unknown_is_none() {
         let base = testdata::facts(&ON);
-        let cases: [(Edit, usize, Weight); 11] = [
+        let cases: [(Edit, usize, Weight); 13] = [
             (|facts| facts.counts.segments = Some(47_000), 1, Weight::Informs),
             (|facts| facts.counts.tunnel_buffers = Some(1100), 0, Weight::Informs),
             (|facts| facts.counts.tunnel_buffers = None, 0, Weight::Informs),
+            (|facts| facts.counts.received_buffers = Some(40_000), 1, Weight::Informs),
+            (|facts| facts.counts.received_buffers = None, 0, Weight::Informs),
             (|facts| facts.counts.tunnel_buffers = Some(0), 0, Weight::Informs),
             (|facts| facts.counts.fragments = Some(1), 1, Weight::Fails),
             (|facts| facts.counts.checksum_errors = Some(1), 1, Weight::Fails),

@@ -255,6 +255,19 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
     let (a, b): (&Machine, &Machine) = (&base.machine, &new.machine);
     let milliseconds = |run: &Run| format!("{} ms", run.parameters.slice_ms);
+    let far = |run: &Run| -> Vec<(&'static str, String)> {
+        let Some(remote) = &run.remote else { return vec![("other machine", "none".to_owned())] };
+        let Machine { kernel, architecture, cpu, cores, .. } = &remote.machine;
+        let sides = if remote.underlay.is_some() { "overlay and underlay" } else { "overlay only" };
+        vec![
+            ("other machine", "one".to_owned()),
+            ("architecture of the other machine", architecture.clone()),
+            ("processor of the other machine", text(cpu)),
+            ("cores of the other machine", cores.to_string()),
+            ("kernel of the other machine", text(kernel)),
+            ("ways to the other machine", sides.to_owned()),
+        ]
+    };
     let rows = [
         ("architecture", a.architecture.clone(), b.architecture.clone()),
         ("processor", text(&a.cpu), text(&b.cpu)),
@@ -268,11 +281,17 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let differs = |(what, base, new): (&'static str, String, String)| {
         (base != new).then_some(Difference { what, base, new })
     };
-    rows.into_iter().filter_map(differs).collect()
+    let far = far(base).into_iter().zip(far(new)).map(|((what, base), (_, new))| (what, base, new));
+    rows.into_iter().chain(far).filter_map(differs).collect()
 }
 
 fn is_one_session(base: &Run, new: &Run) -> bool {
-    let is_one_boot = base.machine.boot_id.is_some() && base.machine.boot_id == new.machine.boot_id;
+    let boots = |run: &Run| {
+        let far = run.remote.as_ref().map(|remote| remote.machine.boot_id.clone());
+        [Some(run.machine.boot_id.clone()), far]
+    };
+    let is_known = boots(base).iter().flatten().all(Option::is_some);
+    let is_one_boot = is_known && boots(base) == boots(new);
     is_one_boot && new.started_at().abs_diff(base.started_at()) <= SESSION
 }
 
@@ -303,6 +322,9 @@ pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails
         for metric in Metric::ALL {
             let old = Series::of(base, usize::MAX, scenario, metric);
             let now = Series::of(new, rounds, scenario, metric);
+            if metric.is_extra() && old.rounds + now.rounds == 0 {
+                continue;
+            }
             let (shift, why) = match between(&old, &now, tails) {
                 Ok(shift) => (Some(shift), None),
                 Err(why) => (None, Some(why)),

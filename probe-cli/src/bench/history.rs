@@ -62,6 +62,10 @@ pub(super) fn verdicts(base: &[&Run], new: &Run, max_regression: f64, tails: &mu
     let mut found: Vec<(Row, Option<(Level, f64)>)> = Vec::new();
     for scenario in Scenario::ALL.into_iter().filter(|scenario| measured.contains(scenario)) {
         for metric in Metric::ALL {
+            let is_there = |run: &Run| Series::of(run, usize::MAX, scenario, metric).rounds > 0;
+            if metric.is_extra() && !is_there(new) && !base.iter().any(|run| is_there(run)) {
+                continue;
+            }
             let nothing = Row::nothing(scenario, metric);
             // A run of the base that was unstable, or that lacks the metric, says nothing of it.
             let mut level = |run: &Run| whole(run, scenario, metric, tails).map(|middle| middle.estimate());

@@ -1,6 +1,6 @@
 //! Reads what the machine did during a slice, and what the path between two pods is like. Reading only; nothing is sent here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     bench::result::{Counts, Cpu, Device, Machine},
@@ -66,11 +66,15 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
+/// Kinds of tunnel devices, by the kernel's names.
+const TUNNELS: [&str; 6] = ["geneve", "gre", "ip6tnl", "ipip", "vxlan", "wireguard"];
+
 /// A network namespace on the way, with the devices that packets pass there.
 #[derive(Debug)]
 pub struct Point {
     place: String,
-    namespace: Namespace,
+    /// None is that of the caller.
+    namespace: Option<Namespace>,
     names: Vec<String>,
     /// Counters of its tunnel are read here.
     tunnel: Option<String>,
@@ -79,12 +83,37 @@ pub struct Point {
 impl Point {
     /// With the names of its devices, in the order in which packets pass them; `tunnel` is one of them.
     pub fn new(place: String, namespace: Namespace, names: Vec<String>, tunnel: Option<String>) -> Self {
-        Self { place, namespace, names, tunnel }
+        Self { place, namespace: Some(namespace), names, tunnel }
+    }
+
+    /// The caller's own network namespace, with the devices that have these addresses: connections from them leave there.
+    pub fn here(place: &str, addresses: &[IpAddr]) -> Result<Self, MeterError> {
+        let source = Source::connect()?;
+        let (rows, links) = (source.addresses_of(None)?, source.links_of(None)?);
+        let (mut names, mut tunnel): (Vec<String>, Option<String>) = (Vec::new(), None);
+        for address in addresses {
+            let row = rows.iter().find(|row| row.address.addr() == address.to_canonical());
+            let link = links.iter().find(|(link, _)| row.is_some_and(|row| row.ifindex == link.ifindex));
+            let Some((link, _)) = link.filter(|(link, _)| !names.contains(&link.name)) else { continue };
+            names.push(link.name.clone());
+            if link.kind.as_deref().is_some_and(|kind| TUNNELS.contains(&kind)) {
+                tunnel = Some(link.name.clone());
+            }
+        }
+        Ok(Self { place: place.to_owned(), namespace: None, names, tunnel })
+    }
+
+    /// Runs `work` where the devices are.
+    fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T, MeterError> + Send) -> Result<T, MeterError> {
+        match &self.namespace {
+            Some(namespace) => netns::run_in(namespace, work)?,
+            None => work(),
+        }
     }
 
     /// Its devices as they are now.
     pub fn devices(&self) -> Result<Vec<Device>, MeterError> {
-        netns::run_in(&self.namespace, || {
+        self.inside(|| {
             let source = Source::connect()?;
             let links = source.links_of(None)?;
             let device = |name: &String| {
@@ -96,11 +125,11 @@ impl Point {
                 Some(Device { place: self.place.clone(), name: name.clone(), mtu: link.mtu, features })
             };
             Ok(self.names.iter().filter_map(device).collect())
-        })?
+        })
     }
 
     fn counters(&self) -> Result<Counters, MeterError> {
-        netns::run_in(&self.namespace, || {
+        self.inside(|| {
             let source = Source::connect()?;
             let mut links = BTreeMap::new();
             for (link, _) in
@@ -111,7 +140,7 @@ impl Point {
                 }
             }
             Ok(Counters { protocols: proc::protocols(), links })
-        })?
+        })
     }
 }
 
@@ -132,63 +161,74 @@ struct Counters {
     links: BTreeMap<String, LinkStatistics>,
 }
 
-/// The way from a pod to another one: pod, node, node, pod.
+/// The way from where is sent to where is received, as far as it can be looked at from here.
 #[derive(Debug)]
-pub struct Path(pub [Point; 4]);
+pub struct Path {
+    /// What packets leave by, where they are sent first.
+    pub sending: Vec<Point>,
+    /// What they arrive by.
+    pub receiving: Vec<Point>,
+}
 
 /// Everything that was counted on it until now.
 #[derive(Clone, Debug)]
-pub struct PathReading([Counters; 4]);
+pub struct PathReading {
+    sending: Vec<Counters>,
+    receiving: Vec<Counters>,
+}
 
 impl Path {
     /// Its devices as they are now.
     pub fn devices(&self) -> Result<Vec<Device>, MeterError> {
-        let found: Result<Vec<_>, _> = self.0.iter().map(Point::devices).collect();
+        let found: Result<Vec<_>, _> =
+            self.sending.iter().chain(&self.receiving).map(Point::devices).collect();
         Ok(found?.concat())
     }
 
     /// Reads everything that is counted.
     pub fn read(&self) -> Result<PathReading, MeterError> {
-        let [a, b, c, d] = &self.0;
-        Ok(PathReading([a.counters()?, b.counters()?, c.counters()?, d.counters()?]))
+        let of = |points: &[Point]| points.iter().map(Point::counters).collect::<Result<_, _>>();
+        Ok(PathReading { sending: of(&self.sending)?, receiving: of(&self.receiving)? })
     }
 
     /// What was counted from the one reading to the other.
     pub fn between(&self, before: &PathReading, after: &PathReading) -> Counts {
-        let [sender, sending, receiving, receiver] = [0, 1, 2, 3].map(|at| {
-            let of = |reading: &PathReading| reading.0.get(at).cloned();
-            of(before).zip(of(after))
-        });
-        let grown = |both: &Both, of: fn(&ProtocolCounters) -> Option<u64>| {
-            let (before, after) = both.as_ref()?;
+        let sending: Vec<Both<'_>> = before.sending.iter().zip(&after.sending).collect();
+        let receiving: Vec<Both<'_>> = before.receiving.iter().zip(&after.receiving).collect();
+        let grown = |(before, after): &Both<'_>, of: fn(&ProtocolCounters) -> Option<u64>| {
             Some(of(&after.protocols)?.saturating_sub(of(&before.protocols)?))
         };
-        let sum = |ends: [&Both; 2], of: fn(&ProtocolCounters) -> Option<u64>| {
-            Some(grown(ends[0], of)?.saturating_add(grown(ends[1], of)?))
+        // Of no points nothing is known.
+        let sum = |points: &[Both<'_>], of: fn(&ProtocolCounters) -> Option<u64>| -> Option<u64> {
+            if points.is_empty() { None } else { points.iter().map(|both| grown(both, of)).sum() }
         };
-        let [_, node, ..] = &self.0;
-        let tunnel_buffers =
-            node.tunnel.as_ref().zip(sending.as_ref()).and_then(|(name, (before, after))| {
-                Some(after.links.get(name)?.tx_packets.saturating_sub(before.links.get(name)?.tx_packets))
-            });
-        let links = [&sender, &sending, &receiving, &receiver].map(|both| {
-            let (before, after) = both.as_ref()?;
-            Some(lost(after)?.saturating_sub(lost(before)?))
-        });
+        let sender = |of| sending.first().and_then(|both| grown(both, of));
+        let buffers = |points: &[Point], both: &[Both<'_>], of: fn(&LinkStatistics) -> u64| {
+            points.iter().zip(both).find_map(|(point, (before, after))| {
+                let name = point.tunnel.as_ref()?;
+                Some(of(after.links.get(name)?).saturating_sub(of(before.links.get(name)?)))
+            })
+        };
+        let links: Vec<Option<u64>> = sending
+            .iter()
+            .chain(&receiving)
+            .map(|(before, after)| Some(lost(after)?.saturating_sub(lost(before)?)))
+            .collect();
         Counts {
             payload_bytes: None,
-            segments: grown(&sender, |told| told.snmp.value()?.tcp.out_segments),
-            retransmitted: grown(&sender, |told| told.snmp.value()?.tcp.retransmitted),
-            tunnel_buffers,
-            fragments: sum([&sender, &sending], fragments),
-            checksum_errors: sum([&receiving, &receiver], checksum_errors),
-            drops: links.into_iter().sum(),
+            segments: sender(|told| told.snmp.value()?.tcp.out_segments),
+            retransmitted: sender(|told| told.snmp.value()?.tcp.retransmitted),
+            tunnel_buffers: buffers(&self.sending, &sending, |link| link.tx_packets),
+            received_buffers: buffers(&self.receiving, &receiving, |link| link.rx_packets),
+            fragments: sum(&sending, fragments),
+            checksum_errors: sum(&receiving, checksum_errors),
+            drops: if links.is_empty() { None } else { links.into_iter().sum() },
         }
     }
 }
 
 /// A point's counters at both ends of a period.
-type Both = Option<(Counters, Counters)>;
+type Both<'a> = (&'a Counters, &'a Counters);
 
 /// Packets that devices could not send or did not take.
 fn lost(counters: &Counters) -> Option<u64> {

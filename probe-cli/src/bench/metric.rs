@@ -10,22 +10,31 @@ use serde::{Deserialize, Serialize};
 pub enum Scenario {
     /// flannel's VXLAN over IPv4.
     VxlanV4,
+    /// The same over NICs with an MTU of 9000.
+    VxlanV4Jumbo,
     /// flannel's VXLAN over IPv6.
     VxlanV6,
     /// flannel's WireGuard over IPv4.
     Wireguard,
+    /// Whatever is between two machines; no lab.
+    Remote,
 }
 
 impl Scenario {
+    /// Those that are measured where nobody asks for others.
+    pub const USUAL: [Self; 3] = [Self::VxlanV4, Self::VxlanV6, Self::Wireguard];
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::VxlanV4, Self::VxlanV6, Self::Wireguard];
+    pub const ALL: [Self; 5] =
+        [Self::VxlanV4, Self::VxlanV4Jumbo, Self::VxlanV6, Self::Wireguard, Self::Remote];
 
     /// As on the command line and in documents.
     pub fn name(self) -> &'static str {
         match self {
             Self::VxlanV4 => "vxlan-v4",
+            Self::VxlanV4Jumbo => "vxlan-v4-jumbo",
             Self::VxlanV6 => "vxlan-v6",
             Self::Wireguard => "wireguard",
+            Self::Remote => "remote",
         }
     }
 }
@@ -56,11 +65,20 @@ pub enum Load {
     Datagrams,
     /// A request and a response of one byte each in turn, over TCP.
     Requests,
+    /// [`FLOWS`] TCP connections at once that send as fast as they can.
+    Streams,
+    /// Requests while one TCP connection sends as fast as it can.
+    LoadedRequests,
+    /// TCP connections one after the other: opened, a byte there and one back, closed.
+    Connections,
 }
 
+/// Connections of [`Load::Streams`]: as many as published comparisons of CNIs use.
+pub const FLOWS: usize = 8;
+
 impl Load {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Stream, Self::Datagrams, Self::Requests];
+    /// Those that are always measured.
+    pub const USUAL: [Self; 3] = [Self::Stream, Self::Datagrams, Self::Requests];
 }
 
 /// What is compared: overlay over host, of one of these.
@@ -77,12 +95,31 @@ pub enum Metric {
     LatencyP50,
     /// 99 of 100 requests are answered within this.
     LatencyP99,
+    /// Bits per second of several streams together.
+    ThroughputN,
+    /// Half of the requests are answered within this while a stream runs.
+    #[serde(rename = "loaded_latency_p50")]
+    LoadedP50,
+    /// 99 of 100 requests are answered within this while a stream runs.
+    #[serde(rename = "loaded_latency_p99")]
+    LoadedP99,
+    /// Connections per second, one after the other.
+    ConnectionRate,
 }
 
 impl Metric {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] =
-        [Self::Throughput, Self::PacketRate, Self::CpuPerGbit, Self::LatencyP50, Self::LatencyP99];
+    pub const ALL: [Self; 9] = [
+        Self::Throughput,
+        Self::PacketRate,
+        Self::CpuPerGbit,
+        Self::LatencyP50,
+        Self::LatencyP99,
+        Self::ThroughputN,
+        Self::LoadedP50,
+        Self::LoadedP99,
+        Self::ConnectionRate,
+    ];
 
     /// What is sent to measure it.
     pub fn load(self) -> Load {
@@ -90,12 +127,20 @@ impl Metric {
             Self::Throughput | Self::CpuPerGbit => Load::Stream,
             Self::PacketRate => Load::Datagrams,
             Self::LatencyP50 | Self::LatencyP99 => Load::Requests,
+            Self::ThroughputN => Load::Streams,
+            Self::LoadedP50 | Self::LoadedP99 => Load::LoadedRequests,
+            Self::ConnectionRate => Load::Connections,
         }
+    }
+
+    /// It is of a load that is measured only where somebody asks for it: where nobody did, nothing is missing.
+    pub fn is_extra(self) -> bool {
+        !Load::USUAL.contains(&self.load())
     }
 
     /// More of it is better.
     pub fn is_rate(self) -> bool {
-        matches!(self, Self::Throughput | Self::PacketRate)
+        matches!(self, Self::Throughput | Self::PacketRate | Self::ThroughputN | Self::ConnectionRate)
     }
 
     /// It decides; the others inform.
@@ -111,6 +156,10 @@ impl Metric {
             Self::CpuPerGbit => "cpu_per_gbit",
             Self::LatencyP50 => "latency_p50",
             Self::LatencyP99 => "latency_p99",
+            Self::ThroughputN => "throughput_n",
+            Self::LoadedP50 => "loaded_latency_p50",
+            Self::LoadedP99 => "loaded_latency_p99",
+            Self::ConnectionRate => "connection_rate",
         }
     }
 
@@ -122,6 +171,10 @@ impl Metric {
             Self::CpuPerGbit => "CPU per Gbit",
             Self::LatencyP50 => "latency p50",
             Self::LatencyP99 => "latency p99",
+            Self::ThroughputN => "TCP throughput, 8 flows",
+            Self::LoadedP50 => "latency p50 under load",
+            Self::LoadedP99 => "latency p99 under load",
+            Self::ConnectionRate => "TCP connection rate",
         }
     }
 
@@ -176,12 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn the_title_says_how_many_flows() {
+        assert!(Metric::ThroughputN.title().ends_with(&format!("{FLOWS} flows")));
+    }
+
+    #[test]
     fn names_are_those_of_documents() {
         for scenario in Scenario::ALL {
             assert_eq!(serde_json::to_value(scenario).unwrap(), scenario.name());
         }
         for metric in Metric::ALL {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
+            assert!(!(metric.gates() && metric.is_extra()), "{metric:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The performance gate: what a node's overlay carries beside the node itself, and whether that got worse.
 //!
 //! Pure are [`metric`] (what is measured), [`plan`] (what runs next), [`result`] (the document), [`rounds`] (which rounds count),
-//! [`stats`], [`gate`] with `history` (the verdict), [`explain`] (the cause) and [`trend`]. [`drive`] sends, [`meter`] reads what the machine did; they are
-//! outside.
+//! [`stats`], [`gate`] with `history` (the verdict), [`explain`] (the cause), [`trend`] and [`wire`] (messages between two machines).
+//! [`drive`] sends and serves, [`meter`] reads what the machine did; they are outside.
 
 pub mod drive;
 pub mod explain;
@@ -20,3 +20,4 @@ pub(crate) mod testdata;
 #[cfg(test)]
 mod tests;
 pub mod trend;
+pub mod wire;

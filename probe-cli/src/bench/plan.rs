@@ -31,17 +31,13 @@ pub struct Planned {
 pub struct Order {
     random: Random,
     scenarios: Vec<Scenario>,
+    loads: Vec<Load>,
 }
 
 impl Order {
-    /// Of these data planes.
-    pub fn new(seed: u64, scenarios: Vec<Scenario>) -> Self {
-        Self { random: Random::new(seed), scenarios }
-    }
-
-    /// Slices of a round.
-    pub fn slices_per_round(scenarios: usize) -> usize {
-        scenarios * Load::ALL.len() * 2
+    /// Of these data planes, with these loads each.
+    pub fn new(seed: u64, scenarios: Vec<Scenario>, loads: Vec<Load>) -> Self {
+        Self { random: Random::new(seed), scenarios, loads }
     }
 
     /// The next round.
@@ -49,7 +45,7 @@ impl Order {
         let mut pairs: Vec<(Scenario, Load)> = self
             .scenarios
             .iter()
-            .flat_map(|scenario| Load::ALL.into_iter().map(move |load| (*scenario, load)))
+            .flat_map(|scenario| self.loads.iter().map(move |load| (*scenario, *load)))
             .collect();
         self.random.shuffle(&mut pairs);
         let mut slices = Vec::new();
@@ -146,15 +142,15 @@ mod tests {
 
     #[test]
     fn a_round_has_everything_once_in_an_order_of_its_own() {
-        let mut order = Order::new(3, vec![Scenario::VxlanV4, Scenario::VxlanV6]);
+        let planes = vec![Scenario::VxlanV4, Scenario::VxlanV6];
+        let mut order = Order::new(3, planes.clone(), Load::USUAL.to_vec());
         let rounds: Vec<Vec<Planned>> = (0..40).map(|_| order.round()).collect();
         let mut expected: Vec<Planned> = Vec::new();
         for scenario in [Scenario::VxlanV4, Scenario::VxlanV6] {
-            for load in Load::ALL {
+            for load in Load::USUAL {
                 expected.extend([Side::Host, Side::Overlay].map(|side| Planned { scenario, load, side }));
             }
         }
-        assert_eq!(expected.len(), Order::slices_per_round(2));
         for round in &rounds {
             let mut sorted = round.clone();
             sorted.sort();
@@ -166,7 +162,7 @@ mod tests {
         let host_first =
             rounds.iter().flat_map(|round| round.chunks(2)).filter(|pair| pair[0].side == Side::Host);
         assert!((80..160).contains(&host_first.count()));
-        let mut again = Order::new(3, vec![Scenario::VxlanV4, Scenario::VxlanV6]);
+        let mut again = Order::new(3, planes, Load::USUAL.to_vec());
         assert!(rounds.iter().all(|round| *round == again.round()));
         assert_ne!(rounds[0], rounds[1]);
     }

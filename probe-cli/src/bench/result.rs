@@ -39,6 +39,9 @@ pub struct Run {
     pub machine: Machine,
     /// How.
     pub parameters: Parameters,
+    /// The other machine, where there are two; null for a lab.
+    #[serde(default)]
+    pub remote: Option<Remote>,
     /// The data planes.
     pub scenarios: Vec<ScenarioRun>,
     /// The rounds that were finished.
@@ -55,6 +58,17 @@ pub struct Accepted {
     pub reason: String,
     /// When, in seconds since the Unix epoch.
     pub at_s: u64,
+}
+
+/// The far end of a run between two machines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Where packets were sent through the overlay.
+    pub to: String,
+    /// Where they were sent beside it; null when that was not measured.
+    pub underlay: Option<String>,
+    /// The machine there.
+    pub machine: Machine,
 }
 
 /// The machine, as far as it decides what can be compared.
@@ -79,10 +93,13 @@ pub struct Machine {
 pub struct Parameters {
     /// Length of a slice.
     pub slice_ms: u64,
-    /// MTU of the nodes' NICs.
+    /// MTU of the nodes' NICs, but for scenarios that have one of their own.
     pub underlay_mtu: u32,
     /// Seed of the order.
     pub seed: u64,
+    /// What was measured beside the usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Load>,
 }
 
 /// A data plane of the run.
@@ -129,6 +146,9 @@ pub struct Counts {
     pub retransmitted: Option<u64>,
     /// Buffers that the sending node's tunnel device sent: with GSO one is many segments.
     pub tunnel_buffers: Option<u64>,
+    /// Buffers that the receiving node's tunnel device received: with GRO one is many segments.
+    #[serde(default)]
+    pub received_buffers: Option<u64>,
     /// IP fragments that the sending node and pod made.
     pub fragments: Option<u64>,
     /// Packets with a wrong checksum that the receiving node and pod got.
@@ -164,12 +184,21 @@ pub struct Slice {
     /// Of datagrams: packets per second over the whole slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_packets_per_s: Option<f64>,
+    /// Of connections: how many per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections_per_s: Option<f64>,
     /// Of requests: time in seconds that half of them took at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_s: Option<f64>,
+    /// Of requests: the same for 9 of 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90_s: Option<f64>,
     /// Of requests: the same for 99 of 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_s: Option<f64>,
+    /// Of requests: the same for 999 of 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p999_s: Option<f64>,
     /// What the machine's processors did meanwhile.
     pub cpu: Cpu,
 }
@@ -187,17 +216,38 @@ pub struct Cpu {
     pub time_squeezes: Option<u64>,
 }
 
+impl Cpu {
+    /// That of two machines: the processors of both that were busy, and of shares the larger ones. What is not known of one is not known
+    /// of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let both = |of: fn(&Self) -> Option<f64>, join: fn(f64, f64) -> f64| {
+            of(&self).zip(of(&other)).map(|(one, other)| join(one, other))
+        };
+        Self {
+            busy_cores: both(|cpu| cpu.busy_cores, |one, other| one + other),
+            steal: both(|cpu| cpu.steal, f64::max),
+            softirq: both(|cpu| cpu.softirq, f64::max),
+            time_squeezes: self
+                .time_squeezes
+                .zip(other.time_squeezes)
+                .map(|(one, other)| one.saturating_add(other)),
+        }
+    }
+}
+
 impl Slice {
     /// What a metric is made of.
     pub fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
-            Metric::Throughput => self.bits_per_s,
+            Metric::Throughput | Metric::ThroughputN => self.bits_per_s,
+            Metric::ConnectionRate => self.connections_per_s,
             Metric::PacketRate => self.packets_per_s,
             Metric::CpuPerGbit => {
                 self.cpu.busy_cores.zip(self.bits_per_s).map(|(cores, bits)| cores * 1e9 / bits)
             }
-            Metric::LatencyP50 => self.p50_s,
-            Metric::LatencyP99 => self.p99_s,
+            Metric::LatencyP50 | Metric::LoadedP50 => self.p50_s,
+            Metric::LatencyP99 | Metric::LoadedP99 => self.p99_s,
         }
     }
 }
@@ -232,9 +282,25 @@ impl Counts {
         sum(&mut self.segments, more.segments);
         sum(&mut self.retransmitted, more.retransmitted);
         sum(&mut self.tunnel_buffers, more.tunnel_buffers);
+        sum(&mut self.received_buffers, more.received_buffers);
         sum(&mut self.fragments, more.fragments);
         sum(&mut self.checksum_errors, more.checksum_errors);
         sum(&mut self.drops, more.drops);
+    }
+
+    /// With what the far end and the connections themselves counted in the same period, which goes first: what this end reads is of
+    /// everything that it has to do with. Drops are those of both ends.
+    #[must_use]
+    pub fn seen_by(self, far: &Self) -> Self {
+        Self {
+            payload_bytes: far.payload_bytes,
+            segments: far.segments.or(self.segments),
+            retransmitted: far.retransmitted.or(self.retransmitted),
+            received_buffers: far.received_buffers.or(self.received_buffers),
+            checksum_errors: far.checksum_errors.or(self.checksum_errors),
+            drops: self.drops.zip(far.drops).map(|(near, far)| near.saturating_add(far)),
+            ..self
+        }
     }
 
     /// Where a sum begins.
@@ -244,6 +310,7 @@ impl Counts {
             segments: Some(0),
             retransmitted: Some(0),
             tunnel_buffers: Some(0),
+            received_buffers: Some(0),
             fragments: Some(0),
             checksum_errors: Some(0),
             drops: Some(0),
@@ -253,6 +320,11 @@ impl Counts {
     /// Segments in a buffer of the tunnel device: what GSO saves.
     pub fn segments_per_buffer(&self) -> Option<f64> {
         per(self.segments, self.tunnel_buffers)
+    }
+
+    /// Segments in a buffer that the receiving tunnel device hands up: what GSO and GRO together save there.
+    pub fn segments_per_received_buffer(&self) -> Option<f64> {
+        per(self.segments, self.received_buffers)
     }
 
     /// Payload bytes in a segment.
@@ -385,8 +457,11 @@ impl Slice {
             ("bits_per_s", self.bits_per_s),
             ("packets_per_s", self.packets_per_s),
             ("mean_packets_per_s", self.mean_packets_per_s),
+            ("connections_per_s", self.connections_per_s),
             ("p50_s", self.p50_s),
+            ("p90_s", self.p90_s),
             ("p99_s", self.p99_s),
+            ("p999_s", self.p999_s),
         ];
         let shares = [("steal", self.cpu.steal), ("softirq", self.cpu.softirq)];
         let bad = |(name, value): &(&str, Option<f64>)| value.map(|value| format!("{name} is {value}"));

@@ -55,6 +55,9 @@ fn anchor(load: Load) -> Metric {
         Load::Stream => Metric::Throughput,
         Load::Datagrams => Metric::PacketRate,
         Load::Requests => Metric::LatencyP50,
+        Load::Streams => Metric::ThroughputN,
+        Load::LoadedRequests => Metric::LoadedP50,
+        Load::Connections => Metric::ConnectionRate,
     }
 }
 

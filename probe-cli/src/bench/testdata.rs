@@ -77,7 +77,8 @@ pub(crate) fn grow(run: &mut Run, random: &mut Random, rounds: usize, world: &Wo
 
 fn round(random: &mut Random, number: usize, world: &World) -> Round {
     let is_poisoned = world.trouble == Trouble::Poison && number % 5 == 2;
-    let planned = Order::new(random.bits(), vec![Scenario::VxlanV4]).round();
+    let loads = Load::USUAL.to_vec();
+    let planned = Order::new(random.bits(), vec![Scenario::VxlanV4], loads).round();
     let planned: Vec<_> = planned.into_iter().filter(|slice| slice.load != Load::Requests).collect();
     let victim = usize::try_from(random.bits()).unwrap_or(0) % planned.len();
     let mut slices = Vec::new();
@@ -115,8 +116,11 @@ pub(crate) fn slice(load: Load, side: Side) -> Slice {
         bits_per_s: None,
         packets_per_s: None,
         mean_packets_per_s: None,
+        connections_per_s: None,
         p50_s: None,
+        p90_s: None,
         p99_s: None,
+        p999_s: None,
         cpu: Cpu::default(),
     }
 }
@@ -134,7 +138,8 @@ pub(crate) fn empty() -> Run {
             governor: None,
             boot_id: Some("b00t".to_owned()),
         },
-        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7 },
+        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7, also: Vec::new() },
+        remote: None,
         scenarios: vec![ScenarioRun {
             scenario: Scenario::VxlanV4,
             unsupported: None,
@@ -166,6 +171,7 @@ pub(crate) fn facts(on: &[&str]) -> Facts {
             payload_bytes: Some(41_200 * 1398),
             segments: Some(41_200),
             tunnel_buffers: Some(1000),
+            received_buffers: Some(2000),
             ..Counts::zero()
         },
     }

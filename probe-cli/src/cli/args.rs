@@ -15,8 +15,8 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(super) use self::{
     bench::{
-        BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
+        BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
+        BenchRunArgs, BenchScenario, BenchServeArgs, BenchTrendArgs, JudgeArgs, ToArgs, TrendFormat, Where,
     },
     check::{CheckArgs, CheckFormat, FailOn, ForBackend},
     count::{Format, ProbeArgs, TopArgs, WatchArgs},

@@ -1,6 +1,7 @@
 //! `bench`: measures, compares, decides.
 
 mod file;
+mod serve;
 mod session;
 
 use std::{
@@ -18,7 +19,7 @@ use self::{
 };
 use super::{
     args::{
-        BenchAcceptArgs, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
+        BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
         BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
     },
     exit,
@@ -28,7 +29,7 @@ use crate::{
         drive::UNDERLAY_MTU,
         gate::{self, Basis, Comparison, Difference, FactsPolicy, Options, Outcome},
         meter,
-        metric::Scenario,
+        metric::{Load, Scenario},
         plan::{Looks, Next},
         result::{Accepted, Document, Parameters, Run},
         stats::Tails,
@@ -48,6 +49,7 @@ struct Incomparable(String);
 pub(super) fn run(command: &BenchCommand) -> ExitCode {
     let result = match command {
         BenchCommand::Run(args) => measure(args),
+        BenchCommand::Serve(args) => serve::run(args),
         BenchCommand::Compare(args) => compare(args),
         BenchCommand::Accept(args) => accept(args),
         BenchCommand::Trend(args) => trend(args),
@@ -59,20 +61,28 @@ pub(super) fn run(command: &BenchCommand) -> ExitCode {
 
 fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
     let scenarios = if args.scenario.is_empty() {
-        Scenario::ALL.to_vec()
+        Scenario::USUAL.to_vec()
     } else {
         Scenario::ALL
             .into_iter()
             .filter(|one| args.scenario.iter().any(|name| scenario(*name) == *one))
             .collect()
     };
-    let setup = Setup { scenarios, slice: args.slice, prefix: args.prefix.clone() };
+    let to = serve::to(&args.to)?;
+    let also = also(&args.also);
+    let setup = Setup { scenarios, also, slice: args.slice, prefix: args.prefix.clone(), to };
     let output = Output::prepare("--output", &args.output)?;
     let rounds = usize::from(args.rounds);
-    let measured = session::run(setup.prefix.is_none(), move |stop| {
+    let path = args.output.display().to_string();
+    let measured = session::run(setup.builds(), move |stop| {
         let mut session = Session::begin(&setup)?;
         while session.run.rounds.len() < rounds {
-            if session.round(rounds, stop)? == Told::Stopped {
+            let finished = session.run.rounds.len();
+            let told = session.round(rounds, stop).map_err(|error| {
+                // What was finished is in the file, whatever happened then.
+                if finished == 0 { error } else { error.context(kept(finished, rounds, &path)) }
+            });
+            if told? == Told::Stopped {
                 break;
             }
             output.write(&Document::of(session.run.clone()))?;
@@ -86,18 +96,36 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
     }
     print(&report::run(&measured))?;
     if finished < rounds {
-        tell(&format!("interrupted: {finished} of {rounds} rounds are in {}", args.output.display()));
+        tell(&format!("interrupted: {}", kept(finished, rounds, &args.output.display().to_string())));
         return Ok(ExitCode::from(exit::UNKNOWN));
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn kept(finished: usize, rounds: usize, path: &str) -> String {
+    format!("{finished} of {rounds} rounds are in {path}")
+}
+
 fn scenario(name: BenchScenario) -> Scenario {
     match name {
         BenchScenario::VxlanV4 => Scenario::VxlanV4,
+        BenchScenario::VxlanV4Jumbo => Scenario::VxlanV4Jumbo,
         BenchScenario::VxlanV6 => Scenario::VxlanV6,
         BenchScenario::Wireguard => Scenario::Wireguard,
     }
+}
+
+/// In the order in which they are shown, each once.
+fn also(names: &[BenchAlso]) -> Vec<Load> {
+    let load = |name: BenchAlso| match name {
+        BenchAlso::TcpN => Load::Streams,
+        BenchAlso::LatencyUnderLoad => Load::LoadedRequests,
+        BenchAlso::ConnectionRate => Load::Connections,
+    };
+    let mut loads: Vec<Load> = names.iter().copied().map(load).collect();
+    loads.sort_unstable();
+    loads.dedup();
+    loads
 }
 
 fn options(judge: &JudgeArgs, facts: FactsPolicy) -> Options {
@@ -146,17 +174,20 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     let base = file::read("--baseline", &args.baseline)?;
     let options = options(&args.judge, policy(args));
     let newest = base.last()?;
-    let differences = gate::differences(newest, &expected(newest, args.prefix.is_some()));
+    let to = serve::to(&args.to)?;
+    let differences = gate::differences(newest, &expected(newest, args.prefix.is_some(), to.is_some()));
     if !differences.is_empty() && !options.force {
         return Err(refused(&differences).into());
     }
     let setup = Setup {
         scenarios: newest.measured().collect(),
+        also: newest.parameters.also.clone(),
         slice: Duration::from_millis(newest.parameters.slice_ms),
         prefix: args.prefix.clone(),
+        to,
     };
     let output = args.output.as_deref().map(|path| Output::prepare("--output", path)).transpose()?;
-    let found = session::run(setup.prefix.is_none(), move |stop| {
+    let found = session::run(setup.builds(), move |stop| {
         let mut tails = Tails::default();
         let mut session = Session::begin(&setup)?;
         let first = session.run.clone();
@@ -205,10 +236,10 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What a run of now would be, as far as it decides whether it can be compared.
-fn expected(base: &Run, is_given_lab: bool) -> Run {
+fn expected(base: &Run, is_given_lab: bool, is_remote: bool) -> Run {
     let parameters = Parameters {
-        // A lab that is given has the MTU that it has, which is seen once it is looked at.
-        underlay_mtu: if is_given_lab { base.parameters.underlay_mtu } else { UNDERLAY_MTU },
+        // What is there already has the MTU that it has, which is seen once it is looked at.
+        underlay_mtu: if is_given_lab || is_remote { base.parameters.underlay_mtu } else { UNDERLAY_MTU },
         ..base.parameters.clone()
     };
     Run {
@@ -216,6 +247,7 @@ fn expected(base: &Run, is_given_lab: bool) -> Run {
         started_at_s: procfs::wall_clock().as_secs(),
         machine: meter::machine(),
         parameters,
+        remote: is_remote.then(|| base.remote.clone().unwrap_or_default()),
         scenarios: Vec::new(),
         rounds: Vec::new(),
         accepted: None,
@@ -304,6 +336,7 @@ fn show(gate: &Gate<'_>, format: BenchFormat) -> anyhow::Result<()> {
         BenchFormat::Json => report::json(gate).context("cannot write JSON")?,
         BenchFormat::Junit => report::junit(gate),
         BenchFormat::Markdown => report::markdown(gate),
+        BenchFormat::Csv => report::csv(gate),
     })
 }
 

@@ -21,7 +21,7 @@ mod writer;
 
 use std::{cell::Cell, process::ExitCode};
 
-use self::args::{Args, Command};
+use self::args::{Args, Command, Where};
 use crate::privilege::{self, Role};
 
 /// Runs the tool.
@@ -53,13 +53,11 @@ fn role(command: Option<&Command>) -> Role {
         Some(Command::Cleanup) => Role::Clean,
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
-        Some(Command::Bench(command)) => {
-            if command.measures() {
-                Role::Build
-            } else {
-                Role::Print
-            }
-        }
+        Some(Command::Bench(command)) => match command.measures() {
+            Some(Where::InLabs) => Role::Build,
+            Some(Where::ToAnotherMachine) => Role::Look,
+            None => Role::Print,
+        },
         Some(Command::Completions { .. } | Command::Man { .. }) => Role::Print,
     }
 }

@@ -20,4 +20,4 @@ pub use down::{down, force_down};
 pub use error::LabError;
 pub use plan::{DEFAULT_PREFIX, Dataplane, Family, LabOptions};
 pub use status::{NodeStatus, Status, status};
-pub use up::{Progress, up};
+pub use up::{Progress, raise_pod_mtu, up};

@@ -47,6 +47,16 @@ pub fn tcp_listener(namespace: &Namespace, ipv6: bool) -> io::Result<TcpListener
     inside(namespace, || TcpListener::bind(any(ipv6, 0)))
 }
 
+/// Has `accept` fail with "would block" when nobody comes for so long (`SO_RCVTIMEO`, `inet_csk_accept`).
+pub fn set_accept_timeout(listener: &TcpListener, timeout: Duration) -> io::Result<()> {
+    SockRef::from(listener).set_read_timeout(Some(timeout))
+}
+
+/// Has a connection be closed by a reset, which leaves nothing behind (`SO_LINGER` of zero).
+pub fn close_by_reset(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
+}
+
 /// A TCP connection from `namespace`.
 pub fn tcp_connect(namespace: &Namespace, to: SocketAddr) -> io::Result<TcpStream> {
     inside(namespace, || TcpStream::connect_timeout(&to, PATIENCE))

@@ -1,17 +1,38 @@
-//! Runs slices: on a lab of its own, or on one that is there. Which slice runs when is not decided here.
+//! Runs slices: on a lab of its own, on one that is there, or to another machine. Which slice runs when is not decided here.
 
+mod far;
+mod lines;
+mod pins;
+mod remote;
 mod send;
+mod serve;
+mod tcp_info;
 
-use std::{io, net::IpAddr, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use thiserror::Error;
 
-use self::send::{Ends, Timing};
+use self::{
+    far::{Ends, Local},
+    pins::Pins,
+    remote::Remote,
+    send::Timing,
+};
+pub use self::{
+    remote::RemoteError,
+    serve::{Event, Limits, ServeError, Server, random},
+};
 use super::{
-    meter::{MeterError, Path, Point},
+    meter::{self, MeterError, Path, Point},
     metric::{Load, Scenario, Side},
     plan::Planned,
-    result::{Counts, Facts, ScenarioRun, Slice},
+    result::{self, Counts, Device, Facts, ScenarioRun, Slice},
+    wire::Token,
 };
 use crate::{
     lab::{
@@ -24,6 +45,9 @@ use crate::{
 
 /// MTU of the NICs of a lab of our own.
 pub const UNDERLAY_MTU: u32 = 1500;
+/// That of those with jumbo frames, and the least by which a lab that is there counts as such.
+const JUMBO_MTU: u32 = 9000;
+const LEAST_JUMBO_MTU: u32 = 8000;
 
 /// Why something could not be measured.
 #[derive(Debug, Error)]
@@ -34,6 +58,12 @@ pub enum DriveError {
     /// A namespace.
     #[error(transparent)]
     Netns(#[from] NetnsError),
+    /// The other machine.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// No random number.
+    #[error("cannot get a random number: {0}")]
+    Random(#[source] io::Error),
     /// The path could not be read.
     #[error("cannot read the path of {scenario}: {source}")]
     Meter {
@@ -64,32 +94,107 @@ pub struct Bench {
     lanes: Vec<Lane>,
     unsupported: Vec<(Scenario, String)>,
     own: Vec<String>,
-    /// MTU of the nodes' NICs.
+    /// MTU of the nodes' NICs; 0 where it is not known.
     pub underlay_mtu: u32,
+    /// The other machine, where there is one.
+    pub remote: Option<result::Remote>,
 }
 
 /// A data plane with its two ways.
 #[derive(Debug)]
 struct Lane {
     scenario: Scenario,
-    host: Ends,
-    overlay: Ends,
+    /// None is not measured.
+    host: Option<Way>,
+    overlay: Way,
     path: Path,
+    /// What the far end says of its part of the path.
+    far_devices: Vec<Device>,
     counts: Counts,
 }
 
+/// A way from where is sent to where is received.
+#[derive(Debug)]
+enum Way {
+    /// Both ends are here.
+    Lab(Ends),
+    /// The far end is another machine, or another namespace of this one.
+    Remote(Box<Remote>),
+}
+
+/// Where another machine is, and by what it knows us.
+#[derive(Clone, Debug)]
+pub struct To {
+    /// Through the overlay.
+    pub overlay: SocketAddr,
+    /// Beside it.
+    pub underlay: Option<SocketAddr>,
+    /// What both know.
+    pub token: Token,
+}
+
 impl Bench {
+    fn empty(underlay_mtu: u32) -> Self {
+        Self { lanes: Vec::new(), unsupported: Vec::new(), own: Vec::new(), underlay_mtu, remote: None }
+    }
+
+    /// Begins sessions with a server on another machine.
+    pub fn to(to: &To) -> Result<Self, DriveError> {
+        let unread = |source| DriveError::Meter { scenario: Scenario::Remote, source };
+        let here = meter::machine();
+        let client = random().map(u64::from_ne_bytes).map_err(DriveError::Random)?;
+        let connect = |address| Remote::connect(address, &to.token, (client, &here));
+        let (overlay, underlay) = (connect(to.overlay)?, to.underlay.map(connect).transpose()?);
+        // The NIC first, then what is on it.
+        let sessions = underlay.iter().chain([&overlay]);
+        let addresses: Vec<IpAddr> = sessions.filter_map(|session| session.local_address().ok()).collect();
+        let point = Point::here("client", &addresses).map_err(unread)?;
+        let mtu = point.devices().map_err(unread)?.first().map_or(0, |device| device.mtu);
+        let mut far_devices: Vec<Device> = Vec::new();
+        for session in underlay.iter().chain([&overlay]) {
+            let new: Vec<Device> =
+                session.devices.iter().filter(|device| !far_devices.contains(device)).cloned().collect();
+            far_devices.extend(new);
+        }
+        let mut bench = Self::empty(mtu);
+        bench.remote = Some(result::Remote {
+            to: to.overlay.to_string(),
+            underlay: to.underlay.map(|address| address.to_string()),
+            machine: overlay.machine.clone(),
+        });
+        bench.lanes.push(Lane {
+            scenario: Scenario::Remote,
+            host: underlay.map(|session| Way::Remote(Box::new(session))),
+            overlay: Way::Remote(Box::new(overlay)),
+            path: Path { sending: vec![point], receiving: Vec::new() },
+            far_devices,
+            counts: Counts::zero(),
+        });
+        Ok(bench)
+    }
+
+    /// It can be run: there is such a way.
+    pub fn has(&self, planned: Planned) -> bool {
+        let lane = self.lanes.iter().find(|lane| lane.scenario == planned.scenario);
+        lane.is_some_and(|lane| planned.side == Side::Overlay || lane.host.is_some())
+    }
+
     /// Builds a lab for each of these data planes; those that this kernel does not have are listed as such. `told` is called with what
     /// is being built.
     pub fn build(scenarios: &[Scenario], told: &mut dyn FnMut(Scenario)) -> Result<Self, DriveError> {
-        let mut bench =
-            Self { lanes: Vec::new(), unsupported: Vec::new(), own: Vec::new(), underlay_mtu: UNDERLAY_MTU };
+        let mut bench = Self::empty(UNDERLAY_MTU);
         for scenario in scenarios {
             told(*scenario);
-            let options = options(*scenario);
+            let Some(options) = options(*scenario) else {
+                bench.unsupported.push((*scenario, "there is no lab of it: give --to".to_owned()));
+                continue;
+            };
             match lab::up(&options, &mut |_| {}) {
                 Ok(lab) => {
                     bench.own.push(options.prefix);
+                    if *scenario == Scenario::VxlanV4Jumbo {
+                        lab::raise_pod_mtu(&lab)?;
+                    }
                     bench.lanes.push(Lane::new(*scenario, &lab)?);
                 }
                 Err(error @ LabError::NoWireguard) => {
@@ -108,12 +213,7 @@ impl Bench {
     pub fn of_lab(prefix: &str, scenarios: &[Scenario]) -> Result<Self, DriveError> {
         lab::plan::check_prefix(prefix)?;
         let lab = registry::read(prefix).ok_or_else(|| LabError::NoLab { prefix: prefix.to_owned() })?;
-        let mut bench = Self {
-            lanes: Vec::new(),
-            unsupported: Vec::new(),
-            own: Vec::new(),
-            underlay_mtu: lab.options.underlay_mtu,
-        };
+        let mut bench = Self::empty(lab.options.underlay_mtu);
         for scenario in scenarios {
             if has(&lab, *scenario) {
                 bench.lanes.push(Lane::new(*scenario, &lab)?);
@@ -141,18 +241,25 @@ impl Bench {
             return Ok(None);
         };
         let unread = |source| DriveError::Meter { scenario, source };
-        let ends = if side == Side::Host { &lane.host } else { &lane.overlay };
+        let way = match side {
+            Side::Host => lane.host.as_mut(),
+            Side::Overlay => Some(&mut lane.overlay),
+        };
+        let Some(way) = way else { return Ok(None) };
         let is_counted = (load, side) == (Load::Stream, Side::Overlay);
         let before = is_counted.then(|| lane.path.read()).transpose().map_err(unread)?;
-        let timing = Timing::new(length, stop);
-        let sent = send::run(load, ends, &timing);
+        let (timing, pins) = (Timing::new(length, stop), Pins::of_this_process());
+        let sent = match way {
+            Way::Lab(ends) => send::run(load, &mut Local::new(ends, &pins), &timing, &pins),
+            Way::Remote(remote) => send::run(load, remote.as_mut(), &timing, &pins),
+        };
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
         if let Some(before) = before {
             let after = lane.path.read().map_err(unread)?;
-            let counts = lane.path.between(&before, &after);
-            lane.counts.add(&Counts { payload_bytes: sent.payload_bytes, ..counts });
+            lane.counts.add(&lane.path.between(&before, &after).seen_by(&sent.counts));
         }
+        let [p50_s, p90_s, p99_s, p999_s] = sent.quantiles_s;
         Ok(Some(Slice {
             scenario,
             load,
@@ -161,8 +268,11 @@ impl Bench {
             bits_per_s: sent.bits_per_s,
             packets_per_s: sent.packets_per_s,
             mean_packets_per_s: sent.mean_packets_per_s,
-            p50_s: sent.p50_s,
-            p99_s: sent.p99_s,
+            connections_per_s: sent.connections_per_s,
+            p50_s,
+            p90_s,
+            p99_s,
+            p999_s,
             cpu: sent.cpu,
         }))
     }
@@ -181,6 +291,7 @@ impl Bench {
         for lane in &self.lanes {
             let devices = lane.path.devices();
             let devices = devices.map_err(|source| DriveError::Meter { scenario: lane.scenario, source })?;
+            let devices = devices.into_iter().chain(lane.far_devices.clone()).collect();
             let facts = Facts { devices, counts: lane.counts };
             rows.push(ScenarioRun { scenario: lane.scenario, unsupported: None, facts: Some(facts) });
         }
@@ -200,15 +311,17 @@ impl Drop for Bench {
     }
 }
 
-/// A lab of two nodes with a pod each, and one tunnel.
-fn options(scenario: Scenario) -> LabOptions {
-    let (family, dataplane) = match scenario {
-        Scenario::VxlanV4 => (Family::V4, Dataplane::Vxlan),
-        Scenario::VxlanV6 => (Family::V6, Dataplane::Vxlan),
-        Scenario::Wireguard => (Family::V4, Dataplane::Wireguard),
+/// A lab of two nodes with a pod each, and one tunnel; none of what is no lab's.
+fn options(scenario: Scenario) -> Option<LabOptions> {
+    let (family, dataplane, underlay_mtu) = match scenario {
+        Scenario::VxlanV4 => (Family::V4, Dataplane::Vxlan, UNDERLAY_MTU),
+        Scenario::VxlanV4Jumbo => (Family::V4, Dataplane::Vxlan, JUMBO_MTU),
+        Scenario::VxlanV6 => (Family::V6, Dataplane::Vxlan, UNDERLAY_MTU),
+        Scenario::Wireguard => (Family::V4, Dataplane::Wireguard, UNDERLAY_MTU),
+        Scenario::Remote => return None,
     };
     let prefix = format!("bench-{scenario}");
-    LabOptions { prefix, nodes: 2, pods: 1, family, underlay_mtu: UNDERLAY_MTU, dataplane }
+    Some(LabOptions { prefix, nodes: 2, pods: 1, family, underlay_mtu, dataplane })
 }
 
 /// Its first two nodes have such a tunnel between them, and pods.
@@ -216,8 +329,12 @@ fn has(lab: &Lab, scenario: Scenario) -> bool {
     let (family, dataplane) = (lab.options.family, lab.options.dataplane);
     let is_there = match scenario {
         Scenario::VxlanV4 => family.v4() && dataplane.vxlan(),
+        Scenario::VxlanV4Jumbo => {
+            family.v4() && dataplane.vxlan() && lab.options.underlay_mtu >= LEAST_JUMBO_MTU
+        }
         Scenario::VxlanV6 => family.v6() && dataplane.vxlan(),
         Scenario::Wireguard => family.v4() && dataplane == Dataplane::Wireguard,
+        Scenario::Remote => false,
     };
     is_there && lab.nodes.len() >= 2 && lab.nodes.iter().take(2).all(|node| !node.pods.is_empty())
 }
@@ -227,9 +344,10 @@ fn tunnel(lab: &Lab, scenario: Scenario) -> Option<String> {
     let is_v6 = scenario == Scenario::VxlanV6;
     match scenario {
         Scenario::Wireguard => lab.options.wireguard_names().next().map(str::to_owned),
-        Scenario::VxlanV4 | Scenario::VxlanV6 => {
+        Scenario::VxlanV4 | Scenario::VxlanV4Jumbo | Scenario::VxlanV6 => {
             tunnels(&lab.options, 1).into_iter().find(|one| one.local.is_ipv6() == is_v6).map(|one| one.name)
         }
+        Scenario::Remote => None,
     }
 }
 
@@ -248,7 +366,7 @@ impl Lane {
         let address = |of: &[IpAddr]| of.iter().copied().find(|address| address.is_ipv6() == is_v6);
         let ends = |from: &str, to: &str, addresses: &[IpAddr]| -> Result<Ends, DriveError> {
             let address = address(addresses).ok_or_else(|| missing("address"))?;
-            Ok(Ends { from: netns::open(from)?, to: netns::open(to)?, address })
+            Ok(Ends { from: Arc::new(netns::open(from)?), to: netns::open(to)?, address })
         };
         let pod = |number: u16, netns: &str| -> Result<Point, DriveError> {
             Ok(Point::new(format!("pod {number}"), netns::open(netns)?, vec!["eth0".to_owned()], None))
@@ -261,17 +379,16 @@ impl Lane {
             let place = format!("node {}", node.number);
             Ok(Point::new(place, netns::open(&node.netns)?, names, Some(tunnel.clone())))
         };
-        let path = Path([
-            pod(first.number, &a.netns)?,
-            node(first, &a.host_ifname, true)?,
-            node(second, &b.host_ifname, false)?,
-            pod(second.number, &b.netns)?,
-        ]);
+        let path = Path {
+            sending: vec![pod(first.number, &a.netns)?, node(first, &a.host_ifname, true)?],
+            receiving: vec![node(second, &b.host_ifname, false)?, pod(second.number, &b.netns)?],
+        };
         Ok(Self {
             scenario,
-            host: ends(&first.netns, &second.netns, &second.addresses)?,
-            overlay: ends(&a.netns, &b.netns, &b.addresses)?,
+            host: Some(Way::Lab(ends(&first.netns, &second.netns, &second.addresses)?)),
+            overlay: Way::Lab(ends(&a.netns, &b.netns, &b.addresses)?),
             path,
+            far_devices: Vec::new(),
             counts: Counts::zero(),
         })
     }

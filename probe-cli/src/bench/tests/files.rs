@@ -6,7 +6,7 @@ use crate::bench::{
     gate::{self, FactsPolicy, Options, Outcome, Relation, Why},
     metric::Metric,
     random::Random,
-    result::{Document, ReadError, Run},
+    result::{Cpu, Document, Machine, ReadError, Remote, Run},
     rounds::Unstable,
     stats::Tails,
     testdata::{self, World},
@@ -92,6 +92,51 @@ fn what_cannot_be_compared_is_refused_unless_forced() {
     let mut new = run(2, 20);
     new.tool_version = "0.9.1".to_owned();
     assert_eq!(outcome(&base, &new), Outcome::Pass);
+}
+
+#[test]
+fn another_machine_at_the_far_end_is_refused_and_its_boot_counts() {
+    type Change = fn(&mut Remote);
+    let between = |change: Change| {
+        let mut one = run(2, 20);
+        let machine = Machine { boot_id: Some("far".to_owned()), cores: 4, ..Machine::default() };
+        let mut remote = Remote { to: "10.42.1.0:12473".to_owned(), underlay: Some(String::new()), machine };
+        change(&mut remote);
+        one.remote = Some(remote);
+        one
+    };
+    let base = between(|_| {});
+    let cases: [(&str, Change); 5] = [
+        ("architecture of the other machine", |far| far.machine.architecture = "aarch64".to_owned()),
+        ("processor of the other machine", |far| far.machine.cpu = Some("Example".to_owned())),
+        ("cores of the other machine", |far| far.machine.cores = 2),
+        ("kernel of the other machine", |far| far.machine.kernel = Some("6.13.0".to_owned())),
+        ("ways to the other machine", |far| far.underlay = None),
+    ];
+    for (what, change) in cases {
+        let differences = gate::differences(&base, &between(change));
+        assert_eq!(differences.iter().map(|one| one.what).collect::<Vec<_>>(), [what]);
+    }
+    // Pods have another address each time, and the nodes are the same.
+    assert!(gate::differences(&base, &between(|far| far.to = "10.42.1.7:1".to_owned())).is_empty());
+    let lab = gate::differences(&base, &run(2, 20));
+    assert_eq!(lab.iter().map(|one| one.what).collect::<Vec<_>>(), ["other machine"]);
+    let relation = |new: &Run| gate::Basis::of(std::slice::from_ref(&base), new).unwrap().relation();
+    assert_eq!(relation(&between(|_| {})), Relation::OneSession);
+    for boot in [None, Some("again".to_owned())] {
+        let mut other = between(|_| {});
+        other.remote.as_mut().unwrap().machine.boot_id = boot;
+        assert_eq!(relation(&other), Relation::Advisory);
+    }
+}
+
+#[test]
+fn processors_of_two_machines_are_added_and_shares_are_not() {
+    let one = Cpu { busy_cores: Some(1.0), steal: Some(0.1), softirq: Some(0.2), time_squeezes: Some(3) };
+    let other = Cpu { busy_cores: Some(0.5), steal: Some(0.0), softirq: Some(0.3), time_squeezes: None };
+    let both = Cpu { busy_cores: Some(1.5), steal: Some(0.1), softirq: Some(0.3), time_squeezes: None };
+    assert_eq!((one.and(other), other.and(one)), (both, both));
+    assert_eq!(one.and(Cpu::default()), Cpu::default());
 }
 
 #[test]

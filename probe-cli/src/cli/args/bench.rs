@@ -1,6 +1,10 @@
 //! What `bench` takes.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
@@ -12,9 +16,20 @@ pub(in crate::cli) enum BenchCommand {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe bench run --output base.json\n  \
         sudo overlay-probe bench run --output quick.json --rounds 10 --slice 500ms --scenario vxlan-v4\n  \
-        sudo overlay-probe bench run --output mine.json --prefix ovp\n\n\
+        sudo overlay-probe bench run --output mine.json --prefix ovp\n  \
+        overlay-probe bench run --output real.json --to 10.42.1.0 --underlay 192.168.1.2 --token-file token\n\n\
         A run of 20 rounds takes five minutes with two scenarios. Ctrl-C keeps the rounds that are finished")]
     Run(BenchRunArgs),
+    /// The other end of `bench run --to`: takes in what is sent, between two nodes or two pods
+    ///
+    /// Listens at the addresses that are given and nowhere else, with TCP and UDP. Clients need the token, and measure one at a time;
+    /// the token crosses the network in clear. Needs no privilege. SIGTERM and Ctrl-C end it.
+    #[command(after_help = "Examples:\n  \
+        overlay-probe bench serve --listen 192.168.1.2 --listen 10.42.1.0\n  \
+        overlay-probe bench serve --listen 10.42.1.0:9000 --token-file token\n\n\
+        Here 192.168.1.2 is the address of the node's NIC, and 10.42.1.0 that of its tunnel. Without a token file and\n\
+        OVERLAY_PROBE_BENCH_TOKEN it makes a token and prints it")]
+    Serve(BenchServeArgs),
     /// Print two results beside each other; decides nothing
     #[command(after_help = "Examples:\n  \
         overlay-probe bench compare base.json new.json\n  \
@@ -45,13 +60,23 @@ pub(in crate::cli) enum BenchCommand {
 
 impl BenchCommand {
     /// It sends, and does not only read files.
-    pub(in crate::cli) fn measures(&self) -> bool {
+    pub(in crate::cli) fn measures(&self) -> Option<Where> {
+        let to = |to: &ToArgs| if to.to.is_some() { Where::ToAnotherMachine } else { Where::InLabs };
         match self {
-            Self::Run(_) => true,
-            Self::Gate(args) => args.new.is_empty(),
-            Self::Compare(_) | Self::Accept(_) | Self::Trend(_) => false,
+            Self::Run(args) => Some(to(&args.to)),
+            Self::Gate(args) if args.new.is_empty() => Some(to(&args.to)),
+            Self::Gate(_) | Self::Serve(_) | Self::Compare(_) | Self::Accept(_) | Self::Trend(_) => None,
         }
     }
+}
+
+/// Where something is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Where {
+    /// In labs: namespaces are made or entered.
+    InLabs,
+    /// From here to another machine: sockets are all that it takes.
+    ToAnotherMachine,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -64,17 +89,59 @@ pub(in crate::cli) struct BenchRunArgs {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=80), value_name = "N", help_heading = MEASURING)]
     pub(in crate::cli) rounds: u16,
 
-    /// Only these data planes (may be repeated, or separated by commas) [default: all that this kernel has]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", help_heading = MEASURING)]
+    /// Only these data planes (may be repeated, or separated by commas) [default: vxlan-v4, vxlan-v6, wireguard, as this kernel has them]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", conflicts_with = "to", help_heading = MEASURING)]
     pub(in crate::cli) scenario: Vec<BenchScenario>,
 
-    /// Length of one measurement; a round has six for each data plane
+    /// Measure these as well (may be repeated, or separated by commas); they inform and do not decide
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", help_heading = MEASURING)]
+    pub(in crate::cli) also: Vec<BenchAlso>,
+
+    /// Length of one measurement; a round has six for each data plane, and two more for each --also
     #[arg(long, default_value = "1s", value_parser = duration::parse, value_name = "TIME", help_heading = MEASURING)]
     pub(in crate::cli) slice: Duration,
 
     /// Measure in the lab with this prefix (`lab up`), as it is [default: a lab of its own, which nobody else sees]
-    #[arg(long, value_name = "NAME", help_heading = LAB)]
+    #[arg(long, value_name = "NAME", conflicts_with = "to", help_heading = LAB)]
     pub(in crate::cli) prefix: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) to: ToArgs,
+}
+
+/// To another machine.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct ToArgs {
+    /// Measure to another node or pod where `bench serve` runs, by its address in the overlay [port: 12473]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address, help_heading = REMOTE)]
+    pub(in crate::cli) to: Option<SocketAddr>,
+
+    /// The address of that node beside the overlay, where `bench serve` listens as well: what the overlay is compared with
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address, requires = "to", help_heading = REMOTE)]
+    pub(in crate::cli) underlay: Option<SocketAddr>,
+
+    /// File with the token of `bench serve` [default: the variable OVERLAY_PROBE_BENCH_TOKEN]
+    #[arg(long, value_name = "FILE", requires = "to", help_heading = REMOTE)]
+    pub(in crate::cli) token_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct BenchServeArgs {
+    /// Listen at this address of the machine (may be repeated) [port: 12473]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address, required = true, help_heading = REMOTE)]
+    pub(in crate::cli) listen: Vec<SocketAddr>,
+
+    /// File with the token, 16 to 128 characters [default: the variable OVERLAY_PROBE_BENCH_TOKEN, else a new one]
+    #[arg(long, value_name = "FILE", help_heading = REMOTE)]
+    pub(in crate::cli) token_file: Option<PathBuf>,
+
+    /// End a session after this time
+    #[arg(long, default_value = "6h", value_parser = duration::parse, value_name = "TIME", help_heading = REMOTE)]
+    pub(in crate::cli) max_time: Duration,
+
+    /// End a session that has sent so many gigabytes
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000), value_name = "GB", help_heading = REMOTE)]
+    pub(in crate::cli) max_gigabytes: u64,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -106,8 +173,11 @@ pub(in crate::cli) struct BenchGateArgs {
     pub(in crate::cli) output: Option<PathBuf>,
 
     /// Measure in the lab with this prefix (`lab up`), as it is [default: a lab of its own, which nobody else sees]
-    #[arg(long, value_name = "NAME", conflicts_with = "new", help_heading = LAB)]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["new", "to"], help_heading = LAB)]
     pub(in crate::cli) prefix: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) to: ToArgs,
 
     /// What changed facts lead to [default: fragments, drops and wrong checksums fail; offloads and MTUs warn]
     #[arg(long, value_enum, value_name = "HOW", help_heading = JUDGING)]
@@ -177,16 +247,42 @@ pub(in crate::cli) struct JudgeArgs {
 
 const MEASURING: &str = "Measuring";
 const JUDGING: &str = "Judging";
+const REMOTE: &str = "Another machine";
+
+/// Port of `bench serve`.
+const PORT: u16 = 12473;
+
+/// An address with or without a port. No names: what is measured must be certain.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let with_port = || bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, PORT));
+    text.parse::<SocketAddr>()
+        .or_else(|_no_port| with_port())
+        .map_err(|_bad| "give an IP address, such as 10.42.1.0, 10.42.1.0:9000 or [fd00::1]:9000".to_owned())
+}
 
 /// A data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum BenchScenario {
     /// flannel's VXLAN over IPv4
     VxlanV4,
+    /// The same over NICs with an MTU of 9000; not among the usual ones
+    VxlanV4Jumbo,
     /// flannel's VXLAN over IPv6
     VxlanV6,
     /// flannel's WireGuard over IPv4
     Wireguard,
+}
+
+/// What is measured where somebody asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BenchAlso {
+    /// Eight TCP streams at once
+    TcpN,
+    /// Requests and responses while a TCP stream runs
+    LatencyUnderLoad,
+    /// TCP connections one after the other, each for a byte there and one back
+    ConnectionRate,
 }
 
 /// What changed facts lead to.
@@ -210,6 +306,8 @@ pub(in crate::cli) enum BenchFormat {
     Junit,
     /// Markdown, for pull requests
     Markdown,
+    /// A row for each metric, for spreadsheets and scripts
+    Csv,
 }
 
 /// Something, and not too long.
@@ -236,6 +334,24 @@ fn share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_have_a_port() {
+        for (text, expected) in [
+            ("10.42.1.0", Some("10.42.1.0:12473")),
+            ("10.42.1.0:9000", Some("10.42.1.0:9000")),
+            ("fd00::1", Some("[fd00::1]:12473")),
+            ("[fd00::1]", Some("[fd00::1]:12473")),
+            ("[fd00::1]:9000", Some("[fd00::1]:9000")),
+            ("node2", None),
+            ("10.42.1.0:99999", None),
+            ("10.42.1", None),
+            ("", None),
+        ] {
+            let found = address(text).ok().map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn shares_are_percent_or_parts_of_one() {

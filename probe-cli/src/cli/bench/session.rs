@@ -14,10 +14,10 @@ use anyhow::Context as _;
 
 use crate::{
     bench::{
-        drive::Bench,
+        drive::{Bench, To},
         meter,
-        metric::Scenario,
-        plan::Order,
+        metric::{Load, Scenario},
+        plan::{Order, Planned},
         result::{Parameters, Round, Run},
     },
     cli::live::{self, Stop},
@@ -31,9 +31,20 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) scenarios: Vec<Scenario>,
+    /// Beside the usual.
+    pub(super) also: Vec<Load>,
     pub(super) slice: Duration,
     /// A lab that is there already.
     pub(super) prefix: Option<String>,
+    /// Another machine.
+    pub(super) to: Option<To>,
+}
+
+impl Setup {
+    /// Labs are to be built.
+    pub(super) fn builds(&self) -> bool {
+        self.prefix.is_none() && self.to.is_none()
+    }
 }
 
 /// What became of a round.
@@ -94,9 +105,10 @@ impl Session {
     /// Builds the lab, or takes the one that is given.
     pub(super) fn begin(setup: &Setup) -> anyhow::Result<Self> {
         let mut progress = Progress::new();
-        let bench = match &setup.prefix {
-            Some(prefix) => Bench::of_lab(prefix, &setup.scenarios)?,
-            None => Bench::build(&setup.scenarios, &mut |scenario| {
+        let bench = match (&setup.to, &setup.prefix) {
+            (Some(to), _) => Bench::to(to)?,
+            (None, Some(prefix)) => Bench::of_lab(prefix, &setup.scenarios)?,
+            (None, None) => Bench::build(&setup.scenarios, &mut |scenario| {
                 progress.show(&format!("building the lab of {scenario}"));
             })
             .context("cannot build the lab")?,
@@ -113,12 +125,15 @@ impl Session {
                 slice_ms: u64::try_from(setup.slice.as_millis()).unwrap_or(u64::MAX),
                 underlay_mtu: bench.underlay_mtu,
                 seed,
+                also: setup.also.clone(),
             },
+            remote: bench.remote.clone(),
             scenarios: bench.facts()?,
             rounds: Vec::new(),
             accepted: None,
         };
-        let order = Order::new(seed, bench.scenarios());
+        let loads = Load::USUAL.into_iter().chain(setup.also.iter().copied()).collect();
+        let order = Order::new(seed, bench.scenarios(), loads);
         for row in run.scenarios.iter().filter(|row| row.unsupported.is_some()) {
             let why = row.unsupported.as_deref().unwrap_or_default();
             progress.line(&format!("{} is not measured: {why}", row.scenario));
@@ -129,7 +144,8 @@ impl Session {
 
     /// Measures a round of so many.
     pub(super) fn round(&mut self, rounds: usize, stop: &AtomicBool) -> anyhow::Result<Told> {
-        let planned = self.order.round();
+        let planned: Vec<Planned> =
+            self.order.round().into_iter().filter(|planned| self.bench.has(*planned)).collect();
         let number = self.run.rounds.len();
         let mut round = Round::default();
         for (at, slice) in planned.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! What `bench` prints: a run by itself, two beside each other, and many over time; a file for each format.
 
+mod csv;
 mod json;
 mod junit;
 mod markdown;
@@ -10,6 +11,7 @@ pub mod trend;
 mod words;
 
 pub use self::{
+    csv::csv,
     json::json,
     junit::junit,
     markdown::markdown,

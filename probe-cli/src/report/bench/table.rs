@@ -69,6 +69,9 @@ pub fn run(run: &Run) -> String {
         let mut cells = vec![align::heading(&[&title, "HOST", "OVERLAY", "RATIO", "SD", "COUNT"])];
         for metric in Metric::ALL {
             let series = Series::of(run, usize::MAX, name, metric);
+            if metric.is_extra() && !run.parameters.also.contains(&metric.load()) {
+                continue;
+            }
             let middle = Shift::middle(&series.costs, &mut tails);
             let percent = |share: f64| format!("{:.1}%", share * 100.0);
             cells.push(vec![
@@ -85,9 +88,10 @@ pub fn run(run: &Run) -> String {
         let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
         let count = |value: Option<u64>| value.map_or("unknown".to_owned(), |value| value.to_string());
         let facts = format!(
-            "segments per buffer {}, payload bytes per segment {}, retransmitted per 1,000 {}, fragments {}, \
+            "segments per buffer {}, per received buffer {}, payload bytes per segment {}, retransmitted per 1,000 {}, fragments {}, \
              wrong checksums {}, drops {}",
             number(counts.segments_per_buffer()),
+            number(counts.segments_per_received_buffer()),
             number(counts.payload_per_segment()),
             number(counts.retransmitted_per_mille()),
             count(counts.fragments),
@@ -111,8 +115,8 @@ fn value(run: &Run, scenario: Scenario, metric: Metric, side: Side) -> String {
     let Some(value) = stats::median(&values) else { return "-".to_owned() };
     match (metric, metric.load()) {
         (Metric::CpuPerGbit, _) => format!("{:.0} ms", value * 1000.0),
-        (_, Load::Stream) => text::bits_per_s(value),
-        (_, Load::Datagrams) => format!("{}/s", text::si(value)),
-        (_, Load::Requests) => format!("{:.1} us", value * 1e6),
+        (_, Load::Stream | Load::Streams) => text::bits_per_s(value),
+        (_, Load::Datagrams | Load::Connections) => format!("{}/s", text::si(value)),
+        (_, Load::Requests | Load::LoadedRequests) => format!("{:.1} us", value * 1e6),
     }
 }

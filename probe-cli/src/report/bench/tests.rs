@@ -3,9 +3,9 @@
 use super::*;
 use crate::bench::{
     gate::{self, Options, Relation},
-    metric::Scenario,
+    metric::{Load, Scenario, Side},
     random::Random,
-    result::{Accepted, Run, ScenarioRun},
+    result::{Accepted, Run, ScenarioRun, Slice},
     stats::Tails,
     testdata::{self, World},
     trend::Trend,
@@ -38,6 +38,7 @@ fn a_slowdown_names_how_much_how_sure_and_why() {
     insta::assert_snapshot!("slower.table", table(&of(&both)));
     insta::assert_snapshot!("slower.markdown", markdown(&of(&both)));
     insta::assert_snapshot!("slower.junit", junit(&of(&both)));
+    insta::assert_snapshot!("slower.csv", csv(&of(&both)));
     let document: serde_json::Value = serde_json::from_str(&json(&of(&both)).unwrap()).unwrap();
     assert_eq!((&document["outcome"], &document["advisory"]), (&"fail".into(), &false.into()));
     let row = document["rows"].as_array().unwrap().iter().find(|row| row["metric"] == "packet_rate").unwrap();
@@ -92,7 +93,10 @@ fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
     insta::assert_snapshot!("short.table", table(&of(&compare(&measured(6, 4, 0.0)))));
     let mut undecided = slow(6);
     undecided.rounds.truncate(4);
-    insta::assert_snapshot!("undecided.table", table(&of(&compare(&undecided))));
+    let undecided = compare(&undecided);
+    insta::assert_snapshot!("undecided.table", table(&of(&undecided)));
+    // A reason has a comma, which ends no field; what is not known is empty.
+    insta::assert_snapshot!("undecided.csv", csv(&of(&undecided)));
     let advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
     insta::assert_snapshot!("advisory.table", table(&of(&advisory)));
 }
@@ -103,6 +107,31 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
     let why = Some("this kernel has no WireGuard".to_owned());
     one.scenarios.push(ScenarioRun { scenario: Scenario::Wireguard, unsupported: why, facts: None });
     insta::assert_snapshot!("run.table", run(&one));
+    // What was asked for beside the usual has rows of its own, here and in a comparison.
+    one.parameters.also = vec![Load::Streams, Load::LoadedRequests, Load::Connections];
+    for round in &mut one.rounds {
+        for (load, side, times) in one
+            .parameters
+            .also
+            .iter()
+            .flat_map(|load| [(*load, Side::Host, 1.0), (*load, Side::Overlay, 1.25)])
+        {
+            let bare = testdata::slice(load, side);
+            round.slices.push(match load {
+                Load::Streams => Slice { bits_per_s: Some(2e10 / times), ..bare },
+                Load::Connections => Slice { connections_per_s: Some(9000.0 / times), ..bare },
+                Load::Stream | Load::Datagrams | Load::Requests | Load::LoadedRequests => {
+                    Slice { p50_s: Some(5e-5 * times), p99_s: Some(2e-4 * times), ..bare }
+                }
+            });
+        }
+    }
+    insta::assert_snapshot!("more.table", run(&one));
+    let beside = gate::compare(&[one.clone()], &one, &Options::default(), &mut Tails::default()).unwrap();
+    let shown = table(&of(&beside));
+    for title in ["(TCP throughput, 8 flows)", "(latency p99 under load)", "(TCP connection rate)"] {
+        assert!(shown.contains(title), "{shown}");
+    }
 }
 
 #[test]
@@ -113,7 +142,13 @@ fn names_from_a_file_reach_no_terminal_as_they_are() {
     new.machine.kernel = Some("6.\u{1b}1".to_owned());
     let options = Options { force: true, ..Options::default() };
     let found = gate::compare(&[measured(1, 20, 0.0)], &new, &options, &mut Tails::default()).unwrap();
-    for text in [table(&of(&found)), markdown(&of(&found)), junit(&of(&found)), json(&of(&found)).unwrap()] {
+    for text in [
+        table(&of(&found)),
+        markdown(&of(&found)),
+        junit(&of(&found)),
+        csv(&of(&found)),
+        json(&of(&found)).unwrap(),
+    ] {
         assert!(!text.contains('\u{1b}'), "{text}");
     }
     assert!(!refusal(&found.forced).contains('\u{1b}'));

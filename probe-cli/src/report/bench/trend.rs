@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::words;
+use super::{csv::field, words};
 use crate::{
     bench::{
         gate::Difference,
@@ -118,13 +118,6 @@ pub fn csv(trend: &Trend<'_>) -> String {
         out.push('\n');
     }
     out
-}
-
-/// A text as a field (RFC 4180), which no spreadsheet takes for a formula.
-fn field(value: &str) -> String {
-    let value = text::escape(value);
-    let value = if value.starts_with(['=', '+', '-', '@']) { format!("'{value}") } else { value };
-    if value.contains([',', '"']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
 }
 
 /// Size of a chart of one metric, in pixels.

@@ -160,6 +160,7 @@ pub(super) fn fact(change: &Change) -> String {
                 Count::ChecksumErrors => "packets with a wrong checksum",
                 Count::Drops => "packets dropped per 1,000 buffers",
                 Count::SegmentsPerBuffer => "segments per buffer",
+                Count::SegmentsPerReceivedBuffer => "segments per received buffer",
                 Count::PayloadPerSegment => "payload bytes per segment",
                 Count::Retransmitted => "segments retransmitted per 1,000",
             };
