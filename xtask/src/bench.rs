@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the probe costs, as ratios within one interleaved run. It holds no limits and is no test:
-//! machines differ, so it prints targets beside what it found.
+//! machines differ, so it prints targets beside what it found. With `--against` it compares two versions, and holds what is exact.
 
+mod against;
 mod check;
 mod cost;
 mod packets;
@@ -33,6 +34,10 @@ pub(crate) struct Args {
     /// Only one of these.
     #[arg(long)]
     only: Option<Part>,
+    /// Compare with this commit, in turns; fail when something exact got worse (object size, verified instructions, map bytes,
+    /// CPU of `watch` beyond its bound).
+    #[arg(long, value_name = "REV")]
+    against: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -63,6 +68,13 @@ struct Row {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !command::is_root() {
         bail!("the benchmark loads programs and makes namespaces: run it as root");
+    }
+    if let Some(revision) = &args.against {
+        if args.only == Some(Part::Start) {
+            bail!("the time of a start is not compared: leave out --only, or name another part");
+        }
+        world::own_mounts()?;
+        return against::run(args, revision);
     }
     let binary = test::build()?;
     let wanted = |part: Part| args.only.is_none_or(|only| only == part);

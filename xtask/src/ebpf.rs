@@ -14,6 +14,7 @@ use xtask::{
     tree,
 };
 
+pub(crate) use self::budget::verified;
 use crate::ui;
 
 /// Compile the kernel objects into probe-ebpf/prebuilt.

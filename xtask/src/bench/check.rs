@@ -44,7 +44,7 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
 }
 
 /// Made-up peers answer nothing, so that there are findings: they are no failure here.
-fn check(binary: &Path, node: &str) -> Command {
+pub(super) fn check(binary: &Path, node: &str) -> Command {
     let mut check = command::program(binary);
     check.args(["--netns", node, "check", "--window", "100ms", "--fail-on", "never", "--format", "json"]);
     check

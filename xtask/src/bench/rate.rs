@@ -19,7 +19,7 @@ use super::{
 use crate::{command, ui};
 
 /// One measurement.
-const SLICE: Duration = Duration::from_secs(1);
+pub(super) const SLICE: Duration = Duration::from_secs(1);
 /// Payload of a datagram: the packet is all headers, so the probe's share is largest.
 const PAYLOAD: usize = 16;
 /// Datagrams between looks at the clock.
@@ -27,20 +27,7 @@ const BURST: u32 = 256;
 
 pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let world = World::up(2, 1)?;
-    let from = netns::open(&world.lab.options.pod(1, 1))?;
-    let to = netns::open(&world.lab.options.pod(2, 1))?;
-    let address = world
-        .lab
-        .nodes
-        .get(1)
-        .and_then(|node| node.pods.first())
-        .and_then(|pod| pod.addresses.first())
-        .copied()
-        .context("the lab has no pod")?;
-    let receiver = send::udp_socket(&to, false, 0)?;
-    let sender = send::udp_socket(&from, false, 0)?;
-    sender.connect(SocketAddr::new(address, receiver.local_addr()?.port()))?;
-    // Nothing reads while it is measured: a full socket buffer drops without waking anyone.
+    let (sender, _receiver) = sockets(&world)?;
     let mut ratios = Vec::new();
     burst(&sender, SLICE);
     for round in 0..rounds {
@@ -58,9 +45,28 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     }])
 }
 
+/// A sender in the first node's pod and the socket in the second's that it sends to. Nothing reads while it is measured: a full
+/// socket buffer drops without waking anyone.
+pub(super) fn sockets(world: &World) -> Result<(UdpSocket, UdpSocket)> {
+    let from = netns::open(&world.lab.options.pod(1, 1))?;
+    let to = netns::open(&world.lab.options.pod(2, 1))?;
+    let address = world
+        .lab
+        .nodes
+        .get(1)
+        .and_then(|node| node.pods.first())
+        .and_then(|pod| pod.addresses.first())
+        .copied()
+        .context("the lab has no pod")?;
+    let receiver = send::udp_socket(&to, false, 0)?;
+    let sender = send::udp_socket(&from, false, 0)?;
+    sender.connect(SocketAddr::new(address, receiver.local_addr()?.port()))?;
+    Ok((sender, receiver))
+}
+
 /// Packets per second over a slice; sending waits for nothing, so the sender's CPU is the limit and every nanosecond on
 /// the packet's way counts.
-fn burst(sender: &UdpSocket, slice: Duration) -> f64 {
+pub(super) fn burst(sender: &UdpSocket, slice: Duration) -> f64 {
     let payload = [0; PAYLOAD];
     let start = Instant::now();
     let mut sent = 0_u64;
@@ -73,7 +79,8 @@ fn burst(sender: &UdpSocket, slice: Duration) -> f64 {
     sent as f64 / start.elapsed().as_secs_f64()
 }
 
-fn with_probe<T>(binary: &Path, node: &str, work: impl FnOnce() -> T) -> Result<T> {
+/// Does `work` while the tool watches a node.
+pub(super) fn with_probe<T>(binary: &Path, node: &str, work: impl FnOnce() -> T) -> Result<T> {
     let directory = tempfile::tempdir()?;
     let ready = directory.path().join("ready");
     let child = command::program(binary)

@@ -51,7 +51,8 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
     ])
 }
 
-fn show(binary: &Path, node: &str) -> Command {
+/// The command that is measured.
+pub(super) fn show(binary: &Path, node: &str) -> Command {
     let mut show = command::program(binary);
     show.args(["--netns", node, "show", "node", "--format", "json"]);
     show

@@ -30,22 +30,9 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
         flows: 8,
     })?;
     ui::note(&format!("watching it for {} s", rounds + 2));
-    let child = command::program(binary)
-        .args(["--netns", &node, "watch", "--format", "jsonl", "--interval", "1s", "--count"])
-        .arg((rounds + 2).to_string())
-        .args(["--peer-slots", &(peers + SPARE).to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start the tool")?;
-    let mut running = Running(child);
-    let stdout = running.0.stdout.take().context("no stdout")?;
-    let mut cpu = Vec::new();
-    let mut memory = Vec::new();
-    let mut maps = Vec::new();
-    for line in BufReader::new(stdout).lines() {
-        let value: Value = serde_json::from_str(&line?)?;
-        check(&value, peers)?;
-        let observer = &value["self"];
+    let lines = watched(binary, &node, peers, rounds + 2)?;
+    let (mut cpu, mut memory, mut maps) = (Vec::new(), Vec::new(), Vec::new());
+    for observer in lines {
         cpu.extend(observer["cpu_percent"].as_f64());
         memory.extend(observer["rss_bytes"].as_u64().map(mebibytes));
         maps.extend(observer["map_bytes"].as_u64().map(mebibytes));
@@ -60,6 +47,26 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
         row("memory", memory, "MiB", "at most 20")?,
         row("kernel maps", maps, "MiB", "")?,
     ])
+}
+
+/// What the tool says of itself, of so many lines.
+pub(super) fn watched(binary: &Path, node: &str, peers: u32, lines: u32) -> Result<Vec<Value>> {
+    let child = command::program(binary)
+        .args(["--netns", node, "watch", "--format", "jsonl", "--interval", "1s", "--count"])
+        .arg(lines.to_string())
+        .args(["--peer-slots", &(peers + SPARE).to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start the tool")?;
+    let mut running = Running(child);
+    let stdout = running.0.stdout.take().context("no stdout")?;
+    let mut said = Vec::new();
+    for line in BufReader::new(stdout).lines() {
+        let mut value: Value = serde_json::from_str(&line?)?;
+        check(&value, peers)?;
+        said.push(value["self"].take());
+    }
+    Ok(said)
 }
 
 /// What is measured is what was promised.

@@ -83,7 +83,7 @@ impl Budget {
 }
 
 /// What the verifier of the running kernel says.
-fn verified(object: &KernelObject, bytes: &[u8]) -> Result<Vec<(String, u32)>> {
+pub(crate) fn verified(object: &KernelObject, bytes: &[u8]) -> Result<Vec<(String, u32)>> {
     if !command::is_root() {
         ui::note("verified instructions are not counted: loading programs needs root");
         return Ok(Vec::new());
