@@ -77,7 +77,10 @@ impl Drop for Server {
 
 fn client(netns: Option<&str>, to: &str, output: &Path, more: &[&str]) -> Command {
     let mut command = tool(netns);
-    command.args(["bench", "run", "--slice", "50ms", "--output", output.to_str().unwrap(), "--to", to]);
+    command.args(["bench", "run", "--output", output.to_str().unwrap(), "--to", to]);
+    if !more.contains(&"--slice") {
+        command.args(["--slice", "50ms"]);
+    }
     command.args(more).env(VARIABLE, TOKEN).stdin(Stdio::null());
     command
 }
@@ -214,6 +217,9 @@ fn what_is_not_a_server_is_an_error() {
     assert!(failed(&server.address(), None).contains("no token: give --token-file FILE"));
     assert!(failed(&server.address(), Some("short")).contains("a token has 16 to 128 characters"));
     assert!(failed("node2", Some(TOKEN)).contains("give an IP address"));
+    let long = client(None, &server.address(), &output, &["--slice", "2m"]).output().unwrap();
+    assert_eq!(long.status.code(), Some(3));
+    assert!(said(&long).contains("--slice: at most 60 s to another machine"), "{}", said(&long));
 }
 
 /// Answers each connection with `answer`, whatever it is asked.

@@ -126,9 +126,20 @@ pub enum WireError {
     Foreign(String),
 }
 
+/// The beginning of what the other end wrote, or of an error that quotes it.
+pub fn short(text: &str) -> String {
+    /// Characters, of the words for a person.
+    const LONG: usize = 200;
+    text.chars().take(LONG).collect()
+}
+
+fn foreign(error: &serde_json::Error) -> WireError {
+    WireError::Foreign(short(&error.to_string()))
+}
+
 /// A message as bytes, with its line end.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, WireError> {
-    let mut line = serde_json::to_vec(message).map_err(|error| WireError::Foreign(error.to_string()))?;
+    let mut line = serde_json::to_vec(message).map_err(|error| foreign(&error))?;
     line.push(b'\n');
     if line.len() > LONGEST { Err(WireError::Long) } else { Ok(line) }
 }
@@ -138,7 +149,7 @@ pub fn decode<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, WireError> {
     if line.len() > LONGEST {
         return Err(WireError::Long);
     }
-    serde_json::from_slice(line).map_err(|error| WireError::Foreign(error.to_string()))
+    serde_json::from_slice(line).map_err(|error| foreign(&error))
 }
 
 /// Bytes of a token at least: 64 random bits in hexadecimal, what nobody guesses over a network.
@@ -242,6 +253,10 @@ mod tests {
         assert!(matches!(decode::<Ask>(&vec![b' '; LONGEST + 1]), Err(WireError::Long)));
         let why = "x".repeat(LONGEST);
         assert!(matches!(encode(&Answer::Refused { why }), Err(WireError::Long)));
+        // What quotes it is short.
+        let long = format!("{{\"{}\":1}}", "x".repeat(LONGEST / 2));
+        let said = decode::<Answer>(long.as_bytes()).unwrap_err().to_string();
+        assert!(said.chars().count() < 300, "{}", said.len());
         // A deep one ends as well.
         assert!(decode::<Ask>("[".repeat(LONGEST).as_bytes()).is_err());
     }

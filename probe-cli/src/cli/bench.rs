@@ -68,7 +68,7 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
             .filter(|one| args.scenario.iter().any(|name| scenario(*name) == *one))
             .collect()
     };
-    let to = serve::to(&args.to)?;
+    let to = serve::to(&args.to, args.slice)?;
     let also = also(&args.also);
     let setup = Setup { scenarios, also, slice: args.slice, prefix: args.prefix.clone(), to };
     let output = Output::prepare("--output", &args.output)?;
@@ -174,7 +174,8 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     let base = file::read("--baseline", &args.baseline)?;
     let options = options(&args.judge, policy(args));
     let newest = base.last()?;
-    let to = serve::to(&args.to)?;
+    let slice = Duration::from_millis(newest.parameters.slice_ms);
+    let to = serve::to(&args.to, slice)?;
     let differences = gate::differences(newest, &expected(newest, args.prefix.is_some(), to.is_some()));
     if !differences.is_empty() && !options.force {
         return Err(refused(&differences).into());
@@ -182,7 +183,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     let setup = Setup {
         scenarios: newest.measured().collect(),
         also: newest.parameters.also.clone(),
-        slice: Duration::from_millis(newest.parameters.slice_ms),
+        slice,
         prefix: args.prefix.clone(),
         to,
     };

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::bench::{
     result::{Counts, Cpu, Device, Machine},
-    wire::{Answer, Arrived, Ask, MOST_DEVICES, Purpose, Token, VERSION},
+    wire::{Answer, Arrived, Ask, MOST_DEVICES, Purpose, Token, VERSION, short},
 };
 
 /// How long a connection may take to be made.
@@ -159,7 +159,7 @@ fn hello(
 fn asked(lines: &mut Lines, address: SocketAddr, ask: &Ask) -> Result<Answer, RemoteError> {
     let answer = lines.write(ask).and_then(|()| lines.read(ANSWER, || true));
     match answer.map_err(|error| failed(address, &error))? {
-        Answer::Refused { why } => Err(RemoteError::Refused { address, why }),
+        Answer::Refused { why } => Err(RemoteError::Refused { address, why: short(&why) }),
         answer @ (Answer::Welcome { .. } | Answer::Ready | Answer::Marked(_) | Answer::Ended { .. }) => {
             Ok(answer)
         }

@@ -37,6 +37,7 @@ const FASTEST: usize = 100;
 /// A slice moves at least so much: bytes of a stream, batches of datagrams, requests, connections.
 const LEAST_BYTES: u64 = 1 << 16;
 const LEAST_BATCHES: u64 = 20;
+const LEAST_DATAGRAMS: u64 = 200;
 const LEAST_REQUESTS: u64 = 100;
 const LEAST_CONNECTIONS: u64 = 20;
 /// How long a connection may take to be opened.
@@ -65,18 +66,18 @@ pub(super) struct Sent {
     pub(super) counts: Counts,
 }
 
-/// Whose count says that something moves.
-#[derive(Clone, Copy)]
-enum By {
-    Near,
-    Far,
+/// What must be moved for a slice to be one, by the count of each end.
+#[derive(Clone, Copy, Default)]
+struct Least {
+    near: u64,
+    far: u64,
 }
 
 /// The slice itself, as the thread that only looks sees it.
 struct Window {
     seconds: f64,
     cpu: Cpu,
-    /// What was moved in it, in whatever the load counts.
+    /// What was sent or asked in it, in whatever the load counts.
     moved: u64,
     /// What arrived in it, and in what time by the far end's clock.
     arrived: u64,
@@ -104,13 +105,13 @@ impl<'a> Timing<'a> {
 
     /// Lets the load warm up, and reads at both ends of the slice, which lasts until at least so much was moved; none when it is to
     /// stop. The load is over after it.
-    fn window(&self, near: &Counter, far: &mut dyn Far, by: By, least: u64) -> io::Result<Option<Window>> {
-        let window = self.look(near, far, by, least);
+    fn window(&self, near: &Counter, far: &mut dyn Far, least: Least) -> io::Result<Option<Window>> {
+        let window = self.look(near, far, least);
         near.done.store(true, Ordering::Relaxed);
         window
     }
 
-    fn look(&self, near: &Counter, far: &mut dyn Far, by: By, least: u64) -> io::Result<Option<Window>> {
+    fn look(&self, near: &Counter, far: &mut dyn Far, least: Least) -> io::Result<Option<Window>> {
         if !self.nap(self.length.mul_f64(WARM_UP)) {
             return Ok(None);
         }
@@ -123,11 +124,9 @@ impl<'a> Timing<'a> {
         // A machine that has little time for this takes longer, and a path on which nothing moves is none.
         let (last, moved) = loop {
             let last = far.mark()?;
-            let moved = match by {
-                By::Near => near.moved().saturating_sub(before),
-                By::Far => last.amount.saturating_sub(first.amount),
-            };
-            if moved >= least {
+            let moved = near.moved().saturating_sub(before);
+            let arrived = last.amount.saturating_sub(first.amount);
+            if moved >= least.near && arrived >= least.far {
                 break (last, moved);
             }
             if start.elapsed() > DEAD {
@@ -221,7 +220,7 @@ fn streams(
             })
         };
         let writers: Vec<_> = clients.iter().map(start).collect();
-        let window = timing.window(&near, far, By::Far, LEAST_BYTES);
+        let window = timing.window(&near, far, Least { far: LEAST_BYTES, ..Least::default() });
         let written = writers.into_iter().try_for_each(joined);
         // What the far end says explains what happened to the connections.
         window.and_then(|window| written.map(|()| window))
@@ -248,6 +247,9 @@ fn datagrams(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins) -> io::Result<
         *start = mark.to_be_bytes();
     }
     let near = Counter::default();
+    // Somebody who counts them has to have counted some.
+    let far_least = if far.counts_datagrams() { LEAST_DATAGRAMS } else { 0 };
+    let least = Least { near: LEAST_BATCHES, far: far_least };
     let (window, mut batches) = thread::scope(|scope| -> io::Result<_> {
         let writer = scope.spawn(|| {
             settle(pins.sender)?;
@@ -265,7 +267,7 @@ fn datagrams(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins) -> io::Result<
             })?;
             Ok(batches)
         });
-        let window = timing.window(&near, far, By::Near, LEAST_BATCHES);
+        let window = timing.window(&near, far, least);
         let batches = joined(writer);
         Ok((window?, batches?))
     })?;
@@ -341,7 +343,7 @@ fn requests(
             settle(pins.sender)?;
             ask(&client, &near)
         });
-        let window = timing.window(&near, far, By::Near, LEAST_REQUESTS);
+        let window = timing.window(&near, far, Least { near: LEAST_REQUESTS, ..Least::default() });
         loading.done.store(true, Ordering::Relaxed);
         let (times, written) = (joined(requester), writer.map(joined).transpose());
         let window = window?;
@@ -381,7 +383,7 @@ fn connections(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins) -> io::Resul
                 Ok(())
             })
         });
-        let window = timing.window(&near, far, By::Near, LEAST_CONNECTIONS);
+        let window = timing.window(&near, far, Least { near: LEAST_CONNECTIONS, ..Least::default() });
         let opened = joined(opener);
         let window = window?;
         opened.map(|()| window)

@@ -32,9 +32,17 @@ const VARIABLE: &str = "OVERLAY_PROBE_BENCH_TOKEN";
 /// Longest token file.
 const LONGEST: u64 = 4096;
 
+/// Longest slice to another machine: the session of the other way asks nothing meanwhile, and the server ends one that is idle.
+const LONGEST_SLICE: Duration = Duration::from_secs(60);
+
 /// The other machine, if there is one.
-pub(super) fn to(args: &ToArgs) -> anyhow::Result<Option<To>> {
+pub(super) fn to(args: &ToArgs, slice: Duration) -> anyhow::Result<Option<To>> {
     let Some(overlay) = args.to else { return Ok(None) };
+    anyhow::ensure!(
+        slice <= LONGEST_SLICE,
+        "--slice: at most {} s to another machine",
+        LONGEST_SLICE.as_secs()
+    );
     let token = token(args.token_file.as_deref())?.with_context(|| {
         format!(
             "no token: give --token-file FILE or set {VARIABLE} to what `bench serve` printed or was given"
