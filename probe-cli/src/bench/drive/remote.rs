@@ -24,6 +24,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may take: the far end waits for what is still under way.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// How long a session that has refused something may take to say why it ended.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// Why a far end is none.
 #[derive(Debug, Error)]
 pub enum RemoteError {
@@ -125,7 +128,12 @@ impl Remote {
     /// One more connection of the session.
     fn flow(&mut self, purpose: Purpose) -> io::Result<TcpStream> {
         let mut lines = open(self.address)?;
-        let answer = hello(&mut lines, self.address, &self.token, purpose)?;
+        let answer = hello(&mut lines, self.address, &self.token, purpose);
+        // The session ended meanwhile, and says why.
+        let answer = answer.map_err(|error| match self.control.read(LAST_WORD, || true) {
+            Ok(Answer::Refused { why }) => RemoteError::Refused { address: self.address, why: short(&why) },
+            Ok(_) | Err(_) => error,
+        })?;
         if !matches!(answer, Answer::Welcome { .. }) {
             return Err(self.confused().into());
         }
