@@ -16,7 +16,7 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
         ("5", "no NIC of this node has virtual functions"),
-        ("6", "not judged"),
+        ("6", "could be judged"),
         ("7", "No problem found"),
         ("8", "ovp_tunnel_tx"),
         ("?", "this help"),

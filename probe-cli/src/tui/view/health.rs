@@ -40,7 +40,7 @@ fn now(state: &State) -> std::time::Duration {
     state.model.as_ref().map_or_else(Default::default, |model| model.time)
 }
 
-/// `FAIL 1 warn 2`, `OK`, `?? 3 not judged`: in the header, in front of everybody.
+/// `FAIL 1 warn 2`, `OK`, `UNKNOWN`: in the header, in front of everybody.
 pub(super) fn chip(health: &Health, theme: Theme) -> Option<Span<'static>> {
     let count = |severity| health.standing.iter().filter(|one| one.severity == severity).count();
     let counted = |severity: Severity| {
@@ -51,7 +51,8 @@ pub(super) fn chip(health: &Health, theme: Theme) -> Option<Span<'static>> {
     let unknown = health.counts.not_judged;
     let (words, style) = match health.verdict? {
         Verdict::Fail | Verdict::Warn => (wrong.join(" "), theme.alarm()),
-        Verdict::Unknown => (format!("?? {unknown} not judged"), theme.title()),
+        // What and how much could not be judged is in the tab; the verdict is not to change with the number of checks.
+        Verdict::Unknown => ("UNKNOWN".to_owned(), theme.title()),
         Verdict::Ok if unknown > 0 => (format!("OK, {unknown} not judged"), theme.rx()),
         Verdict::Ok => ("OK".to_owned(), theme.rx()),
     };
