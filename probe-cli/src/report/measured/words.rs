@@ -80,7 +80,7 @@ pub(super) fn advice(row: &Row) -> Vec<String> {
     if let Reverse::Fragments { largest } = outcome.reverse {
         said.push(format!(
             "answers of {size} bytes come back in fragments of {largest}: less fits on the way back. Set the MTU there \
-             that is set on the way to it, {expected}."
+             that is set on the way there, {expected}."
         ));
     }
     let is_said = matches!(outcome.verdict, Verdict::Undecided { .. });
@@ -105,7 +105,7 @@ fn limit(row: &Row, size: u32) -> Option<String> {
             let place = match outcome.forward {
                 Forward::Unmeasured => ", there or on the way back",
                 Forward::Carries => " on the way back from it; those to it get there",
-                Forward::Loses => " on the way to it",
+                Forward::Loses => " on the way there",
             };
             format!(
                 "packets of more than {size} bytes are lost silently{place}; {}. What may not be cut hangs. {}{}",

@@ -35,9 +35,10 @@ fn run(model: &Model) -> Outcome {
     let place = file.clone().map_or(Origin::Default, |file| Origin::File { file, line });
     let kernel = model.inventory.node.kernel.as_deref().map_or_else(|| "unknown".to_owned(), escape);
     match model.inventory.node.has_wireguard {
-        None => {
-            Outcome::NotJudged("it is unknown whether the kernel supports WireGuard: run as root".to_owned())
-        }
+        None => Outcome::NotJudged(format!(
+            "it is unknown whether kernel {kernel} supports WireGuard: the module is not loaded, and its modules.dep below \
+             /lib/modules could not be read"
+        )),
         Some(true) => Outcome::Judged(Vec::new()),
         Some(false) => Outcome::Judged(vec![
             Finding::new(
