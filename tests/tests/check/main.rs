@@ -4,7 +4,11 @@
 
 mod planes;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    process::Command,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -18,6 +22,7 @@ use overlay_probe::{
 };
 use probe_tests::{
     checked::Node,
+    lab::TestNetns,
     sh,
     tool::{NOBODY, binary, run, with_privileges},
     wait_for,
@@ -43,6 +48,57 @@ fn pods_that_send_too_much_are_named_with_the_cure() {
     assert!(code == Some(1) && line.chars().count() <= 81, "{line}");
     let (_, only) = node.check(&["--only", "host", "--quiet"]);
     assert!(only.starts_with("OK: "), "{only}");
+}
+
+/// A node that only its files are here of: its NICs are in a copy of its sysfs, and in no network namespace.
+#[test]
+fn a_copied_node_has_the_nics_of_the_copy() {
+    let root = TempDir::new().unwrap();
+    let device = |address: &str, files: &[(&str, &str)], links: &[(&str, &str)]| {
+        let directory = root.path().join("sys/bus/pci/devices").join(address);
+        fs::create_dir_all(&directory).unwrap();
+        for (name, text) in [("class", "0x020000\n"), ("vendor", "0x15b3\n")].iter().chain(files) {
+            fs::write(directory.join(name), text).unwrap();
+        }
+        for (name, target) in links {
+            symlink(target, directory.join(name)).unwrap();
+        }
+    };
+    let driver = ("driver", "../../drivers/mlx5_core");
+    let of_pf = [("device", "0x101d\n"), ("sriov_totalvfs", "16\n"), ("sriov_numvfs", "1\n")];
+    device("0000:42:00.0", &of_pf, &[driver, ("virtfn0", "../0000:42:00.2")]);
+    device("0000:42:00.2", &[("device", "0x101e\n")], &[driver, ("physfn", "../0000:42:00.0")]);
+    fs::create_dir_all(root.path().join("etc/pcidp")).unwrap();
+    let pool = |address: &str| {
+        let pool =
+            r#"{"resourceList": [{"resourceName": "vfs", "selectors": {"pciAddresses": ["ADDRESS"]}}]}"#;
+        fs::write(root.path().join("etc/pcidp/config.json"), pool.replace("ADDRESS", address)).unwrap();
+    };
+    let node = TestNetns::new("copied");
+    let found = || {
+        let (name, root) = (node.name(), root.path().to_str().unwrap());
+        let args = [
+            "--netns",
+            name,
+            "--host-root",
+            root,
+            "check",
+            "--window",
+            "50ms",
+            "--only",
+            "vf",
+            "--format",
+            "json",
+        ];
+        let document: Value = serde_json::from_slice(&run(&args).stdout).unwrap();
+        let findings = document["findings"].as_array().unwrap().iter();
+        findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The plugin offers VFs, and this is the PF.
+    pool("0000:42:00.0");
+    assert_eq!(found(), ["vf-pool-empty"]);
+    pool("0000:42:00.2");
+    assert_eq!(found(), [""; 0]);
 }
 
 /// Who may not read everything is not told that all is well of what was not read.
