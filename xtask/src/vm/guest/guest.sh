@@ -17,6 +17,8 @@ ip link set lo up
 ulimit -n 65536
 # Virtual functions get their drivers from the tests.
 modprobe -q igb && ip link set eth0 up
+# Nothing here makes /dev/net/tun before the module is there.
+modprobe -q tun
 
 off() {
     sync
