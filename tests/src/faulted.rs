@@ -15,7 +15,7 @@ use overlay_probe::{
     netns,
 };
 
-use crate::{checked::Node, kernel, ns, sh, wait_for};
+use crate::{Patience, checked::Node, kernel, ns, sh, wait_for};
 
 /// The faults that only labs of one family can be given.
 pub const OF_ONE_FAMILY: [(&str, Family); 2] =
@@ -81,6 +81,19 @@ fn judged(node: &Node, fault: &Fault) -> String {
     )
 }
 
+/// The same of what packets show, while they are sent: after the faults before, WireGuard may have to try a handshake again, which it
+/// does after five seconds (`REKEY_TIMEOUT`), before they get there.
+fn judged_in_time(node: &Node, fault: &Fault) -> String {
+    let mut patience = Patience::start();
+    loop {
+        let wrong = judged(node, fault);
+        if wrong.is_empty() || patience.left().is_none() {
+            return wrong;
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Makes each fault of a data plane on one lab, one after another.
 pub fn each_fault(dataplane: Dataplane, family: Family, is_meant: impl Fn(&Fault) -> bool) {
     let node = Node::up(dataplane, family);
@@ -95,7 +108,7 @@ pub fn each_fault(dataplane: Dataplane, family: Family, is_meant: impl Fn(&Fault
     for fault in FAULTS.iter().filter(is_here).filter(|fault| is_meant(fault)) {
         node.inject(fault.name);
         if fault.needs_traffic {
-            with_traffic(&node, fault, &mut || wrong += &judged(&node, fault));
+            with_traffic(&node, fault, &mut || wrong += &judged_in_time(&node, fault));
         } else {
             wrong += &judged(&node, fault);
         }
