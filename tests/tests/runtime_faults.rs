@@ -1,14 +1,9 @@
 //! Faults of pods that a container runtime made: what it says, what host-local keeps and what Multus did not do, on a real node.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states what must hold by panicking")]
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
-
 use overlay_probe::lab::Family;
 use probe_tests::{
-    containerd::{Containerd, PLUGINS, PodSpec},
+    containerd::{Containerd, PodSpec},
     lab::TestLab,
     ns,
     tool::run,
@@ -47,22 +42,13 @@ fn of(id: &str, summary: &str) -> [(String, String); 1] {
 /// Calls host-local as the bridge plugin does, for a sandbox of this name.
 fn host_local(containerd: &Containerd, command: &str, sandbox: &str) {
     let configuration = json!({ "cniVersion": "0.3.1", "name": NETWORK, "type": "bridge", "ipam": ipam() });
-    let output = containerd.on_node(|| {
-        let mut child = Command::new(format!("{PLUGINS}/host-local"))
-            .env("CNI_COMMAND", command)
-            .env("CNI_CONTAINERID", sandbox)
-            .env("CNI_NETNS", "/var/run/netns/none")
-            .env("CNI_IFNAME", "eth0")
-            .env("CNI_PATH", PLUGINS)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(configuration.to_string().as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
-    });
-    assert!(output.status.success(), "{output:?}");
+    let environment = [
+        ("CNI_COMMAND", command),
+        ("CNI_CONTAINERID", sandbox),
+        ("CNI_NETNS", "/var/run/netns/none"),
+        ("CNI_IFNAME", "eth0"),
+    ];
+    containerd.run_plugin("host-local", &environment, &configuration);
 }
 
 #[test]

@@ -127,3 +127,18 @@ impl Finding {
         self
     }
 }
+
+/// The worst of several.
+pub fn worst(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().max_by_key(|finding| finding.severity)
+}
+
+/// The commands of their fixes, each once: what mends each of them, then what mends all.
+pub fn commands(findings: &[Finding]) -> Vec<&str> {
+    let mut commands: Vec<&str> = Vec::new();
+    for command in findings.iter().flat_map(|finding| &finding.fix.commands) {
+        commands.retain(|known| known != command);
+        commands.push(command);
+    }
+    commands
+}

@@ -23,7 +23,7 @@ pub use accepted::{Acceptance, Acceptances, Accepted, Wrong, WrongLine};
 pub use catalogue::{Area, CATALOGUE, Failure, Missed};
 pub use changes::{Became, Change, Changes, Key, Known};
 pub use fault::{FAULTS, Fault, Plane, WITHOUT_FAULT, faults_of, why_without};
-pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind};
+pub use finding::{Evidence, Finding, Fix, Outcome, Severity, Subject, SubjectKind, commands, worst};
 pub use need::Need;
 pub use ongoing::{Health, Ongoing, Standing};
 pub use registry::{Check, Explain, Family, REGISTRY, Unknown, select};

@@ -77,13 +77,22 @@ impl Containerd {
         let kind = configuration["type"].as_str().unwrap();
         let words: Vec<String> =
             arguments(pod).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let (id, netns) = (pod.id.as_str(), pod.netns.as_deref().unwrap());
+        let environment = [
+            ("CNI_COMMAND", command),
+            ("CNI_CONTAINERID", id),
+            ("CNI_NETNS", netns),
+            ("CNI_IFNAME", ifname),
+            ("CNI_ARGS", &words.join(";")),
+        ];
+        self.run_plugin(kind, &environment, configuration)
+    }
+
+    /// Runs a plugin with these variables; returns what it prints.
+    pub fn run_plugin(&self, kind: &str, environment: &[(&str, &str)], configuration: &Value) -> String {
         let output = self.on_node(|| {
             let mut child = Command::new(format!("{PLUGINS}/{kind}"))
-                .env("CNI_COMMAND", command)
-                .env("CNI_CONTAINERID", &pod.id)
-                .env("CNI_NETNS", pod.netns.as_deref().unwrap())
-                .env("CNI_IFNAME", ifname)
-                .env("CNI_ARGS", words.join(";"))
+                .envs(environment.iter().copied())
                 .env("CNI_PATH", PLUGINS)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
@@ -95,7 +104,7 @@ impl Containerd {
         });
         let printed = String::from_utf8(output.stdout).unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{kind} {command}: {printed} {words}");
+        assert!(output.status.success(), "{kind} {environment:?}: {printed} {words}");
         printed
     }
 }

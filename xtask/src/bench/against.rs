@@ -7,10 +7,7 @@ mod old;
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result};
-use overlay_probe::{
-    bench::stats::{self, Shift, Tails},
-    lab::load::{Load, LoadOptions},
-};
+use overlay_probe::bench::stats::{self, Shift, Tails};
 
 use self::old::Old;
 use super::{
@@ -129,12 +126,7 @@ fn watches(
     world: &World,
     peers: u32,
 ) -> Result<(Vec<Pair>, Vec<exact::Fact>)> {
-    let load = Load::start(&LoadOptions {
-        prefix: world.lab.options.prefix.clone(),
-        tcp_mbit: 50,
-        udp_pps: 500,
-        flows: 8,
-    })?;
+    let load = world.load()?;
     ui::note(&format!("watch, in turns, {rounds} rounds of {} s", 4 * LINES));
     let measured = in_turns(rounds, |side| {
         let lines = watch::watched(both[side], &world.node(1), peers, LINES)?;

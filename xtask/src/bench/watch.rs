@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use overlay_probe::lab::load::{Load, LoadOptions};
 use serde_json::Value;
 
 use super::{
@@ -23,12 +22,7 @@ const SPARE: u32 = 24;
 pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>> {
     let world = World::busy(peers)?;
     let node = world.node(1);
-    let load = Load::start(&LoadOptions {
-        prefix: world.lab.options.prefix.clone(),
-        tcp_mbit: 50,
-        udp_pps: 500,
-        flows: 8,
-    })?;
+    let load = world.load()?;
     ui::note(&format!("watching it for {} s", rounds + 2));
     let lines = watched(binary, &node, peers, rounds + 2)?;
     let (mut cpu, mut memory, mut maps) = (Vec::new(), Vec::new(), Vec::new());

@@ -4,7 +4,11 @@ use std::{fmt::Write as _, fs, path::Path, process::Child, thread, time::Duratio
 
 use anyhow::{Context as _, Result, bail};
 use overlay_probe::{
-    lab::{self, Family, LabOptions, registry::Lab},
+    lab::{
+        self, Family, LabOptions,
+        load::{Load, LoadOptions},
+        registry::Lab,
+    },
     netns,
 };
 
@@ -42,6 +46,12 @@ impl World {
         let world = Self::up(2, PODS)?;
         add_peers(&world.node(1), peers)?;
         Ok(world)
+    }
+
+    /// Sends traffic between its pods, as a node that is observed has.
+    pub(super) fn load(&self) -> Result<Load> {
+        let prefix = self.lab.options.prefix.clone();
+        Ok(Load::start(&LoadOptions { prefix, tcp_mbit: 50, udp_pps: 500, flows: 8 })?)
     }
 
     /// Name of a node's namespace, from 1.

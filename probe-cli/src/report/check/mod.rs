@@ -100,11 +100,6 @@ fn agreed(acceptance: &Acceptance) -> String {
     format!("accepted until {}: {}", acceptance.until, text::escape(&acceptance.reason))
 }
 
-/// The worst finding of several.
-fn worst(findings: &[Finding]) -> Option<&Finding> {
-    findings.iter().max_by_key(|finding| finding.severity)
-}
-
 /// Names of what findings are about: three, and how many more. Escaped.
 fn subjects(findings: &[Finding]) -> String {
     let mut names: Vec<String> =

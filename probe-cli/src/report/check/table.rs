@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Health, subjects, word, worst};
+use super::{Health, subjects, word};
 use crate::{
     check::{self, Family, Finding, Outcome, Row, Severity, Verdict},
     model::{Encapsulation, Model, MtuPath},
@@ -47,7 +47,7 @@ pub fn last_line(health: &Health<'_>) -> String {
     let verdict = word(health.verdict);
     wrapped(&mut out, &format!("{verdict}: "), &format!("{}, in {:.1} s", health.counts(), health.took_s));
     let first = health.judgement.findings().into_iter().rev().find_map(|row| match &row.outcome {
-        Outcome::Judged(findings) => Some((row.check.id, worst(findings)?)),
+        Outcome::Judged(findings) => Some((row.check.id, check::worst(findings)?)),
         Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => None,
     });
     if let Some((id, finding)) = first {
@@ -207,7 +207,7 @@ fn accepted(out: &mut String, health: &Health<'_>) {
 /// found first in 3 lines is worth more than what is complete in 30.
 fn finding(out: &mut String, health: &Health<'_>, row: &Row, all: bool) {
     let Outcome::Judged(findings) = &row.outcome else { return };
-    let Some(worst) = worst(findings) else { return };
+    let Some(worst) = check::worst(findings) else { return };
     let mut before = title(row, findings, worst.severity);
     wrapped(&mut before, "      ", &worst.summary);
     wrapped(&mut before, "      ", row.check.symptom);
@@ -247,12 +247,7 @@ fn causes_and_fix(
     }
     let elsewhere = if worst.fix.elsewhere { "cannot be fixed on this node: " } else { "" };
     wrapped(&mut out, "      fix    ", &format!("{elsewhere}{}", worst.fix.text));
-    // What mends each of them, and what mends all once.
-    let mut commands: Vec<&str> = Vec::new();
-    for command in findings.iter().flat_map(|finding| &finding.fix.commands) {
-        commands.retain(|known| known != command);
-        commands.push(command);
-    }
+    let commands = check::commands(findings);
     let most = if all { usize::MAX } else { COMMANDS };
     for command in commands.iter().take(most) {
         // A command is one line, whatever its length: it is there to be pasted.

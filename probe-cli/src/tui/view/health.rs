@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    check::{self, Evidence, Finding, Health, Severity, Standing, Verdict},
+    check::{self, Evidence, Health, Severity, Standing, Verdict},
     text,
     tui::{state::State, tab::Tab},
 };
@@ -89,14 +89,9 @@ fn style(severity: Severity, theme: Theme) -> Style {
     }
 }
 
-/// The worst of what a check has found.
-fn worst_of(one: &Standing) -> Option<&Finding> {
-    one.findings.iter().max_by_key(|finding| finding.severity)
-}
-
 fn summary(one: &Standing) -> String {
     let more = one.findings.len().saturating_sub(1);
-    let words = worst_of(one).map_or_else(String::new, |finding| finding.summary.clone());
+    let words = check::worst(&one.findings).map_or_else(String::new, |finding| finding.summary.clone());
     if more > 0 { format!("{words} (and {more} more)") } else { words }
 }
 
@@ -128,10 +123,8 @@ fn finding(one: &Standing, now: std::time::Duration, columns: u16, theme: Theme)
                 .push(vec![Span::styled(format!("{INDENT}{mark}"), theme.dim()), Span::styled(words, style)]);
         }
     };
-    let Some(worst) = worst_of(one) else { return lines };
-    for finding in one.findings.iter().filter(|finding| std::ptr::eq(*finding, worst)) {
-        say("", &finding.summary, theme.normal());
-    }
+    let Some(worst) = check::worst(&one.findings) else { return lines };
+    say("", &worst.summary, theme.normal());
     for finding in one.findings.iter().filter(|finding| !std::ptr::eq(*finding, worst)) {
         say("also", &finding.summary, theme.normal());
     }
@@ -144,12 +137,7 @@ fn finding(one: &Standing, now: std::time::Duration, columns: u16, theme: Theme)
     }
     let elsewhere = if worst.fix.elsewhere { "cannot be fixed on this node: " } else { "" };
     say("fix", &format!("{elsewhere}{}", worst.fix.text), theme.normal());
-    let mut commands: Vec<&str> = Vec::new();
-    for command in one.findings.iter().flat_map(|finding| &finding.fix.commands) {
-        commands.retain(|known| known != command);
-        commands.push(command);
-    }
-    for command in commands {
+    for command in check::commands(&one.findings) {
         say(" ", command, theme.title());
     }
     say("more", &format!("overlay-probe check --explain {}", one.check.id), theme.dim());
