@@ -1,12 +1,19 @@
 //! A lab's node, with the files that it would have, as `check` sees it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, UdpSocket},
+    thread,
+};
 
-use overlay_probe::lab::{Dataplane, Family, LabOptions, fault, files};
+use overlay_probe::{
+    lab::{Dataplane, Family, LabOptions, fault, files},
+    netns,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{lab::TestLab, ns, tool::run};
+use crate::{lab::TestLab, ns, tool::run, wait_for};
 
 /// The first node of a lab of its own.
 pub struct Node {
@@ -40,9 +47,30 @@ impl Node {
         fault::inject(self.lab.prefix(), name, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
-    /// Takes its faults away.
+    /// Takes its faults away, and what the kernel remembers of them.
     pub fn undo(&self) {
         fault::undo(self.lab.prefix(), None).unwrap();
+        wait_for("the other nodes to answer on the underlay", || self.asks_again().then_some(()));
+    }
+
+    /// Sends something to each node that did not answer when it was asked last: until then, its neighbour entry stays as it is, although
+    /// it would answer by now. Whether there is none.
+    pub fn asks_again(&self) -> bool {
+        let unanswered = ns(&self.name(), "ip neigh show dev eth0 nud failed nud incomplete nud probe");
+        let addresses: Vec<IpAddr> =
+            unanswered.lines().map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                netns::enter(&netns::open(&self.name()).unwrap()).unwrap();
+                for address in &addresses {
+                    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+                    // Refused by a port that nobody has.
+                    let _ = UdpSocket::bind(any).unwrap().send_to(b"x", (*address, 9));
+                }
+            });
+            sender.join().unwrap();
+        });
+        addresses.is_empty()
     }
 
     /// Runs `check` on it: exit code and what it prints.

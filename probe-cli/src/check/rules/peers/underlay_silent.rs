@@ -1,9 +1,12 @@
 //! Another node does not answer ARP or neighbour discovery on the network below.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::super::prelude::*;
-use crate::facts::netlink::{NeighbourState, NeighbourStateFact};
+use crate::{
+    facts::netlink::{NeighbourState, NeighbourStateFact},
+    text,
+};
 
 /// A transmission so many seconds ago is recent.
 const RECENT_S: u64 = 60;
@@ -75,7 +78,7 @@ fn run(model: &Model) -> Outcome {
             format!("{address} did not answer on {device} when it was asked last: pods of {networks} are not reached."),
         )
         .on(row.ifindex)
-        .seen(format!("neighbour {address}"), "FAILED", format!("ip neigh show dev {device}"));
+        .seen(format!("neighbour {address}"), failed_since(row.updated_s), format!("ip -s neigh show dev {device}"));
         if is_random(address) {
             finding
                 .seen("interface identifier", "random", "looks like a privacy address (RFC 8981)")
@@ -84,10 +87,21 @@ fn run(model: &Model) -> Outcome {
                      (node-ip) and set net.ipv6.conf.IF.use_tempaddr=0 there.",
                 )
         } else {
-            finding.fix_elsewhere("check that node's power, NIC and address; where its address changed, restart its CNI agent.")
+            finding.fix_elsewhere(
+                "check that node's power, NIC and address; where its address changed, restart its CNI agent. A ping to it makes \
+                 the kernel ask again: the entry of a node that came back stays FAILED until something is sent to it.",
+            )
         }
     });
     Outcome::Judged(findings.collect())
+}
+
+/// The kernel keeps the entry, and asks again with the next packet only (`neigh_timer_handler`, `__neigh_event_send`, 6.18).
+fn failed_since(updated_s: Option<u64>) -> String {
+    updated_s.map_or_else(
+        || "FAILED".to_owned(),
+        |age| format!("FAILED, {} ago", text::age(Some(Duration::from_secs(age)))),
+    )
 }
 
 /// An IPv6 address whose interface identifier is neither made of a MAC address (RFC 4291, appendix A) nor written by hand.
