@@ -21,6 +21,9 @@ const COMMANDS: usize = 5;
 /// Accepted findings that are named.
 const ACCEPTED: usize = 3;
 
+/// Columns before evidence: `      seen   `.
+const MARKED: usize = 13;
+
 /// Lines of a finding.
 const MOST_LINES: usize = 10;
 
@@ -51,7 +54,7 @@ pub fn last_line(health: &Health<'_>) -> String {
         Outcome::DoesNotApply(_) | Outcome::NotJudged(_) => None,
     });
     if let Some((id, finding)) = first {
-        wrapped(&mut out, "      ", &format!("First: {} ({id})", first_sentence(&finding.fix.text)));
+        wrapped(&mut out, "      ", &format!("First: {} ({id})", first_clause(&finding.fix.text)));
     } else if health.verdict == Verdict::Unknown {
         wrapped(
             &mut out,
@@ -285,32 +288,37 @@ fn also(others: &[&Finding], room: usize) -> String {
 
 /// `seen   what   value   source`, in columns: the first, and as many more as fit `room` lines.
 fn seen(finding: &Finding, room: usize) -> String {
-    let shown: Vec<[&str; 3]> = finding
+    let all: Vec<[&str; 3]> = finding
         .evidence
         .iter()
         .take(EVIDENCE)
         .map(|evidence| [evidence.what.as_str(), evidence.value.as_str(), evidence.source.as_str()])
         .collect();
-    let width =
-        |column: usize, most: usize| shown.iter().map(|row| row[column].width()).max().unwrap_or(0).min(most);
-    let (what, value) = (width(0, 26), width(1, 22));
+    // Columns are as wide as what is shown needs, which depends on how much is shown.
+    let fewer = (1..=all.len()).rev().map(|shown| columns(&all[..shown]));
+    let mut sizes =
+        fewer.skip_while(|lines| lines.lines().count() > room).chain([columns(&all[..all.len().min(1)])]);
+    sizes.next().unwrap_or_default()
+}
+
+fn columns(rows: &[[&str; 3]]) -> String {
+    let widest = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+    let fits = rows.iter().all(|row| MARKED + widest(0) + 2 + widest(1) + 2 + row[2].width() <= WIDTH);
+    // One long cell is not to push the others' columns off the screen.
+    let most = |column: usize, most: usize| if fits { widest(column) } else { widest(column).min(most) };
+    let (what, value) = (most(0, 26), most(1, 22));
     let mut out = String::new();
-    for (number, row) in shown.iter().enumerate() {
+    for (number, row) in rows.iter().enumerate() {
         let mark = if number == 0 { "seen" } else { "" };
         let front = format!("      {mark:<6} {}  {}", padded(row[0], what), padded(row[1], value));
         let one_line = format!("{front}  {}", row[2]);
-        let mut lines = String::new();
         if one_line.width() <= WIDTH {
-            let _ = writeln!(lines, "{}", one_line.trim_end());
-        } else {
-            // The source is what is to be read: it gets a line of its own and is never cut.
-            let _ = writeln!(lines, "{}", front.trim_end());
-            wrapped(&mut lines, "               ", row[2]);
+            let _ = writeln!(out, "{}", one_line.trim_end());
+            continue;
         }
-        if number > 0 && out.lines().count() + lines.lines().count() > room {
-            break;
-        }
-        out.push_str(&lines);
+        // The source is what is to be read: it gets a line of its own and is never cut.
+        wrapped(&mut out, &format!("      {mark:<6} {}  ", padded(row[0], what)), row[1]);
+        wrapped(&mut out, "               ", row[2]);
     }
     out
 }
@@ -319,8 +327,63 @@ fn padded(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
 
-/// Up to the first mark that ends a clause: what to do, without reasons and ways.
-fn first_sentence(text: &str) -> &str {
-    let end = [". ", "; ", ": ", " ("].iter().filter_map(|mark| text.find(mark)).min();
-    text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim_end_matches('.')
+/// What to do, without reasons and ways: up to the first mark that ends a clause. What stands in parentheses is left out; what is
+/// quoted in backticks is one word.
+fn first_clause(text: &str) -> String {
+    let mut out = String::new();
+    let (mut is_quoted, mut depth) = (false, 0_usize);
+    let mut rest = text.chars().peekable();
+    while let Some(one) = rest.next() {
+        match one {
+            '`' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            '.' | ';' | ':' if !is_quoted && depth == 0 && rest.peek().is_none_or(|next| *next == ' ') => {
+                break;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            let is_second_blank = one == ' ' && out.ends_with(' ');
+            let is_mark = matches!(one, ',' | '.' | ';' | ':') && out.ends_with(' ');
+            if is_mark {
+                out.pop();
+            }
+            if !is_second_blank {
+                out.push(one);
+            }
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_first_is_a_whole_clause() {
+        for (fix, first) in [
+            (
+                "Write `apiVersion: v1; x. y` into FILE; RKE2 applies it.",
+                "Write `apiVersion: v1; x. y` into FILE",
+            ),
+            (
+                "Bring it up, and let the manager (nmcli, ifup) start it: why.",
+                "Bring it up, and let the manager start it",
+            ),
+            ("Restart the agent (pods: keep running). Then wait.", "Restart the agent"),
+            ("Set it (a `)`), then go on", "Set it, then go on"),
+            (
+                "Put it back into /etc/rancher/rke2/config.yaml:3 on 10.0.0.1.",
+                "Put it back into /etc/rancher/rke2/config.yaml:3 on 10.0.0.1",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(first_clause(fix), first);
+        }
+    }
 }

@@ -42,8 +42,8 @@ fn run(model: &Model) -> Outcome {
                     &file.file,
                     format!("{name} comes first in the CNI directory and cannot be used."),
                 )
-                .seen(name, shown(problem), "its contents")
-                .fix("Remove it; if it is the CNI's own, restart the CNI's pod on this node, which writes it again.")
+                .seen("its contents", shown(problem.strip_prefix(&format!("cannot read {}: ", file.file)).unwrap_or(problem)), &name)
+                .fix("Rename the file, so that it is not the first; if it is the CNI's own, restart the CNI's pod on this node, which writes it again.")
                 .run(format!("mv {} {}", quoted(&file.file), quoted(&format!("{}.broken", file.file))))
             })
             .collect(),

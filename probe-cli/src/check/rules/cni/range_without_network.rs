@@ -69,8 +69,8 @@ fn run(model: &Model) -> Outcome {
         .seen("this node's pods", ipv4.cidr, "ip route, ip address")
         .seen("IPv6 pod network", "none", "ip -6 route, ip link")
         .fix_elsewhere(
-            "Nodes get their pod networks when they join: take IPv6 out of cluster-cidr and service-cidr on the servers again and \
-             restart rke2-server there, or make the cluster anew with both families.",
+            "take IPv6 out of cluster-cidr and service-cidr on the servers again and restart rke2-server there, or make the cluster anew \
+             with both families: nodes get their pod networks when they join.",
         ),
     ])
 }

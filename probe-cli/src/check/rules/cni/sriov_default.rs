@@ -38,6 +38,6 @@ fn run(model: &Model) -> Outcome {
             "Each pod needs a virtual function for its eth0: SR-IOV is the default network.".to_owned(),
         )
         .seen("plugin behind Multus", "sriov", escape(&file))
-        .fix_elsewhere("Make SR-IOV a secondary network (a NetworkAttachmentDefinition), and the cluster's CNI Multus's delegate."),
+        .fix_elsewhere("make SR-IOV a secondary network (a NetworkAttachmentDefinition), and the cluster's CNI Multus's delegate."),
     ])
 }

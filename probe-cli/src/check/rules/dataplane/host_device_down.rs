@@ -44,7 +44,7 @@ fn run(model: &Model) -> Outcome {
         Finding::new(Fail, SubjectKind::Interface, &link.name, summary)
             .on(link.ifindex)
             .seen(name, "down", "ip link: flags")
-            .fix("Bring it up and restart the CNI's agent on this node, which writes the routes again (pods keep running).")
+            .fix("Bring the device up and restart the CNI's agent on this node, which writes the routes again (pods keep running).")
             .run(format!("ip link set {} up", quoted(&link.name)))
     });
     agent::all_restarted(model, Outcome::Judged(findings.collect()))

@@ -81,11 +81,11 @@ fn finding(model: &Model, ifindex: u32, key: Option<PeerKey>, goes: PerDirection
             .fix("Find the route that takes them, and delete it; or restart the CNI's agent, which writes the missing one.")
             .run("ip route show table all"),
         (Some(_), false) => finding.fix_elsewhere(
-            "That node sends them without the tunnel: look at its routes to this node's pods; `overlay-probe check --with-traffic` \
-             there says more.",
+            "look at that node's routes to this node's pods: it sends these packets without the tunnel; `overlay-probe check \
+             --with-traffic` there says more.",
         ),
         (None, _) => finding
-            .fix("See whose address it is; give flannel --ip-blackhole-route, and restart its agent where a node's route is missing.")
+            .fix("Find out whose address it is; give flannel --ip-blackhole-route, and restart its agent where a node's route is missing.")
             .run("ip route show table all"),
     })
 }

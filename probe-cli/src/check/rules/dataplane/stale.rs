@@ -7,7 +7,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     id: "dataplane-stale-device",
     family: Family::Dataplane,
     title: "a tunnel of an earlier configuration is still there",
-    symptom: "Traffic that should be encrypted is not; or nothing, until the device's port or routes are needed by another.",
+    symptom: "Often none. Traffic that should be encrypted may leave in clear; a new device may not get its port or its routes.",
     core: false,
     needs: &[Need::Routes],
     explained_by: &[],
@@ -61,7 +61,7 @@ fn run(model: &Model) -> Outcome {
                     .seen(format!("routes by {name}"), routes, "ip route")
                     .seen(format!("peers of {} for them", escape(than)), with_peer, "wg show allowed-ips")
                     .fix(format!(
-                        "Delete it on every node once all have the new backend; traffic to nodes without a peer in {} \
+                        "Delete {name} on every node once all have the new backend; traffic to nodes without a peer in {} \
                          stops.",
                         escape(than)
                     ))
@@ -73,7 +73,7 @@ fn run(model: &Model) -> Outcome {
                         format!("{name} has no address, no peer and no route: no CNI looks after it."),
                     )
                     .seen(format!("addresses of {name}"), 0, "ip address")
-                    .fix("Delete it: no traffic uses it.")
+                    .fix(format!("Delete {name}: no traffic uses it."))
                     .run(delete),
                     Stale::Idle { carried_by } => Finding::new(
                         Warn,
@@ -82,7 +82,7 @@ fn run(model: &Model) -> Outcome {
                         format!("{name} leads to no other node; {} carries the traffic.", escape(carried_by)),
                     )
                     .seen(format!("routes by {name}"), 0, "ip route")
-                    .fix("Delete it: no traffic uses it.")
+                    .fix(format!("Delete {name}: no traffic uses it."))
                     .run(delete),
                 }
             })

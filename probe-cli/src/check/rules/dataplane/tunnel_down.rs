@@ -43,7 +43,7 @@ fn run(model: &Model) -> Outcome {
             .on(ifindex)
             .seen(name, "down", "ip link: flags")
             .fix(
-                "Bring it up and restart the CNI's agent on this node, which writes routes and neighbours again (pods keep \
+                "Bring the tunnel up and restart the CNI's agent on this node, which writes routes and neighbours again (pods keep \
                  running).",
             )
             .run(format!("ip link set {} up", quoted(device)))

@@ -43,7 +43,7 @@ fn run(model: &Model) -> Outcome {
             format!("Packets between pods on {name} do not pass iptables, and so no service rules."),
         )
         .seen("bridge-nf-call-iptables", shown_value, "/proc/sys/net/bridge")
-        .fix("Load the module and turn it on; make it last in /etc/modules-load.d and /etc/sysctl.d.")
+        .fix("Load br_netfilter and turn its settings on; make both last in /etc/modules-load.d and /etc/sysctl.d.")
         .run("modprobe br_netfilter")
         .run("sysctl -w net.bridge.bridge-nf-call-iptables=1")
         .run("sysctl -w net.bridge.bridge-nf-call-ip6tables=1"),

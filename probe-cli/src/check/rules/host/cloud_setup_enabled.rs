@@ -42,7 +42,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen("nm-cloud-setup", "enabled", "service or timer in systemd's directories")
         .seen("its policy rules", written, "ip rule, priorities 30200 to 30400")
-        .fix("Disable it and reboot the node, which removes its rules (drain the node first).")
+        .fix("Disable nm-cloud-setup and reboot the node, which removes its rules (drain the node first).")
         .run("systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer"),
     ])
 }

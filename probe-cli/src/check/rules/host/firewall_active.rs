@@ -125,7 +125,7 @@ fn finding(model: &Model, firewall: &Firewall) -> Finding {
     }
     finding
         .fix(
-            "Turn it off on every node, as RKE2 asks; or let the tunnel's port, the other nodes and the pods' network through. \
+            "Turn the firewall off on every node, as RKE2 asks; or let the tunnel's port, the other nodes and the pods' network through. \
              Connections that it protects the node from are open then: filter them outside of the node.",
         )
         .run(stop)

@@ -66,7 +66,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen("ManageForeignRoutes", word(routes), "networkd.conf")
         .seen("ManageForeignRoutingPolicyRules", word(rules), "networkd.conf")
-        .fix("Tell it to leave them alone; it applies when networkd starts next.")
+        .fix("Tell networkd to leave other programs' routes and rules alone; it applies when networkd starts next.")
         .run(
             "mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\nManageForeignRoutes=no\\n\
              ManageForeignRoutingPolicyRules=no\\n' > /etc/systemd/networkd.conf.d/cni.conf",

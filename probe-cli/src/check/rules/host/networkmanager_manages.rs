@@ -61,7 +61,7 @@ fn run(model: &Model) -> Outcome {
             format!("NetworkManager runs and manages {} of the CNI.", counted(managed.len(), "interface")),
         )
         .seen("managed", named.join(", "), "no unmanaged-devices rule names them")
-        .fix("Tell it to leave them alone. RKE2 asks for a reboot afterwards, when the node can be drained.")
+        .fix("Tell NetworkManager to leave them alone. RKE2 asks for a reboot afterwards, when the node can be drained.")
         .run(format!("printf '%s\\n' '[keyfile]' {} > /etc/NetworkManager/conf.d/zz-cni.conf", quoted(&line)))
         .run("systemctl reload NetworkManager"),
     ])

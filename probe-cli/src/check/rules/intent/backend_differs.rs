@@ -37,7 +37,7 @@ fn run(model: &Model) -> Outcome {
         |wanted, actual| {
             format!("The configured backend is {wanted}; between nodes the kernel uses {actual}.")
         },
-        "See first which backend other nodes use: nodes with different ones do not reach each other. If they use the kernel's, put it \
-         back into FILE. If they use FILE's, restart the CNI's agent on this node, then delete the old tunnel device, or reboot the node.",
+        "Find out which backend other nodes use: nodes with different ones do not reach each other. If they use the kernel's, put it \
+         back into FILE. If they use the file's, restart the CNI's agent on this node, then delete the old tunnel device, or reboot the node.",
     )
 }

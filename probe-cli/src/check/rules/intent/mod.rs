@@ -27,8 +27,8 @@ use crate::{
 
 /// The fix where the kernel keeps a setting of a device from when it was made, and nodes reach only those that have the same.
 /// [`compared`] names the file.
-const REMADE: &str = "See first what other nodes have: nodes reach only those with the same value. If they have that of the kernel, put \
-                      it back into FILE. If they have that of FILE, restart the CNI's agent on this node, which makes the device again.";
+const REMADE: &str = "Compare with other nodes first: nodes reach only those with the same value. If they have the kernel's, put it back into \
+                      FILE. If they have the file's, restart the CNI's agent on this node, which makes the device again.";
 
 /// The finding of a question whose answers differ. `summary` is made of what is intended and of what there is.
 fn compared(

@@ -28,7 +28,7 @@ fn run(model: &Model) -> Outcome {
         Aspect::PodCidrs,
         Fail,
         |wanted, actual| format!("flannel was given {wanted} for this node's pods; the kernel has {actual}."),
-        "The node was given another podCIDR (FILE). Drain it, reboot it, uncordon it: that removes the bridge, the tunnel device and the \
-         routes of the old one.",
+        "Drain the node, reboot it, uncordon it: that removes the bridge, the tunnel device and the routes of the podCIDR that it had \
+         before FILE was written.",
     )
 }

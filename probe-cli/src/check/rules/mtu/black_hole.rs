@@ -46,7 +46,7 @@ fn finding(paths: &[&ProbedPath]) -> Option<Finding> {
     let below = size + path.overhead;
     let finding = Finding::new(Fail, SubjectKind::Peer, &path.peer, summary);
     Some(probed::seen(finding, paths).fix_elsewhere(format!(
-        "Raise the MTU to {} where they are stopped between the nodes. Or set {below} on the NICs of all nodes, and what that leaves on \
+        "raise the MTU to {} where they are stopped between the nodes. Or set {below} on the NICs of all nodes, and what that leaves on \
          tunnels and pods: `overlay-probe show mtu --if underlay={below}` has the values. Let ICMP \"fragmentation needed\" (type 3 code \
          4) and ICMPv6 \"packet too big\" (type 2) pass.",
         path.expected + path.overhead

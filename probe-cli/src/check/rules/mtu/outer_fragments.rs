@@ -69,7 +69,7 @@ fn received(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
     )
     .on(row.tunnel.ifindex);
     with_peers(evidence(finding, "received", flow), model, row, |peer| &peer.rx).fix_elsewhere(
-        "Lower the tunnel's MTU on the nodes that send them, or raise the MTU on the way from there; `overlay-probe check` there says \
+        "lower the tunnel's MTU on the nodes that send them, or raise the MTU on the way from there; `overlay-probe check` there says \
          which.",
     )
 }

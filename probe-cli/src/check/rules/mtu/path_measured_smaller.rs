@@ -52,7 +52,7 @@ fn finding(paths: &[&ProbedPath]) -> Option<Finding> {
     };
     let finding = Finding::new(Warn, SubjectKind::Peer, &path.peer, summary);
     Some(probed::seen(finding, paths).fix_elsewhere(format!(
-        "Raise the MTU between the nodes to {}. Or set {below} on the NICs of all nodes, and what that leaves on tunnels and pods: \
+        "raise the MTU between the nodes to {}. Or set {below} on the NICs of all nodes, and what that leaves on tunnels and pods: \
          `overlay-probe show mtu --if underlay={below}` has the values.",
         path.expected + path.overhead
     )))

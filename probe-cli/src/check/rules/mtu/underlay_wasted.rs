@@ -48,12 +48,12 @@ fn run(model: &Model) -> Outcome {
                 .seen("pods' interfaces", largest, "IFLA_MTU of the node's end")
                 .seen(name, path.usable, "IFLA_MTU and what is below")
                 .fix(format!(
-                    "Only if every node and every switch between them takes packets of {} bytes (`ping -M do -s {} NODE`): set the pods' \
-                     MTU to {} (Canal: calico.vethuMTU), restart the CNI's DaemonSet, then recreate the pods.",
+                    "Set the pods' MTU to {} if every node and every switch between them takes packets of {} bytes (`ping -M do -s {} \
+                     NODE`): Canal: calico.vethuMTU; then restart the CNI's DaemonSet and recreate the pods.",
+                    path.usable,
                     path.usable.saturating_add(path.overhead),
                     // ping's size is without the headers of IPv4 and ICMP.
-                    path.usable.saturating_add(path.overhead).saturating_sub(28),
-                    path.usable
+                    path.usable.saturating_add(path.overhead).saturating_sub(28)
                 ))
             })
             .collect(),

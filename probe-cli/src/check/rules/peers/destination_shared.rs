@@ -52,7 +52,7 @@ fn run(model: &Model) -> Outcome {
                     finding = finding.seen(networks.join(", "), address, format!("peer {} of {name}", peer.key.short()));
                 }
                 finding.fix_elsewhere(
-                    "on the nodes of these pod networks: set flannel.iface or node-ip so that each announces its own address, \
+                    "set flannel.iface or node-ip on the nodes of these pod networks, so that each announces its own address, \
                      and restart the CNI's agent there.",
                 )
             })

@@ -7,7 +7,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-route-without-neighbour",
     family: Family::Peers,
     title: "a route to another node's pods has no neighbour entry",
-    symptom: "Pods of one other node are not reached; connections to them end with \"No route to host\".",
+    symptom: "Pods of that network are not reached; connections to them end with \"No route to host\".",
     core: true,
     needs: &[Need::Routes, Need::TunnelTables],
     explained_by: &["dataplane-tunnel-down"],

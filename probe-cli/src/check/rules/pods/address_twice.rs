@@ -62,7 +62,7 @@ fn run(model: &Model) -> Outcome {
                 let later =
                     pods.iter().skip(1).filter_map(|pod| pod.namespace.as_ref().zip(pod.name.as_ref()));
                 later.fold(
-                    finding.fix("Delete all but one of them: their controllers make new ones."),
+                    finding.fix("Delete all but one of these pods: their controllers make new ones."),
                     |finding, (namespace, name)| {
                         finding.run(format!("kubectl -n {} delete pod {}", quoted(namespace), quoted(name)))
                     },

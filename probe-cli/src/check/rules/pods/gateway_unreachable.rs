@@ -99,7 +99,7 @@ fn not_a_port(pod: &Pod, end: &LinkFact, bridge: &LinkFact, gateway: IpAddr) -> 
     .on(end.ifindex)
     .seen(format!("master of {name}"), if end.master.is_some() { "another device" } else { "none" }, "ip link")
     .seen("gateway", gateway.to_string(), "ip route in the pod")
-    .fix("Make it a port of the bridge again, and tell the node's network manager to leave the CNI's devices alone.")
+    .fix("Make the interface a port of the bridge again, and tell the node's network manager to leave the CNI's devices alone.")
     .run(format!("ip link set {} master {}", quoted(&end.name), quoted(&bridge.name)))
     // flannel's plugin sets it (`hairpinMode`), for pods that reach themselves by a service; a new port does not have it.
     .run(format!("bridge link set dev {} hairpin on", quoted(&end.name)))
@@ -118,7 +118,7 @@ fn without_address(pod: &Pod, bridge: &LinkFact, gateway: IpAddr) -> Finding {
     .on(bridge.ifindex)
     .seen("gateway", gateway.to_string(), "ip route in the pod")
     .seen(format!("such an address of {name}"), "none", "ip address")
-    .fix("Give it back, and tell the node's network manager to leave the CNI's devices alone.");
+    .fix("Give the bridge its address back, and tell the node's network manager to leave the CNI's devices alone.");
     match length {
         Some(length) => {
             finding.run(format!("ip address add {gateway}/{length} dev {}", quoted(&bridge.name)))

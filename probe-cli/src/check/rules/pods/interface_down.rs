@@ -60,7 +60,7 @@ fn down(link: &LinkFact, whose: &str) -> Finding {
     )
     .on(link.ifindex)
     .seen(name, "down", "ip link: flags")
-    .fix("Set it up, then restart the CNI's agent on this node: setting it down has deleted routes and IPv6 addresses.")
+    .fix("Set the interface up, then restart the CNI's agent on this node: setting it down has deleted routes and IPv6 addresses.")
     .run(format!("ip link set {} up", quoted(&link.name)))
 }
 

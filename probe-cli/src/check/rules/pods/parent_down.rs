@@ -72,10 +72,10 @@ fn run(model: &Model) -> Outcome {
             .seen("such as", label, "links in its namespace");
             if is_set_down {
                 finding
-                    .fix("Bring it up, and let the network's manager do so at boot.")
+                    .fix("Bring the device up, and let the network's manager do so at boot.")
                     .run(format!("ip link set {} up", quoted(&link.name)))
             } else {
-                finding.fix_elsewhere(format!("Look at the cable and the switch port of {name}."))
+                finding.fix_elsewhere(format!("look at the cable and the switch port of {name}."))
             }
         })
         .collect(),

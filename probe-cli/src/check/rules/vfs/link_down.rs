@@ -56,7 +56,7 @@ fn run(model: &Model) -> Outcome {
         )
         .seen(name, if link.up { "up, no carrier" } else { "down" }, "IFF_UP and IFLA_OPERSTATE");
         findings.push(if link.up {
-            finding.fix_elsewhere(format!("Look at the cable and the switch port of {}.", escape(pf)))
+            finding.fix_elsewhere(format!("look at the cable and the switch port of {}.", escape(pf)))
         } else {
             finding.fix("Bring the PF up.").run(format!("ip link set {} up", quoted(pf)))
         });

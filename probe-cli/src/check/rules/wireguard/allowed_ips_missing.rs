@@ -50,7 +50,7 @@ fn run(model: &Model) -> Outcome {
                     format!("{} of {name} have no allowed IPs: they are of nodes' earlier keys.", counted(count, "peer")),
                 )
                 .seen("peers without allowed IPs", count, format!("wg show {name} allowed-ips"))
-                .fix("Remove them: they carry nothing.")
+                .fix("Remove the peers without allowed IPs: they carry nothing.")
                 .run(format!(
                     "wg show {0} allowed-ips | awk '$2 == \"(none)\" {{print $1}}' | xargs -I KEY wg set {0} peer KEY remove",
                     quoted(tunnel)
