@@ -134,6 +134,10 @@ pub const FAULTS: &[Fault] = &[
     .mended_by_paste(),
     wireguard("dataplane-bypassed", "foreign-tunnel", "a tunnel of somebody takes a peer's pod network")
         .also(&["dataplane-stale-device"]),
+    any("dataplane-bypassed", "specific-route-added", "a route to half of a peer's pods leaves by the NIC")
+        .mended_by_paste(),
+    any("dataplane-pods-ruled-away", "pods-ruled-away", "a policy rule drops what pods of this node send")
+        .mended_by_paste(),
     vxlan("dataplane-source-not-here", "node-address-changed", "the NIC gets another address"),
     vxlan("dataplane-port-shared", "port-taken", "another VXLAN device takes the tunnel's UDP port"),
     any(
@@ -170,6 +174,12 @@ pub const FAULTS: &[Fault] = &[
     any("peer-underlay-silent", "peer-silent", "a peer's port in the underlay is set down"),
     any("peer-unrouted", "peer-unrouted", "the node drops what goes to a peer's address").mended_by_paste(),
     vxlan("peer-family-missing", "family-without-peers", "the IPv6 tunnel loses all its peers"),
+    any(
+        "peer-blackholed",
+        "pod-network-dropped",
+        "a blackhole route drops what goes to half of a peer's pods",
+    )
+    .mended_by_paste(),
     any("peer-blackholed", "old-blackhole-left", "the blackhole route of an earlier pod network is left")
         .mended_by_paste(),
     vxlan(
@@ -197,12 +207,15 @@ pub const FAULTS: &[Fault] = &[
     wireguard("wireguard-source-refused", "source-refused", "a peer's allowed IPs leave its pods out")
         .with_traffic(),
     any("host-forwarding-off", "forwarding-off", "the node does not forward IPv4").mended_by_paste(),
+    vxlan("host-forwarding-off", "tunnel-forwarding-off", "the tunnel does not forward what comes in by it")
+        .mended_by_paste(),
     any("host-forwarding-off", "ipv6-forwarding-off", "the node does not forward IPv6").mended_by_paste(),
     any(
         "host-reverse-path-filter",
         "reverse-path-strict",
         "strict rp_filter, and a peer's pod is routed by a wrong device",
     )
+    .also(&["dataplane-bypassed"])
     .with_traffic(),
     any("host-default-route-missing", "default-route-missing", "the IPv4 default route is deleted")
         .mended_by_paste(),
@@ -240,6 +253,8 @@ pub const FAULTS: &[Fault] = &[
         "pod-default-route-deleted",
         "a pod's default route is deleted in the pod",
     ),
+    any("pod-gateway-unanswered", "pod-proxy-arp-off", "the node's end of a pod's veth does not answer ARP")
+        .mended_by_paste(),
     any("pod-interface-down", "pod-interface-down", "the node's end of a pod's veth is set down"),
     any(
         "pod-parent-down",

@@ -18,7 +18,7 @@ use crate::{
         host::{ConfSysctls, HostFacts, Sysctls},
         ipam::{IpamAddress, IpamNetwork},
         netlink::{
-            DeviceFact, DriverFact, Facts, FeatureFact, LinkCounters, LinkFact, NeighbourState,
+            DeviceFact, DriverFact, Facts, FeatureFact, Ipv4Conf, LinkCounters, LinkFact, NeighbourState,
             NeighbourStateFact, OperState, VfInfoFact, VfLinkState, VfListFact,
         },
         network::{NetworkDevice, NetworkFacts},
@@ -286,6 +286,7 @@ impl Node {
         let on = ConfSysctls {
             forwarding: Observed::Value(1),
             rp_filter: Observed::Value(0),
+            proxy_arp: Observed::Value(0),
             ..ConfSysctls::default()
         };
         let sysctls = Sysctls { ipv4_all: on.clone(), ipv6_all: on, ..Sysctls::default() };
@@ -449,6 +450,13 @@ impl Node {
     pub(crate) fn pod_mtu(&mut self, mtu: u32) {
         for link in self.facts().links.iter_mut().filter(|link| link.ifindex >= 20) {
             link.mtu = mtu;
+        }
+    }
+
+    /// Gives a link these settings of its own.
+    pub(crate) fn ipv4_conf(&mut self, ifindex: u32, conf: Ipv4Conf) {
+        for link in self.facts().links.iter_mut().filter(|link| link.ifindex == ifindex) {
+            link.ipv4_conf = Some(conf);
         }
     }
 

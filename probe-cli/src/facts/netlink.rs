@@ -99,6 +99,24 @@ pub enum RouteType {
     Unicast,
     /// `RTN_BLACKHOLE`: flannel's own pod network.
     Blackhole,
+    /// `RTN_UNREACHABLE`: packets are dropped, and their sender is told so.
+    Unreachable,
+    /// `RTN_PROHIBIT`: the same, in other words.
+    Prohibit,
+    /// `RTN_THROW`: the next policy rule is asked.
+    Throw,
+}
+
+impl RouteType {
+    /// The word of ip-route(8) for a type that drops packets; none for others.
+    pub const fn dropping(self) -> Option<&'static str> {
+        match self {
+            Self::Unicast | Self::Throw => None,
+            Self::Blackhole => Some("blackhole"),
+            Self::Unreachable => Some("unreachable"),
+            Self::Prohibit => Some("prohibit"),
+        }
+    }
 }
 
 /// A route, from `RTM_NEWROUTE`. A multipath route is one fact per next hop.

@@ -21,6 +21,7 @@ use netlink_packet_route::{
     link::{InfoData, InfoVeth, LinkAttribute, MacVlanMode},
     neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
     route::{RouteMessage, RouteScope, RouteType},
+    rule::{RuleAction, RuleAttribute, RuleMessage},
 };
 use rtnetlink::{
     Handle, LinkBridge, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan, LinkWireguard,
@@ -307,6 +308,14 @@ async fn request(handle: &Handle, step: &Step) -> Result<(), rtnetlink::Error> {
         Step::Route(wanted) => handle.route().add(route(handle, wanted).await?).execute().await,
         Step::DeleteRoute(wanted) => handle.route().del(route(handle, wanted).await?).execute().await,
         Step::Blackhole { destination } => handle.route().add(blackhole(*destination)?).execute().await,
+        Step::Prohibit { from, priority } => {
+            let mut add = handle.rule().add();
+            *add.message_mut() = prohibit(*from, *priority);
+            add.execute().await
+        }
+        Step::DeleteProhibit { from, priority } => {
+            handle.rule().del(prohibit(*from, *priority)).execute().await
+        }
         Step::DeleteBlackhole { destination } => handle.route().del(blackhole(*destination)?).execute().await,
         Step::Neighbour { name, address, mac } => {
             let add = handle.neighbours().add(index(handle, name).await?, *address);
@@ -369,6 +378,16 @@ fn blackhole(destination: IpNet) -> Result<RouteMessage, rtnetlink::Error> {
         .map_err(|error| rtnetlink::Error::InvalidNla(error.to_string()))?
         .kind(RouteType::BlackHole)
         .build())
+}
+
+fn prohibit(from: IpNet, priority: u32) -> RuleMessage {
+    let mut rule = RuleMessage::default();
+    rule.header.family = if from.addr().is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    rule.header.src_len = from.prefix_len();
+    rule.header.action = RuleAction::Prohibit;
+    rule.attributes.push(RuleAttribute::Source(from.network()));
+    rule.attributes.push(RuleAttribute::Priority(priority));
+    rule
 }
 
 fn neighbour(index: u32, address: IpAddr) -> NeighbourMessage {

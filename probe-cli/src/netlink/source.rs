@@ -128,14 +128,15 @@ pub(super) fn routes_request(table: &'static str, family: i32) -> Request {
     Request::new(table, libc::RTM_GETROUTE, 12).byte(0, family).byte(4, libc::RT_TABLE_MAIN)
 }
 
-/// Tables that a rule sends all packets to but those with a mark, with the rule's family; few, whoever made the rules.
+/// Tables beside the kernel's own that a rule sends packets without a mark to, with the rule's family; few, whoever made the rules.
 fn policy_tables(rules: &[RuleFact]) -> Vec<(u32, i32)> {
     let mut tables = Vec::new();
-    for rule in rules.iter().filter(|rule| rule.is_inverted && rule.mark.is_some()) {
+    let is_of_kernel = |table: u32| {
+        [libc::RT_TABLE_LOCAL, libc::RT_TABLE_MAIN, libc::RT_TABLE_DEFAULT].map(u32::from).contains(&table)
+    };
+    for rule in rules.iter().filter(|rule| rule.is_inverted == rule.mark.is_some()) {
         let family = if rule.family == 6 { libc::AF_INET6 } else { libc::AF_INET };
-        let Some(table) = rule.table.filter(|&table| table != u32::from(libc::RT_TABLE_MAIN)) else {
-            continue;
-        };
+        let Some(table) = rule.table.filter(|&table| !is_of_kernel(table)) else { continue };
         if tables.len() < MOST_POLICY_TABLES && !tables.contains(&(table, family)) {
             tables.push((table, family));
         }

@@ -37,6 +37,7 @@ fn conf(family: &str, which: &str) -> ConfSysctls {
         forwarding: read("forwarding"),
         rp_filter: read("rp_filter"),
         src_valid_mark: read("src_valid_mark"),
+        proxy_arp: read("proxy_arp"),
         accept_ra: read("accept_ra"),
         disable_ipv6: read("disable_ipv6"),
         use_tempaddr: read("use_tempaddr"),

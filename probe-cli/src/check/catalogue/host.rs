@@ -13,6 +13,7 @@ pub(super) const FAILURES: &[Failure] = &[
     found("firewalld or ufw drops the overlay", &["host-firewall-active"]),
     found("The kernel does not forward IPv4", &["host-forwarding-off"]),
     found("The kernel does not forward IPv6", &["host-forwarding-off"]),
+    found("One device does not forward what comes in by it", &["host-forwarding-off"]),
     found("Packets on pods' bridge do not pass iptables", &["host-bridge-netfilter-missing"]),
     found("The reverse path filter drops packets", &["host-reverse-path-filter"]),
     found("The connection tracking table is full", &["host-conntrack-full"]),

@@ -38,6 +38,10 @@ pub(super) const FAILURES: &[Failure] = &[
         "A network manager takes pods' veths out of their bridge, or its address away",
         &["pod-gateway-unreachable"],
     ),
+    found("proxy_arp is off where a pod's gateway is answered for", &["pod-gateway-unanswered"]),
+    found("A route drops packets to pods of another node, or to some of them", &["peer-blackholed"]),
+    found("A policy rule drops pods' packets, or sends them past the tunnel", &["dataplane-pods-ruled-away"]),
+    found("A more specific route leads some of a node's pods past the tunnel", &["dataplane-bypassed"]),
     found(
         "A pod has lost its address or its default route",
         &["pod-address-missing", "pod-default-route-missing"],

@@ -6,7 +6,7 @@ use super::faults::{
     cni::shim,
     configure, flannel_conf,
     intent::{add_chart, modules},
-    network::{CALICO_WG, MARK, calico_wireguard, dummy_below, two_default_nics},
+    network::{CALICO_WG, MARK, calico_wireguard, dummy_below, ruled, two_default_nics},
     pods::{above, asking, bridged, bridged_pods, inside, with_gateway, without_address},
     sourced,
     sriov::without_iommu,
@@ -17,7 +17,7 @@ use crate::{
     facts::{
         files::{Firewall, FirewallKind, Passed, Sourced},
         host::Installed,
-        netlink::{FwMark, LinkFact, PolicyTableFact, RouteFact, RuleFact},
+        netlink::{FwMark, Ipv4Conf, LinkFact, PolicyTableFact, RouteFact, RouteType, RuleFact},
         pods::{Allocation, Sandbox},
     },
     inventory::testdata::*,
@@ -111,6 +111,58 @@ const ALL: &[Silent] = &[
         node.facts().routes.push(blackhole("198.51.100.0/24"));
         node.facts().routes.push(blackhole("10.42.128.0/17"));
     }),
+    of("peer-blackholed", "the tunnel's own route is taken", Node::canal, |node| {
+        node.facts().routes.push(RouteFact { kind: RouteType::Unreachable, ..blackhole("10.42.0.0/16") });
+    }),
+    of("dataplane-bypassed", "it leads to a pod of this node", Node::canal, |node| {
+        node.facts().routes.push(route("10.42.2.7/32", None, 20));
+    }),
+    of("dataplane-bypassed", "Calico lent the address", Node::canal, |node| {
+        node.facts()
+            .routes
+            .push(RouteFact { protocol: 80, ..route("10.42.2.7/32", Some("192.0.2.3"), ETH0) });
+    }),
+    of("dataplane-bypassed", "the tunnel's own route is taken", Node::canal, |node| {
+        node.facts().routes.push(RouteFact { metric: 100, ..route("10.42.2.0/24", Some("192.0.2.2"), ETH0) });
+    }),
+    of("dataplane-pods-ruled-away", "it is for the node's own address", Node::canal, |node| {
+        ruled(node, RuleFact { from: Some(net("192.0.2.1/32")), table: Some(77), ..RuleFact::default() });
+    }),
+    of("dataplane-pods-ruled-away", "it is for another destination", Node::canal, |node| {
+        let dropping = Some(RouteType::Blackhole);
+        ruled(node, RuleFact { to: Some(net("198.51.100.0/24")), dropping, ..RuleFact::default() });
+    }),
+    of("dataplane-pods-ruled-away", "its default route does not count", Node::canal, |node| {
+        ruled(node, RuleFact { table: Some(77), suppressed_prefix_len: Some(0), ..RuleFact::default() });
+    }),
+    of("dataplane-pods-ruled-away", "pod networks go to the main table before", Node::canal, |node| {
+        ruled(node, RuleFact { table: Some(77), ..RuleFact::default() });
+        let before = RuleFact {
+            family: 4,
+            priority: 99,
+            to: Some(net("10.42.0.0/16")),
+            table: Some(254),
+            ..RuleFact::default()
+        };
+        if let Observed::Value(rules) = &mut node.facts().rules {
+            rules.push(before);
+        }
+    }),
+    of("host-forwarding-off", "no pod's packet comes in by it", Node::canal, |node| {
+        node.facts().links.push(LinkFact { kind: Some("bridge".to_owned()), ..ethernet(9, "docker0") });
+        node.ipv4_conf(9, Ipv4Conf::default());
+    }),
+    of("pod-gateway-unanswered", "no pod's interface has it", Node::canal, |node| {
+        asking(node, "", Vec::new());
+        node.ipv4_conf(20, Ipv4Conf { forwarding: 1, ..Ipv4Conf::default() });
+        node.ipv4_conf(21, Ipv4Conf { forwarding: 1, ..Ipv4Conf::default() });
+    }),
+    of("pod-gateway-unanswered", "all devices answer", Node::canal, |node| {
+        asking(node, "", Vec::new());
+        node.ipv4_conf(20, Ipv4Conf { forwarding: 1, ..Ipv4Conf::default() });
+        node.ipv4_conf(21, Ipv4Conf { forwarding: 1, proxy_arp: 1, ..Ipv4Conf::default() });
+        node.network().sysctls.ipv4_all.proxy_arp = Observed::Value(1);
+    }),
     of("peer-old-mac", "it was counted before", Node::canal, |node| {
         node.statistics(FLANNEL).rx_packets = 1_000;
     }),
@@ -124,7 +176,14 @@ const ALL: &[Silent] = &[
     of("wireguard-rule-missing", "rule and table are there", Node::canal, |node| {
         calico_wireguard(node);
         let mark = Some(FwMark { value: MARK, mask: MARK });
-        let rule = RuleFact { family: 4, priority: 99, mark, is_inverted: true, table: Some(1) };
+        let rule = RuleFact {
+            family: 4,
+            priority: 99,
+            mark,
+            is_inverted: true,
+            table: Some(1),
+            ..RuleFact::default()
+        };
         node.facts().rules = Observed::Value(vec![rule]);
         let routes = Observed::Value(vec![route("10.42.2.0/24", None, CALICO_WG)]);
         node.facts().policy_tables = vec![PolicyTableFact { table: 1, family: 4, routes }];

@@ -60,6 +60,8 @@ pub struct ConfSysctls {
     pub rp_filter: Observed<i32>,
     /// `src_valid_mark` (IPv4 only): either of `all` and the interface's own counts.
     pub src_valid_mark: Observed<i32>,
+    /// `proxy_arp` (IPv4 only): either of `all` and the interface's own counts.
+    pub proxy_arp: Observed<i32>,
     /// `accept_ra` (IPv6 only): 1 not while forwarding, 2 in any case. Of `all` it is used by nothing.
     pub accept_ra: Observed<i32>,
     /// `disable_ipv6` (IPv6 only).

@@ -89,7 +89,14 @@ fn calico_wireguard(routes: &[&str], priority: u32) -> Facts {
     device.fwmark = 0x10_0000;
     facts.wireguard.push(told(device));
     let mark = Some(FwMark { value: 0x10_0000, mask: 0x10_0000 });
-    facts.rules.push(RuleFact { family: 4, priority, mark, is_inverted: true, table: Some(1) });
+    facts.rules.push(RuleFact {
+        family: 4,
+        priority,
+        mark,
+        is_inverted: true,
+        table: Some(1),
+        ..RuleFact::default()
+    });
     let routes = routes.iter().map(|network| route(network, None, 9)).collect();
     facts.policy_tables.push(PolicyTableFact { table: 1, family: 4, routes });
     facts

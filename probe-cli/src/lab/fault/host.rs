@@ -16,6 +16,10 @@ use crate::{
 pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("forwarding-off", forwarding_off),
     ("ipv6-forwarding-off", ipv6_forwarding_off),
+    ("tunnel-forwarding-off", |scene| {
+        with_v4(scene)?;
+        Ok(vec![setting(&format!("ipv4/conf/{}/forwarding", scene.tunnel()?.name), "0", "1")])
+    }),
     ("reverse-path-strict", reverse_path),
     ("default-route-missing", default_route),
     ("router-advertisements-ignored", router_advertisements),

@@ -20,6 +20,15 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("tunnel-mac-unknown", mac_unknown),
     ("old-blackhole-left", old_blackhole),
     ("old-route-left", old_route),
+    ("specific-route-added", specific_route),
+    ("pod-network-dropped", dropped),
+    ("pods-ruled-away", |scene| {
+        let (from, priority) = (scene.entries(scene.number()).route.destination, 100);
+        Ok(vec![on_node(
+            vec![Step::Prohibit { from, priority }],
+            vec![Step::DeleteProhibit { from, priority }],
+        )])
+    }),
     ("fdb-entry-missing", fdb_missing),
     ("route-missing", route_missing),
     ("vtep-mac-shared", mac_shared),
@@ -92,6 +101,26 @@ fn old_route(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
     let route =
         Route { destination, via: Some(gateway), name: scene.tunnel()?.name, onlink: true, protocol: None };
     Ok(vec![on_node(vec![Step::Route(route.clone())], vec![Step::DeleteRoute(route)])])
+}
+
+/// Half of a peer's pod network.
+fn half(entries: &PeerEntries) -> Result<IpNet, Unfit> {
+    let network = entries.route.destination;
+    let halves = network.subnets(network.prefix_len() + 1);
+    halves.ok().and_then(|mut halves| halves.next()).ok_or(Unfit("pod networks of more than one address"))
+}
+
+/// By the NIC, to the node that has them.
+fn specific_route(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let peer = scene.entries(scene.peer());
+    let (destination, name) = (half(&peer)?, "eth0".to_owned());
+    let route = Route { destination, via: Some(peer.node), name, onlink: false, protocol: None };
+    Ok(vec![on_node(vec![Step::Route(route.clone())], vec![Step::DeleteRoute(route)])])
+}
+
+fn dropped(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {
+    let destination = half(&scene.entries(scene.peer()))?;
+    Ok(vec![on_node(vec![Step::Blackhole { destination }], vec![Step::DeleteBlackhole { destination }])])
 }
 
 fn fdb_missing(scene: &Scene<'_>) -> Result<Vec<Part>, Unfit> {

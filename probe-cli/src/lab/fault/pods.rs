@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     Maker,
-    scene::{Part, Place, Scene, Unfit, on_node},
+    scene::{Part, Place, Scene, Unfit, on_node, sysctl},
 };
 use crate::{
     lab::{files, plan, registry::Pod},
@@ -39,6 +39,14 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
         Ok(vec![on_node(vec![Step::Down { name }], undo)])
     }),
     ("pod-parent-down", parent_down),
+    ("pod-proxy-arp-off", |scene| {
+        let pod = scene.pod(1)?;
+        if !address(pod)?.is_ipv4() {
+            return Err(Unfit("a lab with IPv4"));
+        }
+        let path = format!("ipv4/conf/{}/proxy_arp", pod.host_ifname);
+        Ok(vec![on_node(vec![sysctl(&path, "0")], vec![sysctl(&path, "1")])])
+    }),
     ("pod-route-missing", |scene| {
         let pod = scene.pod(1)?;
         let route = host_route(pod, address(pod)?);

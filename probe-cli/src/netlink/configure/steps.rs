@@ -117,6 +117,20 @@ pub enum Step {
         /// What it drops.
         destination: IpNet,
     },
+    /// A policy rule that drops packets from these addresses.
+    Prohibit {
+        /// Where they come from.
+        from: IpNet,
+        /// The rule's place: the smallest is asked first.
+        priority: u32,
+    },
+    /// That rule goes away.
+    DeleteProhibit {
+        /// Where they come from.
+        from: IpNet,
+        /// The rule's place.
+        priority: u32,
+    },
     /// A permanent neighbour.
     Neighbour {
         /// The device.

@@ -31,6 +31,12 @@ impl fmt::Display for Step {
             Self::Route(route) => write!(f, "add the route {}", Words(route)),
             Self::Blackhole { destination } => write!(f, "add the blackhole route {destination}"),
             Self::DeleteBlackhole { destination } => write!(f, "delete the blackhole route {destination}"),
+            Self::Prohibit { from, priority } => {
+                write!(f, "add the rule {priority} that drops packets from {from}")
+            }
+            Self::DeleteProhibit { from, priority } => {
+                write!(f, "delete the rule {priority} about packets from {from}")
+            }
             Self::Neighbour { name, address, .. } => write!(f, "add the neighbour {address} on {name}"),
             Self::Fdb { name, mac, destination } => {
                 write!(f, "add the FDB entry {mac} to {destination} on {name}")
@@ -90,6 +96,8 @@ pub(super) fn device_kind(step: &Step) -> Option<&'static str> {
         | Step::Route(_)
         | Step::Blackhole { .. }
         | Step::DeleteBlackhole { .. }
+        | Step::Prohibit { .. }
+        | Step::DeleteProhibit { .. }
         | Step::Neighbour { .. }
         | Step::Fdb { .. }
         | Step::FailedNeighbour { .. }
@@ -109,6 +117,7 @@ pub(super) fn says_already(step: &Step, answer: &io::Error) -> bool {
             | Step::DeleteAddress { .. }
             | Step::DeleteRoute(_)
             | Step::DeleteBlackhole { .. }
+            | Step::DeleteProhibit { .. }
             | Step::ForgetNeighbour { .. }
             | Step::ForgetFdb { .. }
             | Step::ForgetWireguardPeer { .. }

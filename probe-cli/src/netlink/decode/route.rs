@@ -19,7 +19,10 @@ const RTM_F_CLONED: u32 = 0x200;
 
 /// The facts in `payload`, a route of the main table: see [`routes_of`].
 pub(in crate::netlink) fn routes(payload: &[u8]) -> Result<Vec<RouteFact>, DecodeError> {
-    routes_of(payload, u32::from(libc::RT_TABLE_MAIN))
+    let mut routes = routes_of(payload, u32::from(libc::RT_TABLE_MAIN))?;
+    // Old kernels list the default route of IPv6 that there is when there is none (`net->ipv6.ip6_null_entry`).
+    routes.retain(|route| route.kind != RouteType::Unreachable || route.destination.prefix_len() > 0);
+    Ok(routes)
 }
 
 /// The facts in `payload`: one per next hop, none for a route of another table or a type that the inventory does not
@@ -34,6 +37,9 @@ pub(in crate::netlink) fn routes_of(payload: &[u8], wanted: u32) -> Result<Vec<R
     let kind = match message.u8(7) {
         libc::RTN_UNICAST => RouteType::Unicast,
         libc::RTN_BLACKHOLE => RouteType::Blackhole,
+        libc::RTN_UNREACHABLE => RouteType::Unreachable,
+        libc::RTN_PROHIBIT => RouteType::Prohibit,
+        libc::RTN_THROW => RouteType::Throw,
         _ => return Ok(Vec::new()),
     };
     if message.u32(8) & RTM_F_CLONED != 0 {

@@ -130,7 +130,7 @@ fn routes_of_the_main_table() {
     assert_eq!(to("10.42.0.5/32")[0].gateway, None);
     assert_eq!(to("10.42.0.0/24")[0].kind, RouteType::Blackhole);
     assert_eq!(to("fd42::/64")[0].kind, RouteType::Blackhole);
-    assert_eq!(to("198.51.102.0/24"), [], "unreachable");
+    assert_eq!(to("198.51.102.0/24")[0].kind, RouteType::Unreachable);
     assert_eq!(to("203.0.113.0/24"), [], "another table");
 }
 

@@ -7,6 +7,7 @@ pub(super) mod missing;
 pub(super) mod packets_dropped;
 pub(super) mod packets_filtered;
 pub(super) mod pods_in_clear;
+pub(super) mod pods_ruled_away;
 pub(super) mod port_shared;
 pub(super) mod source_not_here;
 pub(super) mod stale;
@@ -22,6 +23,12 @@ use crate::model::{LinkRow, Model, PlaneDevice};
 /// The row of a link.
 fn link(model: &Model, ifindex: u32) -> Option<&LinkRow> {
     model.inventory.links.links.iter().find(|link| link.ifindex == ifindex)
+}
+
+/// The name of a device, whatever it is for; escape before showing.
+fn name(model: &Model, ifindex: u32) -> &str {
+    let links = &model.snapshot.netlink.links;
+    links.iter().find(|link| link.ifindex == ifindex).map_or("?", |link| link.name.as_str())
 }
 
 /// Devices of data planes, those that are stale included.

@@ -28,7 +28,7 @@ use crate::{
 const RTPROT_RA: u8 = 9;
 
 /// The command that sets a sysctl of an interface: `setting` is `rp_filter=2`. In the interface's name sysctl(8) takes a slash for a dot.
-fn interface_sysctl(family: u8, name: &str, setting: &str) -> String {
+pub(super) fn interface_sysctl(family: u8, name: &str, setting: &str) -> String {
     format!("sysctl -w {}", quoted(&format!("net.ipv{family}.conf.{}.{setting}", name.replace('.', "/"))))
 }
 
@@ -50,7 +50,7 @@ fn network_manager(model: &Model) -> Result<&NetworkManager, Outcome> {
 }
 
 /// True when a data plane of one of these systems is here.
-fn has_system(model: &Model, systems: &[System]) -> bool {
+pub(super) fn has_system(model: &Model, systems: &[System]) -> bool {
     model.inventory.data_planes.iter().any(|plane| systems.contains(&plane.system))
 }
 

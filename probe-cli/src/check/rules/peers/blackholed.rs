@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::super::prelude::*;
+use super::super::{dataplane::bypassed::overridden, prelude::*};
 use crate::{
     facts::netlink::{RouteFact, RouteType},
     model::{PodCidrSource, System},
@@ -11,15 +11,17 @@ use crate::{
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-blackholed",
     family: Family::Peers,
-    title: "a blackhole route is left of an earlier pod network",
+    title: "a route drops what goes to pods of other nodes",
     symptom: "Pods of one other node are not reached from here: the node that has got the network since.",
     core: false,
     needs: &[Need::Files, Need::Routes, Need::TunnelTables, Need::WireguardPeers],
     explained_by: &[],
     explain: Explain {
-        how: "Blackhole routes inside of the cluster's network, as large as this node's own pod network and not it.",
+        how: "Blackhole routes inside of the cluster's network, as large as this node's own pod network and not it; and routes that drop \
+              packets (blackhole, unreachable, prohibit) to a peer's pod network, or to a part of it, and are taken instead of the \
+              tunnel's.",
         why: "flannel writes a blackhole route for the node's pod network (--ip-blackhole-route) and removes none: when the node gets \
-              another network, the route of the earlier one stays.",
+              another network, the route of the earlier one stays. Or somebody wrote the route, to cut pods off.",
         fix: "Delete the route.",
         not_if: "Calico's blocks have blackhole routes of their own: those are not judged.",
         seen_in: "rke2#11170",
@@ -31,6 +33,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 const CALICO: [u8; 2] = [80, 12];
 
 fn run(model: &Model) -> Outcome {
+    let cut_off = cut_off(model);
+    if !cut_off.is_empty() {
+        return Outcome::Judged(cut_off);
+    }
     let inventory = &model.inventory;
     let is_flannels =
         |system: System| matches!(system, System::Canal | System::Flannel | System::Rke2Flannel);
@@ -54,6 +60,25 @@ fn run(model: &Model) -> Outcome {
     };
     let left = model.snapshot.netlink.routes.iter().filter(is_left);
     Outcome::Judged(left.map(|route| finding(model, route.destination)).collect())
+}
+
+/// Routes that drop what goes to a peer's pods, which the tunnel would carry.
+fn cut_off(model: &Model) -> Vec<Finding> {
+    let routes = model.snapshot.netlink.routes.iter().filter(|route| !CALICO.contains(&route.protocol));
+    routes
+        .filter_map(|route| {
+            let word = route.kind.dropping()?;
+            overridden(model, route)?;
+            let network = route.destination;
+            let summary = format!("Packets to {network}, pods of another node, are dropped here by a route.");
+            Some(
+                Finding::new(Fail, SubjectKind::Peer, &network.to_string(), summary)
+                    .seen("route", format!("{word} {network}"), "ip route")
+                    .fix("Delete the route, and find who wrote it: the tunnel's own route is taken then.")
+                    .run(format!("ip route del {word} {network}")),
+            )
+        })
+        .collect()
 }
 
 fn finding(model: &Model, network: IpNet) -> Finding {

@@ -2,10 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::super::prelude::*;
-use crate::facts::netlink::RouteType;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "peer-unrouted",
@@ -53,10 +50,10 @@ fn finding(model: &Model, tunnel: u32, peers: usize) -> Finding {
     let dropped = nodes.find_map(|peer| Some((peer.node_address?, dropper(model, peer.node_address?)?)));
     match dropped {
         Some((node, by)) => finding
-            .seen(format!("route to {node}"), format!("blackhole {by}"), "ip route")
+            .seen(format!("route to {node}"), &by, "ip route")
             .seen("peers without a route", peers, "ip route get")
             .fix("Delete the route that drops these packets, and find who wrote it.")
-            .run(format!("ip route del blackhole {by}")),
+            .run(format!("ip route del {by}")),
         None => finding
             .seen("peers without a route", peers, "ip route get")
             .fix("Add a route to those nodes, or a default route, in the NIC's configuration.")
@@ -64,9 +61,9 @@ fn finding(model: &Model, tunnel: u32, peers: usize) -> Finding {
     }
 }
 
-/// The route that drops what goes to a node: the most specific one that it is in.
-fn dropper(model: &Model, node: IpAddr) -> Option<IpNet> {
+/// The route that drops what goes to a node, as ip-route(8) writes it: the most specific one that it is in.
+fn dropper(model: &Model, node: IpAddr) -> Option<String> {
     let routes = model.snapshot.netlink.routes.iter().filter(|route| route.destination.contains(&node));
     let best = routes.max_by_key(|route| route.destination.prefix_len())?;
-    (best.kind == RouteType::Blackhole).then_some(best.destination)
+    Some(format!("{} {}", best.kind.dropping()?, best.destination))
 }

@@ -5,6 +5,7 @@ pub(super) mod address_outside;
 pub(super) mod address_twice;
 pub(super) mod default_route_missing;
 pub(super) mod default_route_secondary;
+pub(super) mod gateway_unanswered;
 pub(super) mod gateway_unreachable;
 mod inside;
 pub(super) mod interface_down;

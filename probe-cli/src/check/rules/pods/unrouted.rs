@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::{agent, prelude::*};
 use crate::{
-    facts::netlink::{RouteFact, RouteType},
+    facts::netlink::RouteFact,
     model::{LinkState, Pod, System},
 };
 
@@ -17,8 +17,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     needs: &[Need::Routes],
     explained_by: &["pod-address-twice", "pod-address-outside"],
     explain: Explain {
-        how: "The most specific route to each address of a pod with Calico's interface: it is the blackhole route of the node's own \
-              pod network or block, although the node's end of the pod's interface is there and up.",
+        how: "The most specific route to each address of a pod with Calico's interface: it drops packets, as the blackhole route \
+              of the node's own pod network or block does, although the node's end of the pod's interface is there and up.",
         why: "Calico's agent did not write the route, or somebody deleted it; the interface was taken down and up again.",
         fix: "Restart the agent, which writes routes of all pods again, or delete the pod.",
         not_if: "The pod starts or ends just now.",
@@ -43,7 +43,8 @@ fn run(model: &Model) -> Outcome {
     }
     let findings = pods.into_iter().flat_map(|pod| {
         pod.addresses.iter().filter_map(|address| {
-            let route = best(model, *address).filter(|route| route.kind == RouteType::Blackhole)?;
+            let route = best(model, *address)?;
+            let dropped = format!("{} {}", route.kind.dropping()?, route.destination);
             let label = pod.label();
             let name = pod.host_ifname.as_deref().map_or_else(|| "-".to_owned(), escape);
             Some(
@@ -53,7 +54,7 @@ fn run(model: &Model) -> Outcome {
                     &label,
                     format!("No route leads to {address} of {}: packets to it are dropped.", escape(&label)),
                 )
-                .seen(format!("route to {address}"), format!("blackhole {}", route.destination), "ip route get")
+                .seen(format!("route to {address}"), dropped, "ip route get")
                 .seen("its interface", name, "ip link: up")
                 .fix(
                     "Restart the CNI's agent on this node, which writes the routes of all pods (pods keep running); when that does \

@@ -5,7 +5,7 @@ use crate::{
     check::testdata::Node,
     facts::{
         files::{Firewall, FirewallKind},
-        netlink::{LinkFact, WireguardFact},
+        netlink::{Ipv4Conf, LinkFact, PolicyTableFact, RouteFact, RouteType, RuleFact, WireguardFact},
     },
     inventory::testdata::*,
     observed::Observed,
@@ -37,6 +37,24 @@ pub(super) fn all() -> Vec<Fault> {
             node.facts().routes.push(blackhole("10.42.2.0/24"));
         }),
         wg("peer-blackholed", |node| node.facts().routes.push(blackhole("10.42.2.0/24"))),
+        canal("peer-blackholed", |node| {
+            let half = RouteFact { kind: RouteType::Unreachable, ..blackhole("10.42.2.0/25") };
+            node.facts().routes.push(half);
+        }),
+        canal("dataplane-bypassed", |node| {
+            node.facts().routes.push(route("10.42.2.0/25", Some("192.0.2.2"), ETH0));
+        }),
+        wg("dataplane-bypassed", |node| {
+            node.facts().routes.push(route("10.42.2.7/32", Some("192.0.2.2"), ETH0));
+        }),
+        canal("dataplane-pods-ruled-away", |node| {
+            let dropping = Some(RouteType::Prohibit);
+            ruled(node, RuleFact { from: Some(net("10.42.0.0/24")), dropping, ..RuleFact::default() });
+        }),
+        canal("dataplane-pods-ruled-away", |node| {
+            ruled(node, RuleFact { from: Some(net("10.42.0.0/16")), table: Some(77), ..RuleFact::default() });
+        }),
+        canal("host-forwarding-off", |node| node.ipv4_conf(FLANNEL, Ipv4Conf::default())),
         canal("peer-old-mac", |node| node.statistics(FLANNEL).rx_otherhost_dropped = Some(60)),
         wg("wireguard-no-peer", |node| node.statistics(5).tx_errors = 60),
         wg("wireguard-source-refused", |node| node.statistics(5).rx_frame_errors = 3),
@@ -84,4 +102,13 @@ pub(in crate::check::tests) fn calico_wireguard(node: &mut Node) {
     facts.links.push(wireguard(CALICO_WG, "wireguard.cali"));
     let device = wireguard_fact(CALICO_WG, 51820, &["10.42.2.0/24", "10.42.3.0/24"]);
     facts.wireguard.push(told(WireguardFact { fwmark: MARK, ..device }));
+}
+
+/// Gives the node a policy rule of IPv4 before the main table, and table 77 a default route.
+pub(in crate::check::tests) fn ruled(node: &mut Node, mut rule: RuleFact) {
+    (rule.family, rule.priority) = (4, 100);
+    let main = RuleFact { family: 4, priority: 32_766, table: Some(254), ..RuleFact::default() };
+    node.facts().rules = Observed::Value(vec![rule, main]);
+    let routes = Observed::Value(vec![route("0.0.0.0/0", Some("192.0.2.254"), ETH0)]);
+    node.facts().policy_tables = vec![PolicyTableFact { table: 77, family: 4, routes }];
 }

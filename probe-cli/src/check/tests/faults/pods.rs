@@ -8,7 +8,8 @@ use crate::{
     facts::{
         Bounded, OfNamespace,
         netlink::{
-            BridgeFact, BridgeVlansFact, LinkData, LinkFact, NamespaceFact, OperState, RouteFact, VlanRange,
+            BridgeFact, BridgeVlansFact, Ipv4Conf, LinkData, LinkFact, NamespaceFact, OperState, RouteFact,
+            VlanRange,
         },
         network::{InsideFacts, PodNetwork},
         pods::{Attachment, PodFacts, Sandbox},
@@ -67,6 +68,11 @@ pub(super) fn all() -> Vec<Fault> {
                 node.facts().addresses.retain(|own| own.ifindex != 9);
             },
         },
+        canal("pod-gateway-unanswered", |node| {
+            asking(node, "", Vec::new());
+            node.ipv4_conf(20, Ipv4Conf { forwarding: 1, ..Ipv4Conf::default() });
+            node.ipv4_conf(21, Ipv4Conf { forwarding: 1, proxy_arp: 1, ..Ipv4Conf::default() });
+        }),
         canal("pod-parent-down", |node| above(node, false)),
         canal("pod-vlan-without-uplink", |node| bridged(node, &[1])),
     ]
