@@ -10,6 +10,7 @@
 pub mod checked;
 pub mod containerd;
 pub mod cri;
+pub mod equal;
 pub mod faulted;
 pub mod grpc;
 pub mod hand;

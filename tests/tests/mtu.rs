@@ -12,6 +12,7 @@ use overlay_probe::{
     netns,
 };
 use probe_tests::{
+    equal::{EqualPaths, LINKS},
     lab::{TestLab, TestNetns},
     ns,
     routed::Routed,
@@ -309,6 +310,51 @@ fn loss_is_told_from_size() {
         assert!(path(&document, "192.0.2.2")["fitting_lost"].as_u64().unwrap() >= 2, "{document}");
         assert_eq!(code, if mtu == 1500 { 1 } else { 2 });
     });
+}
+
+/// Flows of 64, of which a quarter takes each of four equal links: that none takes one of them happens once in a hundred million runs.
+const FLOWS: [&str; 2] = ["--flows", "64"];
+
+#[test]
+fn one_of_four_equal_paths_that_carries_less_is_found_to_the_byte() {
+    with_both([false, true], |is_v6| {
+        let paths = EqualPaths::new(is_v6);
+        let near = paths.routed.near.name();
+        let (most, less) = if is_v6 { (1430, ROUTED - 70) } else { (1450, ROUTED - 50) };
+        let far = paths.routed.address(2, 2);
+        let measured = || measured(near, &[&[far.as_str()][..], &FLOWS].concat());
+        // While neighbours look for each other on so many links, packets are lost.
+        let document = wait_for("paths that lose nothing", || {
+            let (code, document) = measured();
+            (code == 0).then_some(document)
+        });
+        assert_eq!(result(&document, "10.7.2.0"), json!(["fits", most, most]), "{document}");
+        assert_eq!(result(&document, &far), json!(["fits", 1500, 1500]), "{document}");
+        assert_eq!(path(&document, "10.7.2.0")["flows"], 64, "{document}");
+
+        paths.limit_one(ROUTED);
+        let (code, document) = measured();
+        assert_eq!(code, 2, "{document}");
+        for (address, most, less) in [("10.7.2.0", most, less), (far.as_str(), 1500, ROUTED)] {
+            assert_eq!(result(&document, address), json!(["some-flows", most, less]), "{document}");
+            let path = path(&document, address);
+            assert_eq!((&path["flows_most"], &path["flows_dead"]), (&json!(most), &json!(0)), "{path}");
+            let limited = path["flows_limited"].as_u64().unwrap();
+            assert!((1..64).contains(&limited), "{path}");
+        }
+    });
+}
+
+#[test]
+fn one_of_four_equal_paths_that_carries_nothing_is_found() {
+    let paths = EqualPaths::new(false);
+    let near = paths.routed.near.name();
+    ns(paths.exit.name(), &format!("iptables -t raw -A PREROUTING -i p{} -j DROP", LINKS - 1));
+    let (code, document) = measured(near, &[&["10.7.2.0"][..], &FLOWS].concat());
+    assert_eq!(result(&document, "10.7.2.0"), json!(["some-flows", 1450, 1450]), "{document}");
+    let path = path(&document, "10.7.2.0");
+    assert_eq!((code, &path["flows_limited"]), (2, &path["flows_dead"]), "{path}");
+    assert!(path["flows_dead"].as_u64().unwrap() > 0, "{path}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::{
     engine,
     model::{self, Model},
     mtu::{
-        self, Judged, Learned, Path, Prober, Severity, Target,
+        self, Judged, Learned, Path, Prober, Severity,
         wire::{self, Measured, Wire},
     },
     privilege,
@@ -46,13 +46,13 @@ pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode>
         }
         if args.dry_run {
             print(&match args.format {
-                ShowFormat::Table => context.paint(report::planned(&paths)),
+                ShowFormat::Table => context.paint(report::planned(&paths, args.flows)),
                 ShowFormat::Json => report::planned_json(&paths).context("cannot write JSON")?,
             })?;
             return Ok(Some(Judged::default()));
         }
         tokio::select! {
-            judged = measure(&model, paths, args.deadline) => judged.map(Some),
+            judged = measure(&model, paths, args.flows, args.deadline) => judged.map(Some),
             () = stop.asked() => Ok(None),
         }
     })?;
@@ -89,13 +89,17 @@ fn no_peers(model: &Model) -> &'static str {
 }
 
 /// Opens sockets, gives up every privilege, and sends.
-pub(super) async fn measure(model: &Model, paths: Vec<Path>, deadline: Duration) -> anyhow::Result<Judged> {
+pub(super) async fn measure(
+    model: &Model,
+    paths: Vec<Path>,
+    flows: u16,
+    deadline: Duration,
+) -> anyhow::Result<Judged> {
     let is_v6 = |path: &Path| path.address.is_ipv6();
-    let wire = Wire::open(!paths.iter().all(is_v6), paths.iter().any(is_v6))?;
+    let wire = Wire::open(!paths.iter().all(is_v6), paths.iter().any(is_v6), flows)?;
     privilege::give_up_all()?;
-    let targets: Vec<Target> =
-        paths.iter().map(|path| Target { address: path.address, expected: path.expected }).collect();
-    let mut progress = Progress::new();
+    let targets = mtu::targets(&paths, flows);
+    let mut progress = Progress::new(flows);
     let measured = wire.run(Prober::new(&targets, deadline), |prober| progress.show(prober)).await;
     progress.end();
     let Measured { outcomes, strays, took } = measured?;
@@ -103,7 +107,7 @@ pub(super) async fn measure(model: &Model, paths: Vec<Path>, deadline: Duration)
         tracing::info!("{strays} answers came after their path was measured, or were about no probe");
     }
     let learned = learned(model, &paths);
-    Ok(mtu::judge(paths, outcomes, took, learned))
+    Ok(Judged { flows, ..mtu::judge(paths, mtu::together(&outcomes, flows), took, learned) })
 }
 
 /// Path MTUs that the kernel has learned since the node was looked at, to what was probed.
@@ -134,12 +138,14 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// What is being done, on a terminal only.
 struct Progress {
     is_shown: bool,
+    what: &'static str,
     last: Option<Instant>,
 }
 
 impl Progress {
-    fn new() -> Self {
-        Self { is_shown: io::stderr().is_terminal(), last: None }
+    fn new(flows: u16) -> Self {
+        let what = if flows > 1 { "flows" } else { "paths" };
+        Self { is_shown: io::stderr().is_terminal(), what, last: None }
     }
 
     fn show(&mut self, prober: &Prober) {
@@ -152,7 +158,7 @@ impl Progress {
             .latest()
             .map_or_else(String::new, |probe| format!(", trying {} bytes to {}", probe.size, probe.address));
         // Nobody to tell when the terminal is gone.
-        let _ = write!(io::stderr(), "\r\x1b[Kmeasured {done} of {all} paths{trying}");
+        let _ = write!(io::stderr(), "\r\x1b[Kmeasured {done} of {all} {}{trying}", self.what);
     }
 
     fn end(self) {

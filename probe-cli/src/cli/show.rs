@@ -14,7 +14,7 @@ use super::{
     live::{self, Context},
 };
 use crate::{
-    engine,
+    engine::{self, Counting},
     model::{self, Backend, Model},
     report, text,
 };
@@ -105,8 +105,16 @@ fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn mtu(context: &Context, args: &ShowMtuArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
-    let ShowMtuArgs { changes, show: args } = args;
+    let ShowMtuArgs { changes, window, show: args } = args;
+    let model = match window {
+        Some(window) => live::block_on(async {
+            let host = context.host();
+            let mut counting = Counting::none();
+            let (before, after) = engine::look_over(&host, *window, &mut counting).await?;
+            Ok(model::over(before, after))
+        })?,
+        None => model(context)?,
+    };
     if !changes.is_empty() && has_data_plane(&model) {
         let planned = model::planned(&model, changes.iter().cloned().collect());
         let planned = planned.map_err(|why| NothingToShow::new(text::escape(&why.to_string())))?;

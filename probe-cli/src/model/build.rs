@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Condition, Dropped, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, PeerRow, PmtuEventRow, PodRow,
-    Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu,
+    Condition, Dropped, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, Oversize, PeerRow, PmtuEventRow,
+    PodRow, Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu,
     observer::observer, sizes::Bins, vfs,
 };
 use crate::{
@@ -92,6 +92,7 @@ pub(super) fn build(
         window: before
             .zip(interval)
             .map(|(before, interval)| Window::between(&before.node, &now.node, interval)),
+        oversize: Oversize::of(&now.node.protocols),
         observer: observer(now, before, interval),
         vfs: vfs::rows(&inventory.vfs, now, before, bins),
         notes: notes(inventory, now),

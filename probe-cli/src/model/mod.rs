@@ -18,6 +18,7 @@ mod learned;
 pub mod mtu;
 mod nodes;
 mod observer;
+mod oversize;
 mod past;
 mod planned;
 mod probed;
@@ -42,6 +43,7 @@ pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
 pub use learned::{LearnedMtu, learned_mtus};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
+pub use oversize::{Oversize, OversizeCounts};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
 };

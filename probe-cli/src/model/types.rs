@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, PlannedBackend, Probed, Rates,
-    Room, Setup, VfTraffic, Window,
+    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Oversize, PlannedBackend,
+    Probed, Rates, Room, Setup, VfTraffic, Window,
 };
 
 use crate::{
@@ -66,6 +66,8 @@ pub struct Model {
     pub explained: Option<ExplainedRows>,
     /// What the kernel counted meanwhile; none for the first sample.
     pub window: Option<Window>,
+    /// What the kernel has counted of packets that do not fit, totals.
+    pub oversize: Oversize,
     /// What the observer costs.
     pub observer: ObserverRow,
     /// What is broken. Rows have its word, notes its words, and the health check judges by it.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::Oversize;
 use crate::{
     facts::counters::{ConntrackEvents, LinkStatistics, NodeCounters, ProtocolCounters, SoftnetCounters},
     observed::Observed,
@@ -16,14 +17,8 @@ pub struct Window {
     pub reverse_path_filtered: Option<u64>,
     /// `Tcp:InCsumErrors`.
     pub tcp_checksum_errors: Option<u64>,
-    /// `Ip:FragCreates`: fragments that this node made of IPv4 packets, its own tunnels' included.
-    pub ipv4_fragments_created: Option<u64>,
-    /// `Ip6FragCreates`.
-    pub ipv6_fragments_created: Option<u64>,
-    /// `Ip:ReasmFails`: IPv4 packets whose fragments did not all arrive.
-    pub ipv4_reassembly_failures: Option<u64>,
-    /// `Ip6ReasmFails`.
-    pub ipv6_reassembly_failures: Option<u64>,
+    /// What does not fit.
+    pub oversize: Oversize,
     /// Receive queues, by CPU.
     pub softnet: Vec<SoftnetWindow>,
     /// `nf_conntrack_count`: entries of connection tracking at the end.
@@ -89,10 +84,7 @@ impl Window {
             length,
             reverse_path_filtered: protocol(|told| told.netstat.value()?.tcp.reverse_path_filter),
             tcp_checksum_errors: protocol(|told| told.snmp.value()?.tcp.in_checksum_errors),
-            ipv4_fragments_created: protocol(|told| told.snmp.value()?.ip.fragments_created),
-            ipv6_fragments_created: protocol(|told| told.snmp6.value()?.ip.fragments_created),
-            ipv4_reassembly_failures: protocol(|told| told.snmp.value()?.ip.reassembly_failures),
-            ipv6_reassembly_failures: protocol(|told| told.snmp6.value()?.ip.reassembly_failures),
+            oversize: Oversize::of(&now.protocols).since(Oversize::of(&before.protocols)),
             softnet: softnet(before.softnet.rows(), now.softnet.rows()),
             conntrack_count: now.conntrack.value().and_then(|table| table.count.value()).copied(),
             conntrack_max: now.conntrack.value().and_then(|table| table.max.value()).copied(),

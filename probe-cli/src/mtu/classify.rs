@@ -15,6 +15,8 @@ pub struct Outcome {
     pub forward: Forward,
     /// Packets that were sent.
     pub sent: u32,
+    /// Flows that were measured.
+    pub flows: u32,
     /// Those of sizes that fit, and how many of them were lost.
     pub loss: Loss,
     /// The shortest time to an answer.
@@ -39,6 +41,8 @@ pub enum Verdict {
     },
     /// Larger packets are lost silently.
     BlackHole,
+    /// Flows take several ways, and one of them carries less, or nothing.
+    SomeFlows(SomeFlows),
     /// Nothing is answered, whatever its size.
     Unreachable {
         /// Who says so; none when nobody does.
@@ -54,6 +58,19 @@ pub enum Verdict {
         /// What the kernel said.
         why: String,
     },
+}
+
+/// Of flows to one address that do not fare alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SomeFlows {
+    /// Flows that carry less than others.
+    pub limited: u32,
+    /// Of these, flows of which no packet was answered, whatever its size.
+    pub dead: u32,
+    /// The largest size that any flow carries.
+    pub most: u32,
+    /// Who says "too big" to a flow that carries less; none when larger packets are lost silently.
+    pub said_by: Option<IpAddr>,
 }
 
 /// Who says that a packet cannot be delivered.
@@ -120,6 +137,18 @@ pub struct Ignored {
 }
 
 impl Ignored {
+    /// Together with others.
+    pub(super) fn with(self, other: Self) -> Self {
+        let Self { too_small, too_large, refuted, foreign, repeated } = other;
+        Self {
+            too_small: self.too_small.saturating_add(too_small),
+            too_large: self.too_large.saturating_add(too_large),
+            refuted: self.refuted.saturating_add(refuted),
+            foreign: self.foreign.saturating_add(foreign),
+            repeated: self.repeated.saturating_add(repeated),
+        }
+    }
+
     /// Lies: what no honest router or peer sends.
     pub fn lies(self) -> u32 {
         let Self { too_small, too_large, refuted, foreign, repeated: _ } = self;

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{prober::Input, search::Quoted};
+use super::{prober::Input, search::Quoted, segment};
 
-const IPV4_HEADER: usize = 20;
-const IPV6_HEADER: usize = 40;
+pub(super) const IPV4_HEADER: usize = 20;
+pub(super) const IPV6_HEADER: usize = 40;
 const ICMP_HEADER: usize = 8;
 const UDP_HEADER: usize = 8;
 /// Protocol numbers.
@@ -29,13 +29,15 @@ const FRAGMENTATION_NEEDED: u8 = 4;
 const DONT_FRAGMENT: u16 = 0x4000;
 const TIME_TO_LIVE: u8 = 64;
 /// For whoever finds such a packet on the wire.
-const SIGNATURE: &[u8] = b"overlay-probe mtu";
+pub(super) const SIGNATURE: &[u8] = b"overlay-probe mtu";
 
 /// What the probes of one run have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     /// The identifier of its echo requests.
     pub(super) identifier: u16,
+    /// Flows to one address.
+    pub(super) flows: u16,
     /// The first bytes of what is sent, and so of what is answered.
     pub(super) token: u64,
 }
@@ -57,7 +59,7 @@ pub(super) fn request(to: IpAddr, key: Key, probe: u16, size: u32) -> Vec<u8> {
     let IpAddr::V4(to) = to else { return message };
     let sum = checksum(&message).to_be_bytes();
     message.splice(2..4, sum);
-    packet_v4(to, ICMP, message)
+    packet_v4(Ipv4Addr::UNSPECIFIED, to, ICMP, message)
 }
 
 /// The datagram of a probe, of so many bytes as an IP packet, as [`request`] has them. Its ports say whose it is. The kernel makes
@@ -74,22 +76,24 @@ pub(super) fn datagram(to: IpAddr, key: Key, probe: u16, size: u32) -> Vec<u8> {
     message.extend(SIGNATURE);
     message.resize(length, 0);
     let IpAddr::V4(to) = to else { return message };
-    packet_v4(to, UDP, message)
+    packet_v4(Ipv4Addr::UNSPECIFIED, to, UDP, message)
 }
 
 /// A port that hardly anybody listens on, another one in each run.
-fn port(key: Key) -> u16 {
+pub(super) fn port(key: Key) -> u16 {
     key.identifier | 0x8000
 }
 
-fn packet_v4(to: Ipv4Addr, protocol: u8, mut message: Vec<u8>) -> Vec<u8> {
-    // The kernel fills in what is zero here: the identification, the checksum and the source (`raw_send_hdrinc`).
+/// An IPv4 packet that may not be cut. The kernel fills in what is zero here: the identification, the checksum, and the source if it
+/// is not given (`raw_send_hdrinc`).
+pub(super) fn packet_v4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, mut message: Vec<u8>) -> Vec<u8> {
     let length = u16::try_from(IPV4_HEADER + message.len()).unwrap_or(u16::MAX);
     let mut packet = vec![0x45, 0];
     packet.extend(length.to_be_bytes());
     packet.extend([0, 0]);
     packet.extend(DONT_FRAGMENT.to_be_bytes());
-    packet.extend([TIME_TO_LIVE, protocol, 0, 0, 0, 0, 0, 0]);
+    packet.extend([TIME_TO_LIVE, protocol, 0, 0]);
+    packet.extend(from.octets());
     packet.extend(to.octets());
     packet.append(&mut message);
     packet
@@ -114,6 +118,7 @@ pub(super) fn answer_v4(packet: &[u8], key: Key, fragment: Option<u32>) -> Optio
             let probe = match quoted.protocol {
                 ICMP => quoted_echo(start, ECHO_REQUEST, key),
                 UDP => quoted_datagram(start, key),
+                segment::TCP => segment::quoted(start, key),
                 _ => None,
             }?;
             let about = Quoted { destination: quoted.destination, size: quoted.size };
@@ -146,6 +151,7 @@ pub(super) fn answer_v6(message: &[u8], from: IpAddr, key: Key, fragment: Option
             let probe = match *header.get(6)? {
                 ICMPV6 => quoted_echo(start, ECHO_REQUEST_V6, key),
                 UDP => quoted_datagram(start, key),
+                segment::TCP => segment::quoted(start, key),
                 _ => None,
             }?;
             let destination: [u8; 16] = header.get(24..)?.try_into().ok()?;
@@ -164,14 +170,14 @@ pub(super) fn answer_v6(message: &[u8], from: IpAddr, key: Key, fragment: Option
 }
 
 /// What is used of an IPv4 header.
-struct Header {
-    source: IpAddr,
-    destination: IpAddr,
-    protocol: u8,
-    size: u32,
+pub(super) struct Header {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) protocol: u8,
+    pub(super) size: u32,
 }
 
-fn split_v4(packet: &[u8]) -> Option<(Header, &[u8])> {
+pub(super) fn split_v4(packet: &[u8]) -> Option<(Header, &[u8])> {
     let first = *packet.first()?;
     let length = usize::from(first & 0xf) * 4;
     if first >> 4 != 4 || length < IPV4_HEADER {
@@ -208,12 +214,12 @@ fn quoted_datagram(datagram: &[u8], key: Key) -> Option<u16> {
     (word(datagram, 2)? == port(key)).then(|| word(datagram, 0))?
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
 /// RFC 1071. Over what has its checksum in it, it is 0.
-fn checksum(bytes: &[u8]) -> u16 {
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = 0;
     for pair in bytes.chunks(2) {
         let [high, low] = [0, 1].map(|at| pair.get(at).copied().unwrap_or(0));
@@ -230,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    const KEY: Key = Key { identifier: 0x1234, token: 0x0102_0304_0506_0708 };
+    const KEY: Key = Key { identifier: 0x1234, flows: 1, token: 0x0102_0304_0506_0708 };
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::{
-    classify::{Ignored, Loss, Outcome, Reverse, Verdict},
+    classify::{Ignored, Loss, Outcome, Reverse, SomeFlows, Verdict},
     plan::{Path, Way},
 };
 
@@ -56,6 +56,8 @@ pub struct Learned {
 pub struct Judged {
     /// The paths.
     pub rows: Vec<Row>,
+    /// Flows to each address that were asked for; 0 is 1.
+    pub flows: u16,
     /// What the kernel has learned meanwhile.
     pub learned: Vec<Learned>,
     /// How long it took.
@@ -75,16 +77,7 @@ impl Judged {
 
     /// Messages that were not believed.
     pub fn ignored(&self) -> Ignored {
-        let mut all = Ignored::default();
-        for row in &self.rows {
-            let Ignored { too_small, too_large, refuted, foreign, repeated } = row.outcome.ignored;
-            all.too_small = all.too_small.saturating_add(too_small);
-            all.too_large = all.too_large.saturating_add(too_large);
-            all.refuted = all.refuted.saturating_add(refuted);
-            all.foreign = all.foreign.saturating_add(foreign);
-            all.repeated = all.repeated.saturating_add(repeated);
-        }
-        all
+        self.rows.iter().fold(Ignored::default(), |all, row| all.with(row.outcome.ignored))
     }
 }
 
@@ -100,7 +93,7 @@ pub fn judge(
     let mut rows: Vec<Row> = measured.iter().map(|(path, outcome)| row(path, outcome, &measured)).collect();
     // Rows of one severity stay in the order of nodes.
     rows.sort_by_key(|row| row.severity);
-    Judged { rows, learned, took }
+    Judged { rows, flows: 1, learned, took }
 }
 
 fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
@@ -120,9 +113,11 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
     let Loss { lost, .. } = outcome.loss;
     let severity = match outcome.verdict {
         Verdict::Unreachable { .. } if answers_inside => Severity::Unknown,
-        Verdict::BlackHole | Verdict::Unreachable { .. } => Severity::Failure,
+        Verdict::SomeFlows(SomeFlows { dead: 0, said_by: Some(_), .. })
+        | Verdict::TooBig { .. }
+        | Verdict::Refused => Severity::Warning,
+        Verdict::SomeFlows(_) | Verdict::BlackHole | Verdict::Unreachable { .. } => Severity::Failure,
         Verdict::Undecided { .. } | Verdict::NotSent { .. } => Severity::Unknown,
-        Verdict::TooBig { .. } | Verdict::Refused => Severity::Warning,
         Verdict::Fits if in_outer_fragments.is_some() || held_to.is_some() || lost >= LOST => {
             Severity::Warning
         }
@@ -167,6 +162,7 @@ pub(crate) mod testdata {
             reverse: size.map_or(Reverse::Unmeasured, |_| Reverse::Whole),
             forward: Forward::Unmeasured,
             sent: 20,
+            flows: 1,
             loss: Loss { sent: 20, lost: 0 },
             rtt: size.map(|_| Duration::from_micros(350)),
             ignored: Ignored::default(),
@@ -193,7 +189,11 @@ mod tests {
     fn how_bad_it_is_and_the_worst_first() {
         use Severity::{Failure, Good, Unknown, Warning};
         let fits = |size| outcome(Verdict::Fits, Some(size));
-        let from = "192.0.2.254".parse().unwrap();
+        let from: IpAddr = "192.0.2.254".parse().unwrap();
+        let some = |said_by| {
+            let some = SomeFlows { limited: 4, dead: 0, most: 1500, said_by };
+            outcome(Verdict::SomeFlows(some), Some(1400))
+        };
         let off = || outcome(Verdict::Unreachable { said_by: Some(Who::Here) }, None);
         let (under, over) = (Way::Underlay, Way::Overlay);
         for (name, rows, expected) in [
@@ -229,6 +229,16 @@ mod tests {
                 "less on the way back",
                 both(Outcome { reverse: Reverse::Fragments { largest: 1396 }, ..fits(1500) }, fits(1450)),
                 (Warning, vec![(under, Warning), (over, Good)]),
+            ),
+            (
+                "one of several ways, and somebody says so",
+                both(some(Some(from)), fits(1350)),
+                (Warning, vec![(under, Warning), (over, Good)]),
+            ),
+            (
+                "one of several ways, silently",
+                both(some(None), fits(1350)),
+                (Failure, vec![(under, Failure), (over, Good)]),
             ),
             ("nothing", Vec::new(), (Good, Vec::new())),
         ] {

@@ -6,6 +6,7 @@
 
 mod bisect;
 mod classify;
+mod flows;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod icmp;
@@ -14,6 +15,7 @@ mod pace;
 mod plan;
 mod prober;
 mod search;
+mod segment;
 #[cfg(test)]
 mod simulated;
 pub mod wire;
@@ -21,7 +23,8 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) use self::judge::testdata;
 pub use self::{
-    classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, Verdict, Who},
+    classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, SomeFlows, Verdict, Who},
+    flows::{MOST_FLOWS, targets, together},
     judge::{Judged, Learned, Row, Severity, judge},
     plan::{Path, UnknownTarget, Way, plan},
     prober::{Command, Input, Prober},

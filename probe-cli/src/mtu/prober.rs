@@ -84,6 +84,8 @@ pub struct Command {
     pub path: usize,
     /// Where to.
     pub address: IpAddr,
+    /// Of which flow.
+    pub flow: u16,
     /// What to send.
     pub kind: Kind,
     /// Bytes of the IP packet.
@@ -176,7 +178,7 @@ impl Prober {
                 }
                 Step::Send(..) if !is_ready => at += 1,
                 Step::Send(kind, size) => {
-                    let address = search.address();
+                    let (address, flow) = (search.address(), search.flow());
                     let probe = free(&self.owners, self.last_probe);
                     self.last_probe = probe;
                     self.owners.insert(probe, path);
@@ -184,7 +186,7 @@ impl Prober {
                     self.pace.take(now);
                     // The others come first now.
                     self.open.rotate_left(at + 1);
-                    self.latest = Some(Command { probe, path, address, kind, size });
+                    self.latest = Some(Command { probe, path, address, flow, kind, size });
                     return self.latest;
                 }
             }

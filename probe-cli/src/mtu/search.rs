@@ -48,6 +48,8 @@ pub struct Target {
     pub address: IpAddr,
     /// Bytes of the IP packet that are expected to fit.
     pub expected: u32,
+    /// The flow, where several are measured to the same address by segments; none for echo requests, which are one.
+    pub flow: Option<u16>,
 }
 
 /// What a message quotes of the packet that it is about.
@@ -75,6 +77,8 @@ pub(super) enum Step {
 pub enum Kind {
     /// An echo request: what answers it is as large.
     Echo,
+    /// A segment that asks for a connection to a port that nobody listens on, of one flow: the reset that answers it is small.
+    Segment,
     /// A datagram to a port that nobody listens on: the message about that is small, and comes where answers as large are lost.
     Datagram,
 }
@@ -180,6 +184,16 @@ impl Search {
         self.target.address
     }
 
+    /// What is sent to find the size.
+    fn kind(&self) -> Kind {
+        if self.target.flow.is_some() { Kind::Segment } else { Kind::Echo }
+    }
+
+    /// Which flow its probes are of.
+    pub(super) fn flow(&self) -> u16 {
+        self.target.flow.unwrap_or(0)
+    }
+
     /// What it came to, once it is over.
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
@@ -234,7 +248,7 @@ impl Search {
     fn reach(&mut self) -> Step {
         let first = self.bisect.first();
         if let Some(size) = first.filter(|size| self.tally(|probe| probe.size == *size).sent == 0) {
-            return Step::Send(Kind::Echo, size);
+            return Step::Send(self.kind(), size);
         }
         let small = self.small();
         let tally = self.tally(|probe| probe.size <= small);
@@ -244,7 +258,7 @@ impl Search {
                 _ => self.until_lost(),
             };
         }
-        if tally.sent < UNANSWERED { Step::Send(Kind::Echo, small) } else { self.until_lost() }
+        if tally.sent < UNANSWERED { Step::Send(self.kind(), small) } else { self.until_lost() }
     }
 
     /// Something was answered: how large can it be?
@@ -275,13 +289,13 @@ impl Search {
             let is_controls_turn =
                 control.sent < of_size.sent || (control.sent == of_size.sent && self.toss());
             return if of_size.sent > 0 && is_controls_turn {
-                Step::Send(Kind::Echo, lower)
+                Step::Send(self.kind(), lower)
             } else if of_size.waiting + of_size.lost < needed {
-                Step::Send(Kind::Echo, size)
+                Step::Send(self.kind(), size)
             } else if of_size.waiting + control.waiting > 0 {
                 self.until_lost()
             } else {
-                Step::Send(Kind::Echo, lower)
+                Step::Send(self.kind(), lower)
             };
         }
     }
@@ -299,7 +313,7 @@ impl Search {
         self.is_found = true;
         let fitting = self.tally(|probe| probe.size <= lower);
         if fitting.sent < if fitting.lost > 0 { LOSS_SAMPLE } else { self.sample } {
-            return Step::Send(Kind::Echo, lower);
+            return Step::Send(self.kind(), lower);
         }
         if fitting.waiting > 0 { self.until_lost() } else { self.settle(now) }
     }
@@ -312,7 +326,9 @@ impl Search {
             return Step::Wait(until);
         }
         let verdict = self.verdict();
-        let step = if verdict == Verdict::BlackHole { self.look_where() } else { None };
+        // A datagram takes a way of its own: it says nothing of that of one flow among others.
+        let may_look = verdict == Verdict::BlackHole && self.target.flow.is_none();
+        let step = if may_look { self.look_where() } else { None };
         step.unwrap_or_else(|| self.end(verdict))
     }
 
@@ -374,6 +390,7 @@ impl Search {
             size,
             reverse: self.reverse,
             forward: self.forward,
+            flows: 1,
             sent: self.all().sent + self.tally_of(Kind::Datagram, |_| true).sent,
             loss: Loss { sent: fitting.lost + fitting.answered, lost: fitting.lost },
             rtt: self.rtt.map(|rtt| rtt.least),
@@ -386,7 +403,13 @@ impl Search {
     pub(super) fn reply(&mut self, id: u16, from: IpAddr, size: u32, fragment: Option<u32>, now: Duration) {
         let address = self.target.address;
         let Some(probe) = self.probes.iter_mut().find(|probe| probe.id == id) else { return };
-        if from != address || size > probe.size || probe.kind != Kind::Echo {
+        // A reset says how much came.
+        let is_answer = match probe.kind {
+            Kind::Echo => size <= probe.size,
+            Kind::Segment => size == probe.size,
+            Kind::Datagram => false,
+        };
+        if from != address || !is_answer {
             self.ignored.foreign = self.ignored.foreign.saturating_add(1);
             return;
         }
@@ -397,7 +420,7 @@ impl Search {
         probe.state = State::Answered;
         let (sent, took) = (probe.size, now.saturating_sub(probe.at));
         self.rtt = Some(self.rtt.map_or_else(|| Rtt::new(took), |rtt| rtt.with(took)));
-        if self.bisect.lower().is_none_or(|lower| lower <= sent) {
+        if probe.kind == Kind::Echo && self.bisect.lower().is_none_or(|lower| lower <= sent) {
             self.reverse = match fragment {
                 _ if size < sent => Reverse::Shorter,
                 Some(largest) => Reverse::Fragments { largest },
@@ -482,9 +505,9 @@ impl Search {
         self.tally(|probe| probe.size <= small).lost
     }
 
-    /// Of echo requests.
+    /// Of what is sent to find the size.
     fn tally(&self, is_meant: impl Fn(&Probe) -> bool) -> Tally {
-        self.tally_of(Kind::Echo, is_meant)
+        self.tally_of(self.kind(), is_meant)
     }
 
     fn tally_of(&self, kind: Kind, is_meant: impl Fn(&Probe) -> bool) -> Tally {

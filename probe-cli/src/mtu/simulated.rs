@@ -102,10 +102,15 @@ fn address(path: usize, is_v6: bool) -> IpAddr {
 }
 
 fn run(paths: &[(Path, u32)], is_v6: bool, seed: u64) -> Run {
+    run_as(None, paths, is_v6, seed)
+}
+
+/// Of one flow of segments, or of echo requests.
+fn run_as(flow: Option<u16>, paths: &[(Path, u32)], is_v6: bool, seed: u64) -> Run {
     let targets: Vec<Target> = paths
         .iter()
         .enumerate()
-        .map(|(at, (_, expected))| Target { address: address(at, is_v6), expected: *expected })
+        .map(|(at, (_, expected))| Target { address: address(at, is_v6), expected: *expected, flow })
         .collect();
     let mut prober = Prober::new(&targets, Duration::from_secs(10));
     let mut chance = Chance(seed | 1);
@@ -191,6 +196,9 @@ fn answers(path: &Path, command: Command, told: &mut Told, chance: &mut Chance) 
         if path.says_no_port && told.said <= 6 {
             found.push(Input::Unreachable { probe, from: address, about, no_port: true });
         }
+    } else if !is_lost && kind == Kind::Segment {
+        // The reset is small.
+        found.push(Input::Reply { probe, from: address, size, fragment: None });
     } else if !is_lost && (size <= path.back || path.cuts) {
         let fragment = (size > path.back).then_some(path.back);
         found.push(Input::Reply { probe, from: address, size, fragment });
@@ -298,6 +306,29 @@ fn each_class_by_what_the_path_was_made_with() {
 }
 
 #[test]
+fn a_flow_of_segments_has_the_size_of_the_way_there() {
+    for (name, path, expected, verdict, size, _) in classes() {
+        let (verdict, size) = match name {
+            "lost on the way back" => (Verdict::Fits, Some(1500)),
+            _ => (verdict, size),
+        };
+        for loss in [0, 10] {
+            if name == "told once" && loss > 0 {
+                continue;
+            }
+            let path = Path { loss, ..path };
+            let outcome = run_as(Some(3), &[(path, expected)], false, 7919).outcomes.remove(0).unwrap();
+            assert_eq!((&outcome.verdict, outcome.size), (&verdict, size), "{name}, {loss} %");
+            assert_eq!(
+                (outcome.reverse, outcome.forward),
+                (Reverse::Unmeasured, Forward::Unmeasured),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn where_larger_packets_are_lost() {
     let there = Path { forward: 1400, says: Says::Nothing, ..CLEAN };
     let back = Path { back: 1400, cuts: false, ..CLEAN };
@@ -395,7 +426,7 @@ fn what_cannot_be_sent_ends_at_once() {
         (Refusal::NoRoute, Verdict::Unreachable { said_by: Some(Who::Here) }),
         (Refusal::Other("denied".to_owned()), Verdict::NotSent { why: "denied".to_owned() }),
     ] {
-        let targets = [Target { address: hop(), expected: 1500 }];
+        let targets = [Target { address: hop(), expected: 1500, flow: None }];
         let mut prober = Prober::new(&targets, Duration::from_secs(10));
         let probe = prober.next_command(Duration::ZERO).unwrap().probe;
         prober.handle(Input::Refused { probe, why }, Duration::ZERO);
@@ -407,7 +438,8 @@ fn what_cannot_be_sent_ends_at_once() {
 
 #[test]
 fn queues_that_stay_full_end_it_too() {
-    let mut prober = Prober::new(&[Target { address: hop(), expected: 1500 }], Duration::from_secs(10));
+    let mut prober =
+        Prober::new(&[Target { address: hop(), expected: 1500, flow: None }], Duration::from_secs(10));
     let mut now = Duration::ZERO;
     loop {
         while let Some(command) = prober.next_command(now) {
@@ -423,8 +455,10 @@ fn queues_that_stay_full_end_it_too() {
 
 #[test]
 fn a_router_that_says_nothing_can_be_delivered_is_named() {
-    let mut prober =
-        Prober::new(&[Target { address: address(0, false), expected: 1500 }], Duration::from_secs(10));
+    let mut prober = Prober::new(
+        &[Target { address: address(0, false), expected: 1500, flow: None }],
+        Duration::from_secs(10),
+    );
     let mut now = Duration::ZERO;
     loop {
         while let Some(Command { probe, address, size, .. }) = prober.next_command(now) {

@@ -11,6 +11,7 @@
 mod message;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
@@ -26,6 +27,7 @@ use super::{
     icmp::{self, Key},
     prober::{Command, Input, Prober},
     search::Kind,
+    segment,
 };
 
 /// `linux/in.h`, `linux/in6.h`, `linux/icmp.h`, `linux/icmpv6.h`: what libc does not name.
@@ -107,18 +109,29 @@ pub struct Wire {
     v6: Option<AsyncFd<Socket>>,
     /// Only sends.
     v6_datagrams: Option<Socket>,
+    /// For flows, where there is more than one.
+    v4_segments: Option<AsyncFd<Socket>>,
+    v6_segments: Option<AsyncFd<Socket>>,
+    /// From which address the kernel sends to one.
+    sources: BTreeMap<IpAddr, Ipv4Addr>,
     key: Key,
     buffer: Vec<u8>,
 }
 
 impl Wire {
-    /// Opens sockets of the families that are wanted. Must be called inside a runtime.
-    pub fn open(v4: bool, v6: bool) -> Result<Self, WireError> {
+    /// Opens sockets of the families that are wanted, for so many flows to each address. Must be called inside a runtime.
+    pub fn open(v4: bool, v6: bool, flows: u16) -> Result<Self, WireError> {
+        let key = key(flows)?;
+        let has_flows = flows > 1;
+        let segments = |is_v6| open_segments(is_v6, key).and_then(register);
         Ok(Self {
+            v4_segments: (v4 && has_flows).then(|| segments(false)).transpose()?,
+            v6_segments: (v6 && has_flows).then(|| segments(true)).transpose()?,
+            sources: BTreeMap::new(),
             v4: v4.then(open_v4).transpose()?.map(register).transpose()?,
             v6: v6.then(open_v6).transpose()?.map(register).transpose()?,
             v6_datagrams: v6.then(open_v6_datagrams).transpose()?,
-            key: key()?,
+            key,
             // As large as a packet can be.
             buffer: vec![0; usize::from(u16::MAX)],
         })
@@ -141,26 +154,30 @@ impl Wire {
             progress(&prober);
             let Some(wait) = prober.poll_timeout(now) else { break };
             // Answers come first: a machine that stands still for a while must not take them for lost.
-            let is_v6 = tokio::select! {
+            let from = tokio::select! {
                 biased;
-                () = readable(self.v4.as_ref()) => Some(false),
-                () = readable(self.v6.as_ref()) => Some(true),
+                () = readable(self.v4.as_ref()) => Some((Kind::Echo, false)),
+                () = readable(self.v6.as_ref()) => Some((Kind::Echo, true)),
+                () = readable(self.v4_segments.as_ref()) => Some((Kind::Segment, false)),
+                () = readable(self.v6_segments.as_ref()) => Some((Kind::Segment, true)),
                 () = tokio::time::sleep(wait) => None,
             };
-            if let Some(is_v6) = is_v6 {
-                self.read(is_v6, &mut prober, start)?;
+            if let Some((kind, is_v6)) = from {
+                self.read(kind, is_v6, &mut prober, start)?;
             }
         }
         let strays = prober.strays();
         Ok(Measured { outcomes: prober.outcomes(), strays, took: start.elapsed() })
     }
 
-    fn send(&self, command: Command) -> Result<(), Refusal> {
-        let Command { probe, address, kind, size, .. } = command;
+    fn send(&mut self, command: Command) -> Result<(), Refusal> {
+        let Command { probe, address, flow, kind, size, .. } = command;
         let socket = match (address, kind) {
             (IpAddr::V4(_), Kind::Echo | Kind::Datagram) => self.v4.as_ref().map(AsyncFd::get_ref),
             (IpAddr::V6(_), Kind::Echo) => self.v6.as_ref().map(AsyncFd::get_ref),
             (IpAddr::V6(_), Kind::Datagram) => self.v6_datagrams.as_ref(),
+            (IpAddr::V4(_), Kind::Segment) => self.v4_segments.as_ref().map(AsyncFd::get_ref),
+            (IpAddr::V6(_), Kind::Segment) => self.v6_segments.as_ref().map(AsyncFd::get_ref),
         };
         let Some(socket) = socket else {
             return Err(Refusal::Other("no socket of this family is open".to_owned()));
@@ -168,6 +185,10 @@ impl Wire {
         let packet = match kind {
             Kind::Echo => icmp::request(address, self.key, probe, size),
             Kind::Datagram => icmp::datagram(address, self.key, probe, size),
+            Kind::Segment => {
+                let source = if address.is_ipv4() { Some(source(&mut self.sources, address)?) } else { None };
+                segment::segment(source, address, self.key, flow, probe, size)
+            }
         };
         match socket.send_to(&packet, &SocketAddr::new(address, 0).into()) {
             Ok(_) => Ok(()),
@@ -178,8 +199,20 @@ impl Wire {
         }
     }
 
-    fn read(&mut self, is_v6: bool, prober: &mut Prober, start: Instant) -> Result<(), WireError> {
-        let socket = if is_v6 { &self.v6 } else { &self.v4 };
+    fn read(
+        &mut self,
+        kind: Kind,
+        is_v6: bool,
+        prober: &mut Prober,
+        start: Instant,
+    ) -> Result<(), WireError> {
+        let is_segment = kind == Kind::Segment;
+        let socket = match (is_segment, is_v6) {
+            (false, false) => &self.v4,
+            (false, true) => &self.v6,
+            (true, false) => &self.v4_segments,
+            (true, true) => &self.v6_segments,
+        };
         let Some(socket) = socket else { return Ok(()) };
         for _ in 0..AT_ONCE {
             let read = socket.try_io(Interest::READABLE, |socket| receive(socket, &mut self.buffer));
@@ -190,6 +223,8 @@ impl Wire {
                 Err(error) => return Err(failed("read from a raw socket")(error)),
             };
             let input = match from {
+                IpAddr::V4(_) if is_segment => segment::answer_v4(bytes, self.key),
+                IpAddr::V6(_) if is_segment => segment::answer_v6(bytes, from, self.key),
                 IpAddr::V4(_) => icmp::answer_v4(bytes, self.key, fragment),
                 IpAddr::V6(_) => icmp::answer_v6(bytes, from, self.key, fragment),
             };
@@ -271,12 +306,53 @@ fn open_v6_datagrams() -> Result<Socket, WireError> {
     Ok(socket)
 }
 
+/// Sends segments, and takes only what comes to the ports of flows: it would be given a copy of every segment that this node receives.
+fn open_segments(is_v6: bool, key: Key) -> Result<Socket, WireError> {
+    let operation = "set up a raw socket for TCP";
+    let domain = if is_v6 { Domain::IPV6 } else { Domain::IPV4 };
+    let socket = Socket::new(domain, Type::RAW.nonblocking().cloexec(), Some(Protocol::TCP))
+        .map_err(failed("open a raw socket for TCP"))?;
+    message::take_ports(&socket, is_v6, segment::first_port(key), key.flows).map_err(failed(operation))?;
+    let (level, option) = if is_v6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
+    };
+    set_option(&socket, level, option, &PMTUDISC_INTERFACE).map_err(failed(operation))?;
+    if is_v6 {
+        let at = libc::c_int::try_from(segment::CHECKSUM).unwrap_or_default();
+        set_option(&socket, libc::IPPROTO_IPV6, IPV6_CHECKSUM, &at).map_err(failed(operation))?;
+    } else {
+        socket.set_header_included_v4(true).map_err(failed(operation))?;
+    }
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    Ok(socket)
+}
+
+/// From which address the kernel sends to an address: the checksum of TCP has it in it.
+fn source(known: &mut BTreeMap<IpAddr, Ipv4Addr>, to: IpAddr) -> Result<Ipv4Addr, Refusal> {
+    if let Some(source) = known.get(&to) {
+        return Ok(*source);
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(|error| refusal(&error))?;
+    // Nothing is sent: the kernel only looks the route up.
+    socket.connect((to, 9)).map_err(|error| refusal(&error))?;
+    match socket.local_addr().map(|own| own.ip()) {
+        Ok(IpAddr::V4(source)) => {
+            known.insert(to, source);
+            Ok(source)
+        }
+        Ok(IpAddr::V6(_)) => Err(Refusal::Other("the kernel names a source of another family".to_owned())),
+        Err(error) => Err(refusal(&error)),
+    }
+}
+
 /// Numbers that no other run has, and that nobody guesses who does not see the probes.
-fn key() -> Result<Key, WireError> {
+fn key(flows: u16) -> Result<Key, WireError> {
     let mut random = [0_u8; 10];
     message::random(&mut random).map_err(failed("get random numbers"))?;
     let [high, low, token @ ..] = random;
-    Ok(Key { identifier: u16::from_be_bytes([high, low]), token: u64::from_be_bytes(token) })
+    Ok(Key { identifier: u16::from_be_bytes([high, low]), flows, token: u64::from_be_bytes(token) })
 }
 
 #[cfg(test)]

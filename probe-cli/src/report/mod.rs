@@ -11,6 +11,7 @@ pub mod links;
 pub mod measured;
 pub mod mtu;
 pub mod node;
+mod oversize;
 pub mod peers;
 pub mod planned;
 pub mod pods;

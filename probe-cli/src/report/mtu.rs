@@ -6,6 +6,7 @@ use super::{
     align::{indented, wrapped},
     json::Mtu,
     node::{families, is_down},
+    oversize,
 };
 use crate::{
     model::{Encapsulation, Fit, LearnedMtu, Model, MtuPath, learned_mtus},
@@ -33,6 +34,9 @@ pub fn table(model: &Model) -> String {
             "",
             "No path to other nodes: there is no tunnel and no route to other nodes' pods.",
         );
+    }
+    if !model.setup.mtu.is_empty() {
+        oversize::table(&mut out, model);
     }
     for note in &model.inventory.table_notes {
         wrapped(&mut out, "! ", &text::escape(note));

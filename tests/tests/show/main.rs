@@ -3,6 +3,7 @@
 
 mod alone;
 mod lab;
+mod oversize;
 mod planes;
 mod planned;
 mod states;

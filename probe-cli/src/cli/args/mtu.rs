@@ -17,6 +17,11 @@ pub(in crate::cli) struct MtuArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s", help_heading = PROBING)]
     pub(in crate::cli) deadline: Duration,
 
+    /// Measure so many flows to each address, 64 at most: 16 find one bad member of a LAG or of equal routes. All but the first are TCP
+    /// segments to a port that nobody listens on, each from another port; each flow takes as many probes as one alone
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = PROBING)]
+    pub(in crate::cli) flows: u16,
+
     /// Print what would be sent, and send nothing
     #[arg(long, help_heading = PROBING)]
     pub(in crate::cli) dry_run: bool,

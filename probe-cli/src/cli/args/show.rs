@@ -1,8 +1,10 @@
 //! What `show` takes.
 
+use std::time::Duration;
+
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::OUTPUT;
+use super::{OUTPUT, duration};
 use crate::model::Change;
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +32,7 @@ pub(in crate::cli) enum ShowCommand {
         sudo overlay-probe show mtu\n  \
         sudo overlay-probe show mtu --if backend=wireguard    what breaks, and the values to set with it\n  \
         sudo overlay-probe show mtu --if underlay=9000 --if family=dual\n  \
+        sudo overlay-probe show mtu --window 5s               packets that do not fit, since boot and in 5 s\n  \
         sudo overlay-probe show mtu --format json | jq '.paths[] | [.device, .fit]'\n\n\
         Exit code 3: no data plane found, or nothing can be said about the change")]
     Mtu(ShowMtuArgs),
@@ -55,6 +58,10 @@ pub(in crate::cli) struct ShowMtuArgs {
     /// given more than once; nothing is changed
     #[arg(long = "if", value_name = "KEY=VALUE")]
     pub(in crate::cli) changes: Vec<Change>,
+
+    /// Count for this long, too, how many packets do not fit now
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with = "changes")]
+    pub(in crate::cli) window: Option<Duration>,
 
     #[command(flatten)]
     pub(in crate::cli) show: ShowArgs,

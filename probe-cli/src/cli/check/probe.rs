@@ -29,7 +29,7 @@ pub(super) fn probed(model: &Model) -> Result<Observed<Probed>, ExitCode> {
     let judged = live::block_on(async {
         let mut stop = Stop::catch()?;
         tokio::select! {
-            judged = measure(model, paths, DEADLINE) => judged.map(Some),
+            judged = measure(model, paths, 1, DEADLINE) => judged.map(Some),
             () = stop.asked() => Ok(None),
         }
     });
@@ -64,7 +64,8 @@ fn of_row(row: &Row) -> ProbedPath {
             Verdict::BlackHole if outcome.forward == Forward::Carries => Limit::SilentBack,
             Verdict::BlackHole => Limit::Silent,
             Verdict::Unreachable { .. } => Limit::Unanswered,
-            Verdict::Undecided { .. } | Verdict::NotSent { .. } => Limit::Unknown,
+            // Here one flow is measured.
+            Verdict::SomeFlows(_) | Verdict::Undecided { .. } | Verdict::NotSent { .. } => Limit::Unknown,
         },
         cut_at: *in_outer_fragments,
     }

@@ -101,6 +101,28 @@ pub(super) fn take_nothing(socket: &impl AsFd) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
+/// Has the kernel put into the socket's buffer only what is for one of these ports: of IPv4 what is filtered begins with the IP header,
+/// of IPv6 after it.
+pub(super) fn take_ports(socket: &impl AsFd, is_v6: bool, first: u16, count: u16) -> io::Result<()> {
+    const fn op(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+        libc::sock_filter { code, jt, jf, k }
+    }
+    let last = u32::from(first.saturating_add(count.saturating_sub(1)));
+    // The destination port is at 2: `ldh [2]`, or `ldxb 4*([0]&0xf); ldh [x + 2]`.
+    let mut program =
+        if is_v6 { vec![op(0x28, 0, 0, 2)] } else { vec![op(0xb1, 0, 0, 0), op(0x48, 0, 0, 2)] };
+    // `jge first, next, drop; jgt last, drop, take; take: ret all; drop: ret 0`.
+    program.extend([
+        op(0x35, 0, 2, first.into()),
+        op(0x25, 1, 0, last),
+        op(0x06, 0, 0, u32::MAX),
+        op(0x06, 0, 0, 0),
+    ]);
+    let length = u16::try_from(program.len()).unwrap_or_default();
+    let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
 /// getsockopt(2) of a number.
 pub(super) fn option(socket: &impl AsFd, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;

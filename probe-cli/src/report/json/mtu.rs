@@ -5,14 +5,43 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::words;
-use crate::model::{Fit, LearnedMtu, Model, MtuDevice, MtuPath, PodMtu, learned_mtus};
+use crate::model::{
+    Fit, LearnedMtu, Model, MtuDevice, MtuPath, Oversize, OversizeCounts, PodMtu, learned_mtus,
+};
 
 /// The document.
 #[derive(Serialize)]
 pub(in crate::report) struct Mtu<'a> {
     schema_version: u32,
     paths: Vec<Path<'a>>,
+    counted: Counted,
     notes: &'a [String],
+}
+
+/// What the kernel counts of packets that do not fit.
+#[derive(Serialize)]
+struct Counted {
+    since: &'static str,
+    totals: Sizes,
+    window_s: Option<f64>,
+    in_window: Option<Sizes>,
+}
+
+#[derive(Serialize)]
+struct Sizes {
+    ipv4: Counts,
+    ipv6: Counts,
+    tcp_probes_arrived: Option<u64>,
+    tcp_probes_lost: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    too_big_dropped: Option<u64>,
+    messages_sent: Option<u64>,
+    messages_received: Option<u64>,
+    fragments_made: Option<u64>,
+    reassembly_failures: Option<u64>,
 }
 
 /// A path that pods' packets take to other nodes.
@@ -85,6 +114,39 @@ impl From<LearnedMtu> for Learned {
     }
 }
 
+impl From<Oversize> for Sizes {
+    fn from(oversize: Oversize) -> Self {
+        let Oversize { ipv4, ipv6, tcp_probes_arrived, tcp_probes_lost } = oversize;
+        Self { ipv4: ipv4.into(), ipv6: ipv6.into(), tcp_probes_arrived, tcp_probes_lost }
+    }
+}
+
+impl From<OversizeCounts> for Counts {
+    fn from(counts: OversizeCounts) -> Self {
+        let OversizeCounts { too_big, fragments_made, reassembly_failures, messages_sent, messages_received } =
+            counts;
+        Self {
+            too_big_dropped: too_big,
+            messages_sent,
+            messages_received,
+            fragments_made,
+            reassembly_failures,
+        }
+    }
+}
+
+impl From<&Model> for Counted {
+    fn from(model: &Model) -> Self {
+        let window = model.window.as_ref();
+        Self {
+            since: "namespace",
+            totals: model.oversize.into(),
+            window_s: window.map(|window| window.length.as_secs_f64()),
+            in_window: window.map(|window| window.oversize.into()),
+        }
+    }
+}
+
 impl<'a> From<&'a Model> for Mtu<'a> {
     fn from(model: &'a Model) -> Self {
         let with_learned = |path: &'a MtuPath| Path {
@@ -92,7 +154,7 @@ impl<'a> From<&'a Model> for Mtu<'a> {
             ..Path::from(path)
         };
         let paths = model.setup.mtu.iter().map(with_learned).collect();
-        Self { schema_version: 2, paths, notes: &model.inventory.table_notes }
+        Self { schema_version: 2, paths, counted: model.into(), notes: &model.inventory.table_notes }
     }
 }
 

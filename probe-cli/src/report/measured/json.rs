@@ -29,6 +29,10 @@ struct Measurement<'a> {
     severity: &'static str,
     verdict: &'static str,
     measured: Option<u32>,
+    flows: u32,
+    flows_limited: u32,
+    flows_dead: u32,
+    flows_most: Option<u32>,
     limited_by: Option<IpAddr>,
     of_other_path: bool,
     unreachable_said_by: Option<IpAddr>,
@@ -103,7 +107,7 @@ impl<'a> From<&'a [Path]> for Planned<'a> {
 
 impl<'a> From<&'a Judged> for Measured<'a> {
     fn from(judged: &'a Judged) -> Self {
-        let Judged { rows, learned, took } = judged;
+        let Judged { rows, learned, took, .. } = judged;
         let learned = learned.iter().map(|learned| {
             let Learned { destination, mtu, expires_s } = *learned;
             LearnedPath { destination, mtu, expires_s }
@@ -124,7 +128,8 @@ impl<'a> From<&'a Judged> for Measured<'a> {
 impl<'a> From<&'a Row> for Measurement<'a> {
     fn from(row: &'a Row) -> Self {
         let Row { path, outcome, severity: how_bad, in_outer_fragments, held_to, answers_inside } = row;
-        let Outcome { verdict, size, reverse, forward, sent, loss, rtt, ignored } = outcome;
+        let Outcome { verdict, size, reverse, forward, sent, flows, loss, rtt, ignored } = outcome;
+        let some = if let Verdict::SomeFlows(some) = verdict { Some(*some) } else { None };
         let Loss { sent: fitting_sent, lost: fitting_lost } = *loss;
         let Said { limited_by, of_other_path, unreachable_said_by, undecided_below, error } = said(verdict);
         let (reverse, reverse_fragment) = match reverse {
@@ -144,6 +149,10 @@ impl<'a> From<&'a Row> for Measurement<'a> {
             severity: severity(*how_bad),
             verdict: words::name(verdict),
             measured: *size,
+            flows: *flows,
+            flows_limited: some.map_or(0, |some| some.limited),
+            flows_dead: some.map_or(0, |some| some.dead),
+            flows_most: some.map_or(*size, |some| Some(some.most)),
             limited_by,
             of_other_path,
             unreachable_said_by,
@@ -180,6 +189,7 @@ fn said(verdict: &Verdict) -> Said<'_> {
         Verdict::Fits | Verdict::Refused | Verdict::BlackHole | Verdict::Unreachable { said_by: None } => {
             Said::default()
         }
+        Verdict::SomeFlows(some) => Said { limited_by: some.said_by, ..Said::default() },
         Verdict::TooBig { from, of_other } => {
             Said { limited_by: Some(*from), of_other_path: *of_other, ..Said::default() }
         }

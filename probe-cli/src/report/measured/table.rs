@@ -94,6 +94,14 @@ pub(super) fn notes(judged: &Judged) -> Vec<String> {
     if repeated > 0 {
         notes.push(format!("{} came more than once.", text::counted(count(repeated), "answer")));
     }
+    let is_alone = |row: &&Row| row.outcome.size.is_some() && row.outcome.flows <= 1;
+    let alone = judged.rows.iter().filter(is_alone).count();
+    if judged.flows > 1 && alone > 0 {
+        notes.push(format!(
+            "one flow only was measured on {}: TCP segments to a port that nobody listens on are not answered there.",
+            text::counted(alone, "path")
+        ));
+    }
     if let Some(first) = judged.learned.first() {
         let more = match judged.learned.len() - 1 {
             0 => String::new(),
@@ -130,7 +138,7 @@ fn count(number: u32) -> usize {
 }
 
 /// What would be sent.
-pub fn planned(paths: &[Path]) -> String {
+pub fn planned(paths: &[Path], flows: u16) -> String {
     let mut out = String::new();
     let mut rows = vec![heading(&["PEER", "WAY", "IP", "SIZES", "ADDRESS"])];
     rows.extend(paths.iter().map(|path| {
@@ -144,13 +152,21 @@ pub fn planned(paths: &[Path]) -> String {
     }));
     aligned(&mut out, &rows);
     out.push('\n');
+    let of_flows = match flows {
+        0 | 1 => String::new(),
+        flows => format!(
+            " Beside them, for each of {} more flows to an address, TCP segments that ask for a connection to a port that nobody \
+             listens on, as many and of the same sizes.",
+            flows - 1
+        ),
+    };
     wrapped(
         &mut out,
         "",
         &format!(
             "Nothing was sent. It would be ICMP echo requests that may not be cut, of these sizes in bytes of the IP packet, \
              and where larger ones are lost, up to five UDP datagrams to a port that nobody listens on: about 20 packets to \
-             an address where the largest fits, {MOST_PROBES} at most; 500 a second over all, 6 Mbit/s of 1500 bytes."
+             an address where the largest fits, {MOST_PROBES} at most; 500 a second over all, 6 Mbit/s of 1500 bytes.{of_flows}"
         ),
     );
     out

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::*;
 use crate::{
     mtu::{
-        Forward, Ignored, Learned, Loss, Outcome, Reverse, Verdict, Way, Who, judge,
+        Forward, Ignored, Learned, Loss, Outcome, Reverse, SomeFlows, Verdict, Way, Who, judge,
         testdata::{outcome, path},
     },
     report::align::WIDTH,
@@ -21,6 +21,7 @@ fn measured() -> Judged {
     let named = |peer: &str, path: Path| Path { peer: peer.to_owned(), node_address: None, ..path };
     let under = |peer: &str| named(peer, path(Way::Underlay, "192.0.2.3", 1500));
     let over = |peer: &str| named(peer, path(Way::Overlay, "10.42.3.0", 1450));
+    let some = |limited, dead, said_by| Verdict::SomeFlows(SomeFlows { limited, dead, most: 1450, said_by });
     let rows = vec![
         (path(Way::Underlay, "192.0.2.2", 1500), outcome(Verdict::BlackHole, Some(1400))),
         (path(Way::Overlay, "10.42.2.0", 1450), fits(1450)),
@@ -30,6 +31,9 @@ fn measured() -> Judged {
         (over("node6"), outcome(Verdict::BlackHole, Some(1350))),
         (over("node14"), outcome(Verdict::BlackHole, Some(1350))),
         (over("node16"), outcome(Verdict::BlackHole, Some(1350))),
+        (over("node9"), Outcome { flows: 16, ..outcome(some(4, 0, None), Some(1350)) }),
+        (over("node10"), Outcome { flows: 16, ..outcome(some(4, 3, None), Some(1350)) }),
+        (over("node11"), Outcome { flows: 16, ..outcome(some(2, 0, Some(from)), Some(1350)) }),
         (under("node3"), outcome(Verdict::TooBig { from, of_other: false }, Some(1400))),
         (under("node4"), outcome(Verdict::TooBig { from, of_other: true }, Some(1400))),
         (under("node5"), outcome(Verdict::Refused, Some(1400))),
@@ -83,8 +87,13 @@ fn a_path_of_each_kind_the_worst_first() {
 #[test]
 fn all_is_well() {
     let paths = vec![path(Way::Underlay, "192.0.2.2", 1500), path(Way::Overlay, "10.42.2.0", 1450)];
-    shown("planned", &planned(&paths));
+    shown("planned", &planned(&paths, 1));
+    let flows = planned(&paths, 16).replace('\n', " ");
+    assert!(flows.contains("for each of 15 more flows to an address, TCP segments"), "{flows}");
     let outcomes = [1500, 1450].map(|size| Some(outcome(Verdict::Fits, Some(size)))).to_vec();
+    let asked = judge(paths.clone(), outcomes.clone(), Duration::from_millis(450), Vec::new());
+    let asked = table(&Judged { flows: 16, ..asked }).replace('\n', " ");
+    assert!(asked.contains("one flow only was measured on 2 paths"), "{asked}");
     shown("measured-well", &table(&judge(paths, outcomes, Duration::from_millis(450), Vec::new())));
 }
 

@@ -1,7 +1,7 @@
 //! What a measured path means in words, and what to do about it.
 
 use crate::{
-    mtu::{Forward, Outcome, Path, Reverse, Row, Verdict, Way, Who},
+    mtu::{Forward, Outcome, Path, Reverse, Row, SomeFlows, Verdict, Way, Who},
     text,
 };
 
@@ -26,6 +26,10 @@ pub(super) fn verdict(row: &Row) -> String {
             "black hole on the way back".to_owned()
         }
         Verdict::BlackHole => "black hole".to_owned(),
+        Verdict::SomeFlows(some) => {
+            let what = if some.said_by.is_some() { "too big" } else { "black hole" };
+            format!("{what} in {} of {} flows", some.limited, row.outcome.flows)
+        }
         Verdict::Unreachable { said_by: Some(Who::Here) } => "no route".to_owned(),
         Verdict::Unreachable { said_by: Some(Who::From(from)) } => format!("unreachable, says {from}"),
         Verdict::Unreachable { said_by: None } => "no answer".to_owned(),
@@ -42,6 +46,7 @@ pub(super) fn name(verdict: &Verdict) -> &'static str {
         Verdict::Refused => "refused-here",
         Verdict::TooBig { .. } => "too-big",
         Verdict::BlackHole => "black-hole",
+        Verdict::SomeFlows(_) => "some-flows",
         Verdict::Unreachable { .. } => "unreachable",
         Verdict::Undecided { .. } => "undecided",
         Verdict::NotSent { .. } => "not-sent",
@@ -104,7 +109,9 @@ fn limit(row: &Row, size: u32) -> Option<String> {
         Verdict::BlackHole => {
             let place = match outcome.forward {
                 Forward::Unmeasured => ", there or on the way back",
-                Forward::Carries => " on the way back from it; those to it get there",
+                Forward::Carries => {
+                    " on the way back from it, or on one of several ways to it (--flows 16 shows that); others to it get there"
+                }
                 Forward::Loses => " on the way there",
             };
             format!(
@@ -114,6 +121,7 @@ fn limit(row: &Row, size: u32) -> Option<String> {
                 let_messages_pass(path)
             )
         }
+        Verdict::SomeFlows(some) => some_flows(row, *some, size),
         Verdict::TooBig { from, of_other } => {
             let of_other =
                 if *of_other { ", though for other paths only: routers send few such messages" } else { "" };
@@ -150,6 +158,37 @@ fn limit(row: &Row, size: u32) -> Option<String> {
         ),
         Verdict::NotSent { why } => format!("this node's kernel does not send there: {}.", text::escape(why)),
     })
+}
+
+fn some_flows(row: &Row, some: SomeFlows, size: u32) -> String {
+    let SomeFlows { limited, dead, most, said_by } = some;
+    let (flows, expected) = (row.outcome.flows, row.path.expected);
+    let less = limited - dead;
+    let mut what = Vec::new();
+    if less > 0 {
+        let how = said_by
+            .map_or_else(|| "larger ones are lost silently".to_owned(), |from| format!("{from} says so"));
+        what.push(format!("{less} of {flows} flows carry packets of up to {size} bytes, and {how}"));
+    }
+    if dead > 0 {
+        what.push(format!("{dead} of {flows} flows carry nothing"));
+    }
+    let below = match &row.path.device {
+        Some(device) if less > 0 => {
+            format!(
+                " Between the nodes that is {} bytes, {} added {}.",
+                size + row.path.overhead,
+                text::escape(device),
+                row.path.overhead
+            )
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{}; the others carry {most}, and {expected} are expected: one of several equal ways (a member of a LAG, or of equal routes) \
+         is not as the others. Which connections hang depends on their ports.{below} Look at the MTU and the errors of each member.",
+        what.join("; ")
+    )
 }
 
 fn no_answer(said_by: Option<Who>) -> String {

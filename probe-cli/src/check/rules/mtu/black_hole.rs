@@ -1,6 +1,6 @@
 //! Probes of full size to another node are lost silently, and small ones are answered.
 
-use super::{super::prelude::*, probed};
+use super::{super::prelude::*, oversize, probed};
 use crate::model::{Limit, ProbedPath};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -26,10 +26,10 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    probed::judged(model, finding)
+    probed::judged(model, |paths| finding(model, paths))
 }
 
-fn finding(paths: &[&ProbedPath]) -> Option<Finding> {
+fn finding(model: &Model, paths: &[&ProbedPath]) -> Option<Finding> {
     let is_silent = |path: &&&ProbedPath| matches!(path.limit, Limit::Silent | Limit::SilentBack);
     // What is wrong below the tunnel is why it is wrong inside.
     let path = paths.iter().find(is_silent)?;
@@ -45,7 +45,7 @@ fn finding(paths: &[&ProbedPath]) -> Option<Finding> {
     );
     let below = size + path.overhead;
     let finding = Finding::new(Fail, SubjectKind::Peer, &path.peer, summary);
-    Some(probed::seen(finding, paths).fix_elsewhere(format!(
+    Some(oversize::dropped(probed::seen(finding, paths), model).fix_elsewhere(format!(
         "raise the MTU to {} where they are stopped between the nodes. Or set {below} on the NICs of all nodes, and what that leaves on \
          tunnels and pods: `overlay-probe show mtu --if underlay={below}` has the values. Let ICMP \"fragmentation needed\" (type 3 code \
          4) and ICMPv6 \"packet too big\" (type 2) pass.",

@@ -3,6 +3,7 @@
 pub(super) mod black_hole;
 pub(super) mod ipv6_too_small;
 pub(super) mod outer_fragments;
+mod oversize;
 pub(super) mod packets_too_big;
 pub(super) mod path_measured_smaller;
 pub(super) mod path_smaller;

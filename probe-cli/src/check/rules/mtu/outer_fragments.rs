@@ -1,6 +1,6 @@
 //! A tunnel's packets cross the network as fragments.
 
-use super::{super::prelude::*, counted_per_second, lowered_or};
+use super::{super::prelude::*, counted_per_second, lowered_or, oversize};
 use crate::model::{OuterFlow, PeerRow, TunnelRow};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -52,6 +52,7 @@ fn sent(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
     )
     .on(row.tunnel.ifindex);
     let finding = with_peers(evidence(finding, "sent", flow), model, row, |peer| &peer.tx);
+    let finding = oversize::fragments(finding, model);
     let otherwise = format!(
         "Lower the tunnel's MTU until nothing is fragmented (`overlay-probe show mtu` has what fits), then recreate the pods; or \
          raise the MTU below {name}."
@@ -68,7 +69,8 @@ fn received(model: &Model, row: &TunnelRow, flow: &OuterFlow) -> Finding {
         format!("Packets for {name} arrive as fragments."),
     )
     .on(row.tunnel.ifindex);
-    with_peers(evidence(finding, "received", flow), model, row, |peer| &peer.rx).fix_elsewhere(
+    let finding = with_peers(evidence(finding, "received", flow), model, row, |peer| &peer.rx);
+    oversize::fragments(finding, model).fix_elsewhere(
         "lower the tunnel's MTU on the nodes that send them, or raise the MTU on the way from there; `overlay-probe check` there says \
          which.",
     )

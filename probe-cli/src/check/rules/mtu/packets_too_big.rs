@@ -2,7 +2,7 @@
 
 use super::{
     super::{drops, prelude::*},
-    counted_per_second, lowered_or,
+    counted_per_second, lowered_or, oversize,
 };
 use crate::model::{DropRow, PodRow, TunnelRow};
 
@@ -38,12 +38,12 @@ fn run(model: &Model) -> Outcome {
     let mut findings: Vec<Finding> = sending.map(|row| finding(model, row)).collect();
     // Where the kernel does not say why it drops, what is dropped on the way to the tunnel is not seen.
     let dropped = drops::of(model, &["PKT_TOO_BIG"], |row| row.is_more_than_noise() && !row.is_outer());
-    findings.extend(dropped.into_iter().flatten().map(turned_back));
+    findings.extend(dropped.into_iter().flatten().map(|row| turned_back(model, row)));
     Outcome::Judged(findings)
 }
 
 /// What does not even enter the tunnel: the node drops it and tells the sender, who goes on.
-fn turned_back(row: &DropRow) -> Finding {
+fn turned_back(model: &Model, row: &DropRow) -> Finding {
     let name = escape(row.device.name());
     let to = row.last.destination.map_or_else(|| "the other end".to_owned(), |address| address.to_string());
     let finding = Finding::new(
@@ -52,7 +52,7 @@ fn turned_back(row: &DropRow) -> Finding {
         row.device.name(),
         format!("{name} goes on sending packets that are too big for the way to {to}: they are dropped."),
     );
-    drops::seen(finding, &[row]).fix(
+    oversize::dropped(drops::seen(finding, &[row]), model).fix(
         "Set the MTU of the sender's interface to what the tunnel carries (`overlay-probe show mtu`) and recreate the pod, which \
          restarts it; and let ICMP \"fragmentation needed\" and \"packet too big\" reach it.",
     )

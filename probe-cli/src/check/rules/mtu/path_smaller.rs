@@ -1,6 +1,6 @@
 //! The kernel has learned that the path to another node takes smaller packets than the NIC.
 
-use super::{super::prelude::*, lowered, paths};
+use super::{super::prelude::*, lowered, oversize, paths};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-path-smaller",
@@ -38,24 +38,20 @@ fn run(model: &Model) -> Outcome {
         let Some(known) = known.filter(|known| known.mtu < path.mtu + path.overhead) else { continue };
         let device = escape(&path.device);
         let takes = known.mtu.saturating_sub(path.overhead);
-        findings.push(lowered(
-            model,
-            Finding::new(
-                Fail,
-                SubjectKind::Peer,
-                &address.to_string(),
-                format!(
-                    "The path to {address} takes packets of {} bytes; {device} sends up to {}.",
-                    known.mtu,
-                    path.mtu + path.overhead
-                ),
-            )
-            .seen(format!("path MTU to {address}"), known.mtu, "ip route show cache")
-            .seen(device, path.mtu, "IFLA_MTU")
-            .seen("outer headers", path.overhead, path.encapsulation.to_string()),
-            path,
-            takes,
-        ));
+        let finding = Finding::new(
+            Fail,
+            SubjectKind::Peer,
+            &address.to_string(),
+            format!(
+                "The path to {address} takes packets of {} bytes; {device} sends up to {}.",
+                known.mtu,
+                path.mtu + path.overhead
+            ),
+        )
+        .seen(format!("path MTU to {address}"), known.mtu, "ip route show cache")
+        .seen(device, path.mtu, "IFLA_MTU")
+        .seen("outer headers", path.overhead, path.encapsulation.to_string());
+        findings.push(lowered(model, oversize::dropped(finding, model), path, takes));
     }
     Outcome::Judged(findings)
 }

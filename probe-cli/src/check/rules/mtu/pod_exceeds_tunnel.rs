@@ -1,6 +1,6 @@
 //! Pods send larger packets than the way to other nodes carries.
 
-use super::{super::prelude::*, is_without_ipv6, paths};
+use super::{super::prelude::*, is_without_ipv6, oversize, paths};
 use crate::model::{Fit, MtuPath, PodMtu};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -52,7 +52,8 @@ fn finding(model: &Model, path: &MtuPath) -> Option<Finding> {
         let line = wanted.line.map_or_else(String::new, |line| format!(":{line}"));
         finding = finding.seen("MTU of new pods", wanted.value, format!("{place}{line}"));
     }
-    Some(finding.seen(name, path.usable, "IFLA_MTU and what is below").fix(format!(
+    let finding = finding.seen(name, path.usable, "IFLA_MTU and what is below");
+    Some(oversize::dropped(finding, model).fix(format!(
         "Set the pods' MTU to {}, then recreate the pods. {}",
         smallest(model, path),
         HOW

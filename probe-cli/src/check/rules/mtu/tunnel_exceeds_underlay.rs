@@ -1,6 +1,6 @@
 //! Outer packets are larger than what the device below takes.
 
-use super::{super::prelude::*, lowered, paths};
+use super::{super::prelude::*, lowered, oversize, paths};
 use crate::model::Fault;
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -49,7 +49,7 @@ fn run(model: &Model) -> Outcome {
             finding = finding.seen("route to other nodes", route, "RTAX_MTU");
         }
         let finding = finding.seen("outer headers", path.overhead, path.encapsulation.to_string());
-        findings.push(lowered(model, finding, path, takes));
+        findings.push(lowered(model, oversize::fragments(finding, model), path, takes));
     }
     Outcome::Judged(findings)
 }
