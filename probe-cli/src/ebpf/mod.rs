@@ -35,7 +35,8 @@ pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
 pub use loaded::{LoadedProgram, RunTimes, loaded, tcx_programs};
 pub use object::{
-    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, verified_instructions,
+    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, map_bytes,
+    verified_instructions,
 };
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;
