@@ -6,6 +6,8 @@
 
 pub mod drive;
 pub mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod gate;
 mod history;
 pub mod instruments;

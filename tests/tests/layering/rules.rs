@@ -89,7 +89,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     ),
     // What the fuzzer feeds; compiled for it and for tests.
-    outside("fuzz", &["hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
+    outside("fuzz", &["bench", "hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",
