@@ -88,6 +88,10 @@ pub enum Role {
     Build,
     /// Builds, and follows what it has built.
     Demonstrate,
+    /// Builds, measures what it has built, and looks at all programs of the machine meanwhile.
+    Measure,
+    /// Measures the way to another machine, and looks at all programs of this one meanwhile.
+    MeasureThere,
 }
 
 impl Role {
@@ -103,9 +107,11 @@ impl Role {
         let more: &[Capability] = match self {
             Self::Print => return CapsHashSet::new(),
             Self::Look | Self::Clean => &[],
-            Self::Follow => &attach,
+            Self::Follow | Self::MeasureThere => &attach,
             Self::Ping | Self::Build => &[CAP_NET_RAW],
-            Self::FollowAndPing | Self::Demonstrate => &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW],
+            Self::FollowAndPing | Self::Demonstrate | Self::Measure => {
+                &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW]
+            }
         };
         read.into_iter().chain(more.iter().copied()).collect()
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the probe costs, as ratios within one interleaved run. It holds no limits and is no test:
 //! machines differ, so it prints targets beside what it found. With `--against` it compares two versions, and holds what is exact.
 
-mod against;
+pub(crate) mod against;
 mod check;
 mod cost;
 mod packets;

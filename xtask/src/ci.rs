@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use self::report::{Outcome, Report};
 use crate::{
+    bench::against::{self, Beside},
     ebpf, fuzz,
     install::{self, Consent, Purpose},
     test::{self, tally::Tally},
@@ -57,7 +58,7 @@ pub(crate) enum Tier {
 type Step = (Tier, &'static str, fn(Tier) -> Result<Outcome>);
 
 /// What is done, in this order: what fails fast comes first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     (Tier::Quick, "format", |_| lint::format().map(Outcome::from)),
     (Tier::Quick, "clippy", |_| lint::clippy().map(Outcome::from)),
     (Tier::Quick, "licences, bans, sources", deny::offline),
@@ -66,6 +67,7 @@ const STEPS: [Step; 10] = [
     (Tier::Quick, "unit tests", |_| test::unit().map(Outcome::Tests)),
     (Tier::Full, "coverage of the corpus", |_| coverage()),
     (Tier::Pr, "kernel objects", kernel_objects),
+    (Tier::Pr, "kernel objects beside main", |_| beside_main()),
     (Tier::Pr, "tests in namespaces", |_| test::in_namespaces_of_this_kernel().map(Outcome::Tests)),
     (Tier::Pr, "tests in machines", machines),
 ];
@@ -129,6 +131,14 @@ fn kernel_objects(tier: Tier) -> Result<Outcome> {
     }
     ebpf::compare_digests()?;
     Ok(Outcome::PassedAs("unchanged since a full run compiled it".to_owned()))
+}
+
+/// The project's own gate: what is exact, and no time.
+fn beside_main() -> Result<Outcome> {
+    Ok(match against::objects()? {
+        Beside::Commit(how) => Outcome::PassedAs(how),
+        Beside::Nothing(why) => Outcome::Skipped(why),
+    })
 }
 
 /// What the fuzzer's corpus covers, where the machine can tell: nothing is installed for it.

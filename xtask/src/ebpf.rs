@@ -14,7 +14,7 @@ use xtask::{
     tree,
 };
 
-pub(crate) use self::budget::verified;
+pub(crate) use self::budget::{map_bytes, verified};
 use crate::ui;
 
 /// Compile the kernel objects into probe-ebpf/prebuilt.

@@ -1,6 +1,10 @@
 //! What is exact and differs between two runs, the likeliest cause of a slowdown first. Values; the words are made in the report.
 
+mod instruments;
+
+pub use self::instruments::Cost;
 use super::{
+    instruments::Hooked,
     metric::Scenario,
     result::{Counts, Device, Facts, Run},
 };
@@ -40,6 +44,22 @@ pub enum What {
         /// It is there now.
         is_there: bool,
     },
+    /// An eBPF program came, went, or costs something else.
+    Program {
+        /// Where it is; none of one that runs elsewhere.
+        device: Option<Hooked>,
+        /// Its name.
+        name: String,
+        /// What a run of it costs.
+        costs: (Cost, Cost),
+    },
+    /// Packets are dropped for a reason that hardly any were dropped for.
+    Dropped {
+        /// The kernel's.
+        reason: String,
+        /// Packets of a thousand buffers of the sending tunnel.
+        values: (f64, f64),
+    },
     /// Something that was counted.
     Count {
         /// What.
@@ -71,6 +91,8 @@ pub enum Count {
     SegmentsPerBuffer,
     /// Segments in a buffer at the receiving tunnel.
     SegmentsPerReceivedBuffer,
+    /// Bytes that the tunnel adds to a packet.
+    Overhead,
     /// Payload bytes in a segment.
     PayloadPerSegment,
     /// Segments sent again, of a thousand.
@@ -103,7 +125,12 @@ impl Change {
             // Counters of real machines are of everything that they do.
             What::Count { .. } if self.scenario == Scenario::Remote => Weight::Informs,
             What::Offload { .. } | What::Mtu { .. } | What::Device { .. } => Weight::Warns,
+            What::Program { device: Some(_), costs: (Cost::Absent, _) | (_, Cost::Absent), .. } => {
+                Weight::Warns
+            }
+            What::Program { .. } | What::Dropped { .. } => Weight::Informs,
             What::Count { count, values } => match count {
+                Count::Overhead => Weight::Warns,
                 Count::Fragments | Count::ChecksumErrors | Count::Drops if values.1 > values.0 => {
                     Weight::Fails
                 }
@@ -118,17 +145,22 @@ impl Change {
         }
     }
 
-    /// How likely it is a cause: the smallest first. What was switched off on the tunnel itself costs most; a smaller MTU costs
-    /// packets; what is counted follows from others.
+    /// How likely it is a cause: the smallest first. What was switched off on the tunnel itself costs most, and a program that takes
+    /// long for each packet; a smaller MTU costs packets; what is counted follows from others.
     fn rank(&self) -> u8 {
         match &self.what {
             What::Offload { device, is_on: false, .. } if device.is_tunnel() => 0,
+            What::Program { device: Some(_), costs, .. } if Cost::is_felt(*costs) => 0,
             What::Offload { is_on: false, .. } => 1,
+            What::Program { costs, .. } if Cost::is_felt(*costs) => 1,
             What::Mtu { values, .. } if values.1 < values.0 => 2,
+            What::Count { count: Count::Overhead, values } if values.1 > values.0 => 2,
+            What::Program { costs, .. } if Cost::is_more(*costs) => 3,
             What::Device { .. } => 3,
-            What::Count { count: Count::Fragments | Count::ChecksumErrors | Count::Drops, .. } => 4,
+            What::Count { count: Count::Fragments | Count::ChecksumErrors | Count::Drops, .. }
+            | What::Dropped { .. } => 4,
             What::Count { .. } => 5,
-            What::Offload { .. } | What::Mtu { .. } => 6,
+            What::Offload { .. } | What::Mtu { .. } | What::Program { .. } => 6,
         }
     }
 
@@ -174,6 +206,9 @@ fn of_facts(base: &Facts, new: &Facts) -> Vec<What> {
     let added = new.devices.iter().filter(|device| find(base, device).is_none());
     found.extend(added.map(|device| What::Device { device: Place::of(device), is_there: true }));
     found.extend(of_counts(&base.counts, &new.counts));
+    if let (Some(base), Some(new)) = (&base.instruments, &new.instruments) {
+        found.extend(instruments::changes(base, new));
+    }
     found
 }
 
@@ -250,7 +285,7 @@ mod tests {
     type Edit = fn(&mut Facts);
     const ON: [&str; 3] = ["tx-checksum-ip-generic", "tx-generic-segmentation", "tx-scatter-gather"];
 
-    fn between(base: &Facts, new: &Facts) -> Vec<Change> {
+    pub(super) fn between(base: &Facts, new: &Facts) -> Vec<Change> {
         let with = |facts: &Facts| {
             let mut run = testdata::empty();
             run.scenarios[0].facts = Some(facts.clone());

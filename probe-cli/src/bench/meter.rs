@@ -1,7 +1,10 @@
 //! Reads what the machine did during a slice, and what the path between two pods is like. Reading only; nothing is sent here.
 
+mod programs;
+
 use std::{collections::BTreeMap, net::IpAddr};
 
+pub use self::programs::{OnPath, ProgramReading};
 use crate::{
     bench::result::{Counts, Cpu, Device, Machine},
     facts::counters::{CpuCounters, LinkStatistics, ProtocolCounters, SoftnetCounters},
@@ -103,6 +106,11 @@ impl Point {
         Ok(Self { place: place.to_owned(), namespace: None, names, tunnel })
     }
 
+    /// The network namespace and the name of its tunnel, where it is another namespace than the caller's.
+    pub fn tunnel_place(&self) -> Option<(&str, &str)> {
+        self.namespace.as_ref().map(Namespace::name).zip(self.tunnel.as_deref())
+    }
+
     /// Runs `work` where the devices are.
     fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T, MeterError> + Send) -> Result<T, MeterError> {
         match &self.namespace {
@@ -153,6 +161,9 @@ pub enum MeterError {
     /// Its devices.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
+    /// The eBPF programs.
+    #[error("cannot list the eBPF programs: {0}")]
+    Programs(String),
 }
 
 #[derive(Clone, Debug)]

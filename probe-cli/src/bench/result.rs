@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::metric::{Load, Metric, Scenario, Side};
+use super::{
+    instruments::Instruments,
+    metric::{Load, Metric, Scenario, Side},
+};
 
 /// Version of the document; grows when a field changes its meaning or goes away. Fields may be added without.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -120,6 +123,9 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// What was counted during the overlay's streams.
     pub counts: Counts,
+    /// What eBPF showed of one more stream, which is in no round; null when nobody looked.
+    #[serde(default)]
+    pub instruments: Option<Instruments>,
 }
 
 /// A device on the path.

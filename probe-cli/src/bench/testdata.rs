@@ -174,5 +174,6 @@ pub(crate) fn facts(on: &[&str]) -> Facts {
             received_buffers: Some(2000),
             ..Counts::zero()
         },
+        instruments: None,
     }
 }

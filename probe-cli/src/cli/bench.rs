@@ -1,6 +1,7 @@
 //! `bench`: measures, compares, decides.
 
 mod file;
+mod observe;
 mod serve;
 mod session;
 

@@ -54,8 +54,8 @@ fn role(command: Option<&Command>) -> Role {
         Some(Command::Lab(_)) => Role::Build,
         Some(Command::Demo(_)) => Role::Demonstrate,
         Some(Command::Bench(command)) => match command.measures() {
-            Some(Where::InLabs) => Role::Build,
-            Some(Where::ToAnotherMachine) => Role::Look,
+            Some(Where::InLabs) => Role::Measure,
+            Some(Where::ToAnotherMachine) => Role::MeasureThere,
             None => Role::Print,
         },
         Some(Command::Completions { .. } | Command::Man { .. }) => Role::Print,

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod explain;
 mod heartbeat;
+mod loaded;
 mod lookup;
 mod object;
 mod percpu;
@@ -32,8 +33,10 @@ pub use attach::{AttachMode, Hook, LinkPlace};
 pub use drops::{DropWatch, verified_drop_instructions};
 pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
+pub use loaded::{LoadedProgram, RunTimes, loaded, tcx_programs};
 pub use object::{
-    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, verified_instructions,
+    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, map_bytes,
+    verified_instructions,
 };
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;

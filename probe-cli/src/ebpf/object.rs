@@ -77,6 +77,12 @@ impl Default for Limits {
 
 /// Creates the maps and loads the programs.
 pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
+    let mut ebpf = create_counting(object, sizes)?;
+    load_programs(&mut ebpf, PROGRAMS)?;
+    Ok(ebpf)
+}
+
+fn create_counting(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
     let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
     let counts = [
         ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
@@ -84,9 +90,7 @@ pub(super) fn load(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
         ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
     ];
     let entries: Vec<_> = lookups(sizes).into_iter().chain(counts).collect();
-    let mut ebpf = create(object, &entries)?;
-    load_programs(&mut ebpf, PROGRAMS)?;
-    Ok(ebpf)
+    create(object, &entries)
 }
 
 /// The same for the programs that explain: what they look up in is as large, and what they do not count in as small as can be.
@@ -143,6 +147,11 @@ pub(super) fn program<'a>(
     ebpf.program_mut(name)
         .and_then(|program| program.try_into().ok())
         .ok_or_else(|| EbpfError::Missing { what: format!("program {name}") })
+}
+
+/// Bytes of the maps of an object that counts, with the usual limits, as the kernel accounts them: they grow with its CPUs.
+pub fn map_bytes(object: &[u8]) -> Result<u64, EbpfError> {
+    Ok(super::stats::map_bytes(&create_counting(object, Limits::default())?))
 }
 
 /// Loads `object`, which has these programs, and says how many instructions the verifier went through for each

@@ -24,13 +24,25 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     Ok(frame)
 }
 
-/// Reads everything, waits for `window`, reads again what changed and looks into pods' network namespaces meanwhile: the counters
-/// of the beginning, and the frame of the end. What `counting` attaches is there from the one to the other, and stays until it is
-/// stopped. Must be called inside a current-thread runtime.
+/// Reads everything, waits for `window`, and reads again: see [`look_during`].
 pub async fn look_over(
     host: &HostOptions,
     window: Duration,
     counting: &mut Counting,
+) -> Result<(Sample, Frame), EngineError> {
+    look_during(host, counting, async |begun| {
+        tokio::time::sleep((begun + window).saturating_sub(procfs::monotonic())).await;
+    })
+    .await
+}
+
+/// Reads everything, waits for `during`, which gets the time of the beginning on the monotonic clock, reads again what changed and looks into pods' network namespaces meanwhile: the counters
+/// of the beginning, and the frame of the end. What `counting` attaches is there from the one to the other, and stays until it is
+/// stopped. Must be called inside a current-thread runtime.
+pub async fn look_during(
+    host: &HostOptions,
+    counting: &mut Counting,
+    during: impl AsyncFnOnce(Duration),
 ) -> Result<(Sample, Frame), EngineError> {
     let mut sources = Sources::open(host)?;
     let (Frame { snapshot, sample }, sriov) = first(&mut sources, host).await?;
@@ -42,9 +54,8 @@ pub async fn look_over(
         sample
     };
     let before = counting.read(before);
-    let end = before.monotonic + window;
     sources.look_inside_all();
-    tokio::time::sleep(end.saturating_sub(procfs::monotonic())).await;
+    during(before.monotonic).await;
     let snapshot = sources.refresh(&sriov).await?;
     let found = if sriov.has_vfs() { vfs_again(host, &before) } else { before.clone() };
     let sample = counting.read_last(counted(&sources, found)).await;

@@ -17,6 +17,7 @@ mod generic;
 mod namespace;
 mod neighbours;
 mod pod_routes;
+mod programs;
 mod relevance;
 mod retry;
 mod rows;
@@ -31,4 +32,5 @@ mod wireguard;
 
 pub use changes::{ChangeKind, Changes};
 pub use error::NetlinkError;
+pub use programs::InterfacePrograms;
 pub use source::Source;

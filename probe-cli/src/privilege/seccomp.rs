@@ -163,6 +163,8 @@ const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6
 const BPF: [u64; 15] = [0, 1, 2, 3, 4, 5, 15, 16, 17, 18, 22, 24, 28, 32, 35];
 /// From a filter to its program and maps: what earlier runs have left is looked at before this one begins.
 const BPF_BY_ID: [u64; 2] = [13, 14];
+/// From a program to the next of the machine: what others' programs cost.
+const BPF_NEXT_PROGRAM: u64 = 11;
 
 /// Input that is put into another's terminal, and what the console can do beside.
 const TERMINAL: [u64; 2] = [0x5412, 0x541c];
@@ -173,7 +175,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 /// From the start of a command on. For the calling thread, and those that it starts.
 pub(super) fn at_start(role: Role) -> Result<(), SeccompError> {
     let mut rules = always(NEVER.iter().chain(NEVER_HERE));
-    let builds = matches!(role, Role::Build | Role::Demonstrate);
+    let builds = matches!(role, Role::Build | Role::Demonstrate | Role::Measure);
     if !builds {
         rules.extend(always(MOUNTS.iter()));
         let flag = |flag: libc::c_int| {
@@ -188,8 +190,10 @@ pub(super) fn at_start(role: Role) -> Result<(), SeccompError> {
     rules.insert(libc::SYS_setns, vec![rule([(1, SeccompCmpOp::Ne, network)])?]);
     let terminal = TERMINAL.map(|request| rule([(1, SeccompCmpOp::Eq, request)]));
     rules.insert(libc::SYS_ioctl, terminal.into_iter().collect::<Result<_, _>>()?);
-    let counts = matches!(role, Role::Follow | Role::FollowAndPing | Role::Clean | Role::Demonstrate);
-    let commands = BPF.into_iter().chain(BPF_BY_ID);
+    let lists = matches!(role, Role::Measure | Role::MeasureThere);
+    let counts =
+        lists || matches!(role, Role::Follow | Role::FollowAndPing | Role::Clean | Role::Demonstrate);
+    let commands = BPF.into_iter().chain(BPF_BY_ID).chain(lists.then_some(BPF_NEXT_PROGRAM));
     rules.insert(
         libc::SYS_bpf,
         if counts { vec![rule(commands.map(|command| (0, SeccompCmpOp::Ne, command)))?] } else { Vec::new() },
@@ -268,6 +272,7 @@ mod tests {
                     ("AF_NETLINK", call(libc::SYS_socket, libc::AF_NETLINK.into(), 9999)),
                     ("bpf map", call(libc::SYS_bpf, 1, 0)),
                     ("bpf pin", call(libc::SYS_bpf, 6, 0)),
+                    ("bpf next program", call(libc::SYS_bpf, 11, 0)),
                     ("TIOCSTI", call(libc::SYS_ioctl, -1, 0x5412)),
                     ("TIOCGWINSZ", call(libc::SYS_ioctl, -1, 0x5413)),
                     (
@@ -291,11 +296,15 @@ mod tests {
     fn a_role_is_refused_what_it_does_not_need() {
         let always = ["execve", "ptrace"];
         let middle = ["setns of mounts", "AF_VSOCK"];
-        let look =
-            [&always[..], &["mount"], &middle, &["bpf map", "bpf pin", "TIOCSTI", "new user namespace"]];
-        assert_eq!(refused(Role::Look), look.concat());
-        let follow = [&always[..], &["mount"], &middle, &["bpf pin", "TIOCSTI", "new user namespace"]];
-        assert_eq!(refused(Role::Follow), follow.concat());
+        let last = ["TIOCSTI", "new user namespace"];
+        let look = ["bpf map", "bpf pin", "bpf next program"];
+        assert_eq!(refused(Role::Look), [&always[..], &["mount"], &middle, &look, &last].concat());
+        let follow = [&always[..], &["mount"], &middle, &look[1..], &last].concat();
+        assert_eq!(refused(Role::Follow), follow);
+        let there = [&always[..], &["mount"], &middle, &["bpf pin"], &last].concat();
+        assert_eq!(refused(Role::MeasureThere), there);
+        // A lab needs mounts and namespaces.
+        assert_eq!(refused(Role::Measure), [&always[..], &middle, &["bpf pin", "TIOCSTI"]].concat());
         let thread = outcomes(Role::Follow).into_iter().find(|(name, _)| *name == "a thread");
         assert_eq!(thread, Some(("a thread", 0)));
     }

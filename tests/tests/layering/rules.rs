@@ -60,7 +60,7 @@ pub(crate) const MODULES: &[Module] = &[
     outside("mtu::wire", &["mtu"]),
     // What the overlay carries beside the node, and whether that got worse: a document of its own, and who measures it.
     pure("bench", &[]),
-    outside("bench::meter", &["bench", "facts", "netlink", "netns", "observed", "proc", "procfs"]),
+    outside("bench::meter", &["bench", "ebpf", "facts", "netlink", "netns", "observed", "proc", "procfs"]),
     outside("bench::drive", &["bench", "bench::meter", "lab", "netns", "privilege"]),
     // People and machines.
     pure("report", &["model", "text"]),
@@ -89,7 +89,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     ),
     // What the fuzzer feeds; compiled for it and for tests.
-    outside("fuzz", &["hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
+    outside("fuzz", &["bench", "hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",

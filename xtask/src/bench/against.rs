@@ -1,6 +1,7 @@
 //! `cargo xtask bench --against REV`: the working tree beside a commit, in turns within one run. What is exact fails when it got
 //! worse; rates are printed with their intervals and decide nothing, since machines differ and are busy.
 
+mod commit;
 mod exact;
 mod old;
 
@@ -34,7 +35,7 @@ pub(super) fn run(args: &Args, revision: &str) -> Result<ExitCode> {
     let old = Old::build(revision)?;
     let new = test::build()?;
     let wanted = |part: Part| args.only.is_none_or(|only| only == part);
-    let mut exact = exact::objects(&old)?;
+    let mut exact = exact::objects(|object| old.object(object.name))?;
     let mut pairs = Vec::new();
     if wanted(Part::Programs) {
         pairs.extend(timed_programs(args.rounds, &old)?);
@@ -60,6 +61,32 @@ pub(super) fn run(args: &Args, revision: &str) -> Result<ExitCode> {
     ui::header(&format!("beside {}", old.commit()));
     print(&pairs);
     Ok(if exact::hold(&exact) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is exact about the compiled objects beside the commit that this change begins at, without building that: seconds, and no time is
+/// taken. Fails where something got worse and the budget of the objects is what it was.
+pub(crate) fn objects() -> Result<Beside> {
+    let Some(base) = commit::base() else {
+        return Ok(Beside::Nothing("this clone has no commit before this one".to_owned()));
+    };
+    let facts = exact::objects(|object| commit::object(&base, object))?;
+    if exact::hold(&facts) {
+        return Ok(Beside::Commit(format!("nothing exact is worse than in {base}")));
+    }
+    anyhow::ensure!(
+        commit::changes_budget(&base),
+        "something exact got worse than in {base}; where that is meant, change {} in the same commit, with the reason",
+        commit::BUDGET
+    );
+    Ok(Beside::Commit(format!("worse than in {base}, and {} was changed for it", commit::BUDGET)))
+}
+
+/// What the working tree was compared with.
+pub(crate) enum Beside {
+    /// A commit, with what came of it.
+    Commit(String),
+    /// There is none, for this reason.
+    Nothing(String),
 }
 
 /// Old, new, new, old: a machine that slows down slows both alike.

@@ -100,6 +100,14 @@ pub(crate) fn verified(object: &KernelObject, bytes: &[u8]) -> Result<Vec<(Strin
     Ok(counts)
 }
 
+/// Bytes of its maps on this machine; none of an object whose maps are small and always the same, or where nothing can be loaded.
+pub(crate) fn map_bytes(object: &KernelObject, bytes: &[u8]) -> Result<Option<u64>> {
+    if object.name != object::PROBE.name || !command::is_root() {
+        return Ok(None);
+    }
+    ebpf::map_bytes(bytes).map(Some).with_context(|| format!("the kernel does not take {}.o", object.name))
+}
+
 /// The programs that the tool attaches of an object.
 fn programs(of: &KernelObject) -> Programs {
     if of.name == object::EXPLAIN.name { ebpf::EXPLAIN_PROGRAMS } else { ebpf::PROGRAMS }

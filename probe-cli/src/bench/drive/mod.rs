@@ -2,6 +2,7 @@
 
 mod far;
 mod lines;
+mod observe;
 mod pins;
 mod remote;
 mod send;
@@ -21,13 +22,15 @@ use self::{
     far::{Ends, Local},
     pins::Pins,
     remote::Remote,
-    send::Timing,
+    send::{Sent, Timing},
 };
 pub use self::{
+    observe::Sender,
     remote::RemoteError,
     serve::{Event, Limits, ServeError, Server, random},
 };
 use super::{
+    instruments::Instruments,
     meter::{self, MeterError, Path, Point},
     metric::{Load, Scenario, Side},
     plan::Planned,
@@ -111,6 +114,8 @@ struct Lane {
     /// What the far end says of its part of the path.
     far_devices: Vec<Device>,
     counts: Counts,
+    /// None until somebody looked.
+    instruments: Option<Instruments>,
 }
 
 /// A way from where is sent to where is received.
@@ -120,6 +125,17 @@ enum Way {
     Lab(Ends),
     /// The far end is another machine, or another namespace of this one.
     Remote(Box<Remote>),
+}
+
+impl Way {
+    /// Sends for so long; none when it was asked to stop meanwhile.
+    fn send(&mut self, load: Load, length: Duration, stop: &AtomicBool) -> io::Result<Option<Sent>> {
+        let (timing, pins) = (Timing::new(length, stop), Pins::of_this_process());
+        match self {
+            Self::Lab(ends) => send::run(load, &mut Local::new(ends, &pins), &timing, &pins),
+            Self::Remote(remote) => send::run(load, remote.as_mut(), &timing, &pins),
+        }
+    }
 }
 
 /// Where another machine is, and by what it knows us.
@@ -169,6 +185,7 @@ impl Bench {
             path: Path { sending: vec![point], receiving: Vec::new() },
             far_devices,
             counts: Counts::zero(),
+            instruments: None,
         });
         Ok(bench)
     }
@@ -248,11 +265,7 @@ impl Bench {
         let Some(way) = way else { return Ok(None) };
         let is_counted = (load, side) == (Load::Stream, Side::Overlay);
         let before = is_counted.then(|| lane.path.read()).transpose().map_err(unread)?;
-        let (timing, pins) = (Timing::new(length, stop), Pins::of_this_process());
-        let sent = match way {
-            Way::Lab(ends) => send::run(load, &mut Local::new(ends, &pins), &timing, &pins),
-            Way::Remote(remote) => send::run(load, remote.as_mut(), &timing, &pins),
-        };
+        let sent = way.send(load, length, stop);
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
         if let Some(before) = before {
@@ -292,7 +305,7 @@ impl Bench {
             let devices = lane.path.devices();
             let devices = devices.map_err(|source| DriveError::Meter { scenario: lane.scenario, source })?;
             let devices = devices.into_iter().chain(lane.far_devices.clone()).collect();
-            let facts = Facts { devices, counts: lane.counts };
+            let facts = Facts { devices, counts: lane.counts, instruments: lane.instruments.clone() };
             rows.push(ScenarioRun { scenario: lane.scenario, unsupported: None, facts: Some(facts) });
         }
         rows.sort_by_key(|row| row.scenario);
@@ -390,6 +403,7 @@ impl Lane {
             path,
             far_devices: Vec::new(),
             counts: Counts::zero(),
+            instruments: None,
         })
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 
+use super::observe;
 use crate::{
     bench::{
         drive::{Bench, To},
@@ -98,6 +99,8 @@ pub(super) struct Session {
     order: Order,
     slice: Duration,
     progress: Progress,
+    /// Facts were looked at, in a round of their own.
+    is_observed: bool,
     pub(super) run: Run,
 }
 
@@ -139,11 +142,28 @@ impl Session {
             progress.line(&format!("{} is not measured: {why}", row.scenario));
         }
         anyhow::ensure!(!bench.scenarios().is_empty(), "none of these data planes can be measured here");
-        Ok(Self { bench, order, slice: setup.slice, progress, run })
+        Ok(Self { bench, order, slice: setup.slice, progress, is_observed: false, run })
+    }
+
+    /// Looks at facts that cost time, before anything is timed.
+    fn observe(&mut self, stop: &AtomicBool) -> anyhow::Result<Told> {
+        for scenario in self.bench.scenarios() {
+            self.progress.show(&format!("looking at the path of {scenario}"));
+            let seen = observe::observe(&mut self.bench, scenario, self.slice, stop);
+            if !seen.inspect_err(|_| self.progress.clear())? {
+                self.progress.clear();
+                return Ok(Told::Stopped);
+            }
+        }
+        self.is_observed = true;
+        Ok(Told::Finished)
     }
 
     /// Measures a round of so many.
     pub(super) fn round(&mut self, rounds: usize, stop: &AtomicBool) -> anyhow::Result<Told> {
+        if !self.is_observed && self.observe(stop)? == Told::Stopped {
+            return Ok(Told::Stopped);
+        }
         let planned: Vec<Planned> =
             self.order.round().into_iter().filter(|planned| self.bench.has(*planned)).collect();
         let number = self.run.rounds.len();

@@ -16,6 +16,7 @@ mod link_data;
 mod namespace;
 mod neighbour;
 mod neighbour_state;
+mod program;
 mod route;
 mod rule;
 mod statistics;
@@ -34,6 +35,7 @@ pub(super) use self::{
     namespace::nsid,
     neighbour::{Neighbour, neighbour},
     neighbour_state::neighbour_state,
+    program::{filter_program, xdp_programs},
     route::{routes, routes_of},
     rule::rule,
     statistics::link_statistics,

@@ -6,6 +6,7 @@ use super::{Gate, words};
 use crate::{
     bench::{
         gate::Row,
+        instruments::Instruments,
         metric::{Load, Metric, Scenario, Side},
         result::Run,
         rounds::Series,
@@ -99,11 +100,48 @@ pub fn run(run: &Run) -> String {
             count(counts.drops),
         );
         align::wrapped(&mut out, "  facts: ", &facts);
+        if let Some(seen) = scenario.facts.as_ref().and_then(|facts| facts.instruments.as_ref()) {
+            instruments(&mut out, name, seen);
+        }
         out.push('\n');
     }
     let _ =
         writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
     out
+}
+
+/// What eBPF showed of the path.
+fn instruments(out: &mut String, scenario: Scenario, seen: &Instruments) {
+    let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
+    let percent = |share: Option<f64>| number(share.map(|share| share * 100.0));
+    if let Some(tunnel) = &seen.tunnel {
+        let facts = format!(
+            "bytes that the tunnel adds to a packet {}, packets per buffer {}, payload bytes per packet on the wire {}, payload in outer \
+             bytes {}% (at most {}%)",
+            number(tunnel.overhead()),
+            number(tunnel.packets_per_buffer()),
+            number(tunnel.payload_per_packet()),
+            percent(tunnel.goodput()),
+            percent(tunnel.ceiling(scenario)),
+        );
+        align::wrapped(out, "  eBPF: ", &facts);
+    }
+    for (reason, packets) in seen.drops.iter().flatten() {
+        let of = text::counted(usize::try_from(*packets).unwrap_or(usize::MAX), "packet");
+        align::wrapped(out, "  eBPF: ", &format!("dropped {of} ({})", text::escape(reason)));
+    }
+    for program in seen.programs.iter().flatten() {
+        let cost = match program.ns_per_run() {
+            Some(ns) => format!("{ns:.0} ns per run, {} runs", program.runs),
+            None => "did not run".to_owned(),
+        };
+        let own = if program.is_own { "; attached to count this" } else { "" };
+        let what = words::program(program.device.as_ref(), &program.name);
+        align::wrapped(out, "  ", &format!("{what}: {cost}{own}"));
+    }
+    for why in &seen.missing {
+        align::wrapped(out, "  not known: ", &text::escape(why));
+    }
 }
 
 /// The middle of what one side had.

@@ -1,8 +1,11 @@
 //! Every format of the same comparison, as people and machines read it.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::bench::{
     gate::{self, Options, Relation},
+    instruments::{Hook, Hooked, Instruments, Program, TunnelCounts},
     metric::{Load, Scenario, Side},
     random::Random,
     result::{Accepted, Run, ScenarioRun, Slice},
@@ -132,6 +135,54 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
     for title in ["(TCP throughput, 8 flows)", "(latency p99 under load)", "(TCP connection rate)"] {
         assert!(shown.contains(title), "{shown}");
     }
+}
+
+/// A run of whose path eBPF shows one program of somebody else, one of ours, and drops.
+fn looked_at(mut run: Run, burns: bool) -> Run {
+    let device = |hook| Hooked { place: "node 1".to_owned(), name: "flannel.1".to_owned(), hook };
+    let program = |name: &str, hook, ns: u64| Program {
+        device: Some(device(hook)),
+        name: name.to_owned(),
+        runs: 4000,
+        run_time_ns: 4000 * ns,
+        ..Program::default()
+    };
+    let mut programs = vec![
+        Program { is_own: true, ..program("ovp_tunnel_tx", Hook::Egress, 121) },
+        Program { runs: 0, ..program("cil_from_overlay", Hook::Ingress, 0) },
+        Program { device: None, ..program("trace_skb\u{1b}[2J", Hook::Xdp, 60) },
+    ];
+    if burns {
+        programs.insert(0, program("burn", Hook::Egress, 2013));
+    }
+    let tunnel = TunnelCounts {
+        buffers: 1000,
+        packets: 41_200,
+        inner_bytes: 41_200 * 1450,
+        outer_bytes: 41_200 * 1500,
+        payload_bytes: Some(41_200 * 1397),
+        mtu: 1450,
+    };
+    let drops = if burns { BTreeMap::from([("QDISC_DROP".to_owned(), 12)]) } else { BTreeMap::new() };
+    run.scenarios[0].facts.as_mut().unwrap().instruments = Some(Instruments {
+        programs: Some(programs),
+        tunnel: Some(tunnel),
+        drops: Some(drops),
+        missing: vec!["something else".to_owned()],
+    });
+    run
+}
+
+#[test]
+fn what_ebpf_shows_of_a_path_is_told_and_named_as_the_cause() {
+    insta::assert_snapshot!("instruments.table", run(&looked_at(measured(1, 20, 0.0), true)));
+    let base = looked_at(measured(1, 20, 0.0), false);
+    let new = [2, 3].map(|seed| looked_at(measured(seed, 20, 0.1), true));
+    let found = new.map(|new| {
+        gate::compare(std::slice::from_ref(&base), &new, &Options::default(), &mut Tails::default())
+    });
+    let [first, second] = found.map(Result::unwrap);
+    insta::assert_snapshot!("program.table", table(&of(&first.confirm(second))));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::Gate;
 use crate::{
     bench::{
-        explain::{Change, Count, Place, Weight, What},
+        explain::{Change, Cost, Count, Place, Weight, What},
         gate::{Comparison, Difference, FEWEST_RUNS, Growth, Outcome, Relation, Row, Summary, Verdict, Why},
+        instruments::{Hook, Hooked},
         metric::Metric,
         rounds::Unstable,
     },
@@ -133,6 +134,34 @@ fn offload(feature: &str) -> String {
     format!("{name} ({})", text::escape(feature))
 }
 
+/// `burn on egress of flannel.1 of node 1`.
+pub(super) fn program(device: Option<&Hooked>, name: &str) -> String {
+    let name = if name.is_empty() { "without a name".to_owned() } else { text::escape(name) };
+    let Some(Hooked { place, name: device, hook }) = device else {
+        return format!("eBPF program {name}, which is on no device of the path");
+    };
+    let hook = match hook {
+        Hook::Xdp => "XDP",
+        Hook::Ingress => "ingress",
+        Hook::Egress => "egress",
+    };
+    format!("eBPF program {name} on {hook} of {} of {}", text::escape(device), text::escape(place))
+}
+
+/// What a program costs from one run to the other.
+fn costs(costs: (Cost, Cost)) -> String {
+    let cost = |cost| match cost {
+        Cost::Absent => "absent".to_owned(),
+        Cost::Idle => "did not run".to_owned(),
+        Cost::Ns(ns) => format!("{ns:.0} ns per run"),
+    };
+    match costs {
+        (Cost::Absent, new) => format!("new: {}", cost(new)),
+        (base, Cost::Absent) => format!("gone: {} before", cost(base)),
+        (base, new) => format!("{} -> {}", cost(base), cost(new)),
+    }
+}
+
 /// What changed, in words.
 pub(super) fn fact(change: &Change) -> String {
     match &change.what {
@@ -147,6 +176,12 @@ pub(super) fn fact(change: &Change) -> String {
         What::Mtu { device, values: (base, new) } => format!("MTU {base} -> {new} on {}", place(device)),
         What::Device { device, is_there: true } => format!("new on the path: {}", place(device)),
         What::Device { device, is_there: false } => format!("no longer on the path: {}", place(device)),
+        What::Program { device, name, costs: pair } => {
+            format!("{} ({})", program(device.as_ref(), name), costs(*pair))
+        }
+        What::Dropped { reason, values: (base, new) } => {
+            format!("packets dropped per 1,000 buffers ({}) {base:.1} -> {new:.1}", text::escape(reason))
+        }
         What::Count { count, values: (base, new) } => {
             let number = |value: f64| {
                 if *count == Count::Fragments || *count == Count::ChecksumErrors {
@@ -161,6 +196,7 @@ pub(super) fn fact(change: &Change) -> String {
                 Count::Drops => "packets dropped per 1,000 buffers",
                 Count::SegmentsPerBuffer => "segments per buffer",
                 Count::SegmentsPerReceivedBuffer => "segments per received buffer",
+                Count::Overhead => "bytes that the tunnel adds to a packet",
                 Count::PayloadPerSegment => "payload bytes per segment",
                 Count::Retransmitted => "segments retransmitted per 1,000",
             };

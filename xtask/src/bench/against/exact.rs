@@ -4,9 +4,9 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use xtask::object;
+use xtask::object::{self, KernelObject};
 
-use super::{super::spread::Spread, old::Old};
+use super::super::spread::Spread;
 use crate::{
     ebpf,
     ui::{self, Align},
@@ -33,20 +33,26 @@ impl Fact {
     }
 }
 
-/// Of the compiled objects, with this machine's kernel as the verifier.
-pub(super) fn objects(old: &Old) -> Result<Vec<Fact>> {
+/// Of the compiled objects, with this machine's kernel as the verifier. `old` has those of the base, none where it did not have one yet.
+pub(super) fn objects(old: impl Fn(&KernelObject) -> Result<Option<Vec<u8>>>) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for object in object::ALL {
         let path = object.path();
         let new = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let base = old.object(object.name)?;
+        let base = old(object)?;
         let size = base.as_ref().map(|base| base.len() as f64);
         facts.push(Fact::counted(format!("{}.o, bytes", object.name), size, new.len() as f64));
         // An object that this version cannot load any more was made for another one.
-        let before = base.and_then(|base| ebpf::verified(object, &base).ok()).unwrap_or_default();
+        let base = base.as_deref();
+        let before = base.and_then(|base| ebpf::verified(object, base).ok()).unwrap_or_default();
         for (program, count) in ebpf::verified(object, &new)? {
             let base = before.iter().find(|(name, _)| *name == program).map(|(_, count)| f64::from(*count));
             facts.push(Fact::counted(format!("{program}, verified instructions"), base, f64::from(count)));
+        }
+        if let Some(bytes) = ebpf::map_bytes(object, &new)? {
+            let before = base.and_then(|base| ebpf::map_bytes(object, base).ok().flatten());
+            let what = format!("{}.o, bytes of maps", object.name);
+            facts.push(Fact::counted(what, before.map(|bytes| bytes as f64), bytes as f64));
         }
     }
     Ok(facts)

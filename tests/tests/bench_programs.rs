@@ -1,0 +1,127 @@
+//! What eBPF shows of a benchmark's path, beside what `bpftool` and `ip` say; and a program of somebody else that makes packets slower is
+//! caught and named. Needs root.
+#![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
+
+use std::{fs, path::Path};
+
+use overlay_probe::lab::Family;
+use probe_tests::{
+    burn::{BURNS_NS, Burn, Hook},
+    kernel,
+    lab::TestLab,
+    ns, sh,
+    tool::{Watch, run},
+};
+use serde_json::Value;
+
+fn measure(lab: &TestLab, output: &Path, rounds: &str) -> Value {
+    let fixed =
+        ["bench", "run", "--slice", "50ms", "--scenario", "vxlan-v4", "--output", output.to_str().unwrap()];
+    let done = run(&[&fixed[..], &["--prefix", lab.prefix(), "--rounds", rounds]].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let document: Value = serde_json::from_slice(&fs::read(output).unwrap()).unwrap();
+    document["runs"][0]["scenarios"][0]["facts"]["instruments"].clone()
+}
+
+fn programs<'a>(seen: &'a Value, name: &str) -> Vec<&'a Value> {
+    // Others may run elsewhere on the machine meanwhile.
+    let all = seen["programs"].as_array().unwrap().iter().filter(|program| !program["device"].is_null());
+    all.filter(|program| program["name"].as_str().unwrap().starts_with(name)).collect()
+}
+
+fn mtu(netns: &str, device: &str) -> f64 {
+    let link: Value = serde_json::from_str(&ns(netns, &format!("ip -j link show dev {device}"))).unwrap();
+    link[0]["mtu"].as_f64().unwrap()
+}
+
+#[test]
+fn programs_on_the_path_and_what_packets_are_like_are_facts() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let [first, second] = [1, 2].map(|number| lab.node(number));
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("base.json");
+    let burn = Burn::on(&first, "flannel.1", Hook::Egress);
+    let _xdp = Burn::on(&second, "eth0", Hook::Xdp);
+    let seen = measure(&lab, &output, "1");
+    assert!(seen["missing"].is_null(), "{seen}");
+
+    let burns = programs(&seen, "burn");
+    let places: Vec<[&str; 3]> = burns
+        .iter()
+        .map(|one| ["place", "name", "hook"].map(|field| one["device"][field].as_str().unwrap()))
+        .collect();
+    assert_eq!(places, [["node 1", "flannel.1", "egress"], ["node 2", "eth0", "xdp"]]);
+    let (runs, time) = (burns[0]["runs"].as_f64().unwrap(), burns[0]["run_time_ns"].as_f64().unwrap());
+    assert!(runs > 0.0 && time / runs >= BURNS_NS as f64, "{seen}");
+    // Judge: bpftool. It has all of the time in which anybody had times taken.
+    let told: Value =
+        serde_json::from_str(&sh("bpftool", &["-j", "prog", "show", "id", &burn.id.to_string()])).unwrap();
+    let told = ["run_cnt", "run_time_ns"].map(|field| told[field].as_f64().unwrap());
+    assert!(runs <= told[0] && time <= told[1], "{told:?}: {seen}");
+
+    // Ours, which counted for this, are marked as such, and ran for the same buffers as the other one.
+    let ours = programs(&seen, "ovp_tunnel_tx");
+    assert_eq!((ours.len(), &ours[0]["is_own"]), (1, &true.into()), "{seen}");
+    assert_eq!(ours[0]["device"]["name"], "flannel.1");
+    let (buffers, own) = (seen["tunnel"]["buffers"].as_f64().unwrap(), ours[0]["runs"].as_f64().unwrap());
+    assert!((0.9..1.1).contains(&(buffers / runs)) && (0.9..1.1).contains(&(own / runs)), "{seen}");
+    // Judge: ip. What is full in the tunnel is full on the NIC.
+    let tunnel = &seen["tunnel"];
+    let number = |field: &str| tunnel[field].as_f64().unwrap();
+    let overhead = (number("outer_bytes") - number("inner_bytes")) / number("packets");
+    assert_eq!(
+        (number("mtu"), mtu(&first, "flannel.1") + overhead),
+        (mtu(&first, "flannel.1"), mtu(&first, "eth0"))
+    );
+    // A segment has what fits the tunnel: its MTU less IP and TCP with timestamps; the last ones are shorter.
+    let (payload, most) = (number("payload_bytes") / number("packets"), number("mtu") - 52.0);
+    assert!(payload <= most && payload > 0.5 * most, "{seen}");
+
+    // Without them the path has none of others, and what another run of ours counts there is somebody else's.
+    drop(burn);
+    let watch = Watch::start(&first);
+    let seen = measure(&lab, &output, "1");
+    drop(watch);
+    assert_eq!(programs(&seen, "burn").len(), 1, "{seen}");
+    let ours = programs(&seen, "ovp_tunnel_tx");
+    let mut own: Vec<bool> = ours.iter().map(|one| one["is_own"].as_bool().unwrap()).collect();
+    own.sort_unstable();
+    assert_eq!(own, [false, true], "{seen}");
+    // Nothing of ours is left.
+    assert_eq!(kernel::filters(&first, "flannel.1"), Vec::<String>::new());
+}
+
+#[test]
+fn a_program_that_makes_each_packet_slower_is_caught_and_named() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let node = lab.node(1);
+    let directory = tempfile::tempdir().unwrap();
+    let [base, new] = ["base.json", "new.json"].map(|name| directory.path().join(name));
+    let file = |path: &Path| path.to_str().unwrap().to_owned();
+    // A machine that was disturbed decides nothing, which is right, and another attempt is due.
+    let mut said = Value::Null;
+    let is_worse = |said: &Value| {
+        let rows = said["rows"].as_array().unwrap().iter();
+        rows.filter(|row| row["metric"] == "packet_rate").all(|row| row["verdict"] == "worse")
+    };
+    for _ in 0..15 {
+        measure(&lab, &base, "10");
+        let burn = Burn::on(&node, "flannel.1", Hook::Egress);
+        measure(&lab, &new, "10");
+        drop(burn);
+        let gate =
+            run(&["bench", "gate", "--baseline", &file(&base), "--new", &file(&new), "--format", "json"]);
+        said = serde_json::from_slice(&gate.stdout).unwrap();
+        // It is never a pass, whatever else there was; and one session alone does not fail.
+        assert!([Some(1), Some(3)].contains(&gate.status.code()), "{said}");
+        let fact = &said["facts"][0];
+        let words = "eBPF program burn on egress of flannel.1 of node 1 (new: ";
+        assert!(fact["text"].as_str().unwrap().starts_with(words) && fact["weight"] == "warn", "{said}");
+        assert!(said["summary"].as_str().unwrap().contains(words), "{said}");
+        if is_worse(&said) {
+            assert_eq!(fact["likely_cause"], true, "{said}");
+            break;
+        }
+    }
+    assert!(is_worse(&said), "{said}");
+}
