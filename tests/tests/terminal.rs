@@ -69,6 +69,21 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
     terminal.keys(&["6"]);
     let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
     assert!(screen.contains("      fix    Restart the CNI's agent on this node"), "{screen}");
+    terminal.keys(&["e"]);
+    terminal.wait_for("      how    ");
+    // What is copied is what the terminal gets, here tmux for its buffer.
+    node.undo();
+    is_well();
+    node.inject("tunnel-down");
+    terminal.tmux(&["set-option", "-s", "set-clipboard", "on"]);
+    terminal.wait_for("FAIL dataplane-tunnel-down");
+    terminal.keys(&["y"]);
+    let command = "ip link set flannel.1 up";
+    terminal.wait_for(&format!("given to the terminal's clipboard: {command}"));
+    let copied = || String::from_utf8(terminal.tmux(&["show-buffer"]).stdout).unwrap();
+    wait_for("the copy", || (copied().trim_end() == command).then_some(()));
+    terminal.keys(&["r"]);
+    terminal.wait_for("network namespaces are read again");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }

@@ -78,7 +78,10 @@ async fn feed(
                 Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
                 Err(error) => return error,
             },
-            Some(packets) = asked.recv() => engine.explain_if_possible(packets),
+            Some(asked) = asked.recv() => match asked {
+                Asked::Explain(packets) => engine.explain_if_possible(packets),
+                Asked::LookAgain => engine.look_again(),
+            },
         }
     }
 }

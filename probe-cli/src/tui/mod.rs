@@ -16,6 +16,7 @@ mod action;
 mod cells;
 mod columns;
 mod explaining;
+mod findings;
 mod history;
 mod keymap;
 mod list;

@@ -25,8 +25,14 @@ pub struct TuiOptions {
     pub title: String,
 }
 
-/// What the user asks the engine for: to say why packets are "other", for so many of them; none ends it.
-pub type Asked = Option<u64>;
+/// What the user asks the engine for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To say why packets are "other", for so many of them; none ends it.
+    Explain(Option<u64>),
+    /// To look again at what is looked at now and then only, as pods' network namespaces.
+    LookAgain,
+}
 
 /// Packets that are explained when the user asks.
 const EXPLAINED: u64 = 100;
@@ -93,7 +99,9 @@ pub async fn run(
             Effect::None => {}
             Effect::Quit => return Ok(()),
             // Nobody takes it when the engine has ended, which the screen says by itself.
-            Effect::Explain(is_asked) => drop(asked.send(is_asked.then_some(EXPLAINED))),
+            Effect::Explain(is_asked) => drop(asked.send(Asked::Explain(is_asked.then_some(EXPLAINED)))),
+            Effect::LookAgain => drop(asked.send(Asked::LookAgain)),
+            Effect::Copy(line) => Screen::copy(&line).map_err(failed("write to"))?,
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }
     }

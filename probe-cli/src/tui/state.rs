@@ -1,14 +1,18 @@
 //! What the screen remembers between two models. Changed by `update` only.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, history::History, measure::Measure, subject::RowKey, tab::Tab,
+    columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, measure::Measure,
+    subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
     model::{self, Model, PmtuEventRow},
 };
+
+/// More lines than any text has.
+const LONGEST: usize = 10_000;
 
 /// Messages kept.
 const MESSAGES: usize = 200;
@@ -109,8 +113,14 @@ pub(super) struct State {
     pub(super) filter: String,
     /// By tab, in the order of [`Tab::ALL`].
     looks: [Look; Tab::ALL.len()],
+    /// How the findings are looked at.
+    pub(super) findings: FindingsLook,
+    /// What a key has come to, until the next key.
+    pub(super) said: Option<String>,
     /// Lines of a text that are above the screen.
     pub(super) scroll: usize,
+    /// How many there can be, by the last frame: only drawing shows how long a text is.
+    pub(super) farthest: Cell<usize>,
     /// The newest model, with totals as they are shown.
     pub(super) model: Option<Arc<Model>>,
     /// The newest model as it came.
@@ -154,7 +164,10 @@ impl State {
             measure: Measure::default(),
             filter: String::new(),
             looks: Tab::ALL.map(look),
+            findings: FindingsLook::default(),
+            said: None,
             scroll: 0,
+            farthest: Cell::new(LONGEST),
             model: None,
             raw: None,
             since: None,
@@ -176,6 +189,12 @@ impl State {
     /// The same, to change it.
     pub(super) fn look_mut(&mut self, tab: Tab) -> &mut Look {
         &mut self.looks[tab as usize]
+    }
+
+    /// From the top of a text whose length is not known yet.
+    pub(super) fn scroll_to_top(&mut self) {
+        self.scroll = 0;
+        self.farthest.set(LONGEST);
     }
 
     /// The model on screen: the newest, or the one of the pause.

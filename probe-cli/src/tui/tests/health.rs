@@ -2,11 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{SIZES, draw, keys, snapshots};
+use crossterm::event::KeyCode;
+
+use super::{SIZES, draw, keys, press, snapshots};
 use crate::{
     check::testdata::Node,
     inventory::testdata::{FLANNEL, mac},
-    tui::{action::Action, state::State, update::update},
+    tui::{
+        action::{Action, Effect},
+        findings,
+        state::State,
+        tab::Tab,
+        update::update,
+    },
 };
 
 /// A node that is well for a while, then as somebody broke it.
@@ -59,7 +67,7 @@ fn what_is_wrong_is_in_the_header_on_the_overview_and_in_its_tab() {
     keys(&mut state, "/default");
     let screen = draw(&state, (120, 40));
     assert!(
-        !screen.contains("peer-neighbour-without-fdb") && screen.contains("since 22:14:22, 60s"),
+        !screen.contains("FAIL peer-neighbour-without-fdb") && screen.contains("since 22:14:22, 60s"),
         "{screen}"
     );
 }
@@ -78,4 +86,124 @@ fn it_is_told_while_the_picture_stands_still() {
     let screen = draw(&state, (80, 24));
     assert!(screen.contains("FAIL 1") && screen.contains("PAUSED"), "{screen}");
     assert!(screen.contains("FAIL dataplane-tunnel-down  flannel.1 is down"), "{screen}");
+}
+
+/// Ids of the findings on a screen, in their order, and the one in front.
+fn in_front(state: &State) -> (Vec<&'static str>, Option<&'static str>) {
+    let shown = findings::shown(state);
+    let at = findings::position(state, &shown);
+    let ids: Vec<_> = shown.iter().map(|one| one.check.id).collect();
+    let id = at.map(|at| ids[at]);
+    (ids, id)
+}
+
+/// One with commands, one without, and a warning.
+fn three(node: &mut Node) {
+    without_fdb(node);
+    for link in node.facts().links.iter_mut().filter(|link| link.ifindex >= 20) {
+        link.mtu = 1400;
+    }
+    node.facts().links.iter_mut().find(|link| link.ifindex == 20).unwrap().mtu = 1390;
+}
+
+#[test]
+fn keys_go_from_finding_to_finding_and_show_more_and_less() {
+    let mut state = state(three);
+    keys(&mut state, "6");
+    let (ids, first) = in_front(&state);
+    assert!(ids.len() >= 3, "{ids:?}");
+    assert_eq!(first, Some(ids[0]));
+    for (pressed, at) in [("j", 1), ("j", 2), ("k", 1), ("g", 0), ("G", ids.len() - 1), ("j", ids.len() - 1)]
+    {
+        draw(&state, (80, 24));
+        keys(&mut state, pressed);
+        assert_eq!(in_front(&state).1, Some(ids[at]), "{pressed}");
+        let screen = draw(&state, (80, 24));
+        assert!(
+            pressed == "j" && at + 1 == ids.len() || screen.contains(&format!(" {} ", ids[at])),
+            "{screen}"
+        );
+    }
+    keys(&mut state, "g");
+    let more = draw(&state, (120, 40));
+    assert!(more.contains("      seen   ") && more.contains("      fix    "), "{more}");
+    press(&mut state, &[KeyCode::Enter]);
+    let less = draw(&state, (80, 24));
+    assert!(!less.contains("      seen   "), "{less}");
+    insta::assert_snapshot!("findings-in-short", less);
+    keys(&mut state, "e");
+    let explained = draw(&state, (80, 24));
+    insta::assert_snapshot!("finding-explained", explained);
+    assert_eq!(state.tab, Tab::Health, "what counts as other is not what is asked here");
+    keys(&mut state, "e");
+    assert!(draw(&state, (80, 24)).contains("      more   "));
+}
+
+#[test]
+fn findings_are_shown_by_severity() {
+    let mut state = state(three);
+    keys(&mut state, "6");
+    let all = in_front(&state).0.len();
+    keys(&mut state, "s");
+    let failures = in_front(&state).0.len();
+    let screen = draw(&state, (80, 24));
+    assert!(
+        screen.contains(&format!(" {} more: only those with FAIL are shown (s)", all - failures)),
+        "{screen}"
+    );
+    keys(&mut state, "s");
+    let warnings = in_front(&state).0.len();
+    assert!(failures > 0 && warnings > 0);
+    assert_eq!(failures + warnings, all);
+    keys(&mut state, "s");
+    assert_eq!(in_front(&state).0.len(), all);
+}
+
+#[test]
+fn a_fix_is_copied_as_one_line_and_only_if_it_is_printable() {
+    let mut state = state(without_fdb);
+    assert_eq!(keys(&mut state, "y"), Effect::None, "there is no finding in front on the overview");
+    keys(&mut state, "6/default");
+    press(&mut state, &[KeyCode::Enter]);
+    let line = "ip route add 169.254.1.1/32 dev eth0";
+    assert_eq!(keys(&mut state, "y"), Effect::Copy(line.to_owned()));
+    let screen = draw(&state, (80, 24));
+    assert!(screen.contains(&format!("given to the terminal's clipboard: {line}")), "{screen}");
+    keys(&mut state, "j");
+    assert!(!draw(&state, (80, 24)).contains("clipboard"));
+    for (command, copied) in [
+        ("ip link set a up\nreboot", None),
+        ("ip link set \u{1b}]0;x\u{7} up", None),
+        ("ip link set \u{202e}a up", None),
+        ("", None),
+        ("ip link set a up", Some("ip link set a up && ip link set b up")),
+    ] {
+        let fix = &mut state.health.standing.iter_mut().find(|one| one.check.id.contains("default")).unwrap();
+        fix.findings[0].fix.commands =
+            if command.is_empty() { vec![] } else { vec![command.to_owned(), "ip link set b up".to_owned()] };
+        let effect = keys(&mut state, "y");
+        assert_eq!(effect, copied.map_or(Effect::None, |line| Effect::Copy(line.to_owned())), "{command:?}");
+        assert!(state.said.is_some());
+    }
+}
+
+#[test]
+fn r_has_everything_read_again() {
+    let mut state = state(|_| {});
+    assert_eq!(keys(&mut state, "r"), Effect::LookAgain);
+    assert!(draw(&state, (80, 24)).contains("are read again"));
+}
+
+#[test]
+fn one_step_back_from_the_end_of_a_text_is_one_step() {
+    let mut state = state(|_| {});
+    keys(&mut state, "8G");
+    let size = (80, 10);
+    draw(&state, size);
+    keys(&mut state, "G");
+    let last = draw(&state, size);
+    keys(&mut state, "jjj");
+    assert_eq!(draw(&state, size), last);
+    keys(&mut state, "k");
+    assert_ne!(draw(&state, size), last);
 }

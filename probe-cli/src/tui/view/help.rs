@@ -29,7 +29,7 @@ fn figures() -> impl Iterator<Item = (&'static str, &'static str)> {
 const NAMES: usize = 8;
 
 /// Draws it over the body, from the line on that `scroll` says.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
+pub(super) fn draw(buf: &mut Buffer, area: Rect, scroll: usize, theme: Theme) -> usize {
     for y in area.y..area.bottom() {
         for x in area.x..area.right() {
             buf[(x, y)].reset();
@@ -38,13 +38,14 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, scroll: usize, theme: Theme) {
     let keys = BINDINGS.iter().map(|binding| (binding.keys, binding.words));
     if area.width >= 150 {
         let (left, right) = paint::split_left(area, area.width / 2);
-        paint::scrolled(buf, left, lines(keys, left.width, theme), scroll, theme.dim());
-        paint::scrolled(buf, right, lines(figures(), right.width, theme), scroll, theme.dim());
+        let keys = paint::scrolled(buf, left, lines(keys, left.width, theme), scroll, theme.dim());
+        let figures = paint::scrolled(buf, right, lines(figures(), right.width, theme), scroll, theme.dim());
+        keys.max(figures)
     } else {
         let mut all = lines(keys, area.width, theme);
         all.push(Vec::new());
         all.extend(lines(figures(), area.width, theme));
-        paint::scrolled(buf, area, all, scroll, theme.dim());
+        paint::scrolled(buf, area, all, scroll, theme.dim())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Draws them: what holds now first, then messages, the newest first; and what was looked at and is well.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) -> usize {
     let columns = area.width.saturating_sub(4);
     let is_wanted = |words: &str| words.to_lowercase().contains(&state.filter.to_lowercase());
     let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
@@ -45,7 +45,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
             vec![vec![Span::styled(" no message matches the filter", theme.dim())]]
         };
     }
-    paint::scrolled(buf, area, lines, state.scroll, theme.dim());
+    paint::scrolled(buf, area, lines, state.scroll, theme.dim())
 }
 
 /// That there is no message, and what was looked at: it means no more than that.

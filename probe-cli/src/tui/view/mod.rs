@@ -67,14 +67,17 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
-            Tab::Health => health::draw(buf, body, state, theme),
+            Tab::Health => state.farthest.set(health::draw(buf, body, state, theme)),
             // What is wrong is told while the picture stands still, too.
-            Tab::Messages => messages::draw(buf, body, state, state.model.as_deref().unwrap_or(model), theme),
-            Tab::Cost => cost::draw(buf, body, state, model, theme),
+            Tab::Messages => {
+                let model = state.model.as_deref().unwrap_or(model);
+                state.farthest.set(messages::draw(buf, body, state, model, theme));
+            }
+            Tab::Cost => state.farthest.set(cost::draw(buf, body, state, model, theme)),
         },
     }
     if state.mode == Mode::Help {
-        help::draw(buf, body, state.scroll, theme);
+        state.farthest.set(help::draw(buf, body, state.scroll, theme));
     }
 }
 
