@@ -1,6 +1,6 @@
 //! The terminal UI in a real terminal: it draws, obeys keys, and gives the terminal back on every way out.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use overlay_probe::lab::{Dataplane, Family};
 use probe_tests::{checked::Node, lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
@@ -151,4 +151,26 @@ fn a_pause_a_filter_and_ctrl_c() {
     terminal.wait_for("flannel.1");
     terminal.keys(&["C-c"]);
     terminal.assert_given_back(0);
+}
+
+/// The demo is a node that is well, then one with an incident that the checks find, and well again after the key that it names.
+#[test]
+fn the_demo_breaks_is_repaired_and_leaves_nothing_when_it_is_killed() {
+    let command = format!("{} demo --incident-after 3s", binary().display());
+    let terminal = Terminal::run("demo", (100, 30), &command);
+    terminal.wait_for("Overlay Probe demo: ovp-node1  OK");
+    terminal.wait_for("Soon something will break");
+    terminal.wait_for("FAIL mtu-tunnel-exceeds-underlay");
+    terminal.wait_for("R to repair it");
+    terminal.keys(&["R"]);
+    terminal.wait_for("eth0 has its MTU back");
+    terminal.wait_for("Overlay Probe demo: ovp-node1  OK");
+    // The last that none of them has started: the process that enters namespaces has the same words.
+    let output = Command::new("pgrep").args(["-f", "-x", &format!(".*{command}")]).output().unwrap();
+    let pids = String::from_utf8(output.stdout).unwrap();
+    let pid = pids.lines().rev().find(|pid| !pids.lines().any(|other| started_by(other, pid))).unwrap();
+    assert!(Command::new("kill").args(["-s", "KILL", pid]).status().unwrap().success());
+    terminal.wait_for("ended with 137");
+    assert!(!Path::new("/run/overlay-probe-demo").exists(), "its files are in a /run of its own");
+    assert!(!overlay_probe::netns::list().iter().any(|name| name.starts_with("ovp-node")));
 }

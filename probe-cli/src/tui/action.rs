@@ -49,6 +49,8 @@ pub(super) enum Action {
     Explain,
     /// Copy the commands that mend the finding in front.
     Copy,
+    /// Repair the demo's incident, or make it again.
+    Repair,
     /// Look again at what is looked at now and then only.
     LookAgain,
     /// Draw everything anew.
@@ -72,6 +74,8 @@ pub(super) enum Effect {
     Explain(bool),
     /// Give this to the terminal's clipboard.
     Copy(String),
+    /// Have the demo's incident repaired, or made again.
+    Repair,
     /// Have tables and pods' network namespaces read again.
     LookAgain,
 }

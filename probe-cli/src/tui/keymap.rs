@@ -83,6 +83,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('e') => Action::Explain,
         KeyCode::Char('y') => Action::Copy,
         KeyCode::Char('r') => Action::LookAgain,
+        KeyCode::Char('R') => Action::Repair,
         KeyCode::Char('p' | ' ') => Action::Pause,
         _ => return None,
     })

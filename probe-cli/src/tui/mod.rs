@@ -24,6 +24,7 @@ mod measure;
 mod rate;
 mod run;
 mod state;
+mod story;
 mod subject;
 mod tab;
 mod terminal;

@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, measure::Measure,
-    subject::RowKey, tab::Tab,
+    story::Story, subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
@@ -139,6 +139,8 @@ pub(super) struct State {
     ongoing: Ongoing,
     /// Why packets are "other", since somebody asked.
     pub(super) explaining: Explaining,
+    /// The demo's; none on a node.
+    pub(super) story: Option<Story>,
     /// No model will come any more.
     pub(super) ended: bool,
 }
@@ -177,6 +179,7 @@ impl State {
             health: Health::default(),
             ongoing: Ongoing::default(),
             explaining: Explaining::default(),
+            story: None,
             ended: false,
         }
     }
@@ -226,6 +229,9 @@ impl State {
         }
         self.history.push(&model);
         self.health = self.ongoing.next(&model);
+        if let Some(story) = &mut self.story {
+            story.take(&self.health);
+        }
         self.model = Some(match &self.since {
             Some(since) => Arc::new(model::totals_since(&model, since)),
             None => Arc::clone(&model),

@@ -74,6 +74,8 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         }
         Action::Explain => return explain(state),
         Action::Copy => return copy(state),
+        Action::Repair if state.story.is_some() => return Effect::Repair,
+        Action::Repair => {}
         Action::LookAgain => {
             state.said = Some("the kernel's tables and pods' network namespaces are read again".to_owned());
             return Effect::LookAgain;

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use crossterm::event::KeyCode;
 
-use super::{SIZES, draw, keys, press, snapshots};
+use super::{SIZES, draw, keys, press, snapshots, words_of};
 use crate::{
     check::testdata::Node,
-    inventory::testdata::{FLANNEL, mac},
+    inventory::testdata::{ETH0, FLANNEL, mac},
     tui::{
         action::{Action, Effect},
         findings,
         state::State,
+        story::Story,
         tab::Tab,
         update::update,
     },
@@ -178,8 +179,9 @@ fn a_fix_is_copied_as_one_line_and_only_if_it_is_printable() {
         ("", None),
         ("ip link set a up", Some("ip link set a up && ip link set b up")),
     ] {
-        let fix = &mut state.health.standing.iter_mut().find(|one| one.check.id.contains("default")).unwrap();
-        fix.findings[0].fix.commands =
+        let mut standing = state.health.standing.iter_mut();
+        let one = standing.find(|one| one.check.id.contains("default")).unwrap();
+        one.findings[0].fix.commands =
             if command.is_empty() { vec![] } else { vec![command.to_owned(), "ip link set b up".to_owned()] };
         let effect = keys(&mut state, "y");
         assert_eq!(effect, copied.map_or(Effect::None, |line| Effect::Copy(line.to_owned())), "{command:?}");
@@ -206,4 +208,36 @@ fn one_step_back_from_the_end_of_a_text_is_one_step() {
     assert_eq!(draw(&state, size), last);
     keys(&mut state, "k");
     assert_ne!(draw(&state, size), last);
+}
+
+/// The demo says what is going on, which key repairs it, and that it was repaired; elsewhere that key does nothing.
+#[test]
+fn the_demo_tells_its_story() {
+    let low_mtu = |node: &mut Node| {
+        for link in node.facts().links.iter_mut().filter(|link| link.ifindex == ETH0) {
+            link.mtu = 1440;
+        }
+    };
+    assert_eq!(keys(&mut state(low_mtu), "R"), Effect::None);
+    let mut state = State::new("demo: node1".to_owned(), false);
+    state.story = Some(Story::default());
+    let mut broken = Node::canal();
+    low_mtu(&mut broken);
+    for (second, node, said, story) in [
+        (0, Node::canal(), " Soon something will break", Story::Before),
+        (1, broken, " R to repair it", Story::Broken),
+        (2, Node::canal(), " eth0 has its MTU back", Story::Repaired),
+    ] {
+        let mut model = node.model();
+        model.time = Duration::from_secs(1_700_000_000 + second);
+        update(&mut state, Action::Model(Arc::new(model)));
+        assert_eq!(state.story, Some(story));
+        for size in SIZES {
+            let screen = draw(&state, size);
+            assert!(words_of(&screen).contains(&said.replace(' ', "")), "{screen}");
+        }
+        insta::assert_snapshot!(format!("demo-{story:?}").to_lowercase(), draw(&state, (80, 24)));
+        assert!(!draw(&state, (60, 10)).contains("Demo:"), "figures are worth more on a small screen");
+    }
+    assert_eq!(keys(&mut state, "R"), Effect::Repair);
 }

@@ -23,12 +23,13 @@ mod sizes;
 mod table;
 mod theme;
 
-use ratatui::{Frame, buffer::Buffer, layout::Rect};
+use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Span};
 
 use self::theme::Theme;
 use super::{
     list::rows,
     state::{Mode, State},
+    story::Story,
     subject::Subject,
     tab::Tab,
     update::selected,
@@ -39,6 +40,9 @@ const SMALLEST: (u16, u16) = (40, 8);
 
 /// Details get room only beside this many rows of body.
 const ROOM_FOR_DETAILS: u16 = 14;
+
+/// Lines of body that are worth more than what the demo tells.
+const ROOM_BESIDE_STORY: u16 = 8;
 
 /// Draws everything.
 pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
@@ -60,6 +64,18 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
     let body = state.message_of_the_feed().map_or(body, |words| {
         let (line, rest) = paint::split_top(body, 1);
         paint::words(buf, line, words, theme.alarm());
+        rest
+    });
+    let body = state.story.map_or(body, |story| {
+        let said = paint::wrap(story.words(), body.width.saturating_sub(2));
+        let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
+        // On a small terminal the figures are worth more.
+        if body.height < height + ROOM_BESIDE_STORY {
+            return body;
+        }
+        let (top, rest) = paint::split_top(body, height);
+        let style = if story == Story::Broken { theme.alarm() } else { theme.title() };
+        paint::lines(buf, top, said.into_iter().map(|words| vec![Span::styled(format!(" {words}"), style)]));
         rest
     });
     match state.shown() {
