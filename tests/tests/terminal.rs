@@ -81,7 +81,12 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
     let command = "ip link set flannel.1 up";
     terminal.wait_for(&format!("given to the terminal's clipboard: {command}"));
     let copied = || String::from_utf8(terminal.tmux(&["show-buffer"]).stdout).unwrap();
-    wait_for("the copy", || (copied().trim_end() == command).then_some(()));
+    wait_for("the copy", || copied().starts_with(command).then_some(()));
+    assert!(!copied().contains(char::is_control), "nothing that is pasted runs before Enter: {:?}", copied());
+    terminal.keys(&["7"]);
+    terminal.wait_for("changed  tunnel flannel.1: set down");
+    let screen = terminal.wait_for("cleared  peer-neighbour-without-fdb after");
+    assert!(screen.contains("FAIL     dataplane-tunnel-down: "), "{screen}");
     terminal.keys(&["r"]);
     terminal.wait_for("network namespaces are read again");
     terminal.keys(&["q"]);

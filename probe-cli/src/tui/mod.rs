@@ -20,6 +20,7 @@ mod findings;
 mod history;
 mod keymap;
 mod list;
+mod log;
 mod measure;
 mod rate;
 mod run;

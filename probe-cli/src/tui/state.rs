@@ -1,21 +1,18 @@
 //! What the screen remembers between two models. Changed by `update` only.
 
-use std::{cell::Cell, collections::VecDeque, sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, measure::Measure,
-    story::Story, subject::RowKey, tab::Tab,
+    columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, log::Log,
+    measure::Measure, story::Story, subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
-    model::{self, Model, PmtuEventRow},
+    model::{self, Model},
 };
 
 /// More lines than any text has.
 const LONGEST: usize = 10_000;
-
-/// Messages kept.
-const MESSAGES: usize = 200;
 
 /// Who gets the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,44 +44,6 @@ pub(super) struct Look {
     pub(super) sort: Sort,
     /// The selected row's details are shown.
     pub(super) details: bool,
-}
-
-/// Messages about packets that were too big, from one sender about one way, with the wall clock of their arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    /// When the first came, since the Unix epoch.
-    pub(super) first: Duration,
-    /// When the last came.
-    pub(super) last: Duration,
-    /// How many came.
-    pub(super) count: u64,
-    /// The smallest and the largest MTU that they ask for; none when none names one.
-    pub(super) mtus: Option<(u32, u32)>,
-    /// What the last says.
-    pub(super) event: PmtuEventRow,
-}
-
-impl Message {
-    fn new(time: Duration, event: &PmtuEventRow) -> Self {
-        let mtus = event.mtu.map(|mtu| (mtu, mtu));
-        Self { first: time, last: time, count: 1, mtus, event: event.clone() }
-    }
-
-    /// Takes in one more, if it is from the same sender about the same way.
-    fn fold(&mut self, time: Duration, event: &PmtuEventRow) -> bool {
-        let about = |event: &PmtuEventRow| (event.tunnel_name.clone(), event.reporter, event.destination);
-        if about(&self.event) != about(event) {
-            return false;
-        }
-        self.last = self.last.max(time);
-        self.count += 1;
-        self.mtus = match (self.mtus, event.mtu) {
-            (Some((low, high)), Some(mtu)) => Some((low.min(mtu), high.max(mtu))),
-            (mtus, mtu) => mtus.or(mtu.map(|mtu| (mtu, mtu))),
-        };
-        self.event.clone_from(event);
-        true
-    }
 }
 
 /// A picture that does not move.
@@ -131,8 +90,8 @@ pub(super) struct State {
     pub(super) history: History,
     /// The picture when paused.
     pub(super) frozen: Option<Frozen>,
-    /// The newest first, those of one kind together.
-    pub(super) messages: VecDeque<Message>,
+    /// What has happened.
+    pub(super) log: Log,
     /// What the checks come to with the newest model; what is wrong is told while the picture stands still, too.
     pub(super) health: Health,
     /// The checks, and what they found so far.
@@ -152,7 +111,7 @@ impl State {
             selected: None,
             sort: match tab {
                 Tab::Tunnels | Tab::Overview => Sort { column: ColumnId::Name, descending: false },
-                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Messages | Tab::Cost => {
+                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Events | Tab::Cost => {
                     Sort { column: ColumnId::Tx, descending: true }
                 }
             },
@@ -175,7 +134,7 @@ impl State {
             since: None,
             history: History::default(),
             frozen: None,
-            messages: VecDeque::new(),
+            log: Log::default(),
             health: Health::default(),
             ongoing: Ongoing::default(),
             explaining: Explaining::default(),
@@ -217,18 +176,12 @@ impl State {
 
     /// Takes in a new model.
     pub(super) fn take(&mut self, model: Arc<Model>) {
-        for event in &model.pmtu_events {
-            let time = model.time.saturating_sub(event.age);
-            let known = self.messages.iter_mut().position(|message| message.fold(time, event));
-            let message = known.and_then(|at| self.messages.remove(at));
-            self.messages.push_front(message.unwrap_or_else(|| Message::new(time, event)));
-        }
-        self.messages.truncate(MESSAGES);
         if let Some(rows) = &model.explained {
             self.explaining.take(rows);
         }
         self.history.push(&model);
         self.health = self.ongoing.next(&model);
+        self.log.take(self.raw.as_deref(), &model, &self.health);
         if let Some(story) = &mut self.story {
             story.take(&self.health);
         }

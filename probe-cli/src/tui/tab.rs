@@ -17,8 +17,8 @@ pub(super) enum Tab {
     Vfs,
     /// What is wrong on the node by its checks, with what was seen and what mends it.
     Health,
-    /// What went wrong: packets too big, things that could not be read.
-    Messages,
+    /// What holds now and is no finding, and what has happened since the start.
+    Events,
     /// What the observer costs.
     Cost,
 }
@@ -32,7 +32,7 @@ impl Tab {
         Self::Pods,
         Self::Vfs,
         Self::Health,
-        Self::Messages,
+        Self::Events,
         Self::Cost,
     ];
 
@@ -45,7 +45,7 @@ impl Tab {
             Self::Pods => "Pods",
             Self::Vfs => "VFs",
             Self::Health => "Health",
-            Self::Messages => "Messages",
+            Self::Events => "Events",
             Self::Cost => "Cost",
         }
     }
@@ -54,7 +54,7 @@ impl Tab {
     pub(super) fn short(self) -> &'static str {
         match self {
             Self::Overview => "All",
-            Self::Messages => "Msgs",
+            Self::Events => "Evts",
             Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs | Self::Health | Self::Cost => self.title(),
         }
     }

@@ -74,7 +74,7 @@ fn trouble_is_in_sight() {
     keys(&mut state, "2");
     snapshots("trouble-tunnels", &state);
     keys(&mut state, "7");
-    snapshots("trouble-messages", &state);
+    snapshots("trouble-events", &state);
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn what_the_kernel_drops_is_told_of_everywhere() {
     keys(&mut state, "4Gk");
     insta::assert_snapshot!("dropped-pod", draw(&state, (80, 24)));
     keys(&mut state, "7");
-    insta::assert_snapshot!("dropped-messages", draw(&state, (80, 24)));
+    insta::assert_snapshot!("dropped-events", draw(&state, (80, 24)));
 }
 
 #[test]

@@ -241,3 +241,38 @@ fn the_demo_tells_its_story() {
     }
     assert_eq!(keys(&mut state, "R"), Effect::Repair);
 }
+
+/// What broke, what was changed and that it is over is in the events, also afterwards.
+#[test]
+fn events_are_kept_when_they_are_over() {
+    let mut state = state(|_| {});
+    let push = |state: &mut State, node: &Node, second: u64| {
+        let mut model = node.model();
+        model.time = Duration::from_secs(1_700_000_200 + second);
+        update(state, Action::Model(Arc::new(model)));
+    };
+    let mut broken = Node::canal();
+    broken.facts().links.iter_mut().find(|link| link.ifindex == ETH0).unwrap().mtu = 1440;
+    for (second, node) in [(0, &broken), (20, &Node::canal()), (40, &Node::canal())] {
+        push(&mut state, node, second);
+    }
+    keys(&mut state, "7");
+    snapshots("incident-events", &state);
+    let screen = draw(&state, (120, 40));
+    for line in [
+        "22:17:00  cleared  mtu-tunnel-exceeds-underlay after 20s",
+        "22:17:00  changed  eth0: MTU 1440 -> 1500",
+        "22:16:40  FAIL     mtu-tunnel-exceeds-underlay: ",
+        "22:16:40  changed  eth0: MTU 1500 -> 1440",
+    ] {
+        assert!(screen.contains(line), "{line}: {screen}");
+    }
+    keys(&mut state, "/cleared");
+    let screen = draw(&state, (80, 24));
+    assert!(screen.contains("cleared  mtu") && !screen.contains("1440"), "{screen}");
+    // A pause holds the picture, not the events.
+    press(&mut state, &[KeyCode::Enter, KeyCode::Esc]);
+    keys(&mut state, "p");
+    push(&mut state, &broken, 60);
+    assert!(draw(&state, (80, 24)).contains("22:16:40-22:17:40 x2  FAIL"));
+}

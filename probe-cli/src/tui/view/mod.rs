@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!  Overlay Probe  node1           probe 0.4 % CPU, 12.3 MiB  12:34:56 UTC   header
-//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Health  7 Messages  8 Cost   header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Health  7 Events  8 Cost   header
 //!  ...                                                                 one file for each tab
 //!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
 
 mod cost;
 mod details;
+mod events;
 mod explained;
 mod facts;
 mod footer;
@@ -16,7 +17,6 @@ mod graph;
 mod header;
 mod health;
 mod help;
-mod messages;
 mod overview;
 mod paint;
 mod sizes;
@@ -85,9 +85,9 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
             Tab::Health => state.farthest.set(health::draw(buf, body, state, theme)),
             // What is wrong is told while the picture stands still, too.
-            Tab::Messages => {
+            Tab::Events => {
                 let model = state.model.as_deref().unwrap_or(model);
-                state.farthest.set(messages::draw(buf, body, state, model, theme));
+                state.farthest.set(events::draw(buf, body, state, model, theme));
             }
             Tab::Cost => state.farthest.set(cost::draw(buf, body, state, model, theme)),
         },
