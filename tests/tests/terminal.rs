@@ -16,9 +16,10 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
         ("5", "no NIC of this node has virtual functions"),
-        ("6", "could be judged"),
-        ("7", "No problem found"),
-        ("8", "ovp_tunnel_tx"),
+        ("6", "flannel.1: VXLAN over IPv4, carries IPv4"),
+        ("7", "could be judged"),
+        ("8", "No problem found"),
+        ("9", "ovp_tunnel_tx"),
         ("?", "this help"),
     ] {
         terminal.keys(&[key]);
@@ -66,7 +67,7 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
         is_well();
     }
     node.inject("fdb-entry-missing");
-    terminal.keys(&["6"]);
+    terminal.keys(&["7"]);
     let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
     assert!(screen.contains("      fix    Restart the CNI's agent on this node"), "{screen}");
     terminal.keys(&["e"]);
@@ -83,7 +84,7 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
     let copied = || String::from_utf8(terminal.tmux(&["show-buffer"]).stdout).unwrap();
     wait_for("the copy", || copied().starts_with(command).then_some(()));
     assert!(!copied().contains(char::is_control), "nothing that is pasted runs before Enter: {:?}", copied());
-    terminal.keys(&["7"]);
+    terminal.keys(&["8"]);
     terminal.wait_for("changed  tunnel flannel.1: set down");
     let screen = terminal.wait_for("cleared  peer-neighbour-without-fdb after");
     assert!(screen.contains("FAIL     dataplane-tunnel-down: "), "{screen}");

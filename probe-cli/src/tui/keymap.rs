@@ -17,7 +17,7 @@ const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
 pub(super) const BINDINGS: [Binding; 15] = [
-    Binding { keys: "1-8", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
+    Binding { keys: "1-9", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn digits_beyond_the_tabs_mean_nothing() {
-        assert_eq!(action(Mode::Normal, press(KeyCode::Char('9'))), None);
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('0'))), None);
         assert_eq!(action(Mode::Normal, press(KeyCode::Char('2'))), Some(Action::Tab(Tab::Tunnels)));
     }
 }

@@ -111,7 +111,7 @@ impl State {
             selected: None,
             sort: match tab {
                 Tab::Tunnels | Tab::Overview => Sort { column: ColumnId::Name, descending: false },
-                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Events | Tab::Cost => {
+                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Mtu | Tab::Health | Tab::Events | Tab::Cost => {
                     Sort { column: ColumnId::Tx, descending: true }
                 }
             },

@@ -35,7 +35,7 @@ impl Story {
                 "Demo: a private lab with traffic between its pods. Soon something will break, and the header will say so."
             }
             Self::Broken => {
-                "Demo: somebody has lowered the MTU of eth0. Full-size packets leave in two pieces (FRAG/s). Press 6 for the \
+                "Demo: somebody has lowered the MTU of eth0. Full-size packets leave in two pieces (FRAG/s). Press 7 for the \
                  finding and its fix, e there to have it explained, R to repair it."
             }
             Self::Repaired => {

@@ -15,6 +15,8 @@ pub(super) enum Tab {
     /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
     /// same on every node, and that a node has none is an answer.
     Vfs,
+    /// What fits on each way to other nodes.
+    Mtu,
     /// What is wrong on the node by its checks, with what was seen and what mends it.
     Health,
     /// What holds now and is no finding, and what has happened since the start.
@@ -25,12 +27,13 @@ pub(super) enum Tab {
 
 impl Tab {
     /// All, in the order of their numbers and of the variants.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Overview,
         Self::Tunnels,
         Self::Peers,
         Self::Pods,
         Self::Vfs,
+        Self::Mtu,
         Self::Health,
         Self::Events,
         Self::Cost,
@@ -44,6 +47,7 @@ impl Tab {
             Self::Peers => "Peers",
             Self::Pods => "Pods",
             Self::Vfs => "VFs",
+            Self::Mtu => "MTU",
             Self::Health => "Health",
             Self::Events => "Events",
             Self::Cost => "Cost",
@@ -54,8 +58,10 @@ impl Tab {
     pub(super) fn short(self) -> &'static str {
         match self {
             Self::Overview => "All",
+            Self::Tunnels => "Tun",
+            Self::Health => "Hlth",
             Self::Events => "Evts",
-            Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs | Self::Health | Self::Cost => self.title(),
+            Self::Peers | Self::Pods | Self::Vfs | Self::Mtu | Self::Cost => self.title(),
         }
     }
 

@@ -73,7 +73,7 @@ fn trouble_is_in_sight() {
     snapshots("trouble-overview", &state);
     keys(&mut state, "2");
     snapshots("trouble-tunnels", &state);
-    keys(&mut state, "7");
+    keys(&mut state, "8");
     snapshots("trouble-events", &state);
 }
 
@@ -359,7 +359,7 @@ fn what_the_kernel_drops_is_told_of_everywhere() {
     }
     keys(&mut state, "4Gk");
     insta::assert_snapshot!("dropped-pod", draw(&state, (80, 24)));
-    keys(&mut state, "7");
+    keys(&mut state, "8");
     insta::assert_snapshot!("dropped-events", draw(&state, (80, 24)));
 }
 

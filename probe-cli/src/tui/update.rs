@@ -89,7 +89,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
 
 /// A text is in front and no table.
 fn scrolls(state: &State) -> bool {
-    state.mode == Mode::Help || matches!(state.tab, Tab::Events | Tab::Cost)
+    state.mode == Mode::Help || matches!(state.tab, Tab::Mtu | Tab::Events | Tab::Cost)
 }
 
 fn scroll(state: &mut State, steps: isize) {

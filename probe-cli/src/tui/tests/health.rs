@@ -46,7 +46,7 @@ fn a_node_that_is_well_says_so_and_what_that_rests_on() {
     for size in SIZES {
         assert!(draw(&state, size).lines().next().unwrap().contains(" OK"), "{}", draw(&state, size));
     }
-    keys(&mut state, "6");
+    keys(&mut state, "7");
     let screen = draw(&state, (80, 24));
     assert!(screen.contains("No problem found: 4") && screen.contains("do not apply"), "{screen}");
 }
@@ -63,7 +63,7 @@ fn what_is_wrong_is_in_the_header_on_the_overview_and_in_its_tab() {
         );
     }
     insta::assert_snapshot!("broken-overview", draw(&state, (120, 40)));
-    keys(&mut state, "6");
+    keys(&mut state, "7");
     snapshots("broken-health", &state);
     keys(&mut state, "/default");
     let screen = draw(&state, (120, 40));
@@ -110,7 +110,7 @@ fn three(node: &mut Node) {
 #[test]
 fn keys_go_from_finding_to_finding_and_show_more_and_less() {
     let mut state = state(three);
-    keys(&mut state, "6");
+    keys(&mut state, "7");
     let (ids, first) = in_front(&state);
     assert!(ids.len() >= 3, "{ids:?}");
     assert_eq!(first, Some(ids[0]));
@@ -143,7 +143,7 @@ fn keys_go_from_finding_to_finding_and_show_more_and_less() {
 #[test]
 fn findings_are_shown_by_severity() {
     let mut state = state(three);
-    keys(&mut state, "6");
+    keys(&mut state, "7");
     let all = in_front(&state).0.len();
     keys(&mut state, "s");
     let failures = in_front(&state).0.len();
@@ -164,7 +164,7 @@ fn findings_are_shown_by_severity() {
 fn a_fix_is_copied_as_one_line_and_only_if_it_is_printable() {
     let mut state = state(without_fdb);
     assert_eq!(keys(&mut state, "y"), Effect::None, "there is no finding in front on the overview");
-    keys(&mut state, "6/default");
+    keys(&mut state, "7/default");
     press(&mut state, &[KeyCode::Enter]);
     let line = "ip route add 169.254.1.1/32 dev eth0";
     assert_eq!(keys(&mut state, "y"), Effect::Copy(line.to_owned()));
@@ -199,7 +199,7 @@ fn r_has_everything_read_again() {
 #[test]
 fn one_step_back_from_the_end_of_a_text_is_one_step() {
     let mut state = state(|_| {});
-    keys(&mut state, "8G");
+    keys(&mut state, "9G");
     let size = (80, 10);
     draw(&state, size);
     keys(&mut state, "G");
@@ -256,7 +256,7 @@ fn events_are_kept_when_they_are_over() {
     for (second, node) in [(0, &broken), (20, &Node::canal()), (40, &Node::canal())] {
         push(&mut state, node, second);
     }
-    keys(&mut state, "7");
+    keys(&mut state, "8");
     snapshots("incident-events", &state);
     let screen = draw(&state, (120, 40));
     for line in [

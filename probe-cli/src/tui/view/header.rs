@@ -116,7 +116,7 @@ fn count(state: &State, tab: Tab) -> Option<u64> {
     match tab {
         Tab::Health => Some(state.health.standing.len() as u64).filter(|n| *n > 0),
         Tab::Events => Some((state.log.entries().len() + model.notes.len()) as u64).filter(|n| *n > 0),
-        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Cost => {
+        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Mtu | Tab::Cost => {
             tab.is_table().then(|| list::count(state, model, tab) as u64)
         }
     }

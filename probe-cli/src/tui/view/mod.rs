@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Overlay Probe  node1           probe 0.4 % CPU, 12.3 MiB  12:34:56 UTC   header
-//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Health  7 Events  8 Cost   header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 MTU  7 Health  8 Events  9 Cost
 //!  ...                                                                 one file for each tab
 //!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
@@ -17,6 +17,7 @@ mod graph;
 mod header;
 mod health;
 mod help;
+mod mtu;
 mod overview;
 mod paint;
 mod sizes;
@@ -83,6 +84,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
+            Tab::Mtu => state.farthest.set(mtu::draw(buf, body, state, model, theme)),
             Tab::Health => state.farthest.set(health::draw(buf, body, state, theme)),
             // What is wrong is told while the picture stands still, too.
             Tab::Events => {
