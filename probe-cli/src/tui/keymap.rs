@@ -22,7 +22,7 @@ pub(super) const BINDINGS: [Binding; 15] = [
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
     Binding { keys: "/", words: "filter rows by text, in every tab" },
-    Binding { keys: "s S", words: "sort by the next column; reverse the order; s in Health: by severity" },
+    Binding { keys: "s S", words: "sort by the next column; the other way round" },
     Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
     Binding { keys: "e", words: "in Health: explain the finding; else: which packets count as other" },

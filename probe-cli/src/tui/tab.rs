@@ -54,6 +54,11 @@ impl Tab {
         }
     }
 
+    /// The same where counts would have no room otherwise.
+    pub(super) fn narrow(self) -> &'static str {
+        if self == Self::Overview { self.short() } else { self.title() }
+    }
+
     /// The same where there is little room.
     pub(super) fn short(self) -> &'static str {
         match self {

@@ -390,7 +390,7 @@ fn help_is_whole_at_every_size() {
     for size in SIZES.into_iter().chain([(40, 8), (60, 15)]) {
         let mut state = state.clone();
         let mut screen = String::new();
-        for _ in 0..80 {
+        for _ in 0..160 {
             screen += &draw(&state, size);
             keys(&mut state, "j");
         }

@@ -35,6 +35,7 @@ use super::{
     tab::Tab,
     update::selected,
 };
+use crate::text;
 
 /// The smallest terminal with room for a table.
 const SMALLEST: (u16, u16) = (40, 8);
@@ -67,6 +68,19 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         paint::words(buf, line, words, theme.alarm());
         rest
     });
+    // It holds now, also while the picture stands still.
+    let unread = state.model.as_ref().map(|model| &model.inventory.table_notes[..]).unwrap_or_default();
+    let body = unread.first().map_or(body, |first| {
+        let (line, rest) = paint::split_top(body, 1);
+        let more = match unread.len() {
+            1 => String::new(),
+            several => format!("  [{}] {} more", Tab::Events.number(), several - 1),
+        };
+        let room = usize::from(line.width.saturating_sub(paint::width(&more) + 3));
+        let words = format!(" ! {}{more}", text::cut(&text::escape(first), room));
+        paint::words(buf, line, &words, theme.alarm());
+        rest
+    });
     let body = state.story.map_or(body, |story| {
         let said = paint::wrap(story.words(), body.width.saturating_sub(2));
         let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
@@ -95,7 +109,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         },
     }
     if state.mode == Mode::Help {
-        state.farthest.set(help::draw(buf, body, state.scroll, theme));
+        state.farthest.set(help::draw(buf, body, state.tab, state.scroll, theme));
     }
 }
 

@@ -16,8 +16,13 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     let columns = area.width.saturating_sub(1);
     let wanted = state.filter.to_lowercase();
     let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
-    for tree in mtu_trees(model).iter().filter(|tree| tree.title.to_lowercase().contains(&wanted)) {
-        lines.extend(path(tree, model, columns, theme));
+    let trees = mtu_trees(model);
+    let steps = trees.iter().flat_map(|tree| &tree.steps);
+    // Sizes of all ways stand in one column.
+    let longest = steps.map(|step| paint::width(&step.what)).max().unwrap_or(0);
+    let names = longest.min(columns.saturating_sub(24));
+    for tree in trees.iter().filter(|tree| tree.title.to_lowercase().contains(&wanted)) {
+        lines.extend(path(tree, model, names, columns, theme));
         lines.push(Vec::new());
     }
     if lines.is_empty() {
@@ -37,7 +42,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
 }
 
 /// One way: what it is, its steps with their sizes in one column, and what its tunnel carries now.
-fn path(tree: &MtuTree, model: &Model, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
+fn path(tree: &MtuTree, model: &Model, names: u16, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
     let mut lines =
         vec![vec![Span::styled(text::cut(&format!(" {}", tree.title), usize::from(columns)), theme.title())]];
     let mut steps: Vec<(String, String, String, bool)> = tree
@@ -47,11 +52,9 @@ fn path(tree: &MtuTree, model: &Model, columns: u16, theme: Theme) -> Vec<Vec<Sp
         .collect();
     let row = model.tunnels.iter().find(|row| row.tunnel.ifindex == tree.ifindex);
     steps.extend(row.map(now));
-    let longest = steps.iter().map(|(what, ..)| paint::width(what)).max().unwrap_or(0);
-    let width = longest.min(columns.saturating_sub(24));
     for (what, bytes, verdict, is_wrong) in steps {
-        let what = text::fit(&what, usize::from(width));
-        let gap = " ".repeat(usize::from(width.saturating_sub(paint::width(&what))));
+        let what = text::fit(&what, usize::from(names));
+        let gap = " ".repeat(usize::from(names.saturating_sub(paint::width(&what))));
         let front = format!("   {what}{gap} {bytes:>6}  ");
         let room = columns.saturating_sub(paint::width(&front)).max(12);
         let style = if is_wrong { theme.alarm() } else { theme.normal() };
