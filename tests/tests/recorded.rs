@@ -26,7 +26,8 @@ const INTERVAL: Duration = Duration::from_millis(250);
 #[test]
 fn live_models_are_those_of_the_recorded_frames() {
     let lab = TestLab::up(2, 3, Family::Dual);
-    let options = LoadOptions { prefix: lab.prefix().to_owned(), tcp_mbit: 20, udp_pps: 200, flows: 4 };
+    let options =
+        LoadOptions { prefix: lab.prefix().to_owned(), tcp_mbit: 20, udp_pps: 200, flows: 4, waves: false };
     let load = Load::start(&options).unwrap();
     let node = lab.node(1);
     let here = netns::open(&node).unwrap();

@@ -1,6 +1,6 @@
 //! The terminal UI in a real terminal: it draws, obeys keys, and gives the terminal back on every way out.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use overlay_probe::lab::{Dataplane, Family};
 use probe_tests::{checked::Node, lab::TestLab, sh, terminal::Terminal, tool::binary, wait_for};
@@ -16,9 +16,10 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("3", "POD CIDRS"),
         ("4", "ADDRESSES"),
         ("5", "no NIC of this node has virtual functions"),
-        ("6", "could be judged"),
-        ("7", "No problem found"),
-        ("8", "ovp_tunnel_tx"),
+        ("6", "flannel.1: VXLAN over IPv4, carries IPv4"),
+        ("7", "could be judged"),
+        ("8", "No problem found"),
+        ("9", "ovp_tunnel_tx"),
         ("?", "this help"),
     ] {
         terminal.keys(&[key]);
@@ -66,9 +67,29 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
         is_well();
     }
     node.inject("fdb-entry-missing");
-    terminal.keys(&["6"]);
+    terminal.keys(&["7"]);
     let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
     assert!(screen.contains("      fix    Restart the CNI's agent on this node"), "{screen}");
+    terminal.keys(&["e"]);
+    terminal.wait_for("      how    ");
+    // What is copied is what the terminal gets, here tmux for its buffer.
+    node.undo();
+    is_well();
+    node.inject("tunnel-down");
+    terminal.tmux(&["set-option", "-s", "set-clipboard", "on"]);
+    terminal.wait_for("FAIL dataplane-tunnel-down");
+    terminal.keys(&["y"]);
+    let command = "ip link set flannel.1 up";
+    terminal.wait_for(&format!("given to the terminal's clipboard: {command}"));
+    let copied = || String::from_utf8(terminal.tmux(&["show-buffer"]).stdout).unwrap();
+    wait_for("the copy", || copied().starts_with(command).then_some(()));
+    assert!(!copied().contains(char::is_control), "nothing that is pasted runs before Enter: {:?}", copied());
+    terminal.keys(&["8"]);
+    terminal.wait_for("changed  tunnel flannel.1: set down");
+    let screen = terminal.wait_for("cleared  peer-neighbour-without-fdb after");
+    assert!(screen.contains("FAIL     dataplane-tunnel-down: "), "{screen}");
+    terminal.keys(&["r"]);
+    terminal.wait_for("network namespaces are read again");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }
@@ -136,4 +157,26 @@ fn a_pause_a_filter_and_ctrl_c() {
     terminal.wait_for("flannel.1");
     terminal.keys(&["C-c"]);
     terminal.assert_given_back(0);
+}
+
+/// The demo is a node that is well, then one with an incident that the checks find, and well again after the key that it names.
+#[test]
+fn the_demo_breaks_is_repaired_and_leaves_nothing_when_it_is_killed() {
+    let command = format!("{} demo --incident-after 3s", binary().display());
+    let terminal = Terminal::run("demo", (100, 30), &command);
+    terminal.wait_for("Overlay Probe demo: ovp-node1  OK");
+    terminal.wait_for("Soon something will break");
+    terminal.wait_for("FAIL mtu-tunnel-exceeds-underlay");
+    terminal.wait_for("R to repair it");
+    terminal.keys(&["R"]);
+    terminal.wait_for("eth0 has its MTU back");
+    terminal.wait_for("Overlay Probe demo: ovp-node1  OK");
+    // The last that none of them has started: the process that enters namespaces has the same words.
+    let output = Command::new("pgrep").args(["-f", "-x", &format!(".*{command}")]).output().unwrap();
+    let pids = String::from_utf8(output.stdout).unwrap();
+    let pid = pids.lines().rev().find(|pid| !pids.lines().any(|other| started_by(other, pid))).unwrap();
+    assert!(Command::new("kill").args(["-s", "KILL", pid]).status().unwrap().success());
+    terminal.wait_for("ended with 137");
+    assert!(!Path::new("/run/overlay-probe-demo").exists(), "its files are in a /run of its own");
+    assert!(!overlay_probe::netns::list().iter().any(|name| name.starts_with("ovp-node")));
 }

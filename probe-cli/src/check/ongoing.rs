@@ -1,6 +1,6 @@
 //! Checks on every sample of a run: what is wrong now, and since when. What depends on what exists is judged when that has changed;
-//! what depends on counters is judged with every sample, and stays for a while after it was seen last: what happens every few
-//! seconds is not gone in between.
+//! what depends on counters is judged with every sample, by what was counted since the one before, and stays for a while after it was
+//! seen last: what happens every few seconds is not gone in between, and what was hours ago is not there any more.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     facts::Snapshot,
-    model::{Fault, Model},
+    model::{self, Fault, Model},
 };
 
 /// What counters show stays for so long.
@@ -54,6 +54,8 @@ pub struct Ongoing {
     rows: Vec<Row>,
     /// What was judged last.
     judged: Option<Judged>,
+    /// The sample before.
+    before: Option<Arc<Model>>,
     /// What is wrong, by the check's id.
     standing: BTreeMap<&'static str, Standing>,
     /// When a finding was last explained by another one: what counters show of a fault outlasts its repair by a sample or two.
@@ -69,7 +71,7 @@ struct Judged {
 
 impl Ongoing {
     /// Judges the next sample.
-    pub fn next(&mut self, model: &Model) -> Health {
+    pub fn next(&mut self, model: &Arc<Model>) -> Health {
         let is_first = self.judged.is_none();
         let is_same = self.judged.as_ref().is_some_and(|judged| {
             Arc::ptr_eq(&judged.snapshot, &model.snapshot)
@@ -77,12 +79,15 @@ impl Ongoing {
                 && model.time.saturating_sub(judged.at) < LATEST
         });
         let accepted = Acceptances::default();
+        let since = self.before.replace(Arc::clone(model)).map(|before| model::totals_since(model, &before));
+        let counted = since.as_ref().unwrap_or(model);
+        let judge = |check| row(if is_counted(check) { counted } else { model }, check, &accepted);
         if is_same {
             for kept in self.rows.iter_mut().filter(|kept| is_counted(kept.check)) {
-                *kept = row(model, kept.check, &accepted);
+                *kept = judge(kept.check);
             }
         } else {
-            self.rows = REGISTRY.iter().map(|check| row(model, check, &accepted)).collect();
+            self.rows = REGISTRY.iter().map(judge).collect();
             let (snapshot, faults) = (Arc::clone(&model.snapshot), model.faults.clone());
             self.judged = Some(Judged { snapshot, faults, at: model.time });
         }
@@ -150,8 +155,8 @@ mod tests {
         inventory::testdata::{ETH0, FLANNEL},
     };
 
-    fn model(node: &Node, second: u64) -> Model {
-        Model { time: Duration::from_secs(second), ..Model::clone(&node.model()) }
+    fn model(node: &Node, second: u64) -> Arc<Model> {
+        Arc::new(Model { time: Duration::from_secs(second), ..Model::clone(&node.model()) })
     }
 
     fn ids(health: &Health) -> Vec<(&'static str, Option<u64>)> {
@@ -198,6 +203,14 @@ mod tests {
         let found = ongoing.next(&model(&caused, 120));
         assert!(found.standing.iter().all(|one| one.check.id != id), "{:?}", ids(&found));
         assert_eq!(ids(&ongoing.next(&model(&big, 121))), []);
-        assert_eq!(ids(&ongoing.next(&model(&big, 130))), [(id, Some(130))]);
+        big.carry(FLANNEL, |tunnel| tunnel.counts.tx.oversize = 4);
+        assert_eq!(ids(&ongoing.next(&model(&big, 122))), [], "it was explained a moment ago");
+        for second in [130, 131, 150] {
+            assert_eq!(ids(&ongoing.next(&model(&big, second))), [], "{second}: there were no more");
+        }
+        big.carry(FLANNEL, |tunnel| tunnel.counts.tx.oversize = 5);
+        assert_eq!(ids(&ongoing.next(&model(&big, 151))), [(id, Some(151))]);
+        assert_eq!(ids(&ongoing.next(&model(&big, 152))), [(id, Some(151))]);
+        assert_eq!(ids(&ongoing.next(&model(&big, 161))), [], "the total stays, and says nothing of now");
     }
 }

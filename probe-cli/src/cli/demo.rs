@@ -1,8 +1,15 @@
 //! `demo`: lab, load and terminal UI in one.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    cell::Cell,
+    future,
+    io::{self, IsTerminal as _, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::Context as _;
+use tokio::time::Instant;
 
 use super::{
     args::{DemoArgs, Format, WatchArgs},
@@ -12,13 +19,51 @@ use super::{
     top, watch,
 };
 use crate::{
-    lab::{self, DEFAULT_PREFIX, load::Load},
+    lab::{
+        self, DEFAULT_PREFIX,
+        fault::{INCIDENT, Staged},
+        load::{Load, LoadOptions},
+    },
     netns, privilege, tui,
 };
 
 /// Rates of the demo's flows: lively, and no burden for two cores.
 const TCP_MBIT: u32 = 80;
 const UDP_PPS: u32 = 800;
+
+/// The nodes' files, in the demo's own `/run`: it goes with the process.
+const FILES: &str = "/run/overlay-probe-demo";
+
+/// The demo's fault: it comes by itself after a while, and the user undoes it and makes it again.
+#[derive(Debug)]
+pub(super) struct Incident {
+    fault: Staged,
+    /// When it comes by itself; none once it has been there.
+    comes: Option<Instant>,
+}
+
+impl Incident {
+    fn new(fault: Staged, after: Duration) -> Self {
+        Self { fault, comes: Some(Instant::now() + after) }
+    }
+
+    /// Waits until it is to come by itself.
+    pub(super) async fn due(incident: Option<&Self>) {
+        match incident.and_then(|incident| incident.comes) {
+            Some(comes) => tokio::time::sleep_until(comes).await,
+            None => future::pending().await,
+        }
+    }
+
+    /// Makes it, or undoes it. A refusal leaves things as they are, which the screen shows.
+    pub(super) async fn turn(incident: &mut Option<Self>) {
+        let Some(incident) = incident else { return };
+        incident.comes = None;
+        if let Err(error) = incident.fault.turn().await {
+            tracing::debug!("the demo's incident: {error}");
+        }
+    }
+}
 
 pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     if io::stdout().is_terminal() {
@@ -30,10 +75,21 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     netns::private_run()
         .context("cannot make a private /run for the demo; needs CAP_SYS_ADMIN: run with sudo")?;
     let options = options(DEFAULT_PREFIX, &args.shape);
-    let lab = build(&options)?;
+    let mut lab = build(&options)?;
+    let roots = lab::files::install(&mut lab, Path::new(FILES))
+        .context("cannot write the files of the demo's nodes")?;
     let first = lab.nodes.first().context("the lab has no node")?;
-    let load =
-        Load::start(&load_options(&options.prefix, TCP_MBIT, UDP_PPS)).context("cannot send traffic")?;
+    let traffic = LoadOptions { waves: true, ..load_options(&options.prefix, TCP_MBIT, UDP_PPS) };
+    let load = Load::start(&traffic).context("cannot send traffic")?;
+    let incident = Staged::new(&lab, INCIDENT, first.number).context("cannot prepare the demo's incident")?;
+    // The node is a lab's, and its files are that node's.
+    let context = &Context {
+        netns: None,
+        host_root: roots.into_iter().next(),
+        is_elsewhere: Cell::new(false),
+        cri_socket: None,
+        no_color: context.no_color,
+    };
     context.go_to(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
         let mut stop = Stop::catch()?;
@@ -44,7 +100,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         confine::after_start(&engine);
         if io::stdout().is_terminal() {
             let title = format!("demo: {}", first.netns);
-            return Box::pin(top::show(engine, context, &title, &mut stop)).await;
+            let incident = Incident::new(incident, args.incident_after);
+            return Box::pin(top::show(engine, context, &title, Some(incident), &mut stop)).await;
         }
         let _ = writeln!(
             io::stderr(),

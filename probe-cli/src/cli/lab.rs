@@ -58,7 +58,7 @@ pub(super) fn options(prefix: &str, shape: &LabShapeArgs) -> LabOptions {
 
 /// How a load is to be.
 pub(super) fn load_options(prefix: &str, tcp_mbit: u32, udp_pps: u32) -> LoadOptions {
-    LoadOptions { prefix: prefix.to_owned(), tcp_mbit, udp_pps, flows: FLOWS }
+    LoadOptions { prefix: prefix.to_owned(), tcp_mbit, udp_pps, flows: FLOWS, waves: false }
 }
 
 /// Builds a lab with its progress on stderr.

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::{
     args::TopArgs,
     confine,
+    demo::Incident,
     live::{self, Context, Stop},
 };
 use crate::{
@@ -24,7 +25,7 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
         confine::after_start(&engine);
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
-        Box::pin(show(engine, context, &context.node(hostname.as_deref()), &mut stop)).await
+        Box::pin(show(engine, context, &context.node(hostname.as_deref()), None, &mut stop)).await
     })
 }
 
@@ -33,18 +34,20 @@ pub(super) async fn show(
     mut engine: Engine,
     context: &Context,
     title: &str,
+    mut incident: Option<Incident>,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
     let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
     let (ask, asked) = mpsc::unbounded_channel();
-    let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
+    let options =
+        TuiOptions { no_color: context.plain(), title: title.to_owned(), is_demo: incident.is_some() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
         let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut timeline, sender, asked);
+        let feed = feed(&mut engine, &mut timeline, sender, asked, &mut incident);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -70,6 +73,7 @@ async fn feed(
     timeline: &mut Timeline,
     models: watch::Sender<Option<Arc<Model>>>,
     mut asked: mpsc::UnboundedReceiver<Asked>,
+    incident: &mut Option<Incident>,
 ) -> EngineError {
     loop {
         tokio::select! {
@@ -78,7 +82,12 @@ async fn feed(
                 Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
                 Err(error) => return error,
             },
-            Some(packets) = asked.recv() => engine.explain_if_possible(packets),
+            Some(asked) = asked.recv() => match asked {
+                Asked::Explain(packets) => engine.explain_if_possible(packets),
+                Asked::LookAgain => engine.look_again(),
+                Asked::Repair => Incident::turn(incident).await,
+            },
+            () = Incident::due(incident.as_ref()) => Incident::turn(incident).await,
         }
     }
 }

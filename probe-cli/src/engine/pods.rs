@@ -117,6 +117,14 @@ impl PodSource {
         self.eventful = procfs::monotonic() + EVENTFUL;
     }
 
+    /// Has everything in pods read again with the next reading, and asks who they are.
+    pub(super) fn look_again(&mut self) {
+        self.due = Duration::ZERO;
+        if let Some(follower) = &mut self.follower {
+            follower.hurry();
+        }
+    }
+
     /// True when pods have come or gone. Cheap.
     pub(super) fn changed(&mut self) -> bool {
         let mut changed = false;

@@ -143,6 +143,8 @@ impl Engine {
         }
         engine.measure();
         engine.first = Box::new(engine.sample()?);
+        // A start does not wait for pods that are entered one by one.
+        engine.sources.look_inside_from_now_on();
         Ok(engine)
     }
 
@@ -321,6 +323,13 @@ impl Engine {
         self.note.update(&self.probe);
     }
 
+    /// Looks again at what is looked at now and then only: pods' network namespaces, a few with each sample, and tables that change
+    /// slowly.
+    pub fn look_again(&mut self) {
+        self.sources.look_again();
+        self.refresh.change(procfs::monotonic());
+    }
+
     /// Leaves what these threads spend out of what the observer costs.
     pub fn leave_out(&mut self, threads: Vec<ThreadClock>) {
         self.others = threads;
@@ -361,6 +370,7 @@ impl Engine {
             .collect();
         sample.node = Box::new(self.sources.counters());
         self.vfs.follow(sample.monotonic);
+        self.sources.with_more_inside();
         self.snapshot = self.sources.with_sriov(self.vfs.facts());
         let VfReading { vfs, at, drivers, notes } = self.vfs.read();
         (sample.vfs, sample.vfs_at, sample.vf_drivers, sample.vf_notes) = (vfs, at, drivers, notes);

@@ -29,6 +29,8 @@ pub(super) struct Sources {
     pods: Box<PodSource>,
     host: HostOptions,
     inside: Inside,
+    /// Pods that are still to be looked into, a few with each sample, since somebody asked or the run began.
+    unseen: usize,
     /// When what changes slowly is read again.
     due: Duration,
     snapshot: Arc<Snapshot>,
@@ -47,6 +49,7 @@ impl Sources {
             pods: Box::new(PodSource::new(host)),
             host: host.clone(),
             inside: Inside::default(),
+            unseen: 0,
             due: Duration::ZERO,
             snapshot: Arc::default(),
         })
@@ -171,6 +174,32 @@ impl Sources {
             host: Arc::clone(&before.host),
         });
         Ok(Arc::clone(&self.snapshot))
+    }
+
+    /// Has all pods looked into, a few with each sample, and what changes slowly read with the next reading.
+    pub(super) fn look_again(&mut self) {
+        self.look_inside_from_now_on();
+        self.pods.look_again();
+        self.due = self.due.min(procfs::monotonic());
+    }
+
+    /// Has all pods looked into that are there, a few with each sample.
+    pub(super) fn look_inside_from_now_on(&mut self) {
+        self.unseen = self.pods.paths().len();
+    }
+
+    /// The same snapshot with what was seen in a few more of the pods that are still to be looked into.
+    pub(super) fn with_more_inside(&mut self) {
+        if self.unseen == 0 {
+            return;
+        }
+        self.unseen = self.unseen.saturating_sub(INSIDE);
+        self.look_inside();
+        let inside = kept(&self.snapshot.inside, self.inside.facts());
+        if !Arc::ptr_eq(&inside, &self.snapshot.inside) {
+            let snapshot = Snapshot::clone(&self.snapshot);
+            self.snapshot = Arc::new(Snapshot { taken_at: procfs::wall_clock(), inside, ..snapshot });
+        }
     }
 
     /// The same snapshot with what is known of VFs now.

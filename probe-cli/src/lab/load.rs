@@ -36,6 +36,8 @@ pub struct LoadOptions {
     pub udp_pps: u32,
     /// Flows at most: each is a thread or two.
     pub flows: usize,
+    /// Rates go up and down, by up to two thirds, each flow's in its own time.
+    pub waves: bool,
 }
 
 /// What a flow sends.
@@ -78,7 +80,9 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let mut load = Self { stop, flows: Vec::new() };
         for (kind, from, to, address) in pairs(&lab, options.flows) {
-            let flow = start(kind, from, to, address, options, &load.stop)?;
+            let number = u32::try_from(load.flows.len()).unwrap_or(u32::MAX);
+            let wave = options.waves.then(|| WAVE + LONGER.saturating_mul(number));
+            let flow = start(kind, from, to, address, (options, wave), &load.stop)?;
             load.flows.push(flow);
         }
         Ok(load)
@@ -160,7 +164,7 @@ fn start(
     from: &Pod,
     to: &Pod,
     address: IpAddr,
-    options: &LoadOptions,
+    (options, wave): (&LoadOptions, Option<Duration>),
     stop: &Arc<AtomicBool>,
 ) -> Result<Flow, LabError> {
     let (sender, receiver) = (netns::open(&from.netns)?, netns::open(&to.netns)?);
@@ -172,14 +176,26 @@ fn start(
     };
     let received = Arc::new(AtomicU64::new(0));
     let threads = match kind {
-        Kind::Bulk => bulk(&sender, &receiver, address, options.tcp_mbit, stop, &received),
+        Kind::Bulk => {
+            let pace = Pace::new(u64::from(options.tcp_mbit) * 125_000, wave);
+            bulk(&sender, &receiver, address, pace, stop, &received)
+        }
         Kind::Requests => requests(&sender, &receiver, address, stop, &received),
         Kind::SmallUdp => {
-            datagrams(&sender, &receiver, address, (64, None), options.udp_pps, stop, &received)
+            let pace = Pace::new(u64::from(options.udp_pps), wave);
+            datagrams(&sender, &receiver, address, (64, None), pace, stop, &received)
         }
         Kind::SegmentedUdp => {
             let pps = if options.udp_pps == 0 { 0 } else { (options.udp_pps / 10).max(1) };
-            datagrams(&sender, &receiver, address, (12_000, Some(1200)), pps, stop, &received)
+            datagrams(
+                &sender,
+                &receiver,
+                address,
+                (12_000, Some(1200)),
+                Pace::new(u64::from(pps), wave),
+                stop,
+                &received,
+            )
         }
     }
     .map_err(failed)?;
@@ -207,7 +223,7 @@ fn bulk(
     from: &Namespace,
     to: &Namespace,
     address: IpAddr,
-    mbit: u32,
+    mut pace: Pace,
     stop: &Arc<AtomicBool>,
     received: &Arc<AtomicU64>,
 ) -> Threads {
@@ -229,7 +245,6 @@ fn bulk(
     let writer = thread::spawn(move || {
         without_capabilities()?;
         let buffer = vec![0x5a; 1 << 16];
-        let mut pace = Pace::new(u64::from(mbit) * 125_000);
         while !stop.load(Ordering::Relaxed) {
             if let Some(n) = patient(client.write(&buffer))? {
                 pace.spent(n as u64);
@@ -268,7 +283,7 @@ fn requests(
     let requester = thread::spawn(move || {
         without_capabilities()?;
         let (request, mut response) = (vec![0x5a; REQUEST], vec![0; RESPONSE]);
-        let mut pace = Pace::new(100);
+        let mut pace = Pace::new(100, None);
         while !stop.load(Ordering::Relaxed) {
             client.write_all(&request)?;
             if let Some(n) = patient(client.read(&mut response))? {
@@ -286,7 +301,7 @@ fn datagrams(
     to: &Namespace,
     address: IpAddr,
     (payload, segment): (usize, Option<u16>),
-    pps: u32,
+    mut pace: Pace,
     stop: &Arc<AtomicBool>,
     received: &Arc<AtomicU64>,
 ) -> Threads {
@@ -314,7 +329,6 @@ fn datagrams(
     let writer = thread::spawn(move || {
         without_capabilities()?;
         let buffer = vec![0x5a; payload];
-        let mut pace = Pace::new(u64::from(pps));
         while !stop.load(Ordering::Relaxed) {
             if patient(sender.send(&buffer))?.is_some() {
                 pace.spent(1);
@@ -345,29 +359,58 @@ fn patient(result: io::Result<usize>) -> io::Result<Option<usize>> {
 /// Keeps a rate: sleeps when ahead of it.
 struct Pace {
     per_second: u64,
+    /// How long a wave of the rate lasts; none for one that stays.
+    wave: Option<Duration>,
     started: Instant,
-    spent: u64,
+    /// When what was spent so far is due, from the start on.
+    due: Duration,
 }
+
+/// The shortest wave, and by how much each flow's is longer than that of the flow before.
+const WAVE: Duration = Duration::from_secs(13);
+const LONGER: Duration = Duration::from_secs(5);
+/// The least of the rate that a wave goes down to.
+const LEAST: f64 = 1.0 / 3.0;
 
 impl Pace {
     /// A rate of 0 is none.
-    fn new(per_second: u64) -> Self {
-        Self { per_second, started: Instant::now(), spent: 0 }
+    fn new(per_second: u64, wave: Option<Duration>) -> Self {
+        Self { per_second, wave, started: Instant::now(), due: Duration::ZERO }
+    }
+
+    /// The rate so long after the start.
+    fn rate(&self, at: Duration) -> f64 {
+        let turn = |wave: Duration| at.as_secs_f64() / wave.as_secs_f64() * std::f64::consts::TAU;
+        let share = self.wave.map_or(1.0, |wave| LEAST + (1.0 - LEAST) * (0.5 + turn(wave).cos() / 2.0));
+        self.per_second as f64 * share
     }
 
     fn spent(&mut self, amount: u64) {
-        self.spent += amount;
         if self.per_second == 0 {
             return;
         }
-        let due = Duration::from_secs_f64(self.spent as f64 / self.per_second as f64);
         let elapsed = self.started.elapsed();
+        self.due += Duration::from_secs_f64(amount as f64 / self.rate(elapsed));
+        let due = self.due;
         if due > elapsed {
             thread::sleep(due.saturating_sub(elapsed).min(GLANCE));
         } else if elapsed.saturating_sub(due) > Duration::from_secs(1) {
             // Held up: do not make up for it in a burst.
-            self.started = Instant::now();
-            self.spent = 0;
+            self.due = elapsed;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wave_goes_between_a_third_and_all_and_comes_round() {
+        let pace = Pace::new(900, Some(WAVE));
+        let rate = |share: f64| format!("{:.0}", pace.rate(WAVE.mul_f64(share)));
+        assert_eq!([rate(0.0), rate(0.25), rate(0.5), rate(1.0)], ["900", "600", "300", "900"]);
+        let steady = Pace::new(900, None);
+        assert_eq!([Duration::ZERO, WAVE].map(|at| format!("{:.0}", steady.rate(at))), ["900"; 2]);
     }
 }

@@ -104,6 +104,23 @@ pub fn configure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureE
     })
 }
 
+/// Does all steps, in order, in the network namespace of the calling thread. Inside a runtime of tokio.
+pub async fn configure_here(steps: &[Step]) -> Result<(), ConfigureError> {
+    let here = "this network namespace";
+    let open = |source| ConfigureError::Open { netns: here.to_owned(), source };
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(open)?;
+    let connection = tokio::spawn(connection);
+    let mut done = Ok(());
+    for step in steps {
+        done = run(&handle, step, here).await;
+        if done.is_err() {
+            break;
+        }
+    }
+    connection.abort();
+    done
+}
+
 /// The same, where what is asked for may be so already: made twice is there, deleted twice is gone.
 pub fn ensure(namespace: &Namespace, steps: &[Step]) -> Result<(), ConfigureError> {
     connected(namespace, async |handle| {

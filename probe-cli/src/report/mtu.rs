@@ -26,7 +26,7 @@ pub fn table(model: &Model) -> String {
             out.push('\n');
         }
         tree(&mut out, path, is_down(&model.inventory, path.ifindex));
-        indented(&mut out, 2, &route_cache(path, &learned_mtus(model, path)));
+        indented(&mut out, 2, &cells(route_cache(path, &learned_mtus(model, path))));
     }
     if out.is_empty() && !model.inventory.data_planes.is_empty() {
         wrapped(
@@ -44,10 +44,49 @@ pub fn table(model: &Model) -> String {
     out
 }
 
+/// A way that pods' packets take to other nodes, in words that are safe to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MtuTree {
+    /// Interface index of the tunnel, or of the NIC where nothing is wrapped.
+    pub ifindex: u32,
+    /// What it is: `flannel.1: VXLAN over IPv4, carries IPv4`.
+    pub title: String,
+    /// From what is below to the pods, then what the kernel has learned of paths to other nodes.
+    pub steps: Vec<MtuStep>,
+}
+
+/// A step of a way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MtuStep {
+    /// What has the size.
+    pub what: String,
+    /// The size in bytes, or what is taken off; `-` where it is not known.
+    pub bytes: String,
+    /// How it compares with what there is room for; empty where nothing is compared.
+    pub verdict: String,
+    /// Packets of this size do not get through in one piece.
+    pub is_wrong: bool,
+}
+
+/// All ways.
+pub fn mtu_trees(model: &Model) -> Vec<MtuTree> {
+    let of = |path: &MtuPath| {
+        let mut steps = steps(path);
+        steps.extend(route_cache(path, &learned_mtus(model, path)));
+        let title = title(path, is_down(&model.inventory, path.ifindex));
+        MtuTree { ifindex: path.ifindex, title, steps }
+    };
+    model.setup.mtu.iter().map(of).collect()
+}
+
+fn cells(steps: Vec<MtuStep>) -> Vec<Vec<String>> {
+    steps.into_iter().map(|step| vec![step.what, step.bytes, step.verdict]).collect()
+}
+
 /// One path, from what is below to the pods.
 pub(super) fn tree(out: &mut String, path: &MtuPath, is_down: bool) {
     let _ = writeln!(out, "{}", title(path, is_down));
-    indented(out, 2, &steps(path));
+    indented(out, 2, &cells(steps(path)));
 }
 
 /// `flannel.1: VXLAN over IPv4, carries IPv4`.
@@ -62,40 +101,43 @@ fn title(path: &MtuPath, is_down: bool) -> String {
     format!("{}: {}{over}, {carries}", text::escape(&path.device), path.encapsulation)
 }
 
-fn steps(path: &MtuPath) -> Vec<Vec<String>> {
+fn steps(path: &MtuPath) -> Vec<MtuStep> {
     let mut rows = Vec::new();
-    let mut add = |what: String, mtu: String, verdict: String| rows.push(vec![what, mtu, verdict]);
+    let mut add = |what: String, bytes: String, (verdict, is_wrong): (String, bool)| {
+        rows.push(MtuStep { what, bytes, verdict, is_wrong });
+    };
+    let nothing = || (String::new(), false);
     let number = |mtu: Option<u32>| mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
-    let words = |fit: Option<Fit>| fit.map_or_else(String::new, fit_words);
+    let words =
+        |fit: Option<Fit>| fit.map_or_else(nothing, |fit| (fit_words(fit), matches!(fit, Fit::TooBig(_))));
     let is_wrapped = path.encapsulation != Encapsulation::None;
     if path.underlays.is_empty() {
-        add("underlay".to_owned(), "-".to_owned(), "unknown".to_owned());
+        add("underlay".to_owned(), "-".to_owned(), ("unknown".to_owned(), false));
     }
     for underlay in &path.underlays {
         let role = if is_wrapped { "underlay" } else { "NIC" };
-        add(format!("{role} {}", text::escape(&underlay.name)), underlay.mtu.to_string(), String::new());
+        add(format!("{role} {}", text::escape(&underlay.name)), underlay.mtu.to_string(), nothing());
     }
     if path.underlay_route_mtu.is_some() {
-        add("route to other nodes".to_owned(), number(path.underlay_route_mtu), String::new());
+        add("route to other nodes".to_owned(), number(path.underlay_route_mtu), nothing());
     }
     if is_wrapped {
-        add("outer headers".to_owned(), format!("-{}", path.overhead), String::new());
-        add("max inner".to_owned(), number(path.max_inner), String::new());
-        let fit = if path.route_limits_pods { String::new() } else { words(path.fit) };
+        add("outer headers".to_owned(), format!("-{}", path.overhead), nothing());
+        add("max inner".to_owned(), number(path.max_inner), nothing());
+        let fit = if path.route_limits_pods { nothing() } else { words(path.fit) };
         add(format!("tunnel {}", text::escape(&path.device)), path.mtu.to_string(), fit);
     }
     if path.route_mtu.is_some() {
-        let fit = if path.route_limits_pods || !is_wrapped { words(path.fit) } else { String::new() };
+        let fit = if path.route_limits_pods || !is_wrapped { words(path.fit) } else { nothing() };
         add("route to pods".to_owned(), number(path.route_mtu), fit);
     }
     if path.pods.is_empty() {
-        add("pods".to_owned(), "-".to_owned(), "none of these families".to_owned());
+        add("pods".to_owned(), "-".to_owned(), ("none of these families".to_owned(), false));
     }
     for pods in &path.pods {
         let verdict = match pods.fit {
-            Some(fit) => fit_words(fit),
-            None if path.route_limits_pods => "limited by their route's MTU".to_owned(),
-            None => String::new(),
+            None if path.route_limits_pods => ("limited by their route's MTU".to_owned(), false),
+            fit => words(fit),
         };
         add(format!("pods, {}", text::counted(pods.count, "interface")), pods.mtu.to_string(), verdict);
     }
@@ -103,7 +145,7 @@ fn steps(path: &MtuPath) -> Vec<Vec<String>> {
 }
 
 /// What the kernel has learned of paths to other nodes, which holds packets to them to less than the tree says.
-fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<Vec<String>> {
+fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<MtuStep> {
     let row = |learned: &LearnedMtu| {
         let name = learned.peer.as_deref().map(|name| format!(" ({})", text::escape(name)));
         let inner = learned.mtu.saturating_sub(path.overhead);
@@ -111,15 +153,17 @@ fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<Vec<String>> {
         let less = is_less.then(|| format!("only {inner} of {} fit inside", path.usable));
         let expires = learned.expires_s.map(|seconds| format!("forgotten in {seconds} s"));
         let words: Vec<String> = less.into_iter().chain(expires).collect();
-        vec![
-            format!("route cache to {}{}", learned.destination, name.unwrap_or_default()),
-            learned.mtu.to_string(),
-            words.join("; "),
-        ]
+        MtuStep {
+            what: format!("route cache to {}{}", learned.destination, name.unwrap_or_default()),
+            bytes: learned.mtu.to_string(),
+            verdict: words.join("; "),
+            is_wrong: is_less,
+        }
     };
-    let mut rows: Vec<Vec<String>> = learned.iter().take(CACHED).map(row).collect();
+    let mut rows: Vec<MtuStep> = learned.iter().take(CACHED).map(row).collect();
     if let Some(more) = learned.len().checked_sub(CACHED).filter(|more| *more > 0) {
-        rows.push(vec![format!("route cache, {}", text::counted(more, "more node")), String::new()]);
+        let what = format!("route cache, {}", text::counted(more, "more node"));
+        rows.push(MtuStep { what, bytes: String::new(), verdict: String::new(), is_wrong: false });
     }
     rows
 }

@@ -27,7 +27,7 @@ pub(super) enum Action {
     Last,
     /// Show or hide the details of the selected row; on the overview, go to its tab.
     Open,
-    /// Sort by the next column.
+    /// Sort by the next column; of findings, show those of the next severity.
     SortNext,
     /// Sort the other way round.
     SortReverse,
@@ -45,8 +45,14 @@ pub(super) enum Action {
     Zero,
     /// Show another measure in graphs and tables.
     NextMeasure,
-    /// Begin to say why packets are "other", or end it.
+    /// Begin to say why packets are "other", or end it; of a finding, show or hide how its check finds it.
     Explain,
+    /// Copy the commands that mend the finding in front.
+    Copy,
+    /// Repair the demo's incident, or make it again.
+    Repair,
+    /// Look again at what is looked at now and then only.
+    LookAgain,
     /// Draw everything anew.
     Redraw,
     /// A new model.
@@ -56,7 +62,7 @@ pub(super) enum Action {
 }
 
 /// What the world has to do after an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Nothing.
     None,
@@ -66,4 +72,10 @@ pub(super) enum Effect {
     Clear,
     /// Have it said why packets are "other", or not any more.
     Explain(bool),
+    /// Give this to the terminal's clipboard.
+    Copy(String),
+    /// Have the demo's incident repaired, or made again.
+    Repair,
+    /// Have tables and pods' network namespaces read again.
+    LookAgain,
 }

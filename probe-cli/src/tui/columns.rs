@@ -192,7 +192,7 @@ fn all(tab: Tab) -> &'static [ColumnId] {
             Vlan,
             Link,
         ],
-        Tab::Overview | Tab::Health | Tab::Messages | Tab::Cost => &[],
+        Tab::Overview | Tab::Mtu | Tab::Health | Tab::Events | Tab::Cost => &[],
     }
 }
 

@@ -16,16 +16,18 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 13] = [
-    Binding { keys: "1-8", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
+pub(super) const BINDINGS: [Binding; 15] = [
+    Binding { keys: "1-9", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
     Binding { keys: "/", words: "filter rows by text, in every tab" },
-    Binding { keys: "s S", words: "sort by the next column; reverse the order" },
+    Binding { keys: "s S", words: "sort by the next column; the other way round" },
     Binding { keys: "u", words: "measure: outer bits (the wire), inner bits (pods), packets" },
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
-    Binding { keys: "e", words: "explain which packets count as other, in the Cost tab; again: stop" },
+    Binding { keys: "e", words: "in Health: explain the finding; else: which packets count as other" },
+    Binding { keys: "y", words: "in Health: copy the commands that mend the finding (OSC 52)" },
+    Binding { keys: "r", words: "read the kernel's tables and pods' network namespaces again" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
     Binding { keys: "?", words: "this help" },
     Binding { keys: "Ctrl-L", words: "redraw the screen" },
@@ -79,6 +81,9 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('u') => Action::NextMeasure,
         KeyCode::Char('z') => Action::Zero,
         KeyCode::Char('e') => Action::Explain,
+        KeyCode::Char('y') => Action::Copy,
+        KeyCode::Char('r') => Action::LookAgain,
+        KeyCode::Char('R') => Action::Repair,
         KeyCode::Char('p' | ' ') => Action::Pause,
         _ => return None,
     })
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn digits_beyond_the_tabs_mean_nothing() {
-        assert_eq!(action(Mode::Normal, press(KeyCode::Char('9'))), None);
+        assert_eq!(action(Mode::Normal, press(KeyCode::Char('0'))), None);
         assert_eq!(action(Mode::Normal, press(KeyCode::Char('2'))), Some(Action::Tab(Tab::Tunnels)));
     }
 }

@@ -32,9 +32,14 @@ pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject
         Tab::Overview => {
             overview_tables(model).into_iter().flat_map(|tab| overview_rows(state, model, tab)).collect()
         }
-        Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Messages | Tab::Cost => {
-            ordered(state, tab, subject::of(model, tab))
-        }
+        Tab::Tunnels
+        | Tab::Peers
+        | Tab::Pods
+        | Tab::Vfs
+        | Tab::Mtu
+        | Tab::Health
+        | Tab::Events
+        | Tab::Cost => ordered(state, tab, subject::of(model, tab)),
     }
 }
 
@@ -58,7 +63,7 @@ pub(super) fn why_none(model: &Model, tab: Tab) -> &'static str {
         Tab::Peers => "none: no tunnel of this node has a peer",
         Tab::Pods => "none: no pod of this node is known",
         Tab::Vfs => "none: no NIC of this node has virtual functions",
-        Tab::Overview | Tab::Health | Tab::Messages | Tab::Cost => "none",
+        Tab::Overview | Tab::Mtu | Tab::Health | Tab::Events | Tab::Cost => "none",
     }
 }
 

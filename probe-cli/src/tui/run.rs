@@ -10,6 +10,7 @@ use super::{
     action::{Action, Effect},
     keymap,
     state::State,
+    story::Story,
     terminal::Screen,
     update::update,
     view::view,
@@ -23,10 +24,20 @@ pub struct TuiOptions {
     pub no_color: bool,
     /// What is looked at; any text.
     pub title: String,
+    /// It is the demo, which has an incident to repair.
+    pub is_demo: bool,
 }
 
-/// What the user asks the engine for: to say why packets are "other", for so many of them; none ends it.
-pub type Asked = Option<u64>;
+/// What the user asks the engine for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To say why packets are "other", for so many of them; none ends it.
+    Explain(Option<u64>),
+    /// To look again at what is looked at now and then only, as pods' network namespaces.
+    LookAgain,
+    /// To repair the demo's incident, or to make it again.
+    Repair,
+}
 
 /// Packets that are explained when the user asks.
 const EXPLAINED: u64 = 100;
@@ -67,6 +78,7 @@ pub async fn run(
     let mut screen = Screen::take().map_err(failed("take over"))?;
     let mut keys = EventStream::new();
     let mut state = State::new(options.title, options.no_color);
+    state.story = options.is_demo.then(Story::default);
     let first = models.borrow_and_update().clone();
     if let Some(model) = first {
         update(&mut state, Action::Model(model));
@@ -93,7 +105,10 @@ pub async fn run(
             Effect::None => {}
             Effect::Quit => return Ok(()),
             // Nobody takes it when the engine has ended, which the screen says by itself.
-            Effect::Explain(is_asked) => drop(asked.send(is_asked.then_some(EXPLAINED))),
+            Effect::Explain(is_asked) => drop(asked.send(Asked::Explain(is_asked.then_some(EXPLAINED)))),
+            Effect::LookAgain => drop(asked.send(Asked::LookAgain)),
+            Effect::Repair => drop(asked.send(Asked::Repair)),
+            Effect::Copy(line) => Screen::copy(&line).map_err(failed("write to"))?,
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }
     }

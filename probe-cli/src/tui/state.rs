@@ -1,17 +1,18 @@
 //! What the screen remembers between two models. Changed by `update` only.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, history::History, measure::Measure, subject::RowKey, tab::Tab,
+    columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, log::Log,
+    measure::Measure, story::Story, subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
-    model::{self, Model, PmtuEventRow},
+    model::{self, Model},
 };
 
-/// Messages kept.
-const MESSAGES: usize = 200;
+/// More lines than any text has.
+const LONGEST: usize = 10_000;
 
 /// Who gets the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,44 +46,6 @@ pub(super) struct Look {
     pub(super) details: bool,
 }
 
-/// Messages about packets that were too big, from one sender about one way, with the wall clock of their arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    /// When the first came, since the Unix epoch.
-    pub(super) first: Duration,
-    /// When the last came.
-    pub(super) last: Duration,
-    /// How many came.
-    pub(super) count: u64,
-    /// The smallest and the largest MTU that they ask for; none when none names one.
-    pub(super) mtus: Option<(u32, u32)>,
-    /// What the last says.
-    pub(super) event: PmtuEventRow,
-}
-
-impl Message {
-    fn new(time: Duration, event: &PmtuEventRow) -> Self {
-        let mtus = event.mtu.map(|mtu| (mtu, mtu));
-        Self { first: time, last: time, count: 1, mtus, event: event.clone() }
-    }
-
-    /// Takes in one more, if it is from the same sender about the same way.
-    fn fold(&mut self, time: Duration, event: &PmtuEventRow) -> bool {
-        let about = |event: &PmtuEventRow| (event.tunnel_name.clone(), event.reporter, event.destination);
-        if about(&self.event) != about(event) {
-            return false;
-        }
-        self.last = self.last.max(time);
-        self.count += 1;
-        self.mtus = match (self.mtus, event.mtu) {
-            (Some((low, high)), Some(mtu)) => Some((low.min(mtu), high.max(mtu))),
-            (mtus, mtu) => mtus.or(mtu.map(|mtu| (mtu, mtu))),
-        };
-        self.event.clone_from(event);
-        true
-    }
-}
-
 /// A picture that does not move.
 #[derive(Clone, Debug)]
 pub(super) struct Frozen {
@@ -109,8 +72,14 @@ pub(super) struct State {
     pub(super) filter: String,
     /// By tab, in the order of [`Tab::ALL`].
     looks: [Look; Tab::ALL.len()],
+    /// How the findings are looked at.
+    pub(super) findings: FindingsLook,
+    /// What a key has come to, until the next key.
+    pub(super) said: Option<String>,
     /// Lines of a text that are above the screen.
     pub(super) scroll: usize,
+    /// How many there can be, by the last frame: only drawing shows how long a text is.
+    pub(super) farthest: Cell<usize>,
     /// The newest model, with totals as they are shown.
     pub(super) model: Option<Arc<Model>>,
     /// The newest model as it came.
@@ -121,14 +90,16 @@ pub(super) struct State {
     pub(super) history: History,
     /// The picture when paused.
     pub(super) frozen: Option<Frozen>,
-    /// The newest first, those of one kind together.
-    pub(super) messages: VecDeque<Message>,
+    /// What has happened.
+    pub(super) log: Log,
     /// What the checks come to with the newest model; what is wrong is told while the picture stands still, too.
     pub(super) health: Health,
     /// The checks, and what they found so far.
     ongoing: Ongoing,
     /// Why packets are "other", since somebody asked.
     pub(super) explaining: Explaining,
+    /// The demo's; none on a node.
+    pub(super) story: Option<Story>,
     /// No model will come any more.
     pub(super) ended: bool,
 }
@@ -140,7 +111,7 @@ impl State {
             selected: None,
             sort: match tab {
                 Tab::Tunnels | Tab::Overview => Sort { column: ColumnId::Name, descending: false },
-                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Health | Tab::Messages | Tab::Cost => {
+                Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Mtu | Tab::Health | Tab::Events | Tab::Cost => {
                     Sort { column: ColumnId::Tx, descending: true }
                 }
             },
@@ -154,16 +125,20 @@ impl State {
             measure: Measure::default(),
             filter: String::new(),
             looks: Tab::ALL.map(look),
+            findings: FindingsLook::default(),
+            said: None,
             scroll: 0,
+            farthest: Cell::new(LONGEST),
             model: None,
             raw: None,
             since: None,
             history: History::default(),
             frozen: None,
-            messages: VecDeque::new(),
+            log: Log::default(),
             health: Health::default(),
             ongoing: Ongoing::default(),
             explaining: Explaining::default(),
+            story: None,
             ended: false,
         }
     }
@@ -176,6 +151,12 @@ impl State {
     /// The same, to change it.
     pub(super) fn look_mut(&mut self, tab: Tab) -> &mut Look {
         &mut self.looks[tab as usize]
+    }
+
+    /// From the top of a text whose length is not known yet.
+    pub(super) fn scroll_to_top(&mut self) {
+        self.scroll = 0;
+        self.farthest.set(LONGEST);
     }
 
     /// The model on screen: the newest, or the one of the pause.
@@ -195,18 +176,15 @@ impl State {
 
     /// Takes in a new model.
     pub(super) fn take(&mut self, model: Arc<Model>) {
-        for event in &model.pmtu_events {
-            let time = model.time.saturating_sub(event.age);
-            let known = self.messages.iter_mut().position(|message| message.fold(time, event));
-            let message = known.and_then(|at| self.messages.remove(at));
-            self.messages.push_front(message.unwrap_or_else(|| Message::new(time, event)));
-        }
-        self.messages.truncate(MESSAGES);
         if let Some(rows) = &model.explained {
             self.explaining.take(rows);
         }
         self.history.push(&model);
         self.health = self.ongoing.next(&model);
+        self.log.take(self.raw.as_deref(), &model, &self.health);
+        if let Some(story) = &mut self.story {
+            story.take(&self.health);
+        }
         self.model = Some(match &self.since {
             Some(since) => Arc::new(model::totals_since(&model, since)),
             None => Arc::clone(&model),

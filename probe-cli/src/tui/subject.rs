@@ -74,7 +74,7 @@ pub(super) fn of(model: &Model, tab: Tab) -> Box<dyn Iterator<Item = Subject<'_>
         Tab::Peers => Box::new(peers.map(Subject::Peer)),
         Tab::Pods => Box::new(pods.map(Subject::Pod)),
         Tab::Vfs => Box::new(model.vfs.iter().map(Subject::Vf)),
-        Tab::Overview | Tab::Health | Tab::Messages | Tab::Cost => Box::new(std::iter::empty()),
+        Tab::Overview | Tab::Mtu | Tab::Health | Tab::Events | Tab::Cost => Box::new(std::iter::empty()),
     }
 }
 

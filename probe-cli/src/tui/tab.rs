@@ -15,24 +15,27 @@ pub(super) enum Tab {
     /// SR-IOV virtual functions. The tab is there on a node without any, too: the numbers of the tabs behind it are the
     /// same on every node, and that a node has none is an answer.
     Vfs,
+    /// What fits on each way to other nodes.
+    Mtu,
     /// What is wrong on the node by its checks, with what was seen and what mends it.
     Health,
-    /// What went wrong: packets too big, things that could not be read.
-    Messages,
+    /// What holds now and is no finding, and what has happened since the start.
+    Events,
     /// What the observer costs.
     Cost,
 }
 
 impl Tab {
     /// All, in the order of their numbers and of the variants.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Overview,
         Self::Tunnels,
         Self::Peers,
         Self::Pods,
         Self::Vfs,
+        Self::Mtu,
         Self::Health,
-        Self::Messages,
+        Self::Events,
         Self::Cost,
     ];
 
@@ -44,18 +47,26 @@ impl Tab {
             Self::Peers => "Peers",
             Self::Pods => "Pods",
             Self::Vfs => "VFs",
+            Self::Mtu => "MTU",
             Self::Health => "Health",
-            Self::Messages => "Messages",
+            Self::Events => "Events",
             Self::Cost => "Cost",
         }
+    }
+
+    /// The same where counts would have no room otherwise.
+    pub(super) fn narrow(self) -> &'static str {
+        if self == Self::Overview { self.short() } else { self.title() }
     }
 
     /// The same where there is little room.
     pub(super) fn short(self) -> &'static str {
         match self {
             Self::Overview => "All",
-            Self::Messages => "Msgs",
-            Self::Tunnels | Self::Peers | Self::Pods | Self::Vfs | Self::Health | Self::Cost => self.title(),
+            Self::Tunnels => "Tun",
+            Self::Health => "Hlth",
+            Self::Events => "Evts",
+            Self::Peers | Self::Pods | Self::Vfs | Self::Mtu | Self::Cost => self.title(),
         }
     }
 

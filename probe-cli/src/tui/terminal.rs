@@ -10,7 +10,9 @@ use std::{
 };
 
 use crossterm::{
-    ExecutableCommand as _, cursor,
+    ExecutableCommand as _,
+    clipboard::CopyToClipboard,
+    cursor,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{Terminal, backend::CrosstermBackend};
@@ -41,6 +43,12 @@ impl Screen {
             self.terminal.clear()?;
         }
         Ok(())
+    }
+
+    /// Gives a line to the terminal's clipboard, where it has one for programs (OSC 52). The caller has made sure that it is
+    /// printable.
+    pub(super) fn copy(line: &str) -> io::Result<()> {
+        io::stdout().execute(CopyToClipboard::to_clipboard_from(line)).map(drop)
     }
 
     /// Where to draw.

@@ -73,8 +73,8 @@ fn trouble_is_in_sight() {
     snapshots("trouble-overview", &state);
     keys(&mut state, "2");
     snapshots("trouble-tunnels", &state);
-    keys(&mut state, "7");
-    snapshots("trouble-messages", &state);
+    keys(&mut state, "8");
+    snapshots("trouble-events", &state);
 }
 
 #[test]
@@ -359,8 +359,8 @@ fn what_the_kernel_drops_is_told_of_everywhere() {
     }
     keys(&mut state, "4Gk");
     insta::assert_snapshot!("dropped-pod", draw(&state, (80, 24)));
-    keys(&mut state, "7");
-    insta::assert_snapshot!("dropped-messages", draw(&state, (80, 24)));
+    keys(&mut state, "8");
+    insta::assert_snapshot!("dropped-events", draw(&state, (80, 24)));
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn help_is_whole_at_every_size() {
     for size in SIZES.into_iter().chain([(40, 8), (60, 15)]) {
         let mut state = state.clone();
         let mut screen = String::new();
-        for _ in 0..80 {
+        for _ in 0..160 {
             screen += &draw(&state, size);
             keys(&mut state, "j");
         }

@@ -2,7 +2,7 @@
 
 use super::{
     action::{Action, Effect},
-    columns,
+    columns, findings,
     list::{overview_tables, position, rows},
     state::{Frozen, Mode, Sort, State},
     subject::{self, Subject},
@@ -12,27 +12,32 @@ use super::{
 /// A filter this long finds nothing anyway.
 const FILTER: usize = 60;
 
-/// More lines than any text has; what is drawn stops at its end.
-const SCROLLED: usize = 10_000;
-
 /// Applies an action.
 pub(super) fn update(state: &mut State, action: Action) -> Effect {
+    if !matches!(action, Action::Model(_) | Action::FeedEnded) {
+        state.said = None;
+    }
     match action {
         Action::Quit => return Effect::Quit,
         Action::Redraw => return Effect::Clear,
         Action::Help => {
             state.mode = if state.mode == Mode::Help { Mode::Normal } else { Mode::Help };
-            state.scroll = 0;
+            state.scroll_to_top();
         }
         Action::Back => back(state),
         Action::Tab(tab) => go(state, tab),
         Action::NextTab => go(state, state.tab.step(1)),
         Action::PreviousTab => go(state, state.tab.step(Tab::ALL.len() - 1)),
         Action::Move(steps) if scrolls(state) => {
-            state.scroll = state.scroll.saturating_add_signed(steps).min(SCROLLED);
+            scroll(state, steps);
         }
         Action::First if scrolls(state) => state.scroll = 0,
-        Action::Last if scrolls(state) => state.scroll = SCROLLED,
+        Action::Last if scrolls(state) => state.scroll = state.farthest.get(),
+        Action::Move(steps) if state.tab == Tab::Health => move_in_findings(state, steps),
+        Action::First | Action::Last if state.tab == Tab::Health => {
+            findings::select_end(state, action == Action::Last);
+            state.scroll_to_top();
+        }
         Action::Move(steps) => select(state, |at, last| match at {
             None if steps > 0 => 0,
             None => last,
@@ -41,6 +46,10 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         Action::First => select(state, |_, _| 0),
         Action::Last => select(state, |_, last| last),
         Action::Open => open(state),
+        Action::SortNext if state.tab == Tab::Health => {
+            state.findings.next_severity();
+            state.scroll_to_top();
+        }
         Action::SortNext => sort_next(state),
         Action::SortReverse => {
             let sort = &mut state.look_mut(sorted_tab(state)).sort;
@@ -58,7 +67,19 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         Action::FilterKeep => state.mode = Mode::Normal,
         Action::Pause => pause(state),
         Action::Zero => state.zero(),
+        Action::Explain if state.tab == Tab::Health => {
+            let look = &mut state.findings;
+            look.explained = !(look.explained && look.details);
+            look.details |= look.explained;
+        }
         Action::Explain => return explain(state),
+        Action::Copy => return copy(state),
+        Action::Repair if state.story.is_some() => return Effect::Repair,
+        Action::Repair => {}
+        Action::LookAgain => {
+            state.said = Some("the kernel's tables and pods' network namespaces are read again".to_owned());
+            return Effect::LookAgain;
+        }
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
         Action::Model(model) => state.take(model),
         Action::FeedEnded => state.ended = true,
@@ -68,7 +89,43 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
 
 /// A text is in front and no table.
 fn scrolls(state: &State) -> bool {
-    state.mode == Mode::Help || matches!(state.tab, Tab::Health | Tab::Messages | Tab::Cost)
+    state.mode == Mode::Help || matches!(state.tab, Tab::Mtu | Tab::Events | Tab::Cost)
+}
+
+fn scroll(state: &mut State, steps: isize) {
+    let farthest = state.farthest.get();
+    state.scroll = state.scroll.min(farthest).saturating_add_signed(steps).min(farthest);
+}
+
+/// Single steps go from finding to finding, and below the last one over the lines that follow; pages go over lines first.
+fn move_in_findings(state: &mut State, steps: isize) {
+    let is_page = steps.abs() > 1;
+    let can_scroll = if steps > 0 { state.scroll < state.farthest.get() } else { state.scroll > 0 };
+    if can_scroll && (is_page || steps < 0) {
+        scroll(state, steps);
+    } else if findings::step(state, steps.signum()).is_some() {
+        state.scroll_to_top();
+    } else {
+        scroll(state, steps);
+    }
+}
+
+/// Gives the fix of the finding in front to the terminal.
+fn copy(state: &mut State) -> Effect {
+    if state.tab != Tab::Health {
+        return Effect::None;
+    }
+    match findings::fix(state) {
+        None => Effect::None,
+        Some(Err(why)) => {
+            state.said = Some(why.to_owned());
+            Effect::None
+        }
+        Some(Ok(line)) => {
+            state.said = Some(format!("given to the terminal's clipboard: {line}"));
+            Effect::Copy(line)
+        }
+    }
 }
 
 /// From elsewhere the key leads to where the answer is, and asks if nobody has.
@@ -90,14 +147,17 @@ fn explain(state: &mut State) -> Effect {
 
 fn go(state: &mut State, tab: Tab) {
     state.mode = Mode::Normal;
-    state.scroll = 0;
+    state.scroll_to_top();
     state.tab = tab;
 }
 
 /// One step back: from help, from typing, from the filter, from the selection.
 fn back(state: &mut State) {
     match state.mode {
-        Mode::Help => (state.mode, state.scroll) = (Mode::Normal, 0),
+        Mode::Help => {
+            state.mode = Mode::Normal;
+            state.scroll_to_top();
+        }
         Mode::Filter => {
             state.mode = Mode::Normal;
             state.filter.clear();
@@ -120,6 +180,10 @@ fn select(state: &mut State, to: impl Fn(Option<usize>, usize) -> usize) {
 }
 
 fn open(state: &mut State) {
+    if state.tab == Tab::Health {
+        state.findings.details = !state.findings.details;
+        return;
+    }
     if state.tab != Tab::Overview {
         let look = state.look_mut(state.tab);
         look.details = !look.details;

@@ -67,7 +67,7 @@ pub(crate) const MODULES: &[Module] = &[
     pure("report::bench", &["bench", "report", "text"]),
     pure("report::measured", &["mtu", "report", "text"]),
     pure("report::check", &["check", "model", "report", "text"]),
-    pure("tui", &["check", "model", "text"]),
+    pure("tui", &["check", "model", "report", "text"]),
     outside("tui::terminal", &["tui"]),
     outside("tui::run", &["model", "tui", "tui::terminal"]),
     // What a killed run leaves behind, with the heartbeat that filters of a living one have; a data plane to try things on.

@@ -51,7 +51,7 @@ impl World {
     /// Sends traffic between its pods, as a node that is observed has.
     pub(super) fn load(&self) -> Result<Load> {
         let prefix = self.lab.options.prefix.clone();
-        Ok(Load::start(&LoadOptions { prefix, tcp_mbit: 50, udp_pps: 500, flows: 8 })?)
+        Ok(Load::start(&LoadOptions { prefix, tcp_mbit: 50, udp_pps: 500, flows: 8, waves: false })?)
     }
 
     /// Name of a node's namespace, from 1.

@@ -166,6 +166,10 @@ pub(in crate::cli) struct DemoArgs {
     #[command(flatten)]
     pub(in crate::cli) shape: LabShapeArgs,
 
+    /// When the MTU of the shown node's NIC is lowered, for the checks to find; R repairs it
+    #[arg(long, default_value = "30s", value_parser = duration::parse, value_name = "TIME", help_heading = TRAFFIC)]
+    pub(in crate::cli) incident_after: Duration,
+
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
 }

@@ -26,10 +26,13 @@ use super::{
 use crate::{
     check::{self, Fault, Plane},
     lab::plan::Dataplane,
-    netlink::configure::{Step, ensure, public_keys},
+    netlink::configure::{Step, configure_here, ensure, public_keys},
     netns::{self, Namespace},
 };
 use scene::{Keys, Part, Place, Scene, Unfit};
+
+/// The fault that the demo has.
+pub const INCIDENT: &str = "nic-mtu-lowered";
 
 /// How a fault is made, of the lab as it is.
 type Maker = fn(&Scene<'_>) -> Result<Vec<Part>, Unfit>;
@@ -68,6 +71,43 @@ pub fn inject(prefix: &str, name: &str, node: u16) -> Result<Lab, LabError> {
         return Err(error);
     }
     Ok(lab)
+}
+
+/// A fault of the node whose network namespace the caller is in and stays in, made and undone without entering one: a run that has
+/// begun may not. It is not noted in the lab.
+#[derive(Debug)]
+pub struct Staged {
+    make: Vec<Step>,
+    undo: Vec<Step>,
+    is_made: bool,
+}
+
+impl Staged {
+    /// Of a fault that is made on the node alone, in the kernel.
+    pub fn new(lab: &Lab, name: &str, node: u16) -> Result<Self, LabError> {
+        let parts = parts(lab, &Injected { fault: name.to_owned(), node })?;
+        let mut staged = Self { make: Vec::new(), undo: Vec::new(), is_made: false };
+        for part in parts {
+            let Part::Steps { place: Place::Node, make, undo } = part else {
+                return Err(LabError::Unfit { name: name.to_owned(), need: "a fault of the node alone" });
+            };
+            staged.make.extend(make);
+            staged.undo.extend(undo);
+        }
+        Ok(staged)
+    }
+
+    /// Makes it, or undoes it.
+    pub async fn turn(&mut self) -> Result<(), LabError> {
+        configure_here(if self.is_made { &self.undo } else { &self.make }).await?;
+        self.is_made = !self.is_made;
+        Ok(())
+    }
+
+    /// It is there.
+    pub fn is_made(&self) -> bool {
+        self.is_made
+    }
 }
 
 /// Undoes the faults of a lab, the last one first: all, or those of this name. Returns what was undone.

@@ -108,11 +108,10 @@ fn messages_that_repeat_are_one_line() {
         model.pmtu_events[0].mtu = Some(1300 + u32::try_from(number).unwrap());
         update(&mut state, Action::Model(Arc::new(model)));
     }
-    keys(&mut state, "7");
+    keys(&mut state, "8");
     let screen = draw(&state, (120, 40));
     assert_eq!(screen.matches("path MTU").count(), 1, "{screen}");
-    let wanted =
-        "14:14:20-14:15:22 UTC  x63  path MTU 1300..1362 to 172.31.77.2, says 192.0.2.1 (ICMP, flannel.1)";
+    let wanted = "14:14:20-14:15:22 x63  ICMP     path MTU 1300..1362 to 172.31.77.2, says 192.0.2.1 (ICMP, flannel.1)";
     assert!(screen.contains(wanted), "{screen}");
     // Another sender's are apart.
     let mut other = troubled;

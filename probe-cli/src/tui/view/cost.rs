@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Draws it.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) {
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) -> usize {
     let observer = &model.observer;
     let mut lines = explained::lines(&state.explaining, area.width, theme);
     lines.push(heading(theme));
@@ -42,7 +42,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
             lines.push(vec![Span::styled(format!(" {line}"), theme.dim())]);
         }
     }
-    paint::scrolled(buf, area, lines, state.scroll, theme.dim());
+    paint::scrolled(buf, area, lines, state.scroll, theme.dim())
 }
 
 fn heading(theme: Theme) -> Vec<Span<'static>> {

@@ -4,8 +4,10 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
+    check::Severity,
     text,
     tui::{
+        findings,
         state::{Mode, State},
         tab::Tab,
     },
@@ -26,18 +28,36 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         );
         return;
     }
+    if let Some(said) = &state.said {
+        paint::spans(buf, area, vec![Span::styled(format!(" {}", text::escape(said)), theme.title())]);
+        return;
+    }
     let mut spans = Vec::new();
     if !state.filter.is_empty() {
         spans.push(Span::styled(format!(" /{} ", text::escape(&state.filter)), theme.mode()));
     }
     let has_rows = state.tab == Tab::Overview || state.tab.is_table();
+    let in_health = state.tab == Tab::Health;
+    let of_finding = in_health && !findings::shown(state).is_empty();
+    let severity = match state.findings.severity {
+        None => "FAIL only",
+        Some(Severity::Fail) => "warn only",
+        Some(Severity::Warn) => "show all",
+    };
     let keys = [
         ("q", "quit", true),
         ("?", "help", true),
         ("u", state.measure.name(state.tab), has_rows),
+        ("jk", "finding", of_finding),
+        ("Enter", if state.findings.details { "less" } else { "more" }, of_finding),
+        ("e", "explain", of_finding),
+        ("y", "copy the fix", of_finding),
+        ("s", severity, in_health && !state.health.standing.is_empty()),
+        ("r", "read again", in_health),
         ("jk", "row", has_rows),
         ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),
-        ("/", "filter", has_rows),
+        ("/", "filter", has_rows || in_health || matches!(state.tab, Tab::Mtu | Tab::Events)),
+        ("PgDn", "scroll", matches!(state.tab, Tab::Mtu | Tab::Events) && state.farthest.get() > 0),
         ("sS", "sort", has_rows),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
         ("z", "zero", has_rows),

@@ -80,11 +80,12 @@ fn right(model: &Model) -> (String, String) {
 /// the counts, and with short titles.
 fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let counts = Tab::ALL.map(|tab| (tab, count(state, tab)));
+    let has_notes = state.model.as_ref().is_some_and(|model| !model.notes.is_empty());
     let line = |gap: &str, counted: fn(Tab) -> bool, title: fn(Tab) -> &'static str| {
         let tabs = counts.map(|(tab, count)| {
             let style = if tab == state.tab {
                 theme.selected()
-            } else if is_alarm(tab) && count.is_some() {
+            } else if is_alarm(tab) && count.is_some() && (tab == Tab::Health || has_notes) {
                 theme.alarm()
             } else {
                 theme.normal()
@@ -98,15 +99,16 @@ fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let roomy = [
         line(" ", |_| true, Tab::title),
         line("", |_| true, Tab::title),
+        line("", |_| true, Tab::narrow),
         line("", is_alarm, Tab::title),
         line("", |_| false, Tab::title),
     ];
     roomy.into_iter().find(fits).unwrap_or_else(|| line("", |_| false, Tab::short))
 }
 
-/// What the tab counts is wrong.
+/// What the tab counts is wrong, or may be: it is counted where there is little room.
 fn is_alarm(tab: Tab) -> bool {
-    matches!(tab, Tab::Health | Tab::Messages)
+    matches!(tab, Tab::Health | Tab::Events)
 }
 
 /// Rows of a tab; none for a tab that has nothing to count.
@@ -114,8 +116,8 @@ fn count(state: &State, tab: Tab) -> Option<u64> {
     let model = state.shown()?;
     match tab {
         Tab::Health => Some(state.health.standing.len() as u64).filter(|n| *n > 0),
-        Tab::Messages => Some((state.messages.len() + model.notes.len()) as u64).filter(|n| *n > 0),
-        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Cost => {
+        Tab::Events => Some((state.log.entries().len() + model.notes.len()) as u64).filter(|n| *n > 0),
+        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Mtu | Tab::Cost => {
             tab.is_table().then(|| list::count(state, model, tab) as u64)
         }
     }

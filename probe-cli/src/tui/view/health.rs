@@ -5,34 +5,51 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    check::{self, Evidence, Health, Severity, Standing, Verdict},
+    check::{self, Evidence, Explain, Health, Severity, Standing, Verdict},
     text,
-    tui::{state::State, tab::Tab},
+    tui::{findings, state::State, tab::Tab},
 };
 
 /// What a finding's lines begin with.
 const INDENT: &str = "      ";
 
-/// Draws the tab.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
-    let health = &state.health;
+/// Draws the tab; gives how far it can be scrolled.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) -> usize {
     let columns = area.width.saturating_sub(1);
-    let is_wanted = |one: &&Standing| {
-        let wanted = state.filter.to_lowercase();
-        let mut words = one.findings.iter().flat_map(|finding| [&finding.subject.name, &finding.summary]);
-        one.check.id.contains(&wanted) || words.any(|words| words.to_lowercase().contains(&wanted))
-    };
+    let look = &state.findings;
+    let shown = findings::shown(state);
+    let in_front = findings::position(state, &shown);
     let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
-    for one in health.standing.iter().filter(is_wanted) {
-        lines.extend(finding(one, now(state), columns, theme));
+    let mut block = 0..0;
+    for (at, one) in shown.iter().enumerate() {
+        let is_selected = Some(at) == in_front;
+        let first = lines.len();
+        lines.push(heading(one, now(state), columns, is_selected, theme));
+        if is_selected && look.details {
+            lines.extend(details(one, look.explained, columns, theme));
+        } else {
+            lines.push(vec![Span::styled(in_one_line(one, columns), theme.normal())]);
+        }
+        if is_selected {
+            block = first..lines.len();
+        }
         lines.push(Vec::new());
     }
-    if lines.is_empty() && !health.standing.is_empty() {
-        lines.push(vec![Span::styled(" no finding matches the filter", theme.dim())]);
+    let hidden = state.health.standing.len() - shown.len();
+    if hidden > 0 {
+        let which = match look.severity {
+            Some(severity) => format!("only those with {} are shown (s)", severity.mark()),
+            None => "the filter hides them".to_owned(),
+        };
+        lines.push(vec![Span::styled(format!(" {hidden} more: {which}"), theme.dim())]);
         lines.push(Vec::new());
     }
-    lines.extend(passed(health, columns, theme));
-    paint::scrolled(buf, area, lines, state.scroll, theme.dim());
+    lines.extend(passed(&state.health, columns, theme));
+    // The one in front is whole on the screen, or from its first line on.
+    let room = usize::from(area.height).saturating_sub(1);
+    let above = block.end.saturating_sub(room).min(block.start);
+    let farthest = paint::scrolled(buf, area, lines, above + state.scroll, theme.dim());
+    farthest.saturating_sub(above)
 }
 
 /// Wall clock of the newest sample.
@@ -95,9 +112,14 @@ fn summary(one: &Standing) -> String {
     if more > 0 { format!("{words} (and {more} more)") } else { words }
 }
 
-/// All that is said of one finding.
-fn finding(one: &Standing, now: std::time::Duration, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
-    let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
+/// How bad it is, which check says so, and since when.
+fn heading(
+    one: &Standing,
+    now: std::time::Duration,
+    columns: u16,
+    is_selected: bool,
+    theme: Theme,
+) -> Vec<Span<'static>> {
     let since = match one.since {
         Some(since) => {
             let age = text::age(Some(now.saturating_sub(since)));
@@ -107,11 +129,21 @@ fn finding(one: &Standing, now: std::time::Duration, columns: u16, theme: Theme)
     };
     let front = format!(" {} {}", one.severity.mark(), one.check.id);
     let gap = columns.saturating_sub(paint::width(&front) + paint::width(&since));
-    lines.push(vec![
-        Span::styled(front, style(one.severity, theme)),
-        Span::raw(" ".repeat(usize::from(gap.max(1)))),
-        Span::styled(since, theme.dim()),
-    ]);
+    let of = |style: Style| if is_selected { style.patch(theme.selected()) } else { style };
+    vec![
+        Span::styled(front, of(style(one.severity, theme))),
+        Span::styled(" ".repeat(usize::from(gap.max(1))), of(theme.normal())),
+        Span::styled(since, of(if is_selected { theme.normal() } else { theme.dim() })),
+    ]
+}
+
+fn in_one_line(one: &Standing, columns: u16) -> String {
+    text::cut(&format!("{INDENT}{}", summary(one)), usize::from(columns))
+}
+
+/// All that is said of one finding; with `explained` also how its check finds it, why it happens, and when it is no fault.
+fn details(one: &Standing, explained: bool, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
     let mut say = |mark: &str, words: &str, style: Style| {
         let room = columns.saturating_sub(paint::width(INDENT) + 7);
         let (mark, room) =
@@ -140,7 +172,15 @@ fn finding(one: &Standing, now: std::time::Duration, columns: u16, theme: Theme)
     for command in check::commands(&one.findings) {
         say(" ", command, theme.title());
     }
-    say("more", &format!("overlay-probe check --explain {}", one.check.id), theme.dim());
+    if explained {
+        let Explain { how, why, fix, not_if, seen_in } = one.check.explain;
+        let told = [("how", how), ("why", why), ("mend", fix), ("not if", not_if), ("see", seen_in)];
+        for (mark, words) in told.into_iter().filter(|(_, words)| !words.is_empty()) {
+            say(mark, words, theme.normal());
+        }
+    } else {
+        say("more", &format!("overlay-probe check --explain {}", one.check.id), theme.dim());
+    }
     lines
 }
 

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!  Overlay Probe  node1           probe 0.4 % CPU, 12.3 MiB  12:34:56 UTC   header
-//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 Health  7 Messages  8 Cost   header
+//!  1 Overview  2 Tunnels  3 Peers  4 Pods  5 VFs  6 MTU  7 Health  8 Events  9 Cost
 //!  ...                                                                 one file for each tab
 //!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
 
 mod cost;
 mod details;
+mod events;
 mod explained;
 mod facts;
 mod footer;
@@ -16,29 +17,34 @@ mod graph;
 mod header;
 mod health;
 mod help;
-mod messages;
+mod mtu;
 mod overview;
 mod paint;
 mod sizes;
 mod table;
 mod theme;
 
-use ratatui::{Frame, buffer::Buffer, layout::Rect};
+use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Span};
 
 use self::theme::Theme;
 use super::{
     list::rows,
     state::{Mode, State},
+    story::Story,
     subject::Subject,
     tab::Tab,
     update::selected,
 };
+use crate::text;
 
 /// The smallest terminal with room for a table.
 const SMALLEST: (u16, u16) = (40, 8);
 
 /// Details get room only beside this many rows of body.
 const ROOM_FOR_DETAILS: u16 = 14;
+
+/// Lines of body that are worth more than what the demo tells.
+const ROOM_BESIDE_STORY: u16 = 8;
 
 /// Draws everything.
 pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
@@ -62,19 +68,48 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         paint::words(buf, line, words, theme.alarm());
         rest
     });
+    // It holds now, also while the picture stands still.
+    let unread = state.model.as_ref().map(|model| &model.inventory.table_notes[..]).unwrap_or_default();
+    let body = unread.first().map_or(body, |first| {
+        let (line, rest) = paint::split_top(body, 1);
+        let more = match unread.len() {
+            1 => String::new(),
+            several => format!("  [{}] {} more", Tab::Events.number(), several - 1),
+        };
+        let room = usize::from(line.width.saturating_sub(paint::width(&more) + 3));
+        let words = format!(" ! {}{more}", text::cut(&text::escape(first), room));
+        paint::words(buf, line, &words, theme.alarm());
+        rest
+    });
+    let body = state.story.map_or(body, |story| {
+        let said = paint::wrap(story.words(), body.width.saturating_sub(2));
+        let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
+        // On a small terminal the figures are worth more.
+        if body.height < height + ROOM_BESIDE_STORY {
+            return body;
+        }
+        let (top, rest) = paint::split_top(body, height);
+        let style = if story == Story::Broken { theme.alarm() } else { theme.title() };
+        paint::lines(buf, top, said.into_iter().map(|words| vec![Span::styled(format!(" {words}"), style)]));
+        rest
+    });
     match state.shown() {
         None => paint::words(buf, body, " Waiting for the first sample.", theme.dim()),
         Some(model) => match state.tab {
             Tab::Overview => overview::draw(buf, body, state, model, theme),
             Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs => list(buf, body, state, model, theme),
-            Tab::Health => health::draw(buf, body, state, theme),
+            Tab::Mtu => state.farthest.set(mtu::draw(buf, body, state, model, theme)),
+            Tab::Health => state.farthest.set(health::draw(buf, body, state, theme)),
             // What is wrong is told while the picture stands still, too.
-            Tab::Messages => messages::draw(buf, body, state, state.model.as_deref().unwrap_or(model), theme),
-            Tab::Cost => cost::draw(buf, body, state, model, theme),
+            Tab::Events => {
+                let model = state.model.as_deref().unwrap_or(model);
+                state.farthest.set(events::draw(buf, body, state, model, theme));
+            }
+            Tab::Cost => state.farthest.set(cost::draw(buf, body, state, model, theme)),
         },
     }
     if state.mode == Mode::Help {
-        help::draw(buf, body, state.scroll, theme);
+        state.farthest.set(help::draw(buf, body, state.tab, state.scroll, theme));
     }
 }
 

@@ -3,8 +3,9 @@
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{
+    events,
     graph::{self, Graph},
-    health, messages, paint,
+    health, paint,
     table::{self, Table},
     theme::Theme,
 };
@@ -41,10 +42,10 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     draw_graph(buf, top, state, model, chosen, theme);
     let mut rest = rest;
     let most = if area.height < ROOM_FOR_MESSAGES { 1 } else { 3 };
-    // Findings say what messages say of the same faults, and what to do.
+    // Findings say what events say of the same faults, and what to do.
     let mut wrong = health::worst(state, most, rest.width.saturating_sub(1), theme);
     if wrong.is_empty() {
-        let messages = messages::newest(state, model, most, rest.width.saturating_sub(3));
+        let messages = events::newest(state, model, most, rest.width.saturating_sub(3));
         wrong.extend(
             messages.into_iter().map(|words| vec![Span::styled(format!(" ! {words}"), theme.alarm())]),
         );

@@ -50,28 +50,32 @@ pub(super) fn total(spans: &[Span<'_>]) -> u16 {
 }
 
 /// As many of the lines as have room, from the one that `scroll` says; where there are more, the last line of the area says so.
+/// Gives how far it can be scrolled.
 pub(super) fn scrolled(
     buf: &mut Buffer,
     area: Rect,
     all: Vec<Vec<Span<'static>>>,
     scroll: usize,
     style: Style,
-) {
+) -> usize {
     let height = usize::from(area.height);
     if all.len() <= height {
-        return lines(buf, area, all);
+        lines(buf, area, all);
+        return 0;
     }
     let room = height.saturating_sub(1);
-    let first = scroll.min(all.len() - room);
-    let below = all.len() - room - first;
+    let farthest = all.len() - room;
+    let first = scroll.min(farthest);
+    let below = farthest - first;
     lines(buf, area, all.into_iter().skip(first).take(room));
     let said = match (first, below) {
-        (0, below) => format!(" {below} more lines below (j)"),
-        (above, 0) => format!(" {above} more lines above (k)"),
-        (above, below) => format!(" {above} more lines above (k), {below} below (j)"),
+        (0, below) => format!(" {below} more lines below (PgDn)"),
+        (above, 0) => format!(" {above} more lines above (PgUp)"),
+        (above, below) => format!(" {above} more lines above (PgUp), {below} below (PgDn)"),
     };
     let (_, last) = split_top(area, area.height.saturating_sub(1));
     words(buf, last, &said, style);
+    farthest
 }
 
 /// Columns that a text takes.

@@ -1,0 +1,88 @@
+//! What fits on each way that pods' packets take to other nodes, from the NIC to the pods, as `show mtu` has it, and what is too big
+//! there now. What fits is computed by the model, and the words are the report's.
+
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
+
+use super::{paint, theme::Theme};
+use crate::{
+    model::{Model, TunnelRow, outer_together},
+    report::mtu::{MtuTree, mtu_trees},
+    text,
+    tui::state::State,
+};
+
+/// Draws it; gives how far it can be scrolled.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) -> usize {
+    let columns = area.width.saturating_sub(1);
+    let wanted = state.filter.to_lowercase();
+    let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
+    let trees = mtu_trees(model);
+    let steps = trees.iter().flat_map(|tree| &tree.steps);
+    // Sizes of all ways stand in one column.
+    let longest = steps.map(|step| paint::width(&step.what)).max().unwrap_or(0);
+    let names = longest.min(columns.saturating_sub(24));
+    for tree in trees.iter().filter(|tree| tree.title.to_lowercase().contains(&wanted)) {
+        lines.extend(path(tree, model, names, columns, theme));
+        lines.push(Vec::new());
+    }
+    if lines.is_empty() {
+        let none = if wanted.is_empty() {
+            " none: there is no tunnel and no route to other nodes' pods"
+        } else {
+            " no path matches the filter"
+        };
+        lines.push(vec![Span::styled(none, theme.dim())]);
+    } else {
+        let words =
+            "Bytes of IP packets. Whether they arrive at the other nodes is measured by `overlay-probe mtu`.";
+        let said = paint::wrap(words, columns);
+        lines.extend(said.into_iter().map(|words| vec![Span::styled(format!(" {words}"), theme.dim())]));
+    }
+    paint::scrolled(buf, area, lines, state.scroll, theme.dim())
+}
+
+/// One way: what it is, its steps with their sizes in one column, and what its tunnel carries now.
+fn path(tree: &MtuTree, model: &Model, names: u16, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let mut lines =
+        vec![vec![Span::styled(text::cut(&format!(" {}", tree.title), usize::from(columns)), theme.title())]];
+    let mut steps: Vec<(String, String, String, bool)> = tree
+        .steps
+        .iter()
+        .map(|step| (step.what.clone(), step.bytes.clone(), step.verdict.clone(), step.is_wrong))
+        .collect();
+    let row = model.tunnels.iter().find(|row| row.tunnel.ifindex == tree.ifindex);
+    steps.extend(row.map(now));
+    for (what, bytes, verdict, is_wrong) in steps {
+        let what = text::fit(&what, usize::from(names));
+        let gap = " ".repeat(usize::from(names.saturating_sub(paint::width(&what))));
+        let front = format!("   {what}{gap} {bytes:>6}  ");
+        let room = columns.saturating_sub(paint::width(&front)).max(12);
+        let style = if is_wrong { theme.alarm() } else { theme.normal() };
+        for (number, words) in paint::wrap(&verdict, room).into_iter().enumerate() {
+            let front =
+                if number == 0 { front.clone() } else { " ".repeat(usize::from(paint::width(&front))) };
+            lines.push(vec![Span::styled(front, theme.normal()), Span::styled(words, style)]);
+        }
+    }
+    lines
+}
+
+/// What is too big in the last interval, what leaves in pieces, and how much of what the wire carries is headers.
+fn now(row: &TunnelRow) -> (String, String, String, bool) {
+    let rate = row.flow.tx.rate;
+    let oversize = rate.map(|rate| rate.oversize_per_s);
+    let rates = row.outer.and_then(|outer| outer_together(&outer).rate);
+    let fragments = rates.map(|rate| rate.fragments_per_s);
+    let per_second = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), text::si);
+    let headers = rate.filter(|rate| rate.outer_bits_per_s > 0.0).map_or_else(
+        || "-".to_owned(),
+        |rate| text::percent(1.0 - rate.inner_bits_per_s / rate.outer_bits_per_s),
+    );
+    let words = format!(
+        "{} too big/s, {} fragments/s, {headers} of what is sent is headers",
+        per_second(oversize),
+        per_second(fragments)
+    );
+    let is_wrong = [oversize, fragments].into_iter().flatten().any(|value| value > 0.0);
+    ("now".to_owned(), String::new(), words, is_wrong)
+}
