@@ -9,7 +9,7 @@ mod packets;
 #[cfg(test)]
 mod tests;
 
-use crate::{hostfiles, leftovers, mtu, netlink, pods, text};
+use crate::{hostfiles, leftovers, mtu, netlink, pods, record, text};
 
 /// One kind of input.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// All kinds.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "netlink", run: netlink },
     Target { name: "packets", run: packets },
     Target { name: "yaml", run: yaml },
@@ -29,6 +29,7 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "lines", run: lines },
     Target { name: "grpc", run: grpc },
     Target { name: "records", run: records },
+    Target { name: "recordings", run: recordings },
 ];
 
 /// A text that nobody may quote whose words are ours: files hold passwords. Inputs have it in many places.
@@ -78,6 +79,11 @@ fn lines(bytes: &[u8]) {
 /// Records of runs.
 fn records(bytes: &[u8]) {
     check_said(leftovers::fuzz::record(bytes));
+}
+
+/// Files that are to be replayed.
+fn recordings(bytes: &[u8]) {
+    check_said(record::fuzz::recording(bytes));
 }
 
 /// Whatever somebody else wrote can be printed.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The sources that each target is about: files, and folders with a slash.
-const SOURCES: [(&str, &[&str]); 7] = [
+const SOURCES: [(&str, &[&str]); 8] = [
     ("netlink", &["probe-cli/src/netlink/decode/", "probe-cli/src/netlink/relevance.rs"]),
     ("packets", &["probe-ebpf/src/"]),
     ("yaml", &["probe-cli/src/hostfiles/yaml.rs", "probe-cli/src/hostfiles/tree.rs"]),
@@ -35,6 +35,15 @@ const SOURCES: [(&str, &[&str]); 7] = [
     ("lines", &["probe-cli/src/hostfiles/keys.rs", "probe-cli/src/hostfiles/launch.rs"]),
     ("grpc", &["probe-cli/src/pods/cri/annotations.rs", "probe-cli/src/pods/cri/status.rs"]),
     ("records", &["probe-cli/src/leftovers/record.rs"]),
+    (
+        "recordings",
+        &[
+            "probe-cli/src/record/delta.rs",
+            "probe-cli/src/record/numbers.rs",
+            "probe-cli/src/record/reader.rs",
+            "probe-cli/src/record/split.rs",
+        ],
+    ),
 ];
 
 /// Compiles with counters; a wrapper, so that the crates of others are those that are compiled already.
