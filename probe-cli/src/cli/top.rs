@@ -9,6 +9,7 @@ use super::{
     args::TopArgs,
     confine,
     live::{self, Context, Stop},
+    recorder::Recorder,
 };
 use crate::{
     engine::{Engine, EngineError},
@@ -22,15 +23,19 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     live::block_on(async {
         let mut stop = Stop::catch()?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
-        confine::after_start(&engine);
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
-        Box::pin(show(engine, context, &context.node(hostname.as_deref()), &mut stop)).await
+        let title = context.node(hostname.as_deref());
+        // Before what can be opened is confined: it makes files later.
+        let recorder = Recorder::start(&title, args.probe.interval)?;
+        confine::after_start(&engine);
+        Box::pin(show(engine, recorder, context, &title, &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
 pub(super) async fn show(
     mut engine: Engine,
+    mut recorder: Recorder,
     context: &Context,
     title: &str,
     stop: &mut Stop,
@@ -38,13 +43,14 @@ pub(super) async fn show(
     let mut timeline = Timeline::default();
     let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
     let (ask, asked) = mpsc::unbounded_channel();
-    let options = TuiOptions { no_color: context.plain(), title: title.to_owned() };
+    let options =
+        TuiOptions { no_color: context.plain(), title: title.to_owned(), feed: recorder.feed.clone() };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
         let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut timeline, sender, asked);
+        let feed = feed(&mut engine, &mut recorder, &mut timeline, sender, asked);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -62,11 +68,13 @@ pub(super) async fn show(
         }
     }
     live::end(engine, stop).await;
+    recorder.end().await.context("cannot end the recording")?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 async fn feed(
     engine: &mut Engine,
+    recorder: &mut Recorder,
     timeline: &mut Timeline,
     models: watch::Sender<Option<Arc<Model>>>,
     mut asked: mpsc::UnboundedReceiver<Asked>,
@@ -75,10 +83,18 @@ async fn feed(
         tokio::select! {
             frame = engine.tick() => match frame {
                 // Nobody looks any more: the screen ends in a moment.
-                Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
+                Ok(frame) => {
+                    recorder.offer(&frame);
+                    drop(models.send(Some(timeline.push_joined(frame, engine.joined()))));
+                }
                 Err(error) => return error,
             },
-            Some(packets) = asked.recv() => engine.explain_if_possible(packets),
+            Some(asked) = asked.recv() => match asked {
+                Asked::Explain(packets) => engine.explain_if_possible(packets),
+                Asked::Record => recorder.toggle(),
+                // There is nothing to play.
+                Asked::Play(_) => {}
+            },
         }
     }
 }

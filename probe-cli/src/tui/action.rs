@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{model::Model, tui::tab::Tab};
+use crate::{
+    model::Model,
+    tui::{
+        feed::{Feed, Play},
+        tab::Tab,
+    },
+};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +53,12 @@ pub(super) enum Action {
     NextMeasure,
     /// Begin to say why packets are "other", or end it.
     Explain,
+    /// Play a recording otherwise; means nothing live.
+    Play(Play),
+    /// Begin to write a recording of what follows, or end it.
+    Record,
+    /// What is said beside the models is another.
+    Feed(Feed),
     /// Draw everything anew.
     Redraw,
     /// A new model.
@@ -66,4 +78,8 @@ pub(super) enum Effect {
     Clear,
     /// Have it said why packets are "other", or not any more.
     Explain(bool),
+    /// Play the recording otherwise.
+    Play(Play),
+    /// Write a recording, or end it.
+    Record,
 }

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{action::Action, state::Mode, tab::Tab};
+use super::{action::Action, feed::Play, state::Mode, tab::Tab};
 
 /// A line of the help screen.
 pub(super) struct Binding {
@@ -16,7 +16,7 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 13] = [
+pub(super) const BINDINGS: [Binding; 15] = [
     Binding { keys: "1-8", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
@@ -27,6 +27,8 @@ pub(super) const BINDINGS: [Binding; 13] = [
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
     Binding { keys: "e", words: "explain which packets count as other, in the Cost tab; again: stop" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
+    Binding { keys: "w", words: "write a recording of what follows; again: end it" },
+    Binding { keys: ", .", words: "in a recording, frame by frame; < > a minute, { } ten; + - speed" },
     Binding { keys: "?", words: "this help" },
     Binding { keys: "Ctrl-L", words: "redraw the screen" },
     Binding { keys: "q", words: "quit; Ctrl-C quits from anywhere" },
@@ -80,6 +82,15 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('z') => Action::Zero,
         KeyCode::Char('e') => Action::Explain,
         KeyCode::Char('p' | ' ') => Action::Pause,
+        KeyCode::Char('w') => Action::Record,
+        KeyCode::Char(',') => Action::Play(Play::Step(-1)),
+        KeyCode::Char('.') => Action::Play(Play::Step(1)),
+        KeyCode::Char('<') => Action::Play(Play::Skip(-60)),
+        KeyCode::Char('>') => Action::Play(Play::Skip(60)),
+        KeyCode::Char('{') => Action::Play(Play::Skip(-600)),
+        KeyCode::Char('}') => Action::Play(Play::Skip(600)),
+        KeyCode::Char('+' | '=') => Action::Play(Play::Faster),
+        KeyCode::Char('-') => Action::Play(Play::Slower),
         _ => return None,
     })
 }

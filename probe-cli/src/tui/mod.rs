@@ -16,6 +16,7 @@ mod action;
 mod cells;
 mod columns;
 mod explaining;
+mod feed;
 mod history;
 mod keymap;
 mod list;
@@ -34,4 +35,5 @@ mod update;
 mod vf;
 mod view;
 
+pub use feed::{Feed, Play, Playback, Recording};
 pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

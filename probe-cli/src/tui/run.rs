@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     action::{Action, Effect},
+    feed::{Feed, Play},
     keymap,
     state::State,
     terminal::Screen,
@@ -19,14 +20,24 @@ use crate::model::Model;
 /// How to show it.
 #[derive(Clone, Debug)]
 pub struct TuiOptions {
+    /// What is said beside the models, whenever it changes.
+    pub feed: watch::Receiver<Feed>,
     /// No colour.
     pub no_color: bool,
     /// What is looked at; any text.
     pub title: String,
 }
 
-/// What the user asks the engine for: to say why packets are "other", for so many of them; none ends it.
-pub type Asked = Option<u64>;
+/// What the user asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To say why packets are "other", for so many of them; none ends it.
+    Explain(Option<u64>),
+    /// To play a recording otherwise.
+    Play(Play),
+    /// To write a recording of what follows, or to end it.
+    Record,
+}
 
 /// Packets that are explained when the user asks.
 const EXPLAINED: u64 = 100;
@@ -66,7 +77,9 @@ pub async fn run(
     let failed = |operation| move |source| TuiError::Terminal { operation, source };
     let mut screen = Screen::take().map_err(failed("take over"))?;
     let mut keys = EventStream::new();
-    let mut state = State::new(options.title, options.no_color);
+    let TuiOptions { mut feed, title, no_color } = options;
+    let mut state = State::new(title, no_color);
+    update(&mut state, Action::Feed(feed.borrow_and_update().clone()));
     let first = models.borrow_and_update().clone();
     if let Some(model) = first {
         update(&mut state, Action::Model(model));
@@ -79,6 +92,7 @@ pub async fn run(
                 Ok(()) => models.borrow_and_update().clone().map(Action::Model),
                 Err(_gone) => Some(Action::FeedEnded),
             },
+            Ok(()) = feed.changed() => Some(Action::Feed(feed.borrow_and_update().clone())),
             event = keys.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => keymap::action(state.mode, key),
                 // A resize only needs a new frame.
@@ -93,7 +107,9 @@ pub async fn run(
             Effect::None => {}
             Effect::Quit => return Ok(()),
             // Nobody takes it when the engine has ended, which the screen says by itself.
-            Effect::Explain(is_asked) => drop(asked.send(is_asked.then_some(EXPLAINED))),
+            Effect::Explain(is_asked) => drop(asked.send(Asked::Explain(is_asked.then_some(EXPLAINED)))),
+            Effect::Play(play) => drop(asked.send(Asked::Play(play))),
+            Effect::Record => drop(asked.send(Asked::Record)),
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }
     }

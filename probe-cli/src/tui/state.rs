@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, history::History, measure::Measure, subject::RowKey, tab::Tab,
+    columns::ColumnId, explaining::Explaining, feed::Feed, history::History, measure::Measure,
+    subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
@@ -131,6 +132,8 @@ pub(super) struct State {
     pub(super) explaining: Explaining,
     /// No model will come any more.
     pub(super) ended: bool,
+    /// What is said beside the models.
+    pub(super) feed: Feed,
 }
 
 impl State {
@@ -165,6 +168,7 @@ impl State {
             ongoing: Ongoing::default(),
             explaining: Explaining::default(),
             ended: false,
+            feed: Feed::default(),
         }
     }
 
@@ -189,12 +193,17 @@ impl State {
     }
 
     /// What to say when the picture is not what the node does now.
-    pub(super) fn message_of_the_feed(&self) -> Option<&'static str> {
-        self.ended.then_some(" No longer counting: the probe has stopped. q quits and shows why.")
+    pub(super) fn message_of_the_feed(&self) -> Option<(String, bool)> {
+        const ENDED: &str = " No longer counting: the probe has stopped. q quits and shows why.";
+        let line = || self.feed.line(self.model.as_ref().map(|model| model.time));
+        if self.ended { Some((ENDED.to_owned(), true)) } else { line() }
     }
 
     /// Takes in a new model.
     pub(super) fn take(&mut self, model: Arc<Model>) {
+        if self.feed.playback.is_some() && self.raw.as_ref().is_some_and(|raw| model.time < raw.time) {
+            self.go_back();
+        }
         for event in &model.pmtu_events {
             let time = model.time.saturating_sub(event.age);
             let known = self.messages.iter_mut().position(|message| message.fold(time, event));
@@ -212,6 +221,13 @@ impl State {
             None => Arc::clone(&model),
         });
         self.raw = Some(model);
+    }
+
+    /// Forgets what comes only later in a recording.
+    fn go_back(&mut self) {
+        (self.history, self.ongoing) = (History::default(), Ongoing::default());
+        (self.since, self.frozen) = (None, None);
+        self.messages.clear();
     }
 
     /// Begins totals anew.

@@ -3,6 +3,7 @@
 use super::{
     action::{Action, Effect},
     columns,
+    feed::Play,
     list::{overview_tables, position, rows},
     state::{Frozen, Mode, Sort, State},
     subject::{self, Subject},
@@ -56,7 +57,14 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
             state.filter.pop();
         }
         Action::FilterKeep => state.mode = Mode::Normal,
+        // A recording stands still with its picture.
+        Action::Pause if state.feed.playback.is_some() => return Effect::Play(Play::PlayOrPause),
         Action::Pause => pause(state),
+        Action::Play(play) if state.feed.playback.is_some() => return Effect::Play(play),
+        Action::Record if state.feed.playback.is_none() => return Effect::Record,
+        // Live there is nothing to play, and what is replayed is in a file already.
+        Action::Play(_) | Action::Record => {}
+        Action::Feed(feed) => state.feed = feed,
         Action::Zero => state.zero(),
         Action::Explain => return explain(state),
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
@@ -75,6 +83,10 @@ fn scrolls(state: &State) -> bool {
 fn explain(state: &mut State) -> Effect {
     let is_there = state.tab == Tab::Cost;
     go(state, Tab::Cost);
+    if state.feed.playback.is_some() {
+        // Nothing more can be found out of a recording.
+        return Effect::None;
+    }
     match (state.explaining.is_asked(), is_there) {
         (true, false) => Effect::None,
         (true, true) => {
