@@ -142,6 +142,12 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes a file that nobody has made before and only its owner may read, to write it. It may be made while a run goes on, which may
+/// change no modes: a umask only takes rights away.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    File::options().create_new(true).write(true).mode(0o600).open(path)
+}
+
 /// Adds to a file of ours, which is made where it is not there.
 pub fn append(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let mut options = File::options();

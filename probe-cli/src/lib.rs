@@ -31,6 +31,7 @@ pub mod pods;
 pub mod privilege;
 pub mod proc;
 pub mod procfs;
+pub mod record;
 pub mod report;
 pub mod sample;
 pub mod sriov;

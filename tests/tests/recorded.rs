@@ -1,7 +1,7 @@
 //! That a recording loses nothing: the models that are made live are those that the recorded frames give.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{fs::File, sync::Arc, thread, time::Duration};
 
 use overlay_probe::{
     ebpf::{Limits, ProbeOptions},
@@ -14,6 +14,7 @@ use overlay_probe::{
     leftovers::RunDirectory,
     model::{Model, Timeline},
     netns,
+    record::{End, Recording, Rotation, Writer},
     sample::Frame,
 };
 use probe_tests::{lab::TestLab, ns};
@@ -31,20 +32,24 @@ fn live_models_are_those_of_the_recorded_frames() {
     let load = Load::start(&options).unwrap();
     let node = lab.node(1);
     let here = netns::open(&node).unwrap();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("recording");
     // The engine lives on one thread, in the node's namespace.
-    let (models, lines) = thread::scope(|scope| {
+    let models = thread::scope(|scope| {
         let watch = scope.spawn(|| {
             netns::enter(&here).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(watch(&node, lab.prefix()))
+            let recording = Writer::create(&path, INTERVAL, Rotation::default()).unwrap();
+            runtime.block_on(watch(&node, lab.prefix(), recording))
         });
         watch.join().unwrap()
     });
     drop(load.stop());
     let mut timeline = Timeline::default();
-    for (number, (live, line)) in models.iter().zip(&lines).enumerate() {
-        let frame: Frame = serde_json::from_str(line).unwrap();
-        let replayed = timeline.push(frame);
+    let mut recording = Recording::open(File::open(&path).unwrap()).unwrap();
+    assert_eq!((recording.count(), recording.end()), (models.len(), &End::Ended));
+    for (number, live) in models.iter().enumerate() {
+        let replayed = timeline.push(recording.frame(number).unwrap());
         assert_eq!(replayed, *live, "frame {number}");
     }
     // What was to happen has happened.
@@ -61,8 +66,8 @@ fn has_tunnel(model: &Model, name: &str) -> bool {
     model.tunnels.iter().any(|row| row.tunnel.name == name)
 }
 
-/// Models as they are made, and the frames that they are made of as they are recorded.
-async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
+/// Models as they are made; the frames that they are made of are recorded.
+async fn watch(node: &str, prefix: &str, mut recording: Writer) -> Vec<Arc<Model>> {
     let directory = tempfile::TempDir::new().unwrap();
     let mut engine = Engine::start(EngineOptions {
         interval: INTERVAL,
@@ -73,9 +78,9 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
     })
     .await
     .unwrap();
-    let (mut timeline, mut models, mut lines) = (Timeline::default(), Vec::new(), Vec::new());
+    let (mut timeline, mut models) = (Timeline::default(), Vec::new());
     let mut keep = |frame: Frame, joined: &Joined| {
-        lines.push(serde_json::to_string(&frame).unwrap());
+        recording.write(&frame).unwrap();
         let model = timeline.push_joined(frame, joined);
         assert!(Arc::ptr_eq(&model.inventory, joined.inventory()), "the inventory was made twice");
         models.push(model);
@@ -96,5 +101,5 @@ async fn watch(node: &str, prefix: &str) -> (Vec<Arc<Model>>, Vec<String>) {
         keep(frame, engine.joined());
     }
     engine.stop().await;
-    (models, lines)
+    models
 }

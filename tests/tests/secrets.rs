@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use overlay_probe::{engine, engine::HostOptions, netns, sample::Frame};
+use overlay_probe::{engine, engine::HostOptions, netns, record::Recording, sample::Frame};
 use probe_tests::{
     base64,
     cri::{self, Pod},
@@ -139,6 +139,22 @@ fn a_recording_of_a_node_full_of_secrets_holds_none() {
     let bundle = bundle(pair.node(1), root.path(), &socket, directory.path());
     assert!(bundle.contains("10.60.0.0/16") && bundle.contains("verdict"), "{bundle}");
     assert_eq!(leak(&bundle), None);
+    let file = file(pair.node(1), root.path(), &socket, directory.path());
+    assert!(file.contains("10.60.0.0/16") && file.contains("cart-0"), "{file}");
+    assert_eq!(leak(&file), None);
+}
+
+/// All frames that `record` writes of the node.
+fn file(node: &str, root: &Path, socket: &Path, directory: &Path) -> String {
+    let path = directory.join("node.ovp");
+    let [root, socket, file] = [root, socket, &path].map(|path| path.to_str().unwrap());
+    let target = ["--netns", node, "--host-root", root, "--cri-socket", socket];
+    let output = run(&[&target[..], &["record", file, "--count", "2", "--interval", "200ms"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut recording = Recording::open(fs::File::open(&path).unwrap()).unwrap();
+    (0..recording.count())
+        .map(|number| serde_json::to_string(&recording.frame(number).unwrap()).unwrap())
+        .collect()
 }
 
 /// All that is in a support bundle of the node.

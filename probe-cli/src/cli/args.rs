@@ -7,6 +7,7 @@ mod count;
 mod duration;
 mod lab;
 mod mtu;
+mod record;
 mod show;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) use self::{
         LabShapeArgs,
     },
     mtu::MtuArgs,
+    record::{OfRecording, RecordArgs, ReplayArgs, ReplayFormat},
     show::{ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
 };
 
@@ -51,6 +53,7 @@ const PROBING: &str = "Probing";
         sudo overlay-probe mtu                      how large packets really get to each other node\n  \
         sudo overlay-probe show node                detected data planes, intended and actual settings\n  \
         sudo overlay-probe watch --format jsonl     one JSON object per second, for scripts\n  \
+        sudo overlay-probe record night.ovp         what happens meanwhile, for `replay`\n  \
         sudo overlay-probe --netns ovp-node1 watch  a node of the lab\n\n\
         Exit codes: 0 good, 1 warning (check, mtu, bench gate), 2 failure, 3 unknown (usage error, missing privilege, no overlay here)"
 )]
@@ -97,6 +100,7 @@ pub(super) enum Command {
         sudo overlay-probe check --probe --only mtu\n  \
         sudo overlay-probe check --format json | jq '.findings[] | [.severity, .id, .summary]'\n  \
         sudo overlay-probe check --format nagios --fail-on fail\n  \
+        overlay-probe check --replay night.ovp --at 03:12:30\n  \
         overlay-probe check --explain mtu-pod-exceeds-tunnel\n\n\
         Exit codes: 0 good, 1 warning, 2 failure, 3 could not judge")]
     Check(CheckArgs),
@@ -118,6 +122,26 @@ pub(super) enum Command {
         sudo overlay-probe watch --explain-other 20\n  \
         sudo overlay-probe watch --format jsonl | jq '.tunnels[] | [.name, .tx.outer_bits_per_s]'")]
     Watch(WatchArgs),
+    /// Write what there is and what is counted to a file, for `replay`, `check --replay` and `show --replay`
+    ///
+    /// Each frame is everything that the other commands look at: tables of the kernel, files, pods, counters. Passwords, tokens and keys
+    /// are not read. A recording that is killed in the middle is good up to there.
+    #[command(after_help = "Examples:\n  \
+        sudo overlay-probe record night.ovp\n  \
+        sudo overlay-probe record /var/lib/overlay-probe --rotate-age 1h --keep 24\n  \
+        sudo overlay-probe record incident.ovp --interval 250ms --count 1200 --drops")]
+    Record(RecordArgs),
+    /// Show a recording in the terminal UI, or print it
+    ///
+    /// Keys: p plays or pauses, comma and dot go back and on by a frame, < > by a minute, { } by ten; + and - change the speed. Needs no
+    /// privilege.
+    #[command(after_help = "Examples:\n  \
+        overlay-probe replay night.ovp\n  \
+        overlay-probe replay night.ovp -t 03:12:30\n  \
+        overlay-probe replay night.ovp -t '3m ago'\n  \
+        overlay-probe replay night.ovp --format jsonl | jq '.tunnels[] | [.name, .tx.outer_bits_per_s]'\n\n\
+        Exit code 3: nothing of the file can be used")]
+    Replay(ReplayArgs),
     /// Inspect this node (table or JSON)
     #[command(subcommand, arg_required_else_help = true)]
     Show(ShowCommand),
@@ -159,12 +183,16 @@ pub(super) enum Command {
     },
 }
 
+/// Options that say which node is looked at.
+const OF_NODE: &[&str] = &["netns", "host_root", "cri_socket"];
+
 /// Options of every command that mean nothing to these.
 const VOID: &[(&str, &[&str])] = &[
     ("lab", &["netns", "host_root", "cri_socket"]),
     ("demo", &["netns", "host_root", "cri_socket"]),
     ("bench", &["netns", "host_root", "cri_socket", "no_color"]),
     ("cleanup", &["cri_socket", "no_color"]),
+    ("replay", OF_NODE),
     ("completions", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
     ("man", &["netns", "host_root", "cri_socket", "no_color", "verbose"]),
 ];
@@ -201,9 +229,16 @@ impl Args {
     /// An option that was given and means nothing to the command, with the command. Those of output do no harm.
     fn void(&self) -> Option<(&'static str, &'static str)> {
         let name = match self.command.as_ref()? {
-            Command::Top(_) | Command::Check(_) | Command::Watch(_) | Command::Show(_) | Command::Mtu(_) => {
-                return None;
-            }
+            // The node is the recording's.
+            Command::Check(check) if check.recording.replay.is_some() => "check --replay",
+            Command::Show(show) if show.args().recording.replay.is_some() => "show --replay",
+            Command::Top(_)
+            | Command::Check(_)
+            | Command::Watch(_)
+            | Command::Record(_)
+            | Command::Show(_)
+            | Command::Mtu(_) => return None,
+            Command::Replay(_) => "replay",
             Command::Lab(_) => "lab",
             Command::Demo(_) => "demo",
             Command::Bench(_) => "bench",
@@ -211,7 +246,7 @@ impl Args {
             Command::Completions { .. } => "completions",
             Command::Man { .. } => "man",
         };
-        let (_, void) = VOID.iter().find(|(command, _)| *command == name)?;
+        let void = VOID.iter().find(|(command, _)| *command == name).map_or(OF_NODE, |(_, void)| void);
         let given = [
             ("netns", "netns", self.netns.is_some()),
             ("host_root", "host-root", self.host_root.is_some()),
@@ -245,6 +280,10 @@ mod tests {
             ("cleanup --cri-socket /x", Some(("cri-socket", "cleanup"))),
             ("--netns x bench compare a b", Some(("netns", "bench"))),
             ("--netns x cleanup", None),
+            ("replay x --netns x", Some(("netns", "replay"))),
+            ("check --host-root /x --replay x", Some(("host-root", "check --replay"))),
+            ("--netns x show pods --replay x --at -3m", Some(("netns", "show --replay"))),
+            ("--netns x record x", None),
             ("cleanup --host-root /x", None),
             ("--netns x --host-root /x --cri-socket /x show node", None),
             ("show node --netns x", None),

@@ -19,6 +19,7 @@ use super::{
     bundle::Bundle,
     exit,
     live::{self, Context, Stop},
+    replay,
 };
 use crate::{
     check::{self, Acceptances, Check, REGISTRY, Unknown, Verdict},
@@ -28,6 +29,7 @@ use crate::{
     observed::Observed,
     privilege::{self, PrivilegeError},
     report::check::{self as report, Health},
+    sample::{Frame, Sample},
     text,
 };
 
@@ -71,25 +73,11 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     }
     let earlier = args.since.as_deref().map(file::earlier).transpose()?;
     let mut bundle = args.support_bundle.as_deref().map(Bundle::prepare).transpose()?;
-    context.enter()?;
     let started = Instant::now();
-    let progress = Progress::start(args.window);
-    let host = context.host();
-    let seen = live::block_on(async {
-        let mut stop = Stop::catch()?;
-        let mut counting = counting(context, args).await;
-        let seen = tokio::select! {
-            seen = engine::look_over(&host, args.window, &mut counting) => seen.map(Some),
-            () = stop.asked() => Ok(None),
-        };
-        tokio::select! {
-            biased;
-            () = counting.stop() => {}
-            () = stop.asked() => {}
-        }
-        Ok(seen?)
-    })?;
-    progress.end();
+    let seen = match &args.recording.replay {
+        Some(path) => Some(replay::window(&args.recording, path, args.window)?),
+        None => look(context, args)?,
+    };
     let Some((before, after)) = seen else { return Ok(ExitCode::from(exit::UNKNOWN)) };
     if let Some(bundle) = &mut bundle {
         bundle.record(&before, &after)?;
@@ -135,6 +123,29 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
         return Ok(ExitCode::from(exit::UNKNOWN));
     }
     Ok(ExitCode::from(code(verdict, args)))
+}
+
+/// Looks at the node twice; none when somebody stops it.
+fn look(context: &Context, args: &CheckArgs) -> anyhow::Result<Option<(Sample, Frame)>> {
+    context.enter()?;
+    let progress = Progress::start(args.window);
+    let host = context.host();
+    let seen = live::block_on(async {
+        let mut stop = Stop::catch()?;
+        let mut counting = counting(context, args).await;
+        let seen = tokio::select! {
+            seen = engine::look_over(&host, args.window, &mut counting) => seen.map(Some),
+            () = stop.asked() => Ok(None),
+        };
+        tokio::select! {
+            biased;
+            () = counting.stop() => {}
+            () = stop.asked() => {}
+        }
+        Ok(seen?)
+    })?;
+    progress.end();
+    Ok(seen)
 }
 
 /// What is to be counted. What keeps it from being so is a matter of the checks that need it, and of no other.

@@ -16,6 +16,7 @@ use super::{
     confine,
     lab::{DEMO_TIME, build, load_options, options},
     live::{self, Context, Stop},
+    recorder::Recorder,
     top, watch,
 };
 use crate::{
@@ -97,11 +98,12 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             return Ok(());
         };
         engine.leave_out(load.cpu_clocks());
+        let title = format!("demo: {}", first.netns);
+        let recorder = Recorder::start(&title, args.probe.interval)?;
         confine::after_start(&engine);
         if io::stdout().is_terminal() {
-            let title = format!("demo: {}", first.netns);
             let incident = Incident::new(incident, args.incident_after);
-            return Box::pin(top::show(engine, context, &title, Some(incident), &mut stop)).await;
+            return Box::pin(top::show(engine, recorder, context, &title, Some(incident), &mut stop)).await;
         }
         let _ = writeln!(
             io::stderr(),

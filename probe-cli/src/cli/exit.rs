@@ -93,6 +93,7 @@ fn is_unknown(error: &anyhow::Error) -> bool {
             || cause.is::<crate::mtu::UnknownTarget>()
             || cause.is::<crate::mtu::wire::WireError>()
             || cause.is::<super::check::GivenFile>()
+            || cause.is::<super::replay::Unreadable>()
             || matches!(cause.downcast_ref::<EngineError>(), Some(EngineError::NoOverlay))
             || matches!(
                 cause.downcast_ref::<SweepError>(),

@@ -14,6 +14,9 @@ mod live;
 mod logging;
 mod mtu;
 mod pieces;
+mod record;
+mod recorder;
+mod replay;
 mod show;
 mod top;
 mod watch;
@@ -44,7 +47,10 @@ pub fn main() -> ExitCode {
 /// What a command has a use for.
 fn role(command: Option<&Command>) -> Role {
     match command {
-        None | Some(Command::Top(_) | Command::Watch(_)) => Role::Follow,
+        None | Some(Command::Top(_) | Command::Watch(_) | Command::Record(_)) => Role::Follow,
+        // A recording is read by nobody who could do more.
+        Some(Command::Check(check)) if check.recording.replay.is_some() => Role::Print,
+        Some(Command::Show(show)) if show.args().recording.replay.is_some() => Role::Print,
         Some(Command::Check(check)) if check.with_traffic && check.probe => Role::FollowAndPing,
         Some(Command::Check(check)) if check.with_traffic => Role::Follow,
         Some(Command::Check(check)) if check.probe => Role::Ping,
@@ -58,7 +64,7 @@ fn role(command: Option<&Command>) -> Role {
             Some(Where::ToAnotherMachine) => Role::MeasureThere,
             None => Role::Print,
         },
-        Some(Command::Completions { .. } | Command::Man { .. }) => Role::Print,
+        Some(Command::Completions { .. } | Command::Man { .. } | Command::Replay(_)) => Role::Print,
     }
 }
 
@@ -89,6 +95,8 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => watch::run(&context, &args::WatchArgs::default()),
         Some(Command::Top(args)) => top::run(&context, &args),
         Some(Command::Watch(args)) => watch::run(&context, &args),
+        Some(Command::Record(args)) => record::run(&context, &args),
+        Some(Command::Replay(args)) => replay::run(&context, &args),
         Some(Command::Show(what)) => show::run(&context, &what),
         Some(Command::Lab(command)) => lab::run(command),
         Some(Command::Demo(args)) => demo::run(&context, &args),

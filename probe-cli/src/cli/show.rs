@@ -10,8 +10,9 @@ use anyhow::Context as _;
 use thiserror::Error;
 
 use super::{
-    args::{ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
+    args::{OfRecording, ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
     live::{self, Context},
+    replay,
 };
 use crate::{
     engine::{self, Counting},
@@ -31,7 +32,9 @@ impl NothingToShow {
 }
 
 pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
-    context.enter()?;
+    if what.args().recording.replay.is_none() {
+        context.enter()?;
+    }
     match what {
         ShowCommand::Node(args) => node(context, args),
         ShowCommand::Links(args) => links(context, args),
@@ -53,13 +56,16 @@ fn has_data_plane(model: &Model) -> bool {
     !model.inventory.data_planes.is_empty() || is_unseen
 }
 
-/// The node at this moment.
-fn model(context: &Context) -> anyhow::Result<Arc<Model>> {
+/// The node at this moment, or at one of a recording.
+fn model(context: &Context, of: &OfRecording) -> anyhow::Result<Arc<Model>> {
+    if let Some(path) = &of.replay {
+        return Ok(model::once(replay::frame(of, path)?));
+    }
     live::block_on(async { Ok(model::once(engine::look(&context.host()).await?)) })
 }
 
 fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
+    let model = model(context, &args.recording)?;
     // What else is known of the node is worth its lines all the same.
     print(&match args.format {
         ShowFormat::Json => report::node::json(&model).context("cannot write JSON")?,
@@ -69,7 +75,7 @@ fn node(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
+    let model = model(context, &args.recording)?;
     show(
         context,
         args,
@@ -82,7 +88,7 @@ fn links(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn peers(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
+    let model = model(context, &args.recording)?;
     let inventory = &model.inventory;
     let has_rows =
         !inventory.peers.is_empty() || !inventory.routed_peers.is_empty() || !inventory.holes.is_empty();
@@ -113,7 +119,7 @@ fn mtu(context: &Context, args: &ShowMtuArgs) -> anyhow::Result<()> {
             let (before, after) = engine::look_over(&host, *window, &mut counting).await?;
             Ok(model::over(before, after))
         })?,
-        None => model(context)?,
+        None => model(context, &args.recording)?,
     };
     if !changes.is_empty() && has_data_plane(&model) {
         let planned = model::planned(&model, changes.iter().cloned().collect());
@@ -135,7 +141,7 @@ fn mtu(context: &Context, args: &ShowMtuArgs) -> anyhow::Result<()> {
 }
 
 fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
+    let model = model(context, &args.recording)?;
     show(
         context,
         args,
@@ -149,7 +155,7 @@ fn pods(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
 }
 
 fn vfs(context: &Context, args: &ShowArgs) -> anyhow::Result<()> {
-    let model = model(context)?;
+    let model = model(context, &args.recording)?;
     show(
         context,
         args,

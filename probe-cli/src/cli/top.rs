@@ -10,6 +10,7 @@ use super::{
     confine,
     demo::Incident,
     live::{self, Context, Stop},
+    recorder::Recorder,
 };
 use crate::{
     engine::{Engine, EngineError},
@@ -23,15 +24,19 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     live::block_on(async {
         let mut stop = Stop::catch()?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
-        confine::after_start(&engine);
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
-        Box::pin(show(engine, context, &context.node(hostname.as_deref()), None, &mut stop)).await
+        let title = context.node(hostname.as_deref());
+        // Before what can be opened is confined: it makes files later.
+        let recorder = Recorder::start(&title, args.probe.interval)?;
+        confine::after_start(&engine);
+        Box::pin(show(engine, recorder, context, &title, None, &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
 pub(super) async fn show(
     mut engine: Engine,
+    mut recorder: Recorder,
     context: &Context,
     title: &str,
     mut incident: Option<Incident>,
@@ -40,14 +45,18 @@ pub(super) async fn show(
     let mut timeline = Timeline::default();
     let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
     let (ask, asked) = mpsc::unbounded_channel();
-    let options =
-        TuiOptions { no_color: context.plain(), title: title.to_owned(), is_demo: incident.is_some() };
+    let options = TuiOptions {
+        no_color: context.plain(),
+        title: title.to_owned(),
+        is_demo: incident.is_some(),
+        feed: recorder.feed.clone(),
+    };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
         let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut timeline, sender, asked, &mut incident);
+        let feed = feed(&mut engine, &mut recorder, &mut timeline, sender, asked, &mut incident);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -65,11 +74,13 @@ pub(super) async fn show(
         }
     }
     live::end(engine, stop).await;
+    recorder.end().await.context("cannot end the recording")?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 async fn feed(
     engine: &mut Engine,
+    recorder: &mut Recorder,
     timeline: &mut Timeline,
     models: watch::Sender<Option<Arc<Model>>>,
     mut asked: mpsc::UnboundedReceiver<Asked>,
@@ -79,13 +90,19 @@ async fn feed(
         tokio::select! {
             frame = engine.tick() => match frame {
                 // Nobody looks any more: the screen ends in a moment.
-                Ok(frame) => drop(models.send(Some(timeline.push_joined(frame, engine.joined())))),
+                Ok(frame) => {
+                    recorder.offer(&frame);
+                    drop(models.send(Some(timeline.push_joined(frame, engine.joined()))));
+                }
                 Err(error) => return error,
             },
             Some(asked) = asked.recv() => match asked {
                 Asked::Explain(packets) => engine.explain_if_possible(packets),
                 Asked::LookAgain => engine.look_again(),
                 Asked::Repair => Incident::turn(incident).await,
+                Asked::Record => recorder.toggle(),
+                // There is nothing to play.
+                Asked::Play(_) => {}
             },
             () = Incident::due(incident.as_ref()) => Incident::turn(incident).await,
         }

@@ -1,5 +1,5 @@
 //! Printing without waiting: a thread of its own writes to stdout, so that a reader that takes nothing holds up neither the
-//! samples nor the answer to a signal. It makes the text too, and writes it while it makes it.
+//! samples nor the answer to a signal. It makes the text too, and writes it while it makes it. So it is with files.
 
 use std::{io, thread};
 
@@ -37,16 +37,26 @@ impl<T: Send + 'static> Writer<T> {
         mut out: W,
         print: impl Fn(&T, &mut W) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
+        Self::with("stdout", move |next| print(next, &mut out).and_then(|()| out.flush()))
+    }
+
+    /// Starts a thread of this name that does something else with each of them.
+    pub(super) fn with(
+        name: &str,
+        mut work: impl FnMut(&T) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
         // One waits while one is being written.
         let (offered, mut waiting) = mpsc::channel::<T>(1);
         let (done, result) = oneshot::channel();
-        thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
             let result = loop {
                 let Some(next) = waiting.blocking_recv() else { break Ok(()) };
-                if let Err(error) = print(&next, &mut out).and_then(|()| out.flush()) {
+                if let Err(error) = work(&next) {
                     break Err(error);
                 }
             };
+            // What it leaves is complete before anybody sees the result.
+            drop(work);
             // Before anybody sees the result, nothing is taken any more.
             drop(waiting);
             // Nobody waits for it when a signal ended the run.

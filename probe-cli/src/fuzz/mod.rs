@@ -9,7 +9,7 @@ mod packets;
 #[cfg(test)]
 mod tests;
 
-use crate::{bench, hostfiles, leftovers, mtu, netlink, pods, text};
+use crate::{bench, hostfiles, leftovers, mtu, netlink, pods, record, text};
 
 /// One kind of input.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// All kinds.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "netlink", run: netlink },
     Target { name: "packets", run: packets },
     Target { name: "yaml", run: yaml },
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "grpc", run: grpc },
     Target { name: "records", run: records },
     Target { name: "bench", run: bench },
+    Target { name: "recordings", run: recordings },
 ];
 
 /// A text that nobody may quote whose words are ours: files hold passwords. Inputs have it in many places.
@@ -85,6 +86,11 @@ fn records(bytes: &[u8]) {
 /// which has no error of its own.
 fn bench(bytes: &[u8]) {
     check_shown(bench::fuzz::any(bytes));
+}
+
+/// Files that are to be replayed.
+fn recordings(bytes: &[u8]) {
+    check_said(record::fuzz::recording(bytes));
 }
 
 /// Whatever somebody else wrote can be printed.

@@ -71,6 +71,11 @@ fn bench() {
 }
 
 #[test]
+fn recordings() {
+    replay("recordings");
+}
+
+#[test]
 fn every_target_has_a_corpus_and_a_test() {
     let names = |text: &str| -> BTreeSet<String> {
         text.lines()

@@ -39,6 +39,11 @@ struct Known {
 }
 
 impl Timeline {
+    /// One of a run that began then, of which not all frames are pushed.
+    pub fn since(began: Duration) -> Self {
+        Self { since: Some(began), ..Self::default() }
+    }
+
     /// The model of the next frame. The first one has no rates.
     pub fn push(&mut self, frame: Frame) -> Arc<Model> {
         self.next(frame, None)

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{model::Model, tui::tab::Tab};
+use crate::{
+    model::Model,
+    tui::{
+        feed::{Feed, Play},
+        tab::Tab,
+    },
+};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +59,12 @@ pub(super) enum Action {
     Repair,
     /// Look again at what is looked at now and then only.
     LookAgain,
+    /// Play a recording otherwise; means nothing live.
+    Play(Play),
+    /// Begin to write a recording of what follows, or end it.
+    Record,
+    /// What is said beside the models is another.
+    Feed(Feed),
     /// Draw everything anew.
     Redraw,
     /// A new model.
@@ -78,4 +90,8 @@ pub(super) enum Effect {
     Repair,
     /// Have tables and pods' network namespaces read again.
     LookAgain,
+    /// Play the recording otherwise.
+    Play(Play),
+    /// Write a recording, or end it.
+    Record,
 }

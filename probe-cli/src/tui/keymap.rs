@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{action::Action, state::Mode, tab::Tab};
+use super::{action::Action, feed::Play, state::Mode, tab::Tab};
 
 /// A line of the help screen.
 pub(super) struct Binding {
@@ -16,7 +16,7 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 15] = [
+pub(super) const BINDINGS: [Binding; 17] = [
     Binding { keys: "1-9", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
@@ -29,6 +29,8 @@ pub(super) const BINDINGS: [Binding; 15] = [
     Binding { keys: "y", words: "in Health: copy the commands that mend the finding (OSC 52)" },
     Binding { keys: "r", words: "read the kernel's tables and pods' network namespaces again" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
+    Binding { keys: "w", words: "write a recording of what follows; again: end it" },
+    Binding { keys: ", .", words: "in a recording, frame by frame; < > a minute, { } ten; + - speed" },
     Binding { keys: "?", words: "this help" },
     Binding { keys: "Ctrl-L", words: "redraw the screen" },
     Binding { keys: "q", words: "quit; Ctrl-C quits from anywhere" },
@@ -85,6 +87,15 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('r') => Action::LookAgain,
         KeyCode::Char('R') => Action::Repair,
         KeyCode::Char('p' | ' ') => Action::Pause,
+        KeyCode::Char('w') => Action::Record,
+        KeyCode::Char(',') => Action::Play(Play::Step(-1)),
+        KeyCode::Char('.') => Action::Play(Play::Step(1)),
+        KeyCode::Char('<') => Action::Play(Play::Skip(-60)),
+        KeyCode::Char('>') => Action::Play(Play::Skip(60)),
+        KeyCode::Char('{') => Action::Play(Play::Skip(-600)),
+        KeyCode::Char('}') => Action::Play(Play::Skip(600)),
+        KeyCode::Char('+' | '=') => Action::Play(Play::Faster),
+        KeyCode::Char('-') => Action::Play(Play::Slower),
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ mod action;
 mod cells;
 mod columns;
 mod explaining;
+mod feed;
 mod findings;
 mod history;
 mod keymap;
@@ -37,4 +38,5 @@ mod update;
 mod vf;
 mod view;
 
+pub use feed::{Feed, Play, Playback, Recording};
 pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

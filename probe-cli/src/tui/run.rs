@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     action::{Action, Effect},
+    feed::{Feed, Play},
     keymap,
     state::State,
     story::Story,
@@ -20,6 +21,8 @@ use crate::model::Model;
 /// How to show it.
 #[derive(Clone, Debug)]
 pub struct TuiOptions {
+    /// What is said beside the models, whenever it changes.
+    pub feed: watch::Receiver<Feed>,
     /// No colour.
     pub no_color: bool,
     /// What is looked at; any text.
@@ -28,7 +31,7 @@ pub struct TuiOptions {
     pub is_demo: bool,
 }
 
-/// What the user asks the engine for.
+/// What the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// To say why packets are "other", for so many of them; none ends it.
@@ -37,6 +40,10 @@ pub enum Asked {
     LookAgain,
     /// To repair the demo's incident, or to make it again.
     Repair,
+    /// To play a recording otherwise.
+    Play(Play),
+    /// To write a recording of what follows, or to end it.
+    Record,
 }
 
 /// Packets that are explained when the user asks.
@@ -77,8 +84,10 @@ pub async fn run(
     let failed = |operation| move |source| TuiError::Terminal { operation, source };
     let mut screen = Screen::take().map_err(failed("take over"))?;
     let mut keys = EventStream::new();
-    let mut state = State::new(options.title, options.no_color);
-    state.story = options.is_demo.then(Story::default);
+    let TuiOptions { mut feed, title, no_color, is_demo } = options;
+    let mut state = State::new(title, no_color);
+    state.story = is_demo.then(Story::default);
+    update(&mut state, Action::Feed(feed.borrow_and_update().clone()));
     let first = models.borrow_and_update().clone();
     if let Some(model) = first {
         update(&mut state, Action::Model(model));
@@ -91,6 +100,7 @@ pub async fn run(
                 Ok(()) => models.borrow_and_update().clone().map(Action::Model),
                 Err(_gone) => Some(Action::FeedEnded),
             },
+            Ok(()) = feed.changed() => Some(Action::Feed(feed.borrow_and_update().clone())),
             event = keys.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => keymap::action(state.mode, key),
                 // A resize only needs a new frame.
@@ -109,6 +119,8 @@ pub async fn run(
             Effect::LookAgain => drop(asked.send(Asked::LookAgain)),
             Effect::Repair => drop(asked.send(Asked::Repair)),
             Effect::Copy(line) => Screen::copy(&line).map_err(failed("write to"))?,
+            Effect::Play(play) => drop(asked.send(Asked::Play(play))),
+            Effect::Record => drop(asked.send(Asked::Record)),
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }
     }

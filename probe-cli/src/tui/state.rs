@@ -3,8 +3,8 @@
 use std::{cell::Cell, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, findings::FindingsLook, history::History, log::Log,
-    measure::Measure, story::Story, subject::RowKey, tab::Tab,
+    columns::ColumnId, explaining::Explaining, feed::Feed, findings::FindingsLook, history::History,
+    log::Log, measure::Measure, story::Story, subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
@@ -102,6 +102,8 @@ pub(super) struct State {
     pub(super) story: Option<Story>,
     /// No model will come any more.
     pub(super) ended: bool,
+    /// What is said beside the models.
+    pub(super) feed: Feed,
 }
 
 impl State {
@@ -140,6 +142,7 @@ impl State {
             explaining: Explaining::default(),
             story: None,
             ended: false,
+            feed: Feed::default(),
         }
     }
 
@@ -170,12 +173,17 @@ impl State {
     }
 
     /// What to say when the picture is not what the node does now.
-    pub(super) fn message_of_the_feed(&self) -> Option<&'static str> {
-        self.ended.then_some(" No longer counting: the probe has stopped. q quits and shows why.")
+    pub(super) fn message_of_the_feed(&self) -> Option<(String, bool)> {
+        const ENDED: &str = " No longer counting: the probe has stopped. q quits and shows why.";
+        let line = || self.feed.line(self.model.as_ref().map(|model| model.time));
+        if self.ended { Some((ENDED.to_owned(), true)) } else { line() }
     }
 
     /// Takes in a new model.
     pub(super) fn take(&mut self, model: Arc<Model>) {
+        if self.feed.playback.is_some() && self.raw.as_ref().is_some_and(|raw| model.time < raw.time) {
+            self.go_back();
+        }
         if let Some(rows) = &model.explained {
             self.explaining.take(rows);
         }
@@ -190,6 +198,13 @@ impl State {
             None => Arc::clone(&model),
         });
         self.raw = Some(model);
+    }
+
+    /// Forgets what comes only later in a recording.
+    fn go_back(&mut self) {
+        (self.history, self.ongoing) = (History::default(), Ongoing::default());
+        (self.since, self.frozen) = (None, None);
+        self.log = Log::default();
     }
 
     /// Begins totals anew.

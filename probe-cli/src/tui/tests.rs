@@ -1,6 +1,7 @@
 //! Screens as snapshots at three sizes, and what keys do to them.
 
 mod explained;
+mod feed;
 mod figures;
 mod health;
 

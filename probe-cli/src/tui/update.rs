@@ -2,7 +2,9 @@
 
 use super::{
     action::{Action, Effect},
-    columns, findings,
+    columns,
+    feed::Play,
+    findings,
     list::{overview_tables, position, rows},
     state::{Frozen, Mode, Sort, State},
     subject::{self, Subject},
@@ -65,7 +67,14 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
             state.filter.pop();
         }
         Action::FilterKeep => state.mode = Mode::Normal,
+        // A recording stands still with its picture.
+        Action::Pause if state.feed.playback.is_some() => return Effect::Play(Play::PlayOrPause),
         Action::Pause => pause(state),
+        Action::Play(play) if state.feed.playback.is_some() => return Effect::Play(play),
+        Action::Record if state.feed.playback.is_none() => return Effect::Record,
+        // Live there is nothing to play, and what is replayed is in a file already.
+        Action::Play(_) | Action::Record => {}
+        Action::Feed(feed) => state.feed = feed,
         Action::Zero => state.zero(),
         Action::Explain if state.tab == Tab::Health => {
             let look = &mut state.findings;
@@ -76,6 +85,8 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         Action::Copy => return copy(state),
         Action::Repair if state.story.is_some() => return Effect::Repair,
         Action::Repair => {}
+        // A recording has nothing more.
+        Action::LookAgain if state.feed.playback.is_some() => {}
         Action::LookAgain => {
             state.said = Some("the kernel's tables and pods' network namespaces are read again".to_owned());
             return Effect::LookAgain;
@@ -132,6 +143,10 @@ fn copy(state: &mut State) -> Effect {
 fn explain(state: &mut State) -> Effect {
     let is_there = state.tab == Tab::Cost;
     go(state, Tab::Cost);
+    if state.feed.playback.is_some() {
+        // Nothing more can be found out of a recording.
+        return Effect::None;
+    }
     match (state.explaining.is_asked(), is_there) {
         (true, false) => Effect::None,
         (true, true) => {

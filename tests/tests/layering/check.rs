@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(
             check("model/types.rs", "use serde::Deserialize;"),
             [
-                "model/types.rs: serde is for bench, facts, hostfiles, lab, leftovers, mac, observed, pods, report, sample only"
+                "model/types.rs: serde is for bench, facts, hostfiles, lab, leftovers, mac, observed, pods, record, report, sample only"
             ]
         );
     }

@@ -53,6 +53,27 @@ pub(crate) const MODULES: &[Module] = &[
         .showing(&["facts", "intent", "inventory", "mac", "sample"]),
     // A source of samples; what it counts is said by the inventory.
     outside("ebpf", &["files", "inventory", "model::mtu", "netns", "observed", "procfs", "sample", "text"]),
+    // Frames as bytes and back, and the files they are in. Which frame is shown is decided without any of these.
+    pure("record::split", &[]),
+    pure("record::numbers", &[]),
+    pure("record::delta", &["facts", "record::numbers", "record::split", "sample"]),
+    pure("record::pack", &[]),
+    pure("record::format", &["facts"]),
+    pure("record::moment", &[]),
+    pure("record::player", &[]),
+    outside(
+        "record",
+        &[
+            "facts",
+            "files",
+            "record::delta",
+            "record::format",
+            "record::moment",
+            "record::pack",
+            "record::player",
+            "sample",
+        ],
+    ),
     // Judgement: what is wrong, of the model and the facts that it was made of.
     pure("check", &["facts", "model", "observed", "text"]),
     // What gets to other nodes, measured: the search is pure, and one part sends what it says.
@@ -89,7 +110,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     ),
     // What the fuzzer feeds; compiled for it and for tests.
-    outside("fuzz", &["bench", "hostfiles", "leftovers", "mtu", "netlink", "pods", "text"]),
+    outside("fuzz", &["bench", "hostfiles", "leftovers", "mtu", "netlink", "pods", "record", "text"]),
     // The loop that runs it all, and the commands.
     outside(
         "engine",
@@ -132,6 +153,7 @@ pub(crate) const MODULES: &[Module] = &[
             "observed",
             "privilege",
             "procfs",
+            "record",
             "report",
             "report::bench",
             "report::check",
@@ -227,12 +249,24 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // What is recorded, files of ours and of others, documents.
     (
         "serde",
-        &["bench", "facts", "hostfiles", "lab", "leftovers", "mac", "observed", "pods", "report", "sample"],
+        &[
+            "bench",
+            "facts",
+            "hostfiles",
+            "lab",
+            "leftovers",
+            "mac",
+            "observed",
+            "pods",
+            "record",
+            "report",
+            "sample",
+        ],
     ),
-    ("serde_json", &["bench", "cli", "engine", "hostfiles", "lab", "leftovers", "pods", "report"]),
+    ("serde_json", &["bench", "cli", "engine", "hostfiles", "lab", "leftovers", "pods", "record", "report"]),
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
-    ("time", &["check", "report", "tui"]),
+    ("time", &["check", "record", "report", "tui"]),
     ("toml", &["hostfiles"]),
     // What must not reach a terminal is decided in one place.
     ("unicode_general_category", &["text"]),
@@ -240,6 +274,9 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     // A file that takes its name in one step, and archives of what was found.
     ("tempfile", &["cli"]),
     ("flate2", &["cli"]),
+    // What a recording is compressed and checked with.
+    ("crc32fast", &["record"]),
+    ("ruzstd", &["record"]),
     ("tar", &["cli"]),
 ];
 
@@ -248,8 +285,8 @@ pub(crate) const WRITERS: [&str; 3] = ["serde::Serialize", "serde::Serializer", 
 
 /// Who may: the facts and the samples of a recording with what they are made of, documents, and files of ours: a type of the
 /// model that were written would put its names into a document, where nobody may change them.
-pub(crate) const MAY_BE_WRITTEN: [&str; 8] =
-    ["bench", "facts", "lab", "leftovers", "mac", "observed", "report", "sample"];
+pub(crate) const MAY_BE_WRITTEN: [&str; 9] =
+    ["bench", "facts", "lab", "leftovers", "mac", "observed", "record", "report", "sample"];
 
 /// What opens files: the end of a path in the source.
 pub(crate) const OPENERS: [&str; 14] = [

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The sources that each target is about: files, and folders with a slash.
-const SOURCES: [(&str, &[&str]); 8] = [
+const SOURCES: [(&str, &[&str]); 9] = [
     ("netlink", &["probe-cli/src/netlink/decode/", "probe-cli/src/netlink/relevance.rs"]),
     ("packets", &["probe-ebpf/src/"]),
     ("yaml", &["probe-cli/src/hostfiles/yaml.rs", "probe-cli/src/hostfiles/tree.rs"]),
@@ -36,6 +36,15 @@ const SOURCES: [(&str, &[&str]); 8] = [
     ("grpc", &["probe-cli/src/pods/cri/annotations.rs", "probe-cli/src/pods/cri/status.rs"]),
     ("records", &["probe-cli/src/leftovers/record.rs"]),
     ("bench", &["probe-cli/src/bench/wire.rs", "probe-cli/src/bench/result.rs"]),
+    (
+        "recordings",
+        &[
+            "probe-cli/src/record/delta.rs",
+            "probe-cli/src/record/numbers.rs",
+            "probe-cli/src/record/reader.rs",
+            "probe-cli/src/record/split.rs",
+        ],
+    ),
 ];
 
 /// Compiles with counters; a wrapper, so that the crates of others are those that are compiled already.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{OUTPUT, duration};
+use super::{OUTPUT, OfRecording, duration};
 
 /// Which checks, how long, and how to print it.
 #[derive(Clone, Debug, ClapArgs)]
@@ -23,11 +23,11 @@ pub(in crate::cli) struct CheckArgs {
     pub(in crate::cli) window: Duration,
 
     /// Attach eBPF programs for that time, and judge by the packets as well; needs the privileges of `watch`
-    #[arg(long, help_heading = CHECKS)]
+    #[arg(long, help_heading = CHECKS, conflicts_with = "replay")]
     pub(in crate::cli) with_traffic: bool,
 
     /// Send probes to every other node, as `mtu` does, and judge by what gets there; needs `CAP_NET_RAW`
-    #[arg(long, help_heading = CHECKS)]
+    #[arg(long, help_heading = CHECKS, conflicts_with = "replay")]
     pub(in crate::cli) probe: bool,
 
     /// Check as well what a switch to this backend needs: the kernel, UDP ports, firewalls, pods' MTU. Nothing is changed
@@ -40,7 +40,7 @@ pub(in crate::cli) struct CheckArgs {
 
     /// Check again and again at this interval, until interrupted; print only what is new (+), changed (~) or resolved (-)
     #[arg(long, value_parser = duration::parse, value_name = "TIME", help_heading = CHECKS,
-        conflicts_with_all = ["format", "since", "support_bundle", "quiet", "with_traffic", "probe", "planned"])]
+        conflicts_with_all = ["format", "since", "support_bundle", "quiet", "with_traffic", "probe", "planned", "replay"])]
     pub(in crate::cli) watch: Option<Duration>,
 
     /// List all checks
@@ -70,6 +70,9 @@ pub(in crate::cli) struct CheckArgs {
     /// Write what was looked at and what was found into an archive as well, for somebody who cannot look; without secrets
     #[arg(long, value_name = "FILE.tar.gz", help_heading = OUTPUT)]
     pub(in crate::cli) support_bundle: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) recording: OfRecording,
 
     /// Print the verdict only
     #[arg(short, long, help_heading = OUTPUT)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::{OUTPUT, duration};
+use super::{OUTPUT, OfRecording, duration};
 use crate::model::Change;
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,7 @@ pub(in crate::cli) enum ShowCommand {
     /// Remote nodes: addresses, pod networks, last transmission or handshake, missing table entries
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe show peers\n  \
+        overlay-probe show peers --replay night.ovp --at 03:12:30\n  \
         sudo overlay-probe show peers --format json | jq '.holes'\n\n\
         Exit code 3: no data plane found, or the peers could not be read")]
     Peers(ShowArgs),
@@ -73,6 +74,21 @@ pub(in crate::cli) struct ShowArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t, help_heading = OUTPUT)]
     pub(in crate::cli) format: ShowFormat,
+
+    #[command(flatten)]
+    pub(in crate::cli) recording: OfRecording,
+}
+
+impl ShowCommand {
+    /// How to show it.
+    pub(in crate::cli) fn args(&self) -> &ShowArgs {
+        match self {
+            Self::Node(args) | Self::Links(args) | Self::Peers(args) | Self::Vfs(args) | Self::Pods(args) => {
+                args
+            }
+            Self::Mtu(args) => &args.show,
+        }
+    }
 }
 
 /// What `show` prints.

@@ -63,9 +63,10 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
     let (body, bottom) = paint::split_top(rest, rest.height - 1);
     header::draw(buf, top, state, theme);
     footer::draw(buf, bottom, state, theme);
-    let body = state.message_of_the_feed().map_or(body, |words| {
+    let body = state.message_of_the_feed().map_or(body, |(words, is_alarm)| {
         let (line, rest) = paint::split_top(body, 1);
-        paint::words(buf, line, words, theme.alarm());
+        let style = if is_alarm { theme.alarm() } else { theme.mode() };
+        paint::words(buf, line, &words, style);
         rest
     });
     // It holds now, also while the picture stands still.

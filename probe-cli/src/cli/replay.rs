@@ -1,0 +1,201 @@
+//! `replay`: a recording on screen or as lines; and what `check` and `show` see of one.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Context as _;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    args::{OfRecording, ReplayArgs, ReplayFormat},
+    live::{self, Context, Stop},
+    pieces::write_line,
+};
+use crate::{
+    files,
+    model::{Model, Timeline},
+    record::{self, Command, End, Moment, Player, Recording, RecordingError, find},
+    report::jsonl,
+    sample::{Frame, Sample},
+    text,
+    tui::{self, Asked, Feed, Play, Playback, TuiOptions},
+};
+
+/// Frames that are read before the one that is jumped to: what went meanwhile is known from them.
+const BEFORE: usize = 300;
+
+/// A recording that cannot be read, or nothing of it.
+#[derive(Debug, Error)]
+#[error("{}: {why}", path.display())]
+pub(super) struct Unreadable {
+    path: PathBuf,
+    #[source]
+    why: RecordingError,
+}
+
+/// A recording that is replayed, and the models up to where it was read.
+struct Replay {
+    path: PathBuf,
+    recording: Recording<File>,
+    timeline: Timeline,
+    /// The frame that the timeline got last.
+    last: Option<usize>,
+}
+
+impl Replay {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let unreadable = |why: RecordingError| Unreadable { path: path.to_owned(), why };
+        let file = files::open_given(path).map_err(|refused| unreadable(io::Error::from(refused).into()))?;
+        let recording = Recording::open(file).map_err(unreadable)?;
+        match recording.end() {
+            End::Ended | End::Open => tracing::info!("{}: {}", path.display(), recording.end()),
+            damaged @ End::Damaged { .. } => {
+                let frames = text::counted(recording.count(), "frame");
+                let words = format!("{}: {damaged}; {frames} before that can be used", path.display());
+                // Nobody to tell when the terminal is gone.
+                let _ = writeln!(io::stderr(), "overlay-probe: {}", text::escape(&words));
+            }
+        }
+        Ok(Self { path: path.to_owned(), recording, timeline: Timeline::default(), last: None })
+    }
+
+    fn frame(&mut self, number: usize) -> anyhow::Result<Frame> {
+        let frame = self.recording.frame(number);
+        frame.map_err(|why| Unreadable { path: self.path.clone(), why }.into())
+    }
+
+    /// The frame at a moment; the last one where none is named, the nearest where it is outside.
+    fn at(&self, moment: Option<Moment>) -> usize {
+        let times: Vec<Duration> = self.recording.times().collect();
+        let (Some(start), Some(end)) = (times.first(), times.last()) else { return 0 };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let number = moment.map_or(times.len() - 1, |moment| {
+            let time = moment.time(*start, *end, now);
+            find(times.iter().copied(), time)
+        });
+        tracing::info!("frame {} of {}, of {}", number + 1, times.len(), text::clock(times[number]));
+        number
+    }
+
+    /// The model of a frame, made of those before it: of all of them where the last model was of one a little earlier, or it is
+    /// near the beginning; else of some.
+    fn model(&mut self, number: usize) -> anyhow::Result<Arc<Model>> {
+        let from = match self.last {
+            Some(last) if last < number && number - last <= BEFORE => last + 1,
+            _ => {
+                let start = self.recording.times().next().unwrap_or_default();
+                self.timeline = Timeline::since(start);
+                self.recording.full_before(number.saturating_sub(BEFORE))
+            }
+        };
+        // An error leaves it in the middle.
+        self.last = None;
+        for earlier in from..number {
+            let frame = self.frame(earlier)?;
+            self.timeline.push(frame);
+        }
+        let frame = self.frame(number)?;
+        self.last = Some(number);
+        Ok(self.timeline.push(frame))
+    }
+}
+
+/// The frame of a recording that `show` looks at.
+pub(super) fn frame(of: &OfRecording, path: &Path) -> anyhow::Result<Frame> {
+    let mut replay = Replay::open(path)?;
+    let number = replay.at(of.at);
+    replay.frame(number)
+}
+
+/// Counters and the frame a window later, for `check`: as if it had looked then. A window that begins before the recording begins
+/// with it.
+pub(super) fn window(of: &OfRecording, path: &Path, length: Duration) -> anyhow::Result<(Sample, Frame)> {
+    let mut replay = Replay::open(path)?;
+    // The first frame has no window before it.
+    let number = replay.at(of.at).max(1).min(replay.recording.count() - 1);
+    let times: Vec<Duration> = replay.recording.times().collect();
+    let from = find(times[..number].iter().copied(), times[number].saturating_sub(length));
+    let before = replay.frame(from.min(number.saturating_sub(1)))?;
+    Ok((before.sample, replay.frame(number)?))
+}
+
+pub(super) fn run(context: &Context, args: &ReplayArgs) -> anyhow::Result<()> {
+    if args.format.is_none() {
+        tui::check_terminal()?;
+    }
+    let mut replay = Replay::open(&args.file)?;
+    let from = args.time.map_or(0, |time| replay.at(Some(time)));
+    match args.format {
+        Some(ReplayFormat::Jsonl) => print(&mut replay, from),
+        None => live::block_on(async {
+            let mut stop = Stop::catch()?;
+            Box::pin(show(&mut replay, from, context, &mut stop)).await
+        }),
+    }
+}
+
+/// All frames from one on, as lines. The first of a recording has no rates, and no line, as in `watch`.
+fn print(replay: &mut Replay, from: usize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if from == 0 {
+        replay.model(0)?;
+    }
+    for number in from.max(1)..replay.recording.count() {
+        let model = replay.model(number)?;
+        write_line(&mut out, |line| serde_json::to_writer(line, &jsonl::document(&model)))
+            .context("cannot write to stdout")?;
+    }
+    out.flush().context("cannot write to stdout")
+}
+
+async fn show(replay: &mut Replay, from: usize, context: &Context, stop: &mut Stop) -> anyhow::Result<()> {
+    let header = replay.recording.header();
+    let title = header.node.clone();
+    let mut player = Player::new(replay.recording.times().collect(), from);
+    let (models, shown) = watch::channel(Some(replay.model(player.playback().at)?));
+    let (said, feed) = watch::channel(said_of(&player));
+    let (ask, mut asked) = mpsc::unbounded_channel();
+    let options = TuiOptions { no_color: context.plain(), title, is_demo: false, feed };
+    let screen = tui::run(shown, ask, options);
+    tokio::pin!(screen);
+    loop {
+        let wait = player.wait();
+        let before = player.playback().at;
+        tokio::select! {
+            result = &mut screen => return result.context("cannot show the terminal UI"),
+            () = stop.asked() => return Ok(()),
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => player.next(),
+            Some(asked) = asked.recv() => match asked {
+                Asked::Play(play) => player.command(command(play)),
+                // Nothing more can be found out of a recording.
+                Asked::Explain(_) | Asked::LookAgain | Asked::Record | Asked::Repair => {}
+            },
+        }
+        if player.playback().at != before {
+            let model = replay.model(player.playback().at)?;
+            models.send_replace(Some(model));
+        }
+        said.send_replace(said_of(&player));
+    }
+}
+
+fn said_of(player: &Player) -> Feed {
+    let record::Playback { at, count, is_playing, speed } = player.playback();
+    Feed { playback: Some(Playback { at, count, is_playing, speed }), recording: None }
+}
+
+fn command(play: Play) -> Command {
+    match play {
+        Play::PlayOrPause => Command::PlayOrPause,
+        Play::Step(frames) => Command::Step(frames),
+        Play::Skip(seconds) => Command::Skip(seconds),
+        Play::Faster => Command::Faster,
+        Play::Slower => Command::Slower,
+    }
+}
