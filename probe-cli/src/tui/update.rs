@@ -72,8 +72,9 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         Action::Pause => pause(state),
         Action::Play(play) if state.feed.playback.is_some() => return Effect::Play(play),
         Action::Record if state.feed.playback.is_none() => return Effect::Record,
-        // Live there is nothing to play, and what is replayed is in a file already.
-        Action::Play(_) | Action::Record => {}
+        Action::Repair if state.story.is_some() => return Effect::Repair,
+        // Live there is nothing to play, what is replayed is in a file already, and only the demo has something to repair.
+        Action::Play(_) | Action::Record | Action::Repair => {}
         Action::Feed(feed) => state.feed = feed,
         Action::Zero => state.zero(),
         Action::Explain if state.tab == Tab::Health => {
@@ -83,8 +84,6 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         }
         Action::Explain => return explain(state),
         Action::Copy => return copy(state),
-        Action::Repair if state.story.is_some() => return Effect::Repair,
-        Action::Repair => {}
         // A recording has nothing more.
         Action::LookAgain if state.feed.playback.is_some() => {}
         Action::LookAgain => {
