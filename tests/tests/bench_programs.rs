@@ -4,6 +4,7 @@
 
 use std::{fs, path::Path};
 
+use nix::sys::signal::Signal;
 use overlay_probe::lab::Family;
 use probe_tests::{
     burn::{BURNS_NS, Burn, Hook},
@@ -81,7 +82,7 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
     drop(burn);
     let watch = Watch::start(&first);
     let seen = measure(&lab, &output, "1");
-    drop(watch);
+    assert_eq!(watch.end(Signal::SIGTERM), Some(0));
     assert_eq!(programs(&seen, "burn").len(), 1, "{seen}");
     let ours = programs(&seen, "ovp_tunnel_tx");
     let mut own: Vec<bool> = ours.iter().map(|one| one["is_own"].as_bool().unwrap()).collect();
