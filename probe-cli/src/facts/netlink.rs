@@ -13,7 +13,7 @@ mod table;
 pub(crate) mod testdata;
 mod wireguard;
 
-use std::net::IpAddr;
+use std::{cmp::Reverse, net::IpAddr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,14 @@ pub struct RouteFact {
     pub source: Option<IpAddr>,
     /// `rtm_protocol`.
     pub protocol: u8,
+}
+
+impl RouteFact {
+    /// Of two routes of a table that a packet fits the kernel takes the one with the greater rank: the longest prefix, and of equal ones
+    /// the smallest metric (`fib_table_lookup`, net/ipv4; `fib6_node_lookup`, net/ipv6).
+    pub fn rank(&self) -> (u8, Reverse<u32>) {
+        (self.destination.prefix_len(), Reverse(self.metric))
+    }
 }
 
 /// A neighbour, from `RTM_NEWNEIGH`.

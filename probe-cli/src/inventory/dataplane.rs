@@ -42,6 +42,13 @@ pub enum System {
     Unknown,
 }
 
+impl System {
+    /// Packets of pods take the kernel's rules and routes; the eBPF programs of others pass them on without.
+    pub const fn forwards_by_routes(self) -> bool {
+        !matches!(self, Self::Cilium | Self::CalicoEbpf)
+    }
+}
+
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,13 +1,13 @@
 //! Another device takes packets of a data plane's tunnel.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
 use super::{super::prelude::*, devices};
 use crate::{
     facts::netlink::{RouteFact, RouteType},
-    model::{Encapsulation, Tunnel},
+    model::Tunnel,
 };
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -55,10 +55,6 @@ const NOT_JUDGED: [u8; 3] = [2, 80, 12];
 /// Routes to a peer's pods, or to some of them, that are taken instead of the tunnel's and leave by a device that is no tunnel.
 fn by_other_devices(model: &Model) -> Vec<Finding> {
     let inventory = &model.inventory;
-    let is_tunnel = |ifindex: u32| {
-        let planes = inventory.data_planes.iter().filter(|plane| plane.encapsulation != Encapsulation::None);
-        planes.flat_map(|plane| &plane.devices).any(|device| device.ifindex == ifindex)
-    };
     // A pod of this node may have an address of another node's block, or be one that is not known.
     let is_pods = |ifindex: u32| {
         let links = &model.snapshot.netlink.links;
@@ -68,7 +64,7 @@ fn by_other_devices(model: &Model) -> Vec<Finding> {
     let mut taken: BTreeMap<(u32, u32), Vec<&RouteFact>> = BTreeMap::new();
     for route in model.snapshot.netlink.routes.iter() {
         let Some(by) = route.ifindex.filter(|_| route.kind == RouteType::Unicast) else { continue };
-        if NOT_JUDGED.contains(&route.protocol) || is_tunnel(by) || is_pods(by) {
+        if NOT_JUDGED.contains(&route.protocol) || super::is_tunnel(model, by) || is_pods(by) {
             continue;
         }
         if let Some(tunnel) = overridden(model, route) {
@@ -104,7 +100,6 @@ fn by_other_devices(model: &Model) -> Vec<Finding> {
 /// The tunnel in use whose own route to the same pods of a peer loses against this one.
 pub(in crate::check::rules) fn overridden(model: &Model, route: &RouteFact) -> Option<u32> {
     let inventory = &model.inventory;
-    let rank = |route: &RouteFact| (route.destination.prefix_len(), Reverse(route.metric));
     if inventory.node.pod_cidrs.iter().any(|own| own.cidr.contains(&route.destination)) {
         return None;
     }
@@ -116,6 +111,6 @@ pub(in crate::check::rules) fn overridden(model: &Model, route: &RouteFact) -> O
             && own.kind == RouteType::Unicast
             && own.destination.contains(&route.destination)
     });
-    let best = own.map(rank).max()?;
-    (rank(route) > best).then_some(peer.tunnel)
+    let best = own.map(RouteFact::rank).max()?;
+    (route.rank() > best).then_some(peer.tunnel)
 }

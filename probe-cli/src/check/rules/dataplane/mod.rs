@@ -18,7 +18,7 @@ pub(super) mod underlay_down;
 pub(super) mod underlay_dummy;
 pub(super) mod vni_unknown;
 
-use crate::model::{LinkRow, Model, PlaneDevice};
+use crate::model::{Encapsulation, LinkRow, Model, PlaneDevice};
 
 /// The row of a link.
 fn link(model: &Model, ifindex: u32) -> Option<&LinkRow> {
@@ -29,6 +29,13 @@ fn link(model: &Model, ifindex: u32) -> Option<&LinkRow> {
 fn name(model: &Model, ifindex: u32) -> &str {
     let links = &model.snapshot.netlink.links;
     links.iter().find(|link| link.ifindex == ifindex).map_or("?", |link| link.name.as_str())
+}
+
+/// A device that encapsulates packets of a data plane.
+fn is_tunnel(model: &Model, ifindex: u32) -> bool {
+    let planes = model.inventory.data_planes.iter();
+    let with_tunnel = planes.filter(|plane| plane.encapsulation != Encapsulation::None);
+    with_tunnel.flat_map(|plane| &plane.devices).any(|device| device.ifindex == ifindex)
 }
 
 /// Devices of data planes, those that are stale included.

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::super::prelude::*;
 use crate::{
     facts::netlink::{RouteFact, RouteType, RuleFact},
-    model::{Encapsulation, Peer, System},
+    model::Peer,
 };
 
 pub(in crate::check::rules) const CHECK: Check = Check {
@@ -33,9 +33,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 fn run(model: &Model) -> Outcome {
     let netlink = &model.snapshot.netlink;
     let inventory = &model.inventory;
-    // Their programs pass packets on without the kernel's rules.
-    let routes_by_kernel = |system: System| !matches!(system, System::Cilium | System::CalicoEbpf);
-    if !inventory.data_planes.iter().any(|plane| routes_by_kernel(plane.system)) {
+    if !inventory.data_planes.iter().any(|plane| plane.system.forwards_by_routes()) {
         return Outcome::DoesNotApply("no data plane that forwards by the kernel's routes");
     }
     if let Some(why) = netlink.rules.trouble() {
@@ -106,7 +104,9 @@ fn taker<'a>(
         let Some(route) = best(routes, network, rule.suppressed_prefix_len) else { continue };
         match (route.kind, route.ifindex) {
             (RouteType::Throw, _) => {}
-            (RouteType::Unicast, Some(by)) if is_tunnel(model, by) || by == peer.tunnel => return Ok(None),
+            (RouteType::Unicast, Some(by)) if super::is_tunnel(model, by) || by == peer.tunnel => {
+                return Ok(None);
+            }
             (RouteType::Unicast, Some(by)) => {
                 return Ok(Some((rule, Taken::By(table, escape(super::name(model, by))))));
             }
@@ -139,16 +139,7 @@ fn best(routes: &[RouteFact], network: IpNet, suppressed: Option<u8>) -> Option<
         route.destination.contains(&network)
             && suppressed.is_none_or(|len| route.destination.prefix_len() > len)
     };
-    routes
-        .iter()
-        .filter(counts)
-        .max_by_key(|route| (route.destination.prefix_len(), std::cmp::Reverse(route.metric)))
-}
-
-fn is_tunnel(model: &Model, ifindex: u32) -> bool {
-    let planes = model.inventory.data_planes.iter();
-    let with_tunnel = planes.filter(|plane| plane.encapsulation != Encapsulation::None);
-    with_tunnel.flat_map(|plane| &plane.devices).any(|device| device.ifindex == ifindex)
+    routes.iter().filter(counts).max_by_key(|route| route.rank())
 }
 
 fn finding(rule: &RuleFact, how: &Taken, networks: &[IpNet]) -> Finding {

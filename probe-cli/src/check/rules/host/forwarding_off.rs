@@ -30,10 +30,8 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    use crate::model::System;
     let planes = &model.inventory.data_planes;
-    let routes_by_kernel = |system: System| !matches!(system, System::Cilium | System::CalicoEbpf);
-    if !planes.iter().any(|plane| routes_by_kernel(plane.system)) {
+    if !planes.iter().any(|plane| plane.system.forwards_by_routes()) {
         return Outcome::DoesNotApply("no data plane that forwards by the kernel's routes");
     }
     let sysctls = &model.snapshot.network.sysctls;

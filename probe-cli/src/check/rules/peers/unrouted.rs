@@ -64,6 +64,6 @@ fn finding(model: &Model, tunnel: u32, peers: usize) -> Finding {
 /// The route that drops what goes to a node, as ip-route(8) writes it: the most specific one that it is in.
 fn dropper(model: &Model, node: IpAddr) -> Option<String> {
     let routes = model.snapshot.netlink.routes.iter().filter(|route| route.destination.contains(&node));
-    let best = routes.max_by_key(|route| route.destination.prefix_len())?;
+    let best = routes.max_by_key(|route| route.rank())?;
     Some(format!("{} {}", best.kind.dropping()?, best.destination))
 }

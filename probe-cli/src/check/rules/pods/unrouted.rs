@@ -69,8 +69,5 @@ fn run(model: &Model) -> Outcome {
 /// The route that is taken to an address; none without any.
 fn best(model: &Model, address: IpAddr) -> Option<&RouteFact> {
     let routes = model.snapshot.netlink.routes.iter();
-    // Of equal ones the smallest metric is taken.
-    routes
-        .filter(|route| route.destination.contains(&address))
-        .max_by_key(|route| (route.destination.prefix_len(), std::cmp::Reverse(route.metric)))
+    routes.filter(|route| route.destination.contains(&address)).max_by_key(|route| route.rank())
 }
