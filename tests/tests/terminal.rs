@@ -20,7 +20,7 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         ("7", "could be judged"),
         ("8", "No problem found"),
         ("9", "ovp_tunnel_tx"),
-        ("?", "this help"),
+        ("?", "9 Cost: what to do"),
     ] {
         terminal.keys(&[key]);
         if key == "3" || key == "4" {

@@ -36,9 +36,9 @@ pub async fn look_over(
     .await
 }
 
-/// Reads everything, waits for `during`, which gets the time of the beginning on the monotonic clock, reads again what changed and looks into pods' network namespaces meanwhile: the counters
-/// of the beginning, and the frame of the end. What `counting` attaches is there from the one to the other, and stays until it is
-/// stopped. Must be called inside a current-thread runtime.
+/// Reads everything, waits for `during`, which gets the time of the beginning on the monotonic clock, reads again what changed and
+/// looks into pods' network namespaces meanwhile: the counters of the beginning, and the frame of the end. What `counting` attaches is
+/// there from the one to the other, and stays until it is stopped. Must be called inside a current-thread runtime.
 pub async fn look_during(
     host: &HostOptions,
     counting: &mut Counting,

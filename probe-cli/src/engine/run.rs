@@ -208,7 +208,9 @@ impl Engine {
             }
         }
         self.schedule();
-        if self.sources.pods_changed() {
+        // Neither is spared for the other.
+        let (changed, more) = (self.sources.pods_changed(), self.sources.sees_more_inside());
+        if changed || more {
             self.follow().await?;
         }
         let lost = self.look_after_programs().await?;
@@ -370,7 +372,6 @@ impl Engine {
             .collect();
         sample.node = Box::new(self.sources.counters());
         self.vfs.follow(sample.monotonic);
-        self.sources.with_more_inside();
         self.snapshot = self.sources.with_sriov(self.vfs.facts());
         let VfReading { vfs, at, drivers, notes } = self.vfs.read();
         (sample.vfs, sample.vfs_at, sample.vf_drivers, sample.vf_notes) = (vfs, at, drivers, notes);

@@ -188,18 +188,14 @@ impl Sources {
         self.unseen = self.pods.paths().len();
     }
 
-    /// The same snapshot with what was seen in a few more of the pods that are still to be looked into.
-    pub(super) fn with_more_inside(&mut self) {
+    /// Looks into a few more of the pods that are still to be looked into. True when the next reading has more of them for it.
+    pub(super) fn sees_more_inside(&mut self) -> bool {
         if self.unseen == 0 {
-            return;
+            return false;
         }
         self.unseen = self.unseen.saturating_sub(INSIDE);
         self.look_inside();
-        let inside = kept(&self.snapshot.inside, self.inside.facts());
-        if !Arc::ptr_eq(&inside, &self.snapshot.inside) {
-            let snapshot = Snapshot::clone(&self.snapshot);
-            self.snapshot = Arc::new(Snapshot { taken_at: procfs::wall_clock(), inside, ..snapshot });
-        }
+        !Arc::ptr_eq(&kept(&self.snapshot.inside, self.inside.facts()), &self.snapshot.inside)
     }
 
     /// The same snapshot with what is known of VFs now.
