@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 
 pub(super) use self::file::GivenFile;
 use super::{
@@ -43,14 +44,37 @@ pub(super) fn run(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow:
         return Ok(ExitCode::SUCCESS);
     }
     match judge(context, args, verbose) {
-        Err(error) if !error.is::<Unknown>() => {
-            let words = exit::words(&error);
-            tell_unknown(args.format, &words)?;
+        Err(error) => {
+            tell_unknown(args.format, &exit::words(&error))?;
+            if error.is::<Unknown>() {
+                return Err(error);
+            }
             exit::tell(&error);
             Ok(ExitCode::from(code(Verdict::Unknown, args)))
         }
         result => result,
     }
+}
+
+/// Says to who reads a document or a line that these arguments are no command, where they ask for a check: clap itself knows nothing of
+/// what it could not parse.
+pub(super) fn tell_usage(arguments: impl Iterator<Item = String>, error: &clap::Error) {
+    let said = error.to_string();
+    let words = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    if let Some(format) = asked_format(arguments)
+        && let Err(error) = tell_unknown(format, words)
+    {
+        exit::tell(&error);
+    }
+}
+
+fn asked_format(arguments: impl Iterator<Item = String>) -> Option<CheckFormat> {
+    let arguments: Vec<String> = arguments.skip(1).collect();
+    arguments.iter().find(|argument| *argument == "check")?;
+    let together = arguments.iter().find_map(|argument| argument.strip_prefix("--format="));
+    let mut before = arguments.iter().skip_while(|argument| *argument != "--format");
+    let word = together.or_else(|| before.nth(1).map(String::as_str))?;
+    CheckFormat::from_str(word, false).ok()
 }
 
 /// Who reads a document or a line gets one, also of a node that cannot be looked at.
@@ -286,6 +310,21 @@ mod tests {
         }
         // Each check is in one of the conditions.
         assert_eq!(checks.len(), REGISTRY.len());
+    }
+
+    #[test]
+    fn the_format_is_known_of_arguments_that_are_no_command() {
+        let of =
+            |line: &str| asked_format(line.split(' ').map(str::to_owned)).map(|format| format!("{format:?}"));
+        for (line, format) in [
+            ("o check --format json --bogus", Some("Json")),
+            ("o --netns x check --bogus --format=nagios", Some("Nagios")),
+            ("o check --format", None),
+            ("o check --format other", None),
+            ("o watch --format json --bogus", None),
+        ] {
+            assert_eq!(of(line).as_deref(), format, "{line}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod top;
 mod watch;
 mod writer;
 
-use std::{cell::Cell, process::ExitCode};
+use std::{cell::Cell, env, process::ExitCode};
 
 use self::args::{Args, Command, Where};
 use crate::privilege::{self, Role};
@@ -35,7 +35,15 @@ pub fn main() -> ExitCode {
     }
     let args = match args::parse() {
         Ok(args) => args,
-        Err(error) => return exit::usage(&error),
+        Err(error) => {
+            if error.use_stderr() {
+                check::tell_usage(
+                    env::args_os().map(|argument| argument.to_string_lossy().into_owned()),
+                    &error,
+                );
+            }
+            return exit::usage(&error);
+        }
     };
     logging::start(args.verbose);
     let role = role(args.command.as_ref());

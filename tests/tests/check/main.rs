@@ -134,9 +134,20 @@ fn usage_errors_are_unknown_and_explaining_needs_no_node() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains("How it is found"), "{id}: {text}");
     }
-    let output = run(&["--netns", "no-such-namespace", "check", "--format", "json"]);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), document["verdict"].as_str()), (Some(3), Some("unknown")));
+    for args in [
+        &["--netns", "no-such-namespace", "check", "--format", "json"][..],
+        &["check", "--format", "json", "--only", "nonsense"],
+        &["check", "--nonsense", "--format=json"],
+    ] {
+        let output = run(args);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (output.status.code(), document["verdict"].as_str()),
+            (Some(3), Some("unknown")),
+            "{args:?}"
+        );
+        assert!(!document["reason"].as_str().unwrap().is_empty() && !output.stderr.is_empty(), "{output:?}");
+    }
 }
 
 /// What somebody has accepted is no alarm, and what has changed since is told.

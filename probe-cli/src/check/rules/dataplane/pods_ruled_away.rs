@@ -25,7 +25,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         fix: "Limit the rule to what it is meant for, or write a rule before it that sends pod networks to the main table: `ip rule add to \
               CLUSTER-CIDR lookup main priority N`.",
         not_if: "",
-        seen_in: "rke2#2557",
+        seen_in: "",
     },
     run,
 };
