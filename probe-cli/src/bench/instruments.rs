@@ -130,18 +130,11 @@ fn per(amount: u64, of: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::testdata::full_packets;
 
     #[test]
     fn a_stream_of_full_packets_reaches_the_ceiling() {
-        // 10 buffers of 40 segments of 1398 bytes, in VXLAN over IPv4.
-        let counts = TunnelCounts {
-            buffers: 10,
-            packets: 400,
-            inner_bytes: 400 * 1450,
-            outer_bytes: 400 * 1500,
-            payload_bytes: Some(400 * 1398),
-            mtu: 1450,
-        };
+        let counts = full_packets(400);
         assert_eq!(counts.overhead(), Some(50.0));
         assert_eq!(counts.packets_per_buffer(), Some(40.0));
         assert_eq!(counts.payload_per_packet(), Some(1398.0));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    instruments::TunnelCounts,
     metric::{Load, Scenario, Side},
     plan::Order,
     random::Random,
@@ -147,6 +148,18 @@ pub(crate) fn empty() -> Run {
         }],
         rounds: Vec::new(),
         accepted: None,
+    }
+}
+
+/// What a tunnel of VXLAN over IPv4 counts of so many full packets, forty in a buffer.
+pub(crate) fn full_packets(packets: u64) -> TunnelCounts {
+    TunnelCounts {
+        buffers: packets / 40,
+        packets,
+        inner_bytes: packets * 1450,
+        outer_bytes: packets * 1500,
+        payload_bytes: Some(packets * 1398),
+        mtu: 1450,
     }
 }
 

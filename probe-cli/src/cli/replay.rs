@@ -20,11 +20,14 @@ use super::{
 use crate::{
     files,
     model::{Model, Timeline},
-    record::{self, Command, End, Moment, Player, Recording, RecordingError, find},
+    record::{
+        End, Moment, Recording, RecordingError,
+        player::{Player, find},
+    },
     report::jsonl,
     sample::{Frame, Sample},
     text,
-    tui::{self, Asked, Feed, Play, Playback, TuiOptions},
+    tui::{self, Asked, Feed, TuiOptions},
 };
 
 /// Frames that are read before the one that is jumped to: what went meanwhile is known from them.
@@ -172,7 +175,7 @@ async fn show(replay: &mut Replay, from: usize, context: &Context, stop: &mut St
             () = stop.asked() => return Ok(()),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => player.next(),
             Some(asked) = asked.recv() => match asked {
-                Asked::Play(play) => player.command(command(play)),
+                Asked::Play(play) => player.command(play),
                 // Nothing more can be found out of a recording.
                 Asked::Explain(_) | Asked::LookAgain | Asked::Record | Asked::Repair => {}
             },
@@ -186,16 +189,5 @@ async fn show(replay: &mut Replay, from: usize, context: &Context, stop: &mut St
 }
 
 fn said_of(player: &Player) -> Feed {
-    let record::Playback { at, count, is_playing, speed } = player.playback();
-    Feed { playback: Some(Playback { at, count, is_playing, speed }), recording: None }
-}
-
-fn command(play: Play) -> Command {
-    match play {
-        Play::PlayOrPause => Command::PlayOrPause,
-        Play::Step(frames) => Command::Step(frames),
-        Play::Skip(seconds) => Command::Skip(seconds),
-        Play::Faster => Command::Faster,
-        Play::Slower => Command::Slower,
-    }
+    Feed { playback: Some(player.playback()), recording: None }
 }

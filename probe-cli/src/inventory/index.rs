@@ -109,11 +109,10 @@ impl<'a> Index<'a> {
 
     /// The same with every next hop of a multipath route.
     pub(super) fn best_routes(&self, address: IpAddr) -> impl Iterator<Item = &'a RouteFact> {
-        let order = |route: &RouteFact| (u8::MAX - route.destination.prefix_len(), route.metric);
         let candidates = || self.below.iter().copied().filter(move |r| r.destination.contains(&address));
-        let best = candidates().map(order).min();
+        let best = candidates().map(RouteFact::rank).max();
         candidates()
-            .filter(move |route| Some(order(route)) == best)
+            .filter(move |route| Some(route.rank()) == best)
             .filter(|route| route.kind == RouteType::Unicast)
     }
 

@@ -14,7 +14,7 @@ pub(crate) mod fuzz;
 mod moment;
 mod numbers;
 mod pack;
-mod player;
+pub mod player;
 mod reader;
 mod split;
 #[cfg(test)]
@@ -24,6 +24,5 @@ mod writer;
 pub use delta::EncodeError;
 pub use format::{Header, HeaderError};
 pub use moment::{Moment, in_name};
-pub use player::{Command, Playback, Player, find};
 pub use reader::{End, Recording, RecordingError};
 pub use writer::{Rotation, WriteError, Writer};

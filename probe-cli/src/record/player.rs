@@ -8,9 +8,9 @@ const SPEEDS: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 /// Longest pause between two frames: nobody waits for what was not recorded.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What somebody wants.
+/// What somebody wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Play {
     /// Play, or stand still.
     PlayOrPause,
     /// So many frames on, or back; and stand still.
@@ -71,18 +71,18 @@ impl Player {
     }
 
     /// Does what is wanted.
-    pub fn command(&mut self, command: Command) {
-        match command {
+    pub fn command(&mut self, wanted: Play) {
+        match wanted {
             // At the end there is nothing to go on with: from the beginning, then.
-            Command::PlayOrPause if self.is_at_end() => (self.at, self.is_playing) = (0, true),
-            Command::PlayOrPause => self.is_playing = !self.is_playing,
-            Command::Step(frames) => {
+            Play::PlayOrPause if self.is_at_end() => (self.at, self.is_playing) = (0, true),
+            Play::PlayOrPause => self.is_playing = !self.is_playing,
+            Play::Step(frames) => {
                 self.is_playing = false;
                 self.go(self.at.saturating_add_signed(frames));
             }
-            Command::Skip(seconds) => self.skip(seconds),
-            Command::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
-            Command::Slower => self.speed = self.speed.saturating_sub(1),
+            Play::Skip(seconds) => self.skip(seconds),
+            Play::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
+            Play::Slower => self.speed = self.speed.saturating_sub(1),
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         }
         assert_eq!(waits, [1, 2, 5]);
         assert_eq!(player.playback(), Playback { at: 3, count: 4, is_playing: false, speed: 1 });
-        player.command(Command::PlayOrPause);
+        player.command(Play::PlayOrPause);
         assert_eq!((player.playback().at, player.playback().is_playing), (0, true));
     }
 
@@ -144,20 +144,20 @@ mod tests {
             player.command(command);
             (player.playback().at, player.playback().is_playing)
         };
-        assert_eq!(after(Command::Skip(10)), (60, true));
-        assert_eq!(after(Command::Skip(-30)), (30, true));
-        assert_eq!(after(Command::Step(1)), (31, false));
-        assert_eq!(after(Command::Step(-2)), (29, false));
-        assert_eq!(after(Command::Skip(-60)), (0, false));
-        assert_eq!(after(Command::Step(-1)), (0, false));
-        assert_eq!(after(Command::PlayOrPause), (0, true));
-        assert_eq!(after(Command::Skip(600)), (99, false));
+        assert_eq!(after(Play::Skip(10)), (60, true));
+        assert_eq!(after(Play::Skip(-30)), (30, true));
+        assert_eq!(after(Play::Step(1)), (31, false));
+        assert_eq!(after(Play::Step(-2)), (29, false));
+        assert_eq!(after(Play::Skip(-60)), (0, false));
+        assert_eq!(after(Play::Step(-1)), (0, false));
+        assert_eq!(after(Play::PlayOrPause), (0, true));
+        assert_eq!(after(Play::Skip(600)), (99, false));
         let mut player = Player::new(seconds(&[0, 4]), 0);
         for _ in 0..20 {
-            player.command(Command::Faster);
+            player.command(Play::Faster);
         }
         assert_eq!(player.playback().speed, 128);
-        player.command(Command::Slower);
+        player.command(Play::Slower);
         assert_eq!(player.wait(), Some(Duration::from_secs(4) / 64));
     }
 
@@ -168,9 +168,9 @@ mod tests {
         assert_eq!([5, 10, 16, 25, 99].map(at), [0, 0, 2, 2, 3]);
         // Over a gap.
         let mut player = Player::new(seconds(&[0, 1000, 2000]), 1);
-        player.command(Command::Skip(60));
+        player.command(Play::Skip(60));
         assert_eq!(player.playback().at, 2);
-        player.command(Command::Skip(-60));
+        player.command(Play::Skip(-60));
         assert_eq!(player.playback().at, 1);
     }
 }

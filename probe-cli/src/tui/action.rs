@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     model::Model,
-    tui::{
-        feed::{Feed, Play},
-        tab::Tab,
-    },
+    record::player::Play,
+    tui::{feed::Feed, tab::Tab},
 };
 
 /// One thing that happened.

@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, macros::format_description};
 
-use crate::text;
+use crate::{record::player::Playback, text};
 
 /// What the screen says beside its models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,34 +11,6 @@ pub struct Feed {
     pub playback: Option<Playback>,
     /// What follows is written to a file, or could not be.
     pub recording: Option<Recording>,
-}
-
-/// How a recording is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Playback {
-    /// The frame that is shown, from 0.
-    pub at: usize,
-    /// How many there are.
-    pub count: usize,
-    /// It goes on by itself.
-    pub is_playing: bool,
-    /// Times as fast as it was.
-    pub speed: u32,
-}
-
-/// What a key wants of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Play {
-    /// Play, or stand still.
-    PlayOrPause,
-    /// So many frames on, or back.
-    Step(isize),
-    /// So many seconds on, or back.
-    Skip(i64),
-    /// Twice as fast.
-    Faster,
-    /// Half as fast.
-    Slower,
 }
 
 /// A recording that somebody began on this screen.
@@ -56,7 +28,7 @@ impl Feed {
     /// A line about it, for a model of this wall clock; true when it is an alarm.
     pub(super) fn line(&self, time: Option<std::time::Duration>) -> Option<(String, bool)> {
         if let Some(playback) = &self.playback {
-            return Some((playback.line(time), false));
+            return Some((played(*playback, time), false));
         }
         Some(match self.recording.as_ref()? {
             Recording::To(path) => (format!(" Recording to {}; w ends it.", text::escape(path)), false),
@@ -66,17 +38,15 @@ impl Feed {
     }
 }
 
-impl Playback {
-    fn line(self, time: Option<std::time::Duration>) -> String {
-        let Self { at, count, is_playing, speed } = self;
-        let of = time.map_or_else(String::new, |time| format!(" of {}", date(time)));
-        let state = if is_playing { "playing" } else { "paused" };
-        let speed = if speed > 1 { format!(" {speed}x") } else { String::new() };
-        format!(
-            " RECORDING{of}  frame {} of {count}, {state}{speed}   p play/pause  , . frame  < > minute  + - speed",
-            at + 1
-        )
-    }
+fn played(playback: Playback, time: Option<std::time::Duration>) -> String {
+    let Playback { at, count, is_playing, speed } = playback;
+    let of = time.map_or_else(String::new, |time| format!(" of {}", date(time)));
+    let state = if is_playing { "playing" } else { "paused" };
+    let speed = if speed > 1 { format!(" {speed}x") } else { String::new() };
+    format!(
+        " RECORDING{of}  frame {} of {count}, {state}{speed}   p play/pause  , . frame  < > minute  + - speed",
+        at + 1
+    )
 }
 
 fn date(time: std::time::Duration) -> String {

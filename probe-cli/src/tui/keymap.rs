@@ -2,7 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{action::Action, feed::Play, state::Mode, tab::Tab};
+use super::{action::Action, state::Mode, tab::Tab};
+use crate::record::player::Play;
 
 /// A line of the help screen.
 pub(super) struct Binding {

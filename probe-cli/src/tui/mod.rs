@@ -38,5 +38,5 @@ mod update;
 mod vf;
 mod view;
 
-pub use feed::{Feed, Play, Playback, Recording};
+pub use feed::{Feed, Recording};
 pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     action::{Action, Effect},
-    feed::{Feed, Play},
+    feed::Feed,
     keymap,
     state::State,
     story::Story,
@@ -16,7 +16,7 @@ use super::{
     update::update,
     view::view,
 };
-use crate::model::Model;
+use crate::{model::Model, record::player::Play};
 
 /// How to show it.
 #[derive(Clone, Debug)]

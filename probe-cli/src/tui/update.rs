@@ -2,14 +2,13 @@
 
 use super::{
     action::{Action, Effect},
-    columns,
-    feed::Play,
-    findings,
+    columns, findings,
     list::{overview_tables, position, rows},
     state::{Frozen, Mode, Sort, State},
     subject::{self, Subject},
     tab::Tab,
 };
+use crate::record::player::Play;
 
 /// A filter this long finds nothing anyway.
 const FILTER: usize = 60;

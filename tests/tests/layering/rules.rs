@@ -88,9 +88,9 @@ pub(crate) const MODULES: &[Module] = &[
     pure("report::bench", &["bench", "report", "text"]),
     pure("report::measured", &["mtu", "report", "text"]),
     pure("report::check", &["check", "model", "report", "text"]),
-    pure("tui", &["check", "model", "report", "text"]),
+    pure("tui", &["check", "model", "record::player", "report", "text"]),
     outside("tui::terminal", &["tui"]),
-    outside("tui::run", &["model", "tui", "tui::terminal"]),
+    outside("tui::run", &["model", "record::player", "tui", "tui::terminal"]),
     // What a killed run leaves behind, with the heartbeat that filters of a living one have; a data plane to try things on.
     outside("leftovers", &["ebpf", "facts", "files", "netlink", "netns", "observed", "text"]),
     outside(
@@ -154,6 +154,7 @@ pub(crate) const MODULES: &[Module] = &[
             "privilege",
             "procfs",
             "record",
+            "record::player",
             "report",
             "report::bench",
             "report::check",

@@ -133,24 +133,16 @@ mod tests {
     use super::{super::tests::between, *};
     use crate::bench::{
         explain::{Change, Weight},
-        instruments::{Hook, TunnelCounts},
+        instruments::Hook,
         metric::Scenario,
         result::Facts,
         testdata,
     };
 
     fn facts(programs: &[Program]) -> Facts {
-        let tunnel = TunnelCounts {
-            buffers: 1000,
-            packets: 40_000,
-            inner_bytes: 40_000 * 1450,
-            outer_bytes: 40_000 * 1500,
-            payload_bytes: Some(40_000 * 1398),
-            mtu: 1450,
-        };
         let seen = Instruments {
             programs: Some(programs.to_vec()),
-            tunnel: Some(tunnel),
+            tunnel: Some(testdata::full_packets(40_000)),
             drops: Some(BTreeMap::new()),
             missing: Vec::new(),
         };

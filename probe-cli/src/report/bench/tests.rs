@@ -155,14 +155,8 @@ fn looked_at(mut run: Run, burns: bool) -> Run {
     if burns {
         programs.insert(0, program("burn", Hook::Egress, 2013));
     }
-    let tunnel = TunnelCounts {
-        buffers: 1000,
-        packets: 41_200,
-        inner_bytes: 41_200 * 1450,
-        outer_bytes: 41_200 * 1500,
-        payload_bytes: Some(41_200 * 1397),
-        mtu: 1450,
-    };
+    let tunnel =
+        TunnelCounts { buffers: 1000, payload_bytes: Some(41_200 * 1397), ..testdata::full_packets(41_200) };
     let drops = if burns { BTreeMap::from([("QDISC_DROP".to_owned(), 12)]) } else { BTreeMap::new() };
     run.scenarios[0].facts.as_mut().unwrap().instruments = Some(Instruments {
         programs: Some(programs),

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{SIZES, draw, keys};
 use crate::{
     model::Model,
+    record::player::{Play, Playback},
     tui::{
         action::{Action, Effect},
-        feed::{Feed, Play, Playback, Recording},
+        feed::{Feed, Recording},
         history::Whose,
         measure::Measure,
         state::State,

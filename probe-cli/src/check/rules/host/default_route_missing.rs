@@ -35,10 +35,8 @@ fn run(model: &Model) -> Outcome {
     if model.snapshot.netlink.routes.ipv4.rows().iter().any(|route| route.destination.contains(&gateway)) {
         return Outcome::Judged(Vec::new());
     }
-    if super::super::peers::has_policy_routes(model) {
-        return Outcome::NotJudged(
-            "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
-        );
+    if let Some(outcome) = super::super::peers::beside_policy_routes(model) {
+        return outcome;
     }
     let finding = Finding::new(
         Fail,

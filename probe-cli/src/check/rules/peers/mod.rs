@@ -16,7 +16,10 @@ pub(super) mod vtep_mac_shared;
 pub(super) mod vtep_mac_stale;
 
 use super::{agent, mtu::IPV6_LEAST, prelude::*};
-use crate::model::{Fault, Tunnel, TunnelKind};
+use crate::{
+    facts::netlink::RuleFact,
+    model::{Fault, Tunnel, TunnelKind},
+};
 
 /// What mends entries that an agent writes: a restart of the agent on this node.
 fn restart(model: &Model, finding: Finding) -> Finding {
@@ -35,11 +38,19 @@ fn another_identity(clone: &str) -> String {
     )
 }
 
-/// True where rules beside the kernel's own three send packets without a mark to other tables (`ip rule`).
-pub(super) fn has_policy_routes(model: &Model) -> bool {
+/// Where rules beside the kernel's own three send packets without a mark to other tables (`ip rule`), a route that is missing in the
+/// main table may be in one of those: which packets take it is not followed.
+pub(super) fn beside_policy_routes(model: &Model) -> Option<Outcome> {
     const KERNELS: [u32; 3] = [0, 32_766, 32_767];
     let rules = model.snapshot.netlink.rules.rows();
-    rules.iter().any(|rule| rule.mark.is_none() && rule.table.is_some() && !KERNELS.contains(&rule.priority))
+    let is_other =
+        |rule: &RuleFact| rule.mark.is_none() && rule.table.is_some() && !KERNELS.contains(&rule.priority);
+    rules.iter().any(is_other).then(|| {
+        Outcome::NotJudged(
+            "policy rules send packets to other route tables, which are not followed: see `ip rule`"
+                .to_owned(),
+        )
+    })
 }
 
 /// Name of a tunnel, escaped.

@@ -29,10 +29,8 @@ fn run(model: &Model) -> Outcome {
     }
     let of_cni = routes.iter().filter(|route| model.inventory.is_of_cni(route.tunnel));
     let without: Vec<_> = of_cni.filter(|route| route.destination.is_none()).collect();
-    if !without.is_empty() && super::has_policy_routes(model) {
-        return Outcome::NotJudged(
-            "policy rules send packets to route tables that were not read: see `ip rule`".to_owned(),
-        );
+    if let Some(outcome) = super::beside_policy_routes(model).filter(|_| !without.is_empty()) {
+        return outcome;
     }
     Outcome::Judged(without.into_iter().map(|route| finding(model, route.tunnel, route.peers)).collect())
 }
