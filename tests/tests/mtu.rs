@@ -315,6 +315,14 @@ fn loss_is_told_from_size() {
 /// Flows of 64, of which a quarter takes each of four equal links: that none takes one of them happens once in a hundred million runs.
 const FLOWS: [&str; 2] = ["--flows", "64"];
 
+/// The first measurement of paths that lose nothing: while neighbours look for each other on so many links, packets are lost.
+fn lossless(measured: impl Fn() -> (i32, Value)) -> Value {
+    wait_for("paths that lose nothing", || {
+        let (code, document) = measured();
+        (code == 0).then_some(document)
+    })
+}
+
 #[test]
 fn one_of_four_equal_paths_that_carries_less_is_found_to_the_byte() {
     with_both([false, true], |is_v6| {
@@ -323,11 +331,7 @@ fn one_of_four_equal_paths_that_carries_less_is_found_to_the_byte() {
         let (most, less) = if is_v6 { (1430, ROUTED - 70) } else { (1450, ROUTED - 50) };
         let far = paths.routed.address(2, 2);
         let measured = || measured(near, &[&[far.as_str()][..], &FLOWS].concat());
-        // While neighbours look for each other on so many links, packets are lost.
-        let document = wait_for("paths that lose nothing", || {
-            let (code, document) = measured();
-            (code == 0).then_some(document)
-        });
+        let document = lossless(measured);
         assert_eq!(result(&document, "10.7.2.0"), json!(["fits", most, most]), "{document}");
         assert_eq!(result(&document, &far), json!(["fits", 1500, 1500]), "{document}");
         assert_eq!(path(&document, "10.7.2.0")["flows"], 64, "{document}");
@@ -349,6 +353,7 @@ fn one_of_four_equal_paths_that_carries_less_is_found_to_the_byte() {
 fn one_of_four_equal_paths_that_carries_nothing_is_found() {
     let paths = EqualPaths::new(false);
     let near = paths.routed.near.name();
+    lossless(|| measured(near, &[&["10.7.2.0"][..], &FLOWS].concat()));
     ns(paths.exit.name(), &format!("iptables -t raw -A PREROUTING -i p{} -j DROP", LINKS - 1));
     let (code, document) = measured(near, &[&["10.7.2.0"][..], &FLOWS].concat());
     assert_eq!(result(&document, "10.7.2.0"), json!(["some-flows", 1450, 1450]), "{document}");
