@@ -135,6 +135,16 @@ pub fn open_given(path: &Path) -> Result<File, Refused> {
     reopen_file(&look(path, OFlag::empty())?, On::Disk).map(|(file, _)| file)
 }
 
+/// Looks whether a file that the user has named may be put at this path: there is none, or a regular one. A rename would put it in
+/// the place of a device or a pipe as well.
+pub fn check_place(path: &Path) -> Result<(), Refused> {
+    let handle = match look(path, OFlag::empty()) {
+        Err(error) if is_absent(&error) => return Ok(()),
+        other => other?,
+    };
+    other_than_file(&fstat(&handle)?).map_or(Ok(()), |kind| Err(Refused::NotAFile(kind)))
+}
+
 /// Makes a file that nobody has made before, and opens it to write and read it. The mode is what is said, whatever the umask.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let file = File::options().create_new(true).read(true).write(true).mode(mode).open(path)?;
@@ -237,6 +247,17 @@ mod tests {
         {
             let refused = open(other, On::Disk).unwrap_err();
             assert_eq!(refused.to_string(), format!("it is {is}, not a file"));
+        }
+        for (other, is) in [
+            (&*pipe, "a pipe"),
+            (&socket, "a socket"),
+            (directory.path(), "a directory"),
+            (Path::new("/dev/full"), "a device"),
+        ] {
+            assert_eq!(check_place(other).unwrap_err().to_string(), format!("it is {is}, not a file"));
+        }
+        for place in [&*path, &link, &directory.path().join("nothing"), &path.join("below")] {
+            check_place(place).unwrap();
         }
         assert!(open(Path::new("/dev/null"), On::Kernel).unwrap_err().to_string().contains("a device"));
         assert!(open(&directory.path().join("nothing"), On::Disk).unwrap_err().is_absent());

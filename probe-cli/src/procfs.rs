@@ -99,6 +99,11 @@ fn clock_offset(text: &str) -> Option<i128> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
 }
 
+/// Time since boot, that in which the machine slept included (`CLOCK_BOOTTIME`). Nobody sets it.
+pub fn since_boot() -> Option<Duration> {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map(Duration::from).ok()
+}
+
 /// Wall clock since the Unix epoch; a clock that is set before it is at it.
 pub fn wall_clock() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()

@@ -227,6 +227,26 @@ fn interrupted_it_keeps_what_was_finished() {
     let rounds = read(&output)["runs"][0]["rounds"].as_array().unwrap().len();
     assert!((1..80).contains(&rounds), "{rounds}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing half written is left");
+
+    // A disk that has room for one such file, and not for another beside it.
+    let (size, kept) = (fs::metadata(&output).unwrap().len() * 3 / 2, directory.path().join("kept.json"));
+    let script = format!(
+        "mkdir small && mount -t tmpfs -o size={size} none small && \
+         {} bench run --rounds 80 --slice 50ms --prefix {} --scenario vxlan-v4 --output small/new.json; \
+         code=$?; ls -A small; cp small/new.json kept.json; exit $code",
+        binary().display(),
+        lab.prefix()
+    );
+    let done = Command::new("unshare")
+        .args(["--mount", "sh", "-c", &script])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!((done.status.code(), &*done.stdout), (Some(3), &b"new.json\n"[..]), "{said}");
+    let rounds = read(&kept)["runs"][0]["rounds"].as_array().unwrap().len();
+    let words = format!("{rounds} of 80 rounds are in small/new.json: cannot write small/new.json: ");
+    assert!((1..80).contains(&rounds) && said.contains(&words) && !said.contains("/proc/"), "{said}");
 }
 
 #[test]

@@ -292,7 +292,12 @@ fn is_one_session(base: &Run, new: &Run) -> bool {
     };
     let is_known = boots(base).iter().flatten().all(Option::is_some);
     let is_one_boot = is_known && boots(base) == boots(new);
-    is_one_boot && new.started_at().abs_diff(base.started_at()) <= SESSION
+    // Within a boot its own clock counts: the other one may have been set in between.
+    let apart = match (base.since_boot_s, new.since_boot_s) {
+        (Some(base), Some(new)) => Duration::from_secs(new.abs_diff(base)),
+        (None, _) | (_, None) => new.started_at().abs_diff(base.started_at()),
+    };
+    is_one_boot && apart <= SESSION
 }
 
 /// Compares with the runs of a baseline, which has some, or says why not.

@@ -38,6 +38,9 @@ pub struct Run {
     pub tool_version: String,
     /// When it began, in seconds since the Unix epoch.
     pub started_at_s: u64,
+    /// The same in seconds since the boot, which nobody sets; null where that is not known.
+    #[serde(default)]
+    pub since_boot_s: Option<u64>,
     /// On what.
     pub machine: Machine,
     /// How.

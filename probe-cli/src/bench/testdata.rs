@@ -131,6 +131,7 @@ pub(crate) fn empty() -> Run {
     Run {
         tool_version: "0.1.0".to_owned(),
         started_at_s: 1_800_000_000,
+        since_boot_s: None,
         machine: Machine {
             kernel: Some("6.12.9".to_owned()),
             architecture: "x86_64".to_owned(),

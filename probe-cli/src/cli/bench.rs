@@ -79,14 +79,14 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
         let mut session = Session::begin(&setup)?;
         while session.run.rounds.len() < rounds {
             let finished = session.run.rounds.len();
-            let told = session.round(rounds, stop).map_err(|error| {
-                // What was finished is in the file, whatever happened then.
+            // What was finished is in the file, whatever happened then.
+            let kept = |error: anyhow::Error| {
                 if finished == 0 { error } else { error.context(kept(finished, rounds, &path)) }
-            });
-            if told? == Told::Stopped {
+            };
+            if session.round(rounds, stop).map_err(kept)? == Told::Stopped {
                 break;
             }
-            output.write(&Document::of(session.run.clone()))?;
+            output.write(&Document::of(session.run.clone())).map_err(kept)?;
         }
         Ok(session.run.clone())
     })?;
@@ -215,7 +215,11 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
                 }
             };
             while session.run.rounds.len() < rounds {
-                if session.round(rounds, stop)? == Told::Stopped {
+                let told = session.round(rounds, stop).map_err(|error| match &output {
+                    Some(output) => error.context(format!("rounds that were finished are in {output}")),
+                    None => error,
+                });
+                if told? == Told::Stopped {
                     return Ok(None);
                 }
                 if let Some(output) = &output {
@@ -247,6 +251,7 @@ fn expected(base: &Run, is_given_lab: bool, is_remote: bool) -> Run {
     Run {
         tool_version: session::VERSION.to_owned(),
         started_at_s: procfs::wall_clock().as_secs(),
+        since_boot_s: procfs::since_boot().map(|time| time.as_secs()),
         machine: meter::machine(),
         parameters,
         remote: is_remote.then(|| base.remote.clone().unwrap_or_default()),

@@ -13,6 +13,7 @@ use flate2::{Compression, write::GzEncoder};
 use tempfile::NamedTempFile;
 
 use crate::{
+    files,
     report::check::{self as report, Health},
     sample::{Frame, Sample},
     text,
@@ -47,6 +48,7 @@ pub(super) struct Bundle {
 impl Bundle {
     /// Makes its file, before anything is looked at. Only its owner may read it: a node's names and addresses are in it.
     pub(super) fn prepare(path: &Path) -> anyhow::Result<Self> {
+        files::check_place(path).with_context(|| format!("cannot write {}", path.display()))?;
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(directory);

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     ebpf::{AttachMode, Hook},
     engine::Engine,
+    files,
     model::{Model, Timeline},
     report::{jsonl, table},
     text,
@@ -95,6 +96,7 @@ struct Ready {
 
 impl Ready {
     fn prepare(path: &Path) -> anyhow::Result<Self> {
+        files::check_place(path).with_context(|| format!("cannot write {}", path.display()))?;
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()

@@ -205,6 +205,26 @@ fn worse_fails_when_two_sessions_say_so_and_warns_otherwise() {
 }
 
 #[test]
+fn a_clock_that_was_set_changes_no_session() {
+    let at = |started_at_s, since_boot_s| Run { started_at_s, since_boot_s, ..run(1, 10) };
+    const HOUR: u64 = 3600;
+    let base = at(100 * HOUR, Some(10 * HOUR));
+    for (new, expected) in [
+        (at(101 * HOUR, Some(11 * HOUR)), Relation::OneSession),
+        // Set forward by a month, and back to the epoch.
+        (at(820 * HOUR, Some(11 * HOUR)), Relation::OneSession),
+        (at(0, Some(11 * HOUR)), Relation::OneSession),
+        // Set back, so that what is a day apart looks like an hour.
+        (at(101 * HOUR, Some(34 * HOUR)), Relation::Advisory),
+        (at(101 * HOUR, None), Relation::OneSession),
+        (at(125 * HOUR, None), Relation::Advisory),
+    ] {
+        let basis = gate::Basis::of(std::slice::from_ref(&base), &new).unwrap();
+        assert_eq!(basis.relation(), expected, "{} {:?}", new.started_at_s, new.since_boot_s);
+    }
+}
+
+#[test]
 fn a_machine_that_wanders_decides_nothing() {
     let base = run(1, 20);
     let mut drifting = run(2, 20);

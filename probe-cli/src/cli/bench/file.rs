@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     fs::{File, Permissions},
-    io::Write as _,
+    io::{self, Write as _},
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -37,23 +38,23 @@ impl Output {
     pub(super) fn prepare(option: &'static str, path: &Path) -> anyhow::Result<Self> {
         let wrong = |why: String| GivenFile::new(option, path, why);
         let name = path.file_name().ok_or_else(|| wrong("this is not the name of a file".to_owned()))?;
-        if path.is_dir() {
-            return Err(wrong("this is a directory".to_owned()).into());
-        }
+        files::check_place(path).map_err(|refused| wrong(refused.to_string()))?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = files::look(directory.unwrap_or(Path::new(".")), OFlag::O_DIRECTORY);
-        let directory = directory.map_err(|error| wrong(format!("cannot write there: {error}")))?;
+        let failed = |error: &dyn fmt::Display| wrong(format!("cannot write there: {error}"));
+        let directory = directory.map_err(|error| failed(&error))?;
         let output = Self { directory, name: name.to_owned(), path: path.to_owned() };
-        output.temporary().map_err(|error| wrong(format!("cannot write there: {error}")))?;
+        output.temporary().map_err(|error| failed(&error))?;
         Ok(output)
     }
 
-    fn temporary(&self) -> std::io::Result<tempfile::NamedTempFile> {
+    fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
         // Anybody may read it: nothing in it is secret, and CI keeps it.
         let permissions = Permissions::from_mode(0o644);
         let file = tempfile::Builder::new()
             .permissions(permissions.clone())
-            .tempfile_in(files::through(&self.directory))?;
+            .tempfile_in(files::through(&self.directory))
+            .map_err(without_path)?;
         // Whatever the umask.
         file.as_file().set_permissions(permissions)?;
         Ok(file)
@@ -64,11 +65,23 @@ impl Output {
         let failed = || format!("cannot write {}", self.path.display());
         let text = document.to_json().with_context(failed)?;
         let mut file = self.temporary().with_context(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_data()).with_context(failed)?;
+        let written = file.write_all(text.as_bytes()).map_err(without_path);
+        written.and_then(|()| file.as_file().sync_data()).with_context(failed)?;
         let place = files::through(&self.directory).join(&self.name);
         let _: File = file.persist(place).map_err(|error| error.error).with_context(failed)?;
         Ok(())
     }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+/// What went wrong, without the path of a temporary file that nobody has named.
+fn without_path(error: io::Error) -> io::Error {
+    if error.raw_os_error().is_some() { error } else { error.kind().into() }
 }
 
 #[cfg(test)]
@@ -84,7 +97,9 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
         for (path, why) in [
             (at("no/such/file"), "cannot write there"),
-            (directory.path().to_owned(), "a directory"),
+            (directory.path().to_owned(), "it is a directory, not a file"),
+            // Root could put a file in its place.
+            (PathBuf::from("/dev/full"), "it is a device, not a file"),
             (at(".."), "not the name of a file"),
         ] {
             let error = Output::prepare("--output", &path).err().unwrap().to_string();

@@ -123,6 +123,7 @@ impl Session {
         let run = Run {
             tool_version: VERSION.to_owned(),
             started_at_s: seconds,
+            since_boot_s: procfs::since_boot().map(|time| time.as_secs()),
             machine: meter::machine(),
             parameters: Parameters {
                 slice_ms: u64::try_from(setup.slice.as_millis()).unwrap_or(u64::MAX),
