@@ -192,6 +192,20 @@ fn what_changed_on_the_path_is_named() {
     let runs = read(&accepted)["runs"].as_array().unwrap().clone();
     assert_eq!((runs.len(), &runs[1]["accepted"]["reason"]), (2, &"a test".into()));
 
+    // One metric by itself: only into a baseline with levels of the others, and only of a result that says something of it.
+    let by_itself = |into: &Path, of: &Path| {
+        let fixed = ["bench", "accept", "--baseline", text(into), text(of), "--reason", "on purpose"];
+        run(&[&fixed[..], &["--metric", "connection_rate"]].concat())
+    };
+    for (into, words) in [
+        (&directory.path().join("none.json"), "accept a whole result first"),
+        (&accepted, "it has no level of vxlan-v4 TCP connection rate: not measured"),
+    ] {
+        let refused = by_itself(into, &new);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!((refused.status.code(), said.contains(words)), (Some(3), true), "{said}");
+    }
+
     // Over time each run is there once, the older one first, whichever files it is in.
     let trend = |format: &str| {
         let shown = run(&["bench", "trend", text(&new), text(&accepted), text(&base), "--format", format]);

@@ -6,7 +6,7 @@ pub use self::instruments::Cost;
 use super::{
     instruments::Hooked,
     metric::Scenario,
-    result::{Counts, Device, Facts, Run},
+    result::{Core, Counts, Device, Facts, Run},
 };
 
 /// Something that changed.
@@ -97,6 +97,16 @@ pub enum Count {
     PayloadPerSegment,
     /// Segments sent again, of a thousand.
     Retransmitted,
+    /// The share of the processors' time in processes, in percent.
+    User,
+    /// The same in the kernel on behalf of processes.
+    System,
+    /// The same in soft interrupts.
+    Softirq,
+    /// The same that the hypervisor took for others.
+    Steal,
+    /// The share of soft interrupts of the processor with most of them, in percent.
+    FullCore,
 }
 
 /// How much a change weighs by itself.
@@ -140,7 +150,12 @@ impl Change {
                 | Count::SegmentsPerBuffer
                 | Count::SegmentsPerReceivedBuffer
                 | Count::PayloadPerSegment
-                | Count::Retransmitted => Weight::Informs,
+                | Count::Retransmitted
+                | Count::User
+                | Count::System
+                | Count::Softirq
+                | Count::Steal
+                | Count::FullCore => Weight::Informs,
             },
         }
     }
@@ -159,6 +174,7 @@ impl Change {
             What::Device { .. } => 3,
             What::Count { count: Count::Fragments | Count::ChecksumErrors | Count::Drops, .. }
             | What::Dropped { .. } => 4,
+            What::Count { count: Count::Steal, values } if values.1 > values.0 => 4,
             What::Count { .. } => 5,
             What::Offload { .. } | What::Mtu { .. } | What::Program { .. } => 6,
         }
@@ -206,6 +222,7 @@ fn of_facts(base: &Facts, new: &Facts) -> Vec<What> {
     let added = new.devices.iter().filter(|device| find(base, device).is_none());
     found.extend(added.map(|device| What::Device { device: Place::of(device), is_there: true }));
     found.extend(of_counts(&base.counts, &new.counts));
+    found.extend(of_cores(base, new));
     if let (Some(base), Some(new)) = (&base.instruments, &new.instruments) {
         found.extend(instruments::changes(base, new));
     }
@@ -277,6 +294,43 @@ fn of_counts(base: &Counts, new: &Counts) -> Vec<What> {
     changed.collect()
 }
 
+/// Where the processors spent their time. A share differs by chance by some percent of all.
+fn of_cores(base: &Facts, new: &Facts) -> Vec<What> {
+    /// A part of its time.
+    type Part = fn(&Core) -> u64;
+    /// Percent of all time that are of account.
+    const SHARE: f64 = 10.0;
+    /// And so much less of what the hypervisor takes.
+    const STOLEN: f64 = 3.0;
+    /// A processor with so much of it in soft interrupts has no time for more.
+    const FULL: f64 = 90.0;
+    let mut found = Vec::new();
+    if let (Some(before), Some(now)) = (base.all_cores(), new.all_cores()) {
+        let parts: [(Count, Part, f64); 4] = [
+            (Count::User, |core| core.user, SHARE),
+            (Count::System, |core| core.system, SHARE),
+            (Count::Softirq, |core| core.softirq, SHARE),
+            (Count::Steal, |core| core.steal, STOLEN),
+        ];
+        for (count, part, least) in parts {
+            let percent = |core: &Core| core.share(part(core)).map(|share| share * 100.0);
+            let values = percent(&before).zip(percent(&now));
+            found.extend(
+                values
+                    .filter(|(base, new)| (new - base).abs() >= least)
+                    .map(|values| What::Count { count, values }),
+            );
+        }
+    }
+    if let (Some(before), Some(now)) = (base.busiest_softirq(), new.busiest_softirq()) {
+        let values = (before * 100.0, now * 100.0);
+        if (values.0 < FULL) != (values.1 < FULL) {
+            found.push(What::Count { count: Count::FullCore, values });
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +366,40 @@ mod tests {
         assert!(between(&base, &base).is_empty());
         // The other way round it got better: nothing of it is a cause.
         assert!(between(&new, &base).iter().all(|change| !change.is_cause()));
+    }
+
+    #[test]
+    fn where_the_processors_spend_their_time_explains() {
+        let with = |rows: &[[u64; 4]]| {
+            let core = |(cpu, row): (u32, &[u64; 4])| {
+                let [user, system, softirq, steal] = *row;
+                Core { cpu, user, system, softirq, steal, all: 1000 }
+            };
+            Facts { cores: Some((0..).zip(rows).map(core).collect()), ..testdata::facts(&ON) }
+        };
+        let base = with(&[[100, 200, 100, 0], [100, 100, 500, 0]]);
+        let counts = |new: &Facts| -> Vec<(Count, i64, i64)> {
+            let count = |change: Change| match change.what {
+                #[expect(clippy::cast_possible_truncation, reason = "percent")]
+                What::Count { count, values: (a, b) } => Some((count, a.round() as i64, b.round() as i64)),
+                _ => None,
+            };
+            between(&base, new).into_iter().filter_map(count).collect()
+        };
+        assert_eq!(counts(&with(&[[150, 150, 150, 20], [150, 100, 500, 20]])), []);
+        let slow = with(&[[100, 300, 100, 100], [100, 300, 950, 0]]);
+        let found = [
+            (Count::Steal, 0, 5),
+            (Count::System, 15, 30),
+            (Count::Softirq, 30, 53),
+            (Count::FullCore, 50, 95),
+        ];
+        assert_eq!(counts(&slow), found);
+        assert!(between(&base, &slow)[0].is_cause() && !between(&base, &slow)[1].is_cause());
+        // Where it was not read, or no tick has passed, nothing is known.
+        for unknown in [None, Some(Vec::new()), Some(vec![Core::default()])] {
+            assert_eq!(counts(&Facts { cores: unknown, ..base.clone() }), []);
+        }
     }
 
     #[test]

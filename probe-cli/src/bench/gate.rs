@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
+    basis::{Basis, Scope},
     explain::{self, Change},
-    history,
     metric::{Metric, Scenario},
     plan::{Key, LOOKS},
     result::{MOST_ROUNDS, Machine, Run},
@@ -121,6 +121,8 @@ pub struct Row {
     pub verdict: Verdict,
     /// Why that is nothing.
     pub why: Option<Why>,
+    /// How what it is compared with is related to the new run.
+    pub relation: Relation,
 }
 
 impl Row {
@@ -134,6 +136,7 @@ impl Row {
             growth: None,
             verdict: Verdict::Inconclusive,
             why: Some(Why::Missing),
+            relation: Relation::OneSession,
         }
     }
 
@@ -165,59 +168,6 @@ pub enum Relation {
     Advisory,
 }
 
-/// What of a baseline a new run is compared with.
-#[derive(Clone, Debug)]
-pub enum Basis<'a> {
-    /// One run, by its rounds.
-    Rounds(&'a Run, Relation),
-    /// Several runs, as wholes; the newest last.
-    Runs(Vec<&'a Run>),
-}
-
-impl<'a> Basis<'a> {
-    /// The newest run of this session; else all that the new one can be compared with, if there are enough; else the newest.
-    pub fn of(base: &'a [Run], new: &Run) -> Option<Self> {
-        let last = base.last()?;
-        if let Some(run) = base.iter().rev().find(|run| is_one_session(run, new)) {
-            return Some(Self::Rounds(run, Relation::OneSession));
-        }
-        let fit: Vec<&Run> = base.iter().filter(|run| differences(run, new).is_empty()).collect();
-        Some(if fit.len() < FEWEST_RUNS { Self::Rounds(last, Relation::Advisory) } else { Self::Runs(fit) })
-    }
-
-    /// How it is related to the new run.
-    pub fn relation(&self) -> Relation {
-        match self {
-            Self::Rounds(_, relation) => *relation,
-            Self::Runs(runs) => Relation::History(runs.len()),
-        }
-    }
-
-    /// The run whose facts and settings count: the newest.
-    pub fn run(&self) -> Option<&'a Run> {
-        match self {
-            Self::Rounds(run, _) => Some(run),
-            Self::Runs(runs) => runs.last().copied(),
-        }
-    }
-
-    /// After so many rounds of a new run is looked at it: a run that is compared as a whole has as many as those before.
-    pub fn looks(&self) -> Vec<usize> {
-        match self {
-            Self::Rounds(..) => LOOKS.to_vec(),
-            Self::Runs(runs) => vec![runs.last().map_or(MOST_ROUNDS, |run| run.rounds.len())],
-        }
-    }
-
-    /// The rows, without summaries of the new run.
-    pub fn verdicts(&self, new: &Run, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
-        match self {
-            Self::Rounds(run, _) => verdicts(run, new, usize::MAX, max_regression, tails),
-            Self::Runs(runs) => history::verdicts(runs, new, max_regression, tails),
-        }
-    }
-}
-
 /// Two runs beside each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -225,8 +175,10 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// What is exact and changed, the likeliest cause first.
     pub changes: Vec<Change>,
-    /// How the runs are related.
+    /// How the runs are related; of the metric of which least is known, where they differ.
     pub relation: Relation,
+    /// Levels that were accepted by themselves: the metrics and the reason.
+    pub levels: Vec<(Vec<Metric>, String)>,
     /// What differs and was compared all the same, by force.
     pub forced: Vec<Difference>,
     /// Which rows two sessions say are worse; none when there was only one.
@@ -285,7 +237,7 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     rows.into_iter().chain(far).filter_map(differs).collect()
 }
 
-fn is_one_session(base: &Run, new: &Run) -> bool {
+pub(super) fn is_one_session(base: &Run, new: &Run) -> bool {
     let boots = |run: &Run| {
         let far = run.remote.as_ref().map(|remote| remote.machine.boot_id.clone());
         [Some(run.machine.boot_id.clone()), far]
@@ -308,7 +260,7 @@ pub fn compare(
     tails: &mut Tails,
 ) -> Result<Comparison, Vec<Difference>> {
     let Some(basis) = Basis::of(base, new) else { return Ok(Comparison::nothing(options)) };
-    let differences = basis.run().map(|run| differences(run, new)).unwrap_or_default();
+    let differences = basis.differences(new);
     if !differences.is_empty() && !options.force {
         return Err(differences);
     }
@@ -318,13 +270,17 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// The rows of a base and the first `rounds` rounds of a new run, without their summaries. A scenario that one of them has measured
-/// has rows.
+/// The rows of a base and the first `rounds` rounds of a new run, without their summaries.
 pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
+    rows(base, new, rounds, &Scope { metrics: &Metric::ALL, share: 1.0, max_regression }, tails)
+}
+
+/// The same of some metrics. A scenario that one of the runs has measured has rows.
+pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tails: &mut Tails) -> Vec<Row> {
     let is_measured = |scenario: &Scenario| base.measured().chain(new.measured()).any(|one| one == *scenario);
     let mut found = Vec::new();
     for scenario in Scenario::ALL.into_iter().filter(is_measured) {
-        for metric in Metric::ALL {
+        for metric in scope.metrics.iter().copied() {
             let old = Series::of(base, usize::MAX, scenario, metric);
             let now = Series::of(new, rounds, scenario, metric);
             if metric.is_extra() && old.rounds + now.rounds == 0 {
@@ -339,7 +295,7 @@ pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails
         }
     }
     // The probability of an error is split over those that decide.
-    let level = LEVEL / LOOKS.len() as f64;
+    let level = LEVEL * scope.share / LOOKS.len() as f64;
     let p = |shift: &Option<Shift>| shift.as_ref().map_or(1.0, Shift::p_positive);
     let gating: Vec<f64> =
         found.iter().filter(|(row, ..)| row.metric.gates()).map(|(_, shift, _)| p(shift)).collect();
@@ -348,7 +304,7 @@ pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails
         let own = if row.metric.gates() { levels.next().unwrap_or(level) } else { level };
         let Some(shift) = shift else { return row };
         let growth = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
-        let margin = row.metric.margin(max_regression);
+        let margin = row.metric.margin(scope.max_regression);
         let verdict = verdict(&growth, margin);
         let why = (verdict == Verdict::Inconclusive).then(|| Why::Rounds(needed(counts, &growth, margin)));
         Row { verdict, why, growth: Some(growth), ..row }
@@ -416,6 +372,7 @@ impl Comparison {
             rows: Vec::new(),
             changes: Vec::new(),
             relation: Relation::Advisory,
+            levels: Vec::new(),
             forced: Vec::new(),
             confirmed: None,
             max_regression: options.max_regression,
@@ -438,7 +395,8 @@ impl Comparison {
             rows,
             changes: run.map(|run| explain::changes(run, new)).unwrap_or_default(),
             relation: basis.relation(),
-            forced: run.map(|run| differences(run, new)).unwrap_or_default(),
+            levels: basis.levels(),
+            forced: basis.differences(new),
             confirmed,
             max_regression: options.max_regression,
         }
@@ -449,7 +407,7 @@ impl Comparison {
         for row in &mut self.rows {
             let of = |run| Series::of(run, usize::MAX, row.scenario, row.metric);
             row.new = summary(row.metric, &of(new), tails);
-            if let Basis::Rounds(base, _) = basis {
+            if let Some(base) = basis.rounds_of(row.metric) {
                 row.base = summary(row.metric, &of(base), tails);
             }
         }
@@ -460,8 +418,8 @@ impl Comparison {
         let gating = || self.rows.iter().filter(|row| row.metric.gates());
         let worse = || gating().filter(|row| row.verdict == Verdict::Worse);
         let is_confirmed = |row: &Row| self.confirmed.as_ref().is_some_and(|keys| keys.contains(&row.key()));
-        let is_sure = self.relation != Relation::Advisory && self.forced.is_empty();
-        let rates = if is_sure && worse().any(is_confirmed) {
+        let is_sure = |row: &&Row| self.forced.is_empty() && row.relation != Relation::Advisory;
+        let rates = if worse().filter(is_sure).any(is_confirmed) {
             Outcome::Fail
         } else if gating().next().is_none() || gating().any(|row| row.verdict == Verdict::Inconclusive) {
             Outcome::Unknown

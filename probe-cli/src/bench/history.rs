@@ -2,6 +2,7 @@
 //! day is in all rounds of a run alike. Pure.
 
 use super::{
+    basis::Scope,
     gate::{FEWEST_RUNS, Growth, LEVEL, Row, Summary, Verdict, Why, verdict},
     metric::{Metric, Scenario},
     plan::LOOKS,
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// What a run as a whole says of a metric.
-pub(super) fn whole(run: &Run, scenario: Scenario, metric: Metric, tails: &mut Tails) -> Result<Shift, Why> {
+pub fn whole(run: &Run, scenario: Scenario, metric: Metric, tails: &mut Tails) -> Result<Shift, Why> {
     let series = Series::of(run, usize::MAX, scenario, metric);
     if let Some(unstable) = series.unstable {
         return Err(Why::Unstable(unstable));
@@ -56,12 +57,12 @@ impl Level {
 }
 
 /// The rows of earlier runs and a new one. A scenario that one of them has measured has rows.
-pub(super) fn verdicts(base: &[&Run], new: &Run, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
+pub(super) fn rows(base: &[&Run], new: &Run, scope: &Scope<'_>, tails: &mut Tails) -> Vec<Row> {
     let of_base = base.iter().flat_map(|run| run.measured());
     let measured: Vec<Scenario> = of_base.chain(new.measured()).collect();
     let mut found: Vec<(Row, Option<(Level, f64)>)> = Vec::new();
     for scenario in Scenario::ALL.into_iter().filter(|scenario| measured.contains(scenario)) {
-        for metric in Metric::ALL {
+        for metric in scope.metrics.iter().copied() {
             let is_there = |run: &Run| Series::of(run, usize::MAX, scenario, metric).rounds > 0;
             if metric.is_extra() && !is_there(new) && !base.iter().any(|run| is_there(run)) {
                 continue;
@@ -86,12 +87,14 @@ pub(super) fn verdicts(base: &[&Run], new: &Run, max_regression: f64, tails: &mu
         |known: &Option<(Level, f64)>| known.as_ref().map_or(1.0, |(level, growth)| level.p_above(*growth));
     let gating: Vec<f64> =
         found.iter().filter(|(row, _)| row.metric.gates()).map(|(_, known)| p(known)).collect();
-    let mut levels = stats::holm(&gating, LEVEL).into_iter();
+    let level_of_all = LEVEL * scope.share;
+    let mut levels = stats::holm(&gating, level_of_all).into_iter();
     let judged = |(row, known): (Row, Option<(Level, f64)>)| {
-        let own = if row.metric.gates() { levels.next().unwrap_or(LEVEL) } else { LEVEL };
+        let own = if row.metric.gates() { levels.next().unwrap_or(level_of_all) } else { level_of_all };
         let Some((level, estimate)) = known else { return row };
-        let growth = Growth { estimate, low: estimate - level.half(own), high: estimate + level.half(LEVEL) };
-        let verdict = verdict(&growth, row.metric.margin(max_regression));
+        let growth =
+            Growth { estimate, low: estimate - level.half(own), high: estimate + level.half(level_of_all) };
+        let verdict = verdict(&growth, row.metric.margin(scope.max_regression));
         let why = (verdict == Verdict::Inconclusive).then_some(Why::Runs(level.runs));
         Row { verdict, why, growth: Some(growth), ..row }
     };
@@ -113,7 +116,8 @@ fn summary(metric: Metric, level: &Level) -> Summary {
 mod tests {
     use super::*;
     use crate::bench::{
-        gate::{self, Basis, FactsPolicy, Options, Outcome, Relation},
+        basis::Basis,
+        gate::{self, FactsPolicy, Options, Outcome, Relation},
         random::Random,
         testdata::{self, World},
     };

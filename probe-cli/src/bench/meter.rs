@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 pub use self::programs::{OnPath, ProgramReading};
 use crate::{
-    bench::result::{Counts, Cpu, Device, Machine},
+    bench::result::{Core, Counts, Cpu, Device, Machine},
     facts::counters::{CpuCounters, LinkStatistics, ProtocolCounters, SoftnetCounters},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
@@ -60,6 +60,43 @@ impl CpuReading {
             steal: share(|time| time.steal),
             softirq: share(|time| time.softirq),
             time_squeezes,
+        }
+    }
+}
+
+/// What each processor has done until now.
+#[derive(Clone, Debug)]
+pub struct CoresReading(Observed<BTreeMap<u32, CpuCounters>>);
+
+impl CoresReading {
+    /// Reads it.
+    pub fn now() -> Self {
+        Self(proc::each_cpu())
+    }
+
+    /// Adds what they did from then on until now. None where it cannot be read once.
+    pub fn add_until(&self, now: &Self, sum: &mut Option<Vec<Core>>) {
+        let (Some(before), Some(after)) = (self.0.value(), now.0.value()) else {
+            *sum = None;
+            return;
+        };
+        let Some(sum) = sum else { return };
+        for (cpu, after) in after {
+            // One that came meanwhile counts from the next time on.
+            let Some(before) = before.get(cpu) else { continue };
+            let grown = |of: fn(&CpuCounters) -> u64| of(after).saturating_sub(of(before));
+            let more = Core {
+                cpu: *cpu,
+                user: grown(|time| time.user.saturating_add(time.nice)),
+                system: grown(|time| time.system),
+                softirq: grown(|time| time.softirq),
+                steal: grown(|time| time.steal),
+                all: grown(CpuCounters::total),
+            };
+            match sum.iter_mut().find(|core| core.cpu == *cpu) {
+                Some(core) => core.add(&more),
+                None => sum.push(more),
+            }
         }
     }
 }
@@ -294,6 +331,35 @@ mod tests {
         let unread = CpuReading { time: Observed::Absent, softnet: Observed::Value(Vec::new()) };
         assert_eq!(unread.until(&same), Cpu::default());
         assert_eq!(unread.until(&unread), Cpu { time_squeezes: Some(0), ..Cpu::default() });
+    }
+
+    #[test]
+    fn what_each_processor_did_is_added_up() {
+        let of = |rows: &[(u32, u64, u64)]| {
+            let row = |(cpu, nice, softirq): &(u32, u64, u64)| {
+                let counters = CpuCounters {
+                    cpus: 1,
+                    nice: *nice,
+                    softirq: *softirq,
+                    idle: 7,
+                    ..CpuCounters::default()
+                };
+                (*cpu, counters)
+            };
+            CoresReading(Observed::Value(rows.iter().map(row).collect()))
+        };
+        let mut sum = Some(Vec::new());
+        of(&[(0, 10, 5), (1, 3, 3)]).add_until(&of(&[(0, 14, 6), (1, 3, 3), (7, 1, 1)]), &mut sum);
+        // The first was taken away meanwhile.
+        of(&[(0, 14, 6), (1, 3, 3)]).add_until(&of(&[(1, 4, 4)]), &mut sum);
+        let core = |cpu, user, softirq| Core { cpu, user, softirq, all: user + softirq, ..Core::default() };
+        assert_eq!(sum, Some(vec![core(0, 4, 1), core(1, 1, 1)]));
+        of(&[]).add_until(&CoresReading(Observed::Absent), &mut sum);
+        of(&[]).add_until(&of(&[]), &mut sum);
+        assert_eq!(sum, None, "what is not known of a part is not known of the whole");
+        let mut own = Some(Vec::new());
+        CoresReading::now().add_until(&CoresReading::now(), &mut own);
+        assert!(own.is_some_and(|cores| !cores.is_empty()));
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct Accepted {
     pub reason: String,
     /// When, in seconds since the Unix epoch.
     pub at_s: u64,
+    /// The only metrics of which it is the level; none where it is that of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 /// The far end of a run between two machines.
@@ -126,9 +129,29 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// What was counted during the overlay's streams.
     pub counts: Counts,
+    /// What each processor of this end did while the overlay's streams ran; null where that cannot be read.
+    #[serde(default)]
+    pub cores: Option<Vec<Core>>,
     /// What eBPF showed of one more stream, which is in no round; null when nobody looked.
     #[serde(default)]
     pub instruments: Option<Instruments>,
+}
+
+/// A processor during the overlay's streams, over the whole run, in ticks of a hundredth of a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Core {
+    /// Its number.
+    pub cpu: u32,
+    /// In processes.
+    pub user: u64,
+    /// In the kernel on behalf of processes.
+    pub system: u64,
+    /// In soft interrupts, in which packets are received.
+    pub softirq: u64,
+    /// Taken by the hypervisor for others.
+    pub steal: u64,
+    /// All of its time.
+    pub all: u64,
 }
 
 /// A device on the path.
@@ -267,6 +290,11 @@ impl Run {
         (self.started_at_s, self.parameters.seed) == (other.started_at_s, other.parameters.seed)
     }
 
+    /// The metrics of which alone it was accepted; none where that is all of them.
+    pub fn accepted_only(&self) -> &[Metric] {
+        self.accepted.as_ref().map_or(&[], |accepted| &accepted.metrics)
+    }
+
     /// The data planes that were measured.
     pub fn measured(&self) -> impl Iterator<Item = Scenario> {
         self.scenarios.iter().filter(|row| row.unsupported.is_none()).map(|row| row.scenario)
@@ -280,6 +308,36 @@ impl Run {
     /// When it began.
     pub fn started_at(&self) -> Duration {
         Duration::from_secs(self.started_at_s)
+    }
+}
+
+impl Core {
+    /// Adds another period.
+    pub fn add(&mut self, more: &Self) {
+        let Self { cpu: _, user, system, softirq, steal, all } = more;
+        let fields = [&mut self.user, &mut self.system, &mut self.softirq, &mut self.steal, &mut self.all];
+        for (sum, more) in fields.into_iter().zip([user, system, softirq, steal, all]) {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+
+    /// A part of its time; none where there was no tick.
+    pub fn share(&self, part: u64) -> Option<f64> {
+        per(Some(part), Some(self.all))
+    }
+}
+
+impl Facts {
+    /// All processors together; none where nothing is known of them.
+    pub fn all_cores(&self) -> Option<Core> {
+        let mut sum = Core::default();
+        self.cores.as_ref()?.iter().for_each(|core| sum.add(core));
+        Some(sum).filter(|sum| sum.all > 0)
+    }
+
+    /// The share of soft interrupts of the processor with most of them.
+    pub fn busiest_softirq(&self) -> Option<f64> {
+        self.cores.as_ref()?.iter().filter_map(|core| core.share(core.softirq)).reduce(f64::max)
     }
 }
 

@@ -188,6 +188,7 @@ pub(crate) fn facts(on: &[&str]) -> Facts {
             received_buffers: Some(2000),
             ..Counts::zero()
         },
+        cores: None,
         instruments: None,
     }
 }

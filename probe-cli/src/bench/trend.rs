@@ -110,7 +110,7 @@ mod tests {
         let (first, second) = (run(1, 100, 0.0), run(2, 200, 0.1));
         let mut third = run(3, 300, 0.0);
         third.machine.kernel = Some("7.3".to_owned());
-        let accepted = Some(Accepted { reason: "a filter".to_owned(), at_s: 1 });
+        let accepted = Some(Accepted { reason: "a filter".to_owned(), at_s: 1, metrics: Vec::new() });
         let taken_in = Run { accepted, ..second.clone() };
         let runs = [second.clone(), first, third, taken_in, second];
         let trend = Trend::of(&runs);

@@ -21,16 +21,17 @@ use self::{
 use super::{
     args::{
         BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
+        BenchMetric, BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
     },
     exit,
 };
 use crate::{
     bench::{
+        basis::Basis,
         drive::UNDERLAY_MTU,
-        gate::{self, Basis, Comparison, Difference, FactsPolicy, Options, Outcome},
-        meter,
-        metric::{Load, Scenario},
+        gate::{self, Comparison, Difference, FactsPolicy, Options, Outcome},
+        history, meter,
+        metric::{Load, Metric, Scenario},
         plan::{Looks, Next},
         result::{Accepted, Document, Parameters, Run},
         stats::Tails,
@@ -117,6 +118,25 @@ fn scenario(name: BenchScenario) -> Scenario {
 }
 
 /// In the order in which they are shown, each once.
+fn metrics(names: &[BenchMetric]) -> Vec<Metric> {
+    let of = |name: BenchMetric| match name {
+        BenchMetric::Throughput => Metric::Throughput,
+        BenchMetric::PacketRate => Metric::PacketRate,
+        BenchMetric::CpuPerGbit => Metric::CpuPerGbit,
+        BenchMetric::LatencyP50 => Metric::LatencyP50,
+        BenchMetric::LatencyP99 => Metric::LatencyP99,
+        BenchMetric::ThroughputN => Metric::ThroughputN,
+        BenchMetric::LoadedLatencyP50 => Metric::LoadedP50,
+        BenchMetric::LoadedLatencyP99 => Metric::LoadedP99,
+        BenchMetric::ConnectionRate => Metric::ConnectionRate,
+    };
+    let mut metrics: Vec<Metric> = names.iter().copied().map(of).collect();
+    metrics.sort_unstable();
+    metrics.dedup();
+    metrics
+}
+
+/// In the order in which they are shown, each once.
 fn also(names: &[BenchAlso]) -> Vec<Load> {
     let load = |name: BenchAlso| match name {
         BenchAlso::TcpN => Load::Streams,
@@ -194,7 +214,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
         let mut session = Session::begin(&setup)?;
         let first = session.run.clone();
         let basis = Basis::of(&base.runs, &first).context("the baseline has no run")?;
-        let differences = basis.run().map(|run| gate::differences(run, &first)).unwrap_or_default();
+        let differences = basis.differences(&first);
         if !differences.is_empty() && !options.force {
             return Err(refused(&differences).into());
         }
@@ -276,7 +296,16 @@ fn accept(args: &BenchAcceptArgs) -> anyhow::Result<ExitCode> {
             return Err(refused_into(&differences).into());
         }
     }
-    let accepted = Accepted { reason: args.reason.clone(), at_s: procfs::wall_clock().as_secs() };
+    let metrics = metrics(&args.metric);
+    if !metrics.is_empty() {
+        anyhow::ensure!(
+            !baseline.runs.is_empty(),
+            "--metric: {} is not there, and has no level of the other metrics: accept a whole result first",
+            args.baseline.display()
+        );
+        has_levels(&new, &metrics).with_context(|| format!("NEW {}", args.new.display()))?;
+    }
+    let accepted = Accepted { reason: args.reason.clone(), at_s: procfs::wall_clock().as_secs(), metrics };
     anyhow::ensure!(
         baseline.accept(new, accepted),
         "{} is in {} already",
@@ -286,6 +315,23 @@ fn accept(args: &BenchAcceptArgs) -> anyhow::Result<ExitCode> {
     Output::prepare("--baseline", &args.baseline)?.write(&baseline)?;
     print(&format!("{}: {} accepted\n", args.baseline.display(), text::counted(baseline.runs.len(), "run")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of each metric that is accepted by itself the result must say something: nothing could be decided by the baseline otherwise.
+fn has_levels(new: &Run, metrics: &[Metric]) -> anyhow::Result<()> {
+    for metric in metrics {
+        for scenario in new.measured() {
+            history::whole(new, scenario, *metric, &mut Tails::default()).map_err(|why| {
+                anyhow::anyhow!(
+                    "it has no level of {} {}: {}",
+                    scenario,
+                    metric.title(),
+                    report::why_unknown(why)
+                )
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn trend(args: &BenchTrendArgs) -> anyhow::Result<ExitCode> {

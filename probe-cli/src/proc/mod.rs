@@ -13,5 +13,10 @@ mod stat;
 mod sysctl;
 
 pub use self::{
-    conntrack::conntrack, modules::modules, protocol::protocols, softnet::softnet, stat::cpu, sysctl::sysctls,
+    conntrack::conntrack,
+    modules::modules,
+    protocol::protocols,
+    softnet::softnet,
+    stat::{cpu, each_cpu},
+    sysctl::sysctls,
 };

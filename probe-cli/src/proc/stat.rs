@@ -1,5 +1,7 @@
 //! Parses `/proc/stat`: a line for all processors together and one for each, of numbers whose columns have no names.
 
+use std::collections::BTreeMap;
+
 use super::file;
 use crate::{facts::counters::CpuCounters, observed::Observed};
 
@@ -8,11 +10,34 @@ pub fn cpu() -> Observed<CpuCounters> {
     file::parsed("/proc/stat", stat)
 }
 
+/// The same of each of them, by its number.
+pub fn each_cpu() -> Observed<BTreeMap<u32, CpuCounters>> {
+    file::parsed("/proc/stat", each)
+}
+
+fn name(line: &str) -> &str {
+    line.split_ascii_whitespace().next().unwrap_or_default()
+}
+
+/// The number of the processor that a line is of.
+fn number(line: &str) -> Option<u32> {
+    name(line).strip_prefix("cpu")?.parse().ok()
+}
+
 fn stat(text: &str) -> Result<CpuCounters, String> {
-    let of = |line: &&str| line.split_ascii_whitespace().next().unwrap_or_default().to_owned();
-    let is_one = |name: &str| name.strip_prefix("cpu").is_some_and(|rest| rest.parse::<u32>().is_ok());
-    let all = text.lines().find(|line| of(line) == "cpu").ok_or("it has no line of all processors")?;
-    let numbers: Vec<u64> = all
+    let all = text.lines().find(|line| name(line) == "cpu").ok_or("it has no line of all processors")?;
+    let cpus = text.lines().filter_map(number).count();
+    counters(all, u32::try_from(cpus).unwrap_or(u32::MAX))
+}
+
+fn each(text: &str) -> Result<BTreeMap<u32, CpuCounters>, String> {
+    let of = |line| number(line).map(|number| Ok((number, counters(line, 1)?)));
+    text.lines().filter_map(of).collect()
+}
+
+/// Of one line.
+fn counters(line: &str, cpus: u32) -> Result<CpuCounters, String> {
+    let numbers: Vec<u64> = line
         .split_ascii_whitespace()
         .skip(1)
         .map(|word| {
@@ -23,11 +48,10 @@ fn stat(text: &str) -> Result<CpuCounters, String> {
         .collect::<Result<_, String>>()?;
     let at = |column: usize| {
         let needed = numbers.get(column).copied();
-        needed.ok_or_else(|| format!("the line of all processors has only {} columns", numbers.len()))
+        needed.ok_or_else(|| format!("a line of processors has only {} columns", numbers.len()))
     };
-    let cpus = text.lines().filter(|line| is_one(&of(line))).count();
     Ok(CpuCounters {
-        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+        cpus,
         user: at(0)?,
         nice: at(1)?,
         system: at(2)?,
@@ -54,6 +78,10 @@ mod tests {
         assert_eq!((found.cpus, found.nice, found.softirq, found.steal), (2, 17, 60208, 70311));
         assert_eq!(found.total(), 11_298_712);
         assert_eq!(found.busy(), 1_059_413 + 17 + 291_018 + 60_208);
+        let cpus = each(text).unwrap();
+        assert_eq!(cpus.keys().collect::<Vec<_>>(), [&0, &1]);
+        assert_eq!((cpus[&1].cpus, cpus[&1].softirq, cpus[&1].steal), (1, 30208, 35311));
+        assert!(each("cpu 1 2 3 4 5 6 7 8\ncpu0 1 2\n").unwrap_err().contains("only 2 columns"));
         for (text, expected) in [
             ("", "no line"),
             ("cpu0 1 2 3 4 5 6 7 8\n", "no line"),

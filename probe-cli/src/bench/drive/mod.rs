@@ -31,10 +31,10 @@ pub use self::{
 };
 use super::{
     instruments::Instruments,
-    meter::{self, MeterError, Path, Point},
+    meter::{self, CoresReading, MeterError, Path, Point},
     metric::{Load, Scenario, Side},
     plan::Planned,
-    result::{self, Counts, Device, Facts, ScenarioRun, Slice},
+    result::{self, Core, Counts, Device, Facts, ScenarioRun, Slice},
     wire::Token,
 };
 use crate::{
@@ -114,6 +114,8 @@ struct Lane {
     /// What the far end says of its part of the path.
     far_devices: Vec<Device>,
     counts: Counts,
+    /// None where it cannot be read.
+    cores: Option<Vec<Core>>,
     /// None until somebody looked.
     instruments: Option<Instruments>,
 }
@@ -185,6 +187,7 @@ impl Bench {
             path: Path { sending: vec![point], receiving: Vec::new() },
             far_devices,
             counts: Counts::zero(),
+            cores: Some(Vec::new()),
             instruments: None,
         });
         Ok(bench)
@@ -265,10 +268,12 @@ impl Bench {
         let Some(way) = way else { return Ok(None) };
         let is_counted = (load, side) == (Load::Stream, Side::Overlay);
         let before = is_counted.then(|| lane.path.read()).transpose().map_err(unread)?;
+        let cores = CoresReading::now();
         let sent = way.send(load, length, stop);
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
         if let Some(before) = before {
+            cores.add_until(&CoresReading::now(), &mut lane.cores);
             let after = lane.path.read().map_err(unread)?;
             lane.counts.add(&lane.path.between(&before, &after).seen_by(&sent.counts));
         }
@@ -305,7 +310,12 @@ impl Bench {
             let devices = lane.path.devices();
             let devices = devices.map_err(|source| DriveError::Meter { scenario: lane.scenario, source })?;
             let devices = devices.into_iter().chain(lane.far_devices.clone()).collect();
-            let facts = Facts { devices, counts: lane.counts, instruments: lane.instruments.clone() };
+            let facts = Facts {
+                devices,
+                counts: lane.counts,
+                cores: lane.cores.clone().filter(|cores| !cores.is_empty()),
+                instruments: lane.instruments.clone(),
+            };
             rows.push(ScenarioRun { scenario: lane.scenario, unsupported: None, facts: Some(facts) });
         }
         rows.sort_by_key(|row| row.scenario);
@@ -403,6 +413,7 @@ impl Lane {
             path,
             far_devices: Vec::new(),
             counts: Counts::zero(),
+            cores: Some(Vec::new()),
             instruments: None,
         })
     }

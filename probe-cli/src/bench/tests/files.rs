@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bench::{
+    basis::Basis,
     gate::{self, FactsPolicy, Options, Outcome, Relation, Why},
     metric::Metric,
     random::Random,
@@ -121,7 +122,7 @@ fn another_machine_at_the_far_end_is_refused_and_its_boot_counts() {
     assert!(gate::differences(&base, &between(|far| far.to = "10.42.1.7:1".to_owned())).is_empty());
     let lab = gate::differences(&base, &run(2, 20));
     assert_eq!(lab.iter().map(|one| one.what).collect::<Vec<_>>(), ["other machine"]);
-    let relation = |new: &Run| gate::Basis::of(std::slice::from_ref(&base), new).unwrap().relation();
+    let relation = |new: &Run| Basis::of(std::slice::from_ref(&base), new).unwrap().relation();
     assert_eq!(relation(&between(|_| {})), Relation::OneSession);
     for boot in [None, Some("again".to_owned())] {
         let mut other = between(|_| {});
@@ -219,7 +220,7 @@ fn a_clock_that_was_set_changes_no_session() {
         (at(101 * HOUR, None), Relation::OneSession),
         (at(125 * HOUR, None), Relation::Advisory),
     ] {
-        let basis = gate::Basis::of(std::slice::from_ref(&base), &new).unwrap();
+        let basis = Basis::of(std::slice::from_ref(&base), &new).unwrap();
         assert_eq!(basis.relation(), expected, "{} {:?}", new.started_at_s, new.since_boot_s);
     }
 }

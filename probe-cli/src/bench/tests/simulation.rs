@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use crate::bench::{
-    gate::{self, Basis, Comparison, FactsPolicy, Options, Outcome, Relation, Verdict},
+    basis::Basis,
+    gate::{self, Comparison, FactsPolicy, Options, Outcome, Relation, Verdict},
     metric::Metric,
     plan::{LOOKS, Looks, Next},
     random::Random,
@@ -46,7 +47,7 @@ fn gate(base: &Run, random: &mut Random, world: &World, tails: &mut Tails) -> (C
         rows = gate::verdicts(base, &new, rounds, options.max_regression, tails);
         next = looks.look(&mut rows);
     }
-    let basis = Basis::Rounds(base, Relation::OneSession);
+    let basis = Basis::one(base, Relation::OneSession);
     (Comparison::of(rows, &basis, &new, &options, looks.to_confirm()), taken)
 }
 

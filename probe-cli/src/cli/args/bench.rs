@@ -45,10 +45,12 @@ pub(in crate::cli) enum BenchCommand {
     Gate(BenchGateArgs),
     /// Take a result into a baseline, on purpose and with a reason
     ///
-    /// With five results of other days a baseline knows how much days differ, and the gate decides by that.
+    /// With five results of other days a baseline knows how much days differ, and the gate decides by that. With --metric the result
+    /// is the level of that metric from now on, and of no other one: for a change that makes one thing slower on purpose.
     #[command(after_help = "Examples:\n  \
         overlay-probe bench accept --baseline base.json new.json --reason \"nightly of 2026-11-26\"\n  \
-        overlay-probe bench accept --baseline base.json new.json --replace --reason \"kernel 6.12\"")]
+        overlay-probe bench accept --baseline base.json new.json --replace --reason \"kernel 6.12\"\n  \
+        overlay-probe bench accept --baseline base.json new.json --metric throughput --reason \"WireGuard since 2.1\"")]
     Accept(BenchAcceptArgs),
     /// Show what results of many days say, one after the other; decides nothing
     #[command(after_help = "Examples:\n  \
@@ -197,6 +199,10 @@ pub(in crate::cli) struct BenchAcceptArgs {
     #[arg(value_name = "NEW")]
     pub(in crate::cli) new: PathBuf,
 
+    /// Only of this metric: the others keep their level (may be repeated, or separated by commas)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", conflicts_with = "replace", help_heading = JUDGING)]
+    pub(in crate::cli) metric: Vec<BenchMetric>,
+
     /// Why it is the level from now on; kept in the baseline
     #[arg(long, value_name = "TEXT", value_parser = reason, help_heading = JUDGING)]
     pub(in crate::cli) reason: String,
@@ -282,6 +288,34 @@ pub(in crate::cli) enum BenchAlso {
     /// Requests and responses while a TCP stream runs
     LatencyUnderLoad,
     /// TCP connections one after the other, each for a byte there and one back
+    ConnectionRate,
+}
+
+/// What is compared, by the names of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(in crate::cli) enum BenchMetric {
+    /// TCP throughput
+    Throughput,
+    /// 64-byte packet rate
+    PacketRate,
+    /// CPU per Gbit
+    CpuPerGbit,
+    /// Latency that half of the requests have at most
+    #[value(name = "latency_p50")]
+    LatencyP50,
+    /// Latency that 99 of 100 requests have at most
+    #[value(name = "latency_p99")]
+    LatencyP99,
+    /// TCP throughput of 8 flows
+    ThroughputN,
+    /// Latency under load, p50
+    #[value(name = "loaded_latency_p50")]
+    LoadedLatencyP50,
+    /// Latency under load, p99
+    #[value(name = "loaded_latency_p99")]
+    LoadedLatencyP99,
+    /// TCP connection rate
     ConnectionRate,
 }
 

@@ -16,7 +16,7 @@ pub use self::{
     junit::junit,
     markdown::markdown,
     table::{run, table},
-    words::{LastLine, difference, last_line, refusal},
+    words::{LastLine, difference, last_line, refusal, why_unknown},
 };
 
 use crate::bench::gate::{Comparison, FactsPolicy, Outcome};

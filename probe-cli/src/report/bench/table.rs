@@ -8,7 +8,7 @@ use crate::{
         gate::Row,
         instruments::Instruments,
         metric::{Load, Metric, Scenario, Side},
-        result::Run,
+        result::{Core, Facts, Run},
         rounds::Series,
         stats::{self, Shift, Tails},
     },
@@ -100,6 +100,17 @@ pub fn run(run: &Run) -> String {
             count(counts.drops),
         );
         align::wrapped(&mut out, "  facts: ", &facts);
+        for core in scenario.facts.iter().flat_map(|facts| busy_cores(facts)) {
+            let percent = |part| number(core.share(part).map(|share| share * 100.0));
+            let did = format!(
+                "processes {}%, kernel for processes {}%, soft interrupts {}%, taken by the hypervisor {}%",
+                percent(core.user),
+                percent(core.system),
+                percent(core.softirq),
+                percent(core.steal),
+            );
+            align::wrapped(&mut out, &format!("  processor {}: ", core.cpu), &did);
+        }
         if let Some(seen) = scenario.facts.as_ref().and_then(|facts| facts.instruments.as_ref()) {
             instruments(&mut out, name, seen);
         }
@@ -108,6 +119,17 @@ pub fn run(run: &Run) -> String {
     let _ =
         writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
     out
+}
+
+/// The processors that had most to do during the overlay's streams, in their order.
+fn busy_cores(facts: &Facts) -> Vec<&Core> {
+    const MOST: usize = 8;
+    let busy = |core: &Core| core.user.saturating_add(core.system).saturating_add(core.softirq);
+    let mut cores: Vec<&Core> = facts.cores.iter().flatten().filter(|core| busy(core) > 0).collect();
+    cores.sort_by_key(|core| std::cmp::Reverse(busy(core)));
+    cores.truncate(MOST);
+    cores.sort_by_key(|core| core.cpu);
+    cores
 }
 
 /// What eBPF showed of the path.

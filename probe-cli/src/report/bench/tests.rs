@@ -8,7 +8,7 @@ use crate::bench::{
     instruments::{Hook, Hooked, Instruments, Program, TunnelCounts},
     metric::{Load, Scenario, Side},
     random::Random,
-    result::{Accepted, Run, ScenarioRun, Slice},
+    result::{Accepted, Core, Run, ScenarioRun, Slice},
     stats::Tails,
     testdata::{self, World},
     trend::Trend,
@@ -62,7 +62,8 @@ fn days() -> Vec<Run> {
     runs[3].machine.kernel = Some("7.3,\u{1b}[31m<&\"".to_owned());
     runs[4].machine.kernel = runs[3].machine.kernel.clone();
     runs[4].rounds.truncate(4);
-    runs[2].accepted = Some(Accepted { reason: "a filter in front\u{202e}".to_owned(), at_s: 1 });
+    runs[2].accepted =
+        Some(Accepted { reason: "a filter in front\u{202e}".to_owned(), at_s: 1, metrics: Vec::new() });
     runs
 }
 
@@ -100,13 +101,17 @@ fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
     insta::assert_snapshot!("undecided.table", table(&of(&undecided)));
     // A reason has a comma, which ends no field; what is not known is empty.
     insta::assert_snapshot!("undecided.csv", csv(&of(&undecided)));
-    let advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
+    let mut advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
+    advisory.rows.iter_mut().for_each(|row| row.relation = Relation::Advisory);
     insta::assert_snapshot!("advisory.table", table(&of(&advisory)));
 }
 
 #[test]
 fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
     let mut one = measured(1, 20, 0.0);
+    let core = |cpu, softirq| Core { cpu, user: 20, system: 310, softirq, steal: 4, all: 1000 };
+    let idle = Core { cpu: 3, all: 1000, ..Core::default() };
+    one.scenarios[0].facts.as_mut().unwrap().cores = Some(vec![core(0, 96), core(1, 603), idle]);
     let why = Some("this kernel has no WireGuard".to_owned());
     one.scenarios.push(ScenarioRun { scenario: Scenario::Wireguard, unsupported: why, facts: None });
     insta::assert_snapshot!("run.table", run(&one));

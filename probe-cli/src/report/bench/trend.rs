@@ -49,7 +49,11 @@ pub fn table(trend: &Trend<'_>) -> String {
         if number == 0 {
             out.push('\n');
         }
-        let mark = format!("{} accepted: ", minute(run.started_at_s));
+        let only = match accepted.metrics.as_slice() {
+            [] => String::new(),
+            metrics => format!(" for {} only", words::titles(metrics)),
+        };
+        let mark = format!("{} accepted{only}: ", minute(run.started_at_s));
         align::wrapped(&mut out, &mark, &text::escape(&accepted.reason));
     }
     out

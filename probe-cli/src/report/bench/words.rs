@@ -85,7 +85,7 @@ fn unstable(what: Unstable) -> String {
 }
 
 /// Why a run says nothing of a metric.
-pub(super) fn why_unknown(why: Why) -> String {
+pub fn why_unknown(why: Why) -> String {
     match why {
         Why::Missing | Why::Rounds(_) | Why::Runs(_) => "not measured".to_owned(),
         Why::Few(rounds) => format!("fewer than {rounds} rounds"),
@@ -112,6 +112,12 @@ pub(super) fn sentence(row: &Row, margin: f64) -> String {
         Verdict::Same => format!("{name}: not worse by {} %", percent(margin)),
         Verdict::Inconclusive => format!("{name}: inconclusive; {}", why(row).unwrap_or_default()),
     }
+}
+
+/// `TCP throughput, CPU per Gbit`.
+pub(super) fn titles(metrics: &[Metric]) -> String {
+    let titles: Vec<&str> = metrics.iter().map(|metric| metric.title()).collect();
+    titles.join(", ")
 }
 
 /// `flannel.1 of node 1`.
@@ -199,8 +205,24 @@ pub(super) fn fact(change: &Change) -> String {
                 Count::Overhead => "bytes that the tunnel adds to a packet",
                 Count::PayloadPerSegment => "payload bytes per segment",
                 Count::Retransmitted => "segments retransmitted per 1,000",
+                Count::User => "processors: time in processes",
+                Count::System => "processors: time in the kernel for processes",
+                Count::Softirq => "processors: time in soft interrupts",
+                Count::Steal => "processors: time taken by the hypervisor",
+                Count::FullCore => "soft interrupts of the processor with most of them",
             };
-            format!("{what} {} -> {}", number(*base), number(*new))
+            let unit = match count {
+                Count::User | Count::System | Count::Softirq | Count::Steal | Count::FullCore => " %",
+                Count::Fragments
+                | Count::ChecksumErrors
+                | Count::Drops
+                | Count::SegmentsPerBuffer
+                | Count::SegmentsPerReceivedBuffer
+                | Count::Overhead
+                | Count::PayloadPerSegment
+                | Count::Retransmitted => "",
+            };
+            format!("{what} {}{unit} -> {}{unit}", number(*base), number(*new))
         }
     }
 }
@@ -227,6 +249,13 @@ pub(super) fn notes(gate: &Gate<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     for one in &comparison.forced {
         notes.push(format!("compared by force; {}", difference(one)));
+    }
+    for (metrics, reason) in &comparison.levels {
+        notes.push(format!(
+            "{} compared with the level that was accepted by itself: {}",
+            titles(metrics),
+            text::escape(reason)
+        ));
     }
     match comparison.relation {
         Relation::OneSession => {}
