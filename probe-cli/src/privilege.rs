@@ -90,6 +90,8 @@ pub enum Role {
     Demonstrate,
     /// Builds, measures what it has built, and looks at all programs of the machine meanwhile.
     Measure,
+    /// The same with a command that the user has given, which it starts.
+    MeasureCommand,
     /// Measures the way to another machine, and looks at all programs of this one meanwhile.
     MeasureThere,
 }
@@ -109,7 +111,7 @@ impl Role {
             Self::Look | Self::Clean => &[],
             Self::Follow | Self::MeasureThere => &attach,
             Self::Ping | Self::Build => &[CAP_NET_RAW],
-            Self::FollowAndPing | Self::Demonstrate | Self::Measure => {
+            Self::FollowAndPing | Self::Demonstrate | Self::Measure | Self::MeasureCommand => {
                 &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW]
             }
         };

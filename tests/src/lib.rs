@@ -7,7 +7,6 @@
     reason = "a test states what must hold by panicking, its helpers too"
 )]
 
-pub mod burn;
 pub mod checked;
 pub mod containerd;
 pub mod cri;

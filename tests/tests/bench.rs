@@ -15,7 +15,7 @@ use nix::{
 use overlay_probe::{lab::Family, netns};
 use probe_tests::{
     lab::{TestLab, TestNetns},
-    ns,
+    ns, sh,
     tool::{NOBODY, binary, run, with_privileges},
     wait_for,
 };
@@ -221,6 +221,63 @@ fn what_changed_on_the_path_is_named() {
         "{csv}"
     );
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+}
+
+/// The command is the tool itself, which is there wherever the tests are.
+#[test]
+fn a_command_sends_in_place_of_the_usual() {
+    let lab = TestLab::up(2, 1, Family::V4);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (output, token) = (path("base.json"), path("token"));
+    fs::write(&token, "a-token-of-the-tests").unwrap();
+    let (tool, token) = (binary().display().to_string(), text(&token).to_owned());
+    let server = format!("{tool} bench serve --listen {{address}}:9000 --token-file {token}");
+    let client = format!(
+        "{tool} bench run --to {{address}}:9000 --token-file {token} --rounds 80 --slice 100ms --output {}",
+        text(&path("inner.json"))
+    );
+    let in_lab = ["--rounds", "1", "--prefix", lab.prefix(), "--scenario", "vxlan-v4"];
+    let received = || {
+        let links = ns(lab.pod(2, 1).name(), "ip -j -s link show dev eth0");
+        let links: Value = serde_json::from_str(&links).unwrap();
+        links[0]["stats64"]["rx"]["bytes"].as_f64().unwrap()
+    };
+    let before = received();
+    let document = measure(&output, &[&in_lab[..], &["--load", &client, "--load-server", &server]].concat());
+    let grown = received() - before;
+    let measured = &document["runs"][0];
+    assert_eq!(measured["parameters"]["load"]["server"], server.as_str());
+    let slices = measured["rounds"][0]["slices"].as_array().unwrap();
+    assert_eq!(slices.len(), 2, "{measured}");
+    for slice in slices {
+        let (bits, seconds) = (slice["bits_per_s"].as_f64().unwrap(), slice["seconds"].as_f64().unwrap());
+        assert!(slice["load"] == "command" && bits > 0.0, "{slice}");
+        // Judge: ip. In the slice no more arrived than in the whole run.
+        assert!(slice["side"] == "host" || bits * seconds / 8.0 <= grown * 1.01, "{grown}: {slice}");
+    }
+    let csv = beside_itself(&output);
+    let rows: Vec<&str> = csv.lines().skip(1).map(|row| row.split(',').nth(1).unwrap()).collect();
+    assert_eq!(rows, ["command_throughput", "command_cpu_per_gbit"], "{csv}");
+    // Nothing of it runs any more.
+    let pods = [1, 2].map(|node| lab.pod(node, 1).name().to_owned());
+    for netns in [lab.node(1), lab.node(2)].into_iter().chain(pods) {
+        assert_eq!(sh("ip", &["netns", "pids", &netns]), "", "{netns}");
+    }
+    // What a file names is not run, and what is something else is not compared.
+    let gate = run(&["bench", "gate", "--baseline", text(&output), "--prefix", lab.prefix()]);
+    let said = String::from_utf8_lossy(&gate.stderr);
+    assert!(gate.status.code() == Some(3) && said.contains("its own in the new run"), "{said}");
+    for (client, words) in [
+        ("true {address}", "the command of --load ended before the slice did: let it run for"),
+        ("nosuchprogram {address}", "cannot start nosuchprogram"),
+    ] {
+        let none = path("none.json");
+        let fixed = ["bench", "run", "--slice", "50ms", "--output", text(&none), "--load", client];
+        let done = run(&[&fixed[..], &in_lab].concat());
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(3) && said.contains(words) && !none.exists(), "{said}");
+    }
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::{fs, path::Path};
 use nix::sys::signal::Signal;
 use overlay_probe::lab::Family;
 use probe_tests::{
-    burn::{BURNS_NS, Burn, Hook},
     kernel,
     lab::TestLab,
     ns, sh,
     tool::{Watch, run},
 };
 use serde_json::Value;
+use xtask::burn::{BURNS_NS, Burn, Hook};
 
 fn measure(lab: &TestLab, output: &Path, rounds: &str) -> Value {
     let fixed =
@@ -41,8 +41,8 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
     let [first, second] = [1, 2].map(|number| lab.node(number));
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("base.json");
-    let burn = Burn::on(&first, "flannel.1", Hook::Egress);
-    let _xdp = Burn::on(&second, "eth0", Hook::Xdp);
+    let burn = Burn::on(&first, "flannel.1", Hook::Egress).unwrap();
+    let _xdp = Burn::on(&second, "eth0", Hook::Xdp).unwrap();
     let seen = measure(&lab, &output, "1");
     assert!(seen["missing"].is_null(), "{seen}");
 
@@ -53,7 +53,7 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
         .collect();
     assert_eq!(places, [["node 1", "flannel.1", "egress"], ["node 2", "eth0", "xdp"]]);
     let (runs, time) = (burns[0]["runs"].as_f64().unwrap(), burns[0]["run_time_ns"].as_f64().unwrap());
-    assert!(runs > 0.0 && time / runs >= BURNS_NS as f64, "{seen}");
+    assert!(runs > 0.0 && time / runs >= f64::from(BURNS_NS), "{seen}");
     // Judge: bpftool. It has all of the time in which anybody had times taken.
     let told: Value =
         serde_json::from_str(&sh("bpftool", &["-j", "prog", "show", "id", &burn.id.to_string()])).unwrap();
@@ -99,7 +99,7 @@ fn a_program_that_came_between_two_results_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let [base, new] = ["base.json", "new.json"].map(|name| directory.path().join(name));
     measure(&lab, &base, "6");
-    let burn = Burn::on(&lab.node(1), "flannel.1", Hook::Egress);
+    let burn = Burn::on(&lab.node(1), "flannel.1", Hook::Egress).unwrap();
     measure(&lab, &new, "6");
     drop(burn);
     let [base, new] = [&base, &new].map(|path| path.to_str().unwrap());

@@ -4,6 +4,7 @@
 pub(crate) mod against;
 mod check;
 mod cost;
+mod gate;
 mod packets;
 mod programs;
 mod rate;
@@ -13,7 +14,7 @@ mod start;
 mod watch;
 mod world;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
 
@@ -25,7 +26,7 @@ use crate::{
 /// Measure what the probe costs: the programs, the traffic beside them, the tool itself.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Rounds; each measures everything once, in turn, and then once in reverse.
+    /// Rounds; each measures everything once, in turn, and then once in reverse. Of `gate`: gates of identical code.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..))]
     rounds: u32,
     /// Peers of the node that is shown, checked and watched.
@@ -34,6 +35,15 @@ pub(crate) struct Args {
     /// Only one of these.
     #[arg(long)]
     only: Option<Part>,
+    /// Of `gate`: length of a slice.
+    #[arg(long, default_value = "500ms", value_name = "TIME")]
+    slice: String,
+    /// Of `gate`: put the log into this document as well, such as docs/bench-log.md.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Of `gate`: this binary instead of one that is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
     /// Compare with this commit, in turns; fail when something exact got worse (object size, verified instructions, map bytes,
     /// CPU of `watch` beyond its bound).
     #[arg(long, value_name = "REV")]
@@ -54,6 +64,8 @@ enum Part {
     Watch,
     /// Time from the start of `watch` to its first line, confined and not.
     Start,
+    /// `bench gate` with identical code and with paths that were made slower; only where it is asked for.
+    Gate,
 }
 
 /// One line of the result.
@@ -70,13 +82,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("the benchmark loads programs and makes namespaces: run it as root");
     }
     if let Some(revision) = &args.against {
-        if args.only == Some(Part::Start) {
-            bail!("the time of a start is not compared: leave out --only, or name another part");
+        if matches!(args.only, Some(Part::Start | Part::Gate)) {
+            bail!("the time of a start and gates are not compared: leave out --only, or name another part");
         }
         world::own_mounts()?;
         return against::run(args, revision);
     }
-    let binary = test::build()?;
+    let binary = args.binary.as_ref().filter(|_| args.only == Some(Part::Gate));
+    let binary = binary.map_or_else(test::build, |binary| Ok(std::path::absolute(binary)?))?;
+    if args.only == Some(Part::Gate) {
+        world::own_mounts()?;
+        let plan = gate::Plan { gates: args.rounds, slice: &args.slice, log: args.log.as_deref() };
+        gate::run(&plan, &binary)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let wanted = |part: Part| args.only.is_none_or(|only| only == part);
     world::own_mounts()?;
     let mut rows = Vec::new();

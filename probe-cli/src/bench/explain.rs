@@ -382,7 +382,11 @@ mod tests {
             let count = |change: Change| match change.what {
                 #[expect(clippy::cast_possible_truncation, reason = "percent")]
                 What::Count { count, values: (a, b) } => Some((count, a.round() as i64, b.round() as i64)),
-                _ => None,
+                What::Offload { .. }
+                | What::Mtu { .. }
+                | What::Device { .. }
+                | What::Program { .. }
+                | What::Dropped { .. } => None,
             };
             between(&base, new).into_iter().filter_map(count).collect()
         };

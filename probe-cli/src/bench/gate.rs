@@ -8,7 +8,7 @@ use super::{
     explain::{self, Change},
     metric::{Metric, Scenario},
     plan::{Key, LOOKS},
-    result::{MOST_ROUNDS, Machine, Run},
+    result::{MOST_ROUNDS, Machine, Outside, Run},
     rounds::{Series, Unstable},
     stats::{self, Shift, Tails},
 };
@@ -206,6 +206,11 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(unknown);
     let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
     let (a, b): (&Machine, &Machine) = (&base.machine, &new.machine);
+    let load = |run: &Run| match &run.parameters.load {
+        None => "its own".to_owned(),
+        Some(Outside { client, server: None }) => client.clone(),
+        Some(Outside { client, server: Some(server) }) => format!("{client}, to {server}"),
+    };
     let milliseconds = |run: &Run| format!("{} ms", run.parameters.slice_ms);
     let far = |run: &Run| -> Vec<(&'static str, String)> {
         let Some(remote) = &run.remote else { return vec![("other machine", "none".to_owned())] };
@@ -228,6 +233,7 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
         ("frequency governor", text(&a.governor), text(&b.governor)),
         ("major version of overlay-probe", major(&base.tool_version), major(&new.tool_version)),
         ("length of a slice", milliseconds(base), milliseconds(new)),
+        ("load", load(base), load(new)),
         ("underlay MTU", base.parameters.underlay_mtu.to_string(), new.parameters.underlay_mtu.to_string()),
     ];
     let differs = |(what, base, new): (&'static str, String, String)| {
@@ -283,7 +289,8 @@ pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tail
         for metric in scope.metrics.iter().copied() {
             let old = Series::of(base, usize::MAX, scenario, metric);
             let now = Series::of(new, rounds, scenario, metric);
-            if metric.is_extra() && old.rounds + now.rounds == 0 {
+            let is_wanted = base.parameters.measures(metric) || new.parameters.measures(metric);
+            if !is_wanted && old.rounds + now.rounds == 0 {
                 continue;
             }
             let (shift, why) = match between(&old, &now, tails) {

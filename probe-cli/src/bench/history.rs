@@ -64,7 +64,8 @@ pub(super) fn rows(base: &[&Run], new: &Run, scope: &Scope<'_>, tails: &mut Tail
     for scenario in Scenario::ALL.into_iter().filter(|scenario| measured.contains(scenario)) {
         for metric in scope.metrics.iter().copied() {
             let is_there = |run: &Run| Series::of(run, usize::MAX, scenario, metric).rounds > 0;
-            if metric.is_extra() && !is_there(new) && !base.iter().any(|run| is_there(run)) {
+            let mut all = base.iter().chain([&new]);
+            if !all.any(|run| is_there(run) || run.parameters.measures(metric)) {
                 continue;
             }
             let nothing = Row::nothing(scenario, metric);

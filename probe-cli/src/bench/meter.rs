@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 pub use self::programs::{OnPath, ProgramReading};
 use crate::{
-    bench::result::{Core, Counts, Cpu, Device, Machine},
+    bench::{
+        metric::Side,
+        result::{Core, Counts, Cpu, Device, Machine},
+    },
     facts::counters::{CpuCounters, LinkStatistics, ProtocolCounters, SoftnetCounters},
     netlink::{NetlinkError, Source},
     netns::{self, Namespace, NetnsError},
@@ -173,6 +176,16 @@ impl Point {
         })
     }
 
+    /// Bytes that one of its devices has received, as it counts them; none where there is no such device.
+    fn received(&self, name: &str) -> Result<Option<u64>, MeterError> {
+        self.inside(|| {
+            let source = Source::connect()?;
+            let links = source.links_of(None)?;
+            let Some((link, _)) = links.iter().find(|(link, _)| link.name == name) else { return Ok(None) };
+            Ok(source.link_statistics_of(link.ifindex).value().map(|counters| counters.rx_bytes))
+        })
+    }
+
     fn counters(&self) -> Result<Counters, MeterError> {
         self.inside(|| {
             let source = Source::connect()?;
@@ -231,6 +244,16 @@ impl Path {
         let found: Result<Vec<_>, _> =
             self.sending.iter().chain(&self.receiving).map(Point::devices).collect();
         Ok(found?.concat())
+    }
+
+    /// Bytes that the device has received by which packets arrive: of the last point, or of the first one's NIC where they are sent
+    /// beside the overlay.
+    pub fn received(&self, side: Side) -> Result<Option<u64>, MeterError> {
+        let arrival = match side {
+            Side::Host => self.receiving.first().and_then(|point| Some((point, point.names.first()?))),
+            Side::Overlay => self.receiving.last().and_then(|point| Some((point, point.names.last()?))),
+        };
+        arrival.map_or(Ok(None), |(point, name)| point.received(name))
     }
 
     /// Reads everything that is counted.

@@ -71,6 +71,8 @@ pub enum Load {
     LoadedRequests,
     /// TCP connections one after the other: opened, a byte there and one back, closed.
     Connections,
+    /// Whatever a command of somebody else sends, in place of the usual.
+    Command,
 }
 
 /// Connections of [`Load::Streams`]: as many as published comparisons of CNIs use.
@@ -105,11 +107,15 @@ pub enum Metric {
     LoadedP99,
     /// Connections per second, one after the other.
     ConnectionRate,
+    /// Bits per second that the receiving device counts of what a command sends.
+    CommandThroughput,
+    /// CPU time of the machine for each gigabit of that.
+    CommandCpuPerGbit,
 }
 
 impl Metric {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Throughput,
         Self::PacketRate,
         Self::CpuPerGbit,
@@ -119,6 +125,8 @@ impl Metric {
         Self::LoadedP50,
         Self::LoadedP99,
         Self::ConnectionRate,
+        Self::CommandThroughput,
+        Self::CommandCpuPerGbit,
     ];
 
     /// What is sent to measure it.
@@ -130,22 +138,37 @@ impl Metric {
             Self::ThroughputN => Load::Streams,
             Self::LoadedP50 | Self::LoadedP99 => Load::LoadedRequests,
             Self::ConnectionRate => Load::Connections,
+            Self::CommandThroughput | Self::CommandCpuPerGbit => Load::Command,
         }
-    }
-
-    /// It is of a load that is measured only where somebody asks for it: where nobody did, nothing is missing.
-    pub fn is_extra(self) -> bool {
-        !Load::USUAL.contains(&self.load())
     }
 
     /// More of it is better.
     pub fn is_rate(self) -> bool {
-        matches!(self, Self::Throughput | Self::PacketRate | Self::ThroughputN | Self::ConnectionRate)
+        match self {
+            Self::Throughput
+            | Self::PacketRate
+            | Self::ThroughputN
+            | Self::ConnectionRate
+            | Self::CommandThroughput => true,
+            Self::CpuPerGbit
+            | Self::LatencyP50
+            | Self::LatencyP99
+            | Self::LoadedP50
+            | Self::LoadedP99
+            | Self::CommandCpuPerGbit => false,
+        }
     }
 
     /// It decides; the others inform.
     pub fn gates(self) -> bool {
-        matches!(self, Self::Throughput | Self::PacketRate | Self::CpuPerGbit)
+        matches!(
+            self,
+            Self::Throughput
+                | Self::PacketRate
+                | Self::CpuPerGbit
+                | Self::CommandThroughput
+                | Self::CommandCpuPerGbit
+        )
     }
 
     /// As in documents.
@@ -160,6 +183,8 @@ impl Metric {
             Self::LoadedP50 => "loaded_latency_p50",
             Self::LoadedP99 => "loaded_latency_p99",
             Self::ConnectionRate => "connection_rate",
+            Self::CommandThroughput => "command_throughput",
+            Self::CommandCpuPerGbit => "command_cpu_per_gbit",
         }
     }
 
@@ -175,6 +200,8 @@ impl Metric {
             Self::LoadedP50 => "latency p50 under load",
             Self::LoadedP99 => "latency p99 under load",
             Self::ConnectionRate => "TCP connection rate",
+            Self::CommandThroughput => "throughput of --load",
+            Self::CommandCpuPerGbit => "CPU per Gbit of --load",
         }
     }
 
@@ -240,7 +267,8 @@ mod tests {
         }
         for metric in Metric::ALL {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
-            assert!(!(metric.gates() && metric.is_extra()), "{metric:?}");
+            let decides = Load::USUAL.contains(&metric.load()) || metric.load() == Load::Command;
+            assert!(decides || !metric.gates(), "{metric:?}");
         }
     }
 }

@@ -109,6 +109,31 @@ pub struct Parameters {
     /// What was measured beside the usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Load>,
+    /// Who sent in place of the usual; null where nobody did. It is never run from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Outside>,
+}
+
+/// Commands of somebody else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// Sends.
+    pub client: String,
+    /// Runs at the other end meanwhile; null where nothing has to.
+    pub server: Option<String>,
+}
+
+impl Parameters {
+    /// What is sent.
+    pub fn loads(&self) -> Vec<Load> {
+        let usual = if self.load.is_some() { vec![Load::Command] } else { Load::USUAL.to_vec() };
+        usual.into_iter().chain(self.also.iter().copied()).collect()
+    }
+
+    /// It is asked for.
+    pub fn measures(&self, metric: Metric) -> bool {
+        self.loads().contains(&metric.load())
+    }
 }
 
 /// A data plane of the run.
@@ -207,7 +232,7 @@ pub struct Slice {
     pub side: Side,
     /// How long, in seconds.
     pub seconds: f64,
-    /// Of a stream: payload bits per second that arrived.
+    /// Of a stream: payload bits per second that arrived; of a command: bits of what the receiving device counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_s: Option<f64>,
     /// Of datagrams: packets per second in the fastest tenth of the batches.
@@ -272,10 +297,10 @@ impl Slice {
     /// What a metric is made of.
     pub fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
-            Metric::Throughput | Metric::ThroughputN => self.bits_per_s,
+            Metric::Throughput | Metric::ThroughputN | Metric::CommandThroughput => self.bits_per_s,
             Metric::ConnectionRate => self.connections_per_s,
             Metric::PacketRate => self.packets_per_s,
-            Metric::CpuPerGbit => {
+            Metric::CpuPerGbit | Metric::CommandCpuPerGbit => {
                 self.cpu.busy_cores.zip(self.bits_per_s).map(|(cores, bits)| cores * 1e9 / bits)
             }
             Metric::LatencyP50 | Metric::LoadedP50 => self.p50_s,

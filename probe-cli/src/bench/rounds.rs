@@ -58,6 +58,7 @@ fn anchor(load: Load) -> Metric {
         Load::Streams => Metric::ThroughputN,
         Load::LoadedRequests => Metric::LoadedP50,
         Load::Connections => Metric::ConnectionRate,
+        Load::Command => Metric::CommandThroughput,
     }
 }
 

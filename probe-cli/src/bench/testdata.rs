@@ -140,7 +140,7 @@ pub(crate) fn empty() -> Run {
             governor: None,
             boot_id: Some("b00t".to_owned()),
         },
-        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7, also: Vec::new() },
+        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7, also: Vec::new(), load: None },
         remote: None,
         scenarios: vec![ScenarioRun {
             scenario: Scenario::VxlanV4,

@@ -21,7 +21,7 @@ use self::{
 use super::{
     args::{
         BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchMetric, BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, TrendFormat,
+        BenchMetric, BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, LoadArgs, TrendFormat,
     },
     exit,
 };
@@ -33,7 +33,7 @@ use crate::{
         history, meter,
         metric::{Load, Metric, Scenario},
         plan::{Looks, Next},
-        result::{Accepted, Document, Parameters, Run},
+        result::{Accepted, Document, Outside, Parameters, Run},
         stats::Tails,
         trend::Trend,
     },
@@ -72,7 +72,8 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
     };
     let to = serve::to(&args.to, args.slice)?;
     let also = also(&args.also);
-    let setup = Setup { scenarios, also, slice: args.slice, prefix: args.prefix.clone(), to };
+    let load = outside(&args.load);
+    let setup = Setup { scenarios, also, load, slice: args.slice, prefix: args.prefix.clone(), to };
     let output = Output::prepare("--output", &args.output)?;
     let rounds = usize::from(args.rounds);
     let path = args.output.display().to_string();
@@ -117,6 +118,11 @@ fn scenario(name: BenchScenario) -> Scenario {
     }
 }
 
+/// Who sends in place of the usual.
+fn outside(args: &LoadArgs) -> Option<Outside> {
+    args.load.as_ref().map(|client| Outside { client: client.clone(), server: args.load_server.clone() })
+}
+
 /// In the order in which they are shown, each once.
 fn metrics(names: &[BenchMetric]) -> Vec<Metric> {
     let of = |name: BenchMetric| match name {
@@ -129,6 +135,8 @@ fn metrics(names: &[BenchMetric]) -> Vec<Metric> {
         BenchMetric::LoadedLatencyP50 => Metric::LoadedP50,
         BenchMetric::LoadedLatencyP99 => Metric::LoadedP99,
         BenchMetric::ConnectionRate => Metric::ConnectionRate,
+        BenchMetric::CommandThroughput => Metric::CommandThroughput,
+        BenchMetric::CommandCpuPerGbit => Metric::CommandCpuPerGbit,
     };
     let mut metrics: Vec<Metric> = names.iter().copied().map(of).collect();
     metrics.sort_unstable();
@@ -197,13 +205,15 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     let newest = base.last()?;
     let slice = Duration::from_millis(newest.parameters.slice_ms);
     let to = serve::to(&args.to, slice)?;
-    let differences = gate::differences(newest, &expected(newest, args.prefix.is_some(), to.is_some()));
+    let differences = gate::differences(newest, &expected(newest, args, to.is_some()));
     if !differences.is_empty() && !options.force {
         return Err(refused(&differences).into());
     }
     let setup = Setup {
         scenarios: newest.measured().collect(),
         also: newest.parameters.also.clone(),
+        // That of the command line: what a file says is never run.
+        load: outside(&args.load),
         slice,
         prefix: args.prefix.clone(),
         to,
@@ -262,10 +272,12 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What a run of now would be, as far as it decides whether it can be compared.
-fn expected(base: &Run, is_given_lab: bool, is_remote: bool) -> Run {
+fn expected(base: &Run, args: &BenchGateArgs, is_remote: bool) -> Run {
+    let is_given_lab = args.prefix.is_some();
     let parameters = Parameters {
         // What is there already has the MTU that it has, which is seen once it is looked at.
         underlay_mtu: if is_given_lab || is_remote { base.parameters.underlay_mtu } else { UNDERLAY_MTU },
+        load: outside(&args.load),
         ..base.parameters.clone()
     };
     Run {

@@ -69,6 +69,7 @@ fn role(command: Option<&Command>) -> Role {
         Some(Command::Demo(_)) => Role::Demonstrate,
         Some(Command::Bench(command)) => match command.measures() {
             Some(Where::InLabs) => Role::Measure,
+            Some(Where::InLabsByCommand) => Role::MeasureCommand,
             Some(Where::ToAnotherMachine) => Role::MeasureThere,
             None => Role::Print,
         },

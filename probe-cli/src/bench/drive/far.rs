@@ -136,7 +136,7 @@ pub(super) fn echo(stream: &TcpStream, counter: &Counter) -> io::Result<()> {
 #[derive(Debug)]
 pub(super) struct Ends {
     pub(super) from: Arc<Namespace>,
-    pub(super) to: Namespace,
+    pub(super) to: Arc<Namespace>,
     pub(super) address: IpAddr,
 }
 

@@ -1,5 +1,6 @@
 //! Runs slices: on a lab of its own, on one that is there, or to another machine. Which slice runs when is not decided here.
 
+mod command;
 mod far;
 mod lines;
 mod observe;
@@ -34,7 +35,7 @@ use super::{
     meter::{self, CoresReading, MeterError, Path, Point},
     metric::{Load, Scenario, Side},
     plan::Planned,
-    result::{self, Core, Counts, Device, Facts, ScenarioRun, Slice},
+    result::{self, Core, Counts, Device, Facts, Outside, ScenarioRun, Slice},
     wire::Token,
 };
 use crate::{
@@ -97,6 +98,8 @@ pub struct Bench {
     lanes: Vec<Lane>,
     unsupported: Vec<(Scenario, String)>,
     own: Vec<String>,
+    /// Who sends in place of us, where somebody does.
+    pub outside: Option<Outside>,
     /// MTU of the nodes' NICs; 0 where it is not known.
     pub underlay_mtu: u32,
     /// The other machine, where there is one.
@@ -153,7 +156,14 @@ pub struct To {
 
 impl Bench {
     fn empty(underlay_mtu: u32) -> Self {
-        Self { lanes: Vec::new(), unsupported: Vec::new(), own: Vec::new(), underlay_mtu, remote: None }
+        Self {
+            lanes: Vec::new(),
+            unsupported: Vec::new(),
+            own: Vec::new(),
+            outside: None,
+            underlay_mtu,
+            remote: None,
+        }
     }
 
     /// Begins sessions with a server on another machine.
@@ -266,10 +276,20 @@ impl Bench {
             Side::Overlay => Some(&mut lane.overlay),
         };
         let Some(way) = way else { return Ok(None) };
-        let is_counted = (load, side) == (Load::Stream, Side::Overlay);
+        let is_counted = matches!((load, side), (Load::Stream | Load::Command, Side::Overlay));
         let before = is_counted.then(|| lane.path.read()).transpose().map_err(unread)?;
         let cores = CoresReading::now();
-        let sent = way.send(load, length, stop);
+        let sent = match (load, &self.outside, &*way) {
+            (Load::Command, Some(outside), Way::Lab(ends)) => {
+                let path = &lane.path;
+                let received = || {
+                    let bytes = path.received(side).map_err(io::Error::other)?;
+                    bytes.ok_or_else(|| io::Error::other("the receiving device is gone"))
+                };
+                command::run(outside, ends, &Timing::new(length, stop), &received)
+            }
+            _ => way.send(load, length, stop),
+        };
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
         if let Some(before) = before {
@@ -389,7 +409,7 @@ impl Lane {
         let address = |of: &[IpAddr]| of.iter().copied().find(|address| address.is_ipv6() == is_v6);
         let ends = |from: &str, to: &str, addresses: &[IpAddr]| -> Result<Ends, DriveError> {
             let address = address(addresses).ok_or_else(|| missing("address"))?;
-            Ok(Ends { from: Arc::new(netns::open(from)?), to: netns::open(to)?, address })
+            Ok(Ends { from: Arc::new(netns::open(from)?), to: Arc::new(netns::open(to)?), address })
         };
         let pod = |number: u16, netns: &str| -> Result<Point, DriveError> {
             Ok(Point::new(format!("pod {number}"), netns::open(netns)?, vec!["eth0".to_owned()], None))

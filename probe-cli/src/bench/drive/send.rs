@@ -35,7 +35,7 @@ const BATCH: u32 = 200;
 const FASTEST: usize = 100;
 
 /// A slice moves at least so much: bytes of a stream, batches of datagrams, requests, connections.
-const LEAST_BYTES: u64 = 1 << 16;
+pub(super) const LEAST_BYTES: u64 = 1 << 16;
 const LEAST_BATCHES: u64 = 20;
 const LEAST_DATAGRAMS: u64 = 200;
 const LEAST_REQUESTS: u64 = 100;
@@ -68,20 +68,20 @@ pub(super) struct Sent {
 
 /// What must be moved for a slice to be one, by the count of each end.
 #[derive(Clone, Copy, Default)]
-struct Least {
-    near: u64,
-    far: u64,
+pub(super) struct Least {
+    pub(super) near: u64,
+    pub(super) far: u64,
 }
 
 /// The slice itself, as the thread that only looks sees it.
-struct Window {
-    seconds: f64,
-    cpu: Cpu,
+pub(super) struct Window {
+    pub(super) seconds: f64,
+    pub(super) cpu: Cpu,
     /// What was sent or asked in it, in whatever the load counts.
     moved: u64,
     /// What arrived in it, and in what time by the far end's clock.
-    arrived: u64,
-    far_seconds: f64,
+    pub(super) arrived: u64,
+    pub(super) far_seconds: f64,
 }
 
 impl<'a> Timing<'a> {
@@ -89,8 +89,13 @@ impl<'a> Timing<'a> {
         Self { length, stop }
     }
 
+    /// With what comes before it.
+    pub(super) fn whole(&self) -> Duration {
+        self.length.mul_f64(1.0 + WARM_UP)
+    }
+
     /// Sleeps; false when it is to stop.
-    fn nap(&self, time: Duration) -> bool {
+    pub(super) fn nap(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
         loop {
             if self.stop.load(Ordering::Relaxed) {
@@ -106,24 +111,30 @@ impl<'a> Timing<'a> {
     /// Lets the load warm up, and reads at both ends of the slice, which lasts until at least so much was moved; none when it is to
     /// stop. The load is over after it.
     fn window(&self, near: &Counter, far: &mut dyn Far, least: Least) -> io::Result<Option<Window>> {
-        let window = self.look(near, far, least);
+        let window = self.look(near, &mut || far.mark(), least);
         near.done.store(true, Ordering::Relaxed);
         window
     }
 
-    fn look(&self, near: &Counter, far: &mut dyn Far, least: Least) -> io::Result<Option<Window>> {
+    /// The same of a load that does not end with it; `mark` says what has arrived.
+    pub(super) fn look(
+        &self,
+        near: &Counter,
+        mark: &mut dyn FnMut() -> io::Result<Arrived>,
+        least: Least,
+    ) -> io::Result<Option<Window>> {
         if !self.nap(self.length.mul_f64(WARM_UP)) {
             return Ok(None);
         }
         near.measuring.store(true, Ordering::Relaxed);
-        let first = far.mark()?;
+        let first = mark()?;
         let (cpu, before, start) = (CpuReading::now(), near.moved(), Instant::now());
         if !self.nap(self.length) {
             return Ok(None);
         }
         // A machine that has little time for this takes longer, and a path on which nothing moves is none.
         let (last, moved) = loop {
-            let last = far.mark()?;
+            let last = mark()?;
             let moved = near.moved().saturating_sub(before);
             let arrived = last.amount.saturating_sub(first.amount);
             if moved >= least.near && arrived >= least.far {
@@ -169,6 +180,8 @@ pub(super) fn run(
         Load::Requests => requests(far, timing, pins, false),
         Load::LoadedRequests => requests(far, timing, pins, true),
         Load::Connections => connections(far, timing, pins),
+        // Its own module has it started.
+        Load::Command => Err(io::Error::other("a command sends in a lab only")),
     };
     // No pipe of ours: whoever looks for one that its reader has closed means stdout.
     sent.map_err(|error| {
@@ -185,7 +198,7 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, io::Result<T>>) -> io::Result<
 }
 
 /// None where nothing moved: that is no rate.
-fn rate(amount: f64, seconds: f64) -> Option<f64> {
+pub(super) fn rate(amount: f64, seconds: f64) -> Option<f64> {
     Some((amount / seconds).round()).filter(|rate| rate.is_finite() && *rate > 0.0)
 }
 

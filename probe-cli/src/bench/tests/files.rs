@@ -207,8 +207,8 @@ fn worse_fails_when_two_sessions_say_so_and_warns_otherwise() {
 
 #[test]
 fn a_clock_that_was_set_changes_no_session() {
-    let at = |started_at_s, since_boot_s| Run { started_at_s, since_boot_s, ..run(1, 10) };
     const HOUR: u64 = 3600;
+    let at = |started_at_s, since_boot_s| Run { started_at_s, since_boot_s, ..run(1, 10) };
     let base = at(100 * HOUR, Some(10 * HOUR));
     for (new, expected) in [
         (at(101 * HOUR, Some(11 * HOUR)), Relation::OneSession),

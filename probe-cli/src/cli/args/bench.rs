@@ -17,6 +17,7 @@ pub(in crate::cli) enum BenchCommand {
         sudo overlay-probe bench run --output base.json\n  \
         sudo overlay-probe bench run --output quick.json --rounds 10 --slice 500ms --scenario vxlan-v4\n  \
         sudo overlay-probe bench run --output mine.json --prefix ovp\n  \
+        sudo overlay-probe bench run --output iperf.json --load 'iperf3 -c {address} -t {seconds}' --load-server 'iperf3 -s'\n  \
         overlay-probe bench run --output real.json --to 10.42.1.0 --underlay 192.168.1.2 --token-file token\n\n\
         A run of 20 rounds takes five minutes with two scenarios. Ctrl-C keeps the rounds that are finished")]
     Run(BenchRunArgs),
@@ -63,10 +64,14 @@ pub(in crate::cli) enum BenchCommand {
 impl BenchCommand {
     /// It sends, and does not only read files.
     pub(in crate::cli) fn measures(&self) -> Option<Where> {
-        let to = |to: &ToArgs| if to.to.is_some() { Where::ToAnotherMachine } else { Where::InLabs };
+        let of = |to: &ToArgs, load: &LoadArgs| match (&to.to, &load.load) {
+            (Some(_), _) => Where::ToAnotherMachine,
+            (None, Some(_)) => Where::InLabsByCommand,
+            (None, None) => Where::InLabs,
+        };
         match self {
-            Self::Run(args) => Some(to(&args.to)),
-            Self::Gate(args) if args.new.is_empty() => Some(to(&args.to)),
+            Self::Run(args) => Some(of(&args.to, &args.load)),
+            Self::Gate(args) if args.new.is_empty() => Some(of(&args.to, &args.load)),
             Self::Gate(_) | Self::Serve(_) | Self::Compare(_) | Self::Accept(_) | Self::Trend(_) => None,
         }
     }
@@ -77,6 +82,8 @@ impl BenchCommand {
 pub(in crate::cli) enum Where {
     /// In labs: namespaces are made or entered.
     InLabs,
+    /// The same, and a command that the user gives is started.
+    InLabsByCommand,
     /// From here to another machine: sockets are all that it takes.
     ToAnotherMachine,
 }
@@ -99,6 +106,9 @@ pub(in crate::cli) struct BenchRunArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME", help_heading = MEASURING)]
     pub(in crate::cli) also: Vec<BenchAlso>,
 
+    #[command(flatten)]
+    pub(in crate::cli) load: LoadArgs,
+
     /// Length of one measurement; a round has six for each data plane, and two more for each --also
     #[arg(long, default_value = "1s", value_parser = duration::parse, value_name = "TIME", help_heading = MEASURING)]
     pub(in crate::cli) slice: Duration,
@@ -109,6 +119,21 @@ pub(in crate::cli) struct BenchRunArgs {
 
     #[command(flatten)]
     pub(in crate::cli) to: ToArgs,
+}
+
+/// A command of somebody else.
+#[derive(Clone, Debug, ClapArgs)]
+pub(in crate::cli) struct LoadArgs {
+    /// Have this command send in place of the usual, from node to node and from pod to pod; {address} is where to, {seconds} how long
+    ///
+    /// It is started without a shell for each measurement, as this process' user, and ended after it. What arrives is read from the
+    /// receiving device. `bench gate` never runs what a baseline names: give it again.
+    #[arg(long, value_name = "COMMAND", value_parser = load, conflicts_with = "to", help_heading = MEASURING)]
+    pub(in crate::cli) load: Option<String>,
+
+    /// Run this command at the other end meanwhile, such as 'iperf3 -s'
+    #[arg(long, value_name = "COMMAND", value_parser = command, requires = "load", help_heading = MEASURING)]
+    pub(in crate::cli) load_server: Option<String>,
 }
 
 /// To another machine.
@@ -167,12 +192,15 @@ pub(in crate::cli) struct BenchGateArgs {
     pub(in crate::cli) baseline: PathBuf,
 
     /// The result to judge; given twice, the second one confirms [default: measure now, as the baseline was, and again to confirm]
-    #[arg(long, value_name = "FILE", help_heading = JUDGING)]
+    #[arg(long, value_name = "FILE", conflicts_with = "load", help_heading = JUDGING)]
     pub(in crate::cli) new: Vec<PathBuf>,
 
     /// Write what is measured to this file
     #[arg(long, value_name = "FILE", conflicts_with = "new", help_heading = OUTPUT)]
     pub(in crate::cli) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(in crate::cli) load: LoadArgs,
 
     /// Measure in the lab with this prefix (`lab up`), as it is [default: a lab of its own, which nobody else sees]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["new", "to"], help_heading = LAB)]
@@ -317,6 +345,10 @@ pub(in crate::cli) enum BenchMetric {
     LoadedLatencyP99,
     /// TCP connection rate
     ConnectionRate,
+    /// Throughput of the command of --load
+    CommandThroughput,
+    /// CPU per Gbit of the command of --load
+    CommandCpuPerGbit,
 }
 
 /// What changed facts lead to.
@@ -342,6 +374,22 @@ pub(in crate::cli) enum BenchFormat {
     Markdown,
     /// A row for each metric, for spreadsheets and scripts
     Csv,
+}
+
+/// Some words, and not too many.
+fn command(text: &str) -> Result<String, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match text.len() {
+        _ if words.is_empty() => Err("give a command".to_owned()),
+        0..=1000 => Ok(words.join(" ")),
+        _ => Err("at most 1000 bytes".to_owned()),
+    }
+}
+
+/// A command that knows where to.
+fn load(text: &str) -> Result<String, String> {
+    let text = command(text)?;
+    if text.contains("{address}") { Ok(text) } else { Err("say with {address} where to it sends".to_owned()) }
 }
 
 /// Something, and not too long.
@@ -385,6 +433,13 @@ mod tests {
             let found = address(text).ok().map(|address| address.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_command_says_where_to() {
+        assert_eq!(load(" iperf3  -c {address} ").as_deref(), Ok("iperf3 -c {address}"));
+        assert!(load("iperf3 -c 10.42.1.2").is_err() && load(" ").is_err() && command("").is_err());
+        assert!(command(&"x".repeat(1001)).is_err() && command("iperf3 -s").is_ok());
     }
 
     #[test]

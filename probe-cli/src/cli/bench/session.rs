@@ -19,7 +19,7 @@ use crate::{
         meter,
         metric::{Load, Scenario},
         plan::{Order, Planned},
-        result::{Parameters, Round, Run},
+        result::{Outside, Parameters, Round, Run},
     },
     cli::live::{self, Stop},
     netns, procfs,
@@ -34,6 +34,8 @@ pub(super) struct Setup {
     pub(super) scenarios: Vec<Scenario>,
     /// Beside the usual.
     pub(super) also: Vec<Load>,
+    /// Who sends in place of the usual.
+    pub(super) load: Option<Outside>,
     pub(super) slice: Duration,
     /// A lab that is there already.
     pub(super) prefix: Option<String>,
@@ -108,7 +110,7 @@ impl Session {
     /// Builds the lab, or takes the one that is given.
     pub(super) fn begin(setup: &Setup) -> anyhow::Result<Self> {
         let mut progress = Progress::new();
-        let bench = match (&setup.to, &setup.prefix) {
+        let mut bench = match (&setup.to, &setup.prefix) {
             (Some(to), _) => Bench::to(to)?,
             (None, Some(prefix)) => Bench::of_lab(prefix, &setup.scenarios)?,
             (None, None) => Bench::build(&setup.scenarios, &mut |scenario| {
@@ -116,6 +118,7 @@ impl Session {
             })
             .context("cannot build the lab")?,
         };
+        bench.outside.clone_from(&setup.load);
         let now = procfs::wall_clock();
         let (seconds, nanoseconds) = (now.as_secs(), u64::from(now.subsec_nanos()));
         // Another order in each session; nothing is secret about it.
@@ -130,14 +133,14 @@ impl Session {
                 underlay_mtu: bench.underlay_mtu,
                 seed,
                 also: setup.also.clone(),
+                load: setup.load.clone(),
             },
             remote: bench.remote.clone(),
             scenarios: bench.facts()?,
             rounds: Vec::new(),
             accepted: None,
         };
-        let loads = Load::USUAL.into_iter().chain(setup.also.iter().copied()).collect();
-        let order = Order::new(seed, bench.scenarios(), loads);
+        let order = Order::new(seed, bench.scenarios(), run.parameters.loads());
         for row in run.scenarios.iter().filter(|row| row.unsupported.is_some()) {
             let why = row.unsupported.as_deref().unwrap_or_default();
             progress.line(&format!("{} is not measured: {why}", row.scenario));

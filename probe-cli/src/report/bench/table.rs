@@ -18,7 +18,11 @@ use crate::{
 
 /// Two runs beside each other: a row for each metric, what changed, and the verdict in the last line.
 pub fn table(gate: &Gate<'_>) -> String {
-    let mut out = String::from("overlay / host; metrics in parentheses inform and do not decide\n\n");
+    let mut out = String::from(
+        "BASE and NEW: overlay / host, that is pod to pod over node to node; ± for 95 %\n\
+         CHANGE: in percent [lowest,highest]; ~ is none that is certain\n\
+         Metrics in parentheses inform and do not decide.\n\n",
+    );
     let comparison = gate.comparison;
     for scenario in Scenario::ALL {
         let rows: Vec<&Row> = comparison.rows.iter().filter(|row| row.scenario == scenario).collect();
@@ -70,7 +74,7 @@ pub fn run(run: &Run) -> String {
         let mut cells = vec![align::heading(&[&title, "HOST", "OVERLAY", "RATIO", "SD", "COUNT"])];
         for metric in Metric::ALL {
             let series = Series::of(run, usize::MAX, name, metric);
-            if metric.is_extra() && !run.parameters.also.contains(&metric.load()) {
+            if !run.parameters.measures(metric) {
                 continue;
             }
             let middle = Shift::middle(&series.costs, &mut tails);
@@ -174,8 +178,8 @@ fn value(run: &Run, scenario: Scenario, metric: Metric, side: Side) -> String {
         of.filter(|slice| slice.load == metric.load()).filter_map(|slice| slice.value(metric)).collect();
     let Some(value) = stats::median(&values) else { return "-".to_owned() };
     match (metric, metric.load()) {
-        (Metric::CpuPerGbit, _) => format!("{:.0} ms", value * 1000.0),
-        (_, Load::Stream | Load::Streams) => text::bits_per_s(value),
+        (Metric::CpuPerGbit | Metric::CommandCpuPerGbit, _) => format!("{:.0} ms", value * 1000.0),
+        (_, Load::Stream | Load::Streams | Load::Command) => text::bits_per_s(value),
         (_, Load::Datagrams | Load::Connections) => format!("{}/s", text::si(value)),
         (_, Load::Requests | Load::LoadedRequests) => format!("{:.1} us", value * 1e6),
     }

@@ -128,7 +128,7 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
             round.slices.push(match load {
                 Load::Streams => Slice { bits_per_s: Some(2e10 / times), ..bare },
                 Load::Connections => Slice { connections_per_s: Some(9000.0 / times), ..bare },
-                Load::Stream | Load::Datagrams | Load::Requests | Load::LoadedRequests => {
+                Load::Command | Load::Stream | Load::Datagrams | Load::Requests | Load::LoadedRequests => {
                     Slice { p50_s: Some(5e-5 * times), p99_s: Some(2e-4 * times), ..bare }
                 }
             });

@@ -305,7 +305,13 @@ pub fn last_line(gate: &Gate<'_>) -> LastLine {
         gating.filter(move |row| row.verdict == verdict).collect::<Vec<&Row>>()
     };
     let worse = of(Verdict::Worse);
-    let sentences: Vec<String> = worse.iter().map(|row| sentence(row, comparison.max_regression)).collect();
+    let is_confirmed =
+        |row: &Row| comparison.confirmed.as_ref().is_some_and(|keys| keys.contains(&row.key()));
+    let told = |row: &&Row| {
+        let confirmed = if is_confirmed(row) { ", confirmed" } else { "" };
+        format!("{}{confirmed}", sentence(row, comparison.max_regression))
+    };
+    let sentences: Vec<String> = worse.iter().map(told).collect();
     let cause = comparison.changes.iter().find(|change| is_first_cause(comparison, change));
     let because = cause.map(|change| format!("; likely cause: {}", fact(change))).unwrap_or_default();
     // The first says most: others often follow from it.

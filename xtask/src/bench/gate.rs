@@ -1,0 +1,224 @@
+//! The gate's proof on a real machine: gates of identical code, which must not be red, then gates of a path that was made slower on
+//! purpose, which must name what was done; and the ratio beside that of iperf3 run by hand. It takes long and needs a machine that does
+//! nothing else, so that it is no test: its log is in docs/bench-log.md.
+
+mod by_hand;
+mod slower;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use self::slower::Expected;
+use super::world::World;
+use crate::{command, ui};
+
+/// How it is run.
+pub(super) struct Plan<'a> {
+    /// Gates of identical code.
+    pub(super) gates: u32,
+    /// Length of a slice, as `bench run` takes it.
+    pub(super) slice: &'a str,
+    /// Where its log is to be written as well.
+    pub(super) log: Option<&'a Path>,
+}
+
+/// What a gate said.
+struct Told {
+    code: Option<i32>,
+    /// Its last line.
+    summary: String,
+    /// What it takes for the cause.
+    causes: Vec<String>,
+}
+
+/// The tool on the lab.
+struct Gate {
+    binary: PathBuf,
+    prefix: String,
+    base: PathBuf,
+    slice: String,
+}
+
+/// Runs everything and prints the log.
+pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
+    let world = World::up(2, 1)?;
+    let directory = tempfile::tempdir()?;
+    let gate = Gate {
+        binary: binary.to_owned(),
+        prefix: world.lab.options.prefix.clone(),
+        base: directory.path().join("base.json"),
+        slice: plan.slice.to_owned(),
+    };
+    ui::note("measuring the base and its noise");
+    let noise = gate.measure(&gate.base)?;
+    let document: Value = serde_json::from_slice(&fs::read(&gate.base)?)?;
+    let mut log = format!("{}\n\n```\n{}\n```\n", machine(&document, plan.slice), noise.trim_end());
+
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut red = Vec::new();
+    for number in 1..=plan.gates {
+        ui::note(&format!("gate {number} of {} of identical code", plan.gates));
+        let told = gate.decide(&[])?;
+        *counts.entry(outcome(told.code)).or_default() += 1;
+        if told.code == Some(2) {
+            red.push(told.summary);
+        }
+    }
+    let counts: Vec<String> =
+        counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let _ = writeln!(log, "\nGates of identical code: {} ({}).", plan.gates, counts.join(", "));
+    for summary in &red {
+        let _ = writeln!(log, "\n- RED: {summary}");
+    }
+
+    let _ = writeln!(
+        log,
+        "\n| Made slower by | Expected | Gate | As expected | It said |\n|---|---|---|---|---|"
+    );
+    let mut wrong = red.len();
+    for slowdown in slower::ALL {
+        ui::note(&format!("gate of a slower path: {}", slowdown.what));
+        let row = match slowdown.make(&world)? {
+            Err(why) => format!("not made here: {why} | - | "),
+            Ok(undo) => {
+                let told = gate.decide(slowdown.before)?;
+                drop(undo);
+                let is_right = is_as_expected(slowdown.expected, &told);
+                wrong += usize::from(!is_right);
+                let said = told.summary.replace('|', "/");
+                format!("{} | {} | {said}", outcome(told.code), if is_right { "yes" } else { "NO" })
+            }
+        };
+        let _ = writeln!(log, "| {} | {} | {row} |", slowdown.what, slowdown.expected.words());
+    }
+    let _ = writeln!(log, "\n{}", by_hand::compare(&world, &gate.base, &document)?);
+    ui::line(&log);
+    if let Some(path) = plan.log {
+        write_log(path, &log)?;
+    }
+    if wrong > 0 {
+        bail!("{wrong} gates were not as expected");
+    }
+    Ok(())
+}
+
+impl Gate {
+    /// A result of twenty rounds; what `bench run` prints of it.
+    fn measure(&self, output: &Path) -> Result<String> {
+        let mut tool = command::program(&self.binary);
+        tool.args([
+            "bench",
+            "run",
+            "--scenario",
+            "vxlan-v4",
+            "--prefix",
+            &self.prefix,
+            "--slice",
+            &self.slice,
+        ]);
+        command::capture(tool.arg("--output").arg(output))
+    }
+
+    /// Measures and decides; with words in front of the command, such as another program that starts it.
+    fn decide(&self, before: &[&str]) -> Result<Told> {
+        let mut tool = match before.split_first() {
+            None => command::program(&self.binary),
+            Some((first, rest)) => {
+                let mut tool = command::program(first);
+                tool.args(rest).arg(&self.binary);
+                tool
+            }
+        };
+        tool.args(["bench", "gate", "--prefix", &self.prefix, "--format", "json", "--baseline"])
+            .arg(&self.base);
+        told(&mut tool)
+    }
+}
+
+fn told(tool: &mut Command) -> Result<Told> {
+    let output = tool.output().context("cannot run the tool")?;
+    let code = output.status.code();
+    let Ok(document) = serde_json::from_slice::<Value>(&output.stdout) else {
+        // An error is a verdict as well: it cannot be decided.
+        let said = String::from_utf8_lossy(&output.stderr);
+        let summary = said.lines().last().unwrap_or_default().to_owned();
+        return Ok(Told { code, summary, causes: Vec::new() });
+    };
+    let facts = document.get("facts").and_then(Value::as_array).into_iter().flatten();
+    let text = |fact: &Value| Some(fact.get("text")?.as_str()?.to_owned());
+    Ok(Told {
+        code,
+        summary: document.get("summary").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        causes: facts.filter_map(text).collect(),
+    })
+}
+
+fn outcome(code: Option<i32>) -> &'static str {
+    match code {
+        Some(0) => "passed",
+        Some(1) => "warned",
+        Some(2) => "red",
+        Some(3) => "undecided",
+        Some(_) | None => "broken",
+    }
+}
+
+fn is_as_expected(expected: Expected, told: &Told) -> bool {
+    let names = |words: &str| told.causes.iter().any(|cause| cause.contains(words));
+    match expected {
+        Expected::Red(words) => told.code == Some(2) && names(words),
+        Expected::NotPassed(words) => matches!(told.code, Some(1..=3)) && names(words),
+        Expected::Slower => told.code == Some(2),
+        Expected::NotRed => matches!(told.code, Some(0 | 1 | 3)),
+    }
+}
+
+/// On what it was run.
+fn machine(document: &Value, slice: &str) -> String {
+    let of = |name: &str| {
+        let value = document.pointer(&format!("/runs/0/machine/{name}"));
+        value.map_or("unknown".to_owned(), |value| value.as_str().map_or(value.to_string(), str::to_owned))
+    };
+    format!("Kernel {}, {} processors ({}), slices of {slice}.", of("kernel"), of("cores"), of("cpu"))
+}
+
+/// Puts the log in its place in the document.
+fn write_log(path: &Path, log: &str) -> Result<()> {
+    const MARK: &str = "<!-- log of `cargo xtask bench --only gate` -->\n";
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (before, _) =
+        text.split_once(MARK).with_context(|| format!("{} has no place for it", path.display()))?;
+    fs::write(path, format!("{before}{MARK}\n{log}"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slowdown_is_named_and_a_missing_core_is_no_slowdown() {
+        let told =
+            |code| Told { code: Some(code), summary: String::new(), causes: vec!["GSO off on a".to_owned()] };
+        for (expected, right) in [
+            (Expected::Red("GSO"), [false, false, true, false]),
+            (Expected::Red("TSO"), [false; 4]),
+            (Expected::NotPassed("GSO"), [false, true, true, true]),
+            (Expected::Slower, [false, false, true, false]),
+            (Expected::NotRed, [true, true, false, true]),
+        ] {
+            let found = [0, 1, 2, 3].map(|code| is_as_expected(expected, &told(code)));
+            assert_eq!(found, right, "{}", expected.words());
+        }
+        let broken = Told { code: None, summary: String::new(), causes: Vec::new() };
+        assert!(!is_as_expected(Expected::NotRed, &broken));
+    }
+}
