@@ -76,17 +76,21 @@ fn iperf((from, to, address): &(String, String, String)) -> Result<f64> {
     };
     let server = inside(to).args(["-s", "-1"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let _server = Running(server);
-    let mut tries = 0;
-    let said = loop {
-        let said = command::capture(inside(from).args(["-J", "-t", "1", "-c", address]));
-        tries += 1;
-        match said {
-            // It does not listen yet.
-            Err(_) if tries < 50 => thread::sleep(Duration::from_millis(100)),
-            said => break said?,
-        }
+    // With JSON it succeeds also when nobody listens yet.
+    let arrived = || -> Result<f64> {
+        let said = command::capture(inside(from).args(["-J", "-t", "1", "-c", address]))?;
+        let told: Value = serde_json::from_str(&said)?;
+        let bits = told.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64);
+        let why = || told.get("error").map_or("it does not say what arrived".to_owned(), Value::to_string);
+        bits.with_context(why)
     };
-    let told: Value = serde_json::from_str(&said)?;
-    let bits = told.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64);
-    bits.context("iperf3 does not say what arrived")
+    let mut tries = 0;
+    loop {
+        let found = arrived();
+        tries += 1;
+        if found.is_ok() || tries == 50 {
+            return found.context("iperf3");
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }
