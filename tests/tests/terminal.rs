@@ -66,6 +66,17 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
         node.undo();
         is_well();
     }
+    // Files are read again now and then, and when somebody asks.
+    for (is_broken, words) in [(true, " FAIL cni-file-broken "), (false, "  OK")] {
+        if is_broken {
+            node.inject("cni-file-broken");
+        } else {
+            node.undo();
+        }
+        terminal.keys(&["r"]);
+        terminal.wait_for(words);
+    }
+    is_well();
     node.inject("fdb-entry-missing");
     terminal.keys(&["7"]);
     let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
@@ -89,7 +100,7 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
     let screen = terminal.wait_for("cleared  peer-neighbour-without-fdb after");
     assert!(screen.contains("FAIL     dataplane-tunnel-down: "), "{screen}");
     terminal.keys(&["r"]);
-    terminal.wait_for("network namespaces are read again");
+    terminal.wait_for("files are read again");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }

@@ -100,7 +100,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         engine.leave_out(load.cpu_clocks());
         let title = format!("demo: {}", first.netns);
         let recorder = Recorder::start(&title, args.probe.interval)?;
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         if io::stdout().is_terminal() {
             let incident = Incident::new(incident, args.incident_after);
             return Box::pin(top::show(engine, recorder, context, &title, Some(incident), &mut stop)).await;

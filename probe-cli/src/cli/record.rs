@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &RecordArgs) -> anyhow::Result<()> {
             return Ok(());
         };
         let mut recorder = Recorder::start(file, context)?;
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         tell(&format!("recording to {}; Ctrl-C ends it", path.display()));
         let done = tokio::select! {
             result = record(&mut engine, &mut recorder, args.count) => result,

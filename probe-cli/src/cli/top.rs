@@ -23,12 +23,14 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
-        let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
+        let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
+            return Ok(());
+        };
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
         let title = context.node(hostname.as_deref());
         // Before what can be opened is confined: it makes files later.
         let recorder = Recorder::start(&title, args.probe.interval)?;
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         Box::pin(show(engine, recorder, context, &title, None, &mut stop)).await
     })
 }

@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
         if let Some(ready) = ready {
             ready.tell(&engine)?;
         }
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         tokio::select! {
             result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}

@@ -28,7 +28,7 @@ pub(super) const BINDINGS: [Binding; 17] = [
     Binding { keys: "z", words: "zero the totals on screen, as after a repair" },
     Binding { keys: "e", words: "in Health: explain the finding; else: which packets count as other" },
     Binding { keys: "y", words: "in Health: copy the commands that mend the finding (OSC 52)" },
-    Binding { keys: "r", words: "read the kernel's tables and pods' network namespaces again" },
+    Binding { keys: "r", words: "read tables, pods' namespaces and the host's files again" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
     Binding { keys: "w", words: "write a recording of what follows; again: end it" },
     Binding { keys: ", .", words: "in a recording, frame by frame; < > a minute, { } ten; + - speed" },

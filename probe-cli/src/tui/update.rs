@@ -86,7 +86,8 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         // A recording has nothing more.
         Action::LookAgain if state.feed.playback.is_some() => {}
         Action::LookAgain => {
-            state.said = Some("the kernel's tables and pods' network namespaces are read again".to_owned());
+            state.said =
+                Some("the kernel's tables, pods' namespaces and the host's files are read again".to_owned());
             return Effect::LookAgain;
         }
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
