@@ -161,6 +161,13 @@ fn a_pause_a_filter_and_ctrl_c() {
     terminal.wait_for("PAUSED");
     terminal.keys(&["p"]);
     wait_for("the pause to end", || (!terminal.screen().contains("PAUSED")).then_some(()));
+    // An earlier sample, as soon as there is one, and now again.
+    wait_for("an earlier sample", || {
+        terminal.keys(&[","]);
+        terminal.screen().contains("BACK at").then_some(())
+    });
+    terminal.keys(&["Escape"]);
+    wait_for("now to come back", || (!terminal.screen().contains("BACK at")).then_some(()));
     // Typing a filter takes keys that mean something elsewhere.
     terminal.keys(&["/", "q", "u", "i", "t", "Enter"]);
     terminal.wait_for("no row matches the filter");

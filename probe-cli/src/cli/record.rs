@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &RecordArgs) -> anyhow::Result<()> {
     };
     // Before anything is attached: what cannot be written ends it at once.
     let path = named(&args.file);
-    let file = record::Writer::create(&path, args.probe.interval, rotation)?;
+    let file = record::Writer::create(&path, args.probe.interval(), rotation)?;
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;

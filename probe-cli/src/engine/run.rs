@@ -338,6 +338,17 @@ impl Engine {
         self.refresh.change(procfs::monotonic());
     }
 
+    /// How far apart samples are.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Takes samples so far apart from now on.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+        self.next = self.next.min(Instant::now() + interval);
+    }
+
     /// Leaves what these threads spend out of what the observer costs.
     pub fn leave_out(&mut self, threads: Vec<ThreadClock>) {
         self.others = threads;
