@@ -103,15 +103,24 @@ fn is_hidden(c: char) -> bool {
 
 /// A number with an SI prefix and three significant digits, at most 5 columns wide: `0`, `12.3k`, `1.23M`, `999G`.
 pub fn si(value: f64) -> String {
-    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    prefixed(value, 1000.0, "k")
+}
+
+/// The same with prefixes of 1024, the letters of `KiB` and `MiB`: `12.3K`.
+pub fn binary(value: f64) -> String {
+    prefixed(value, 1024.0, "K")
+}
+
+fn prefixed(value: f64, base: f64, thousand: &str) -> String {
+    let prefixes = ["", thousand, "M", "G", "T", "P", "E"];
     if !value.is_finite() {
         return "-".to_owned();
     }
     let mut scaled = value.max(0.0);
     let mut prefix = 0;
     // 999.5 would print as "1000".
-    while scaled >= 999.5 && prefix + 1 < PREFIXES.len() {
-        scaled /= 1000.0;
+    while scaled >= 999.5 && prefix + 1 < prefixes.len() {
+        scaled /= base;
         prefix += 1;
     }
     let digits = match (prefix, scaled) {
@@ -120,15 +129,19 @@ pub fn si(value: f64) -> String {
         (_, v) if v < 99.95 => 1,
         _ => 0,
     };
-    format!("{scaled:.digits$}{}", PREFIXES.get(prefix).copied().unwrap_or(""))
+    format!("{scaled:.digits$}{}", prefixes.get(prefix).copied().unwrap_or(""))
+}
+
+/// A number with its prefix, and a unit: `12.3 kbit/s`.
+pub fn with_unit(number: &str, unit: &str) -> String {
+    let split = number.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(number.len());
+    let (number, prefix) = number.split_at(split);
+    format!("{number} {prefix}{unit}")
 }
 
 /// Bits per second: `12.3 kbit/s`.
 pub fn bits_per_s(value: f64) -> String {
-    let text = si(value);
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, prefix) = text.split_at(split);
-    format!("{number} {prefix}bit/s")
+    with_unit(&si(value), "bit/s")
 }
 
 /// Bytes with a binary prefix: `12.3 KiB`.

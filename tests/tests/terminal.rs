@@ -66,6 +66,17 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
         node.undo();
         is_well();
     }
+    // Files are read again now and then, and when somebody asks.
+    for (is_broken, words) in [(true, " FAIL cni-file-broken "), (false, "  OK")] {
+        if is_broken {
+            node.inject("cni-file-broken");
+        } else {
+            node.undo();
+        }
+        terminal.keys(&["r"]);
+        terminal.wait_for(words);
+    }
+    is_well();
     node.inject("fdb-entry-missing");
     terminal.keys(&["7"]);
     let screen = terminal.wait_for("check --explain peer-neighbour-without-fdb");
@@ -89,7 +100,7 @@ fn what_breaks_is_on_the_screen_until_it_is_mended() {
     let screen = terminal.wait_for("cleared  peer-neighbour-without-fdb after");
     assert!(screen.contains("FAIL     dataplane-tunnel-down: "), "{screen}");
     terminal.keys(&["r"]);
-    terminal.wait_for("network namespaces are read again");
+    terminal.wait_for("files are read again");
     terminal.keys(&["q"]);
     terminal.assert_given_back(0);
 }
@@ -150,6 +161,13 @@ fn a_pause_a_filter_and_ctrl_c() {
     terminal.wait_for("PAUSED");
     terminal.keys(&["p"]);
     wait_for("the pause to end", || (!terminal.screen().contains("PAUSED")).then_some(()));
+    // An earlier sample, as soon as there is one, and now again.
+    wait_for("an earlier sample", || {
+        terminal.keys(&[","]);
+        terminal.screen().contains("BACK at").then_some(())
+    });
+    terminal.keys(&["Escape"]);
+    wait_for("now to come back", || (!terminal.screen().contains("BACK at")).then_some(()));
     // Typing a filter takes keys that mean something elsewhere.
     terminal.keys(&["/", "q", "u", "i", "t", "Enter"]);
     terminal.wait_for("no row matches the filter");

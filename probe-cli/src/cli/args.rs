@@ -21,7 +21,8 @@ pub(super) use self::{
         ToArgs, TrendFormat, Where,
     },
     check::{CheckArgs, CheckFormat, FailOn, ForBackend},
-    count::{Format, ProbeArgs, TopArgs, WatchArgs},
+    count::{Format, ProbeArgs, ScreenArgs, TopArgs, WatchArgs},
+    duration::parse as parse_duration,
     lab::{
         Dataplane, DemoArgs, Family, LabArgs, LabCommand, LabDownArgs, LabFaultArgs, LabLoadArgs,
         LabShapeArgs,
@@ -91,6 +92,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe top\n  \
         sudo overlay-probe top --interval 5s\n  \
+        overlay-probe top --print-config > ~/.config/overlay-probe/config.toml\n  \
         sudo overlay-probe --netns ovp-node1 top")]
     Top(TopArgs),
     /// Health check: what is wrong on this node, the evidence, the fix
@@ -134,8 +136,8 @@ pub(super) enum Command {
     Record(RecordArgs),
     /// Show a recording in the terminal UI, or print it
     ///
-    /// Keys: p plays or pauses, comma and dot go back and on by a frame, < > by a minute, { } by ten; + and - change the speed. Needs no
-    /// privilege.
+    /// Keys: p plays or pauses, comma and dot go back and on by a frame, < > by a minute, { } by ten, T to a time; + and - change the
+    /// speed. Needs no privilege.
     #[command(after_help = "Examples:\n  \
         overlay-probe replay night.ovp\n  \
         overlay-probe replay night.ovp -t 03:12:30\n  \

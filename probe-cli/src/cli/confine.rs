@@ -42,8 +42,13 @@ pub(super) fn entering() -> Entering {
 }
 
 /// From the moment on that a run has begun. Threads that were started before keep what they may open.
-pub(super) fn after_start(engine: &Engine) {
+pub(super) fn after_start(engine: &mut Engine) {
     privilege::forget_start();
+    if let Err(error) = engine.follow_files(is_wanted()) {
+        tracing::warn!(
+            "cannot start the thread that reads the host's files again: {error}; they are shown as they are now"
+        );
+    }
     if !is_wanted() {
         return;
     }

@@ -17,6 +17,7 @@ use super::{
     lab::{DEMO_TIME, build, load_options, options},
     live::{self, Context, Stop},
     recorder::Recorder,
+    settings::Settings,
     top, watch,
 };
 use crate::{
@@ -70,6 +71,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     if io::stdout().is_terminal() {
         tui::check_terminal()?;
     }
+    let settings = Settings::load(args.screen.ascii)?;
+    let probe = args.probe.with_interval(settings.interval);
     privilege::check_attach()?;
     // Before anything has a second thread. The namespaces' names are then ours alone, and however we end, the kernel
     // removes everything with us.
@@ -94,16 +97,25 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     context.go_to(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
         let mut stop = Stop::catch()?;
-        let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
+        let Some(mut engine) = live::start(probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
         engine.leave_out(load.cpu_clocks());
         let title = format!("demo: {}", first.netns);
-        let recorder = Recorder::start(&title, args.probe.interval)?;
-        confine::after_start(&engine);
+        let recorder = Recorder::start(&title, probe.interval())?;
+        confine::after_start(&mut engine);
         if io::stdout().is_terminal() {
             let incident = Incident::new(incident, args.incident_after);
-            return Box::pin(top::show(engine, recorder, context, &title, Some(incident), &mut stop)).await;
+            return Box::pin(top::show(
+                engine,
+                recorder,
+                context,
+                &title,
+                Some(incident),
+                settings.preferences,
+                &mut stop,
+            ))
+            .await;
         }
         let _ = writeln!(
             io::stderr(),
@@ -113,7 +125,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         let watch = WatchArgs { format: Format::Table, ..WatchArgs::default() };
         tokio::select! {
             result = watch::print(&mut engine, context, &watch) => result?,
-            () = tokio::time::sleep(DEMO_TIME + args.probe.interval / 2) => {}
+            () = tokio::time::sleep(DEMO_TIME + probe.interval() / 2) => {}
             () = stop.asked() => {}
         }
         live::end(engine, &mut stop).await;

@@ -1,6 +1,7 @@
 //! The command line: the only place that imports clap. From arguments to a command, from its result to an exit code.
 
 mod args;
+mod back;
 mod bench;
 mod bundle;
 mod check;
@@ -17,6 +18,7 @@ mod pieces;
 mod record;
 mod recorder;
 mod replay;
+mod settings;
 mod show;
 mod top;
 mod watch;

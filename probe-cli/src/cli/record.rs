@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &RecordArgs) -> anyhow::Result<()> {
     };
     // Before anything is attached: what cannot be written ends it at once.
     let path = named(&args.file);
-    let file = record::Writer::create(&path, args.probe.interval, rotation)?;
+    let file = record::Writer::create(&path, args.probe.interval(), rotation)?;
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &RecordArgs) -> anyhow::Result<()> {
             return Ok(());
         };
         let mut recorder = Recorder::start(file, context)?;
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         tell(&format!("recording to {}; Ctrl-C ends it", path.display()));
         let done = tokio::select! {
             result = record(&mut engine, &mut recorder, args.count) => result,

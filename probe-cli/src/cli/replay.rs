@@ -16,10 +16,12 @@ use super::{
     args::{OfRecording, ReplayArgs, ReplayFormat},
     live::{self, Context, Stop},
     pieces::write_line,
+    settings::Settings,
 };
 use crate::{
     files,
-    model::{Model, Timeline},
+    model::{EventStream, Model, Timeline},
+    procfs,
     record::{
         End, Moment, Recording, RecordingError,
         player::{Player, find},
@@ -27,7 +29,7 @@ use crate::{
     report::jsonl,
     sample::{Frame, Sample},
     text,
-    tui::{self, Asked, Feed, TuiOptions},
+    tui::{self, Asked, Feed, Preferences, TuiOptions},
 };
 
 /// Frames that are read before the one that is jumped to: what went meanwhile is known from them.
@@ -49,6 +51,8 @@ struct Replay {
     timeline: Timeline,
     /// The frame that the timeline got last.
     last: Option<usize>,
+    /// The first frame that is read for the one that is wanted, and that one; none while none is.
+    wanted: Option<(usize, usize)>,
 }
 
 impl Replay {
@@ -65,7 +69,7 @@ impl Replay {
                 let _ = writeln!(io::stderr(), "overlay-probe: {}", text::escape(&words));
             }
         }
-        Ok(Self { path: path.to_owned(), recording, timeline: Timeline::default(), last: None })
+        Ok(Self { path: path.to_owned(), recording, timeline: Timeline::default(), last: None, wanted: None })
     }
 
     fn frame(&mut self, number: usize) -> anyhow::Result<Frame> {
@@ -86,26 +90,49 @@ impl Replay {
         number
     }
 
-    /// The model of a frame, made of those before it: of all of them where the last model was of one a little earlier, or it is
-    /// near the beginning; else of some.
+    /// The model of a frame, see [`Self::want`].
     fn model(&mut self, number: usize) -> anyhow::Result<Arc<Model>> {
+        self.want(number);
+        loop {
+            let model = self.read()?;
+            if self.wanted.is_none() {
+                return Ok(model);
+            }
+        }
+    }
+
+    /// Begins to make the model of a frame of those before it: of all of them where the last model was of one a little earlier, or
+    /// it is near the beginning; else of some. What is not read yet of another one is left.
+    fn want(&mut self, number: usize) {
         let from = match self.last {
             Some(last) if last < number && number - last <= BEFORE => last + 1,
             _ => {
                 let start = self.recording.times().next().unwrap_or_default();
-                self.timeline = Timeline::since(start);
+                (self.timeline, self.last) = (Timeline::since(start), None);
                 self.recording.full_before(number.saturating_sub(BEFORE))
             }
         };
+        self.wanted = Some((from, number));
+    }
+
+    /// Reads one frame on the way to the one that is wanted, or that one, or the next one where none is; and gives its model.
+    fn read(&mut self) -> anyhow::Result<Arc<Model>> {
+        let (from, to) = self.wanted.unwrap_or_default();
+        let next = self.last.map_or(from, |last| last + 1);
         // An error leaves it in the middle.
         self.last = None;
-        for earlier in from..number {
-            let frame = self.frame(earlier)?;
-            self.timeline.push(frame);
+        let frame = self.frame(next)?;
+        self.last = Some(next);
+        if next >= to {
+            self.wanted = None;
         }
-        let frame = self.frame(number)?;
-        self.last = Some(number);
         Ok(self.timeline.push(frame))
+    }
+
+    /// Frames that were read of those that are, for the one that is wanted; none when it is there.
+    fn reading(&self) -> Option<(usize, usize)> {
+        let (from, to) = self.wanted?;
+        Some((self.last.map_or(0, |last| (last + 1).saturating_sub(from)), to + 1 - from.min(to)))
     }
 }
 
@@ -132,13 +159,17 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> anyhow::Result<()> {
     if args.format.is_none() {
         tui::check_terminal()?;
     }
+    let preferences = match args.format {
+        None => Settings::load(args.screen.ascii)?.preferences,
+        Some(ReplayFormat::Jsonl) => Preferences::default(),
+    };
     let mut replay = Replay::open(&args.file)?;
     let from = args.time.map_or(0, |time| replay.at(Some(time)));
     match args.format {
         Some(ReplayFormat::Jsonl) => print(&mut replay, from),
         None => live::block_on(async {
             let mut stop = Stop::catch()?;
-            Box::pin(show(&mut replay, from, context, &mut stop)).await
+            Box::pin(show(&mut replay, from, context, preferences, &mut stop)).await
         }),
     }
 }
@@ -146,48 +177,66 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> anyhow::Result<()> {
 /// All frames from one on, as lines. The first of a recording has no rates, and no line, as in `watch`.
 fn print(replay: &mut Replay, from: usize) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
+    let mut events = EventStream::default();
     if from == 0 {
-        replay.model(0)?;
+        events.next(&replay.model(0)?);
     }
     for number in from.max(1)..replay.recording.count() {
         let model = replay.model(number)?;
-        write_line(&mut out, |line| serde_json::to_writer(line, &jsonl::document(&model)))
+        let events = events.next(&model);
+        write_line(&mut out, |line| serde_json::to_writer(line, &jsonl::document(&model, &events)))
             .context("cannot write to stdout")?;
     }
     out.flush().context("cannot write to stdout")
 }
 
-async fn show(replay: &mut Replay, from: usize, context: &Context, stop: &mut Stop) -> anyhow::Result<()> {
+async fn show(
+    replay: &mut Replay,
+    from: usize,
+    context: &Context,
+    preferences: Preferences,
+    stop: &mut Stop,
+) -> anyhow::Result<()> {
     let header = replay.recording.header();
     let title = header.node.clone();
     let mut player = Player::new(replay.recording.times().collect(), from);
-    let (models, shown) = watch::channel(Some(replay.model(player.playback().at)?));
-    let (said, feed) = watch::channel(said_of(&player));
+    replay.want(player.playback().at);
+    let (models, shown) = watch::channel(None);
+    let (said, feed) = watch::channel(said_of(&player, replay));
+    let (_nobody, past) = watch::channel(None);
     let (ask, mut asked) = mpsc::unbounded_channel();
-    let options = TuiOptions { no_color: context.plain(), title, is_demo: false, feed };
+    let no_color = context.plain();
+    let options = TuiOptions { no_color, title, is_demo: false, interval: None, preferences, feed, past };
     let screen = tui::run(shown, ask, options);
     tokio::pin!(screen);
     loop {
-        let wait = player.wait();
+        let is_reading = replay.wanted.is_some();
+        let wait = player.wait().filter(|_| !is_reading);
         let before = player.playback().at;
         tokio::select! {
             result = &mut screen => return result.context("cannot show the terminal UI"),
             () = stop.asked() => return Ok(()),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => player.next(),
+            // Keys have their turn after each frame.
+            () = tokio::task::yield_now(), if is_reading => drop(models.send_replace(Some(replay.read()?))),
             Some(asked) = asked.recv() => match asked {
-                Asked::Play(play) => player.command(play),
+                Asked::Play(play) => player.command(play, procfs::wall_clock()),
                 // Nothing more can be found out of a recording.
-                Asked::Explain(_) | Asked::LookAgain | Asked::Record | Asked::Repair => {}
+                Asked::Explain(_)
+                | Asked::LookAgain
+                | Asked::Record
+                | Asked::Repair
+                | Asked::Now
+                | Asked::Interval(_) => {}
             },
         }
         if player.playback().at != before {
-            let model = replay.model(player.playback().at)?;
-            models.send_replace(Some(model));
+            replay.want(player.playback().at);
         }
-        said.send_replace(said_of(&player));
+        said.send_replace(said_of(&player, replay));
     }
 }
 
-fn said_of(player: &Player) -> Feed {
-    Feed { playback: Some(player.playback()), recording: None }
+fn said_of(player: &Player, replay: &Replay) -> Feed {
+    Feed { playback: Some(player.playback()), reading: replay.reading(), ..Feed::default() }
 }

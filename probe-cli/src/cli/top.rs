@@ -1,62 +1,83 @@
 //! `top`: the terminal UI on live data.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
 use super::{
     args::TopArgs,
+    back::LookBack,
     confine,
     demo::Incident,
     live::{self, Context, Stop},
     recorder::Recorder,
+    settings::Settings,
 };
 use crate::{
     engine::{Engine, EngineError},
     model::{Model, Timeline},
-    tui::{self, Asked, TuiOptions},
+    procfs,
+    tui::{self, Asked, Feed, Preferences, TuiOptions},
 };
 
 pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
+    let settings = Settings::load(args.screen.ascii)?;
+    if args.print_config {
+        return io::stdout().write_all(settings.config().as_bytes()).context("cannot write to stdout");
+    }
     tui::check_terminal()?;
+    let probe = args.probe.with_interval(settings.interval);
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
-        let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
+        let Some(mut engine) = live::start(probe.engine(context), &mut stop).await? else {
+            return Ok(());
+        };
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
         let title = context.node(hostname.as_deref());
         // Before what can be opened is confined: it makes files later.
-        let recorder = Recorder::start(&title, args.probe.interval)?;
-        confine::after_start(&engine);
-        Box::pin(show(engine, recorder, context, &title, None, &mut stop)).await
+        let recorder = Recorder::start(&title, probe.interval())?;
+        confine::after_start(&mut engine);
+        Box::pin(show(engine, recorder, context, &title, None, settings.preferences, &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
 pub(super) async fn show(
-    mut engine: Engine,
-    mut recorder: Recorder,
+    engine: Engine,
+    recorder: Recorder,
     context: &Context,
     title: &str,
-    mut incident: Option<Incident>,
+    incident: Option<Incident>,
+    preferences: Preferences,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
-    let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
+    let (models, shown) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
     let (ask, asked) = mpsc::unbounded_channel();
+    let (back, past) = LookBack::new();
+    let (said, feed) = watch::channel(Feed::default());
     let options = TuiOptions {
         no_color: context.plain(),
         title: title.to_owned(),
         is_demo: incident.is_some(),
-        feed: recorder.feed.clone(),
+        interval: Some(engine.interval()),
+        preferences,
+        feed,
+        past,
     };
+    let models = Some(models);
+    let mut source = Source { engine, recorder, timeline, back, models, said, asked, incident };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
-        let screen = tui::run(receiver, ask, options);
+        let screen = tui::run(shown, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut recorder, &mut timeline, sender, asked, &mut incident);
+        let feed = source.feed();
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -73,38 +94,67 @@ pub(super) async fn show(
             }
         }
     }
+    let Source { engine, recorder, .. } = source;
     live::end(engine, stop).await;
     recorder.end().await.context("cannot end the recording")?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
-async fn feed(
-    engine: &mut Engine,
-    recorder: &mut Recorder,
-    timeline: &mut Timeline,
-    models: watch::Sender<Option<Arc<Model>>>,
-    mut asked: mpsc::UnboundedReceiver<Asked>,
-    incident: &mut Option<Incident>,
-) -> EngineError {
-    loop {
-        tokio::select! {
-            frame = engine.tick() => match frame {
-                // Nobody looks any more: the screen ends in a moment.
-                Ok(frame) => {
-                    recorder.offer(&frame);
-                    drop(models.send(Some(timeline.push_joined(frame, engine.joined()))));
-                }
-                Err(error) => return error,
-            },
-            Some(asked) = asked.recv() => match asked {
-                Asked::Explain(packets) => engine.explain_if_possible(packets),
-                Asked::LookAgain => engine.look_again(),
-                Asked::Repair => Incident::turn(incident).await,
-                Asked::Record => recorder.toggle(),
-                // There is nothing to play.
-                Asked::Play(_) => {}
-            },
-            () = Incident::due(incident.as_ref()) => Incident::turn(incident).await,
+/// What the screen shows, and does what it asks for.
+struct Source {
+    engine: Engine,
+    recorder: Recorder,
+    timeline: Timeline,
+    back: LookBack,
+    /// None any more when the engine has ended.
+    models: Option<watch::Sender<Option<Arc<Model>>>>,
+    said: watch::Sender<Feed>,
+    asked: mpsc::UnboundedReceiver<Asked>,
+    incident: Option<Incident>,
+}
+
+impl Source {
+    /// Until the engine fails.
+    async fn feed(&mut self) -> EngineError {
+        loop {
+            let is_reading = self.back.is_reading();
+            tokio::select! {
+                frame = self.engine.tick() => match frame {
+                    // Nobody looks any more: the screen ends in a moment.
+                    Ok(frame) => {
+                        self.recorder.offer(&frame);
+                        self.back.keep(&frame);
+                        let model = self.timeline.push_joined(frame, self.engine.joined());
+                        drop(self.models.as_ref().map(|models| models.send(Some(model))));
+                    }
+                    Err(error) => {
+                        // The screen says that no model comes any more.
+                        self.models = None;
+                        return error;
+                    }
+                },
+                Some(asked) = self.asked.recv() => match asked {
+                    Asked::Explain(packets) => self.engine.explain_if_possible(packets),
+                    Asked::LookAgain => self.engine.look_again(),
+                    Asked::Repair => Incident::turn(&mut self.incident).await,
+                    Asked::Record => self.recorder.toggle(),
+                    Asked::Play(play) => self.back.go(play, procfs::wall_clock()),
+                    Asked::Now => self.back.end(),
+                    Asked::Interval(interval) => self.engine.set_interval(interval),
+                },
+                () = Incident::due(self.incident.as_ref()) => Incident::turn(&mut self.incident).await,
+                Ok(()) = self.recorder.feed.changed() => {}
+                // Others have their turn after each frame.
+                () = tokio::task::yield_now(), if is_reading => self.back.read(),
+            }
+            let (back, reading) = self.back.feed();
+            let recording = self.recorder.feed.borrow_and_update().recording.clone();
+            let feed = Feed { recording, back, reading, playback: None };
+            self.said.send_if_modified(|said| {
+                let is_other = *said != feed;
+                *said = feed;
+                is_other
+            });
         }
     }
 }

@@ -22,10 +22,13 @@ use crate::{
     ebpf::{AttachMode, Hook},
     engine::Engine,
     files,
-    model::{Model, Timeline},
+    model::{EventStream, Model, ModelEvent, Timeline},
     report::{jsonl, table},
     text,
 };
+
+/// Events that are kept for a reader that is late.
+const MOST_EVENTS: usize = 1000;
 
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     context.enter()?;
@@ -42,7 +45,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
         if let Some(ready) = ready {
             ready.tell(&engine)?;
         }
-        confine::after_start(&engine);
+        confine::after_start(&mut engine);
         tokio::select! {
             result = print(&mut engine, context, args) => result?,
             () = stop.asked() => {}
@@ -56,19 +59,26 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 /// out, and the line after it says so: the numbers of a reader that is late stay new.
 pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let (format, is_coloured) = (args.format, context.is_coloured());
-    let writer = Writer::start(move |model: &Arc<Model>, out| match format {
-        Format::Jsonl => write_line(out, |line| serde_json::to_writer(line, &jsonl::document(model))),
-        Format::Table => writeln!(out, "{}", live::painted(table::table(model), is_coloured)),
+    let writer = Writer::start(move |(model, events): &(Arc<Model>, Vec<ModelEvent>), out| match format {
+        Format::Jsonl => write_line(out, |line| serde_json::to_writer(line, &jsonl::document(model, events))),
+        Format::Table => writeln!(out, "{}", live::painted(table::table(model, events), is_coloured)),
     });
     let mut writer = writer.context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
-    timeline.push_joined(engine.first(), engine.joined());
+    let mut stream = EventStream::default();
+    // What happened until a line that nobody took is in the next one.
+    let mut events = stream.next(&timeline.push_joined(engine.first(), engine.joined()));
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
         let frame = engine.tick().await?;
         let model = timeline.push_joined(frame, engine.joined());
-        match writer.offer(with_note(model, left_out)) {
-            Offered::Taken => (printed, left_out) = (printed + 1, 0),
+        events.extend(stream.next(&model));
+        events.truncate(MOST_EVENTS);
+        match writer.offer((with_note(model, left_out), events.clone())) {
+            Offered::Taken => {
+                (printed, left_out) = (printed + 1, 0);
+                events.clear();
+            }
             Offered::Late => left_out += 1,
             Offered::Ended => break,
         }

@@ -7,6 +7,7 @@ mod error;
 mod filters;
 mod helper;
 mod host;
+mod host_files;
 pub mod inside;
 pub mod network;
 mod note;

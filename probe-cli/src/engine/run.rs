@@ -1,6 +1,6 @@
 //! The running engine.
 
-use std::{collections::BTreeSet, mem, os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, mem, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -158,6 +158,12 @@ impl Engine {
         &self.joined
     }
 
+    /// Goes on reading the host's files, which are read once otherwise; see [`Sources::follow_files`]. To be called before it is
+    /// confined what this thread may open.
+    pub fn follow_files(&mut self, is_confined: bool) -> io::Result<()> {
+        self.sources.follow_files(is_confined)
+    }
+
     /// What is still opened from here on, whatever happens on the node.
     pub fn openable(&self) -> Openable<OwnedFd> {
         openable(self.sources.host(), self.snapshot.files.value(), self.note.path())
@@ -210,7 +216,7 @@ impl Engine {
         self.schedule();
         // Neither is spared for the other.
         let (changed, more) = (self.sources.pods_changed(), self.sources.sees_more_inside());
-        if changed || more {
+        if self.sources.files_changed() || changed || more {
             self.follow().await?;
         }
         let lost = self.look_after_programs().await?;
@@ -330,6 +336,17 @@ impl Engine {
     pub fn look_again(&mut self) {
         self.sources.look_again();
         self.refresh.change(procfs::monotonic());
+    }
+
+    /// How far apart samples are.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Takes samples so far apart from now on.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+        self.next = self.next.min(Instant::now() + interval);
     }
 
     /// Leaves what these threads spend out of what the observer costs.

@@ -1,9 +1,15 @@
 //! All sources but eBPF, and what they said last: reads everything once, then again what changes. What is the same as before
 //! keeps its place in memory.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
 
-use super::{host::HostOptions, inside::Inside, network::network, pods::PodSource};
+use super::{
+    host::HostOptions,
+    host_files::{self, FilesReader},
+    inside::Inside,
+    network::network,
+    pods::PodSource,
+};
 use crate::{
     facts::{
         SCHEMA, Snapshot,
@@ -28,6 +34,8 @@ pub(super) struct Sources {
     netlink: Source,
     pods: Box<PodSource>,
     host: HostOptions,
+    /// Reads the host's files again; none where they are read once.
+    files: Option<FilesReader>,
     inside: Inside,
     /// Pods that are still to be looked into, a few with each sample, since somebody asked or the run began.
     unseen: usize,
@@ -48,6 +56,7 @@ impl Sources {
             netlink: Source::connect()?,
             pods: Box::new(PodSource::new(host)),
             host: host.clone(),
+            files: None,
             inside: Inside::default(),
             unseen: 0,
             due: Duration::ZERO,
@@ -70,14 +79,51 @@ impl Sources {
         self.pods.follow();
     }
 
+    /// Goes on reading the host's files, on a thread of its own, which opens nothing but what is below the host's root if it is
+    /// confined. To be called before this thread is.
+    pub(super) fn follow_files(&mut self, is_confined: bool) -> io::Result<()> {
+        if self.host.is_node {
+            let release = self.snapshot.host.kernel.value().cloned();
+            self.files = Some(FilesReader::start(&self.host, release, is_confined)?);
+        }
+        Ok(())
+    }
+
+    /// True when the host's files say something else than in the snapshot; the next one has it. Cheap.
+    pub(super) fn files_changed(&mut self) -> bool {
+        let Some(reader) = &mut self.files else { return false };
+        let told = reader.next(|| self.pods.facts().sandboxes.clone());
+        let Observed::Value(before) = &*self.snapshot.files else { return false };
+        let (files, host) = match told {
+            Some(told) => {
+                let modules = &self.snapshot.host.modules;
+                let installed = host_files::or_before(told.installed, &modules.installed);
+                let modules = Modules { installed, ..modules.clone() };
+                let host = HostFacts { modules, ..HostFacts::clone(&self.snapshot.host) };
+                (host_files::merged(before, told.files), kept(&self.snapshot.host, host))
+            }
+            None if reader.is_late() => (host_files::late(before), Arc::clone(&self.snapshot.host)),
+            None => return false,
+        };
+        let files = kept(&self.snapshot.files, Observed::Value(files));
+        let is_same = Arc::ptr_eq(&files, &self.snapshot.files) && Arc::ptr_eq(&host, &self.snapshot.host);
+        if !is_same {
+            self.snapshot = Arc::new(Snapshot { files, host, ..Snapshot::clone(&self.snapshot) });
+        }
+        !is_same
+    }
+
     /// True when pods have come or gone. Cheap.
     pub(super) fn pods_changed(&mut self) -> bool {
         self.pods.changed()
     }
 
-    /// Something has happened that may have to do with pods.
+    /// Something has happened that may have to do with pods, or with files.
     pub(super) fn happened(&mut self) {
         self.pods.happened();
+        if let Some(files) = &mut self.files {
+            files.happened();
+        }
     }
 
     /// Counters of the interfaces of pods that have several, and whether a pod has others than in the snapshot.
@@ -95,16 +141,11 @@ impl Sources {
         };
         let kernel = told(procfs::kernel_release());
         let installed = kernel.as_ref().and_then(|release| hostfiles::modules(root, release));
-        let modules = Modules {
-            loaded: proc::modules(),
-            installed,
-            wireguard_family: self.netlink.has_generic_family(WIREGUARD),
-        };
         let host = HostFacts {
             kernel,
             hostname: hostname(&self.host, &files),
-            wireguard_module: told(procfs::has_module(root, "wireguard")),
-            modules,
+            modules: Modules { installed, ..Modules::default() },
+            ..HostFacts::default()
         };
         self.snapshot =
             Arc::new(Snapshot { files: Arc::new(files), host: Arc::new(host), ..Snapshot::default() });
@@ -156,6 +197,11 @@ impl Sources {
                 Arc::clone(&before.runs),
             )
         };
+        let host = if is_due {
+            kept(&before.host, self.with_modules(&before.host))
+        } else {
+            Arc::clone(&before.host)
+        };
         let pods = self.pods.facts();
         let pods = Arc::clone(if before.pods == *pods { &before.pods } else { pods });
         self.snapshot = Arc::new(Snapshot {
@@ -170,16 +216,30 @@ impl Sources {
             pci,
             runs,
             files: Arc::clone(&before.files),
+            host,
             sriov: if *before.sriov == *vfs { Arc::clone(&before.sriov) } else { Arc::new(vfs.clone()) },
-            host: Arc::clone(&before.host),
         });
         Ok(Arc::clone(&self.snapshot))
+    }
+
+    /// The host's facts with the modules that are loaded now.
+    fn with_modules(&self, host: &HostFacts) -> HostFacts {
+        let loaded = proc::modules();
+        let wireguard_family = self.netlink.has_generic_family(WIREGUARD);
+        HostFacts {
+            wireguard_module: told(procfs::has_module(&self.host.root, "wireguard")),
+            modules: Modules { loaded, wireguard_family, ..host.modules.clone() },
+            ..host.clone()
+        }
     }
 
     /// Has all pods looked into, a few with each sample, and what changes slowly read with the next reading.
     pub(super) fn look_again(&mut self) {
         self.look_inside_from_now_on();
         self.pods.look_again();
+        if let Some(files) = &mut self.files {
+            files.hurry();
+        }
         self.due = self.due.min(procfs::monotonic());
     }
 

@@ -55,6 +55,11 @@ pub fn read_with(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>) -> HostFi
         .unwrap_or_else(|late| unreadable("read", directory, &late))
 }
 
+/// The same on the calling thread, for as long as it takes.
+pub fn read_here(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>) -> HostFiles {
+    read_all(directory, &Owners::new(sandboxes))
+}
+
 fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
     let root = match Root::open(directory) {
         Ok(root) => root,

@@ -62,6 +62,23 @@ pub struct ModelEvent {
     pub happened: Happened,
 }
 
+/// What happens in a run, model by model.
+#[derive(Clone, Debug, Default)]
+pub struct EventStream {
+    last: Option<Arc<Model>>,
+    silences: Silences,
+}
+
+impl EventStream {
+    /// What happened until this model, since the one before.
+    pub fn next(&mut self, model: &Arc<Model>) -> Vec<ModelEvent> {
+        let mut events = self.last.as_ref().map(|last| between(last, model)).unwrap_or_default();
+        events.extend(self.silences.next(model));
+        self.last = Some(Arc::clone(model));
+        events
+    }
+}
+
 /// What differs in what exists, by subject and name.
 pub fn between(before: &Model, now: &Model) -> Vec<ModelEvent> {
     let mut events = Vec::new();

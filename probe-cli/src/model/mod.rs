@@ -39,7 +39,7 @@ pub use condition::Condition;
 pub use cores::{CoreRow, busiest, busiest_first, cores_together};
 pub use device_pools::{PoolRow, Step, device_pools};
 pub use drops::{DropDevice, DropRow, Dropped, Drops};
-pub use events::{EventSubject, Happened, ModelEvent, Silences, between};
+pub use events::{EventStream, EventSubject, Happened, ModelEvent, Silences, between};
 pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};

@@ -11,6 +11,7 @@ mod delta;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod memory;
 mod moment;
 mod numbers;
 mod pack;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use delta::EncodeError;
 pub use format::{Header, HeaderError};
+pub use memory::Memory;
 pub use moment::{Moment, in_name};
 pub use reader::{End, Recording, RecordingError};
 pub use writer::{Rotation, WriteError, Writer};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use super::moment::Moment;
+
 /// Times as fast as it was.
 const SPEEDS: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
@@ -17,6 +19,8 @@ pub enum Play {
     Step(isize),
     /// So many seconds on, or back.
     Skip(i64),
+    /// To the last frame up to then.
+    To(Moment),
     /// Twice as fast.
     Faster,
     /// Half as fast.
@@ -70,8 +74,8 @@ impl Player {
         self.go(self.at.saturating_add(1));
     }
 
-    /// Does what is wanted.
-    pub fn command(&mut self, wanted: Play) {
+    /// Does what is wanted; `now` is the wall clock.
+    pub fn command(&mut self, wanted: Play, now: Duration) {
         match wanted {
             // At the end there is nothing to go on with: from the beginning, then.
             Play::PlayOrPause if self.is_at_end() => (self.at, self.is_playing) = (0, true),
@@ -81,6 +85,12 @@ impl Player {
                 self.go(self.at.saturating_add_signed(frames));
             }
             Play::Skip(seconds) => self.skip(seconds),
+            Play::To(moment) => {
+                if let (Some(start), Some(end)) = (self.times.first(), self.times.last()) {
+                    let time = moment.time(*start, *end, now);
+                    self.go(find(self.times.iter().copied(), time));
+                }
+            }
             Play::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
             Play::Slower => self.speed = self.speed.saturating_sub(1),
         }
@@ -133,7 +143,7 @@ mod tests {
         }
         assert_eq!(waits, [1, 2, 5]);
         assert_eq!(player.playback(), Playback { at: 3, count: 4, is_playing: false, speed: 1 });
-        player.command(Play::PlayOrPause);
+        player.command(Play::PlayOrPause, Duration::ZERO);
         assert_eq!((player.playback().at, player.playback().is_playing), (0, true));
     }
 
@@ -141,7 +151,7 @@ mod tests {
     fn keys_move_it() {
         let mut player = Player::new((0..100).map(Duration::from_secs).collect(), 50);
         let mut after = |command| {
-            player.command(command);
+            player.command(command, Duration::from_secs(200));
             (player.playback().at, player.playback().is_playing)
         };
         assert_eq!(after(Play::Skip(10)), (60, true));
@@ -151,13 +161,15 @@ mod tests {
         assert_eq!(after(Play::Skip(-60)), (0, false));
         assert_eq!(after(Play::Step(-1)), (0, false));
         assert_eq!(after(Play::PlayOrPause), (0, true));
+        assert_eq!(after(Play::To(Moment::AfterStart(Duration::from_secs(40)))), (40, true));
+        assert_eq!(after(Play::To(Moment::Ago(Duration::from_secs(170)))), (30, true));
         assert_eq!(after(Play::Skip(600)), (99, false));
         let mut player = Player::new(seconds(&[0, 4]), 0);
         for _ in 0..20 {
-            player.command(Play::Faster);
+            player.command(Play::Faster, Duration::ZERO);
         }
         assert_eq!(player.playback().speed, 128);
-        player.command(Play::Slower);
+        player.command(Play::Slower, Duration::ZERO);
         assert_eq!(player.wait(), Some(Duration::from_secs(4) / 64));
     }
 
@@ -168,9 +180,9 @@ mod tests {
         assert_eq!([5, 10, 16, 25, 99].map(at), [0, 0, 2, 2, 3]);
         // Over a gap.
         let mut player = Player::new(seconds(&[0, 1000, 2000]), 1);
-        player.command(Play::Skip(60));
+        player.command(Play::Skip(60), Duration::ZERO);
         assert_eq!(player.playback().at, 2);
-        player.command(Play::Skip(-60));
+        player.command(Play::Skip(-60), Duration::ZERO);
         assert_eq!(player.playback().at, 1);
     }
 }

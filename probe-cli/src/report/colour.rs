@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn packets_too_big_and_fragments_stand_out_in_their_columns() {
-        let table = crate::report::table::table(&crate::model::testdata::troubled());
+        let table = crate::report::table::table(&crate::model::testdata::troubled(), &[]);
         let painted = coloured(&table);
         assert_eq!(without(&painted), table);
         assert!(painted.contains(&format!("3.8%    {WRONG}42     84{PLAIN}\n")), "{painted:?}");
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_table_without_trouble_stays_as_it_is() {
-        let table = crate::report::table::table(&crate::model::testdata::model());
+        let table = crate::report::table::table(&crate::model::testdata::model(), &[]);
         assert_eq!(coloured(&table), table);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cores;
 mod drops;
+mod events;
 mod explained;
 
 use std::net::IpAddr;
@@ -9,28 +10,29 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
-use self::{cores::Core, drops::Drop, explained::Explained};
+use self::{cores::Core, drops::Drop, events::Event, explained::Explained};
 use super::{
     json::{self, Metrics, Wireguard, words},
     rfc3339,
 };
 use crate::model::{
-    self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ObserverRow, OuterFlow, OuterPart, PeerKey,
-    PerDirection, ProgramRow, VfRates, fields,
+    self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ModelEvent, ObserverRow, OuterFlow, OuterPart,
+    PeerKey, PerDirection, ProgramRow, VfRates, fields,
 };
 
 /// Version of the document; grows when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The document, whose entries of pods and peers are made while it is written: with thousands of peers it has a megabyte.
-pub fn document(model: &Model) -> impl Serialize {
-    Document::from(model)
+/// And what happened in its interval.
+pub fn document<'a>(model: &'a Model, events: &'a [ModelEvent]) -> impl Serialize + 'a {
+    Document { events: events.iter().map(Event::from).collect(), ..Document::from(model) }
 }
 
 /// As it is printed, without the line end.
 #[cfg(test)]
 fn line(model: &Model) -> Result<String, serde_json::Error> {
-    Ok(crate::text::escape_json(serde_json::to_string(&document(model))?))
+    Ok(crate::text::escape_json(serde_json::to_string(&document(model, &[]))?))
 }
 
 #[derive(Serialize)]
@@ -48,6 +50,7 @@ struct Document<'a> {
     /// Null when they are not counted.
     direct: Option<Direct<'a>>,
     pmtu_events: Vec<PmtuEvent>,
+    events: Vec<Event<'a>>,
     /// Null when nobody asks, and when it cannot be had.
     drops: Option<Vec<Drop<'a>>>,
     /// Null while nobody asks.
@@ -281,6 +284,7 @@ impl Serialize for Together {
 impl<'a> From<&'a Model> for Document<'a> {
     fn from(model: &'a Model) -> Self {
         Self {
+            events: Vec::new(),
             schema_version: SCHEMA_VERSION,
             time: rfc3339(model.time),
             interval_s: model.interval.map(|interval| interval.as_secs_f64()),

@@ -4,6 +4,7 @@ mod align;
 pub mod bench;
 pub mod check;
 pub mod colour;
+pub mod events;
 mod intended;
 mod json;
 pub mod jsonl;

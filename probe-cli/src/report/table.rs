@@ -4,10 +4,11 @@ use std::{cmp::Reverse, fmt::Write as _};
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::events::words;
 use crate::{
     model::{
-        Condition, Direction, Flow, Model, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow, busiest,
-        carried, cores_together,
+        Condition, Direction, Flow, Model, ModelEvent, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow,
+        busiest, carried, cores_together,
         fields::{
             self, Field, Number,
             columns::{Carried, Column, FRAGMENTS, OVERHEAD, OVERSIZE},
@@ -29,8 +30,8 @@ const LAST: usize = 19;
 /// What is behind the rates of what tunnels carry, with the width of each.
 const COLUMNS: [(&Column, usize); 3] = [(&OVERHEAD, 6), (&OVERSIZE, 5), (&FRAGMENTS, 6)];
 
-/// The whole table of one interval, with a line end after every line.
-pub fn table(model: &Model) -> String {
+/// The whole table of one interval, with a line end after every line; and what happened in it.
+pub fn table(model: &Model, events: &[ModelEvent]) -> String {
     let mut out = String::new();
     let interval = model.interval.map_or(0.0, |interval| interval.as_secs_f64());
     let cost = cost(model);
@@ -55,6 +56,10 @@ pub fn table(model: &Model) -> String {
             event.reporter,
             text::escape(&event.tunnel_name),
         );
+    }
+    for event in events {
+        let (mark, words) = words(event);
+        let _ = writeln!(out, "* {mark}: {words}");
     }
     explained(&mut out, model);
     for note in &model.notes {
@@ -308,7 +313,22 @@ fn section(out: &mut String, title: &str, rows: impl Iterator<Item = Row>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testdata;
+    use crate::model::{EventSubject, Happened, testdata};
+
+    fn table(model: &Model) -> String {
+        super::table(model, &[])
+    }
+
+    #[test]
+    fn what_happened_is_below_the_rates() {
+        let happened = Happened::Resumed(std::time::Duration::from_millis(3200));
+        let event = ModelEvent { subject: EventSubject::Peer, name: "node\u{1b}2".to_owned(), happened };
+        let table = super::table(&testdata::model(), &[event]);
+        assert!(
+            table.contains("\n* resumed: peer node\\u{1b}2: nothing was received for 3.2 s\n"),
+            "{table}"
+        );
+    }
 
     #[test]
     fn the_table_of_a_node() {

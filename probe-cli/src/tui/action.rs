@@ -1,6 +1,6 @@
 //! What can happen to the screen. No behaviour: that is `update`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::Model,
@@ -37,18 +37,22 @@ pub(super) enum Action {
     SortReverse,
     /// Begin to type a filter.
     FilterStart,
-    /// A character of the filter.
+    /// A character of the filter, or of the time.
     FilterType(char),
-    /// Remove the filter's last character.
+    /// Remove the last character.
     FilterErase,
-    /// Keep the filter.
+    /// Keep the filter, or go to the time that was typed.
     FilterKeep,
+    /// Begin to type a time.
+    TimeStart,
     /// Stop or resume the picture; counting goes on.
     Pause,
     /// Begin totals anew, at zero.
     Zero,
     /// Show another measure in graphs and tables.
     NextMeasure,
+    /// Other colours.
+    NextTheme,
     /// Begin to say why packets are "other", or end it; of a finding, show or hide how its check finds it.
     Explain,
     /// Copy the commands that mend the finding in front.
@@ -57,7 +61,7 @@ pub(super) enum Action {
     Repair,
     /// Look again at what is looked at now and then only.
     LookAgain,
-    /// Play a recording otherwise; means nothing live.
+    /// Play a recording otherwise; live, look back, or take samples more often or less often.
     Play(Play),
     /// Begin to write a recording of what follows, or end it.
     Record,
@@ -67,6 +71,8 @@ pub(super) enum Action {
     Redraw,
     /// A new model.
     Model(Arc<Model>),
+    /// A model of an earlier moment that somebody looks back to.
+    Past(Arc<Model>),
     /// No model will come any more.
     FeedEnded,
 }
@@ -88,8 +94,12 @@ pub(super) enum Effect {
     Repair,
     /// Have tables and pods' network namespaces read again.
     LookAgain,
-    /// Play the recording otherwise.
+    /// Play the recording otherwise, or look back.
     Play(Play),
+    /// End looking back.
+    Now,
+    /// Take samples so far apart.
+    Interval(Duration),
     /// Write a recording, or end it.
     Record,
 }

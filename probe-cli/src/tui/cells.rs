@@ -8,7 +8,7 @@ use super::{
 use crate::{
     model::{Condition, Handshake, TunnelKind, TunnelRow, VirtualFunction, fields::columns::FRAGMENTS},
     text,
-    tui::measure::Measure,
+    tui::{measure::Measure, rate},
 };
 
 /// What a column sorts by.
@@ -72,9 +72,11 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
         ColumnId::Underlay => {
             or_dash(tunnel(subject).and_then(|row| Some(text::escape(&row.tunnel.underlay.as_ref()?.name))))
         }
-        ColumnId::Tx => per_second(rate.tx.map(|rate| rate.of(measure))),
+        // Of many samples: the table draws it.
+        ColumnId::Trend => plain(String::new()),
+        ColumnId::Tx => or_dash(rate.tx.map(|rate| rate::number(rate.of(measure), measure))),
         ColumnId::TxPackets => per_second(rate.tx.map(|rate| rate.packets)),
-        ColumnId::Rx => per_second(rate.rx.map(|rate| rate.of(measure))),
+        ColumnId::Rx => or_dash(rate.rx.map(|rate| rate::number(rate.of(measure), measure))),
         ColumnId::RxPackets => per_second(rate.rx.map(|rate| rate.packets)),
         ColumnId::Metric(column) if *column == FRAGMENTS && matches!(subject, Subject::Pod(_)) => {
             plain(String::new())
@@ -126,6 +128,7 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
         | ColumnId::Interface
         | ColumnId::Driver
         | ColumnId::CountedBy
+        | ColumnId::Trend
         | ColumnId::Link => SortValue::Text(cell(column, subject, measure).text),
         ColumnId::Vni => SortValue::Number(tunnel(subject).and_then(|row| row.tunnel.vni).map(f64::from)),
         ColumnId::Handshake => {

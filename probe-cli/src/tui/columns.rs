@@ -16,6 +16,8 @@ pub(super) enum ColumnId {
     Name,
     /// What is the matter with a tunnel, peer or pod.
     State,
+    /// The last samples, both directions together, in the chosen measure.
+    Trend,
     /// What else there is to say of a row of the overview, in few words.
     Info,
     /// PF and number of a VF.
@@ -76,9 +78,10 @@ pub(super) struct Spec {
 }
 
 /// Those of the overview's tables but the one of VFs: one grid, so that the eye can follow a number down.
-const GRID: [ColumnId; 10] = [
+const GRID: [ColumnId; 11] = [
     ColumnId::Name,
     ColumnId::State,
+    ColumnId::Trend,
     ColumnId::Info,
     ColumnId::Tx,
     ColumnId::TxPackets,
@@ -202,9 +205,12 @@ fn rate_title(direction: &str, tab: Tab, measure: Measure) -> String {
         (Measure::Packets, Tab::Vfs) => fields::LINK_PACKETS.title,
         (Measure::Packets, _) => fields::PACKETS.title,
         // Nothing encapsulates a VF's packets.
-        (_, Tab::Vfs) => fields::LINK_BITS.title,
+        (Measure::OuterBits | Measure::InnerBits, Tab::Vfs) => fields::LINK_BITS.title,
         (Measure::OuterBits, _) => fields::OUTER_BITS.title,
         (Measure::InnerBits, _) => fields::INNER_BITS.title,
+        (Measure::InnerBytes, tab) if tab != Tab::Vfs => Some("inner B/s"),
+        (Measure::OuterBytes | Measure::InnerBytes, _) => Some("B/s"),
+        (Measure::OuterBinary, _) => Some("iB/s"),
     };
     format!("{direction} {}", title.unwrap_or_default())
 }
@@ -222,6 +228,7 @@ impl ColumnId {
         match self {
             Self::Name => text("", 12, 0, 8),
             Self::State => text("STATE", 10, 1, 0),
+            Self::Trend => text("TREND", 5, 65, 0),
             Self::Info => text("", 18, 60, 1),
             Self::Vf => text("VF", 16, 0, 1),
             Self::Kind => text("KIND", 9, 60, 0),

@@ -1,5 +1,7 @@
 //! What is said about where the models come from: a recording that is replayed, and one that is being written.
 
+use std::time::Duration;
+
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::{record::player::Playback, text};
@@ -11,6 +13,21 @@ pub struct Feed {
     pub playback: Option<Playback>,
     /// What follows is written to a file, or could not be.
     pub recording: Option<Recording>,
+    /// Somebody looks back in a live run.
+    pub back: Option<Back>,
+    /// Models up to the one that was asked for are being made: so many of so many.
+    pub reading: Option<(usize, usize)>,
+}
+
+/// How far somebody looks back in a live run. Wall clocks, since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Back {
+    /// The moment.
+    pub at: Duration,
+    /// The earliest one that there is.
+    pub oldest: Duration,
+    /// The newest one.
+    pub newest: Duration,
 }
 
 /// A recording that somebody began on this screen.
@@ -26,9 +43,12 @@ pub enum Recording {
 
 impl Feed {
     /// A line about it, for a model of this wall clock; true when it is an alarm.
-    pub(super) fn line(&self, time: Option<std::time::Duration>) -> Option<(String, bool)> {
+    pub(super) fn line(&self, time: Option<Duration>) -> Option<(String, bool)> {
         if let Some(playback) = &self.playback {
-            return Some((played(*playback, time), false));
+            return Some((played(*playback, time) + &self.reading(), false));
+        }
+        if let Some(back) = &self.back {
+            return Some((looked_back(*back) + &self.reading(), false));
         }
         Some(match self.recording.as_ref()? {
             Recording::To(path) => (format!(" Recording to {}; w ends it.", text::escape(path)), false),
@@ -36,9 +56,24 @@ impl Feed {
             Recording::Failed(why) => (format!(" Not recording: {}", text::escape(why)), true),
         })
     }
+
+    fn reading(&self) -> String {
+        self.reading.map_or_else(String::new, |(done, all)| format!("   reading {done} of {all}"))
+    }
 }
 
-fn played(playback: Playback, time: Option<std::time::Duration>) -> String {
+fn looked_back(back: Back) -> String {
+    let Back { at, oldest, newest } = back;
+    let ago = text::age(Some(newest.saturating_sub(at)));
+    let clock = |time| text::clock(time).trim_end_matches(" UTC").to_owned();
+    format!(
+        " BACK at {}, {ago} ago   < > minute  , . sample  Esc now  from {}",
+        text::clock(at),
+        clock(oldest)
+    )
+}
+
+fn played(playback: Playback, time: Option<Duration>) -> String {
     let Playback { at, count, is_playing, speed } = playback;
     let of = time.map_or_else(String::new, |time| format!(" of {}", date(time)));
     let state = if is_playing { "playing" } else { "paused" };
@@ -49,7 +84,7 @@ fn played(playback: Playback, time: Option<std::time::Duration>) -> String {
     )
 }
 
-fn date(time: std::time::Duration) -> String {
+fn date(time: Duration) -> String {
     let seconds = i64::try_from(time.as_secs()).unwrap_or_default();
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     OffsetDateTime::from_unix_timestamp(seconds)

@@ -43,7 +43,7 @@ pub(super) fn shown(state: &State) -> Vec<&Standing> {
         severity.is_none_or(|severity| severity == one.severity)
             && (one.check.id.contains(&wanted) || words.any(|words| words.to_lowercase().contains(&wanted)))
     };
-    state.health.standing.iter().filter(is_wanted).collect()
+    state.health().standing.iter().filter(is_wanted).collect()
 }
 
 /// Where the one in front is among those that are shown: the first as long as no other was chosen, or when that one is gone.

@@ -1,6 +1,9 @@
 //! The last rates of everything on screen, for the graphs. Bounded: what is gone is forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use super::{
     rate::Rate,
@@ -38,11 +41,14 @@ pub(super) struct History {
     of: HashMap<RowKey, VecDeque<Point>>,
     tunnels: VecDeque<Point>,
     vfs: VecDeque<Point>,
+    /// When the points were, wall clock.
+    times: VecDeque<Duration>,
 }
 
 impl History {
     /// Adds one model's rates.
     pub(super) fn push(&mut self, model: &Model) {
+        append(&mut self.times, model.time);
         append(&mut self.tunnels, total(subject::of(model, Tab::Tunnels)));
         append(&mut self.vfs, total(subject::of(model, Tab::Vfs)));
         let mut now: HashMap<RowKey, Point> =
@@ -53,6 +59,12 @@ impl History {
             true
         });
         self.of.extend(now.into_iter().map(|(key, point)| (key, VecDeque::from([point]))));
+    }
+
+    /// How long before the newest point others were, in seconds, oldest first.
+    pub(super) fn ages(&self) -> Vec<f64> {
+        let newest = self.times.back().copied().unwrap_or_default();
+        self.times.iter().map(|time| newest.saturating_sub(*time).as_secs_f64()).collect()
     }
 
     /// Points, oldest first: values of `measure`.
@@ -71,7 +83,7 @@ impl History {
     }
 }
 
-fn append(points: &mut VecDeque<Point>, point: Point) {
+fn append<T>(points: &mut VecDeque<T>, point: T) {
     if points.len() == LENGTH {
         points.pop_front();
     }

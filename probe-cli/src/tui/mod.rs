@@ -23,6 +23,8 @@ mod keymap;
 mod list;
 mod log;
 mod measure;
+mod past;
+mod preferences;
 mod rate;
 mod run;
 mod state;
@@ -38,5 +40,6 @@ mod update;
 mod vf;
 mod view;
 
-pub use feed::{Feed, Recording};
+pub use feed::{Back, Feed, Recording};
+pub use preferences::Preferences;
 pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

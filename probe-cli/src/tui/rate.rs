@@ -43,6 +43,8 @@ impl Rate {
         match measure {
             Measure::OuterBits => self.outer_bits,
             Measure::InnerBits => self.inner_bits,
+            Measure::OuterBytes | Measure::OuterBinary => self.outer_bits / 8.0,
+            Measure::InnerBytes => self.inner_bits / 8.0,
             Measure::Packets => self.packets,
         }
     }
@@ -53,6 +55,17 @@ pub(super) fn words(value: Option<f64>, measure: Measure) -> String {
     match (value, measure) {
         (None, _) => "-".to_owned(),
         (Some(value), Measure::Packets) => format!("{} p/s", text::si(value)),
-        (Some(value), _) => text::bits_per_s(value),
+        (Some(value), Measure::OuterBits | Measure::InnerBits) => text::bits_per_s(value),
+        (Some(value), Measure::OuterBytes | Measure::InnerBytes) => text::with_unit(&text::si(value), "B/s"),
+        (Some(value), Measure::OuterBinary) => {
+            let text = text::binary(value);
+            let unit = if text.ends_with(|c: char| c.is_ascii_alphabetic()) { "iB/s" } else { "B/s" };
+            text::with_unit(&text, unit)
+        }
     }
+}
+
+/// A rate as a column has it, whose title has the unit.
+pub(super) fn number(value: f64, measure: Measure) -> String {
+    if measure == Measure::OuterBinary { text::binary(value) } else { text::si(value) }
 }

@@ -1,6 +1,10 @@
 //! The loop: keys and models in, frames out.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::StreamExt as _;
@@ -10,7 +14,8 @@ use super::{
     action::{Action, Effect},
     feed::Feed,
     keymap,
-    state::State,
+    preferences::Preferences,
+    state::{Mode, State},
     story::Story,
     terminal::Screen,
     update::update,
@@ -23,6 +28,12 @@ use crate::{model::Model, record::player::Play};
 pub struct TuiOptions {
     /// What is said beside the models, whenever it changes.
     pub feed: watch::Receiver<Feed>,
+    /// Models of an earlier moment that somebody looks back to.
+    pub past: watch::Receiver<Option<Arc<Model>>>,
+    /// How far apart samples are; none in a recording.
+    pub interval: Option<Duration>,
+    /// How the user likes it.
+    pub preferences: Preferences,
     /// No colour.
     pub no_color: bool,
     /// What is looked at; any text.
@@ -40,11 +51,18 @@ pub enum Asked {
     LookAgain,
     /// To repair the demo's incident, or to make it again.
     Repair,
-    /// To play a recording otherwise.
+    /// To play a recording otherwise, or to look back in a live run.
     Play(Play),
+    /// To look back no more.
+    Now,
+    /// To take samples so far apart.
+    Interval(Duration),
     /// To write a recording of what follows, or to end it.
     Record,
 }
+
+/// How often it is drawn while the models of a moment are made.
+const WHILE_READING: Duration = Duration::from_millis(100);
 
 /// Packets that are explained when the user asks.
 const EXPLAINED: u64 = 100;
@@ -84,25 +102,37 @@ pub async fn run(
     let failed = |operation| move |source| TuiError::Terminal { operation, source };
     let mut screen = Screen::take().map_err(failed("take over"))?;
     let mut keys = EventStream::new();
-    let TuiOptions { mut feed, title, no_color, is_demo } = options;
-    let mut state = State::new(title, no_color);
+    let TuiOptions { mut feed, mut past, interval, preferences, title, no_color, is_demo } = options;
+    let mut state = State::new(title, no_color).with(preferences);
+    state.interval = interval;
     state.story = is_demo.then(Story::default);
     update(&mut state, Action::Feed(feed.borrow_and_update().clone()));
     let first = models.borrow_and_update().clone();
     if let Some(model) = first {
         update(&mut state, Action::Model(model));
     }
+    let mut drawn: Option<Instant> = None;
     loop {
         screen.keep().map_err(failed("take back"))?;
-        screen.terminal().draw(|frame| view(&state, frame)).map_err(failed("draw on"))?;
+        // While many models come, drawing each would take longer than making them.
+        let is_late = drawn.is_none_or(|drawn| drawn.elapsed() >= WHILE_READING);
+        if state.feed.reading.is_none() || is_late {
+            screen.terminal().draw(|frame| view(&state, frame)).map_err(failed("draw on"))?;
+            drawn = Some(Instant::now());
+        }
         let action = tokio::select! {
             changed = models.changed(), if !state.ended => match changed {
                 Ok(()) => models.borrow_and_update().clone().map(Action::Model),
                 Err(_gone) => Some(Action::FeedEnded),
             },
+            Ok(()) = past.changed() => past.borrow_and_update().clone().map(Action::Past),
             Ok(()) = feed.changed() => Some(Action::Feed(feed.borrow_and_update().clone())),
             event = keys.next() => match event {
-                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => keymap::action(state.mode, key),
+                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
+                    let is_typed = matches!(state.mode, Mode::Filter | Mode::Time);
+                    let meant = if is_typed { Some(key) } else { state.preferences.keys.meant(key) };
+                    meant.and_then(|key| keymap::action(state.mode, key))
+                }
                 // A resize only needs a new frame.
                 Some(Ok(_)) => None,
                 Some(Err(source)) => return Err(failed("read from")(source)),
@@ -120,6 +150,8 @@ pub async fn run(
             Effect::Repair => drop(asked.send(Asked::Repair)),
             Effect::Copy(line) => Screen::copy(&line).map_err(failed("write to"))?,
             Effect::Play(play) => drop(asked.send(Asked::Play(play))),
+            Effect::Now => drop(asked.send(Asked::Now)),
+            Effect::Interval(interval) => drop(asked.send(Asked::Interval(interval))),
             Effect::Record => drop(asked.send(Asked::Record)),
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }

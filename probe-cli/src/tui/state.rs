@@ -4,7 +4,8 @@ use std::{cell::Cell, sync::Arc, time::Duration};
 
 use super::{
     columns::ColumnId, explaining::Explaining, feed::Feed, findings::FindingsLook, history::History,
-    log::Log, measure::Measure, story::Story, subject::RowKey, tab::Tab,
+    log::Log, measure::Measure, past::Past, preferences::Preferences, story::Story, subject::RowKey,
+    tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
@@ -22,6 +23,8 @@ pub(super) enum Mode {
     Normal,
     /// The filter's text.
     Filter,
+    /// A time to go to.
+    Time,
     /// The help screen.
     Help,
 }
@@ -62,14 +65,20 @@ pub(super) struct State {
     pub(super) title: String,
     /// No colour.
     pub(super) no_color: bool,
+    /// How somebody likes it.
+    pub(super) preferences: Preferences,
     /// The tab in front.
     pub(super) tab: Tab,
+    /// How far apart samples are; none in a recording.
+    pub(super) interval: Option<Duration>,
     /// Who gets the keys.
     pub(super) mode: Mode,
     /// What rates are shown.
     pub(super) measure: Measure,
     /// Rows must contain this, in any case; empty for all rows.
     pub(super) filter: String,
+    /// The time that is being typed.
+    pub(super) time: String,
     /// By tab, in the order of [`Tab::ALL`].
     looks: [Look; Tab::ALL.len()],
     /// How the findings are looked at.
@@ -90,6 +99,8 @@ pub(super) struct State {
     pub(super) history: History,
     /// The picture when paused.
     pub(super) frozen: Option<Frozen>,
+    /// The picture of an earlier moment, while somebody looks at one; all else goes on behind it.
+    pub(super) past: Option<Box<Past>>,
     /// What has happened.
     pub(super) log: Log,
     /// What the checks come to with the newest model; what is wrong is told while the picture stands still, too.
@@ -122,10 +133,13 @@ impl State {
         Self {
             title,
             no_color,
+            preferences: Preferences::default(),
             tab: Tab::default(),
+            interval: None,
             mode: Mode::default(),
             measure: Measure::default(),
             filter: String::new(),
+            time: String::new(),
             looks: Tab::ALL.map(look),
             findings: FindingsLook::default(),
             said: None,
@@ -136,6 +150,7 @@ impl State {
             since: None,
             history: History::default(),
             frozen: None,
+            past: None,
             log: Log::default(),
             health: Health::default(),
             ongoing: Ongoing::default(),
@@ -144,6 +159,11 @@ impl State {
             ended: false,
             feed: Feed::default(),
         }
+    }
+
+    /// The same as somebody likes it.
+    pub(super) fn with(self, preferences: Preferences) -> Self {
+        Self { tab: preferences.first, measure: preferences.measure, preferences, ..self }
     }
 
     /// How a tab is looked at.
@@ -162,20 +182,58 @@ impl State {
         self.farthest.set(LONGEST);
     }
 
-    /// The model on screen: the newest, or the one of the pause.
+    /// The model on screen: the newest, or the one of the pause, or of an earlier moment.
     pub(super) fn shown(&self) -> Option<&Model> {
-        self.frozen.as_ref().map(|frozen| &frozen.model).or(self.model.as_ref()).map(AsRef::as_ref)
+        let past = self.past.as_ref().map(|past| &past.model);
+        let frozen = self.frozen.as_ref().map(|frozen| &frozen.model);
+        past.or(frozen).or(self.model.as_ref()).map(AsRef::as_ref)
     }
 
     /// The graphs on screen.
     pub(super) fn shown_history(&self) -> &History {
-        self.frozen.as_ref().map_or(&self.history, |frozen| &frozen.history)
+        match (&self.past, &self.frozen) {
+            (Some(past), _) => &past.history,
+            (None, Some(frozen)) => &frozen.history,
+            (None, None) => &self.history,
+        }
+    }
+
+    /// The model that says what is wrong: the newest, while the picture stands still, too; or that of an earlier moment.
+    pub(super) fn latest(&self) -> Option<&Model> {
+        self.past.as_ref().map(|past| &past.model).or(self.model.as_ref()).map(AsRef::as_ref)
+    }
+
+    /// What the checks come to with it.
+    pub(super) fn health(&self) -> &Health {
+        self.past.as_ref().map_or(&self.health, |past| &past.health)
+    }
+
+    /// What has happened up to it.
+    pub(super) fn log(&self) -> &Log {
+        self.past.as_ref().map_or(&self.log, |past| &past.log)
+    }
+
+    /// Takes in a model of an earlier moment.
+    pub(super) fn take_past(&mut self, model: Arc<Model>) {
+        // Nobody looks there any more.
+        if self.feed.back.is_some() {
+            let past = self.past.take().map(|past| *past);
+            self.past = Some(Box::new(Past::next(past, model)));
+        }
+    }
+
+    /// Takes in what is said beside the models.
+    pub(super) fn take_feed(&mut self, feed: Feed) {
+        if feed.back.is_none() {
+            self.past = None;
+        }
+        self.feed = feed;
     }
 
     /// What to say when the picture is not what the node does now.
     pub(super) fn message_of_the_feed(&self) -> Option<(String, bool)> {
         const ENDED: &str = " No longer counting: the probe has stopped. q quits and shows why.";
-        let line = || self.feed.line(self.model.as_ref().map(|model| model.time));
+        let line = || self.feed.line(self.shown().map(|model| model.time));
         if self.ended { Some((ENDED.to_owned(), true)) } else { line() }
     }
 

@@ -54,7 +54,22 @@ impl Tab {
         }
     }
 
-    /// The same where counts would have no room otherwise.
+    /// As it is written in a configuration.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Tunnels => "tunnels",
+            Self::Peers => "peers",
+            Self::Pods => "pods",
+            Self::Vfs => "vfs",
+            Self::Mtu => "mtu",
+            Self::Health => "health",
+            Self::Events => "events",
+            Self::Cost => "cost",
+        }
+    }
+
+    /// Its title where counts would have no room otherwise.
     pub(super) fn narrow(self) -> &'static str {
         if self == Self::Overview { self.short() } else { self.title() }
     }

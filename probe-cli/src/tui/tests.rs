@@ -85,6 +85,10 @@ fn secondary_networks_at_every_size() {
     snapshots("pods-networks", &state);
     assert!(draw(&state, (200, 60)).contains("TX 1.20 Mbit/s, RX 5.28"));
     keys(&mut state, "uu");
+    assert!(draw(&state, (200, 60)).contains("TX 150 kB/s, RX 660"));
+    keys(&mut state, "u");
+    assert!(draw(&state, (200, 60)).contains("TX 146 KiB/s, RX 660"));
+    keys(&mut state, "uu");
     assert!(draw(&state, (200, 60)).contains("TX 100 p/s, RX 10 p/s"));
     keys(&mut state, "/on the node");
     press(&mut state, &[KeyCode::Enter]);
@@ -315,10 +319,11 @@ fn vfs_are_ordered_by_number_and_the_selection_follows_one() {
 }
 
 #[test]
-fn a_vfs_measures_are_two_and_look_different() {
+fn a_vfs_measures_look_different() {
     let mut state = testdata::state_of_vfs();
     keys(&mut state, "5");
-    for expected in [Measure::Packets, Measure::OuterBits] {
+    let measures = [Measure::OuterBytes, Measure::OuterBinary, Measure::Packets, Measure::OuterBits];
+    for expected in measures {
         let before = draw(&state, (120, 40));
         keys(&mut state, "u");
         assert_eq!(state.measure, expected);
@@ -456,7 +461,7 @@ fn the_overview_leads_to_the_row() {
 #[test]
 fn measures_go_round() {
     let mut state = testdata::state(2);
-    for expected in [Measure::InnerBits, Measure::Packets, Measure::OuterBits] {
+    for expected in Measure::ALL.into_iter().cycle().skip(1).take(Measure::ALL.len()) {
         keys(&mut state, "u");
         assert_eq!(state.measure, expected);
     }

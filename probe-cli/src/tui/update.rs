@@ -1,5 +1,7 @@
 //! What an action does to the state. Pure.
 
+use std::time::Duration;
+
 use super::{
     action::{Action, Effect},
     columns, findings,
@@ -8,14 +10,26 @@ use super::{
     subject::{self, Subject},
     tab::Tab,
 };
-use crate::record::player::Play;
+use crate::record::player::{Moment, Play};
+
+/// How far apart samples can be made to be on screen.
+const INTERVALS: [Duration; 8] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
 
 /// A filter this long finds nothing anyway.
 const FILTER: usize = 60;
 
 /// Applies an action.
 pub(super) fn update(state: &mut State, action: Action) -> Effect {
-    if !matches!(action, Action::Model(_) | Action::FeedEnded) {
+    if !matches!(action, Action::Model(_) | Action::Past(_) | Action::Feed(_) | Action::FeedEnded) {
         state.said = None;
     }
     match action {
@@ -25,6 +39,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
             state.mode = if state.mode == Mode::Help { Mode::Normal } else { Mode::Help };
             state.scroll_to_top();
         }
+        Action::Back if state.mode == Mode::Normal && state.feed.back.is_some() => return Effect::Now,
         Action::Back => back(state),
         Action::Tab(tab) => go(state, tab),
         Action::NextTab => go(state, state.tab.step(1)),
@@ -57,24 +72,29 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
             sort.descending = !sort.descending;
         }
         Action::FilterStart => state.mode = Mode::Filter,
+        Action::TimeStart => (state.mode, state.time) = (Mode::Time, String::new()),
         Action::FilterType(c) => {
-            if !c.is_control() && state.filter.chars().count() < FILTER {
-                state.filter.push(c);
+            let typed = typed(state);
+            if !c.is_control() && typed.chars().count() < FILTER {
+                typed.push(c);
             }
         }
-        Action::FilterErase => {
-            state.filter.pop();
-        }
+        Action::FilterErase => drop(typed(state).pop()),
+        Action::FilterKeep if state.mode == Mode::Time => return go_to_time(state),
         Action::FilterKeep => state.mode = Mode::Normal,
         // A recording stands still with its picture.
         Action::Pause if state.feed.playback.is_some() => return Effect::Play(Play::PlayOrPause),
+        Action::Pause if state.feed.back.is_some() => return Effect::Now,
         Action::Pause => pause(state),
         Action::Play(play) if state.feed.playback.is_some() => return Effect::Play(play),
         Action::Record if state.feed.playback.is_none() => return Effect::Record,
         Action::Repair if state.story.is_some() => return Effect::Repair,
+        Action::Play(play @ (Play::Step(_) | Play::Skip(_) | Play::To(_))) => return Effect::Play(play),
+        Action::Play(play @ (Play::Faster | Play::Slower)) => return interval(state, play == Play::Faster),
         // Live there is nothing to play, what is replayed is in a file already, and only the demo has something to repair.
-        Action::Play(_) | Action::Record | Action::Repair => {}
-        Action::Feed(feed) => state.feed = feed,
+        Action::Play(Play::PlayOrPause) | Action::Record | Action::Repair => {}
+        Action::Feed(feed) => state.take_feed(feed),
+        Action::Past(model) => state.take_past(model),
         Action::Zero => state.zero(),
         Action::Explain if state.tab == Tab::Health => {
             let look = &mut state.findings;
@@ -86,14 +106,55 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         // A recording has nothing more.
         Action::LookAgain if state.feed.playback.is_some() => {}
         Action::LookAgain => {
-            state.said = Some("the kernel's tables and pods' network namespaces are read again".to_owned());
+            state.said =
+                Some("the kernel's tables, pods' namespaces and the host's files are read again".to_owned());
             return Effect::LookAgain;
         }
         Action::NextMeasure => state.measure = state.measure.next(state.tab),
+        Action::NextTheme if state.no_color => {
+            state.said = Some("no colours: NO_COLOR or --no-color".to_owned());
+        }
+        Action::NextTheme => {
+            let preferences = &mut state.preferences;
+            preferences.palette = preferences.palette.next();
+            state.said = Some(format!("theme: {}", preferences.palette.name()));
+        }
         Action::Model(model) => state.take(model),
         Action::FeedEnded => state.ended = true,
     }
     Effect::None
+}
+
+/// The text that is typed.
+fn typed(state: &mut State) -> &mut String {
+    if state.mode == Mode::Time { &mut state.time } else { &mut state.filter }
+}
+
+/// To the time that was typed.
+fn go_to_time(state: &mut State) -> Effect {
+    state.mode = Mode::Normal;
+    match Moment::parse(&state.time) {
+        Ok(moment) => Effect::Play(Play::To(moment)),
+        Err(help) => {
+            state.said = Some(help);
+            Effect::None
+        }
+    }
+}
+
+/// Takes samples more often, or less often.
+fn interval(state: &mut State, is_faster: bool) -> Effect {
+    let Some(now) = state.interval else { return Effect::None };
+    let next = if is_faster {
+        INTERVALS.into_iter().rev().find(|interval| *interval < now)
+    } else {
+        INTERVALS.into_iter().find(|interval| *interval > now)
+    };
+    let interval = next.unwrap_or(now);
+    state.interval = Some(interval);
+    let bound = if next.is_none() { ": no further here" } else { "" };
+    state.said = Some(format!("a sample every {} s{bound}", interval.as_secs_f64()));
+    if next.is_some() { Effect::Interval(interval) } else { Effect::None }
 }
 
 /// A text is in front and no table.
@@ -175,6 +236,7 @@ fn back(state: &mut State) {
             state.mode = Mode::Normal;
             state.filter.clear();
         }
+        Mode::Time => state.mode = Mode::Normal,
         Mode::Normal if !state.filter.is_empty() => state.filter.clear(),
         Mode::Normal => state.look_mut(state.tab).selected = None,
     }

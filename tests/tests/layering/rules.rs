@@ -59,8 +59,9 @@ pub(crate) const MODULES: &[Module] = &[
     pure("record::delta", &["facts", "record::numbers", "record::split", "sample"]),
     pure("record::pack", &[]),
     pure("record::format", &["facts"]),
+    pure("record::memory", &["record::delta", "record::pack", "sample"]),
     pure("record::moment", &[]),
-    pure("record::player", &[]),
+    pure("record::player", &["record::moment"]).showing(&["record::moment"]),
     outside(
         "record",
         &[
@@ -68,6 +69,7 @@ pub(crate) const MODULES: &[Module] = &[
             "files",
             "record::delta",
             "record::format",
+            "record::memory",
             "record::moment",
             "record::pack",
             "record::player",
@@ -268,7 +270,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("sha1", &["inventory", "lab"]),
     // Calendar dates: what people and machines read.
     ("time", &["check", "record", "report", "tui"]),
-    ("toml", &["hostfiles"]),
+    ("toml", &["cli", "hostfiles"]),
     // What must not reach a terminal is decided in one place.
     ("unicode_general_category", &["text"]),
     ("unicode_width", &["report", "text", "tui"]),

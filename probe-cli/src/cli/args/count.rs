@@ -15,9 +15,9 @@ use crate::{
 /// How to count.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct ProbeArgs {
-    /// Time between samples, such as 1s or 500ms; a number alone is seconds
-    #[arg(long, default_value = "1s", value_parser = duration::parse, value_name = "TIME", help_heading = COUNTING)]
-    pub(in crate::cli) interval: Duration,
+    /// Time between samples, such as 1s or 500ms; a number alone is seconds [default: 1s]
+    #[arg(long, value_parser = duration::parse, value_name = "TIME", help_heading = COUNTING)]
+    interval: Option<Duration>,
 
     /// Maximum number of pods tracked individually; the rest is summed as "other"
     #[arg(long, default_value_t = ebpf::Limits::default().pods, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = COUNTING)]
@@ -40,23 +40,27 @@ pub(in crate::cli) struct ProbeArgs {
 impl Default for ProbeArgs {
     fn default() -> Self {
         let limits = ebpf::Limits::default();
-        Self {
-            interval: Duration::from_secs(1),
-            pod_slots: limits.pods,
-            peer_slots: limits.peers,
-            attach: None,
-            drops: false,
-        }
+        Self { interval: None, pod_slots: limits.pods, peer_slots: limits.peers, attach: None, drops: false }
     }
 }
 
 impl ProbeArgs {
+    /// Time between samples.
+    pub(in crate::cli) fn interval(&self) -> Duration {
+        self.interval.unwrap_or(Duration::from_secs(1))
+    }
+
+    /// The same with another interval, if none is given.
+    pub(in crate::cli) fn with_interval(&self, interval: Option<Duration>) -> Self {
+        Self { interval: self.interval.or(interval), ..self.clone() }
+    }
+
     /// What these arguments mean to the engine.
     pub(in crate::cli) fn engine(&self, context: &Context) -> engine::EngineOptions {
         engine::EngineOptions {
             notes: RunDirectory::new(context.host_root.as_deref()),
             host: context.host(),
-            interval: self.interval,
+            interval: self.interval(),
             drops: self.drops,
             probe: ebpf::ProbeOptions {
                 limits: ebpf::Limits { pods: self.pod_slots, peers: self.peer_slots },
@@ -64,7 +68,7 @@ impl ProbeArgs {
                     Attach::Tcx => AttachMode::Tcx,
                     Attach::Clsact => AttachMode::Clsact,
                 }),
-                interval: self.interval,
+                interval: self.interval(),
             },
         }
     }
@@ -83,6 +87,22 @@ pub(in crate::cli) enum Attach {
 pub(in crate::cli) struct TopArgs {
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) screen: ScreenArgs,
+
+    /// Print the configuration that is in use, with all options, and end: ~/.config/overlay-probe/config.toml, with sudo that of
+    /// the user who called it
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::cli) print_config: bool,
+}
+
+/// How screens are drawn.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(in crate::cli) struct ScreenArgs {
+    /// Draw with ASCII characters only, as on a serial console
+    #[arg(long, help_heading = OUTPUT)]
+    pub(in crate::cli) ascii: bool,
 }
 
 #[derive(Clone, Debug, Default, ClapArgs)]

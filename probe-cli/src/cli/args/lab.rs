@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::{LAB, ProbeArgs, TRAFFIC, duration};
+use super::{LAB, ProbeArgs, ScreenArgs, TRAFFIC, duration};
 use crate::lab;
 
 #[derive(Debug, Subcommand)]
@@ -172,4 +172,7 @@ pub(in crate::cli) struct DemoArgs {
 
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) screen: ScreenArgs,
 }

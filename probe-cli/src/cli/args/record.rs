@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{OUTPUT, ProbeArgs, duration};
+use super::{OUTPUT, ProbeArgs, ScreenArgs, duration};
 use crate::record::Moment;
 
 const RECORDING: &str = "Recording";
@@ -49,6 +49,9 @@ pub(in crate::cli) struct ReplayArgs {
     /// Print instead of showing it on screen
     #[arg(long, value_enum, help_heading = OUTPUT)]
     pub(in crate::cli) format: Option<ReplayFormat>,
+
+    #[command(flatten)]
+    pub(in crate::cli) screen: ScreenArgs,
 }
 
 /// What `replay` prints.

@@ -70,7 +70,9 @@ pub(super) fn draw(
         let key = subject.key();
         let values = state.shown_history().values(Whose::Row(&key), state.measure);
         let step = model.interval.map(|interval| interval.as_secs_f64());
-        let graph = Graph { title: "", values: &values, measure: state.measure, step, remark: "" };
+        let ages = state.shown_history().ages();
+        let measure = state.measure;
+        let graph = Graph { title: "", values: &values, measure, step, ages: &ages, remark: "" };
         graph::draw(buf, Rect { height: rest.height.min(GRAPH), ..rest }, &graph, theme);
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
         }
     }
     let mut told: Vec<Vec<Span<'static>>> = Vec::new();
-    for entry in state.log.entries() {
+    for entry in state.log().entries() {
         let (time, mark, words) = (time(entry), mark(entry), happened(entry));
         if is_wanted(&format!("{mark} {words}")) {
             told.extend(line(&time, mark, &words, area.width, theme));
@@ -57,7 +57,6 @@ fn line(time: &str, mark: &str, words: &str, width: u16, theme: Theme) -> Vec<Ve
     let front = format!(" {time}  {mark:<MARK$} ");
     let style = match mark {
         "FAIL" | "warn" => theme.alarm(),
-        "cleared" | "resumed" => theme.rx(),
         _ => theme.title(),
     };
     let indent = paint::width(&front);
@@ -106,12 +105,12 @@ fn nothing(model: &Model, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>>
 /// there are in all.
 pub(super) fn newest(state: &State, model: &Model, most: usize, columns: u16) -> Vec<String> {
     // What is wrong is told while the picture stands still, too.
-    let notes = &state.model.as_deref().unwrap_or(model).notes;
+    let notes = &state.latest().unwrap_or(model).notes;
     let is_message = |entry: &&Entry| matches!(entry.told, Told::TooBig(..));
-    let messages = state.log.entries().filter(is_message);
+    let messages = state.log().entries().filter(is_message);
     let all = notes.len() + messages.count();
     let notes = notes.iter().map(|note| text::escape(note));
-    let messages = state.log.entries().filter(is_message).map(happened);
+    let messages = state.log().entries().filter(is_message).map(happened);
     let mut shown: Vec<String> = notes.chain(messages).take(most).collect();
     let more = if all > shown.len() {
         format!("  [{}] {} more", Tab::Events.number(), all - shown.len())

@@ -28,6 +28,17 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         );
         return;
     }
+    if state.mode == Mode::Time {
+        let time = Span::raw(format!(" {}", text::escape(&state.time)));
+        let help = "   such as 03:12, -3m, 3m ago   Enter: go, Esc: cancel";
+        let title = Span::styled(" time: ", theme.mode());
+        paint::spans(
+            buf,
+            area,
+            vec![title, time, Span::styled("_", theme.title()), Span::styled(help, theme.dim())],
+        );
+        return;
+    }
     if let Some(said) = &state.said {
         paint::spans(buf, area, vec![Span::styled(format!(" {}", text::escape(said)), theme.title())]);
         return;
@@ -52,7 +63,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         ("Enter", if state.findings.details { "less" } else { "more" }, of_finding),
         ("e", "explain", of_finding),
         ("y", "copy the fix", of_finding),
-        ("s", severity, in_health && !state.health.standing.is_empty()),
+        ("s", severity, in_health && !state.health().standing.is_empty()),
         ("r", "read again", in_health),
         ("jk", "row", has_rows),
         ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),

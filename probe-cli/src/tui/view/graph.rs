@@ -5,7 +5,6 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 use super::{paint, theme::Theme};
 use crate::{
     model::PerDirection,
-    text,
     tui::{measure::Measure, rate},
 };
 
@@ -23,8 +22,10 @@ pub(super) struct Graph<'a> {
     pub(super) values: &'a [PerDirection<Option<f64>>],
     /// Their unit.
     pub(super) measure: Measure,
-    /// Seconds from one value to the next; none when unknown.
+    /// Seconds from one value to the next now; none when unknown.
     pub(super) step: Option<f64>,
+    /// How long before the newest value others were, in seconds, oldest first; perhaps of more than there are values.
+    pub(super) ages: &'a [f64],
     /// What is said at the right end where there is room; empty for nothing.
     pub(super) remark: &'a str,
 }
@@ -36,8 +37,10 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme
     let title = if graph.title.is_empty() { String::new() } else { format!(" {} ", graph.title) };
     let spans = vec![
         Span::styled(title, theme.title()),
-        Span::styled(format!(" ▲ TX {} ", rate::words(now.tx, graph.measure)), theme.tx()),
-        Span::styled(format!(" ▼ RX {} ", rate::words(now.rx, graph.measure)), theme.rx()),
+        Span::styled(" ▲", theme.tx()),
+        Span::styled(format!(" TX {} ", rate::words(now.tx, graph.measure)), theme.normal()),
+        Span::styled(" ▼", theme.rx()),
+        Span::styled(format!(" RX {} ", rate::words(now.rx, graph.measure)), theme.normal()),
     ];
     let room = line.width.saturating_sub(paint::total(&spans));
     paint::spans(buf, line, spans);
@@ -60,12 +63,21 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme
         paint::words(buf, Rect { y, height: 1, ..labels }, &words, theme.dim());
     };
     let axis = plot.y + up;
-    label(buf, plot.y, &text::si(top));
+    label(buf, plot.y, &rate::number(top, graph.measure));
     label(buf, axis, "0");
-    label(buf, axis + rows, &text::si(top));
+    label(buf, axis + rows, &rate::number(top, graph.measure));
     half(buf, Rect { height: up, ..plot }, values, top, Direction::Up, theme.tx());
     half(buf, Rect { y: axis + 1, height: rows, ..plot }, values, top, Direction::Down, theme.rx());
-    draw_axis(buf, Rect { y: axis, height: 1, ..plot }, values.len(), graph.step, theme);
+    draw_axis(buf, Rect { y: axis, height: 1, ..plot }, values.len(), reach(graph, shown), theme);
+}
+
+/// Seconds that so many values reach back: as long as they do, and where there are fewer, as those would that are missing. A value is of
+/// the interval before its time.
+fn reach(graph: &Graph<'_>, shown: usize) -> Option<f64> {
+    let step = graph.step?;
+    let known = graph.ages.get(graph.ages.len().saturating_sub(shown)..).unwrap_or_default();
+    let oldest = known.first().map_or(0.0, |oldest| oldest + step);
+    Some(oldest + step * (shown - known.len().min(shown)) as f64)
 }
 
 #[derive(Clone, Copy)]
@@ -126,14 +138,14 @@ fn height(value: f64, top: f64, dots: u32) -> u32 {
 }
 
 /// The axis: a line where there are values, dots where there are none, and how far back the left end is.
-fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, step: Option<f64>, theme: Theme) {
+fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, reach: Option<f64>, theme: Theme) {
     let filled = u16::try_from(values.div_ceil(2)).unwrap_or(u16::MAX).min(area.width);
     for x in area.x..area.right() {
         let known = area.right() - x <= filled;
         buf[(x, area.y)].set_char(if known { '─' } else { '·' }).set_style(theme.dim());
     }
-    let Some(step) = step else { return };
-    let words = format!(" -{} ", span(step * f64::from(area.width) * 2.0));
+    let Some(reach) = reach else { return };
+    let words = format!(" -{} ", span(reach));
     paint::words(buf, area, &words, theme.dim());
     let now = " now";
     let (_, right) = paint::split_left(area, area.width.saturating_sub(paint::width(now)));
@@ -192,6 +204,27 @@ mod tests {
         assert_eq!(height(0.001, 100.0, 16), 1);
         assert_eq!(height(100.0, 100.0, 16), 16);
         assert_eq!(height(1e9, 100.0, 16), 16);
+    }
+
+    #[test]
+    fn the_axis_reaches_as_far_back_as_its_values() {
+        let of = |ages: &[f64], shown| {
+            let graph = Graph {
+                title: "",
+                values: &[],
+                measure: Measure::default(),
+                step: Some(2.0),
+                ages,
+                remark: "",
+            };
+            reach(&graph, shown).unwrap()
+        };
+        // Ten samples a second apart, and then some every two seconds.
+        let ages = [12.0, 11.0, 10.0, 8.0, 6.0, 4.0, 2.0, 0.0];
+        assert!((of(&ages, 3) - 6.0).abs() < 1e-9);
+        assert!((of(&ages, 8) - 14.0).abs() < 1e-9);
+        assert!((of(&ages, 10) - 18.0).abs() < 1e-9);
+        assert!((of(&[], 5) - 10.0).abs() < 1e-9);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let (first, second) = paint::split_top(area, 1);
     let title = text::escape(&state.title);
     let paused = if state.frozen.is_some() { " PAUSED " } else { "" };
-    let chip = health::chip(&state.health, theme);
+    let chip = health::chip(state.health(), theme);
     let health = chip.as_ref().map_or("", |chip| chip.content.as_ref());
     let (cost, clock) = state.shown().map(right).unwrap_or_default();
     // What the screen is of, whether it is well, and that it stands still, is said last of all things not: the rest goes before.
@@ -80,7 +80,7 @@ fn right(model: &Model) -> (String, String) {
 /// the counts, and with short titles.
 fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let counts = Tab::ALL.map(|tab| (tab, count(state, tab)));
-    let has_notes = state.model.as_ref().is_some_and(|model| !model.notes.is_empty());
+    let has_notes = state.latest().is_some_and(|model| !model.notes.is_empty());
     let line = |gap: &str, counted: fn(Tab) -> bool, title: fn(Tab) -> &'static str| {
         let tabs = counts.map(|(tab, count)| {
             let style = if tab == state.tab {
@@ -115,8 +115,8 @@ fn is_alarm(tab: Tab) -> bool {
 fn count(state: &State, tab: Tab) -> Option<u64> {
     let model = state.shown()?;
     match tab {
-        Tab::Health => Some(state.health.standing.len() as u64).filter(|n| *n > 0),
-        Tab::Events => Some((state.log.entries().len() + model.notes.len()) as u64).filter(|n| *n > 0),
+        Tab::Health => Some(state.health().standing.len() as u64).filter(|n| *n > 0),
+        Tab::Events => Some((state.log().entries().len() + model.notes.len()) as u64).filter(|n| *n > 0),
         Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods | Tab::Vfs | Tab::Mtu | Tab::Cost => {
             tab.is_table().then(|| list::count(state, model, tab) as u64)
         }

@@ -35,7 +35,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) ->
         }
         lines.push(Vec::new());
     }
-    let hidden = state.health.standing.len() - shown.len();
+    let hidden = state.health().standing.len() - shown.len();
     if hidden > 0 {
         let which = match look.severity {
             Some(severity) => format!("only those with {} are shown (s)", severity.mark()),
@@ -44,7 +44,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) ->
         lines.push(vec![Span::styled(format!(" {hidden} more: {which}"), theme.dim())]);
         lines.push(Vec::new());
     }
-    lines.extend(passed(&state.health, columns, theme));
+    lines.extend(passed(state.health(), columns, theme));
     // The one in front is whole on the screen, or from its first line on.
     let room = usize::from(area.height).saturating_sub(1);
     let above = block.end.saturating_sub(room).min(block.start);
@@ -54,7 +54,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) ->
 
 /// Wall clock of the newest sample.
 fn now(state: &State) -> std::time::Duration {
-    state.model.as_ref().map_or_else(Default::default, |model| model.time)
+    state.latest().map_or_else(Default::default, |model| model.time)
 }
 
 /// `FAIL 1 warn 2`, `OK`, `UNKNOWN`: in the header, in front of everybody.
@@ -70,15 +70,15 @@ pub(super) fn chip(health: &Health, theme: Theme) -> Option<Span<'static>> {
         Verdict::Fail | Verdict::Warn => (wrong.join(" "), theme.alarm()),
         // What and how much could not be judged is in the tab; the verdict is not to change with the number of checks.
         Verdict::Unknown => ("UNKNOWN".to_owned(), theme.title()),
-        Verdict::Ok if unknown > 0 => (format!("OK, {unknown} not judged"), theme.rx()),
-        Verdict::Ok => ("OK".to_owned(), theme.rx()),
+        Verdict::Ok if unknown > 0 => (format!("OK, {unknown} not judged"), theme.well()),
+        Verdict::Ok => ("OK".to_owned(), theme.well()),
     };
     Some(Span::styled(format!(" {words} "), style))
 }
 
 /// A line for each of the worst, and a word for how many more there are; none where nothing is wrong.
 pub(super) fn worst(state: &State, most: usize, columns: u16, theme: Theme) -> Vec<Vec<Span<'static>>> {
-    let standing = &state.health.standing;
+    let standing = &state.health().standing;
     let more = standing.len().saturating_sub(most);
     let shown = standing.iter().take(most).enumerate().map(|(at, one)| {
         let time = match (more, one.since) {

@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 use super::{paint, theme::Theme};
 use crate::{
     model::fields::columns::{Column, OF_LINKS, OF_TUNNELS},
-    tui::{keymap::BINDINGS, tab::Tab},
+    tui::{keymap::BINDINGS, state::State, tab::Tab},
 };
 
 /// What the titles of columns mean, those of the catalogue apart. Those without "so far" are of the last interval.
@@ -86,7 +86,8 @@ fn alarms(tab: Tab) -> &'static [(&'static str, &'static str)] {
 const NAMES: usize = 10;
 
 /// Draws it over the body, from the line on that `scroll` says.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, tab: Tab, scroll: usize, theme: Theme) -> usize {
+pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) -> usize {
+    let (tab, scroll) = (state.tab, state.scroll);
     for y in area.y..area.bottom() {
         for x in area.x..area.right() {
             buf[(x, y)].reset();
@@ -98,6 +99,13 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, tab: Tab, scroll: usize, theme:
         let mut all = vec![vec![Span::styled(title.clone(), theme.heading())]];
         all.extend(lines(alarms(tab).iter().copied(), width, theme));
         all.push(Vec::new());
+        let chosen = state.preferences.keys.words();
+        if !chosen.is_empty() {
+            let words = format!("Keys of your configuration: {chosen}.");
+            let said = paint::wrap(&words, width.saturating_sub(2)).into_iter();
+            all.extend(said.map(|words| vec![Span::styled(format!(" {words}"), theme.normal())]));
+            all.push(Vec::new());
+        }
         all
     };
     if area.width >= 150 {

@@ -7,6 +7,7 @@
 //!  q quit  ? help  / filter  s sort  u outer bit/s  p pause            footer
 //! ```
 
+mod ascii;
 mod cost;
 mod details;
 mod events;
@@ -50,10 +51,14 @@ const ROOM_BESIDE_STORY: u16 = 8;
 pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
     draw(state, area, frame.buffer_mut());
+    if state.preferences.ascii {
+        ascii::replace(frame.buffer_mut());
+    }
 }
 
 fn draw(state: &State, area: Rect, buf: &mut Buffer) {
-    let theme = Theme { plain: state.no_color };
+    let preferences = &state.preferences;
+    let theme = Theme { plain: state.no_color, palette: preferences.palette, chosen: preferences.colours };
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let words = format!("too small (need {}x{}); q quits", SMALLEST.0, SMALLEST.1);
         paint::words(buf, area, &words, theme.normal());
@@ -70,7 +75,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         rest
     });
     // It holds now, also while the picture stands still.
-    let unread = state.model.as_ref().map(|model| &model.inventory.table_notes[..]).unwrap_or_default();
+    let unread = state.latest().map(|model| &model.inventory.table_notes[..]).unwrap_or_default();
     let body = unread.first().map_or(body, |first| {
         let (line, rest) = paint::split_top(body, 1);
         let more = match unread.len() {
@@ -82,7 +87,9 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         paint::words(buf, line, &words, theme.alarm());
         rest
     });
-    let body = state.story.map_or(body, |story| {
+    // It is told of now.
+    let story = state.story.filter(|_| state.past.is_none());
+    let body = story.map_or(body, |story| {
         let said = paint::wrap(story.words(), body.width.saturating_sub(2));
         let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
         // On a small terminal the figures are worth more.
@@ -103,14 +110,14 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
             Tab::Health => state.farthest.set(health::draw(buf, body, state, theme)),
             // What is wrong is told while the picture stands still, too.
             Tab::Events => {
-                let model = state.model.as_deref().unwrap_or(model);
+                let model = state.latest().unwrap_or(model);
                 state.farthest.set(events::draw(buf, body, state, model, theme));
             }
             Tab::Cost => state.farthest.set(cost::draw(buf, body, state, model, theme)),
         },
     }
     if state.mode == Mode::Help {
-        state.farthest.set(help::draw(buf, body, state.tab, state.scroll, theme));
+        state.farthest.set(help::draw(buf, body, state, theme));
     }
 }
 

@@ -103,7 +103,8 @@ fn draw_graph(
         (Some(Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_)) | None, _) => None,
     };
     let remark = remark.unwrap_or_default();
-    let graph = Graph { title: &title, values: &values, measure: state.measure, step, remark: &remark };
+    let (measure, ages) = (state.measure, state.shown_history().ages());
+    let graph = Graph { title: &title, values: &values, measure, step, ages: &ages, remark: &remark };
     graph::draw(buf, area, &graph, theme);
 }
 

@@ -9,6 +9,7 @@ use crate::{
     tui::{
         cells,
         columns::{self, ColumnId},
+        history::Whose,
         list::why_none,
         measure::Measure,
         state::{Sort, State},
@@ -28,6 +29,9 @@ const LEAST: u8 = 50;
 
 /// Columns that the title of a rate in inner bits takes.
 const INNER: u16 = 12;
+
+/// Columns that a trend has more on a wide terminal.
+const TREND: u16 = 10;
 
 /// What a table shows.
 pub(super) struct Table<'a> {
@@ -118,14 +122,18 @@ fn fit(columns: &[ColumnId], measure: Measure, width: u16) -> Vec<(ColumnId, u16
     }
     let mut left = width.saturating_sub(needed(&kept));
     // The title of inner bits is longer than every number.
-    let longer = if measure == Measure::InnerBits { INNER - ColumnId::Tx.spec().width } else { 0 };
+    let longer = if measure.is_inner() { INNER - ColumnId::Tx.spec().width } else { 0 };
     let longer = if kept.contains(&ColumnId::Tx) && left >= 2 * longer { longer } else { 0 };
     left -= 2 * longer;
+    // Names are whole before trends are longer.
+    let trend = if kept.contains(&ColumnId::Trend) && left >= 4 * TREND { TREND } else { 0 };
+    left -= trend;
     let shares: u16 = kept.iter().map(|column| column.spec().grow).sum();
     kept.into_iter()
         .map(|column| {
             let spec = column.spec();
             let more = if matches!(column, ColumnId::Tx | ColumnId::Rx) { longer } else { 0 };
+            let more = if column == ColumnId::Trend { trend } else { more };
             (column, spec.width + more + (left * spec.grow).checked_div(shares).unwrap_or(0).min(40))
         })
         .collect()
@@ -169,12 +177,52 @@ fn row_spans(
 ) -> Vec<Span<'static>> {
     let mut spans = vec![Span::styled(" ", style)];
     for (column, width) in columns {
+        if *column == ColumnId::Trend {
+            let style = if style == theme.normal() { theme.tx() } else { style };
+            spans.push(Span::styled(trend(row, *width, state), style));
+            spans.push(Span::styled(" ", style));
+            continue;
+        }
         let cell = cells::cell(*column, row, state.measure);
         let style = if cell.alarm { style.patch(theme.alarm()) } else { style };
         spans.push(Span::styled(pad(&cell.text, *width, column.spec().number), style));
         spans.push(Span::styled(" ", style));
     }
     spans
+}
+
+/// The last samples of a row, as many as there are columns, the newest on the right: both directions together, beside the most of
+/// them. A dot is unknown, and nothing is zero.
+fn trend(row: Subject<'_>, width: u16, state: &State) -> String {
+    let values = state.shown_history().values(Whose::Row(&row.key()), state.measure);
+    let sums: Vec<Option<f64>> = values
+        .iter()
+        .rev()
+        .take(usize::from(width))
+        .map(|value| match (value.tx, value.rx) {
+            (Some(tx), Some(rx)) => Some(tx + rx),
+            (one, other) => one.or(other),
+        })
+        .collect();
+    let most = sums.iter().flatten().copied().fold(0.0, f64::max);
+    let missing = usize::from(width).saturating_sub(sums.len());
+    let known = sums.into_iter().rev().map(|sum| sum.map_or('·', |sum| step(sum, most)));
+    std::iter::repeat_n(' ', missing).chain(known).collect()
+}
+
+/// An eighth of a cell for each eighth of the most, at least one for what is not zero.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the steps that there are"
+)]
+fn step(value: f64, most: f64) -> char {
+    const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    if value <= 0.0 || most <= 0.0 {
+        return ' ';
+    }
+    let step = (value / most * 8.0).ceil().clamp(1.0, 8.0) as usize;
+    STEPS.get(step - 1).copied().unwrap_or(' ')
 }
 
 fn pad(words: &str, width: u16, right: bool) -> String {
@@ -191,7 +239,7 @@ mod tests {
         testdata,
     };
 
-    const MEASURES: [Measure; 3] = [Measure::OuterBits, Measure::InnerBits, Measure::Packets];
+    const MEASURES: [Measure; 6] = Measure::ALL;
 
     #[test]
     fn columns_fit_at_every_width_and_the_rates_stay() {
@@ -227,6 +275,18 @@ mod tests {
                 ColumnId::CountedBy
             ]
         );
+    }
+
+    #[test]
+    fn a_trend_has_a_step_for_what_is_not_zero() {
+        assert_eq!([0.0, 0.1, 12.6, 50.0, 100.0].map(|value| step(value, 100.0)), [' ', '▁', '▂', '▄', '█']);
+        assert_eq!(step(0.0, 0.0), ' ');
+        let state = crate::tui::testdata::state(1);
+        let model = state.shown().unwrap();
+        let row = Subject::Tunnel(&model.tunnels[0]);
+        let drawn = trend(row, 70, &state);
+        assert_eq!((drawn.chars().count(), drawn.chars().filter(|c| *c == '·').count()), (70, 1), "{drawn}");
+        assert!(drawn.starts_with("          ") && drawn.contains('█'), "{drawn}");
     }
 
     #[test]
