@@ -103,7 +103,16 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         confine::after_start(&engine);
         if io::stdout().is_terminal() {
             let incident = Incident::new(incident, args.incident_after);
-            return Box::pin(top::show(engine, recorder, context, &title, Some(incident), &mut stop)).await;
+            return Box::pin(top::show(
+                engine,
+                &mut None,
+                recorder,
+                context,
+                &title,
+                Some(incident),
+                &mut stop,
+            ))
+            .await;
         }
         let _ = writeln!(
             io::stderr(),
@@ -111,8 +120,9 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             first.netns
         );
         let watch = WatchArgs { format: Format::Table, ..WatchArgs::default() };
+        let mut nobody = None;
         tokio::select! {
-            result = watch::print(&mut engine, context, &watch) => result?,
+            result = watch::print(&mut engine, &mut nobody, context, &watch) => result?,
             () = tokio::time::sleep(DEMO_TIME + args.probe.interval / 2) => {}
             () = stop.asked() => {}
         }

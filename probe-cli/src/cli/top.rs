@@ -10,6 +10,7 @@ use super::{
     confine,
     demo::Incident,
     live::{self, Context, Stop},
+    mtu::PeerProber,
     recorder::Recorder,
 };
 use crate::{
@@ -23,19 +24,21 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
+        let mut probes = PeerProber::open(args.send.probe_peers)?;
         let Some(engine) = live::start(args.probe.engine(context), &mut stop).await? else { return Ok(()) };
         let hostname = engine.first().snapshot.host.hostname.value().cloned();
         let title = context.node(hostname.as_deref());
         // Before what can be opened is confined: it makes files later.
         let recorder = Recorder::start(&title, args.probe.interval)?;
         confine::after_start(&engine);
-        Box::pin(show(engine, recorder, context, &title, None, &mut stop)).await
+        Box::pin(show(engine, &mut probes, recorder, context, &title, None, &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
 pub(super) async fn show(
     mut engine: Engine,
+    probes: &mut Option<PeerProber>,
     mut recorder: Recorder,
     context: &Context,
     title: &str,
@@ -43,7 +46,9 @@ pub(super) async fn show(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
-    let (sender, receiver) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
+    let first = timeline.push_joined(engine.first(), engine.joined());
+    live::follow(probes, &first);
+    let (sender, receiver) = watch::channel(Some(first));
     let (ask, asked) = mpsc::unbounded_channel();
     let options = TuiOptions {
         no_color: context.plain(),
@@ -56,7 +61,7 @@ pub(super) async fn show(
     {
         let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
-        let feed = feed(&mut engine, &mut recorder, &mut timeline, sender, asked, &mut incident);
+        let feed = feed(&mut engine, probes, &mut recorder, &mut timeline, sender, asked, &mut incident);
         tokio::pin!(feed);
         let mut feeding = true;
         loop {
@@ -80,6 +85,7 @@ pub(super) async fn show(
 
 async fn feed(
     engine: &mut Engine,
+    probes: &mut Option<PeerProber>,
     recorder: &mut Recorder,
     timeline: &mut Timeline,
     models: watch::Sender<Option<Arc<Model>>>,
@@ -88,11 +94,13 @@ async fn feed(
 ) -> EngineError {
     loop {
         tokio::select! {
-            frame = engine.tick() => match frame {
+            frame = live::tick(engine, probes) => match frame {
                 // Nobody looks any more: the screen ends in a moment.
                 Ok(frame) => {
                     recorder.offer(&frame);
-                    drop(models.send(Some(timeline.push_joined(frame, engine.joined()))));
+                    let model = timeline.push_joined(frame, engine.joined());
+                    live::follow(probes, &model);
+                    drop(models.send(Some(model)));
                 }
                 Err(error) => return error,
             },
