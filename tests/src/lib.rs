@@ -18,6 +18,7 @@ pub mod hostroot;
 pub mod judge;
 pub mod kernel;
 pub mod lab;
+pub mod liar;
 pub mod needs;
 pub mod node;
 pub mod packets;

@@ -75,6 +75,11 @@ fn is_refused_by_device(error: &io::Error) -> bool {
     )
 }
 
+/// The address of an interface of this namespace, for packets of every protocol.
+pub fn interface(name: &str) -> SockAddr {
+    address(if_nametoindex(name).unwrap())
+}
+
 fn address(ifindex: u32) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: the storage is as large as any address.

@@ -108,6 +108,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             let incident = Incident::new(incident, args.incident_after);
             return Box::pin(top::show(
                 engine,
+                None,
                 recorder,
                 context,
                 &title,
@@ -123,8 +124,9 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             first.netns
         );
         let watch = WatchArgs { format: Format::Table, ..WatchArgs::default() };
+        let mut nobody = None;
         tokio::select! {
-            result = watch::print(&mut engine, context, &watch) => result?,
+            result = watch::print(&mut engine, &mut nobody, context, &watch) => result?,
             () = tokio::time::sleep(DEMO_TIME + probe.interval() / 2) => {}
             () = stop.asked() => {}
         }

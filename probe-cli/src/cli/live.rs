@@ -14,13 +14,15 @@ use anyhow::Context as _;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::confine;
+use super::{confine, mtu::PeerProber};
 use crate::{
-    engine::{Engine, EngineOptions, HostOptions},
+    engine::{Engine, EngineError, EngineOptions, HostOptions},
     leftovers::{self, Reach, RunDirectory},
+    model::Model,
     netns::{self, Namespace},
     privilege,
     report::colour,
+    sample::Frame,
 };
 
 /// What the global options say.
@@ -214,6 +216,25 @@ pub(super) async fn sweep(notes: &RunDirectory) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The next frame, with what probes came to until then: they go on while it is waited for. Dropping the future loses nothing.
+pub(super) async fn tick(engine: &mut Engine, probes: &mut Option<PeerProber>) -> Result<Frame, EngineError> {
+    let Some(probes) = probes else { return engine.tick().await };
+    let mut frame = tokio::select! {
+        biased;
+        frame = engine.tick() => frame?,
+        never = probes.go_on() => match never {},
+    };
+    frame.sample.peer_probes = probes.read();
+    Ok(frame)
+}
+
+/// Has the peers of this model probed from now on, if any are.
+pub(super) fn follow(probes: &mut Option<PeerProber>, model: &Model) {
+    if let Some(probes) = probes {
+        probes.follow(model);
+    }
 }
 
 /// Takes everything off; asked to stop once more, it does not wait for the removal of qdiscs.

@@ -26,7 +26,7 @@ mod writer;
 
 use std::{cell::Cell, env, process::ExitCode};
 
-use self::args::{Args, Command, Where};
+use self::args::{Args, Command, TopArgs, WatchArgs, Where};
 use crate::privilege::{self, Role};
 
 /// Runs the tool.
@@ -57,6 +57,11 @@ pub fn main() -> ExitCode {
 /// What a command has a use for.
 fn role(command: Option<&Command>) -> Role {
     match command {
+        Some(Command::Top(TopArgs { send, .. }) | Command::Watch(WatchArgs { send, .. }))
+            if send.probe_peers =>
+        {
+            Role::FollowAndPing
+        }
         None | Some(Command::Top(_) | Command::Watch(_) | Command::Record(_)) => Role::Follow,
         // A recording is read by nobody who could do more.
         Some(Command::Check(check)) if check.recording.replay.is_some() => Role::Print,

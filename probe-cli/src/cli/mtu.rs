@@ -1,5 +1,7 @@
 //! `mtu`: measures how large packets get to other nodes, prints it, and ends with the verdict's exit code.
 
+mod watch;
+
 use std::{
     collections::BTreeSet,
     io::{self, IsTerminal as _, Write as _},
@@ -10,6 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 
+pub(super) use self::watch::PeerProber;
 use super::{
     args::{MtuArgs, ShowFormat},
     exit,
@@ -32,13 +35,13 @@ const PROGRESS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode> {
     context.enter()?;
-    let judged = live::block_on(async {
+    let code = live::block_on(async {
         let mut stop = Stop::catch()?;
         let host = context.host();
         let look = async { Ok::<_, anyhow::Error>(model::once(engine::look(&host).await?)) };
         let model = tokio::select! {
             model = look => model?,
-            () = stop.asked() => return Ok(None),
+            () = stop.asked() => return Ok(exit::UNKNOWN.into()),
         };
         let paths = mtu::plan(&model, &args.targets, &mut wire::route_mtu)?;
         if paths.is_empty() {
@@ -49,21 +52,22 @@ pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode>
                 ShowFormat::Table => context.paint(report::planned(&paths, args.flows)),
                 ShowFormat::Json => report::planned_json(&paths).context("cannot write JSON")?,
             })?;
-            return Ok(Some(Judged::default()));
+            return Ok(ExitCode::SUCCESS);
         }
-        tokio::select! {
-            judged = measure(&model, paths, args.flows, args.deadline) => judged.map(Some),
-            () = stop.asked() => Ok(None),
+        if args.watch {
+            return watch::run(context, args, paths, &mut stop).await;
         }
-    })?;
-    let Some(judged) = judged else { return Ok(ExitCode::from(exit::UNKNOWN)) };
-    if !args.dry_run {
+        let judged = tokio::select! {
+            judged = measure(&model, paths, args.flows, args.deadline) => judged?,
+            () = stop.asked() => return Ok(exit::UNKNOWN.into()),
+        };
         print(&match args.format {
             ShowFormat::Table => context.paint(report::table(&judged)),
             ShowFormat::Json => report::json(&judged).context("cannot write JSON")?,
         })?;
-    }
-    Ok(ExitCode::from(code(judged.severity())))
+        Ok(ExitCode::from(code(judged.severity())))
+    })?;
+    Ok(code)
 }
 
 fn code(severity: Severity) -> u8 {

@@ -14,6 +14,7 @@ use super::{
     confine,
     demo::Incident,
     live::{self, Context, Stop},
+    mtu::PeerProber,
     recorder::Recorder,
     settings::Settings,
 };
@@ -34,6 +35,7 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
+        let probes = PeerProber::open(args.send.probe_peers)?;
         let Some(mut engine) = live::start(probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
@@ -42,13 +44,14 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
         // Before what can be opened is confined: it makes files later.
         let recorder = Recorder::start(&title, probe.interval())?;
         confine::after_start(&mut engine);
-        Box::pin(show(engine, recorder, context, &title, None, settings.preferences, &mut stop)).await
+        Box::pin(show(engine, probes, recorder, context, &title, None, settings.preferences, &mut stop)).await
     })
 }
 
 /// Shows the engine's models until the user or a signal ends it.
 pub(super) async fn show(
     engine: Engine,
+    mut probes: Option<PeerProber>,
     recorder: Recorder,
     context: &Context,
     title: &str,
@@ -57,7 +60,9 @@ pub(super) async fn show(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     let mut timeline = Timeline::default();
-    let (models, shown) = watch::channel(Some(timeline.push_joined(engine.first(), engine.joined())));
+    let first = timeline.push_joined(engine.first(), engine.joined());
+    live::follow(&mut probes, &first);
+    let (models, shown) = watch::channel(Some(first));
     let (ask, asked) = mpsc::unbounded_channel();
     let (back, past) = LookBack::new();
     let (said, feed) = watch::channel(Feed::default());
@@ -71,7 +76,7 @@ pub(super) async fn show(
         past,
     };
     let models = Some(models);
-    let mut source = Source { engine, recorder, timeline, back, models, said, asked, incident };
+    let mut source = Source { engine, probes, recorder, timeline, back, models, said, asked, incident };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     {
@@ -103,6 +108,7 @@ pub(super) async fn show(
 /// What the screen shows, and does what it asks for.
 struct Source {
     engine: Engine,
+    probes: Option<PeerProber>,
     recorder: Recorder,
     timeline: Timeline,
     back: LookBack,
@@ -119,12 +125,13 @@ impl Source {
         loop {
             let is_reading = self.back.is_reading();
             tokio::select! {
-                frame = self.engine.tick() => match frame {
+                frame = live::tick(&mut self.engine, &mut self.probes) => match frame {
                     // Nobody looks any more: the screen ends in a moment.
                     Ok(frame) => {
                         self.recorder.offer(&frame);
                         self.back.keep(&frame);
                         let model = self.timeline.push_joined(frame, self.engine.joined());
+                        live::follow(&mut self.probes, &model);
                         drop(self.models.as_ref().map(|models| models.send(Some(model))));
                     }
                     Err(error) => {

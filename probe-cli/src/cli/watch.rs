@@ -15,6 +15,7 @@ use super::{
     args::{Format, WatchArgs},
     confine,
     live::{self, Context, Stop},
+    mtu::PeerProber,
     pieces::write_line,
     writer::{Offered, Writer},
 };
@@ -34,6 +35,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     context.enter()?;
     live::block_on(async {
         let mut stop = Stop::catch()?;
+        let mut probes = PeerProber::open(args.send.probe_peers)?;
         let ready = args.ready_file.as_deref().map(Ready::prepare).transpose()?;
         let Some(mut engine) = live::start(args.probe.engine(context), &mut stop).await? else {
             return Ok(());
@@ -47,7 +49,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
         }
         confine::after_start(&mut engine);
         tokio::select! {
-            result = print(&mut engine, context, args) => result?,
+            result = print(&mut engine, &mut probes, context, args) => result?,
             () = stop.asked() => {}
         }
         live::end(engine, &mut stop).await;
@@ -57,7 +59,12 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
 
 /// Prints until `--count` is reached or stdout is closed. A line that nobody has taken when the next but one is due is left
 /// out, and the line after it says so: the numbers of a reader that is late stay new.
-pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
+pub(super) async fn print(
+    engine: &mut Engine,
+    probes: &mut Option<PeerProber>,
+    context: &Context,
+    args: &WatchArgs,
+) -> anyhow::Result<()> {
     let (format, is_coloured) = (args.format, context.is_coloured());
     let writer = Writer::start(move |(model, events): &(Arc<Model>, Vec<ModelEvent>), out| match format {
         Format::Jsonl => write_line(out, |line| serde_json::to_writer(line, &jsonl::document(model, events))),
@@ -66,12 +73,15 @@ pub(super) async fn print(engine: &mut Engine, context: &Context, args: &WatchAr
     let mut writer = writer.context("cannot start the thread that prints")?;
     let mut timeline = Timeline::default();
     let mut stream = EventStream::default();
+    let first = timeline.push_joined(engine.first(), engine.joined());
+    live::follow(probes, &first);
     // What happened until a line that nobody took is in the next one.
-    let mut events = stream.next(&timeline.push_joined(engine.first(), engine.joined()));
+    let mut events = stream.next(&first);
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
-        let frame = engine.tick().await?;
+        let frame = live::tick(engine, probes).await?;
         let model = timeline.push_joined(frame, engine.joined());
+        live::follow(probes, &model);
         events.extend(stream.next(&model));
         events.truncate(MOST_EVENTS);
         match writer.offer((with_note(model, left_out), events.clone())) {

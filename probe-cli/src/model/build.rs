@@ -87,6 +87,7 @@ pub(super) fn build(
         counted: now.counted.clone(),
         drops,
         probed: Observed::Absent,
+        probing: Observed::Absent,
         planned_backend: None,
         explained: explained::rows(inventory, now),
         window: before
@@ -166,6 +167,7 @@ fn peers(
                     earlier.and_then(|sample| sample.outer),
                 ),
                 wireguard: None,
+                paths: Vec::new(),
             };
         let mut of_tunnel: Vec<_> =
             inventory.peers.iter().filter(|peer| peer.tunnel == tunnel.ifindex).collect();

@@ -6,12 +6,14 @@ pub mod columns;
 mod flow;
 mod link;
 mod observer;
+mod probes;
 
 pub use flow::{
     CORE, DROP, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD,
 };
 pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
 pub use observer::{OBSERVER, PROGRAM};
+pub use probes::PROBES;
 
 /// A metric of a `T`.
 #[derive(Debug)]
@@ -211,6 +213,7 @@ mod tests {
             ("wire", table(&WIRE)),
             ("observer", table(&OBSERVER)),
             ("program", table(&PROGRAM)),
+            ("probes", table(&PROBES)),
             ("counters", table(&COUNTERS)),
         ];
         assert_eq!(written.matches("<!-- metrics: ").count(), tables.len());
@@ -364,7 +367,7 @@ mod tests {
 
     #[test]
     fn no_two_columns_have_one_title() {
-        let columns = columns::OF_TUNNELS.iter().chain(&columns::OF_LINKS);
+        let columns = columns::OF_TUNNELS.iter().chain(&columns::OF_LINKS).chain(&columns::OF_PROBES);
         let titles: Vec<&str> = columns.map(|column| column.title).collect();
         assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{titles:?}");
         assert!(!titles.contains(&""));

@@ -21,6 +21,7 @@ mod nodes;
 mod observer;
 mod oversize;
 mod past;
+pub(crate) mod peer_probes;
 mod planned;
 mod probed;
 mod setup;
@@ -46,6 +47,7 @@ pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, ou
 pub use learned::{LearnedMtu, learned_mtus};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
 pub use oversize::{Oversize, OversizeCounts};
+pub use peer_probes::{PeerAnswers, PeerPath, Probing, wrong};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
 };
@@ -75,7 +77,7 @@ pub use crate::{
     },
     mac::Mac,
     sample::{
-        Counts, Direction, DroppedPacket, ExplainedPacket, Kinds, OuterCounts, OuterPart, PerDirection,
-        Reason, ReasonTotal, Sample, Seen,
+        Counts, Direction, DroppedPacket, ExplainedPacket, Kinds, OuterCounts, OuterPart, PathProbes,
+        PeerProbes, PerDirection, ProbeCounts, Reason, ReasonTotal, RoundTrips, Sample, Seen, Signal,
     },
 };

@@ -94,6 +94,7 @@ fn add(node: &mut PeerRow, peer: &PeerRow, address: IpAddr) {
     if let (Some(known), Some(more)) = (&mut node.peer, &peer.peer) {
         Arc::make_mut(known).pod_cidrs.extend(&more.pod_cidrs);
     }
+    node.paths.extend(peer.paths.iter().cloned());
     node.condition = worse(node.condition, peer.condition);
     node.flow += peer.flow;
     node.outer = node.outer.zip(peer.outer).map(|(one, other)| sum(one, other));

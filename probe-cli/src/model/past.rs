@@ -77,6 +77,7 @@ impl Past {
                 condition: Condition::Gone,
                 flow: ended(&row.flow),
                 outer: row.outer.as_ref().map(ended_outer),
+                paths: Vec::new(),
                 ..row.clone()
             };
             Some(Went { row, at: model.time, is_counted: sample.peers.contains_key(&key) })

@@ -10,6 +10,7 @@ use super::{
     nodes::join_nodes,
     observer::keep_timed,
     past::Past,
+    peer_probes,
     sizes::Bins,
 };
 use crate::{
@@ -73,6 +74,7 @@ impl Timeline {
             self.past.carry(last, earlier, &mut model);
         }
         health::judge(&mut model, &snapshot.netlink, &mut self.memory);
+        peer_probes::join(&mut model, &sample);
         self.past.sum_up(&mut model);
         join_nodes(&mut model, &snapshot.network, &mut known.node_addresses);
         self.known = Some(known);

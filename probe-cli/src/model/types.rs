@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Oversize, PlannedBackend,
-    Probed, Rates, Room, Setup, VfTraffic, Window,
+    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Oversize, PeerPath,
+    PlannedBackend, Probed, Probing, Rates, Room, Setup, VfTraffic, Window,
 };
 
 use crate::{
@@ -60,6 +60,8 @@ pub struct Model {
     pub drops: Observed<Drops>,
     /// What probes came to; absent where nobody asked for any. Whoever sends them puts it here: it is in no sample.
     pub probed: Observed<Probed>,
+    /// What is sent to other nodes meanwhile; absent where nobody asked. What that comes to is beside the peers.
+    pub probing: Observed<Probing>,
     /// The backend that somebody plans to switch to; none where nobody does. Whoever is told puts it here.
     pub planned_backend: Option<PlannedBackend>,
     /// Why packets are "other"; none while nobody asks.
@@ -206,6 +208,8 @@ pub struct PeerRow {
     pub outer: Option<PerDirection<OuterFlow>>,
     /// What WireGuard itself tells of the peer; none on another kind of tunnel, and when it could not be read.
     pub wireguard: Option<WireguardRow>,
+    /// Paths to it that probes are sent on; empty where none are.
+    pub paths: Vec<PeerPath>,
 }
 
 /// One of the peers of a node, as one tunnel knows it.

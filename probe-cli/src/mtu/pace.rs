@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Probes a second: 6 Mbit/s of full-size Ethernet frames at most.
-const PER_SECOND: u32 = 500;
+pub(super) const PER_SECOND: u32 = 500;
 /// Probes that may leave at once, after a while without any.
 const BURST: u32 = 16;
 

@@ -92,6 +92,19 @@ pub struct Command {
     pub size: u32,
 }
 
+/// Who says what is sent: takes what happens, and is asked for the next probe.
+pub trait Sends {
+    /// Takes what happened.
+    fn handle(&mut self, input: Input, now: Duration);
+
+    /// The next probe to send; none while there is nothing to send or too much was sent. To be asked until there is none.
+    fn next_command(&mut self, now: Duration) -> Option<Command>;
+
+    /// How long to wait for something to happen before asking for the next probe; none when there is nothing more to do. To be asked
+    /// when there is no probe to send.
+    fn poll_timeout(&self, now: Duration) -> Option<Duration>;
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Prober {
@@ -125,8 +138,43 @@ impl Prober {
         }
     }
 
-    /// Takes what happened.
-    pub fn handle(&mut self, input: Input, now: Duration) {
+    /// How many paths are measured, of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.next - self.open.len(), self.searches.len())
+    }
+
+    /// The last probe.
+    pub fn latest(&self) -> Option<Command> {
+        self.latest
+    }
+
+    /// Answers and messages that nobody waits for any more, or that were never about one of ours.
+    pub fn strays(&self) -> u64 {
+        self.strays
+    }
+
+    /// What the paths came to; for those that are still being measured none.
+    pub fn outcomes(mut self) -> Vec<Option<Outcome>> {
+        let claims: BTreeSet<(bool, u32, IpAddr)> = self
+            .searches
+            .iter()
+            .flat_map(|search| search.claims().iter().map(|(from, mtu)| (from.is_ipv6(), *mtu, *from)))
+            .collect();
+        for search in &mut self.searches {
+            let is_v6 = search.address().is_ipv6();
+            let Some(outcome) = search.outcome_mut() else { continue };
+            let Some(size) = outcome.size.filter(|_| outcome.verdict == Verdict::BlackHole) else { continue };
+            let claim = claims.iter().find(|(of_v6, mtu, _)| (*of_v6, *mtu) == (is_v6, size));
+            if let Some((_, _, from)) = claim {
+                outcome.verdict = Verdict::TooBig { from: *from, of_other: true };
+            }
+        }
+        self.searches.into_iter().map(|search| search.outcome().cloned()).collect()
+    }
+}
+
+impl Sends for Prober {
+    fn handle(&mut self, input: Input, now: Duration) {
         let probe = input.probe();
         let Some(path) = self.owners.get(&probe).copied() else {
             self.strays = self.strays.saturating_add(1);
@@ -146,8 +194,7 @@ impl Prober {
         }
     }
 
-    /// The next probe to send; none while there is nothing to send or too much was sent. To be asked until there is none.
-    pub fn next_command(&mut self, now: Duration) -> Option<Command> {
+    fn next_command(&mut self, now: Duration) -> Option<Command> {
         while self.open.len() < AT_ONCE && self.next < self.searches.len() {
             self.open.push((self.next, Duration::ZERO));
             self.next += 1;
@@ -194,46 +241,10 @@ impl Prober {
         None
     }
 
-    /// How long to wait for something to happen before asking for the next probe; none when all is measured. To be asked when
-    /// there is no probe to send.
-    pub fn poll_timeout(&self, now: Duration) -> Option<Duration> {
+    fn poll_timeout(&self, now: Duration) -> Option<Duration> {
         let first = self.open.iter().map(|(_, wake)| *wake).min()?;
         let until = if first <= now { self.pace.ready_at() } else { first };
         Some(until.saturating_sub(now))
-    }
-
-    /// How many paths are measured, of how many.
-    pub fn progress(&self) -> (usize, usize) {
-        (self.next - self.open.len(), self.searches.len())
-    }
-
-    /// The last probe.
-    pub fn latest(&self) -> Option<Command> {
-        self.latest
-    }
-
-    /// Answers and messages that nobody waits for any more, or that were never about one of ours.
-    pub fn strays(&self) -> u64 {
-        self.strays
-    }
-
-    /// What the paths came to; for those that are still being measured none.
-    pub fn outcomes(mut self) -> Vec<Option<Outcome>> {
-        let claims: BTreeSet<(bool, u32, IpAddr)> = self
-            .searches
-            .iter()
-            .flat_map(|search| search.claims().iter().map(|(from, mtu)| (from.is_ipv6(), *mtu, *from)))
-            .collect();
-        for search in &mut self.searches {
-            let is_v6 = search.address().is_ipv6();
-            let Some(outcome) = search.outcome_mut() else { continue };
-            let Some(size) = outcome.size.filter(|_| outcome.verdict == Verdict::BlackHole) else { continue };
-            let claim = claims.iter().find(|(of_v6, mtu, _)| (*of_v6, *mtu) == (is_v6, size));
-            if let Some((_, _, from)) = claim {
-                outcome.verdict = Verdict::TooBig { from: *from, of_other: true };
-            }
-        }
-        self.searches.into_iter().map(|search| search.outcome().cloned()).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use super::{
     bisect::{Bisect, Failed},
     classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, Verdict, Who, is_plausible},
+    probes::{LEAST_LOST, Probe, Probes, Rtt, State, Tally, losses_needed},
 };
 
 /// A size that fits every link, in bytes of the IP packet.
@@ -24,8 +25,6 @@ const UNDELIVERABLE: u32 = 3;
 /// How likely it may be that a size that fits is taken for lost by chance. Before the search ends, the size is tried as often
 /// again.
 const CHANCE: f64 = 1e-4;
-/// A size is not taken for lost after fewer losses.
-const LEAST_LOST: u32 = 3;
 /// Probes that loss is measured with, once there was any.
 const LOSS_SAMPLE: u32 = 50;
 /// Between two probes of one path.
@@ -83,57 +82,6 @@ pub enum Kind {
     Datagram,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Lost,
-    Answered,
-    /// Somebody said that it cannot be delivered.
-    Told,
-    /// The kernel did not send it.
-    Refused,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Probe {
-    id: u16,
-    kind: Kind,
-    size: u32,
-    at: Duration,
-    state: State,
-}
-
-/// How many probes came to what.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    sent: u32,
-    waiting: u32,
-    lost: u32,
-    answered: u32,
-}
-
-/// Times to answers, smoothed as RFC 6298 has it.
-#[derive(Clone, Copy, Debug)]
-struct Rtt {
-    least: Duration,
-    smoothed: Duration,
-    variation: Duration,
-}
-
-impl Rtt {
-    fn new(took: Duration) -> Self {
-        Self { least: took, smoothed: took, variation: took / 2 }
-    }
-
-    fn with(self, took: Duration) -> Self {
-        Self {
-            least: self.least.min(took),
-            smoothed: (self.smoothed * 7 + took) / 8,
-            variation: (self.variation * 3 + self.smoothed.abs_diff(took)) / 4,
-        }
-    }
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Search {
@@ -142,7 +90,7 @@ pub(super) struct Search {
     /// Probes that are sent even if all is well: to see whether any is lost.
     sample: u32,
     bisect: Bisect,
-    probes: Vec<Probe>,
+    probes: Probes,
     /// Of the first probe.
     started: Option<Duration>,
     rtt: Option<Rtt>,
@@ -166,7 +114,7 @@ impl Search {
             deadline,
             sample,
             bisect: Bisect::new(target.expected),
-            probes: Vec::new(),
+            probes: Probes::default(),
             started: None,
             rtt: None,
             claims: Vec::new(),
@@ -210,13 +158,13 @@ impl Search {
 
     /// Numbers of its probes.
     pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
-        self.probes.iter().map(|probe| probe.id)
+        self.probes.ids()
     }
 
     /// A probe was given to the kernel.
     pub(super) fn sent(&mut self, id: u16, kind: Kind, size: u32, now: Duration) {
         self.started.get_or_insert(now);
-        self.probes.push(Probe { id, kind, size, at: now, state: State::Waiting });
+        self.probes.add(Probe { id, kind, size, at: now, state: State::Waiting });
     }
 
     /// What to do now.
@@ -224,14 +172,9 @@ impl Search {
         if self.outcome.is_some() {
             return Step::Over;
         }
-        let wait = self.wait();
-        for probe in self.probes.iter_mut().filter(|probe| probe.state == State::Waiting) {
-            if now.saturating_sub(probe.at) >= wait {
-                probe.state = State::Lost;
-            }
-        }
+        self.probes.lose(now, self.wait());
         let is_late = self.started.is_some_and(|started| now.saturating_sub(started) >= self.deadline);
-        if is_late || self.count() >= MOST_PROBES {
+        if is_late || self.probes.count() >= MOST_PROBES {
             return self.give_up();
         }
         let step = if self.bisect.lower().is_none() { self.reach() } else { self.narrow(now) };
@@ -274,7 +217,7 @@ impl Search {
                 }
             };
             let of_size = self.tally(|probe| probe.size == size);
-            let first = self.probes.iter().find(|probe| probe.size == size).map(|probe| probe.at);
+            let first = self.probes.first_of(size);
             // What fits and was sent since: as long as some of it is answered, the path is there.
             let control = self.tally(|probe| probe.size <= lower && first.is_some_and(|at| probe.at >= at));
             let needed = self.losses_needed() * times;
@@ -304,7 +247,7 @@ impl Search {
     /// probe has left.
     fn toss(&self) -> bool {
         let mut hasher = DefaultHasher::new();
-        (self.target.address, self.probes.len()).hash(&mut hasher);
+        (self.target.address, self.probes.count()).hash(&mut hasher);
         hasher.finish() & 1 == 1
     }
 
@@ -320,7 +263,7 @@ impl Search {
 
     /// The search is over, unless answers may still come that are only late.
     fn settle(&mut self, now: Duration) -> Step {
-        let lost = self.probes.iter().filter(|probe| probe.state == State::Lost);
+        let lost = self.probes.of(State::Lost);
         let until = lost.map(|probe| probe.at + GRACE).max().unwrap_or_default();
         if until > now {
             return Step::Wait(until);
@@ -402,7 +345,7 @@ impl Search {
     /// An answer of `size` bytes, in fragments of at most `fragment` bytes.
     pub(super) fn reply(&mut self, id: u16, from: IpAddr, size: u32, fragment: Option<u32>, now: Duration) {
         let address = self.target.address;
-        let Some(probe) = self.probes.iter_mut().find(|probe| probe.id == id) else { return };
+        let Some(probe) = self.probes.get_mut(id) else { return };
         // A reset says how much came.
         let is_answer = match probe.kind {
             Kind::Echo => size <= probe.size,
@@ -441,7 +384,7 @@ impl Search {
     /// "Too big", of an MTU that fits.
     pub(super) fn too_big(&mut self, id: u16, from: IpAddr, mtu: u32, about: Quoted) {
         let fits = self.bisect.lower();
-        let Some(probe) = about_probe(&mut self.probes, &mut self.ignored, self.target, id, about) else {
+        let Some(probe) = self.probes.about(&mut self.ignored, self.target, id, about) else {
             return;
         };
         if !is_plausible(self.target.address, mtu, probe.size, fits, &mut self.ignored) {
@@ -461,7 +404,7 @@ impl Search {
 
     /// "Cannot be delivered"; for want of somebody who listens on the port, which says that it got there.
     pub(super) fn unreachable(&mut self, id: u16, from: IpAddr, about: Quoted, no_port: bool) {
-        let Some(probe) = about_probe(&mut self.probes, &mut self.ignored, self.target, id, about) else {
+        let Some(probe) = self.probes.about(&mut self.ignored, self.target, id, about) else {
             return;
         };
         if probe.kind == Kind::Datagram {
@@ -478,7 +421,7 @@ impl Search {
     /// The kernel did not send it.
     pub(super) fn refused(&mut self, id: u16, why: Refusal) {
         let small = self.small();
-        let Some(probe) = self.probes.iter_mut().find(|probe| probe.id == id) else { return };
+        let Some(probe) = self.probes.get_mut(id) else { return };
         probe.state = State::Refused;
         let size = probe.size;
         match why {
@@ -511,39 +454,18 @@ impl Search {
     }
 
     fn tally_of(&self, kind: Kind, is_meant: impl Fn(&Probe) -> bool) -> Tally {
-        let mut tally = Tally::default();
-        for probe in self.probes.iter().filter(|probe| probe.kind == kind && is_meant(probe)) {
-            match probe.state {
-                State::Waiting => tally.waiting += 1,
-                State::Lost => tally.lost += 1,
-                State::Answered => tally.answered += 1,
-                State::Told => {}
-                State::Refused => continue,
-            }
-            tally.sent += 1;
-        }
-        tally
+        self.probes.tally(kind, is_meant)
     }
 
     fn all(&self) -> Tally {
         self.tally(|_| true)
     }
 
-    fn count(&self) -> u32 {
-        u32::try_from(self.probes.len()).unwrap_or(u32::MAX)
-    }
-
     /// How many of one size must be lost, given how many are that fit, before that is no chance any more.
     fn losses_needed(&self) -> u32 {
         let fits = self.bisect.lower();
         let fitting = self.tally(|probe| fits.is_some_and(|fits| probe.size <= fits));
-        let share = (f64::from(fitting.lost) + 0.5) / (f64::from(fitting.lost + fitting.answered) + 1.0);
-        let (mut needed, mut chance) = (LEAST_LOST, share * share * share);
-        while chance > CHANCE && needed < MOST_PROBES {
-            chance *= share;
-            needed += 1;
-        }
-        needed
+        losses_needed(fitting.lost, fitting.answered, CHANCE, MOST_PROBES)
     }
 
     /// How long an answer is waited for.
@@ -554,32 +476,14 @@ impl Search {
 
     /// When the next probe that waits is taken for lost.
     fn until_lost(&self) -> Step {
-        let waiting = self.probes.iter().filter(|probe| probe.state == State::Waiting);
-        let first = waiting.map(|probe| probe.at).min().unwrap_or_default();
+        let first = self.probes.of(State::Waiting).map(|probe| probe.at).min().unwrap_or_default();
         Step::Wait(first + self.wait())
     }
 
     /// When the next probe may leave.
     fn next_at(&self) -> Duration {
         let Some(last) = self.probes.last() else { return Duration::ZERO };
-        let is_answered = self.bisect.lower().is_some() || self.count() < 2;
+        let is_answered = self.bisect.lower().is_some() || self.probes.count() < 2;
         last.at + if is_answered { GAP } else { SLOW_GAP }
-    }
-}
-
-/// The probe that a message is about; counts what is about something else.
-fn about_probe<'a>(
-    probes: &'a mut [Probe],
-    ignored: &mut Ignored,
-    target: Target,
-    id: u16,
-    about: Quoted,
-) -> Option<&'a mut Probe> {
-    let probe = probes.iter_mut().find(|probe| probe.id == id)?;
-    if about.destination == target.address && about.size == probe.size {
-        Some(probe)
-    } else {
-        ignored.foreign = ignored.foreign.saturating_add(1);
-        None
     }
 }

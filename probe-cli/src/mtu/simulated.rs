@@ -1,11 +1,17 @@
 //! Searches on simulated paths: with loss, delay, packets that overtake each other and come twice, routers that say nothing, and
 //! some that lie.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+mod watched;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{pace::PER_SECOND, *};
 
 /// What the hop says that does not pass larger packets on.
 #[derive(Clone, Copy, Debug, PartialEq)]

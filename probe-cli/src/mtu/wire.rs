@@ -25,7 +25,7 @@ use self::message::{Message, receive, set_option};
 use super::{
     classify::{Outcome, Refusal},
     icmp::{self, Key},
-    prober::{Command, Input, Prober},
+    prober::{Command, Input, Prober, Sends},
     search::Kind,
     segment,
 };
@@ -137,6 +137,14 @@ impl Wire {
         })
     }
 
+    /// Opens sockets for echo requests of both families, or of IPv4 alone where the kernel has no IPv6.
+    pub fn open_both() -> Result<Self, WireError> {
+        Self::open(true, true, 1).or_else(|error| match error {
+            WireError::Denied => Err(error),
+            WireError::Failed { .. } => Self::open(true, false, 1),
+        })
+    }
+
     /// Sends what the prober says until all is measured.
     pub async fn run(
         mut self,
@@ -144,30 +152,35 @@ impl Wire {
         mut progress: impl FnMut(&Prober),
     ) -> Result<Measured, WireError> {
         let start = Instant::now();
-        loop {
-            let now = start.elapsed();
-            while let Some(command) = prober.next_command(now) {
-                if let Err(why) = self.send(command) {
-                    prober.handle(Input::Refused { probe: command.probe, why }, now);
-                }
-            }
+        while self.step(&mut prober, start).await? {
             progress(&prober);
-            let Some(wait) = prober.poll_timeout(now) else { break };
-            // Answers come first: a machine that stands still for a while must not take them for lost.
-            let from = tokio::select! {
-                biased;
-                () = readable(self.v4.as_ref()) => Some((Kind::Echo, false)),
-                () = readable(self.v6.as_ref()) => Some((Kind::Echo, true)),
-                () = readable(self.v4_segments.as_ref()) => Some((Kind::Segment, false)),
-                () = readable(self.v6_segments.as_ref()) => Some((Kind::Segment, true)),
-                () = tokio::time::sleep(wait) => None,
-            };
-            if let Some((kind, is_v6)) = from {
-                self.read(kind, is_v6, &mut prober, start)?;
-            }
         }
         let strays = prober.strays();
         Ok(Measured { outcomes: prober.outcomes(), strays, took: start.elapsed() })
+    }
+
+    /// Sends what is due, waits until something comes or is due, and reads what has come; false when there is nothing more to do.
+    /// Times are since `start`. Dropping the future loses nothing.
+    pub async fn step(&mut self, sends: &mut impl Sends, start: Instant) -> Result<bool, WireError> {
+        while let Some(command) = sends.next_command(start.elapsed()) {
+            if let Err(why) = self.send(command) {
+                sends.handle(Input::Refused { probe: command.probe, why }, start.elapsed());
+            }
+        }
+        let Some(wait) = sends.poll_timeout(start.elapsed()) else { return Ok(false) };
+        // Answers come first: a machine that stands still for a while must not take them for lost.
+        let from = tokio::select! {
+            biased;
+            () = readable(self.v4.as_ref()) => Some((Kind::Echo, false)),
+            () = readable(self.v6.as_ref()) => Some((Kind::Echo, true)),
+            () = readable(self.v4_segments.as_ref()) => Some((Kind::Segment, false)),
+            () = readable(self.v6_segments.as_ref()) => Some((Kind::Segment, true)),
+            () = tokio::time::sleep(wait) => None,
+        };
+        if let Some((kind, is_v6)) = from {
+            self.read(kind, is_v6, sends, start)?;
+        }
+        Ok(true)
     }
 
     fn send(&mut self, command: Command) -> Result<(), Refusal> {
@@ -203,7 +216,7 @@ impl Wire {
         &mut self,
         kind: Kind,
         is_v6: bool,
-        prober: &mut Prober,
+        sends: &mut impl Sends,
         start: Instant,
     ) -> Result<(), WireError> {
         let is_segment = kind == Kind::Segment;
@@ -216,7 +229,7 @@ impl Wire {
         let Some(socket) = socket else { return Ok(()) };
         for _ in 0..AT_ONCE {
             let read = socket.try_io(Interest::READABLE, |socket| receive(socket, &mut self.buffer));
-            let Message { bytes, from, fragment } = match read {
+            let Message { bytes, from, fragment, age } = match read {
                 Ok(message) => message,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -229,7 +242,8 @@ impl Wire {
                 IpAddr::V6(_) => icmp::answer_v6(bytes, from, self.key, fragment),
             };
             if let Some(input) = input {
-                prober.handle(input, start.elapsed());
+                // The machine may have done something else since it came.
+                sends.handle(input, start.elapsed().saturating_sub(age));
             }
         }
         Ok(())
@@ -271,6 +285,7 @@ fn open_v4() -> Result<Socket, WireError> {
     set_option(&socket, libc::IPPROTO_IP, IP_RECVFRAGSIZE, &1).map_err(failed(operation))?;
     let blocked = !((1_u32 << icmp::ECHO_REPLY) | (1 << icmp::UNREACHABLE));
     set_option(&socket, SOL_RAW, ICMP_FILTER, &blocked).map_err(failed(operation))?;
+    message::ask_when(&socket).map_err(failed(operation))?;
     // A smaller one loses answers of a busy run at worst.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     Ok(socket)
@@ -290,6 +305,7 @@ fn open_v6() -> Result<Socket, WireError> {
         }
     }
     set_option(&socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &blocked).map_err(failed(operation))?;
+    message::ask_when(&socket).map_err(failed(operation))?;
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     Ok(socket)
 }

@@ -4,13 +4,14 @@ mod cores;
 mod drops;
 mod events;
 mod explained;
+mod probes;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
-use self::{cores::Core, drops::Drop, events::Event, explained::Explained};
+use self::{cores::Core, drops::Drop, events::Event, explained::Explained, probes::Probes};
 use super::{
     json::{self, Metrics, Wireguard, words},
     rfc3339,
@@ -200,6 +201,8 @@ struct Peer<'a> {
     node_name: Option<&'a str>,
     pod_cidrs: &'a [IpNet],
     wireguard: Option<Wireguard<'a>>,
+    /// Null while nobody asks.
+    probes: Option<Vec<Probes<'a>>>,
     tx: PeerDirection<'a>,
     rx: PeerDirection<'a>,
     #[serde(flatten)]
@@ -438,6 +441,7 @@ fn peer<'a>(model: &Model, row: &'a model::PeerRow) -> Peer<'a> {
             .peer
             .as_ref()
             .and_then(|peer| Some(Wireguard::new(peer.wireguard?, row.wireguard.as_ref()))),
+        probes: model.probing.value().map(|_| row.paths.iter().map(Probes::from).collect()),
         tx: peer_direction(&row.flow.tx, measured.map(|outer| &outer.tx)),
         rx: peer_direction(&row.flow.rx, measured.map(|outer| &outer.rx)),
         together: Together(model::together(&row.flow)),
@@ -524,6 +528,15 @@ mod tests {
             Model { drops: crate::observed::Observed::Value(model::Drops::default()), ..Model::default() };
         let value: serde_json::Value = serde_json::from_str(&line(&none).unwrap()).unwrap();
         assert_eq!(value["drops"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn what_is_sent_to_a_peer_when_somebody_asks() {
+        let value: serde_json::Value =
+            serde_json::from_str(&line(&model::peer_probes::testdata::model()).unwrap()).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value["peers"][0]["probes"]).unwrap());
+        assert_eq!(value["peers"][1]["probes"][0]["said_by"], "192.0.2.254");
+        crate::report::documented(&value["peers"][0]["probes"], "# The JSON of `watch --format jsonl`");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod measured;
 pub mod mtu;
 pub mod node;
 mod oversize;
+pub mod peer_probes;
 pub mod peers;
 pub mod planned;
 pub mod pods;

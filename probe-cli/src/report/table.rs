@@ -11,10 +11,11 @@ use crate::{
         busiest, carried, cores_together,
         fields::{
             self, Field, Number,
-            columns::{Carried, Column, FRAGMENTS, OVERHEAD, OVERSIZE},
+            columns::{Carried, Column, FRAGMENTS, OF_PROBES, OVERHEAD, OVERSIZE},
         },
         reason_title,
     },
+    report::peer_probes,
     text,
 };
 
@@ -41,11 +42,15 @@ pub fn table(model: &Model, events: &[ModelEvent]) -> String {
         heading.push_str(&core);
     }
     let _ = writeln!(out, "{heading}");
+    if let Some(probing) = model.probing.value() {
+        let _ = writeln!(out, "{}", peer_probes::stated(probing));
+    }
     if !model.tunnels.is_empty() || model.vfs.is_empty() {
         tunnels(&mut out, model);
     }
     interfaces(&mut out, model);
     vfs(&mut out, model);
+    peer_answers(&mut out, model);
     drops(&mut out, model);
     for event in &model.pmtu_events {
         let mtu = event.mtu.map_or_else(|| "smaller".to_owned(), |mtu| mtu.to_string());
@@ -147,6 +152,29 @@ fn interfaces(out: &mut String, model: &Model) {
         let name = format!("{} {}", text::escape(&row.interface.name), text::escape(&pod.label()));
         let network = row.interface.network.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         link_row(out, &name, row.rate.as_ref(), &network);
+    }
+}
+
+/// What probes to peers come to, where somebody asked for any.
+fn peer_answers(out: &mut String, model: &Model) {
+    let mut rows = model.peers.iter().filter_map(|row| Some((row, row.answers()?))).peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let _ = write!(out, "\n{:<NAME$}", "PROBED PEER");
+    for column in OF_PROBES {
+        let _ = write!(out, " {:>width$}", column.title, width = usize::from(column.width));
+    }
+    out.push('\n');
+    for (row, answers) in rows {
+        let name = text::fit(&peer_name(row), NAME);
+        let _ = write!(out, "{name}{:pad$}", "", pad = NAME.saturating_sub(name.width()));
+        let carried = Carried { answers: Some(answers), ..Carried::default() };
+        for column in OF_PROBES {
+            let cell = column.text(&carried).unwrap_or_else(|| "-".to_owned());
+            let _ = write!(out, " {cell:>width$}", width = usize::from(column.width));
+        }
+        out.push('\n');
     }
 }
 
@@ -339,6 +367,7 @@ mod tests {
         insta::assert_snapshot!(table(&testdata::vfs_by_ebpf()));
         insta::assert_snapshot!(table(&testdata::in_clear()));
         insta::assert_snapshot!(table(&crate::model::drops::testdata::model()));
+        insta::assert_snapshot!(table(&crate::model::peer_probes::testdata::model()));
     }
 
     #[test]

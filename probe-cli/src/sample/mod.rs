@@ -4,6 +4,7 @@
 
 mod drops;
 mod explained;
+mod path_probes;
 mod rows;
 
 use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     drops::{DropRow, DroppedPacket, Drops, OuterKind},
     explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen},
+    path_probes::{PathProbes, PeerProbes, ProbeCounts, RoundTrips, Signal},
 };
 use crate::{
     facts::{PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},
@@ -81,6 +83,9 @@ pub struct Sample {
     /// What the kernel dropped; absent where nobody asked.
     #[serde(default)]
     pub drops: Observed<Box<Drops>>,
+    /// What probes to other nodes come to; absent where nobody asked for any.
+    #[serde(default)]
+    pub peer_probes: Observed<Box<PeerProbes>>,
 }
 
 impl Sample {

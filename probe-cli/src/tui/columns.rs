@@ -4,7 +4,10 @@ use super::{cells::handshake, measure::Measure, subject::Subject, tab::Tab};
 use crate::model::{
     fields::{
         self,
-        columns::{Column, DROPS, FRAGMENTS, IN_CLEAR, MEAN_SIZE, OVERHEAD, OVERSIZE, SEGMENTS, TOTAL},
+        columns::{
+            Column, DROPS, FRAGMENTS, IN_CLEAR, LARGE_LOST, LOST, MEAN_SIZE, OVERHEAD, OVERSIZE, RTT,
+            SEGMENTS, TOTAL,
+        },
     },
     outer_together,
 };
@@ -100,20 +103,24 @@ pub(super) fn on_overview(tab: Tab, measure: Measure) -> Vec<ColumnId> {
 
 /// The columns of a tab's table, left to right; without those that would say nothing of any of `rows`, or what another says.
 pub(super) fn of<'a>(tab: Tab, measure: Measure, rows: impl Iterator<Item = Subject<'a>>) -> Vec<ColumnId> {
+    let mut is_probed = false;
     let (mut is_told, mut is_in_clear, mut is_dropped, mut is_on_wire) =
         (false, false, tab == Tab::Vfs, tab != Tab::Vfs);
     for row in rows {
         is_told |= handshake(row).is_some();
+        is_probed |= row.carried().answers.is_some();
         is_in_clear |=
             row.carried().outer.is_some_and(|outer| outer_together(&outer).total.in_clear.packets > 0);
         is_dropped |= row.carried().dropped.is_some_and(|dropped| dropped.total > 0);
         is_on_wire |= matches!(row, Subject::Vf(row) if row.wire.is_some());
     }
+    let of_probes = [&RTT, &LOST, &LARGE_LOST].map(ColumnId::Metric);
     let on_wire = [&MEAN_SIZE, &SEGMENTS].map(ColumnId::Metric);
     let says_something = |column: &ColumnId| {
         (is_told || *column != ColumnId::Handshake)
             && (is_in_clear || *column != ColumnId::Metric(&IN_CLEAR))
             && (is_dropped || *column != ColumnId::Metric(&DROPS))
+            && (is_probed || !of_probes.contains(column))
             && (is_on_wire || !on_wire.contains(column))
     };
     all(tab).iter().copied().filter(|column| column.is_told_by(measure)).filter(says_something).collect()
@@ -150,6 +157,9 @@ fn all(tab: Tab) -> &'static [ColumnId] {
             State,
             Tunnel,
             Handshake,
+            Metric(&RTT),
+            Metric(&LOST),
+            Metric(&LARGE_LOST),
             Addresses,
             Tx,
             TxPackets,

@@ -111,7 +111,9 @@ impl<'a> Subject<'a> {
             Self::Tunnel(row) => {
                 Carried { flow, outer: row.outer, dropped: row.dropped, ..Carried::default() }
             }
-            Self::Peer(row) => Carried { flow, outer: row.outer, ..Carried::default() },
+            Self::Peer(row) => {
+                Carried { flow, outer: row.outer, answers: row.answers(), ..Carried::default() }
+            }
             Self::Pod(_) => Carried { flow, ..Carried::default() },
             Self::Vf(row) => {
                 let wire = row.wire.as_ref().and_then(|wire| wire.rates);

@@ -88,7 +88,8 @@ pub(crate) const MODULES: &[Module] = &[
     // People and machines.
     pure("report", &["model", "text"]),
     pure("report::bench", &["bench", "report", "text"]),
-    pure("report::measured", &["mtu", "report", "text"]),
+    // What probes come to that go on is in samples and in the model; which paths there are, only `mtu` knows.
+    pure("report::measured", &["model", "mtu", "report", "text"]),
     pure("report::check", &["check", "model", "report", "text"]),
     pure("tui", &["check", "model", "record::player", "report", "text"]),
     outside("tui::terminal", &["tui"]),

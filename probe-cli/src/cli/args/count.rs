@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{COUNTING, OUTPUT, duration};
+use super::{COUNTING, OUTPUT, PROBING, duration};
 use crate::{
     cli::live::Context,
     ebpf::{self, AttachMode},
@@ -83,10 +83,22 @@ pub(in crate::cli) enum Attach {
     Clsact,
 }
 
+/// What is sent beside counting.
+#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+pub(in crate::cli) struct SendArgs {
+    /// Send probes to every peer meanwhile: a small one a second on each path, and one as large as the tunnel's MTU every ten. Shows
+    /// what is lost and how long answers take
+    #[arg(long, help_heading = PROBING)]
+    pub(in crate::cli) probe_peers: bool,
+}
+
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(in crate::cli) struct TopArgs {
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) send: SendArgs,
 
     #[command(flatten)]
     pub(in crate::cli) screen: ScreenArgs,
@@ -109,6 +121,9 @@ pub(in crate::cli) struct ScreenArgs {
 pub(in crate::cli) struct WatchArgs {
     #[command(flatten)]
     pub(in crate::cli) probe: ProbeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) send: SendArgs,
 
     /// Stop after this many intervals
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N", help_heading = COUNTING)]

@@ -22,6 +22,19 @@ pub(in crate::cli) struct MtuArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = PROBING)]
     pub(in crate::cli) flows: u16,
 
+    /// Go on until interrupted: a small probe every second on each path, and one of the expected size every ten. Prints what is lost
+    /// and how long answers take
+    #[arg(long, conflicts_with_all = ["flows", "deadline"], help_heading = PROBING)]
+    pub(in crate::cli) watch: bool,
+
+    /// With --watch: time between two tables
+    #[arg(long, default_value = "10s", value_parser = duration::parse, value_name = "TIME", requires = "watch", help_heading = PROBING)]
+    pub(in crate::cli) interval: Duration,
+
+    /// With --watch: stop after this many tables
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N", requires = "watch", help_heading = PROBING)]
+    pub(in crate::cli) count: Option<u64>,
+
     /// Print what would be sent, and send nothing
     #[arg(long, help_heading = PROBING)]
     pub(in crate::cli) dry_run: bool,

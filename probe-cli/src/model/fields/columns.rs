@@ -3,7 +3,10 @@
 
 use super::{Number, flow, link};
 use crate::{
-    model::{Dropped, Flow, OuterFlow, Rates, VfRates, both_rates, flow::sum, outer_together, together},
+    model::{
+        Dropped, Flow, OuterFlow, PeerAnswers, Rates, VfRates, both_rates, flow::sum, outer_together,
+        together,
+    },
     sample::PerDirection,
     text,
 };
@@ -21,6 +24,8 @@ pub struct Carried {
     pub wire: Option<PerDirection<Rates>>,
     /// What the kernel drops of it and should not.
     pub dropped: Option<Dropped>,
+    /// What probes to it come to.
+    pub answers: Option<PeerAnswers>,
 }
 
 /// How a number is written.
@@ -36,6 +41,8 @@ pub enum Format {
     Tenths,
     /// Bytes with a unit.
     Bytes,
+    /// Three digits of milliseconds.
+    Milliseconds,
 }
 
 /// A column of numbers.
@@ -79,6 +86,11 @@ impl Column {
             (Format::Bytes | Format::Whole, number) => format!("{:.0}", number.as_f64()),
             (Format::Rate, number) => text::si(number.as_f64()),
             (Format::Percent, number) => format!("{:.1}%", number.as_f64()),
+            (Format::Milliseconds, number) => {
+                let ms = number.as_f64();
+                let decimals = if ms < 9.995 { 2 } else { usize::from(ms < 99.95) };
+                format!("{ms:.decimals$}")
+            }
             (Format::Tenths, number) => format!("{:.1}", number.as_f64()),
         })
     }
@@ -193,9 +205,45 @@ pub const DROPS: Column = Column {
     },
 };
 
+/// Median time to the answer of a probe, in milliseconds.
+pub const RTT: Column = Column {
+    title: "RTT ms",
+    help: "with --probe-peers: median time to an answer, through the tunnel where it is known",
+    width: 6,
+    rank: 6,
+    format: Format::Milliseconds,
+    is_alarm: false,
+    of: |row| Some(Number::Amount(row.answers?.round_trips?.p50.as_secs_f64() * 1000.0)),
+};
+
+/// Small probes that are lost, in percent.
+pub const LOST: Column = Column {
+    title: "LOST",
+    help: "with --probe-peers: small probes that were not answered",
+    width: 6,
+    rank: 6,
+    format: Format::Percent,
+    is_alarm: true,
+    of: |row| row.answers?.lost_percent.map(Number::Amount),
+};
+
+/// Large probes that are lost, in percent.
+pub const LARGE_LOST: Column = Column {
+    title: "LOSTBIG",
+    help: "the same for probes as large as the tunnel's MTU: alone it is a black hole",
+    width: 7,
+    rank: 6,
+    format: Format::Percent,
+    is_alarm: true,
+    of: |row| row.answers?.large_lost_percent.map(Number::Amount),
+};
+
 /// Those of what tunnels carry, in the order of the help screen.
 pub const OF_TUNNELS: [&Column; 7] =
     [&OVERHEAD, &OVERSIZE, &FRAGMENTS, &IN_CLEAR, &MEAN_SIZE, &SEGMENTS, &TOTAL];
 
 /// Those of interfaces only.
 pub const OF_LINKS: [&Column; 1] = [&DROPS];
+
+/// Those of probes to other nodes.
+pub const OF_PROBES: [&Column; 3] = [&RTT, &LOST, &LARGE_LOST];

@@ -229,6 +229,7 @@ fn add_without_fdb(model: &mut Model, inventory: &Inventory) {
             flow: PerDirection::default(),
             outer: None,
             wireguard: None,
+            paths: Vec::new(),
         };
         let others = model.peers.iter().position(|other| other.tunnel == *tunnel && other.peer.is_none());
         model.peers.insert(others.unwrap_or(model.peers.len()), row);

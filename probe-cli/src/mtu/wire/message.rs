@@ -4,14 +4,18 @@ use std::{
     io,
     net::IpAddr,
     os::fd::{AsFd, AsRawFd as _},
+    time::{Duration, SystemTime},
 };
 
 use socket2::{SockAddr, Socket};
 
 use super::{IP_RECVFRAGSIZE, IPV6_RECVFRAGSIZE};
 
-/// Room for control messages: of one number there is one at most.
+/// Room for control messages: a number and a time.
 const CONTROL: usize = 128;
+
+/// No message waits longer to be read while its clock is right.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What was received.
 pub(super) struct Message<'a> {
@@ -19,6 +23,8 @@ pub(super) struct Message<'a> {
     pub(super) from: IpAddr,
     /// Bytes of the largest fragment that it came in; none when it came in one piece.
     pub(super) fragment: Option<u32>,
+    /// For how long it has waited to be read; zero where the kernel does not say.
+    pub(super) age: Duration,
 }
 
 /// Memory for control messages, aligned as their headers have to be.
@@ -29,7 +35,7 @@ struct Control([u8; CONTROL]);
 pub(super) fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<Message<'a>> {
     let mut control = Control([0; CONTROL]);
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    let mut fragment = None;
+    let (mut fragment, mut came) = (None, None);
     // SAFETY: the address that is filled in is valid storage of the length that is given; all of `header` is set before the
     // kernel looks at it, and what it points to lives as long as the call.
     let ((), from) = unsafe {
@@ -45,37 +51,56 @@ pub(super) fn receive<'a>(socket: &Socket, buffer: &'a mut [u8]) -> io::Result<M
             let read = usize::try_from(read).map_err(|_negative| io::Error::last_os_error())?;
             part.iov_len = read;
             *length = header.msg_namelen;
-            fragment = largest_fragment(&header);
+            (fragment, came) = said_beside(&header);
             Ok(())
         })
     }?;
     let bytes = buffer.get(..part.iov_len).unwrap_or_default();
     let from = from.as_socket().map(|from| from.ip());
     let from = from.ok_or_else(|| io::Error::other("the kernel does not say who a message is from"))?;
-    Ok(Message { bytes, from, fragment })
+    // A clock that was set meanwhile says nothing.
+    let age = came.and_then(|came| SystemTime::now().duration_since(came).ok());
+    let age = age.filter(|age| *age < LONGEST).unwrap_or_default();
+    Ok(Message { bytes, from, fragment, age })
 }
 
-/// `IP_RECVFRAGSIZE` or `IPV6_RECVFRAGSIZE` among the control messages.
+/// `IP_RECVFRAGSIZE` or `IPV6_RECVFRAGSIZE` and `SO_TIMESTAMPNS` among the control messages: bytes of the largest fragment, and when the
+/// kernel received it.
 ///
 /// # Safety
 ///
 /// `header` is as recvmsg(2) has left it, and its control messages are still there.
-unsafe fn largest_fragment(header: &libc::msghdr) -> Option<u32> {
-    // SAFETY: the macros stay within `msg_control`, which the kernel has filled up to `msg_controllen`.
+unsafe fn said_beside(header: &libc::msghdr) -> (Option<u32>, Option<SystemTime>) {
+    let (mut fragment, mut came) = (None, None);
+    // SAFETY: the macros stay within `msg_control`, which the kernel has filled up to `msg_controllen`; it writes whole values of the
+    // types that are read.
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(header);
         while let Some(message) = next.as_ref() {
-            let kind = (message.cmsg_level, message.cmsg_type);
-            let is_meant = kind == (libc::IPPROTO_IP, IP_RECVFRAGSIZE)
-                || kind == (libc::IPPROTO_IPV6, IPV6_RECVFRAGSIZE);
-            if is_meant {
-                let value = libc::CMSG_DATA(next).cast::<libc::c_int>().read_unaligned();
-                return u32::try_from(value).ok().filter(|size| *size > 0);
+            match (message.cmsg_level, message.cmsg_type) {
+                (libc::IPPROTO_IP, IP_RECVFRAGSIZE) | (libc::IPPROTO_IPV6, IPV6_RECVFRAGSIZE) => {
+                    let value = libc::CMSG_DATA(next).cast::<libc::c_int>().read_unaligned();
+                    fragment = u32::try_from(value).ok().filter(|size| *size > 0);
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    came = time_of(libc::CMSG_DATA(next).cast::<libc::timespec>().read_unaligned());
+                }
+                _ => {}
             }
             next = libc::CMSG_NXTHDR(header, next);
         }
     }
-    None
+    (fragment, came)
+}
+
+fn time_of(time: libc::timespec) -> Option<SystemTime> {
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+}
+
+/// Has the kernel say when a message came.
+pub(super) fn ask_when(socket: &impl AsFd) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1)
 }
 
 /// setsockopt(2) with a number or numbers.

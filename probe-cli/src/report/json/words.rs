@@ -1,8 +1,10 @@
 //! What documents call the values of the model's enums. A variant of another name keeps its word.
 
+use std::net::IpAddr;
+
 use crate::model::{
     Aspect, Basis, Certainty, ChartKind, Condition, Disputed, Encapsulation, Evidence, LinkRole, LinkState,
-    PodCidrSource, PodSource, System, TunnelKind, VfLinkState, VfPodSource, VfTraffic,
+    PodCidrSource, PodSource, Signal, System, TunnelKind, VfLinkState, VfPodSource, VfTraffic,
 };
 
 pub(in crate::report) fn system(system: System) -> &'static str {
@@ -175,5 +177,31 @@ pub(in crate::report) fn chart_kind(kind: ChartKind) -> &'static str {
     match kind {
         ChartKind::HelmChart => "HelmChart",
         ChartKind::HelmChartConfig => "HelmChartConfig",
+    }
+}
+
+/// What a path does.
+pub(in crate::report) fn signal(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Unknown => "unknown",
+        Signal::Answered => "answered",
+        Signal::SomeLost => "some-lost",
+        Signal::RefusedHere => "refused-here",
+        Signal::TooBig { .. } => "too-big",
+        Signal::LargeLost => "black-hole",
+        Signal::Unanswered => "unanswered",
+    }
+}
+
+/// Who says "too big", and the MTU that is asked for.
+pub(in crate::report) fn said(signal: Signal) -> Option<(IpAddr, u32)> {
+    match signal {
+        Signal::TooBig { from, mtu } => Some((from, mtu)),
+        Signal::Unknown
+        | Signal::Answered
+        | Signal::SomeLost
+        | Signal::RefusedHere
+        | Signal::LargeLost
+        | Signal::Unanswered => None,
     }
 }

@@ -4,9 +4,11 @@ mod json;
 mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod words;
 
 pub use table::{planned, table};
+pub use watch::{Watched, line as watched_line, table as watched};
 
 use crate::mtu::{Judged, Path};
 

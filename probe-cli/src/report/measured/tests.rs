@@ -109,3 +109,27 @@ fn the_documents_are_documented() {
     crate::report::documented(&value, HEADING);
     assert_eq!(value["planned"][0]["expected"], 1450);
 }
+
+#[test]
+fn what_goes_on_is_shown_the_worst_first() {
+    let probes = crate::model::peer_probes::testdata::watched();
+    let at = |way, address, peer: &str| Path { peer: peer.to_owned(), ..path(way, address, 1450) };
+    let paths = [
+        at(Way::Underlay, "192.0.2.2", "node2"),
+        at(Way::Overlay, "10.42.2.0", "node2"),
+        at(Way::Underlay, "192.0.2.3", "evil\u{1b}[2J"),
+        at(Way::Overlay, "10.42.3.0", "node3"),
+        at(Way::Other, "198.51.100.1", "198.51.100.1"),
+        at(Way::Other, "203.0.113.9", "beyond the bound"),
+    ];
+    let ignored = Ignored { too_small: 3, ..Ignored::default() };
+    let time = Duration::from_secs(1_700_000_000);
+    let watched = Watched { time, paths: &paths, probes: &probes, ignored };
+    shown("watched", &super::watched(&watched));
+    let value: serde_json::Value = serde_json::from_str(&watched_line(&watched).unwrap()).unwrap();
+    insta::assert_snapshot!("watched-json", serde_json::to_string_pretty(&value["paths"][0]).unwrap());
+    let signals: Vec<_> =
+        value["paths"].as_array().unwrap().iter().map(|path| path["signal"].as_str().unwrap()).collect();
+    assert_eq!(signals, ["unanswered", "black-hole", "too-big", "some-lost", "answered"]);
+    crate::report::documented(&value, "# The JSON of `mtu --watch --format json`");
+}

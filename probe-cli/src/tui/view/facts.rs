@@ -13,7 +13,7 @@ use crate::{
         Condition, Flow, Model, NodePeer, OuterFlow, Peer, PeerRow, PerDirection, Tunnel, TunnelKind,
         TunnelRow, Underlay, WireguardRow, outer_together,
     },
-    text,
+    report, text,
     tui::{measure::Measure, subject::Subject},
 };
 
@@ -161,6 +161,10 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
     let mut facts = of_one_or_all(row);
     facts.extend(carried(&row.flow));
     facts.extend(outer(row.outer.as_ref()));
+    facts.extend(row.paths.iter().map(|path| {
+        let (words, is_wrong) = report::peer_probes::in_short(path);
+        ("probes", words, is_wrong)
+    }));
     facts
 }
 

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    model::fields::columns::{Column, OF_LINKS, OF_TUNNELS},
+    model::fields::columns::{Column, OF_LINKS, OF_PROBES, OF_TUNNELS},
     tui::{keymap::BINDINGS, state::State, tab::Tab},
 };
 
@@ -22,7 +22,13 @@ const OTHER: (&str, &str) =
 
 fn figures() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of = |columns: &'static [&'static Column]| columns.iter().map(|column| (column.title, column.help));
-    COMMON.into_iter().chain(of(&OF_TUNNELS)).chain([VFS]).chain(of(&OF_LINKS)).chain([OTHER])
+    COMMON
+        .into_iter()
+        .chain(of(&OF_TUNNELS))
+        .chain([VFS])
+        .chain(of(&OF_LINKS))
+        .chain(of(&OF_PROBES))
+        .chain([OTHER])
 }
 
 /// States of tunnels and peers, and alarms beside them, with what to do.
