@@ -53,6 +53,7 @@ pub(super) async fn show(
     };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
+    let mut was_asked = false;
     {
         let screen = tui::run(receiver, ask, options);
         tokio::pin!(screen);
@@ -69,12 +70,15 @@ pub(super) async fn show(
                     feeding = false;
                     failure = Some(error);
                 }
-                () = stop.asked() => break,
+                () = stop.asked() => {
+                    was_asked = true;
+                    break;
+                }
             }
         }
     }
     live::end(engine, stop).await;
-    recorder.end().await.context("cannot end the recording")?;
+    recorder.end(stop.overdue(was_asked)).await.context("cannot end the recording")?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
