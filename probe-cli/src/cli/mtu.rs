@@ -12,6 +12,7 @@ use anyhow::Context as _;
 
 use super::{
     args::{MtuArgs, ShowFormat},
+    confine::{self, Changes},
     exit,
     live::{self, Context, Stop},
     show::NothingToShow,
@@ -32,6 +33,7 @@ const PROGRESS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode> {
     context.enter()?;
+    confine::looking(context, Changes::Nothing)?;
     let judged = live::block_on(async {
         let mut stop = Stop::catch()?;
         let host = context.host();
