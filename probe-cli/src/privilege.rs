@@ -225,6 +225,13 @@ pub fn give_up(entering: Entering) -> Result<(), PrivilegeError> {
     keep("give up capabilities", &permitted, ATTACH.into_iter().chain(admin))
 }
 
+/// Gives up what entering network namespaces and looking into other processes takes, once another process does that.
+pub fn give_up_entering() -> Result<(), PrivilegeError> {
+    let mut kept = read(CapSet::Permitted)?;
+    kept.retain(|capability| !matches!(capability, Capability::CAP_SYS_ADMIN | Capability::CAP_SYS_PTRACE));
+    keep("give up capabilities", &kept.clone(), kept)
+}
+
 /// Gives up what a process has no use for that only enters network namespaces, opens those of other processes, and attaches what it
 /// is given.
 pub fn keep_for_helper() -> Result<(), PrivilegeError> {

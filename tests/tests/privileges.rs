@@ -124,22 +124,22 @@ fn who_only_looks_gives_up_the_rest_first() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    // What entering namespaces takes is given up last, when another process does that.
+    let kept = BTreeSet::from([DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN]);
     let status = wait_for("capabilities that were given up", || {
         let status = threads(child.id()).into_iter().next()?;
-        let connected = fs::read_dir(format!("/proc/{}/fd", child.id())).ok()?.flatten();
-        let is_asking = connected
-            .filter_map(|fd| fs::read_link(fd.path()).ok())
-            .any(|target| target.to_string_lossy().starts_with("socket:"));
-        (is_asking && status.contains("NoNewPrivs:\t1")).then_some(status)
+        (set(&status, "CapPrm") == kept).then_some(status)
     });
-    for name in ["CapEff", "CapPrm", "CapBnd"] {
-        let left: Vec<u32> = set(&status, name).difference(&LOOK.into()).copied().collect();
-        assert_eq!(left, [0_u32; 0], "{name}: {status}");
-    }
+    assert_eq!(set(&status, "CapEff"), kept, "{status}");
+    assert!(set(&status, "CapBnd").is_subset(&LOOK.into()) && is_confined(&status), "{status}");
+    let helper = helper(child.id());
+    let said = fs::read_to_string(format!("/proc/{helper}/status")).unwrap();
+    assert_eq!(set(&said, "CapPrm"), BTreeSet::from([DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN]), "{said}");
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
     child.wait().unwrap();
+    assert!(has_ended(helper));
 }
 
 /// What is said of system calls: a filter is on, and nothing that is started gains anything.
@@ -253,8 +253,23 @@ fn what_confines_a_run_is_said() {
         assert!(on.contains(words), "{words}: {on}");
     }
     // Which of both depends on how the kernel was built and started.
-    let landlock = ["only what this run still reads can be opened", "this kernel has no Landlock"];
-    assert!(on.contains("Landlock: ") && landlock.iter().any(|words| on.contains(words)), "{on}");
+    let landlock = ["only what this command still opens can be opened", "this kernel has no Landlock"];
+    let is_told = |said: &str| landlock.iter().any(|words| said.contains(&format!("Landlock: {words}")));
+    assert!(is_told(&on), "{on}");
+    for command in
+        [&["show", "pods"][..], &["check", "--window", "100ms"], &["mtu", "--dry-run"], &["cleanup"]]
+    {
+        let output =
+            Command::new(binary()).args(["-v", "--netns", pair.node(1)]).args(command).output().unwrap();
+        assert!(is_told(&stderr(&output)), "{command:?}: {}", stderr(&output));
+    }
+    // Another process' root is hidden by it, unless it is the node's.
+    let root = format!("/proc/{}/root", std::process::id());
+    let output = Command::new(binary()).args(["-v", "--host-root", &root, "show", "node"]).output().unwrap();
+    let left_out = stderr(&output);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("cannot open"), "{left_out}");
+    let words = ["Landlock: left out", "this kernel has no Landlock"];
+    assert!(words.iter().any(|words| left_out.contains(words)), "{left_out}");
     let off = said(true);
     assert!(off.contains("OVERLAY_PROBE_CONFINE=off") && !off.contains("Landlock"), "{off}");
 }
@@ -279,7 +294,8 @@ fn a_run_looks_into_namespaces_of_processes() {
     }
     let results = root.path().join("var/lib/cni/results");
     fs::create_dir_all(&results).unwrap();
-    let watch = Watch::start_with(pair.node(1), &["--host-root", root.path().to_str().unwrap()]);
+    let host = ["--host-root", root.path().to_str().unwrap()];
+    let watch = Watch::start_with(pair.node(1), &host);
     watch.next();
     let netns = format!("/proc/{}/ns/net", pod.id());
     let result = serde_json::json!({
@@ -294,6 +310,10 @@ fn a_run_looks_into_namespaces_of_processes() {
         pod["interfaces"].as_array()?.iter().any(|one| one["name"] == "net1").then_some(())
     });
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
+    // So it is for who looks once.
+    let output = Command::new(binary()).args(host).args(["--netns", pair.node(1), "show", "pods"]).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(said.lines().any(|line| line.starts_with("shop/cart-0") && line.contains("net1")), "{said}");
     pod.kill().unwrap();
     pod.wait().unwrap();
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use thiserror::Error;
 
 use super::{
@@ -504,17 +505,32 @@ impl Document {
 
     /// Reads and checks one.
     pub fn read(text: &[u8]) -> Result<Self, ReadError> {
-        let foreign = |error: serde_json::Error| ReadError::Foreign(error.to_string());
-        let value: serde_json::Value = serde_json::from_slice(text).map_err(foreign)?;
-        if value.get("kind").and_then(serde_json::Value::as_str) != Some(KIND) {
+        /// What every version has.
+        #[derive(Deserialize)]
+        struct Head {
+            kind: Option<String>,
+            schema_version: Option<u64>,
+        }
+        // Not serde_json's own words: they quote the file, which may be another one than was meant.
+        let foreign = |error: serde_json::Error| {
+            let what = match error.classify() {
+                Category::Io => "it cannot be read",
+                Category::Syntax => "it is not JSON",
+                Category::Eof => "its JSON ends too early",
+                Category::Data => "a value is none that stands there, or one is missing",
+            };
+            ReadError::Foreign(format!("{what}: line {}, column {}", error.line(), error.column()))
+        };
+        let head: Head = serde_json::from_slice(text).map_err(foreign)?;
+        if head.kind.as_deref() != Some(KIND) {
             return Err(ReadError::Foreign(format!("its `kind` is not \"{KIND}\"")));
         }
-        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
+        match head.schema_version {
             Some(version) if version == u64::from(SCHEMA_VERSION) => {}
             Some(found) => return Err(ReadError::Schema { found }),
             None => return Err(ReadError::Foreign("it has no `schema_version`".to_owned())),
         }
-        let document: Self = serde_json::from_value(value).map_err(foreign)?;
+        let document: Self = serde_json::from_slice(text).map_err(foreign)?;
         document.check()?;
         Ok(document)
     }

@@ -11,6 +11,9 @@ use super::{Finding, REGISTRY, Unknown, registry::near};
 /// How a date is written.
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day]");
 
+/// Longer than any id of a check.
+const LONGEST_ID: usize = 64;
+
 /// The subject that stands for all.
 const ANY: &str = "*";
 
@@ -63,11 +66,14 @@ pub enum WrongLine {
     )]
     TooShort,
     /// The last word is no day.
-    #[error("{0:?} is no day: the last word of a line is the last day on which it counts, as YYYY-MM-DD")]
-    Date(String),
-    /// The first word is no check.
+    #[error("its last word is no day: it has to be the last day on which the line counts, as YYYY-MM-DD")]
+    Date,
+    /// The first word is no check, and looks like one.
     #[error(transparent)]
     Check(#[from] Unknown),
+    /// The first word is no check. It is not quoted: the file may be another one than was meant, and hold a password.
+    #[error("its first word is not the id of a check; `overlay-probe check --list` has them")]
+    Foreign,
     /// A quote opens and does not close.
     #[error("the quote before the subject is not closed")]
     Quote,
@@ -126,13 +132,18 @@ fn day(time: Duration) -> Option<Date> {
 fn entry(line: &str, number: usize) -> Result<Acceptance, WrongLine> {
     let (id, rest) = word(line).ok_or(WrongLine::TooShort)?;
     let check = REGISTRY.iter().find(|check| check.id == id).map(|check| check.id);
-    let check = check.ok_or_else(|| Unknown { word: id.to_owned(), near: near(id) })?;
+    let is_like_one =
+        id.len() <= LONGEST_ID && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    let check = check.ok_or_else(|| match near(id).filter(|_| is_like_one) {
+        Some(near) => Unknown { word: id.to_owned(), near: Some(near) }.into(),
+        None => WrongLine::Foreign,
+    })?;
     let (subject, rest) = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').ok_or(WrongLine::Quote)?,
         None => word(rest).ok_or(WrongLine::TooShort)?,
     };
     let (reason, day) = rest.trim().rsplit_once(char::is_whitespace).ok_or(WrongLine::TooShort)?;
-    let until = Date::parse(day, DATE).map_err(|_no_day| WrongLine::Date(day.to_owned()))?;
+    let until = Date::parse(day, DATE).map_err(|_no_day| WrongLine::Date)?;
     let subject = (subject != ANY).then(|| subject.to_owned());
     Ok(Acceptance { check, subject, reason: reason.trim().to_owned(), until, line: number })
 }
@@ -171,15 +182,18 @@ mod tests {
         for (line, says) in [
             ("mtu-pods-differ", "a line has the id"),
             ("mtu-pods-differ * 2026-12-31", "a line has the id"),
-            ("mtu-pods-differ * for ever", "\"ever\" is no day"),
-            ("mtu-pods-differ * why 2026-13-01", "\"2026-13-01\" is no day"),
+            ("mtu-pods-differ * for ever", "its last word is no day"),
+            ("mtu-pods-differ * why 2026-13-01", "its last word is no day"),
             ("mtu-pods-differ \"a b why 2026-12-31", "not closed"),
             ("mtu-pods-differs * why 2026-12-31", "is it mtu-pods-differ?"),
             ("mtu * why 2026-12-31", "no check"),
+            ("mtus * why 2026-12-31", "its first word is not the id of a check"),
+            ("mtu-pods:$6$secret * why 2026-12-31", "its first word is not the id of a check"),
         ] {
             let wrong = Acceptances::parse(&format!("\n{line}")).unwrap_err();
             let words = wrong.to_string();
             assert!(words.starts_with("line 2: ") && words.contains(says), "{line}: {words}");
+            assert!(!words.contains("secret"), "a word of a file that was not meant: {words}");
         }
     }
 

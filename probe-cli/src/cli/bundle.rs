@@ -62,6 +62,11 @@ impl Bundle {
         })
     }
 
+    /// Where it is written.
+    pub(super) fn directory(&self) -> &Path {
+        self.file.path().parent().unwrap_or(Path::new("."))
+    }
+
     /// Takes what the check is made of: counters, and the node with its counters a window later.
     pub(super) fn record(&mut self, before: &Sample, after: &Frame) -> anyhow::Result<()> {
         const FAILED: &str = "cannot write JSON";

@@ -6,6 +6,7 @@ mod watch;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +19,7 @@ pub(super) use self::file::GivenFile;
 use super::{
     args::{CheckArgs, CheckFormat, FailOn, ForBackend},
     bundle::Bundle,
+    confine::{self, Changes},
     exit,
     live::{self, Context, Stop},
     replay,
@@ -98,9 +100,10 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     let earlier = args.since.as_deref().map(file::earlier).transpose()?;
     let mut bundle = args.support_bundle.as_deref().map(Bundle::prepare).transpose()?;
     let started = Instant::now();
+    let directory = bundle.as_ref().map(Bundle::directory);
     let seen = match &args.recording.replay {
-        Some(path) => Some(replay::window(&args.recording, path, args.window)?),
-        None => look(context, args)?,
+        Some(path) => Some(replay::window(&args.recording, path, args.window, directory)?),
+        None => look(context, args, directory)?,
     };
     let Some((before, after)) = seen else { return Ok(ExitCode::from(exit::UNKNOWN)) };
     if let Some(bundle) = &mut bundle {
@@ -150,8 +153,16 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
 }
 
 /// Looks at the node twice; none when somebody stops it.
-fn look(context: &Context, args: &CheckArgs) -> anyhow::Result<Option<(Sample, Frame)>> {
+fn look(
+    context: &Context,
+    args: &CheckArgs,
+    bundle: Option<&Path>,
+) -> anyhow::Result<Option<(Sample, Frame)>> {
     context.enter()?;
+    // What attaches may have to make a run record, in a directory that is not there yet.
+    if !args.with_traffic {
+        confine::looking(context, bundle.map_or(Changes::Nothing, Changes::FileIn))?;
+    }
     let progress = Progress::start(args.window);
     let host = context.host();
     let seen = live::block_on(async {

@@ -7,11 +7,15 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::live::{self, Context};
+use super::{
+    confine::{self, Changes},
+    live::{self, Context},
+};
 use crate::leftovers::{self, Reach};
 
 pub(super) fn run(context: &Context) -> anyhow::Result<()> {
     context.enter()?;
+    confine::looking(context, Changes::Leftovers)?;
     let swept = live::block_on(async {
         leftovers::sweep(&context.notes(), Reach::Unclaimed).await.context("cannot clean up")
     })?;

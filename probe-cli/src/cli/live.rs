@@ -8,6 +8,7 @@ use std::{
     io::{self, IsTerminal as _},
     os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -260,6 +261,15 @@ impl Stop {
             caught(SignalKind::hangup(), "SIGHUP")?,
             caught(SignalKind::quit(), "SIGQUIT")?,
         ]))
+    }
+
+    /// Resolves when a file that is still being written is to be left as it is: when one of them comes, or a moment after the first.
+    pub(super) async fn overdue(&mut self, was_asked: bool) {
+        const MOMENT: Duration = Duration::from_millis(800);
+        tokio::select! {
+            () = self.asked() => {}
+            () = tokio::time::sleep(MOMENT), if was_asked => {}
+        }
     }
 
     /// Resolves when one of them has come.

@@ -122,3 +122,57 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     done.map(|()| ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Whoever adds a command says what it may, here and to those who have to allow it.
+    #[test]
+    fn every_command_has_a_role_and_is_in_the_table_of_privileges() {
+        let lines = [
+            ("", Role::Follow),
+            ("top", Role::Follow),
+            ("watch", Role::Follow),
+            ("record x.ovp", Role::Follow),
+            ("check", Role::Look),
+            ("check --accept x", Role::Look),
+            ("check --watch 5s", Role::Look),
+            ("check --probe", Role::Ping),
+            ("check --with-traffic", Role::Follow),
+            ("check --with-traffic --probe", Role::FollowAndPing),
+            ("check --replay x.ovp", Role::Print),
+            ("show node", Role::Look),
+            ("show pods", Role::Look),
+            ("show mtu --replay x.ovp", Role::Print),
+            ("mtu", Role::Ping),
+            ("cleanup", Role::Clean),
+            ("lab up", Role::Build),
+            ("demo", Role::Demonstrate),
+            ("bench run --output x", Role::Measure),
+            ("bench run --output x --to 192.0.2.1:7 --token-file x", Role::MeasureThere),
+            ("bench serve --listen 192.0.2.1:7", Role::Print),
+            ("bench compare a b", Role::Print),
+            ("replay x.ovp", Role::Print),
+            ("completions bash", Role::Print),
+            ("man x", Role::Print),
+        ];
+        let mut seen = BTreeSet::new();
+        for (line, expected) in lines {
+            let words = std::iter::once("overlay-probe").chain(line.split_whitespace());
+            let args = args::parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(role(args.command.as_ref()), expected, "{line}");
+            seen.extend(line.split_whitespace().next());
+        }
+        let security = include_str!("../../../SECURITY.md");
+        let (_, table) = security.split_once("\n| Command |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        for command in args::command().get_subcommands().map(clap::Command::get_name) {
+            assert!(command == "help" || seen.contains(command), "{command} has no role here");
+            let is_told = |end| table.contains(&format!("`{command}{end}"));
+            assert!(command == "help" || is_told('`') || is_told(' '), "{command} is not in the table");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 pub(super) use self::watch::PeerProber;
 use super::{
     args::{MtuArgs, ShowFormat},
+    confine::{self, Changes},
     exit,
     live::{self, Context, Stop},
     show::NothingToShow,
@@ -35,6 +36,7 @@ const PROGRESS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode> {
     context.enter()?;
+    confine::looking(context, Changes::Nothing)?;
     let code = live::block_on(async {
         let mut stop = Stop::catch()?;
         let host = context.host();

@@ -1,6 +1,7 @@
 //! `record`: frames into a file.
 
 use std::{
+    future::Future,
     io::{self, Write as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -43,13 +44,17 @@ pub(super) fn run(context: &Context, args: &RecordArgs) -> anyhow::Result<()> {
         let mut recorder = Recorder::start(file, context)?;
         confine::after_start(&mut engine);
         tell(&format!("recording to {}; Ctrl-C ends it", path.display()));
+        let mut was_asked = false;
         let done = tokio::select! {
             result = record(&mut engine, &mut recorder, args.count) => result,
-            () = stop.asked() => Ok(()),
+            () = stop.asked() => {
+                was_asked = true;
+                Ok(())
+            }
         };
-        let ended = recorder.end().await;
+        // First what is on the node's interfaces: the file may be on a disk that does not answer.
         live::end(engine, &mut stop).await;
-        done.and(ended)
+        done.and(recorder.end(stop.overdue(was_asked)).await)
     })
 }
 
@@ -77,10 +82,9 @@ impl Recorder {
     fn start(mut file: record::Writer, context: &Context) -> anyhow::Result<Self> {
         let netns = context.netns.clone();
         let mut is_new = true;
-        let writer = Writer::with("recorder", move |frame: &Frame| {
-            if is_new {
-                is_new = false;
-                privilege::give_up_all().map_err(io::Error::other)?;
+        let begin = || privilege::give_up_all().map_err(io::Error::other);
+        let writer = Writer::with("recorder", begin, move |frame: &Frame| {
+            if std::mem::take(&mut is_new) {
                 let hostname = frame.snapshot.host.hostname.value().map(String::as_str);
                 file.name(netns.as_deref().or(hostname).unwrap_or("this node"));
             }
@@ -104,10 +108,10 @@ impl Recorder {
         !self.has_ended
     }
 
-    /// Waits until all is written, and says how much that was.
-    pub(super) async fn end(self) -> anyhow::Result<()> {
+    /// Waits until all is written, unless that is given up, and says how much that was.
+    pub(super) async fn end(self, given_up: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { writer, taken, left_out, .. } = self;
-        writer.end().await.context("recording has stopped")?;
+        writer.end_unless(given_up).await.context("recording has stopped")?;
         let frames = text::counted(usize::try_from(taken).unwrap_or(usize::MAX), "frame");
         tell(&match left_out {
             0 => format!("{frames} recorded"),

@@ -1,6 +1,7 @@
 //! Recording what is on screen, as long as somebody wants it (`w`).
 
 use std::{
+    future::Future,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -44,8 +45,9 @@ impl Recorder {
     /// Starts it. Frames will be this far apart.
     pub(super) fn start(title: &str, interval: Duration) -> anyhow::Result<Self> {
         let (said, feed) = watch::channel(Feed::default());
-        let mut recording = Current { title: title.to_owned(), interval, file: None, has_capabilities: true };
-        let writer = Writer::with("recorder", move |told| {
+        let mut recording = Current { title: title.to_owned(), interval, file: None };
+        let begin = || privilege::give_up_all().map_err(io::Error::other);
+        let writer = Writer::with("recorder", begin, move |told| {
             if let Some(recording) = recording.take(told) {
                 said.send_replace(Feed { recording: Some(recording), ..Feed::default() });
             }
@@ -77,9 +79,9 @@ impl Recorder {
         }
     }
 
-    /// Waits until all is written.
-    pub(super) async fn end(self) -> io::Result<()> {
-        self.writer.end().await
+    /// Waits until all is written, unless that is given up.
+    pub(super) async fn end(self, given_up: impl Future<Output = ()>) -> io::Result<()> {
+        self.writer.end_unless(given_up).await
     }
 }
 
@@ -88,7 +90,6 @@ struct Current {
     title: String,
     interval: Duration,
     file: Option<record::Writer>,
-    has_capabilities: bool,
 }
 
 impl Current {
@@ -113,10 +114,6 @@ impl Current {
     }
 
     fn begin(&mut self, time: Duration) -> Result<record::Writer, String> {
-        if self.has_capabilities {
-            privilege::give_up_all().map_err(|error| error.to_string())?;
-            self.has_capabilities = false;
-        }
         let name = file_name(time);
         let here = std::env::current_dir().unwrap_or_default();
         let create = |directory: &Path| -> Result<record::Writer, String> {

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     args::{OfRecording, ReplayArgs, ReplayFormat},
+    confine,
     live::{self, Context, Stop},
     pieces::write_line,
     settings::Settings,
@@ -56,9 +57,11 @@ struct Replay {
 }
 
 impl Replay {
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    /// Opens it, and from then on nothing else can be opened but files in a directory.
+    fn open(path: &Path, write_in: Option<&Path>) -> anyhow::Result<Self> {
         let unreadable = |why: RecordingError| Unreadable { path: path.to_owned(), why };
         let file = files::open_given(path).map_err(|refused| unreadable(io::Error::from(refused).into()))?;
+        confine::replaying(write_in);
         let recording = Recording::open(file).map_err(unreadable)?;
         match recording.end() {
             End::Ended | End::Open => tracing::info!("{}: {}", path.display(), recording.end()),
@@ -138,15 +141,21 @@ impl Replay {
 
 /// The frame of a recording that `show` looks at.
 pub(super) fn frame(of: &OfRecording, path: &Path) -> anyhow::Result<Frame> {
-    let mut replay = Replay::open(path)?;
+    let mut replay = Replay::open(path, None)?;
     let number = replay.at(of.at);
     replay.frame(number)
 }
 
 /// Counters and the frame a window later, for `check`: as if it had looked then. A window that begins before the recording begins
 /// with it.
-pub(super) fn window(of: &OfRecording, path: &Path, length: Duration) -> anyhow::Result<(Sample, Frame)> {
-    let mut replay = Replay::open(path)?;
+/// The bundle, if there is one, is written in that directory.
+pub(super) fn window(
+    of: &OfRecording,
+    path: &Path,
+    length: Duration,
+    bundle: Option<&Path>,
+) -> anyhow::Result<(Sample, Frame)> {
+    let mut replay = Replay::open(path, bundle)?;
     // The first frame has no window before it.
     let number = replay.at(of.at).max(1).min(replay.recording.count() - 1);
     let times: Vec<Duration> = replay.recording.times().collect();
@@ -163,7 +172,7 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> anyhow::Result<()> {
         None => Settings::load(args.screen.ascii)?.preferences,
         Some(ReplayFormat::Jsonl) => Preferences::default(),
     };
-    let mut replay = Replay::open(&args.file)?;
+    let mut replay = Replay::open(&args.file, None)?;
     let from = args.time.map_or(0, |time| replay.at(Some(time)));
     match args.format {
         Some(ReplayFormat::Jsonl) => print(&mut replay, from),
@@ -240,3 +249,6 @@ async fn show(
 fn said_of(player: &Player, replay: &Replay) -> Feed {
     Feed { playback: Some(player.playback()), reading: replay.reading(), ..Feed::default() }
 }
+
+#[cfg(test)]
+mod tests;

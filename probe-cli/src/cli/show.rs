@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::{
     args::{OfRecording, ShowArgs, ShowCommand, ShowFormat, ShowMtuArgs},
+    confine::{self, Changes},
     live::{self, Context},
     replay,
 };
@@ -34,6 +35,7 @@ impl NothingToShow {
 pub(super) fn run(context: &Context, what: &ShowCommand) -> anyhow::Result<()> {
     if what.args().recording.replay.is_none() {
         context.enter()?;
+        confine::looking(context, Changes::Nothing)?;
     }
     match what {
         ShowCommand::Node(args) => node(context, args),

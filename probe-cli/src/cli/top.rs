@@ -79,6 +79,7 @@ pub(super) async fn show(
     let mut source = Source { engine, probes, recorder, timeline, back, models, said, asked, incident };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
+    let mut was_asked = false;
     {
         let screen = tui::run(shown, ask, options);
         tokio::pin!(screen);
@@ -95,13 +96,16 @@ pub(super) async fn show(
                     feeding = false;
                     failure = Some(error);
                 }
-                () = stop.asked() => break,
+                () = stop.asked() => {
+                    was_asked = true;
+                    break;
+                }
             }
         }
     }
     let Source { engine, recorder, .. } = source;
     live::end(engine, stop).await;
-    recorder.end().await.context("cannot end the recording")?;
+    recorder.end(stop.overdue(was_asked)).await.context("cannot end the recording")?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 

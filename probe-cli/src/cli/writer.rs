@@ -1,7 +1,7 @@
 //! Printing without waiting: a thread of its own writes to stdout, so that a reader that takes nothing holds up neither the
 //! samples nor the answer to a signal. It makes the text too, and writes it while it makes it. So it is with files.
 
-use std::{io, thread};
+use std::{future::Future, io, thread};
 
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
@@ -37,24 +37,25 @@ impl<T: Send + 'static> Writer<T> {
         mut out: W,
         print: impl Fn(&T, &mut W) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
-        Self::with("stdout", move |next| print(next, &mut out).and_then(|()| out.flush()))
+        Self::with("stdout", || Ok(()), move |next| print(next, &mut out).and_then(|()| out.flush()))
     }
 
-    /// Starts a thread of this name that does something else with each of them.
+    /// Starts a thread of this name that does something else with each of them, and something before the first.
     pub(super) fn with(
         name: &str,
+        begin: impl FnOnce() -> io::Result<()> + Send + 'static,
         mut work: impl FnMut(&T) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         // One waits while one is being written.
         let (offered, mut waiting) = mpsc::channel::<T>(1);
         let (done, result) = oneshot::channel();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let result = loop {
-                let Some(next) = waiting.blocking_recv() else { break Ok(()) };
-                if let Err(error) = work(&next) {
-                    break Err(error);
+            let result = begin().and_then(|()| {
+                loop {
+                    let Some(next) = waiting.blocking_recv() else { break Ok(()) };
+                    work(&next)?;
                 }
-            };
+            });
             // What it leaves is complete before anybody sees the result.
             drop(work);
             // Before anybody sees the result, nothing is taken any more.
@@ -71,6 +72,17 @@ impl<T: Send + 'static> Writer<T> {
             Ok(()) => Offered::Taken,
             Err(TrySendError::Full(_)) => Offered::Late,
             Err(TrySendError::Closed(_)) => Offered::Ended,
+        }
+    }
+
+    /// The same for a file, whose file system may never answer: then it is not waited for.
+    pub(super) async fn end_unless(self, given_up: impl Future<Output = ()>) -> io::Result<()> {
+        tokio::select! {
+            biased;
+            ended = self.end() => ended,
+            () = given_up => Err(io::Error::other(
+                "the file system does not answer; what it was given last may not be in the file",
+            )),
         }
     }
 
@@ -137,6 +149,25 @@ mod tests {
         let_it.send(()).unwrap();
         writer.end().await.unwrap();
         assert_eq!(*written.lock().unwrap(), "abd");
+    }
+
+    #[tokio::test]
+    async fn what_never_ends_is_given_up() {
+        let (mut writer, _let_it, has_begun, written) = slow();
+        assert_eq!(writer.offer("a".to_owned()), Offered::Taken);
+        has_begun.recv().unwrap();
+        let error = writer.end_unless(async {}).await.unwrap_err();
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        assert_eq!(*written.lock().unwrap(), "");
+        let (writer, ..) = slow();
+        writer.end_unless(std::future::pending()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_cannot_begin_takes_nothing() {
+        let begin = || Err(io::Error::other("no"));
+        let writer = Writer::with("test", begin, |(): &()| Ok(())).unwrap();
+        assert_eq!(writer.end().await.unwrap_err().to_string(), "no");
     }
 
     #[tokio::test]

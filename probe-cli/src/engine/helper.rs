@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{ebpf, netns::helper, proc};
+use crate::{ebpf, hostfiles, netns::helper, proc};
 
 /// Starts it. Once, and while this process has one thread.
 pub fn start_helper() -> io::Result<()> {
@@ -11,5 +11,6 @@ pub fn start_helper() -> io::Result<()> {
         measure: ebpf::measure_here,
         // What cannot be written down is no answer, which who asks will see.
         sysctls: || serde_json::to_vec(&proc::sysctls()).unwrap_or_default(),
+        lease: hostfiles::open_lease,
     })
 }

@@ -12,7 +12,7 @@ pub mod inside;
 pub mod network;
 mod note;
 mod once;
-mod openable;
+pub mod openable;
 mod pci_interfaces;
 mod pods;
 mod refresh;

@@ -2,6 +2,7 @@
 //! it here.
 
 use std::{
+    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -38,6 +39,7 @@ pub(super) fn openable(
     let look = |path: &Path, more| files::look(path, more).ok();
     Openable {
         read,
+        write_in: Vec::new(),
         remove_in: record
             .and_then(Path::parent)
             .and_then(|path| look(path, OFlag::O_DIRECTORY))
@@ -45,6 +47,33 @@ pub(super) fn openable(
             .collect(),
         terminal: look(Path::new(TERMINAL), OFlag::empty()),
     }
+}
+
+/// What a command opens that only looks: it reads what it finds, wherever that is, and removes files in these directories and writes
+/// in those.
+pub fn for_looking(remove_in: &[PathBuf], write_in: Option<&Path>) -> io::Result<Openable<OwnedFd>> {
+    let directory = |path: &Path| files::look(path, OFlag::O_DIRECTORY);
+    Ok(Openable {
+        read: vec![directory(Path::new("/"))?],
+        remove_in: remove_in.iter().filter_map(|path| directory(path).ok()).collect(),
+        write_in: write_in.map(directory).transpose()?.into_iter().collect(),
+        terminal: None,
+    })
+}
+
+/// What is opened by who prints a recording, with its file open already: nothing but the terminal, and files in a directory.
+pub fn for_replaying(write_in: Option<&Path>) -> io::Result<Openable<OwnedFd>> {
+    let write_in = write_in.map(|path| files::look(path, OFlag::O_DIRECTORY)).transpose()?;
+    let terminal = files::look(Path::new(TERMINAL), OFlag::empty()).ok();
+    let write_in = write_in.into_iter().collect();
+    Ok(Openable { read: Vec::new(), remove_in: Vec::new(), write_in, terminal })
+}
+
+/// What is opened by who serves a benchmark, once it listens: what the kernel tells of the machine.
+pub fn for_serving() -> io::Result<Openable<OwnedFd>> {
+    let read = ["/proc", "/sys"].map(|path| files::look(Path::new(path), OFlag::O_DIRECTORY));
+    let read = read.into_iter().collect::<io::Result<_>>()?;
+    Ok(Openable { read, remove_in: Vec::new(), write_in: Vec::new(), terminal: None })
 }
 
 /// These below a root, or the nearest directory above each that is there: a pod may be the first that needs it. Not the root

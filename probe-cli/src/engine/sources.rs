@@ -23,6 +23,7 @@ use crate::{
     inventory::PeerKey,
     leftovers::{self, RunDirectory},
     netlink::{NetlinkError, Source},
+    netns::helper,
     observed::Observed,
     proc, procfs,
     sample::{PerDirection, WireguardSample},
@@ -135,7 +136,7 @@ impl Sources {
     pub(super) async fn read_all(&mut self, sriov: &SriovFacts) -> Result<Arc<Snapshot>, NetlinkError> {
         let HostOptions { root, is_node, .. } = &self.host;
         let files = if *is_node {
-            Observed::Value(hostfiles::read_with(root, &self.pods.facts().sandboxes))
+            Observed::Value(hostfiles::read_with(root, &self.pods.facts().sandboxes, helper::lease))
         } else {
             Observed::Absent
         };

@@ -144,14 +144,15 @@ impl Root {
     fn text_on(&self, path: &str, on: On) -> Observed<(String, i64)> {
         match self.read(path, on) {
             Err(trouble) => trouble.told("read", path),
-            Ok((bytes, stat)) => match String::from_utf8(bytes) {
-                Ok(text) => Observed::Value((text, stat.st_mtime)),
-                Err(error) => {
-                    let at = error.utf8_error().valid_up_to();
-                    let error = format!("cannot read {path}: it is not text: byte {} is not UTF-8", at + 1);
-                    Observed::Failed { error }
-                }
-            },
+            Ok((bytes, stat)) => text_of_bytes(bytes, path).map(|text| (text, stat.st_mtime)),
+        }
+    }
+
+    /// The text of a file that somebody else has opened; `path` is what it is called.
+    pub fn text_of(file: &fs::File, path: &str) -> Observed<String> {
+        match read_open(file, LONGEST) {
+            Ok(bytes) => text_of_bytes(bytes, path),
+            Err(error) => Trouble::from(error).told("read", path),
         }
     }
 
@@ -270,6 +271,18 @@ impl Root {
             Err(errno) => Trouble::from(errno).told("open", &path),
         }
     }
+}
+
+fn text_of_bytes(bytes: Vec<u8>, path: &str) -> Observed<String> {
+    String::from_utf8(bytes).map_or_else(
+        |error| {
+            let at = error.utf8_error().valid_up_to();
+            Observed::Failed {
+                error: format!("cannot read {path}: it is not text: byte {} is not UTF-8", at + 1),
+            }
+        },
+        Observed::Value,
+    )
 }
 
 /// What people call `path` below the directory `root`.

@@ -1,7 +1,7 @@
 //! flannel's own files: `net-conf.json`, `cni-conf.json` and `subnet.env`. The chart keeps the first two in a ConfigMap, which
 //! the kubelet writes below each pod that mounts it; flanneld writes the third.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File, io, path::Path};
 
 use ipnet::IpNet;
 
@@ -17,6 +17,7 @@ use crate::{
         files::{CniFile, FlannelConf, FlannelOwner, Settings, Sourced, SubnetEnv},
         pods::Sandbox,
     },
+    files,
     observed::Observed,
 };
 
@@ -224,8 +225,26 @@ fn conf(root: &Root, path: &str, owner: FlannelOwner, notes: &mut FileNotes) -> 
     })
 }
 
+/// Opens flanneld's lease below the root of its process for one that may not look into other processes: below the host's root that
+/// is given. None where nobody can be asked.
+pub type AskForLease = fn(&Path) -> Option<io::Result<(u32, File)>>;
+
+/// Opens the lease that flanneld has to itself, below the host's root, to read it; with the number of its process.
+pub fn open_lease(host: &Path) -> io::Result<(u32, File)> {
+    let root = Root::open(host)?;
+    let found = flanneld(&root).and_then(|pid| root.of_process(pid).map(|process| (pid, process)));
+    let (pid, process) = match found {
+        Observed::Value(found) => found,
+        Observed::Absent => return Err(io::ErrorKind::NotFound.into()),
+        Observed::Denied { .. } => return Err(io::ErrorKind::PermissionDenied.into()),
+        Observed::Unsupported { why } | Observed::Failed { error: why } => return Err(io::Error::other(why)),
+    };
+    let (file, _) = process.open_file(Path::new(SUBNET_ENV), process.disk())?;
+    Ok((pid, file))
+}
+
 /// The node's lease: on the host, or where flanneld has it to itself.
-pub(super) fn subnet_env(root: &Root, notes: &mut FileNotes) -> Observed<SubnetEnv> {
+pub(super) fn subnet_env(root: &Root, ask: AskForLease, notes: &mut FileNotes) -> Observed<SubnetEnv> {
     match root.text(SUBNET_ENV) {
         Observed::Absent => {}
         answer @ (Observed::Value(_)
@@ -235,13 +254,32 @@ pub(super) fn subnet_env(root: &Root, notes: &mut FileNotes) -> Observed<SubnetE
             return answer.map(|text| env(SUBNET_ENV, &text, notes));
         }
     }
-    flanneld(root).and_then(|pid| {
-        root.of_process(pid).and_then(|process| {
-            // Its path says which process is believed to be flanneld.
-            let path = format!("/proc/{pid}/root{SUBNET_ENV}");
-            process.text(SUBNET_ENV).map(|text| env(&path, &text, notes))
-        })
-    })
+    // Its path says which process is believed to be flanneld.
+    let path = |pid: u32| format!("/proc/{pid}/root{SUBNET_ENV}");
+    let found = flanneld(root).and_then(|pid| {
+        root.of_process(pid).and_then(|process| process.text(SUBNET_ENV).map(|text| (path(pid), text)))
+    });
+    let found = match found {
+        // Below Landlock no other process can be looked into.
+        Observed::Denied { need } => match ask(root.path()) {
+            None => Observed::Denied { need },
+            Some(opened) => opened_lease(opened, path),
+        },
+        found @ (Observed::Value(_)
+        | Observed::Absent
+        | Observed::Unsupported { .. }
+        | Observed::Failed { .. }) => found,
+    };
+    found.map(|(path, text)| env(&path, &text, notes))
+}
+
+/// What a lease says that somebody else has opened.
+fn opened_lease(opened: io::Result<(u32, File)>, path: impl Fn(u32) -> String) -> Observed<(String, String)> {
+    match opened {
+        Ok((pid, file)) => Root::text_of(&file, &path(pid)).map(|text| (path(pid), text)),
+        Err(error) if files::is_absent(&error) => Observed::Absent,
+        Err(error) => Observed::Failed { error: format!("cannot read flanneld's {SUBNET_ENV}: {error}") },
+    }
 }
 
 /// The process of flanneld. Of several, the one with the lowest number. Anybody may call a process so: it is one of root that

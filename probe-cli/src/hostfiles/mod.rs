@@ -31,6 +31,7 @@ mod yaml;
 
 use std::{collections::BTreeMap, io, path::Path};
 
+pub use self::flannel::{AskForLease, open_lease};
 use self::{deadline::within, flannel::Owners, notes::FileNotes, root::Root};
 use crate::{
     facts::{
@@ -45,22 +46,22 @@ use crate::{
 
 /// Everything that the files below `directory` say. That it cannot be opened is an answer too.
 pub fn read(directory: &Path) -> HostFiles {
-    read_with(directory, &Observed::Absent)
+    read_with(directory, &Observed::Absent, |_root| None)
 }
 
-/// The same where the runtime's sandboxes say whose the files of pods are.
-pub fn read_with(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>) -> HostFiles {
+/// The same where the runtime's sandboxes say whose the files of pods are, and where somebody else may look into flanneld's root.
+pub fn read_with(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>, lease: AskForLease) -> HostFiles {
     let (owned, owners) = (directory.to_owned(), Owners::new(sandboxes));
-    within(deadline::FILES, move || read_all(&owned, &owners))
+    within(deadline::FILES, move || read_all(&owned, &owners, lease))
         .unwrap_or_else(|late| unreadable("read", directory, &late))
 }
 
 /// The same on the calling thread, for as long as it takes.
 pub fn read_here(directory: &Path, sandboxes: &Observed<Vec<Sandbox>>) -> HostFiles {
-    read_all(directory, &Owners::new(sandboxes))
+    read_all(directory, &Owners::new(sandboxes), |_root| None)
 }
 
-fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
+fn read_all(directory: &Path, owners: &Owners, lease: AskForLease) -> HostFiles {
     let root = match Root::open(directory) {
         Ok(root) => root,
         Err(error) => return unreadable("open", directory, &error),
@@ -80,7 +81,7 @@ fn read_all(directory: &Path, owners: &Owners) -> HostFiles {
         charts = charts::read(&root, &format!("{k3s_data}/server/manifests"), notes_);
     }
     let flannel = flannel::read(&root, &flannel::of_k3s(&k3s, &k3s_data), owners, notes_);
-    let subnet_env = flannel::subnet_env(&root, notes_);
+    let subnet_env = flannel::subnet_env(&root, lease, notes_);
     let cni_directory = runtime::directory(&root, &rke2_data, &k3s_data, notes_);
     HostFiles {
         rke2_directory: root.exists(&rke2_data).map(|()| rke2_data),

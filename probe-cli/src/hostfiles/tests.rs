@@ -55,7 +55,7 @@ impl Host {
 
     pub(super) fn read(&self) -> HostFiles {
         // Without the deadline: a test's machine may be slow.
-        read_all(self.0.path(), &Owners::new(&Observed::Absent))
+        read_all(self.0.path(), &Owners::new(&Observed::Absent), |_root| None)
     }
 
     /// The same, with a runtime that has pods of these UIDs in these namespaces.
@@ -65,7 +65,7 @@ impl Host {
             namespace: (*namespace).to_owned(),
             ..Sandbox::default()
         });
-        read_all(self.0.path(), &Owners::new(&Observed::Value(sandboxes.collect())))
+        read_all(self.0.path(), &Owners::new(&Observed::Value(sandboxes.collect())), |_root| None)
     }
 }
 

@@ -124,14 +124,19 @@ impl RunDirectory {
         below_root.chain([own()]).map(move |path| path.and_then(only_ours))
     }
 
-    /// What all notes say. A file that nobody holds and that is no note counts as dead and empty: it can be removed. One
-    /// that is held and cannot be understood is a run that lives, of another version perhaps.
-    pub fn read(&self) -> Found {
+    /// All of them, whether they are there or not.
+    pub fn all(&self) -> Vec<PathBuf> {
         let mut directories = vec![self.own.clone()];
         let host = self.host_root.as_deref().and_then(below);
         directories.extend(host.filter(|path| *path != self.own));
+        directories
+    }
+
+    /// What all notes say. A file that nobody holds and that is no note counts as dead and empty: it can be removed. One
+    /// that is held and cannot be understood is a run that lives, of another version perhaps.
+    pub fn read(&self) -> Found {
         let mut found = Found::default();
-        for directory in directories {
+        for directory in self.all() {
             if let Err(error) = found.add_directory(&directory) {
                 found.unknown.push(Unknown { path: directory, why: error.to_string() });
             }

@@ -1,6 +1,6 @@
 //! A process of its own that enters other network namespaces for the rest of the tool, and does nothing else: so that who reads
 //! what pods and files say need not keep `CAP_SYS_ADMIN`. It parses no answer of anybody: it hands out sockets and
-//! descriptors, and other processes' namespaces, which a process below Landlock cannot see itself.
+//! descriptors, of other processes' namespaces and of flanneld's lease too, which a process below Landlock cannot see itself.
 //!
 //! Here belongs asking it; how both talk is in `wire`, what it does in `serve`.
 
@@ -9,6 +9,7 @@ mod wire;
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -39,6 +40,8 @@ pub struct Abilities {
     pub measure: fn() -> io::Result<OwnedFd>,
     /// The namespace's sysctls, as who asks reads them.
     pub sysctls: fn() -> Vec<u8>,
+    /// Opens flanneld's lease below the root of its process, by the host's root; with the number of that process.
+    pub lease: fn(&Path) -> io::Result<(u32, File)>,
 }
 
 /// A kind of socket that is opened in another namespace.
@@ -139,6 +142,17 @@ pub fn measure() -> Option<io::Result<OwnedFd>> {
 pub fn sysctls(namespace: &Namespace) -> Option<io::Result<Vec<u8>>> {
     let answer = connection()?.ask(&Request::of(What::Sysctls), &[namespace.file.as_fd()]);
     Some(answer.map(|answer| answer.bytes))
+}
+
+/// Flanneld's lease, open to be read, and the number of its process; none where there is no helper.
+pub fn lease(root: &Path) -> Option<io::Result<(u32, File)>> {
+    let request = Request { what: What::Lease, text: root.as_os_str().as_bytes().to_vec() };
+    let answer = connection()?.ask(&request, &[]);
+    Some(answer.and_then(|answer| {
+        let pid = answer.bytes.first_chunk().copied().map(u32::from_ne_bytes);
+        let pid = pid.ok_or_else(|| io::Error::other("the helper process gave no process number"))?;
+        Ok((pid, answer.descriptor()?.into()))
+    }))
 }
 
 /// The namespaces of processes, by device and inode; none where there is no helper, or without an answer.

@@ -1,7 +1,7 @@
-//! What may still be opened once a run has begun (landlock(7)): bounds for what root could open without any capability, as the
+//! What may still be opened once a run has begun, or a look (landlock(7)): bounds for what root could open without any capability, as the
 //! owner of nearly every file. As much of it as the kernel has: none before Linux 5.13, network and scopes by later versions.
 //!
-//! Landlock binds the calling thread and those that it starts from then on. It also hides other processes' namespaces and
+//! Landlock binds the calling thread and those that it starts from then on. With any rule at all it forbids mounting. It also hides other processes' namespaces and
 //! roots (`hook_ptrace_access_check`), so that it comes after everything that needs those.
 
 use std::{fmt, os::fd::AsFd};
@@ -22,12 +22,14 @@ const VERSION: ABI = ABI::V6;
 pub struct ConfineError(#[from] RulesetError);
 
 /// What may be opened. Descriptors of directories or files, opened without reading (`O_PATH`).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Openable<F> {
     /// Read, with all that is below.
     pub read: Vec<F>,
     /// Files in these may be removed.
     pub remove_in: Vec<F>,
+    /// Files in these may be made, written, given another name there, and removed.
+    pub write_in: Vec<F>,
     /// The terminal: read, written, asked for its size.
     pub terminal: Option<F>,
 }
@@ -46,9 +48,9 @@ pub enum Confined {
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Fully => "only what this run still reads can be opened",
+            Self::Fully => "only what this command still opens can be opened",
             Self::Partly => {
-                "only what this run still reads can be opened, as far as this kernel's Landlock goes \
+                "only what this command still opens can be opened, as far as this kernel's Landlock goes \
                  (all of it since Linux 6.12)"
             }
             Self::NotAtAll => {
@@ -60,11 +62,13 @@ impl fmt::Display for Confined {
 
 /// Confines the calling thread and those that it starts to this.
 pub(super) fn confine<F: AsFd>(openable: Openable<F>) -> Result<Confined, ConfineError> {
-    let Openable { read, remove_in, terminal } = openable;
+    let Openable { read, remove_in, write_in, terminal } = openable;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+    let writing = AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile;
     let speaking: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let rules = read.into_iter().map(|file| (file, reading));
     let rules = rules.chain(remove_in.into_iter().map(|file| (file, AccessFs::RemoveFile.into())));
+    let rules = rules.chain(write_in.into_iter().map(|file| (file, writing)));
     let mut rules = rules.chain(terminal.map(|file| (file, speaking)));
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -95,9 +99,8 @@ mod tests {
 
     #[test]
     fn only_what_was_named_can_be_opened() {
-        let (readable, removable, other) =
-            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let directories = [readable.path(), removable.path(), other.path()];
+        let [readable, removable, writable, other] = [(); 4].map(|()| tempfile::tempdir().unwrap());
+        let directories = [readable.path(), removable.path(), writable.path(), other.path()];
         for directory in directories {
             fs::write(directory.join("x"), "x").unwrap();
         }
@@ -105,6 +108,7 @@ mod tests {
         let openable = Openable {
             read: vec![open(readable.path())],
             remove_in: vec![open(removable.path())],
+            write_in: vec![open(writable.path())],
             terminal: None,
         };
         let tried = || {
@@ -125,11 +129,12 @@ mod tests {
             thread::scope(|scope| scope.spawn(tried).join().unwrap());
         // The kernel of a build machine may be old, and then there is nothing to see.
         if confined == Confined::NotAtAll {
-            assert_eq!(outcomes, [[true; 3]; 4]);
+            assert_eq!(outcomes, [[true; 4]; 4]);
             return;
         }
-        let [first, second] = [[true, false, false], [false, true, false]];
-        assert_eq!(outcomes, [first, [false; 3], [false; 3], second]);
+        // A file that is there is not cut to nothing.
+        let (reads, makes) = ([true, false, false, false], [false, false, true, false]);
+        assert_eq!(outcomes, [reads, [false; 4], makes, [false, true, true, false]]);
         assert!(!sees, "another process' namespace is seen");
         if confined == Confined::Fully {
             assert_eq!(connects, Some(libc::EACCES));

@@ -17,9 +17,14 @@ pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What was compressed; none where it is broken or longer than `longest`.
-pub(super) fn unpack(mut packed: &[u8], longest: usize) -> Option<Vec<u8>> {
+pub(super) fn unpack(packed: &[u8], longest: usize) -> Option<Vec<u8>> {
+    unpack_within(packed, longest, WINDOW)
+}
+
+/// The same where it refers to no more than `window` bytes before.
+pub(super) fn unpack_within(mut packed: &[u8], longest: usize, window: u64) -> Option<Vec<u8>> {
     let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(WINDOW);
+    decoder.set_max_window_size(window);
     decoder.init(&mut packed).ok()?;
     let mut bytes = Vec::new();
     while !decoder.is_finished() {

@@ -95,7 +95,7 @@ pub fn table(model: &Model) -> String {
         };
         vec![
             name(vf),
-            vf.pci_address.clone(),
+            text::escape(&vf.pci_address),
             vf.driver.as_deref().map_or_else(|| "none".to_owned(), text::escape),
             vf.iommu_group.map_or_else(dash, |group| group.to_string()),
             interface.map_or_else(dash, |interface| text::escape(&interface.name)),
@@ -152,7 +152,7 @@ fn physical(model: &Model) -> Vec<Vec<String>> {
         let devices: Vec<&str> = devices.into_iter().collect();
         vec![
             name.map_or_else(dash, text::escape),
-            pf.pci.clone(),
+            text::escape(&pf.pci),
             pf.driver.as_deref().map_or_else(|| "none".to_owned(), text::escape),
             format!("{count} of {}", pf.total_vfs),
             if devices.is_empty() { dash() } else { text::escape(&devices.join(" ")) },

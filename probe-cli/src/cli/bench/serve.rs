@@ -22,6 +22,7 @@ use crate::{
     cli::{
         args::{BenchServeArgs, ToArgs},
         check::GivenFile,
+        confine,
         live::{self, Stop},
     },
     files, text,
@@ -86,6 +87,7 @@ pub(super) fn run(args: &BenchServeArgs) -> anyhow::Result<ExitCode> {
         if is_new {
             print(&format!("token {}\n", token.reveal()))?;
         }
+        confine::serving();
         let (done, mut result) = tokio::sync::oneshot::channel();
         let worker = {
             let flag = Arc::clone(&flag);

@@ -11,6 +11,7 @@ use crate::{
     check::{self, Acceptances, Check, Known},
     cli::{
         args::CheckArgs,
+        confine::{self, Changes},
         exit,
         live::{self, Context, Stop},
     },
@@ -29,6 +30,7 @@ pub(super) fn run(
     interval: Duration,
 ) -> anyhow::Result<ExitCode> {
     context.enter()?;
+    confine::looking(context, Changes::Nothing)?;
     let host = context.host();
     live::block_on(async {
         let mut stop = Stop::catch()?;

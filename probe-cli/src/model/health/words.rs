@@ -185,7 +185,7 @@ fn too_big(path: &MtuPath) -> Option<Problem> {
         "{device} takes packets of {takes} bytes and adds {}, but {below} has an MTU of {mtu}: packets over {most} bytes \
          leave in fragments or are dropped; raise that MTU to {}, or lower that of {device} and of the pods to {most}",
         path.overhead,
-        takes + path.overhead,
+        takes.saturating_add(path.overhead),
     );
     Some(Problem { key: format!("mtu {}", path.device), words })
 }

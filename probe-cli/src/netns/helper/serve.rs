@@ -1,6 +1,6 @@
 //! The helper process: waits for a question, does one thing in one namespace, goes home, answers. Whoever asks may be hostile
 //! by then: a question is of a few fixed forms, descriptors are checked to be network namespaces, and a text is a path that leads to
-//! one or to nothing.
+//! one or to nothing, or the host's root.
 
 use std::{
     ffi::OsStr,
@@ -108,6 +108,10 @@ fn answer(
         What::Sysctls => {
             go(descriptors.next(), home)?;
             ((abilities.sysctls)(), None)
+        }
+        What::Lease => {
+            let (pid, file) = (abilities.lease)(Path::new(OsStr::from_bytes(&request.text)))?;
+            (pid.to_ne_bytes().to_vec(), Some(file.into()))
         }
         What::Held => (wire::encode_identities(&of_processes_here()), None),
     };

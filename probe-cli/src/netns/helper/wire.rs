@@ -51,6 +51,8 @@ pub(super) enum What {
     Sysctls,
     /// Namespaces of processes.
     Held,
+    /// Flanneld's lease: the text is the host's root.
+    Lease,
 }
 
 /// A question.
@@ -75,6 +77,7 @@ impl Request {
             What::Measure => [4, 0, 0],
             What::Sysctls => [5, 0, 0],
             What::Held => [6, 0, 0],
+            What::Lease => [7, 0, 0],
         };
         let mut bytes = numbers(&[sequence, kind, first, second]);
         bytes.extend_from_slice(&self.text);
@@ -96,9 +99,10 @@ impl Request {
             (4, 0, 0) => What::Measure,
             (5, 0, 0) => What::Sysctls,
             (6, 0, 0) => What::Held,
+            (7, 0, 0) => What::Lease,
             _ => return None,
         };
-        let is_whole = what == What::Open || text.is_empty();
+        let is_whole = matches!(what, What::Open | What::Lease) || text.is_empty();
         is_whole.then(|| (sequence, Self { what, text: text.to_vec() }))
     }
 }
@@ -200,8 +204,10 @@ mod tests {
             What::Measure,
             What::Sysctls,
             What::Held,
+            What::Lease,
         ] {
-            let request = Request { what, text: if what == What::Open { b"/\0x".to_vec() } else { vec![] } };
+            let has_text = matches!(what, What::Open | What::Lease);
+            let request = Request { what, text: if has_text { b"/\0x".to_vec() } else { vec![] } };
             assert_eq!(Request::decode(&request.encode(7)), Some((7, request)));
         }
         let long = Request { what: What::Measure, text: vec![0] };
@@ -243,7 +249,7 @@ mod tests {
     proptest! {
         /// Whatever comes, it is a question that is asked in the same bytes, or none.
         #[test]
-        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64), kind in 0_u32..8) {
+        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64), kind in 0_u32..9) {
             let mut bytes = bytes;
             if let Some(place) = bytes.get_mut(4..8) {
                 place.copy_from_slice(&kind.to_ne_bytes());

@@ -4,7 +4,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
 
 use super::json::{KINDS, SCHEMA_VERSION};
-use crate::check::{Key, Known, Severity};
+use crate::{
+    check::{Key, Known, Severity},
+    text,
+};
 
 /// A document that was written before.
 #[derive(Debug)]
@@ -19,8 +22,13 @@ pub struct Earlier {
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// It is something else.
-    #[error("it is no document of `check --format json`: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("it is no document of `check --format json` (line {line}, column {column})")]
+    Json {
+        /// Where it is none. What stands there is not quoted: the file may be another one than was meant.
+        line: usize,
+        /// Where.
+        column: usize,
+    },
     /// It is from a version that this one does not know.
     #[error("it has schema_version {0}, and this version reads {SCHEMA_VERSION}")]
     Version(u32),
@@ -61,12 +69,13 @@ struct EarlierSubject {
 
 /// Reads what `check --format json` wrote.
 pub fn read(text: &[u8]) -> Result<Earlier, ReadError> {
-    let document: EarlierDocument = serde_json::from_slice(text)?;
+    let document: EarlierDocument = serde_json::from_slice(text)
+        .map_err(|error| ReadError::Json { line: error.line(), column: error.column() })?;
     if document.schema_version != SCHEMA_VERSION {
         return Err(ReadError::Version(document.schema_version));
     }
     if let Some(reason) = document.reason {
-        return Err(ReadError::Unknown(reason));
+        return Err(ReadError::Unknown(text::shown(&reason)));
     }
     let stood = document
         .findings

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Health;
+use super::{Health, one_line};
 use crate::{check::Outcome, report::xml};
 
 /// The document, with a line end.
@@ -52,7 +52,8 @@ pub fn junit(health: &Health<'_>) -> String {
                 );
             }
             Outcome::NotJudged(why) => {
-                let _ = writeln!(out, "><skipped message=\"not judged: {}\"/></testcase>", xml(why));
+                let _ =
+                    writeln!(out, "><skipped message=\"not judged: {}\"/></testcase>", xml(&one_line(why)));
             }
             Outcome::DoesNotApply(why) => {
                 let _ = writeln!(out, "><skipped message=\"does not apply: {}\"/></testcase>", xml(why));

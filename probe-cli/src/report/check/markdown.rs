@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Health, severity, word};
+use super::{Health, one_line, severity, word};
 use crate::check::Outcome;
 
 /// The document.
@@ -45,7 +45,7 @@ pub fn markdown(health: &Health<'_>) -> String {
         .rows
         .iter()
         .filter_map(|row| match &row.outcome {
-            Outcome::NotJudged(why) => Some(format!("- {}: {}", row.check.id, cell(why))),
+            Outcome::NotJudged(why) => Some(format!("- {}: {}", row.check.id, cell(&one_line(why)))),
             Outcome::Judged(_) | Outcome::DoesNotApply(_) => None,
         })
         .collect();

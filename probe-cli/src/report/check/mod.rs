@@ -34,6 +34,11 @@ use crate::{
     text,
 };
 
+/// Why something could not be judged: names in it may be as a recording has them.
+fn one_line(why: &str) -> String {
+    text::escape_lines(why).replace('\n', " ")
+}
+
 /// What is printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Health<'a> {
