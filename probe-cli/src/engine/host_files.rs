@@ -114,7 +114,7 @@ impl FilesReader {
 fn readable(root: &Path) -> Openable<OwnedFd> {
     let paths = [root, Path::new("/proc"), Path::new("/sys")].map(PathBuf::from);
     let read = paths.iter().filter_map(|path| files::look(path, OFlag::O_DIRECTORY).ok()).collect();
-    Openable { read, remove_in: Vec::new(), terminal: None }
+    Openable { read, remove_in: Vec::new(), write_in: Vec::new(), terminal: None }
 }
 
 fn read(root: &Path, sandboxes: &Question, release: Option<&str>) -> Told {

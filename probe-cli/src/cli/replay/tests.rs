@@ -63,7 +63,7 @@ fn printed(model: &Model) -> Vec<(&'static str, String)> {
         ("mtu json", report::mtu::json(model).unwrap()),
         ("pods json", report::pods::json(model).unwrap()),
         ("vfs json", report::vfs::json(model).unwrap()),
-        ("jsonl", text::escape_json(serde_json::to_string(&jsonl::document(model)).unwrap())),
+        ("jsonl", text::escape_json(serde_json::to_string(&jsonl::document(model, &[])).unwrap())),
         ("check", checked::table(&health, true)),
         ("check json", checked::json(&health).unwrap()),
         ("check junit", checked::junit(&health)),
