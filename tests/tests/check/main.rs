@@ -176,7 +176,7 @@ fn accepted_findings_and_what_changed_since() {
     assert_eq!(code, Some(0));
     assert!(text.starts_with("- ok    peer-neighbour-without-fdb ("), "{text}");
     for (content, says) in
-        [("peer-neighbour-without-fdb", "line 1: a line has"), ("x * y 2030-01-01", "no check")]
+        [("peer-neighbour-without-fdb", "line 1: a line has"), ("x * y 2030-01-01", "not the id of a check")]
     {
         fs::write(&accepted, content).unwrap();
         let output = run(&["check", "--accept", &accepted]);
