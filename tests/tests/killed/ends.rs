@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
 };
@@ -196,18 +196,19 @@ fn a_ready_file_follows_no_link_and_waits_for_no_pipe() {
     fs::write(at("victim"), "victim").unwrap();
     std::os::unix::fs::symlink(at("victim"), at("link")).unwrap();
     mkfifo(&at("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-    for name in ["link", "pipe"] {
-        let path = at(name);
+    let with = |path: &Path| {
         let ready = ["--ready-file", path.to_str().unwrap()];
-        let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
-        assert_eq!(told(&output), "", "{name}");
-        let text: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!(text["attach"], "clsact", "{name}");
-    }
+        run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat())
+    };
+    let output = with(&at("link"));
+    assert_eq!(told(&output), "");
+    let text: Value = serde_json::from_slice(&fs::read(at("link")).unwrap()).unwrap();
+    assert_eq!(text["attach"], "clsact");
+    let output = with(&at("pipe"));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is a pipe, not a file"), "{output:?}");
     assert_eq!(fs::read(at("victim")).unwrap(), b"victim");
-    let missing = at("missing/ready");
-    let ready = ["--ready-file", missing.to_str().unwrap()];
-    let output = run(&[&["--netns", pair.node(1)], &ONCE[..], &ready].concat());
+    let output = with(&at("missing/ready"));
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "no temporary file is left");
 }
