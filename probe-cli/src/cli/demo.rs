@@ -106,17 +106,9 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         confine::after_start(&mut engine);
         if io::stdout().is_terminal() {
             let incident = Incident::new(incident, args.incident_after);
-            return Box::pin(top::show(
-                engine,
-                None,
-                recorder,
-                context,
-                &title,
-                Some(incident),
-                settings.preferences,
-                &mut stop,
-            ))
-            .await;
+            let preferences = settings.preferences;
+            let screen = top::Screen { title: &title, incident: Some(incident), preferences };
+            return Box::pin(top::show(engine, None, recorder, context, screen, &mut stop)).await;
         }
         let _ = writeln!(
             io::stderr(),

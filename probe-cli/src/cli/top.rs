@@ -44,8 +44,19 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
         // Before what can be opened is confined: it makes files later.
         let recorder = Recorder::start(&title, probe.interval())?;
         confine::after_start(&mut engine);
-        Box::pin(show(engine, probes, recorder, context, &title, None, settings.preferences, &mut stop)).await
+        let screen = Screen { title: &title, incident: None, preferences: settings.preferences };
+        Box::pin(show(engine, probes, recorder, context, screen, &mut stop)).await
     })
+}
+
+/// What a screen is started with.
+pub(super) struct Screen<'a> {
+    /// The node's name, in the header.
+    pub(super) title: &'a str,
+    /// What the demo breaks.
+    pub(super) incident: Option<Incident>,
+    /// Units, colours, first screen.
+    pub(super) preferences: Preferences,
 }
 
 /// Shows the engine's models until the user or a signal ends it.
@@ -54,11 +65,10 @@ pub(super) async fn show(
     mut probes: Option<PeerProber>,
     recorder: Recorder,
     context: &Context,
-    title: &str,
-    incident: Option<Incident>,
-    preferences: Preferences,
+    screen: Screen<'_>,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
+    let Screen { title, incident, preferences } = screen;
     let mut timeline = Timeline::default();
     let first = timeline.push_joined(engine.first(), engine.joined());
     live::follow(&mut probes, &first);
