@@ -158,7 +158,7 @@ impl Engine {
         &self.joined
     }
 
-    /// Goes on reading the host's files, which are read once otherwise; see [`Sources::follow_files`]. To be called before it is
+    /// Goes on reading the host's files, which are read once otherwise; see `Sources::follow_files`. To be called before it is
     /// confined what this thread may open.
     pub fn follow_files(&mut self, is_confined: bool) -> io::Result<()> {
         self.sources.follow_files(is_confined)
