@@ -19,6 +19,7 @@ pub mod judge;
 pub mod kernel;
 pub mod lab;
 pub mod liar;
+pub mod measured;
 pub mod needs;
 pub mod node;
 pub mod packets;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     thread,
 };
 
@@ -14,6 +14,7 @@ use overlay_probe::{
 use probe_tests::{
     equal::{EqualPaths, LINKS},
     lab::{TestLab, TestNetns},
+    measured::{measured, path, result},
     ns,
     routed::Routed,
     tool::{NOBODY, binary, run, with_privileges},
@@ -21,35 +22,11 @@ use probe_tests::{
 };
 use serde_json::{Value, json};
 
-/// Runs `mtu` on a node: its exit code, and the document.
-fn measured(netns: &str, more: &[&str]) -> (i32, Value) {
-    // A slow machine needs longer than the default.
-    let arguments = [&["--netns", netns, "mtu", "--format", "json", "--deadline", "120s"], more].concat();
-    let Output { status, stdout, stderr } = run(&arguments);
-    let said = String::from_utf8_lossy(&stderr);
-    assert_eq!(said, "", "{arguments:?}");
-    (status.code().unwrap(), serde_json::from_slice(&stdout).unwrap())
-}
-
 /// Its exit code with what it says on stderr; nothing is on stdout.
 fn refused(netns: &str, more: &[&str]) -> (i32, String) {
     let output = run(&[&["--netns", netns, "mtu"], more].concat());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{more:?}");
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// The path to an address.
-fn path<'a>(document: &'a Value, address: &str) -> &'a Value {
-    let mut paths = document["paths"].as_array().unwrap().iter();
-    let found = paths.find(|path| path["address"] == address);
-    assert!(found.is_some(), "no {address} in {document}");
-    found.unwrap()
-}
-
-/// The verdict about an address, what was expected, and what was measured.
-fn result(document: &Value, address: &str) -> Value {
-    let path = path(document, address);
-    json!([path["verdict"], path["expected"], path["measured"]])
 }
 
 /// Echo requests that came to a node, as its kernel counts them.

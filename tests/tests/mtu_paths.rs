@@ -12,6 +12,7 @@ use std::{
 use probe_tests::{
     Patience,
     liar::{Liar, lies, repeats},
+    measured::{measured, path, result},
     ns,
     routed::Routed,
     tool::{Watch, binary, run},
@@ -21,28 +22,6 @@ use serde_json::{Value, json};
 
 /// What the router passes on where it is limited.
 const ROUTED: u32 = 1400;
-
-/// Runs `mtu` on a node: its exit code, and the document.
-fn measured(netns: &str, more: &[&str]) -> (i32, Value) {
-    // A slow machine needs longer than the default.
-    let arguments = [&["--netns", netns, "mtu", "--format", "json", "--deadline", "120s"], more].concat();
-    let output = run(&arguments);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
-    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn path<'a>(document: &'a Value, address: &str) -> &'a Value {
-    let mut paths = document["paths"].as_array().unwrap().iter();
-    let found = paths.find(|path| path["address"] == address);
-    assert!(found.is_some(), "no {address} in {document}");
-    found.unwrap()
-}
-
-/// The verdict about an address, what was expected, and what was measured.
-fn result(document: &Value, address: &str) -> Value {
-    let path = path(document, address);
-    json!([path["verdict"], path["expected"], path["measured"]])
-}
 
 /// Does the same with both families, at the same time: most of it is waiting for answers that do not come.
 fn with_both(work: impl Fn(bool) + Sync) {
