@@ -10,6 +10,7 @@ mod peers;
 mod plane;
 mod planned;
 mod pods;
+mod probed;
 mod vfs;
 pub(super) mod words;
 
@@ -21,4 +22,5 @@ pub(super) use node::Node;
 pub(super) use peers::{Document as Peers, Wireguard};
 pub(super) use planned::PlannedMtu;
 pub(super) use pods::{Document as Pods, Interface};
+pub(super) use probed::Probed;
 pub(super) use vfs::{Document as Vfs, Vf};

@@ -4,34 +4,24 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{Metrics, words};
-use crate::model::{PathProbes, PeerPath, fields};
+use crate::{model::PeerPath, report::json::Probed};
 
 /// One path.
 #[derive(Serialize)]
 pub(super) struct Probes<'a> {
     address: IpAddr,
     way: &'static str,
-    size: u32,
-    signal: &'static str,
-    said_by: Option<IpAddr>,
-    said_mtu: Option<u32>,
     #[serde(flatten)]
-    metrics: Metrics<'a, PathProbes>,
+    probed: Probed<'a>,
 }
 
 impl<'a> From<&'a PeerPath> for Probes<'a> {
     fn from(path: &'a PeerPath) -> Self {
         let probes = &path.probes;
-        let (said_by, said_mtu) = words::said(probes.signal).unzip();
         Self {
             address: probes.address,
             way: if path.is_inside { "overlay" } else { "underlay" },
-            size: probes.size,
-            signal: words::signal(probes.signal),
-            said_by,
-            said_mtu,
-            metrics: Metrics::new(&fields::PROBES, probes),
+            probed: probes.into(),
         }
     }
 }

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::words;
 use crate::{
-    model::{self, PathProbes, PeerProbes, ProbeCounts, fields},
+    model::{self, PathProbes, PeerProbes, ProbeCounts},
     mtu::{Ignored, Path},
     report::{
         align::{aligned, heading, wrapped},
-        json::{Metrics, words as json_words},
+        json::Probed,
         peer_probes::{milliseconds, signal},
         rfc3339,
     },
@@ -136,28 +136,19 @@ struct Entry<'a> {
     way: &'static str,
     family: u8,
     address: IpAddr,
-    size: u32,
-    signal: &'static str,
-    said_by: Option<IpAddr>,
-    said_mtu: Option<u32>,
     #[serde(flatten)]
-    metrics: Metrics<'a, PathProbes>,
+    probed: Probed<'a>,
 }
 
 impl<'a> Entry<'a> {
     fn new(path: &'a Path, probes: &'a PathProbes) -> Self {
-        let (said_by, said_mtu) = json_words::said(probes.signal).unzip();
         Self {
             peer: &path.peer,
             node: path.node,
             way: words::way(path.way),
             family: if path.address.is_ipv6() { 6 } else { 4 },
             address: path.address,
-            size: probes.size,
-            signal: json_words::signal(probes.signal),
-            said_by,
-            said_mtu,
-            metrics: Metrics::new(&fields::PROBES, probes),
+            probed: probes.into(),
         }
     }
 }
