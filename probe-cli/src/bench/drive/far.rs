@@ -69,6 +69,10 @@ pub(super) trait Far {
     fn mark(&mut self) -> io::Result<Arrived>;
     /// Nothing more comes: waits for what is under way. What it counted, and how much arrived.
     fn end(&mut self) -> io::Result<(u64, Counts)>;
+    /// Why it closed the connections of a load, when it said so: who sends notices first that they are closed.
+    fn last_word(&mut self) -> Option<io::Error> {
+        None
+    }
     /// Datagrams that arrive are counted, and not only taken in.
     fn counts_datagrams(&self) -> bool;
 }

@@ -130,16 +130,23 @@ impl Remote {
         let mut lines = open(self.address)?;
         let answer = hello(&mut lines, self.address, &self.token, purpose);
         // The session ended meanwhile, and says why.
-        let answer = answer.map_err(|error| match self.control.read(LAST_WORD, || true) {
-            Ok(Answer::Refused { why }) => RemoteError::Refused { address: self.address, why: short(&why) },
-            Ok(_) | Err(_) => error,
-        })?;
+        let answer = answer.map_err(|error| self.refusal().unwrap_or(error))?;
         if !matches!(answer, Answer::Welcome { .. }) {
             return Err(self.confused().into());
         }
         let stream = lines.into_stream().map_err(|error| failed(self.address, &error))?;
         self.streams.push(stream.try_clone()?);
         Ok(stream)
+    }
+
+    /// What the server said when it ended the session.
+    fn refusal(&mut self) -> Option<RemoteError> {
+        match self.control.read(LAST_WORD, || true) {
+            Ok(Answer::Refused { why }) => {
+                Some(RemoteError::Refused { address: self.address, why: short(&why) })
+            }
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 
@@ -214,6 +221,10 @@ impl Far for Remote {
 
     fn door(&self) -> io::Result<Door> {
         Ok(Door { namespace: None, address: self.address })
+    }
+
+    fn last_word(&mut self) -> Option<io::Error> {
+        self.refusal().map(io::Error::from)
     }
 
     fn mark(&mut self) -> io::Result<Arrived> {

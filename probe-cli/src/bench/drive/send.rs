@@ -183,13 +183,15 @@ pub(super) fn run(
         // Its own module has it started.
         Load::Command => Err(io::Error::other("a command sends in a lab only")),
     };
-    // No pipe of ours: whoever looks for one that its reader has closed means stdout.
     sent.map_err(|error| {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            io::Error::other("the other end closed the connection")
-        } else {
-            error
+        let closed =
+            [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof];
+        if !closed.contains(&error.kind()) {
+            return error;
         }
+        // No pipe of ours: whoever looks for one that its reader has closed means stdout.
+        let closed = || io::Error::other("the other end closed the connection");
+        far.last_word().unwrap_or_else(closed)
     })
 }
 
