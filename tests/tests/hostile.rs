@@ -7,8 +7,11 @@ use std::{
 };
 
 use probe_tests::{tool::binary, wait_for};
+use tempfile::TempDir;
 
-struct Killed(Child);
+/// A process that ends with this, and the directory that is its root. To remove that earlier would take the mounts off it: the
+/// kernel detaches them in every mount namespace (`detach_mounts()`), on 7.3 with what is mounted below.
+struct Killed(Child, #[expect(dead_code, reason = "held until the process has ended")] TempDir);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -28,7 +31,7 @@ fn flanneld(user: &str, lease: &str) -> Killed {
          exec chroot --userspec={user} {root} /run/flanneld 600"
     );
     let child = Command::new("unshare").args(["--mount", "sh", "-c", &script]).stdin(Stdio::null()).spawn();
-    let child = Killed(child.unwrap());
+    let child = Killed(child.unwrap(), directory);
     let comm = format!("/proc/{}/comm", child.0.id());
     wait_for("a process called flanneld", || {
         fs::read_to_string(&comm).is_ok_and(|name| name.trim() == "flanneld").then_some(())
