@@ -76,6 +76,9 @@ fn links(payload: &[u8], texts: &mut Vec<String>) {
     }
     said(decode::link_counters(payload), texts);
     said(decode::link_statistics(payload), texts);
+    let programs = said(decode::xdp_programs(payload), texts).unwrap_or_default();
+    assert!(programs.len() <= payload.len() / 4, "programs out of nothing");
+    said(decode::filter_program(payload), texts);
 }
 
 fn rows(payload: &[u8], texts: &mut Vec<String>) {
