@@ -18,6 +18,7 @@ use probe_ebpf::{
 
 use crate::{
     maps::{DATAGRAM, is_port, may_be_pod},
+    recent::Recent,
     skb::Skb,
 };
 
@@ -35,6 +36,8 @@ const IN_CLEAR: u32 = 5;
 /// An outer packet. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Datagram {
+    /// Whose the last packet of a tunnel was that was sent, and the last that was received.
+    pub(crate) recent: [Recent<3>; 2],
     /// Outer packets of the buffer.
     pub(crate) packets: u64,
     /// Their bytes together, from the outer IP header on.
@@ -75,34 +78,35 @@ pub(crate) struct Datagram {
 
 /// Reads the packet into [`DATAGRAM`]; none when it is nothing to us.
 #[inline(always)]
-pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static Datagram> {
+pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static mut Datagram> {
     let datagram = DATAGRAM.get_ptr_mut(0)?;
-    if parse_into_map(skb.0, datagram, direction, l3) == 0 {
+    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
+    let datagram = unsafe { &mut *datagram };
+    let is_ours = match read(&skb.linear(), skb, direction, l3 != 0, datagram) {
+        // A packet that ends early even there is no whole datagram of ours.
+        Err(NotIp::Short) => read_whole(skb.0, datagram, direction, l3) != 0,
+        read => matches!(read, Ok(true)),
+    };
+    if !is_ours {
         return None;
     }
-    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
-    Some(unsafe { &*datagram })
-}
-
-#[inline(never)]
-fn parse_into_map(skb: *mut __sk_buff, datagram: *mut Datagram, direction: u32, l3: u32) -> u32 {
-    // SAFETY: see the caller.
-    let datagram = unsafe { &mut *datagram };
-    let skb = Skb(skb);
-    let read = match read(&skb.linear(), skb, direction, l3 != 0, datagram) {
-        // A packet that ends early even there is no whole datagram of ours.
-        Err(NotIp::Short) => read(&skb.whole(), skb, direction, l3 != 0, datagram),
-        read => read,
-    };
-    if !matches!(read, Ok(true)) {
-        return 0;
-    }
-    if datagram.what != TOO_BIG {
+    // SAFETY: a live reference; volatile, so that it is really read back: what follows looks the same for every packet.
+    let what = unsafe { (&raw const datagram.what).read_volatile() };
+    if what != TOO_BIG {
         let segments = datagram.segments(skb);
         datagram.packets = segments.packets;
         datagram.packet_bytes = segments.bytes;
     }
-    1
+    Some(datagram)
+}
+
+/// Reads what is not as nearly all packets are. A function of its own, which those do not pay for.
+#[inline(never)]
+fn read_whole(skb: *mut __sk_buff, datagram: *mut Datagram, direction: u32, l3: u32) -> u32 {
+    // SAFETY: see the caller.
+    let datagram = unsafe { &mut *datagram };
+    let skb = Skb(skb);
+    u32::from(matches!(read(&skb.whole(), skb, direction, l3 != 0, datagram), Ok(true)))
 }
 
 /// True when it may be ours.

@@ -13,11 +13,13 @@ use probe_ebpf::{
     wireguard,
 };
 
-use crate::{maps::FRAME, skb::Skb};
+use crate::{maps::FRAME, recent::Recent, skb::Skb};
 
 /// An inner packet with the remote end's link-layer address. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Frame {
+    /// Whose the last packet was that was sent, and the last that was received.
+    pub(crate) recent: [Recent<5>; 2],
     headers: Headers,
     packets: u64,
     bytes: u64,
@@ -29,50 +31,43 @@ pub(crate) struct Frame {
     trailer: u32,
 }
 
-/// Reads the packet into [`FRAME`]. False when that is not possible, which does not happen.
+/// Reads the packet into [`FRAME`]. None when that is not possible, which does not happen.
 #[inline(always)]
-pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: u32) -> Option<&'static Frame> {
-    let end = match end {
-        End::Source => 1,
-        End::Destination => 2,
-        End::Neither => 0,
-    };
+pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: u32) -> Option<&'static mut Frame> {
     let frame = FRAME.get_ptr_mut(0)?;
-    if parse_into_map(skb.0, frame, direction, end, l3) == 0 {
+    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
+    let frame = unsafe { &mut *frame };
+    let meta = meta(skb, l3);
+    if read(&skb.linear(), &meta, end, direction, frame).is_err()
+        && read_whole(skb.0, frame, direction, u32::from(matches!(end, End::Source)), l3) == 0
+    {
         return None;
     }
-    // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
-    Some(unsafe { &*frame })
+    // SAFETY: a live reference; volatile, so that it is really read back: what follows looks the same for every packet.
+    let lengths = unsafe { (&raw const frame.headers.lengths).read_volatile() };
+    frame.set(&lengths.inner(&meta));
+    Some(frame)
 }
 
-#[inline(never)]
-fn parse_into_map(skb: *mut __sk_buff, frame: *mut Frame, direction: u32, end: u32, l3: u32) -> u32 {
-    // SAFETY: see the caller.
-    let frame = unsafe { &mut *frame };
-    let skb = Skb(skb);
-    let end = match end {
-        1 => End::Source,
-        2 => End::Destination,
-        _ => End::Neither,
-    };
-    let meta = Meta {
+#[inline(always)]
+fn meta(skb: Skb, l3: u32) -> Meta {
+    Meta {
         len: skb.len(),
         vlan: skb.vlan_present() != 0,
         gso_size: skb.gso_size(),
         gso_segs: skb.gso_segs(),
         l3: l3 != 0,
-    };
-    let read = match read(&skb.linear(), &meta, end, direction, frame) {
-        Err(Short) => read(&skb.whole(), &meta, end, direction, frame),
-        read => read,
-    };
-    if read.is_err() {
-        return 0;
     }
-    // SAFETY: a live reference; volatile, so that it is really read back: what follows looks the same for every packet.
-    let lengths = unsafe { (&raw const frame.headers.lengths).read_volatile() };
-    frame.set(&lengths.inner(&meta));
-    1
+}
+
+/// Reads what is not as nearly all packets are. A function of its own, which those do not pay for.
+#[inline(never)]
+fn read_whole(skb: *mut __sk_buff, frame: *mut Frame, direction: u32, is_source: u32, l3: u32) -> u32 {
+    // SAFETY: see the caller.
+    let frame = unsafe { &mut *frame };
+    let skb = Skb(skb);
+    let end = if is_source == 0 { End::Destination } else { End::Source };
+    u32::from(read(&skb.whole(), &meta(skb, l3), end, direction, frame).is_ok())
 }
 
 #[inline(always)]

@@ -7,6 +7,7 @@
 mod datagram;
 mod frame;
 mod maps;
+mod recent;
 mod reference;
 mod skb;
 mod tunnel;

@@ -37,6 +37,10 @@ pub(crate) static LOOKUP: Array<Entry> =
 #[unsafe(no_mangle)]
 static LOOKUP_MASK: u32 = table::size(table_keys(POD_SLOTS, PEER_SLOTS)) - 1;
 
+/// How often user space changed [`LOOKUP`] or [`ALLOWED_IPS`], see [`crate::recent`].
+#[map(name = "LOOKUP_GENERATION")]
+pub(crate) static LOOKUP_GENERATION: Array<u64> = Array::with_max_entries(1, 0);
+
 /// One bit per UDP port that some tunnel uses: spares all other UDP traffic the lookups below. First the destination
 /// ports of VXLAN, then the ports that WireGuard listens on and sends from.
 #[map(name = "OUTER_PORTS")]

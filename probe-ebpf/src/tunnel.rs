@@ -1,6 +1,6 @@
 //! The programs on a tunnel device: inner packets, by tunnel, peer and pod.
 
-use aya_ebpf::{macros::classifier, programs::TcContext};
+use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
 use probe_common::{
     counters::{Counters, TunnelCounters},
     keys::{AllowedPeer, IfaceConfig, RX, TX},
@@ -14,6 +14,7 @@ use crate::{
     NEXT,
     frame::{self, Frame},
     maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
+    recent::{self, Found},
     skb::Skb,
 };
 
@@ -46,8 +47,19 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let tunnel = TUNNEL_COUNTS.get_ptr_mut(tunnel_slot * 2 + DIRECTION)?;
     // SAFETY: a live per-CPU map value, only this CPU writes it.
     let tunnel = unsafe { &mut *tunnel };
-    // Lookups are what the verifier walks longest: this one before there is more than one way to have come here.
-    let pod = pod::<DIRECTION>(skb, frame);
+    let from = if DIRECTION == TX { skb.ingress_ifindex() } else { 0 };
+    let [remote, more] = if config.l3 == 0 { [frame.mac, 0] } else { frame.remote().words() };
+    let [address, rest] = frame.address().words();
+    let ends = [u64::from(tunnel_slot) << 32 | u64::from(from), remote, more, address, rest];
+    let generation = recent::generation();
+    if !frame.recent[DIRECTION as usize].is(&ends, generation) {
+        if look_up(skb.0, frame, config, DIRECTION) == 0 {
+            add!(tunnel.unsent => frame.segments().packets);
+            return Some(());
+        }
+        frame.recent[DIRECTION as usize].keep(&ends, generation);
+    }
+    let Found { peer, other: pod, overhead, .. } = frame.recent[DIRECTION as usize].found;
     let mut copies = 1;
     if DIRECTION == TX && frame.to_group() {
         copies = u64::from(config.flood);
@@ -56,15 +68,10 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
             return Some(());
         }
     }
-    let (peer, outer) = if config.wireguard_mtu == 0 {
-        let peer = slot(&Key::mac(tunnel_slot, frame.mac)).unwrap_or(tunnel_slot);
-        (peer, frame.outer_bytes(config.overhead, config.l3 != 0) * copies)
+    let outer = if config.wireguard_mtu == 0 {
+        frame.outer_bytes(config.overhead, config.l3 != 0) * copies
     } else {
-        let Some(peer) = wireguard_peer::<DIRECTION>(frame, config) else {
-            add!(tunnel.unsent => frame.segments().packets);
-            return Some(());
-        };
-        (peer.peer, frame.wireguard_bytes(peer.overhead, config.wireguard_mtu))
+        frame.wireguard_bytes(overhead, config.wireguard_mtu)
     };
     let amount = Amount::of(frame, config, outer, copies);
     // SAFETY: as above.
@@ -78,27 +85,26 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     Some(())
 }
 
-/// The peer that a packet goes to or comes from; none when the device drops it for want of one, which happens on
-/// transmit only: what arrives was let in for its source address.
-#[inline(always)]
-fn wireguard_peer<const DIRECTION: u32>(frame: &Frame, config: &IfaceConfig) -> Option<AllowedPeer> {
-    let word = find_peer(frame, config, u32::from(DIRECTION == TX));
-    if word == NO_PEER {
-        return None;
-    }
-    Some(AllowedPeer { peer: word as u32, overhead: (word >> 32) as u32 })
-}
-
-/// No real answer: there are fewer peer slots.
-const NO_PEER: u64 = u64::MAX;
-
-/// A function of its own with one kind of answer, so that the verifier does not follow each of them through the counting.
+/// Looks up the pod, and the peer that a packet goes to or comes from. 0 when the device drops it for want of a peer, which
+/// happens on transmit of WireGuard only: what arrives was let in for its source address.
+///
+/// A function of its own, so that most packets do not pay for it, and the verifier does not follow each answer through the counting.
 #[inline(never)]
-fn find_peer(frame: *const Frame, config: *const IfaceConfig, is_tx: u32) -> u64 {
+fn look_up(skb: *mut __sk_buff, frame: *mut Frame, config: *const IfaceConfig, direction: u32) -> u32 {
     // SAFETY: live map values.
-    let (frame, config) = unsafe { (&*frame, &*config) };
-    let found = allowed_peer(frame, config, is_tx != 0);
-    found.map_or(NO_PEER, |found| u64::from(found.peer) | (u64::from(found.overhead) << 32))
+    let (frame, config) = unsafe { (&mut *frame, &*config) };
+    let is_tx = direction == TX;
+    let pod = pod(Skb(skb), frame, is_tx);
+    let found = if config.wireguard_mtu == 0 {
+        let peer = slot(&Key::mac(config.tunnel, frame.mac)).unwrap_or(config.tunnel);
+        AllowedPeer { peer, overhead: 0 }
+    } else {
+        let Some(found) = allowed_peer(frame, config, is_tx) else { return 0 };
+        found
+    };
+    let found = Found { peer: found.peer, other: pod, overhead: found.overhead, reserved: 0 };
+    frame.recent[if is_tx { 0 } else { 1 }].found = found;
+    1
 }
 
 #[inline(always)]
@@ -122,8 +128,8 @@ fn allowed_peer(frame: &Frame, config: &IfaceConfig, is_tx: bool) -> Option<Allo
 /// On transmit the interface that a packet came in by names the pod exactly (`skb_iif`); a bridge in between or the
 /// node's own traffic does not, and the address decides, as it does on receive.
 #[inline(always)]
-fn pod<const DIRECTION: u32>(skb: Skb, frame: &Frame) -> u32 {
-    if DIRECTION == TX {
+fn pod(skb: Skb, frame: &Frame, is_tx: bool) -> u32 {
+    if is_tx {
         let ifindex = skb.ingress_ifindex();
         if ifindex != 0
             && let Some(slot) = slot(&Key::number(POD_IFINDEX, u64::from(ifindex)))

@@ -18,6 +18,7 @@ use crate::{
         EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, RATE_LIMIT, UNDER_IFACES, add, iface,
         pod_network, slot,
     },
+    recent::{self, Found},
     skb::Skb,
 };
 
@@ -40,17 +41,16 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
     let datagram = datagram::parse(skb, DIRECTION, config.l3)?;
     let mut kind = Kind::Data;
-    let found = match datagram.what {
-        datagram::VXLAN => vxlan(datagram).map(|tunnel| (tunnel, vxlan_peer::<DIRECTION>(datagram, tunnel))),
+    let far = if DIRECTION == TX { datagram.destination.words() } else { datagram.source.words() };
+    let outer = match datagram.what {
+        datagram::VXLAN => vxlan_word(datagram),
         datagram::WIREGUARD => {
-            let own = if DIRECTION == TX { datagram.source_port } else { datagram.destination_port };
-            match datagram.kind() {
-                None => None,
-                Some(of_message) => {
-                    kind = of_message;
-                    wireguard(own).map(|tunnel| (tunnel, wireguard_peer::<DIRECTION>(datagram, tunnel)))
-                }
-            }
+            let Some(of_message) = datagram.kind() else {
+                in_clear::<DIRECTION>(datagram);
+                return Some(());
+            };
+            kind = of_message;
+            wireguard_word(datagram)
         }
         datagram::LATER_FRAGMENT => {
             if !later_fragment::<DIRECTION>(datagram) && !in_clear::<DIRECTION>(datagram) {
@@ -64,12 +64,21 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
             }
             return Some(());
         }
-        _ => None,
+        _ => {
+            in_clear::<DIRECTION>(datagram);
+            return Some(());
+        }
     };
-    let Some((tunnel, peer)) = found else {
-        in_clear::<DIRECTION>(datagram);
-        return Some(());
-    };
+    let ends = [outer, far[0], far[1]];
+    let generation = recent::generation();
+    if !datagram.recent[DIRECTION as usize].is(&ends, generation) {
+        if look_up(datagram, DIRECTION) == 0 {
+            in_clear::<DIRECTION>(datagram);
+            return Some(());
+        }
+        datagram.recent[DIRECTION as usize].keep(&ends, generation);
+    }
+    let Found { peer, other: tunnel, .. } = datagram.recent[DIRECTION as usize].found;
     if datagram.is_first_fragment != 0 {
         // A full table evicts the oldest datagram; its fragments are then counted as unknown.
         let _ = FRAGMENTS.insert(&fragment_key(datagram), &FragmentOwner { tunnel, peer }, 0);
@@ -77,6 +86,45 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let is_fragment = datagram.is_first_fragment != 0;
     count::<DIRECTION>(datagram, FragmentOwner { tunnel, peer }, is_fragment, kind);
     Some(())
+}
+
+/// What tells VXLAN packets of different tunnels apart.
+#[inline(always)]
+fn vxlan_word(datagram: &Datagram) -> u64 {
+    let [word, _] = Key::outer(datagram.destination_port as u16, datagram.version as u8, datagram.vni).words;
+    word
+}
+
+/// The same of WireGuard messages, and not equal to one of VXLAN: their VNI has 24 bits.
+#[inline(always)]
+fn wireguard_word(datagram: &Datagram) -> u64 {
+    1 << 63 | u64::from(datagram.source_port) << 16 | u64::from(datagram.destination_port)
+}
+
+/// Looks up tunnel and peer; 0 when it is of no tunnel. A function of its own, so that most packets do not pay for it, and the
+/// verifier does not follow each answer through the counting.
+#[inline(never)]
+fn look_up(datagram: *mut Datagram, direction: u32) -> u32 {
+    // SAFETY: a live map value.
+    let datagram = unsafe { &mut *datagram };
+    let (far, own_port, far_port) = if direction == TX {
+        (datagram.destination.words(), datagram.source_port, datagram.destination_port)
+    } else {
+        (datagram.source.words(), datagram.destination_port, datagram.source_port)
+    };
+    let is_vxlan = datagram.what == datagram::VXLAN;
+    let tunnel = if is_vxlan { vxlan(datagram) } else { wireguard(own_port) };
+    let Some(tunnel) = tunnel else { return 0 };
+    let key = if is_vxlan {
+        Key::address(PEER_OUTER | tunnel, far)
+    } else {
+        // Address and port name the peer: two may share an address behind a NAT.
+        Key::endpoint(tunnel, far, far_port as u16)
+    };
+    let peer = slot(&key).unwrap_or(tunnel);
+    let found = Found { peer, other: tunnel, overhead: 0, reserved: 0 };
+    datagram.recent[if direction == TX { 0 } else { 1 }].found = found;
+    1
 }
 
 /// Tunnel slot of a VXLAN packet; a collect-metadata device takes every VNI of its port.
@@ -90,27 +138,10 @@ fn vxlan(datagram: &Datagram) -> Option<u32> {
     found.filter(|&slot| slot < TUNNELS)
 }
 
-#[inline(always)]
-fn vxlan_peer<const DIRECTION: u32>(datagram: &Datagram, tunnel: u32) -> u32 {
-    let address = if DIRECTION == TX { &datagram.destination } else { &datagram.source };
-    slot(&Key::address(PEER_OUTER | tunnel, address.words())).unwrap_or(tunnel)
-}
-
 /// Tunnel slot of the WireGuard device that listens on a port.
 #[inline(always)]
 fn wireguard(port: u32) -> Option<u32> {
     slot(&Key::number(TUNNEL_LISTEN, u64::from(port))).filter(|&slot| slot < TUNNELS)
-}
-
-/// Address and port name the peer: two may share an address behind a NAT.
-#[inline(always)]
-fn wireguard_peer<const DIRECTION: u32>(datagram: &Datagram, tunnel: u32) -> u32 {
-    let (address, port) = if DIRECTION == TX {
-        (&datagram.destination, datagram.destination_port)
-    } else {
-        (&datagram.source, datagram.source_port)
-    };
-    slot(&Key::endpoint(tunnel, address.words(), port as u16)).unwrap_or(tunnel)
 }
 
 /// False when the first fragment is not known.

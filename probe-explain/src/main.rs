@@ -14,6 +14,9 @@ mod frame;
 #[path = "../../probe-ebpf/src/maps.rs"]
 #[expect(dead_code, reason = "the maps of the counts are not used")]
 mod maps;
+#[path = "../../probe-ebpf/src/recent.rs"]
+#[allow(dead_code)]
+mod recent;
 mod send;
 #[path = "../../probe-ebpf/src/skb.rs"]
 mod skb;

@@ -26,6 +26,8 @@ pub(super) struct LookupMaps {
     allowed: Named<LpmTrie<MapData, AllowedIp, AllowedPeer>>,
     pod_networks: Named<LpmTrie<MapData, [u8; 16], PodNetwork>>,
     pod_ranges: Named<Array<MapData, PodRanges>>,
+    generation: Named<Array<MapData, u64>>,
+    changes: u64,
     table: Table,
     current: Tables,
 }
@@ -47,6 +49,8 @@ impl LookupMaps {
             allowed: take(ebpf, "ALLOWED_IPS")?,
             pod_networks: take(ebpf, "POD_NETWORKS")?,
             pod_ranges: take(ebpf, "POD_RANGES")?,
+            generation: take(ebpf, "LOOKUP_GENERATION")?,
+            changes: 0,
             current: Tables::default(),
         })
     }
@@ -58,7 +62,8 @@ impl LookupMaps {
         self.outer_ports.zero_stale(&mut self.current.outer_ports, &next.outer_ports)?;
         self.allowed.remove_stale(&mut self.current.allowed, &next.allowed)?;
         self.pod_networks.remove_stale(&mut self.current.pod_networks, &next.pod_networks)?;
-        self.lookup.write(self.table.remove_stale(&next.slots))
+        self.lookup.write(self.table.remove_stale(&next.slots))?;
+        self.changed()
     }
 
     /// Writes what `next` has new. The interfaces come last: counting begins with them.
@@ -77,7 +82,15 @@ impl LookupMaps {
         self.under_ifaces.set_new(&self.current.under_ifaces, &next.under_ifaces)?;
         self.tunnel_ifaces.set_new(&self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
         self.current = next;
-        Ok(())
+        self.changed()
+    }
+
+    /// Has the programs forget whose the last packets were (probe-ebpf/src/recent.rs): to be called after each change of what
+    /// they look up.
+    fn changed(&mut self) -> Result<(), EbpfError> {
+        self.changes = self.changes.wrapping_add(1);
+        let set = self.generation.map.set(0, self.changes, 0);
+        set.map_err(|source| self.generation.error("write", source))
     }
 
     /// Keys that found no place in their table: what they name counts as "other".

@@ -45,9 +45,12 @@ fn in_node(world: &world::World, rounds: u32) -> Result<Vec<Row>> {
     let mut bench = Bench::load(&inventory, Limits::default())?;
     let mut over_counter = vec![Vec::new(); cases.len()];
     let mut over_empty = vec![Vec::new(); cases.len()];
+    let mut added = vec![Vec::new(); cases.len()];
     // Once before, to warm up; it is not counted.
     for round in 0..=rounds {
-        for ((case, over_counter), over_empty) in cases.iter().zip(&mut over_counter).zip(&mut over_empty) {
+        for (((case, over_counter), over_empty), added) in
+            cases.iter().zip(&mut over_counter).zip(&mut over_empty).zip(&mut added)
+        {
             // Forward and back, so that a machine that slows down slows all of them alike.
             let order = [EMPTY, COUNTER, case.program, case.program, COUNTER, EMPTY];
             let mut spent = [0.0; 3];
@@ -60,17 +63,22 @@ fn in_node(world: &world::World, rounds: u32) -> Result<Vec<Row>> {
             if round > 0 {
                 over_counter.push(ours / counter);
                 over_empty.push(ours / empty);
+                added.push((ours - empty) / 2.0 * 1e9);
             }
         }
     }
     check(&mut bench, &inventory, &cases, rounds)?;
     let mut rows = Vec::new();
-    for ((case, counter), empty) in cases.iter().zip(over_counter).zip(over_empty) {
-        for (beside, values, target) in [("one counter", counter, "at most 3"), ("nothing", empty, "")] {
+    for (((case, counter), empty), added) in cases.iter().zip(over_counter).zip(over_empty).zip(added) {
+        for (beside, values, unit, target) in [
+            ("beside one counter", counter, "times", "at most 3"),
+            ("beside nothing", empty, "times", ""),
+            ("more than nothing", added, "ns", ""),
+        ] {
             rows.push(Row {
-                what: format!("{}{} beside {beside}", case.program, case.what),
+                what: format!("{}{} {beside}", case.program, case.what),
                 found: Spread::of(values).context("no round")?,
-                unit: "times",
+                unit,
                 target,
             });
         }
