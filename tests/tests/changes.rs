@@ -1,12 +1,19 @@
 //! A node that changes while it is watched: devices, pods, peers and namespaces that come and go.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
-use std::net::UdpSocket;
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    thread,
+};
 
-use nix::sys::signal::Signal;
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sys::signal::Signal,
+    unistd::Pid,
+};
 use overlay_probe::{
     lab::{Family, live, send},
-    netns,
+    netns::{self, Namespace},
 };
 use probe_tests::{
     hand::{Pair, TUNNEL},
@@ -245,21 +252,52 @@ fn an_underlay_that_is_watched_late_or_exchanged_counts_from_where_the_tunnel_is
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
 }
 
+/// On one processor, always the same: each remembers whose its last packet was (probe-ebpf/src/recent.rs), and what is sent here
+/// follows what was sent here before.
+fn on_one_processor<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let me = Pid::from_raw(0);
+    let allowed = sched_getaffinity(me).unwrap();
+    let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap()).unwrap();
+    let mut only = CpuSet::new();
+    only.set(first).unwrap();
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            sched_setaffinity(me, &only).unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    })
+}
+
+/// Datagrams of which nobody asks whether they arrive.
+fn send_off(from: &Namespace, to: IpAddr, port: u16, count: usize) {
+    let socket = send::udp_socket(from, false, 0).unwrap();
+    for _ in 0..count {
+        socket.send_to(&[0x5a; 100], SocketAddr::new(to, port)).unwrap();
+    }
+}
+
 #[test]
 fn pods_that_come_and_go() {
     let lab = TestLab::up(2, 1, Family::V4);
     let watch = Watch::start(&lab.node(1));
     let named = |value: &Value| entry(value, "pods", &[("namespace", "shop"), ("name", "late-0")]).cloned();
-    let address: std::net::IpAddr = "10.42.1.77".parse().unwrap();
+    let address: IpAddr = "10.42.1.77".parse().unwrap();
+    let to = lab.pod(2, 1);
+    let other =
+        |value: &Value, direction| sum(value, "pods", direction, "packets", |pod| pod["other"] == true);
+    on_one_processor(|| send_off(&to, address, 9, 3));
+    let before = watch.settled();
+    assert_eq!(other(&before, "rx"), 3, "nobody has the address yet");
     let pod = live::add_pod(lab.prefix(), 1, 7, "shop", "late-0", vec![address]).unwrap();
     let seen = watch.until("the new pod", named);
     assert_eq!(seen["addresses"][0], "10.42.1.77");
     assert_eq!(seen["interface"], pod.host_ifname.as_str());
 
-    // Both ways: by the interface it came in by, and by the address it goes to.
-    let (from, to) = (lab.pod(1, 7), lab.pod(2, 1));
+    // Both ways: by the interface it came in by, and by the address it goes to. It is the pod's from the first packet on.
+    let from = lab.pod(1, 7);
     assert_eq!(send::send_udp(&from, &to, lab.address(2, 1, false), 25, 100).unwrap(), 25);
-    assert_eq!(send::send_udp(&to, &from, address, 12, 100).unwrap(), 12);
+    assert_eq!(on_one_processor(|| send::send_udp(&to, &from, address, 12, 100)).unwrap(), 12);
     let seen = named(&watch.settled()).unwrap();
     assert_eq!((number(&seen, "tx", "packets"), number(&seen, "rx", "packets")), (25, 12));
 
@@ -267,10 +305,12 @@ fn pods_that_come_and_go() {
     live::remove_pod(lab.prefix(), 1, "shop", "late-0").unwrap();
     watch.until("the pod to go", |value| named(value).is_none().then_some(()));
     let value = watch.settled();
-    let other = |direction| sum(&value, "pods", direction, "packets", |pod| pod["other"] == true);
-    assert_eq!((other("tx"), other("rx")), (25, 12), "what it carried stays in the sum");
+    let more = ["tx", "rx"].map(|direction| other(&value, direction) - other(&before, direction));
+    assert_eq!(more, [25, 12], "what it carried stays in the sum");
     let total = |list| sum(&value, list, "tx", "outer_bytes", |_| true);
     assert_eq!(total("pods"), total("tunnels"));
+    on_one_processor(|| send_off(&to, address, 9, 5));
+    assert_eq!(other(&watch.settled(), "rx"), 3 + 12 + 5, "it is nobody's from the first packet on");
 }
 
 #[test]
@@ -280,12 +320,20 @@ fn peers_that_come_and_go() {
     let third = |value: &Value| entry(value, "peers", &[("node_address", "172.31.77.3")]).cloned();
     let (from, to, address) = (lab.pod(1, 1), lab.pod(3, 1), lab.address(3, 1, false));
     assert_eq!(send::send_udp(&from, &to, address, 9, 100).unwrap(), 9);
-    assert_eq!(number(&third(&watch.settled()).unwrap(), "tx", "packets"), 9);
+    // The third node goes on sending to a socket that nobody reads.
+    let sink = send::udp_socket(&from, false, 0).unwrap();
+    let port = sink.local_addr().unwrap().port();
+    let send_back = |count| on_one_processor(|| send_off(&to, lab.address(1, 1, false), port, count));
+    send_back(6);
+    let seen = third(&watch.settled()).unwrap();
+    assert_eq!((number(&seen, "tx", "packets"), number(&seen, "rx", "packets")), (9, 6));
 
     live::remove_peer(lab.prefix(), 1, 3, false).unwrap();
     watch.until("the peer to go", |value| third(value).is_none().then_some(()));
+    send_back(5);
     let value = watch.settled();
-    assert_eq!(sum(&value, "peers", "tx", "packets", |peer| peer["other"] == true), 9);
+    let other = |direction| sum(&value, "peers", direction, "packets", |peer| peer["other"] == true);
+    assert_eq!((other("tx"), other("rx")), (9, 6 + 5), "it is nobody's from the first packet on");
     assert_eq!(sum(&value, "tunnels", "tx", "packets", |_| true), 9);
 
     live::add_peer(lab.prefix(), 1, 3, false).unwrap();
@@ -293,7 +341,11 @@ fn peers_that_come_and_go() {
         third(value).filter(|peer| peer["pod_cidrs"][0] == "10.42.3.0/24")
     });
     assert_eq!(send::send_udp(&from, &to, address, 4, 100).unwrap(), 4);
+    send_back(7);
     let value = watch.settled();
-    assert_eq!(number(&third(&value).unwrap(), "tx", "packets"), 4, "it begins at zero");
+    let seen = third(&value).unwrap();
+    let counted = (number(&seen, "tx", "packets"), number(&seen, "rx", "packets"));
+    assert_eq!(counted, (4, 7), "it begins at zero, and from the first packet on");
     assert_eq!(sum(&value, "peers", "tx", "packets", |_| true), 13);
+    assert_eq!(sum(&value, "peers", "rx", "packets", |_| true), 6 + 5 + 7);
 }
