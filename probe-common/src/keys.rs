@@ -62,12 +62,9 @@ impl Address {
     /// As two words of this machine, the form that the lookup table has it in.
     #[inline]
     pub const fn words(&self) -> [u64; 2] {
-        let (first, second) = self.octets.split_at(8);
-        match (first.first_chunk(), second.first_chunk()) {
-            (Some(first), Some(second)) => [u64::from_ne_bytes(*first), u64::from_ne_bytes(*second)],
-            // Not reached: both halves have eight bytes.
-            _ => [0, 0],
-        }
+        // SAFETY: both are 16 bytes that any bits may be in. By value and whole, since of parts of the bytes the compiler for eBPF
+        // does not know that they are aligned, and reads them one by one.
+        unsafe { core::mem::transmute::<Self, [u64; 2]>(*self) }
     }
 }
 

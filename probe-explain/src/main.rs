@@ -15,7 +15,7 @@ mod frame;
 #[expect(dead_code, reason = "the maps of the counts are not used")]
 mod maps;
 #[path = "../../probe-ebpf/src/recent.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "each packet is looked up")]
 mod recent;
 mod send;
 #[path = "../../probe-ebpf/src/skb.rs"]
