@@ -12,6 +12,7 @@ mod show;
 mod spread;
 mod start;
 mod watch;
+mod wire;
 mod world;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -54,8 +55,10 @@ pub(crate) struct Args {
 enum Part {
     /// Nanoseconds per packet of each program beside an empty one and one that bumps a counter.
     Programs,
-    /// Rate of small packets with and without the probe.
+    /// Nanoseconds of a small packet beside the probe, empty programs and tcpdump.
     Rate,
+    /// Nanoseconds of the programs for each packet on the wire, of small, large and bulk traffic.
+    Wire,
     /// CPU and memory of `show node` with 250 pods and `--peers`, beside `ip` and `bridge`.
     Show,
     /// CPU and memory of `check` with 250 pods and `--peers`, beside `show node`.
@@ -82,8 +85,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("the benchmark loads programs and makes namespaces: run it as root");
     }
     if let Some(revision) = &args.against {
-        if matches!(args.only, Some(Part::Start | Part::Gate)) {
-            bail!("the time of a start and gates are not compared: leave out --only, or name another part");
+        if matches!(args.only, Some(Part::Wire | Part::Start | Part::Gate)) {
+            bail!("wire, start and gate are not compared: leave out --only, or name another part");
         }
         world::own_mounts()?;
         return against::run(args, revision);
@@ -104,6 +107,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if wanted(Part::Rate) {
         rows.extend(rate::measure(args.rounds, &binary)?);
+    }
+    if wanted(Part::Wire) {
+        rows.extend(wire::measure(args.rounds, &binary)?);
     }
     if wanted(Part::Show) {
         rows.extend(show::measure(args.rounds, &binary, args.peers)?);

@@ -133,15 +133,17 @@ fn commands(rounds: u32, what: &str, command: impl Fn(usize) -> std::process::Co
 }
 
 fn small_packets(rounds: u32, both: [&Path; 2]) -> Result<Pair> {
-    ui::note(&format!("rate of small packets, in turns, {rounds} rounds"));
+    ui::note(&format!("small packets, in turns, {rounds} rounds"));
     let world = World::up(2, 1)?;
     let (sender, _receiver) = rate::sockets(&world)?;
     let measured = in_turns(rounds, |side| {
-        let watched = rate::with_probe(both[side], &world.node(1), || rate::burst(&sender, rate::SLICE))?;
-        Ok(vec![watched / 1000.0])
+        let tool = rate::tool(both[side], &world.node(1), &[])?;
+        let found = rate::best_tenth(&sender, rate::SLICE)?;
+        tool.end()?;
+        Ok(vec![found])
     })?;
     let both = measured.into_iter().next().context("no round")?;
-    Ok(pair("small-packet UDP rate with the probe".to_owned(), "k/s", both))
+    Ok(pair("small UDP packet with the probe".to_owned(), "ns", both))
 }
 
 /// Lines of a `watch`, of which the first is of its start.
@@ -191,7 +193,8 @@ fn timed_programs(rounds: u32, old: &Old) -> Result<Vec<Pair>> {
             found.entry(what).or_default()[side].push(median);
         }
     }
-    Ok(found.into_iter().map(|(what, both)| pair(what, "times", both)).collect())
+    let unit = |what: &str| if what.ends_with(programs::MORE) { "ns" } else { "times" };
+    Ok(found.into_iter().map(|(what, both)| pair(what.clone(), unit(&what), both)).collect())
 }
 
 /// Half of the interval's error on each side: 95 %.

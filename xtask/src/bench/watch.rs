@@ -44,23 +44,23 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
 }
 
 /// What the tool says of itself, of so many lines.
-pub(super) fn watched(binary: &Path, node: &str, peers: u32, lines: u32) -> Result<Vec<Value>> {
+pub(super) fn watched(binary: &Path, node: &str, peers: u32, count: u32) -> Result<Vec<Value>> {
+    let slots = (peers + SPARE).to_string();
+    let mut said = lines(binary, node, &["--interval", "1s", "--peer-slots", &slots], count)?;
+    said.iter_mut().map(|value| check(value, peers).map(|()| value["self"].take())).collect()
+}
+
+/// So many lines of a `watch`.
+pub(super) fn lines(binary: &Path, node: &str, arguments: &[&str], count: u32) -> Result<Vec<Value>> {
     let child = command::program(binary)
-        .args(["--netns", node, "watch", "--format", "jsonl", "--interval", "1s", "--count"])
-        .arg(lines.to_string())
-        .args(["--peer-slots", &(peers + SPARE).to_string()])
+        .args(["--netns", node, "watch", "--format", "jsonl", "--count", &count.to_string()])
+        .args(arguments)
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start the tool")?;
     let mut running = Running(child);
     let stdout = running.0.stdout.take().context("no stdout")?;
-    let mut said = Vec::new();
-    for line in BufReader::new(stdout).lines() {
-        let mut value: Value = serde_json::from_str(&line?)?;
-        check(&value, peers)?;
-        said.push(value["self"].take());
-    }
-    Ok(said)
+    BufReader::new(stdout).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
 }
 
 /// What is measured is what was promised.

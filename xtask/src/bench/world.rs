@@ -1,11 +1,11 @@
 //! The lab that a benchmark runs in, visible to this process and its children only.
 
-use std::{fmt::Write as _, fs, path::Path, process::Child, thread, time::Duration};
+use std::{fmt::Write as _, fs, net::IpAddr, path::Path, process::Child, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use overlay_probe::{
     lab::{
-        self, Family, LabOptions,
+        self, Dataplane, Family, LabOptions,
         load::{Load, LoadOptions},
         registry::Lab,
     },
@@ -28,15 +28,15 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Builds it: IPv4, so many nodes, so many pods on each.
+    /// Builds it: IPv4 and VXLAN, so many nodes, so many pods on each.
     pub(super) fn up(nodes: u16, pods: u16) -> Result<Self> {
-        let options = LabOptions {
-            prefix: "bench".to_owned(),
-            nodes,
-            pods,
-            family: Family::V4,
-            ..LabOptions::default()
-        };
+        Self::with(nodes, pods, Family::V4, Dataplane::Vxlan)
+    }
+
+    /// The same with other families and tunnels.
+    pub(super) fn with(nodes: u16, pods: u16, family: Family, dataplane: Dataplane) -> Result<Self> {
+        let prefix = "bench".to_owned();
+        let options = LabOptions { prefix, nodes, pods, family, dataplane, ..LabOptions::default() };
         Ok(Self { lab: lab::up(&options, &mut |_| {})? })
     }
 
@@ -52,6 +52,13 @@ impl World {
     pub(super) fn load(&self) -> Result<Load> {
         let prefix = self.lab.options.prefix.clone();
         Ok(Load::start(&LoadOptions { prefix, tcp_mbit: 50, udp_pps: 500, flows: 8, waves: false })?)
+    }
+
+    /// Address of the second node's first pod.
+    pub(super) fn pod_address(&self, is_v6: bool) -> Result<IpAddr> {
+        let pod = self.lab.nodes.get(1).and_then(|node| node.pods.first()).context("the lab has no pod")?;
+        let mut addresses = pod.addresses.iter();
+        addresses.find(|address| address.is_ipv6() == is_v6).copied().context("the pod has no such address")
     }
 
     /// Name of a node's namespace, from 1.
@@ -108,12 +115,27 @@ impl Running {
             if file.exists() {
                 return Ok(());
             }
-            if let Some(status) = self.0.try_wait()? {
-                bail!("the tool ended at once: {status}");
-            }
+            self.is_running()?;
             thread::sleep(Duration::from_millis(10));
         }
         bail!("the tool did not begin to count within 30 s")
+    }
+
+    /// An error when it has ended.
+    pub(super) fn is_running(&mut self) -> Result<()> {
+        match self.0.try_wait()? {
+            Some(status) => bail!("it ended at once: {status}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn end(mut self) -> Result<()> {
+        let pid = libc::pid_t::try_from(self.0.id())?;
+        // SAFETY: no memory is involved, and the child is not waited for before, so that the number is its own.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        self.0.wait()?;
+        Ok(())
     }
 }
 

@@ -1,0 +1,135 @@
+//! What the programs take for each packet on the wire, as the tool itself says it (`ns_per_packet`, the Cost tab): a socket buffer of
+//! many packets pays once.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use overlay_probe::{
+    lab::{Dataplane, Family, send},
+    netns,
+};
+
+use super::{Row, spread::Spread, watch, world::World};
+use crate::ui;
+
+/// What is sent, as fast as it goes.
+#[derive(Clone, Copy)]
+enum Traffic {
+    /// UDP, so many bytes an inner packet.
+    Udp(usize),
+    /// Bulk TCP.
+    Tcp,
+}
+
+const ALL: [(Traffic, &str, &str); 3] = [
+    (Traffic::Udp(64), "64-byte UDP", ""),
+    (Traffic::Udp(1400), "1,400-byte UDP", ""),
+    (Traffic::Tcp, "bulk TCP", "at most 10"),
+];
+
+pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (dataplane, name) in [(Dataplane::Vxlan, "VXLAN"), (Dataplane::Wireguard, "WireGuard")] {
+        let world = match World::with(2, 1, Family::Dual, dataplane) {
+            Ok(world) => world,
+            Err(error) => {
+                ui::note(&format!("left out: {name}: {error:#}"));
+                continue;
+            }
+        };
+        for (is_v6, family) in [(false, "IPv4"), (true, "IPv6")] {
+            for (traffic, what, target) in ALL {
+                ui::note(&format!("{what} over {name}, {family}"));
+                let (ns, buffer) = beside(&world, traffic, is_v6, || watched(binary, &world, rounds))??;
+                let what = format!("{name}, {family}, {what}");
+                rows.push(Row {
+                    what: format!("{what}: packets in a buffer"),
+                    found: buffer,
+                    unit: "",
+                    target: "",
+                });
+                rows.push(Row {
+                    what: format!("{what}: a packet on the wire"),
+                    found: ns,
+                    unit: "ns",
+                    target,
+                });
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Nanoseconds for each packet on the wire, and packets in a socket buffer: of each interval in which the programs were timed.
+fn watched(binary: &Path, world: &World, rounds: u32) -> Result<(Spread, Spread)> {
+    /// One of so many intervals is timed, and the figure stays until the next.
+    const TIMED: u32 = 10;
+    let lines = watch::lines(binary, &world.node(1), &["--interval", "100ms"], rounds * TIMED)?;
+    let mut ns: Vec<f64> = lines.iter().filter_map(|line| line["self"]["ns_per_packet"].as_f64()).collect();
+    ns.dedup();
+    let count = |line: &serde_json::Value, what: &str| -> u64 {
+        let tunnels = line["tunnels"].as_array().map_or(&[][..], Vec::as_slice);
+        tunnels.iter().filter_map(|tunnel| tunnel["tx"][what].as_u64()).sum()
+    };
+    let per_buffer = lines.iter().zip(lines.iter().skip(1)).filter_map(|(before, now)| {
+        let more = |what| count(now, what).saturating_sub(count(before, what)) as f64;
+        let skbs = more("skbs");
+        (skbs > 0.0).then(|| more("packets") / skbs)
+    });
+    Ok((Spread::of(ns).context("nothing was timed")?, Spread::of(per_buffer).context("nothing was sent")?))
+}
+
+/// Does `work` while the first node's pod sends to the second's.
+fn beside<T>(world: &World, traffic: Traffic, is_v6: bool, work: impl FnOnce() -> T) -> Result<T> {
+    let address = world.pod_address(is_v6)?;
+    let from = netns::open(&world.lab.options.pod(1, 1))?;
+    let to = netns::open(&world.lab.options.pod(2, 1))?;
+    let stop = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sender = match traffic {
+            Traffic::Udp(bytes) => {
+                let headers = if is_v6 { 48 } else { 28 };
+                let receiver = send::udp_socket(&to, is_v6, 0)?;
+                let sender = send::udp_socket(&from, is_v6, 0)?;
+                sender.connect(SocketAddr::new(address, receiver.local_addr()?.port()))?;
+                let payload = vec![0x5a; bytes - headers];
+                scope.spawn(move || {
+                    // What nobody reads is dropped without waking anyone.
+                    let _receiver = receiver;
+                    while !stop.load(Ordering::Relaxed) {
+                        sender.send(&payload)?;
+                    }
+                    Ok(())
+                })
+            }
+            Traffic::Tcp => {
+                let listener = send::tcp_listener(&to, is_v6)?;
+                let mut sender =
+                    send::tcp_connect(&from, SocketAddr::new(address, listener.local_addr()?.port()))?;
+                let (mut receiver, _) = listener.accept()?;
+                scope.spawn(move || {
+                    let mut bytes = vec![0; 1 << 18];
+                    while receiver.read(&mut bytes).is_ok_and(|read| read > 0) {}
+                });
+                scope.spawn(move || {
+                    let bytes = vec![0x5a; 1 << 18];
+                    while !stop.load(Ordering::Relaxed) {
+                        sender.write_all(&bytes)?;
+                    }
+                    Ok(())
+                })
+            }
+        };
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        let sent: std::io::Result<()> = sender.join().ok().context("the sender panicked")?;
+        ensure!(sent.is_ok(), "sending ended: {sent:?}");
+        Ok(done)
+    })
+}
