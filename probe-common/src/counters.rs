@@ -69,6 +69,19 @@ pub struct OuterCounters {
     pub in_clear_bytes: u64,
 }
 
+/// SYN segments of TCP, SYN-ACKs included, that one direction of a pod carried through tunnels: how large the segments are that the
+/// far end may send back. Those with data (RFC 7413) are not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Syns {
+    /// How many.
+    pub segments: u64,
+    /// Those of them that allow segments which are, with plain headers, larger than the tunnel's budget.
+    pub over_budget: u64,
+    /// The largest segment size that one announced, in bytes of payload; 0 when none did. The largest of all CPUs is the pod's.
+    pub largest_mss: u64,
+}
+
 /// What the programs could not tell the user side otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -94,7 +107,7 @@ pub struct RateLimit {
 /// Implements `aya::Pod` for the types of this crate.
 #[cfg(feature = "user")]
 mod user {
-    use super::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters};
+    use super::{Counters, Losses, OuterCounters, RateLimit, Syns, TunnelCounters};
     use crate::{event::PmtuEvent, heartbeat::Heartbeat, keys};
 
     macro_rules! pod {
@@ -103,7 +116,7 @@ mod user {
             unsafe impl aya::Pod for $t {}
         )* };
     }
-    pod!(Counters, TunnelCounters, OuterCounters, Losses, RateLimit, PmtuEvent, Heartbeat);
+    pod!(Counters, TunnelCounters, OuterCounters, Syns, Losses, RateLimit, PmtuEvent, Heartbeat);
     pod!(
         keys::AllowedIp,
         keys::AllowedPeer,

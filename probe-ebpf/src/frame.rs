@@ -8,9 +8,10 @@ use aya_ebpf::bindings::__sk_buff;
 use probe_common::keys::{Address, TX};
 use probe_ebpf::{
     inner::{self, End, Headers, Inner, Meta},
+    ip,
     packet::{Packet, Short},
     segments::Segments,
-    wireguard,
+    tcp, wireguard,
 };
 
 use crate::{maps::FRAME, recent::Recent, skb::Skb};
@@ -115,6 +116,20 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn transport(&self) -> u32 {
         self.headers.transport
+    }
+
+    /// The segment is as small as a SYN without data. Most others are told from one by their size alone.
+    #[inline(always)]
+    pub(crate) fn may_be_syn(&self) -> bool {
+        self.headers.transport == u32::from(ip::TCP)
+            && self.packets == 1
+            && self.last.wrapping_sub(self.headers.lengths.ip) <= tcp::LONGEST_HEADER
+    }
+
+    /// Where the header behind those of IP begins.
+    #[inline(always)]
+    pub(crate) fn transport_at(&self) -> u32 {
+        self.headers.lengths.link + self.headers.lengths.ip
     }
 
     /// It is a fragment.

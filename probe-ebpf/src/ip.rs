@@ -17,9 +17,9 @@ pub const ICMP: u8 = 1;
 pub const ICMPV6: u8 = 58;
 
 /// An IPv4 header without options.
-const IPV4_BYTES: u32 = 20;
+pub const IPV4_BYTES: u32 = 20;
 /// Fixed part of an IPv6 header.
-const IPV6_BYTES: u32 = 40;
+pub const IPV6_BYTES: u32 = 40;
 
 /// How a packet relates to fragmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

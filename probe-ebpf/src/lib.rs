@@ -16,4 +16,5 @@ pub mod link;
 pub mod outer;
 pub mod packet;
 pub mod segments;
+pub mod tcp;
 pub mod wireguard;

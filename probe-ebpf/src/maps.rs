@@ -5,7 +5,7 @@ use aya_ebpf::{
     maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf, lpm_trie},
 };
 use probe_common::{
-    counters::{Counters, Losses, OuterCounters, RateLimit, TunnelCounters},
+    counters::{Counters, Losses, OuterCounters, RateLimit, Syns, TunnelCounters},
     heartbeat::Heartbeat,
     keys::{
         ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig,
@@ -72,6 +72,10 @@ pub(crate) static PEER_COUNTS: PerCpuArray<Counters> =
 /// Counters by pod slot and direction. The first slot is "other".
 #[map(name = "POD_COUNTS")]
 pub(crate) static POD_COUNTS: PerCpuArray<Counters> = PerCpuArray::with_max_entries((1 + POD_SLOTS) * 2, 0);
+
+/// SYN segments by pod slot and direction, slots as in [`POD_COUNTS`].
+#[map(name = "POD_SYNS")]
+pub(crate) static POD_SYNS: PerCpuArray<Syns> = PerCpuArray::with_max_entries((1 + POD_SLOTS) * 2, 0);
 
 /// Underlay counters by tunnel slot and direction, and last those of [`DIRECT`].
 #[map(name = "OUTER_COUNTS")]

@@ -8,12 +8,12 @@ use probe_common::{
     sizes,
     table::{Key, POD_ADDRESS, POD_IFINDEX},
 };
-use probe_ebpf::{inner::End, ip};
+use probe_ebpf::{inner::End, ip, tcp};
 
 use crate::{
     NEXT,
     frame::{self, Frame},
-    maps::{PEER_COUNTS, POD_COUNTS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
+    maps::{PEER_COUNTS, POD_COUNTS, POD_SYNS, TUNNEL_COUNTS, TUNNEL_IFACES, add, allowed, iface, slot},
     recent::{self, Found},
     skb::Skb,
 };
@@ -82,7 +82,30 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     amount.add_to(&mut tunnel.all);
     add_kinds(tunnel, frame, amount.packets);
     add_sizes(tunnel, frame, config.budget, copies);
+    if frame.may_be_syn() {
+        add_syn(skb.0, frame, config.budget, pod * 2 + DIRECTION);
+    }
     Some(())
+}
+
+/// Counts the segment if it is a SYN. A function of its own, which few packets pay for.
+#[inline(never)]
+fn add_syn(skb: *mut __sk_buff, frame: *const Frame, budget: u32, index: u32) -> u32 {
+    // SAFETY: a live map value, see the caller.
+    let frame = unsafe { &*frame };
+    let Ok(Some(mss)) = tcp::announced_mss(&Skb(skb).whole(), frame.transport_at()) else { return 0 };
+    let Some(syns) = POD_SYNS.get_ptr_mut(index) else { return 0 };
+    // SAFETY: a live per-CPU map value, only this CPU writes it.
+    let syns = unsafe { &mut *syns };
+    let headers = tcp::HEADER_BYTES + if frame.version() == 4 { ip::IPV4_BYTES } else { ip::IPV6_BYTES };
+    add!(
+        syns.segments => 1,
+        syns.over_budget => u64::from(mss + headers > budget),
+    );
+    if u64::from(mss) > syns.largest_mss {
+        syns.largest_mss = mss.into();
+    }
+    1
 }
 
 /// Looks up the pod, and the peer that a packet goes to or comes from. 0 when the device drops it for want of a peer, which

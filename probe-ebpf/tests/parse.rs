@@ -7,6 +7,8 @@ use probe_ebpf::{
     inner::{self, End, Headers, Inner, Meta},
     ip::{self, Fragment},
     link, outer,
+    packet::Short,
+    tcp,
 };
 use proptest::prelude::*;
 
@@ -242,6 +244,41 @@ fn icmp_that_complains_about_size_is_told_from_other_icmp() {
 }
 
 #[test]
+fn a_syn_announces_the_segments_that_may_come_back() {
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+    let segment = |flags: u8, options: &[u8]| {
+        let mut bytes = vec![0; 20];
+        bytes[12] = u8::try_from(5 + options.len() / 4).unwrap() << 4;
+        bytes[13] = flags;
+        bytes.extend(options);
+        bytes
+    };
+    // As Linux sends it: MSS, SACK permitted, timestamps, no operation, window scale.
+    let linux = [2, 4, 5, 130, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
+    let cases: [(u8, &[u8], _); 10] = [
+        (SYN, &linux, Ok(Some(1410))),
+        (SYN | ACK, &linux, Ok(Some(1410))),
+        (ACK, &linux, Ok(None)),
+        (SYN, &[], Ok(Some(0))),
+        // Behind others.
+        (SYN, &[1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 2, 4, 5, 180], Ok(Some(1460))),
+        // Behind the end of the options, and where no further option is looked at.
+        (SYN, &[0, 0, 0, 0, 2, 4, 5, 180], Ok(Some(0))),
+        (SYN, &[1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 5, 180], Ok(Some(0))),
+        // An option that says of itself that it has no bytes.
+        (SYN, &[8, 0, 0, 0], Ok(Some(0))),
+        // One that says that it is longer than the header.
+        (SYN, &[8, 40, 0, 0], Ok(Some(0))),
+        (SYN, &[1, 1, 1, 2], Err(Short)),
+    ];
+    for (flags, options, expected) in cases {
+        assert_eq!(tcp::announced_mss(segment(flags, options).as_slice(), 0), expected, "{options:?}");
+    }
+    assert_eq!(tcp::announced_mss(&segment(SYN, &linux)[..13], 0), Err(Short));
+}
+
+#[test]
 fn what_each_segment_repeats_without_a_tunnel() {
     let tcp = Builder::ethernet(0x0800).ipv4(6, 1500, 0, 0).tcp(8).0;
     let udp = Builder::ethernet(0x86dd).ipv6(17, 1200).bytes(&[0; 8]).0;
@@ -290,6 +327,7 @@ proptest! {
     fn parsers_survive_anything(bytes in prop::collection::vec(any::<u8>(), 0..160), start in 0_u32..40) {
         let packet = bytes.as_slice();
         let _ = link::ethernet(packet, start);
+        let _ = tcp::announced_mss(packet, start);
         for version in [0, 4, 6] {
             if let Ok(header) = ip::parse(packet, start, version) {
                 prop_assert!(header.header >= 20);

@@ -97,11 +97,26 @@ impl Tcpdump {
 
     /// Ends it: the IP packets that it saw, by the lengths in their headers. It must have missed none.
     pub fn stop(mut self) -> Carried {
+        self.end();
+        ip_packets(&fs::read(self.directory.path().join("pcap")).unwrap())
+    }
+
+    /// Ends it: the MSS of each TCP segment that announces one, as tcpdump itself reads it.
+    pub fn stop_for_mss(mut self) -> Vec<u64> {
+        self.end();
+        let read =
+            Command::new("tcpdump").args(["-nnvr"]).arg(self.directory.path().join("pcap")).output().unwrap();
+        let text = String::from_utf8_lossy(&read.stdout).into_owned();
+        let announced =
+            text.split("options [").filter_map(|options| options.split(']').next()?.split("mss ").nth(1));
+        announced.filter_map(|value| value.split(',').next()?.parse().ok()).collect()
+    }
+
+    fn end(&mut self) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
         self.child.wait().unwrap();
         let words = self.stderr();
         assert!(words.contains("\n0 packets dropped by kernel"), "the judge itself lost packets: {words}");
-        ip_packets(&fs::read(self.directory.path().join("pcap")).unwrap())
     }
 }
 

@@ -142,6 +142,48 @@ fn tcp_that_the_receiver_aggregates() {
     compare(true, true, tcp);
 }
 
+/// The MSS that connections begin with, and those of them that the tunnel does not carry: one of the pods has too large an MTU.
+#[test]
+fn syns_announce_what_tcpdump_reads() {
+    let lab = TestLab::up(2, 1, Family::Dual);
+    ns(&lab.lab.options.pod(1, 1), "ip link set eth0 mtu 1500");
+    let node = lab.node(1);
+    let watch = Watch::start(&node);
+    let tunnels = [("flannel.1", false, 40), ("flannel-v6.1", true, 60)];
+    let judges = tunnels
+        .map(|(tunnel, ..)| ["out", "in"].map(|direction| Tcpdump::start(&node, tunnel, direction, "tcp")));
+    for (_, ipv6, _) in tunnels {
+        assert_eq!(
+            send::send_tcp(&lab.pod(1, 1), &lab.pod(2, 1), lab.address(2, 1, ipv6), 1000).unwrap(),
+            1000
+        );
+    }
+    let counted = watch.settled();
+    let pod = &lab.lab.nodes[0].pods[0];
+    let pod = entry(&counted, "pods", &[("namespace", &pod.namespace), ("name", &pod.name)]).unwrap();
+    let mut read = [Vec::new(), Vec::new()];
+    for ((tunnel, _, headers), judges) in tunnels.into_iter().zip(judges) {
+        let budget = entry(&counted, "tunnels", &[("name", tunnel)]).unwrap()["budget"].as_u64().unwrap();
+        for (read, judge) in read.iter_mut().zip(judges) {
+            let announced = judge.stop_for_mss();
+            assert_eq!(announced.len(), 1, "{tunnel}: {announced:?}");
+            read.extend(announced.into_iter().map(|mss| (mss, mss + headers > budget)));
+        }
+    }
+    for (direction, read) in ["tx", "rx"].into_iter().zip(read) {
+        let over = read.iter().filter(|(_, is_over)| *is_over).count();
+        assert_eq!(over > 0, direction == "tx", "the judge: {read:?}");
+        let syns = &pod["syns"][direction];
+        assert_eq!(syns["segments"], read.len(), "{direction}: {syns}");
+        assert_eq!(syns["over_budget"], over, "{direction}: {syns}");
+        assert_eq!(
+            syns["largest_mss"],
+            read.iter().map(|(mss, _)| *mss).max().unwrap(),
+            "{direction}: {syns}"
+        );
+    }
+}
+
 #[test]
 fn small_udp() {
     compare(false, false, udp);

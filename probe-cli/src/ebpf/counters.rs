@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use aya::{Ebpf, maps::Map};
 use probe_common::{
-    counters::{Counters, Losses, OuterCounters, TunnelCounters},
+    counters::{self, Counters, Losses, OuterCounters, TunnelCounters},
     keys::{RX, TX},
     limits::DIRECT,
 };
 
 use super::{error::EbpfError, percpu::PerCpu};
-use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, TunnelSample};
+use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, Syns, TunnelSample};
 
 /// All counter maps.
 pub(super) struct CounterMaps {
     tunnels: TunnelCounts,
     peers: PerCpu<Counters>,
     pods: PerCpu<Counters>,
+    pod_syns: PerCpu<counters::Syns>,
     outer: PerCpu<OuterCounters>,
     outer_peers: PerCpu<OuterCounters>,
     losses: PerCpu<Losses>,
@@ -28,6 +29,7 @@ impl CounterMaps {
             tunnels: TunnelCounts::take(ebpf)?,
             peers: take(ebpf, "PEER_COUNTS")?,
             pods: take(ebpf, "POD_COUNTS")?,
+            pod_syns: take(ebpf, "POD_SYNS")?,
             outer: take(ebpf, "OUTER_COUNTS")?,
             outer_peers: take(ebpf, "OUTER_PEERS")?,
             losses: take(ebpf, "LOSSES")?,
@@ -55,6 +57,11 @@ impl CounterMaps {
     /// The first `slots` pods.
     pub(super) fn pods(&mut self, slots: u32) -> Result<Vec<PerDirection<Counts>>, EbpfError> {
         all(&mut self.pods, slots, add, counts)
+    }
+
+    /// SYN segments of the first `slots` pods.
+    pub(super) fn pod_syns(&mut self, slots: u32) -> Result<Vec<PerDirection<Syns>>, EbpfError> {
+        all(&mut self.pod_syns, slots, add_syns, syns)
     }
 
     /// The first `slots` peers, on the underlay.
@@ -101,8 +108,11 @@ impl CounterMaps {
     }
 
     pub(super) fn clear_pod(&mut self, slot: u32) -> Result<(), EbpfError> {
-        self.pods.clear(slot * 2 + TX)?;
-        self.pods.clear(slot * 2 + RX)
+        for index in [slot * 2 + TX, slot * 2 + RX] {
+            self.pods.clear(index)?;
+            self.pod_syns.clear(index)?;
+        }
+        Ok(())
     }
 }
 
@@ -210,6 +220,16 @@ fn add_outer(sum: &mut OuterCounters, value: &OuterCounters) {
     sum.handshake_bytes += value.handshake_bytes;
     sum.in_clear += value.in_clear;
     sum.in_clear_bytes += value.in_clear_bytes;
+}
+
+fn add_syns(sum: &mut counters::Syns, value: &counters::Syns) {
+    sum.segments += value.segments;
+    sum.over_budget += value.over_budget;
+    sum.largest_mss = sum.largest_mss.max(value.largest_mss);
+}
+
+fn syns(value: &counters::Syns) -> Syns {
+    Syns { segments: value.segments, over_budget: value.over_budget, largest_mss: value.largest_mss }
 }
 
 fn counts(value: &Counters) -> Counts {

@@ -86,6 +86,7 @@ fn create_counting(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
     let (pods, peers) = (sizes.pods.max(1), sizes.peers.max(1));
     let counts = [
         ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
+        ("POD_SYNS", pods.saturating_add(1).saturating_mul(2)),
         ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
         ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
     ];

@@ -27,7 +27,7 @@ use crate::{
     inventory::Inventory,
     sample::{
         Counts, GonePeers, GonePods, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
-        Sample, TunnelSample,
+        Sample, Syns, TunnelSample,
     },
 };
 
@@ -359,10 +359,17 @@ impl Probe {
         sample.other_peers = others.collect();
         let peers = self.slots.peers.iter().filter_map(|(key, slot)| Some((*key, peer(key.0, slot)?)));
         sample.peers = peers.collect();
-        let pods = self.counters.pods(end(self.slots.pods.iter().map(|(_, slot)| slot)).max(1))?;
+        let of_pods = end(self.slots.pods.iter().map(|(_, slot)| slot)).max(1);
+        let (pods, syns) = (self.counters.pods(of_pods)?, self.counters.pod_syns(of_pods)?);
         let pod = |slot: u32| pods.get(slot as usize).copied();
+        let syn = |slot: u32| syns.get(slot as usize).copied().unwrap_or_default();
         sample.pods.extend(self.slots.pods.iter().filter_map(|(key, slot)| Some((key.clone(), pod(slot)?))));
         sample.other_pods = pod(0).unwrap_or_default();
+        let had_some = |syns: &PerDirection<Syns>| syns.tx.segments + syns.rx.segments > 0;
+        let had =
+            self.slots.pods.iter().map(|(key, slot)| (key, syn(slot))).filter(|(_, syns)| had_some(syns));
+        sample.pod_syns = had.map(|(key, syns)| (key.clone(), syns)).collect();
+        sample.other_syns = syn(0);
         sample.direct = if self.attached.hooks().any(|(_, hook)| hook == Hook::Underlay) {
             let counted = self.counters.direct()?;
             let of = |outer: OuterCounts| OuterPart { packets: outer.packets, bytes: outer.bytes };

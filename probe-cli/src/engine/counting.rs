@@ -91,6 +91,8 @@ impl Counting {
                 gone_peers: read.gone_peers,
                 pods: read.pods,
                 other_pods: read.other_pods,
+                pod_syns: read.pod_syns,
+                other_syns: read.other_syns,
                 gone_pods: read.gone_pods,
                 direct: read.direct,
                 pmtu_events: read.pmtu_events,

@@ -7,7 +7,7 @@ use probe_ebpf::{
     ip::{self, Fragment},
     link, outer,
     packet::{Packet, Short},
-    wireguard,
+    tcp, wireguard,
 };
 
 /// The first bytes of an input are what the kernel says of the buffer; then comes the packet.
@@ -125,6 +125,7 @@ fn underlay(packet: &[u8], link: Result<link::Link, Short>) {
         let kind = wireguard::kind(message, bytes);
         assert!(kind.is_none() || (1..=4).contains(&message), "a message of no kind");
     }
+    let _ = tcp::announced_mss(packet, ip.start + ip.header);
     if let Ok(Some(found)) = icmp::too_big(packet, &ip) {
         assert_eq!(found.quoted.version, ip.version, "a quote of the other family");
     }

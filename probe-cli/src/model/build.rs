@@ -228,6 +228,7 @@ fn pods(
             gone: 0,
             condition: Condition::Unchecked,
             interfaces: interfaces::rows(pod, &counted, earlier.as_ref(), interval),
+            syns: now.pod_syns.get(&key).copied().unwrap_or_default(),
             flow: flows(
                 now.pods.get(&key).copied(),
                 before.and_then(|before| before.pods.get(&key)).copied(),
@@ -239,6 +240,7 @@ fn pods(
         gone: 0,
         condition: Condition::Unchecked,
         interfaces: Vec::new(),
+        syns: now.other_syns,
         flow: flows(Some(now.other_pods), before.map(|before| before.other_pods)),
     };
     rows.push(sum);
@@ -248,6 +250,7 @@ fn pods(
             gone: now.gone_pods.pods,
             condition: Condition::Gone,
             interfaces: Vec::new(),
+            syns: PerDirection::default(),
             // What is added here was carried before: it has no rate.
             flow: flows(Some(now.gone_pods.counts), None),
         });

@@ -9,7 +9,7 @@ mod observer;
 mod probes;
 
 pub use flow::{
-    CORE, DROP, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, TOGETHER, TUNNEL, WIREGUARD,
+    CORE, DROP, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, SYNS, TOGETHER, TUNNEL, WIREGUARD,
 };
 pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
 pub use observer::{OBSERVER, PROGRAM};
@@ -173,7 +173,7 @@ mod tests {
             CoreRow, DropDevice, DropRow, Flow, Handshake, ObserverRow, OuterFlow, OuterRates, ProgramRow,
             Rates, VfRates, WireguardRow,
         },
-        sample::{Counts, DroppedPacket, Kinds, OuterCounts, OuterPart, PerDirection},
+        sample::{Counts, DroppedPacket, Kinds, OuterCounts, OuterPart, PerDirection, Syns},
     };
 
     /// A table in `docs/json.md`.
@@ -206,6 +206,7 @@ mod tests {
             ("outer", table(&OUTER)),
             ("kinds", table(&KINDS)),
             ("tunnel", table(&TUNNEL)),
+            ("syns", table(&SYNS)),
             ("core", table(&CORE)),
             ("drop", table(&DROP)),
             ("wireguard", table(&WIREGUARD)),
@@ -328,6 +329,9 @@ mod tests {
         let core = CoreRow { cpu: 1, total: 2, grown: Some(3), share: Some(0.5) };
         assert_eq!(numbers(&CORE, &core), [2.0, 0.5]);
         assert_eq!(numbers(&PART, &OuterPart { packets: 1, bytes: 2 }), [1.0, 2.0]);
+        let syns = Syns { segments: 1, over_budget: 2, largest_mss: 3 };
+        assert_eq!(numbers(&SYNS, &syns), [1.0, 2.0, 3.0]);
+        assert_eq!((SYNS[2].of)(&Syns { largest_mss: 0, ..syns }), None);
         let bytes = PerDirection { tx: 2, rx: 3 };
         let handshake = Handshake::Ago(std::time::Duration::from_millis(1_900));
         assert_eq!(numbers(&WIREGUARD, &WireguardRow { handshake, bytes, grown: None }), [1.0, 2.0, 3.0]);

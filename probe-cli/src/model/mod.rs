@@ -78,6 +78,6 @@ pub use crate::{
     mac::Mac,
     sample::{
         Counts, Direction, DroppedPacket, ExplainedPacket, Kinds, OuterCounts, OuterPart, PathProbes,
-        PeerProbes, PerDirection, ProbeCounts, Reason, ReasonTotal, RoundTrips, Sample, Seen, Signal,
+        PeerProbes, PerDirection, ProbeCounts, Reason, ReasonTotal, RoundTrips, Sample, Seen, Signal, Syns,
     },
 };

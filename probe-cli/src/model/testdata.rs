@@ -17,7 +17,7 @@ use crate::{
     observed::Observed,
     sample::{
         Counts, Frame, Kinds, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
-        PodInterfaceSample, ProgramCost, Sample, TunnelSample, VfCounts, VfDriver, VfDrivers, VfSample,
+        PodInterfaceSample, ProgramCost, Sample, Syns, TunnelSample, VfCounts, VfDriver, VfDrivers, VfSample,
         WireguardSample,
     },
 };
@@ -291,6 +291,11 @@ pub(crate) fn troubled() -> Model {
         quoted_bytes: 1500,
     });
     now.observer.events_rate_limited = 3;
+    if let Some((pod, _)) = now.pods.first_key_value() {
+        let tx = Syns { segments: 12, over_budget: 3, largest_mss: 1460 };
+        let rx = Syns { segments: 9, over_budget: 0, largest_mss: 1410 };
+        now.pod_syns.insert(PodKey::clone(pod), PerDirection { tx, rx });
+    }
     if let Some(tunnel) = now.tunnels.get_mut(&3) {
         tunnel.counts.tx.oversize = 42;
         if let Some(over) = tunnel.kinds.tx.sizes.last_mut() {

@@ -16,7 +16,7 @@ use crate::{
     facts::{Snapshot, netlink::LinkCounters},
     inventory::{Inventory, Peer, Pod, PodInterface, Tunnel, VirtualFunction},
     observed::Observed,
-    sample::{Counts, Kinds, OuterPart, PerDirection},
+    sample::{Counts, Kinds, OuterPart, PerDirection, Syns},
 };
 
 /// The node between two samples.
@@ -286,6 +286,8 @@ pub struct PodRow {
     pub condition: Condition,
     /// What it carried through tunnels.
     pub flow: PerDirection<Flow>,
+    /// TCP SYN segments among that; none of pods that are gone.
+    pub syns: PerDirection<Syns>,
     /// Its interfaces with what they carry; without numbers where it has only the one to the cluster network.
     pub interfaces: Vec<InterfaceRow>,
 }

@@ -101,6 +101,8 @@ fn pods(model: &mut Model, since: &Model) {
     for row in model.pods.iter_mut().chain(&mut model.gone.pods) {
         if let Some(before) = known.get(&pod_id(row)) {
             less(&mut row.flow, &before.flow);
+            row.syns =
+                PerDirection { tx: row.syns.tx.less(before.syns.tx), rx: row.syns.rx.less(before.syns.rx) };
         }
         if row.gone > 0 {
             for (_, before) in known.iter().filter(|(id, _)| id.0.is_some() && !there.contains(*id)) {

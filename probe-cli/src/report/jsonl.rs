@@ -18,7 +18,7 @@ use super::{
 };
 use crate::model::{
     self, Counts, Edge, Flow, Kinds, LinkCounters, Model, ModelEvent, ObserverRow, OuterFlow, OuterPart,
-    PeerKey, PerDirection, ProgramRow, VfRates, fields,
+    PeerKey, PerDirection, ProgramRow, Syns, VfRates, fields,
 };
 
 /// Version of the document; grows when a field changes its meaning or goes away.
@@ -250,6 +250,7 @@ struct Pod<'a> {
     rx: Metrics<'a, Flow>,
     #[serde(flatten)]
     together: Together,
+    syns: PerDirection<Metrics<'a, Syns>>,
 }
 
 #[derive(Serialize)]
@@ -471,6 +472,10 @@ fn pod(row: &model::PodRow) -> Pod<'_> {
         tx: Metrics::new(&fields::FLOW, &row.flow.tx),
         rx: Metrics::new(&fields::FLOW, &row.flow.rx),
         together: Together(model::together(&row.flow)),
+        syns: PerDirection {
+            tx: Metrics::new(&fields::SYNS, &row.syns.tx),
+            rx: Metrics::new(&fields::SYNS, &row.syns.rx),
+        },
     }
 }
 

@@ -61,6 +61,12 @@ pub struct Sample {
     pub other_pods: PerDirection<Counts>,
     /// What pods carried that are gone.
     pub gone_pods: GonePods,
+    /// TCP SYN segments that pods sent and received through tunnels; those without any are left out.
+    #[serde(default, with = "rows")]
+    pub pod_syns: BTreeMap<PodKey, PerDirection<Syns>>,
+    /// Those that no pod slot counts.
+    #[serde(default)]
+    pub other_syns: PerDirection<Syns>,
     /// Messages about packets that were too big, since the previous sample.
     pub pmtu_events: Vec<PmtuEvent>,
     /// Why packets are "other", while somebody asks.
@@ -199,6 +205,17 @@ pub struct Counts {
     pub oversize: u64,
     /// Inner IP fragments.
     pub fragments: u64,
+}
+
+/// TCP SYN segments of one direction of a pod; meanings as in `probe_common::counters::Syns`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Syns {
+    /// Segments.
+    pub segments: u64,
+    /// Those of them that allow segments larger than the tunnel's budget.
+    pub over_budget: u64,
+    /// The largest segment size that was announced, in bytes of payload; 0 when none was.
+    pub largest_mss: u64,
 }
 
 /// What kinds of packets one direction of a tunnel carried.
@@ -372,6 +389,18 @@ impl Counts {
     #[must_use]
     pub fn less(&self, before: &Self) -> Self {
         self.zip(*before, u64::saturating_sub)
+    }
+}
+
+impl Syns {
+    /// These without those that were there before; the largest segment size is of all.
+    #[must_use]
+    pub fn less(self, before: Self) -> Self {
+        Self {
+            segments: self.segments.saturating_sub(before.segments),
+            over_budget: self.over_budget.saturating_sub(before.over_budget),
+            largest_mss: self.largest_mss,
+        }
     }
 }
 

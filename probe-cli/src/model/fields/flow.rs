@@ -3,7 +3,7 @@
 use super::{Field, Number, Period, Unit};
 use crate::{
     model::{CoreRow, DropRow, Flow, OuterFlow, WireguardRow},
-    sample::{Kinds, OuterPart},
+    sample::{Kinds, OuterPart, Syns},
 };
 
 /// Packets per second that are larger than the budget. Those that leave are an alarm: they are cut or dropped. Those that arrive
@@ -236,6 +236,29 @@ pub static PART: [Field<OuterPart>; 2] = [
     Field::counter("bytes", Unit::Bytes, "their bytes, IP headers included", |part| {
         Some(Number::Count(part.bytes))
     }),
+];
+
+/// TCP SYN segments.
+pub static SYNS: [Field<Syns>; 3] = [
+    Field::counter(
+        "segments",
+        Unit::Packets,
+        "SYN and SYN-ACK segments; those with data are not among them",
+        |syns| Some(Number::Count(syns.segments)),
+    ),
+    Field::counter(
+        "over_budget",
+        Unit::Packets,
+        "those of them whose MSS allows segments that are, with plain headers, larger than the tunnel's `budget`",
+        |syns| Some(Number::Count(syns.over_budget)),
+    ),
+    Field::gauge(
+        "largest_mss",
+        Unit::Bytes,
+        Period::Total,
+        "the largest MSS that one announced, in bytes of TCP payload; `null`: none did",
+        |syns| (syns.largest_mss > 0).then_some(Number::Count(syns.largest_mss)),
+    ),
 ];
 
 /// What WireGuard itself tells of a peer.

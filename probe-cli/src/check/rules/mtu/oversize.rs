@@ -1,8 +1,10 @@
 //! What else shows that packets do not fit, as evidence of findings that are there for another reason: the kernel's own counters, and
 //! the messages about tunnels' packets that our programs saw. No finding of its own: one such packet is how a sender learns.
 
+use std::cmp::Reverse;
+
 use super::super::{prelude::*, window};
-use crate::model::{Oversize, PmtuEventRow};
+use crate::model::{Oversize, PmtuEventRow, PodRow, Syns};
 
 /// Messages that are named.
 const NAMED: usize = 3;
@@ -23,9 +25,30 @@ const FRAGMENTS: [Counter; 4] = [
     (|of| of.ipv6.reassembly_failures, "IPv6 fragments not put together", "Ip6ReasmFails"),
 ];
 
-/// With what the kernel dropped as too big, and who on the way says that tunnels' packets are.
+/// With what the kernel dropped as too big, who on the way says that tunnels' packets are, and which pods ask for segments that are.
 pub(super) fn dropped(finding: Finding, model: &Model) -> Finding {
-    said(counted_of(finding, model, &DROPPED), model)
+    announced(said(counted_of(finding, model, &DROPPED), model), model)
+}
+
+/// With the pods whose connections ask for segments that do not fit.
+pub(super) fn announced(finding: Finding, model: &Model) -> Finding {
+    let mut pods: Vec<&PodRow> = model.pods.iter().filter(|row| row.syns.tx.over_budget > 0).collect();
+    pods.sort_by_key(|row| Reverse(row.syns.tx.over_budget));
+    pods.into_iter().take(NAMED).fold(finding, |finding, row| {
+        let Syns { segments, over_budget, largest_mss } = row.syns.tx;
+        finding.seen(
+            sender(row),
+            format!(
+                "{over_budget} of {segments} SYNs ask for larger segments than fit, up to {largest_mss} bytes"
+            ),
+            "MSS on transmit (eBPF)",
+        )
+    })
+}
+
+/// The pod, or what else sends.
+pub(super) fn sender(row: &PodRow) -> String {
+    row.pod.as_ref().map_or_else(|| "others, or the node itself".to_owned(), |pod| escape(&pod.label()))
 }
 
 /// With the fragments that the kernel made and could not put together.
@@ -67,7 +90,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{OversizeCounts, Window};
+    use crate::model::{Condition, OversizeCounts, PerDirection, Window};
 
     fn evidence(finding: Finding) -> Vec<(String, String)> {
         finding.evidence.into_iter().map(|seen| (seen.what, seen.value)).collect()
@@ -101,5 +124,27 @@ mod tests {
             [of("IPv4 packets dropped as too big", "3 in 2.0 s, 9 since boot"), lost, said]
         );
         assert_eq!(evidence(fragments(finding(), &model)), []);
+    }
+
+    #[test]
+    fn pods_that_ask_for_more_than_fits_are_named() {
+        let row = |over_budget| PodRow {
+            pod: None,
+            gone: 0,
+            condition: Condition::Unchecked,
+            flow: PerDirection::default(),
+            syns: PerDirection {
+                tx: Syns { segments: 9, over_budget, largest_mss: 1460 },
+                rx: Syns::default(),
+            },
+            interfaces: Vec::new(),
+        };
+        let model = Model { pods: vec![row(0), row(2)], ..Model::default() };
+        let finding = Finding::new(Warn, SubjectKind::Node, "node1", "Something.".to_owned());
+        let words = "2 of 9 SYNs ask for larger segments than fit, up to 1460 bytes";
+        assert_eq!(
+            evidence(announced(finding, &model)),
+            [("others, or the node itself".to_owned(), words.to_owned())]
+        );
     }
 }

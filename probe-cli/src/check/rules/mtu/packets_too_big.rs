@@ -78,12 +78,8 @@ fn finding(model: &Model, row: &TunnelRow) -> Finding {
     );
     for pod in senders(model).into_iter().take(NAMED) {
         let sent = &pod.flow.tx;
-        let who = pod
-            .pod
-            .as_ref()
-            .map_or_else(|| "others, or the node itself".to_owned(), |pod| escape(&pod.label()));
         finding = finding.seen(
-            who,
+            oversize::sender(pod),
             counted_per_second(sent.total.oversize, sent.rate.map(|rate| rate.oversize_per_s)),
             "packets on transmit (eBPF)",
         );
@@ -91,7 +87,7 @@ fn finding(model: &Model, row: &TunnelRow) -> Finding {
     let otherwise = format!(
         "Have the senders keep to {fits} bytes: set the MTU of their interfaces to that, and recreate the pods."
     );
-    lowered_or(model, finding, row.tunnel.ifindex, otherwise)
+    lowered_or(model, oversize::announced(finding, model), row.tunnel.ifindex, otherwise)
 }
 
 /// Pods that send such packets, those that send most first; the node itself and what is no pod are one of them.

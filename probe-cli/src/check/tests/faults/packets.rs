@@ -6,7 +6,7 @@ use crate::{
     facts::{PeerKey, PodKey, netlink::PublicKey},
     inventory::testdata::*,
     model::drops::testdata::VXLAN,
-    sample::{Counts, OuterCounts, PerDirection},
+    sample::{Counts, OuterCounts, PerDirection, Syns},
 };
 
 const fn counted(raises: &'static str, change: fn(&mut Node)) -> Fault {
@@ -38,7 +38,9 @@ pub(super) fn all() -> Vec<Fault> {
             node.carry(FLANNEL, |tunnel| tunnel.counts.tx.oversize = 3);
             let pod = PodKey { namespace: String::new(), name: "cali20".to_owned(), host_ifindex: 20 };
             let counts = Counts { oversize: 2, ..Counts::default() };
-            node.counted.pods.insert(pod, PerDirection { tx: counts, ..PerDirection::default() });
+            node.counted.pods.insert(pod.clone(), PerDirection { tx: counts, ..PerDirection::default() });
+            let syns = Syns { segments: 3, over_budget: 2, largest_mss: 1460 };
+            node.counted.pod_syns.insert(pod, PerDirection { tx: syns, ..PerDirection::default() });
         }),
         counted("mtu-outer-fragments", |node| {
             let fragments = OuterCounts { packets: 9, fragments: 4, ..OuterCounts::default() };

@@ -2,7 +2,9 @@
 
 use super::{Fact, drops};
 use crate::{
-    model::{Condition, Disagreement, Disputed, InterfaceRow, Model, Pod, PodInterface, PodRow},
+    model::{
+        Condition, Disagreement, Disputed, InterfaceRow, Model, PerDirection, Pod, PodInterface, PodRow, Syns,
+    },
     text,
     tui::{
         measure::Measure,
@@ -27,8 +29,28 @@ pub(super) fn facts(row: &PodRow, model: &Model) -> Vec<Fact> {
         Some(flow) => facts.extend(super::carried(flow)),
         None => facts.push(("carried", "- (counted with the node's own, in \"other\")".to_owned(), false)),
     }
+    facts.extend(syns(&row.syns));
     facts.extend(row.pod.iter().flat_map(|pod| drops::of_pod(pod, model)));
     facts
+}
+
+/// The segment sizes that connections of the pod begin with. One that is too large is no alarm: the path MTU lowers it, where
+/// messages about it arrive.
+fn syns(syns: &PerDirection<Syns>) -> Option<Fact> {
+    let words = |syns: &Syns| match syns {
+        Syns { segments: 0, .. } => "-".to_owned(),
+        Syns { segments, over_budget: 0, .. } => {
+            format!("up to {} in {} SYNs", syns.largest_mss, text::si(*segments as f64))
+        }
+        Syns { segments, over_budget, .. } => format!(
+            "up to {} in {} SYNs, {} too large for the tunnel",
+            syns.largest_mss,
+            text::si(*segments as f64),
+            text::si(*over_budget as f64)
+        ),
+    };
+    (syns.tx.segments + syns.rx.segments > 0)
+        .then(|| ("MSS", format!("TX {}; RX {}", words(&syns.tx), words(&syns.rx)), false))
 }
 
 /// A fact for each secondary interface.
@@ -138,6 +160,17 @@ mod tests {
         ] {
             assert_eq!(said(kind, parent, hardware), words);
         }
+    }
+
+    #[test]
+    fn an_mss_that_the_tunnel_does_not_carry_is_said() {
+        let tx = Syns { segments: 12, over_budget: 3, largest_mss: 1460 };
+        let rx = Syns { segments: 9, over_budget: 0, largest_mss: 1410 };
+        let words = |tx, rx| syns(&PerDirection { tx, rx }).map(|(_, words, _)| words);
+        let said = "TX up to 1460 in 12 SYNs, 3 too large for the tunnel; RX up to 1410 in 9 SYNs";
+        assert_eq!(words(tx, rx).as_deref(), Some(said));
+        assert_eq!(words(Syns::default(), rx).as_deref(), Some("TX -; RX up to 1410 in 9 SYNs"));
+        assert_eq!(words(Syns::default(), Syns::default()), None);
     }
 
     #[test]
