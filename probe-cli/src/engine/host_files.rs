@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use super::host::HostOptions;
 use crate::{
     facts::{
-        files::{HostFiles, Sourced},
+        files::{HostFiles, Sourced, late as late_note},
         host::Installed,
         pods::Sandbox,
     },
@@ -223,9 +223,7 @@ pub(super) fn or_before<T: Clone>(now: Observed<T>, before: &Observed<T>) -> Obs
 
 /// What was read last, with a note that reading does not end.
 pub(super) fn late(before: &HostFiles) -> HostFiles {
-    let text = "reading the host's files again does not end, as on a file system whose server does not answer: what is shown \
-                of them may be old";
-    let note = Sourced { value: text.to_owned(), file: "/".to_owned(), line: None };
+    let note = late_note();
     let mut files = before.clone();
     if !files.notes.contains(&note) {
         files.notes.push(note);

@@ -35,6 +35,15 @@ impl<T> Sourced<T> {
     }
 }
 
+/// What is said of files whose reading does not end.
+pub const LATE: &str = "reading the host's files again does not end, as on a file system whose server does not answer: what is \
+                        shown of them may be old";
+
+/// The same as a note.
+pub fn late() -> Sourced<String> {
+    Sourced { value: LATE.to_owned(), file: "/".to_owned(), line: None }
+}
+
 /// Settings by name, each with one or several values: YAML lists and comma-separated values are taken apart.
 pub type Settings = BTreeMap<String, Vec<Sourced<String>>>;
 

@@ -31,6 +31,14 @@ pub struct PodFacts {
     pub notes: Vec<String>,
 }
 
+impl PodFacts {
+    /// Why pods could not be listed from the container runtime.
+    pub fn runtime_trouble(&self) -> Option<String> {
+        let why = self.sandboxes.trouble()?;
+        Some(format!("cannot list pods from the container runtime ({why}); pod names come from files"))
+    }
+}
+
 /// A container runtime, from `RuntimeService.Version` of CRI v1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuntimeFact {

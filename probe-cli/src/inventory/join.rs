@@ -76,17 +76,13 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     let sriov = snapshot.sriov.pfs.trouble().map(|why| format!("SR-IOV devices cannot be read: {why}"));
     inventory.sriov_notes = sriov.into_iter().chain(snapshot.sriov.notes.iter().cloned()).collect();
     inventory.table_notes = facts.troubles();
-    let runtime = named
-        .sandboxes
-        .trouble()
-        .map(|why| format!("cannot list pods from the container runtime ({why}); pod names come from files"));
     let unread = snapshot.namespaces.iter().filter_map(|namespace| {
         let why = namespace.told.trouble()?;
         Some(format!("network namespace {}: {why}", namespace.path))
     });
     inventory.notes = (inventory.table_notes.iter().cloned())
         .chain(named.notes.iter().cloned())
-        .chain(runtime)
+        .chain(named.runtime_trouble())
         .chain(notes.lines())
         .chain(unread)
         .collect();

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Condition, Dropped, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, Oversize, PeerRow, PmtuEventRow,
     PodRow, Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu,
-    observer::observer, sizes::Bins, vfs,
+    observer::observer, sizes::Bins, unread::unread, vfs,
 };
 use crate::{
     facts::Snapshot,
@@ -47,6 +47,7 @@ pub(super) fn build(
         })
     };
     let drops = drops::drops(inventory, now, before);
+    let unread = unread(snapshot, inventory, now);
     Model {
         time: now.time,
         since: now.time,
@@ -96,7 +97,8 @@ pub(super) fn build(
         oversize: Oversize::of(&now.node.protocols),
         observer: observer(now, before, interval),
         vfs: vfs::rows(&inventory.vfs, now, before, bins),
-        notes: notes(inventory, now),
+        notes: notes(inventory, now, &unread),
+        unread,
         gone: Gone::default(),
         nodes: OnceLock::new(),
         node_addresses: Arc::default(),
@@ -106,14 +108,12 @@ pub(super) fn build(
 }
 
 /// Of two sources that read the same file, both may tell of it.
-fn notes(inventory: &Inventory, now: &Sample) -> Vec<String> {
+fn notes(inventory: &Inventory, now: &Sample, unread: &[String]) -> Vec<String> {
     let mut seen = HashSet::new();
-    let mut notes: Vec<String> = (inventory.notes.iter().chain(&inventory.vf_notes).chain(&now.vf_notes))
-        .filter(|note| seen.insert(note.as_str()))
-        .cloned()
-        .collect();
-    notes.extend(now.problems.iter().cloned());
-    notes.extend(drops::notes(now));
+    let told = inventory.notes.iter().chain(&inventory.vf_notes).chain(&now.vf_notes);
+    let of_drops = drops::notes(now);
+    let told = told.chain(unread).chain(&of_drops);
+    let mut notes: Vec<String> = told.filter(|note| seen.insert(note.as_str())).cloned().collect();
     notes.extend(now.behind.iter().map(|place| {
         format!(
             "{} ({}): another program's tc filter runs before ours; packets it accepts or drops are not counted; use \

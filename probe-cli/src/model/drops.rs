@@ -178,12 +178,17 @@ pub(super) fn drops(inventory: &Inventory, now: &Sample, before: Option<&Sample>
 
 /// That they cannot be had, though somebody asks, and that some are in no row.
 pub(super) fn notes(now: &Sample) -> Vec<String> {
-    let why = now.drops.trouble().map(|why| format!("what the kernel drops is not counted: {why}"));
+    let why = now.drops.trouble().map(|why| uncounted(&why));
     let uncounted = now.drops.value().map_or(0, |drops| drops.uncounted);
     let full = (uncounted > 0).then(|| {
         format!("{uncounted} dropped packets found no room in the kernel's table and are in no row")
     });
     why.into_iter().chain(full).collect()
+}
+
+/// That there are none, and why.
+pub(super) fn uncounted(why: &str) -> String {
+    format!("what the kernel drops is not counted: {why}")
 }
 
 fn key(row: &sample::DropRow) -> (u32, &str, Option<OuterKind>, bool) {

@@ -30,6 +30,7 @@ mod sizes;
 pub(crate) mod testdata;
 mod timeline;
 mod types;
+mod unread;
 mod vf_traffic;
 mod vfs;
 mod window;

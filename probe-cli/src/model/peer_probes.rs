@@ -96,7 +96,11 @@ pub(super) fn join(model: &mut Model, sample: &Sample) {
         Observed::Absent => {}
         Observed::Denied { .. } | Observed::Failed { .. } | Observed::Unsupported { .. } => {
             let why = sample.peer_probes.trouble().unwrap_or_default();
-            model.notes.push(format!("no probes are sent: {why}"));
+            let note = format!("no probes are sent: {why}");
+            if matches!(sample.peer_probes, Observed::Failed { .. }) {
+                model.unread.push(note.clone());
+            }
+            model.notes.push(note);
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     /// What is wrong, could not be read or does not fit together: what is wrong first.
     pub notes: Vec<String>,
+    /// Those of the notes that say which source failed when it was read last.
+    pub unread: Vec<String>,
     /// What was looked at and is as it should be, in words.
     pub checked: Vec<String>,
 }

@@ -75,7 +75,7 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         rest
     });
     // It holds now, also while the picture stands still.
-    let unread = state.latest().map(|model| &model.inventory.table_notes[..]).unwrap_or_default();
+    let unread = state.latest().map(|model| &model.unread[..]).unwrap_or_default();
     let body = unread.first().map_or(body, |first| {
         let (line, rest) = paint::split_top(body, 1);
         let more = match unread.len() {
