@@ -9,6 +9,8 @@ use probe_tests::{checked::Node, lab::TestLab, sh, terminal::Terminal, tool::bin
 fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
     let lab = TestLab::up(2, 1, Family::V4);
     let command = format!("{} --netns {} top", binary().display(), lab.node(1));
+    let echoes = || sh("ip", &["netns", "exec", &lab.node(1), "nstat", "-asz", "IcmpOutEchos"]);
+    let before = echoes();
     let terminal = Terminal::run("tabs", (80, 24), &command);
     terminal.wait_for("flannel.1");
     for (key, words) in [
@@ -32,6 +34,14 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
         }
     }
     terminal.keys(&["Escape"]);
+    // Nothing is sent before somebody asks, and then only to the selected node.
+    assert_eq!(echoes(), before);
+    terminal.keys(&["3"]);
+    terminal.keys(&["P"]);
+    terminal.wait_for("2 paths: 2 good; ");
+    let screen = terminal.wait_for(" overlay  4  1450     1450     fits");
+    assert!(screen.contains(" underlay 4  1500     1500     fits"), "{screen}");
+    assert_ne!(echoes(), before);
     terminal.keys(&["1"]);
     terminal.wait_for("all tunnels");
     terminal.keys(&["q"]);

@@ -16,6 +16,7 @@ use super::{
     confine,
     lab::{DEMO_TIME, build, load_options, options},
     live::{self, Context, Stop},
+    on_demand::OnDemand,
     recorder::Recorder,
     settings::Settings,
     top, watch,
@@ -97,6 +98,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     context.go_to(&netns::open(&first.netns)?)?;
     let result = live::block_on(async {
         let mut stop = Stop::catch()?;
+        let measuring = OnDemand::open();
         let Some(mut engine) = live::start(probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
@@ -107,7 +109,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         if io::stdout().is_terminal() {
             let incident = Incident::new(incident, args.incident_after);
             let preferences = settings.preferences;
-            let screen = top::Screen { title: &title, incident: Some(incident), preferences };
+            let screen = top::Screen { title: &title, incident: Some(incident), measuring, preferences };
             return Box::pin(top::show(engine, None, recorder, context, screen, &mut stop)).await;
         }
         let _ = writeln!(

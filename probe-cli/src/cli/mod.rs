@@ -14,6 +14,7 @@ mod lab;
 mod live;
 mod logging;
 mod mtu;
+mod on_demand;
 mod pieces;
 mod record;
 mod recorder;
@@ -26,7 +27,7 @@ mod writer;
 
 use std::{cell::Cell, env, process::ExitCode};
 
-use self::args::{Args, Command, TopArgs, WatchArgs, Where};
+use self::args::{Args, Command, WatchArgs, Where};
 use crate::privilege::{self, Role};
 
 /// Runs the tool.
@@ -57,12 +58,10 @@ pub fn main() -> ExitCode {
 /// What a command has a use for.
 fn role(command: Option<&Command>) -> Role {
     match command {
-        Some(Command::Top(TopArgs { send, .. }) | Command::Watch(WatchArgs { send, .. }))
-            if send.probe_peers =>
-        {
-            Role::FollowAndPing
-        }
-        None | Some(Command::Top(_) | Command::Watch(_) | Command::Record(_)) => Role::Follow,
+        // Who looks at the screen may ask for it.
+        None | Some(Command::Top(_)) => Role::FollowAndPing,
+        Some(Command::Watch(WatchArgs { send, .. })) if send.probe_peers => Role::FollowAndPing,
+        Some(Command::Watch(_) | Command::Record(_)) => Role::Follow,
         // A recording is read by nobody who could do more.
         Some(Command::Check(check)) if check.recording.replay.is_some() => Role::Print,
         Some(Command::Show(show)) if show.args().recording.replay.is_some() => Role::Print,
@@ -133,8 +132,8 @@ mod tests {
     #[test]
     fn every_command_has_a_role_and_is_in_the_table_of_privileges() {
         let lines = [
-            ("", Role::Follow),
-            ("top", Role::Follow),
+            ("", Role::FollowAndPing),
+            ("top", Role::FollowAndPing),
             ("watch", Role::Follow),
             ("record x.ovp", Role::Follow),
             ("check", Role::Look),

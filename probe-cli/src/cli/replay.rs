@@ -236,7 +236,8 @@ async fn show(
                 | Asked::Record
                 | Asked::Repair
                 | Asked::Now
-                | Asked::Interval(_) => {}
+                | Asked::Interval(_)
+                | Asked::Measure(_) => {}
             },
         }
         if player.playback().at != before {

@@ -15,6 +15,7 @@ use super::{
     demo::Incident,
     live::{self, Context, Stop},
     mtu::PeerProber,
+    on_demand::OnDemand,
     recorder::Recorder,
     settings::Settings,
 };
@@ -36,6 +37,7 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
     live::block_on(async {
         let mut stop = Stop::catch()?;
         let probes = PeerProber::open(args.send.probe_peers)?;
+        let measuring = OnDemand::open();
         let Some(mut engine) = live::start(probe.engine(context), &mut stop).await? else {
             return Ok(());
         };
@@ -44,7 +46,7 @@ pub(super) fn run(context: &Context, args: &TopArgs) -> anyhow::Result<()> {
         // Before what can be opened is confined: it makes files later.
         let recorder = Recorder::start(&title, probe.interval())?;
         confine::after_start(&mut engine);
-        let screen = Screen { title: &title, incident: None, preferences: settings.preferences };
+        let screen = Screen { title: &title, incident: None, measuring, preferences: settings.preferences };
         Box::pin(show(engine, probes, recorder, context, screen, &mut stop)).await
     })
 }
@@ -55,6 +57,8 @@ pub(super) struct Screen<'a> {
     pub(super) title: &'a str,
     /// What the demo breaks.
     pub(super) incident: Option<Incident>,
+    /// What measures paths when somebody asks.
+    pub(super) measuring: OnDemand,
     /// Units, colours, first screen.
     pub(super) preferences: Preferences,
 }
@@ -68,10 +72,11 @@ pub(super) async fn show(
     screen: Screen<'_>,
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
-    let Screen { title, incident, preferences } = screen;
+    let Screen { title, incident, measuring, preferences } = screen;
     let mut timeline = Timeline::default();
     let first = timeline.push_joined(engine.first(), engine.joined());
     live::follow(&mut probes, &first);
+    let latest = Arc::clone(&first);
     let (models, shown) = watch::channel(Some(first));
     let (ask, asked) = mpsc::unbounded_channel();
     let (back, past) = LookBack::new();
@@ -86,7 +91,8 @@ pub(super) async fn show(
         past,
     };
     let models = Some(models);
-    let mut source = Source { engine, probes, recorder, timeline, back, models, said, asked, incident };
+    let mut source =
+        Source { engine, probes, measuring, latest, recorder, timeline, back, models, said, asked, incident };
     // The engine ends only with an error; the screen then says so and stays until it is left.
     let mut failure = None;
     let mut was_asked = false;
@@ -123,6 +129,9 @@ pub(super) async fn show(
 struct Source {
     engine: Engine,
     probes: Option<PeerProber>,
+    measuring: OnDemand,
+    /// The newest model.
+    latest: Arc<Model>,
     recorder: Recorder,
     timeline: Timeline,
     back: LookBack,
@@ -146,6 +155,7 @@ impl Source {
                         self.back.keep(&frame);
                         let model = self.timeline.push_joined(frame, self.engine.joined());
                         live::follow(&mut self.probes, &model);
+                        self.latest = Arc::clone(&model);
                         drop(self.models.as_ref().map(|models| models.send(Some(model))));
                     }
                     Err(error) => {
@@ -162,15 +172,19 @@ impl Source {
                     Asked::Play(play) => self.back.go(play, procfs::wall_clock()),
                     Asked::Now => self.back.end(),
                     Asked::Interval(interval) => self.engine.set_interval(interval),
+                    Asked::Measure(node) => {
+                        self.measuring.begin(&self.latest, node.map(|node| node.to_string()));
+                    }
                 },
                 () = Incident::due(self.incident.as_ref()) => Incident::turn(&mut self.incident).await,
                 Ok(()) = self.recorder.feed.changed() => {}
+                () = self.measuring.go_on() => {}
                 // Others have their turn after each frame.
                 () = tokio::task::yield_now(), if is_reading => self.back.read(),
             }
             let (back, reading) = self.back.feed();
             let recording = self.recorder.feed.borrow_and_update().recording.clone();
-            let feed = Feed { recording, back, reading, playback: None };
+            let feed = Feed { recording, back, reading, playback: None, measuring: self.measuring.told() };
             self.said.send_if_modified(|said| {
                 let is_other = *said != feed;
                 *said = feed;

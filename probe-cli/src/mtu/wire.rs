@@ -145,6 +145,12 @@ impl Wire {
         })
     }
 
+    /// Another identifier for what is sent from now on: answers to what was sent before are about nothing that is waited for.
+    pub fn renew(&mut self) -> Result<(), WireError> {
+        self.key = key(self.key.flows)?;
+        Ok(())
+    }
+
     /// Sends what the prober says until all is measured.
     pub async fn run(
         mut self,

@@ -1,6 +1,6 @@
 //! What can happen to the screen. No behaviour: that is `update`.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     model::Model,
@@ -65,6 +65,8 @@ pub(super) enum Action {
     Play(Play),
     /// Begin to write a recording of what follows, or end it.
     Record,
+    /// Measure which sizes arrive at the selected peer, or at all.
+    Measure,
     /// What is said beside the models is another.
     Feed(Feed),
     /// Draw everything anew.
@@ -102,4 +104,6 @@ pub(super) enum Effect {
     Interval(Duration),
     /// Write a recording, or end it.
     Record,
+    /// Send probes to the node with this address, else to all.
+    Measure(Option<IpAddr>),
 }

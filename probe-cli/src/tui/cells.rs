@@ -151,6 +151,32 @@ pub(super) fn sort_value(column: ColumnId, subject: Subject<'_>, measure: Measur
     }
 }
 
+/// What a row says for a key of a filter; none where it has no such thing.
+pub(super) fn field(key: &str, subject: Subject<'_>) -> Option<String> {
+    let column = match (key, subject) {
+        ("tunnel", Subject::Tunnel(_)) | ("node", Subject::Peer(_)) | ("pod", Subject::Pod(_)) => {
+            ColumnId::Name
+        }
+        ("ns", Subject::Pod(row)) => return Some(text::escape(row.pod.as_ref()?.namespace.as_ref()?)),
+        ("ns", Subject::Vf(row)) => return Some(text::escape(&row.vf.pod.as_ref()?.namespace)),
+        ("tunnel", Subject::Peer(_)) => ColumnId::Tunnel,
+        ("address", _) | ("cidr", Subject::Peer(_)) => ColumnId::Addresses,
+        ("state", _) => ColumnId::State,
+        ("kind", _) => ColumnId::Kind,
+        ("vni", Subject::Tunnel(_)) => ColumnId::Vni,
+        ("mtu", _) => ColumnId::Mtu,
+        ("underlay", _) => ColumnId::Underlay,
+        ("pod", Subject::Vf(_)) => ColumnId::Holder,
+        ("network", _) => ColumnId::Network,
+        ("iface", _) => ColumnId::Interface,
+        ("driver", _) => ColumnId::Driver,
+        ("vlan", _) => ColumnId::Vlan,
+        ("link", _) => ColumnId::Link,
+        _ => return None,
+    };
+    Some(cell(column, subject, Measure::default()).text).filter(|text| text != "-")
+}
+
 /// What else there is to say of a row, in few words.
 fn info(subject: Subject<'_>) -> Option<String> {
     match subject {

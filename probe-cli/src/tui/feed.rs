@@ -1,6 +1,6 @@
 //! What is said about where the models come from: a recording that is replayed, and one that is being written.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use time::{OffsetDateTime, macros::format_description};
 
@@ -17,6 +17,33 @@ pub struct Feed {
     pub back: Option<Back>,
     /// Models up to the one that was asked for are being made: so many of so many.
     pub reading: Option<(usize, usize)>,
+    /// Paths that are measured, or were, since somebody asked.
+    pub measuring: Option<Measuring>,
+}
+
+/// Paths to other nodes that are measured. Texts are safe to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measuring {
+    /// So many are done, of so many.
+    Going {
+        /// Measured.
+        done: usize,
+        /// Of so many.
+        all: usize,
+        /// Bytes of the latest probe, and where it went.
+        trying: Option<(u32, IpAddr)>,
+    },
+    /// What they came to, as `mtu` prints it.
+    Done {
+        /// Its table.
+        rows: Vec<String>,
+        /// What is wrong and what to do.
+        advice: Vec<String>,
+        /// How many there are of each sort.
+        sum: String,
+    },
+    /// Why nothing is measured; any text.
+    Failed(String),
 }
 
 /// How far somebody looks back in a live run. Wall clocks, since the Unix epoch.

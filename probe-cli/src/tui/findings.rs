@@ -36,12 +36,19 @@ impl FindingsLook {
 
 /// Those that the filter and the severity let through, the worst first.
 pub(super) fn shown(state: &State) -> Vec<&Standing> {
-    let wanted = state.filter.to_lowercase();
     let severity = state.findings.severity;
     let is_wanted = |one: &&Standing| {
-        let mut words = one.findings.iter().flat_map(|finding| [&finding.subject.name, &finding.summary]);
-        severity.is_none_or(|severity| severity == one.severity)
-            && (one.check.id.contains(&wanted) || words.any(|words| words.to_lowercase().contains(&wanted)))
+        let subjects = one.findings.iter().map(|finding| finding.subject.name.as_str());
+        let field = |key: &str| match key {
+            "check" => Some(one.check.id.to_owned()),
+            "state" => Some(one.severity.mark().to_owned()),
+            "subject" => Some(subjects.clone().collect::<Vec<_>>().join(" ")),
+            _ => None,
+        };
+        let summaries = one.findings.iter().map(|finding| finding.summary.as_str());
+        let words =
+            || subjects.clone().chain(summaries).fold(one.check.id.to_owned(), |all, one| all + " " + one);
+        severity.is_none_or(|severity| severity == one.severity) && state.filter.matches(words, field)
     };
     state.health().standing.iter().filter(is_wanted).collect()
 }

@@ -17,12 +17,12 @@ pub(super) struct Binding {
 const PAGE: isize = 10;
 
 /// What the help screen lists. A test holds it against [`action`].
-pub(super) const BINDINGS: [Binding; 20] = [
+pub(super) const BINDINGS: [Binding; 21] = [
     Binding { keys: "1-9", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
     Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
-    Binding { keys: "/", words: "filter rows by text, in every tab" },
+    Binding { keys: "/", words: "filter: text, regular expression, key:value (state:ok, ns:shop)" },
     Binding { keys: "s S", words: "sort by the next column; the other way round" },
     Binding { keys: "u", words: "unit: bit/s, B/s, KiB/s; outer packets (wire) or inner; packets/s" },
     Binding { keys: "t", words: "colours: the terminal's, for a dark background, for a light one" },
@@ -30,6 +30,7 @@ pub(super) const BINDINGS: [Binding; 20] = [
     Binding { keys: "e", words: "in Health: explain the finding; else: which packets count as other" },
     Binding { keys: "y", words: "in Health: copy the commands that mend the finding (OSC 52)" },
     Binding { keys: "r", words: "read tables, pods' namespaces and the host's files again" },
+    Binding { keys: "P", words: "in MTU, Peers: send probes and measure which sizes arrive" },
     Binding { keys: "p", words: "freeze the display (counting continues)" },
     Binding { keys: "w", words: "write a recording of what follows; again: end it" },
     Binding { keys: "< >", words: "back, on by a minute; { } ten minutes; , . a sample; Esc: now" },
@@ -41,7 +42,7 @@ pub(super) const BINDINGS: [Binding; 20] = [
 ];
 
 /// What a configuration calls the keys that can be others.
-const NAMED: [(&str, char); 24] = [
+const NAMED: [(&str, char); 25] = [
     ("quit", 'q'),
     ("help", '?'),
     ("down", 'j'),
@@ -57,6 +58,7 @@ const NAMED: [(&str, char); 24] = [
     ("explain", 'e'),
     ("copy", 'y'),
     ("read-again", 'r'),
+    ("measure", 'P'),
     ("pause", 'p'),
     ("record", 'w'),
     ("back", '<'),
@@ -174,6 +176,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('e') => Action::Explain,
         KeyCode::Char('y') => Action::Copy,
         KeyCode::Char('r') => Action::LookAgain,
+        KeyCode::Char('P') => Action::Measure,
         KeyCode::Char('R') => Action::Repair,
         KeyCode::Char('p' | ' ') => Action::Pause,
         KeyCode::Char('w') => Action::Record,

@@ -68,8 +68,7 @@ pub(super) fn why_none(model: &Model, tab: Tab) -> &'static str {
 }
 
 fn filtered<'a>(state: &State, all: impl Iterator<Item = Subject<'a>>) -> impl Iterator<Item = Subject<'a>> {
-    let wanted = state.filter.to_lowercase();
-    all.filter(move |subject| wanted.is_empty() || subject.words().to_lowercase().contains(&wanted))
+    all.filter(|subject| state.filter.matches(|| subject.words(), |key| cells::field(key, *subject)))
 }
 
 fn ordered<'a>(state: &State, tab: Tab, all: impl Iterator<Item = Subject<'a>>) -> Vec<Subject<'a>> {

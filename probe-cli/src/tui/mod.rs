@@ -17,6 +17,7 @@ mod cells;
 mod columns;
 mod explaining;
 mod feed;
+mod filter;
 mod findings;
 mod history;
 mod keymap;
@@ -40,6 +41,6 @@ mod update;
 mod vf;
 mod view;
 
-pub use feed::{Back, Feed, Recording};
+pub use feed::{Back, Feed, Measuring, Recording};
 pub use preferences::Preferences;
 pub use run::{Asked, TuiError, TuiOptions, check_terminal, run};

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,6 +60,8 @@ pub enum Asked {
     Interval(Duration),
     /// To write a recording of what follows, or to end it.
     Record,
+    /// To measure the paths to the node with this address, else those to all.
+    Measure(Option<IpAddr>),
 }
 
 /// How often it is drawn while the models of a moment are made.
@@ -152,6 +155,7 @@ pub async fn run(
             Effect::Play(play) => drop(asked.send(Asked::Play(play))),
             Effect::Now => drop(asked.send(Asked::Now)),
             Effect::Interval(interval) => drop(asked.send(Asked::Interval(interval))),
+            Effect::Measure(node) => drop(asked.send(Asked::Measure(node))),
             Effect::Record => drop(asked.send(Asked::Record)),
             Effect::Clear => screen.terminal().clear().map_err(failed("clear"))?,
         }

@@ -3,9 +3,9 @@
 use std::{cell::Cell, sync::Arc, time::Duration};
 
 use super::{
-    columns::ColumnId, explaining::Explaining, feed::Feed, findings::FindingsLook, history::History,
-    log::Log, measure::Measure, past::Past, preferences::Preferences, story::Story, subject::RowKey,
-    tab::Tab,
+    columns::ColumnId, explaining::Explaining, feed::Feed, filter::Filter, findings::FindingsLook,
+    history::History, log::Log, measure::Measure, past::Past, preferences::Preferences, story::Story,
+    subject::RowKey, tab::Tab,
 };
 use crate::{
     check::{Health, Ongoing},
@@ -75,8 +75,8 @@ pub(super) struct State {
     pub(super) mode: Mode,
     /// What rates are shown.
     pub(super) measure: Measure,
-    /// Rows must contain this, in any case; empty for all rows.
-    pub(super) filter: String,
+    /// What rows have to match.
+    pub(super) filter: Filter,
     /// The time that is being typed.
     pub(super) time: String,
     /// By tab, in the order of [`Tab::ALL`].
@@ -138,7 +138,7 @@ impl State {
             interval: None,
             mode: Mode::default(),
             measure: Measure::default(),
-            filter: String::new(),
+            filter: Filter::default(),
             time: String::new(),
             looks: Tab::ALL.map(look),
             findings: FindingsLook::default(),

@@ -138,9 +138,15 @@ fn a_filter_finds_a_pod_by_all_that_names_it_and_its_networks() {
         ("02:00:00:00:00:09", 1),
         ("0000:01:10.0", 1),
         ("node's network", 1),
+        ("ns:SHOP", 9),
+        ("ns:shop pod:^shop/cart", 1),
+        ("ns:shop cart", 0),
+        ("address:1::[3-5]$", 3),
+        ("pod:cart-|^shop/evil", 2),
+        ("state:ok", 0),
         ("nothing", 0),
     ] {
-        state.filter = filter.to_owned();
+        state.filter = filter.into();
         let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Pods);
         assert_eq!(rows.len(), pods, "{filter}");
     }
@@ -149,7 +155,7 @@ fn a_filter_finds_a_pod_by_all_that_names_it_and_its_networks() {
 #[test]
 fn a_pod_on_the_nodes_network_has_no_counters_of_its_own() {
     let mut state = testdata::state_with_networks(2);
-    state.filter = "kube-proxy".to_owned();
+    state.filter = "kube-proxy".into();
     state.tab = Tab::Pods;
     let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Pods);
     for column in super::columns::of(Tab::Pods, state.measure, rows.iter().copied()) {
@@ -290,7 +296,7 @@ fn a_filter_finds_a_vf_by_all_that_names_it() {
         ("cart-0", 1),
         ("nothing", 0),
     ] {
-        state.filter = filter.to_owned();
+        state.filter = filter.into();
         let rows = super::list::rows(&state, state.shown().unwrap(), Tab::Vfs);
         assert_eq!(rows.len(), vfs, "{filter}");
     }
@@ -380,7 +386,7 @@ fn many_pods_scroll_and_filter() {
     press(&mut state, &[KeyCode::Enter]);
     insta::assert_snapshot!("pods-filter", draw(&state, (80, 24)));
     press(&mut state, &[KeyCode::Esc]);
-    assert_eq!(state.filter, "");
+    assert!(state.filter.is_empty());
 }
 
 /// What is on a screen without blanks and borders.

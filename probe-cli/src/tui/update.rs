@@ -24,8 +24,8 @@ const INTERVALS: [Duration; 8] = [
     Duration::from_secs(60),
 ];
 
-/// A filter this long finds nothing anyway.
-const FILTER: usize = 60;
+/// No time is longer.
+const TIME: usize = 60;
 
 /// Applies an action.
 pub(super) fn update(state: &mut State, action: Action) -> Effect {
@@ -73,13 +73,9 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
         }
         Action::FilterStart => state.mode = Mode::Filter,
         Action::TimeStart => (state.mode, state.time) = (Mode::Time, String::new()),
-        Action::FilterType(c) => {
-            let typed = typed(state);
-            if !c.is_control() && typed.chars().count() < FILTER {
-                typed.push(c);
-            }
-        }
-        Action::FilterErase => drop(typed(state).pop()),
+        Action::FilterType(c) => typed(state, c),
+        Action::FilterErase if state.mode == Mode::Time => drop(state.time.pop()),
+        Action::FilterErase => state.filter.pop(),
         Action::FilterKeep if state.mode == Mode::Time => return go_to_time(state),
         Action::FilterKeep => state.mode = Mode::Normal,
         // A recording stands still with its picture.
@@ -102,6 +98,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
             look.details |= look.explained;
         }
         Action::Explain => return explain(state),
+        Action::Measure => return measure(state),
         Action::Copy => return copy(state),
         // A recording has nothing more.
         Action::LookAgain if state.feed.playback.is_some() => {}
@@ -125,9 +122,13 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
     Effect::None
 }
 
-/// The text that is typed.
-fn typed(state: &mut State) -> &mut String {
-    if state.mode == Mode::Time { &mut state.time } else { &mut state.filter }
+/// A character of the filter, or of the time.
+fn typed(state: &mut State, c: char) {
+    if state.mode != Mode::Time {
+        state.filter.push(c);
+    } else if !c.is_control() && state.time.chars().count() < TIME {
+        state.time.push(c);
+    }
 }
 
 /// To the time that was typed.
@@ -217,6 +218,27 @@ fn explain(state: &mut State) -> Effect {
             Effect::Explain(true)
         }
     }
+}
+
+/// Which sizes arrive at the selected peer, or at all nodes: the answer is with what fits.
+fn measure(state: &mut State) -> Effect {
+    if state.feed.playback.is_some() || !matches!(state.tab, Tab::Mtu | Tab::Peers) {
+        return Effect::None;
+    }
+    let rows = state.shown().filter(|_| state.tab == Tab::Peers).map(|model| rows(state, model, state.tab));
+    let node = match rows.as_ref().map(|rows| selected(state, rows, Tab::Peers)) {
+        None => None,
+        Some(Some(Subject::Peer(row))) => {
+            let Some(node) = row.peer.as_ref().and_then(|peer| peer.node_address) else {
+                state.said = Some("no probes: this row has no node address".to_owned());
+                return Effect::None;
+            };
+            Some(node)
+        }
+        Some(_) => return Effect::None,
+    };
+    go(state, Tab::Mtu);
+    Effect::Measure(node)
 }
 
 fn go(state: &mut State, tab: Tab) {

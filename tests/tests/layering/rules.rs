@@ -193,6 +193,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tonic_prost", &["pods"]),
     ("tower", &["pods"]),
     ("ratatui", &["tui"]),
+    ("regex_lite", &["tui"]),
     ("rtnetlink", &["netlink"]),
     ("socket2", &["lab", "mtu", "netlink"]),
     // Names that are like a mistyped one; clap has it already.

@@ -7,7 +7,7 @@ mod tests;
 mod watch;
 mod words;
 
-pub use table::{planned, table};
+pub use table::{Lines, lines, planned, table};
 pub use watch::{Watched, line as watched_line, table as watched};
 
 use crate::mtu::{Judged, Path};

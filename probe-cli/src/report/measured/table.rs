@@ -12,20 +12,40 @@ use crate::{
 /// Paths that are named in one sentence.
 const NAMED: usize = 3;
 
-/// See the module.
-pub fn table(judged: &Judged) -> String {
-    let mut out = String::new();
+/// What the table consists of, for who breaks lines by itself. Safe to print.
+#[derive(Debug)]
+pub struct Lines {
+    /// Its heading and a row for each path, aligned.
+    pub rows: Vec<String>,
+    /// What is wrong and what to do, a sentence or some each.
+    pub advice: Vec<String>,
+    /// How many there are of each severity.
+    pub sum: String,
+}
+
+/// See [`Lines`].
+pub fn lines(judged: &Judged) -> Lines {
     let mut rows = vec![heading(&["PEER", "WAY", "IP", "EXPECTED", "MEASURED", "VERDICT"])];
     rows.extend(judged.rows.iter().map(cells));
+    let mut out = String::new();
     aligned(&mut out, &rows);
-    out.push('\n');
-    for (advice, subjects) in grouped(&judged.rows) {
-        wrapped(&mut out, "! ", &format!("{}: {advice}", named(&subjects)));
+    let of_rows = grouped(&judged.rows).into_iter();
+    let advice = of_rows.map(|(advice, subjects)| format!("{}: {advice}", named(&subjects)));
+    Lines {
+        rows: out.lines().map(str::to_owned).collect(),
+        advice: advice.chain(notes(judged)).collect(),
+        sum: last_line(judged),
     }
-    for note in notes(judged) {
-        wrapped(&mut out, "! ", &note);
+}
+
+/// See the module.
+pub fn table(judged: &Judged) -> String {
+    let Lines { rows, advice, sum } = lines(judged);
+    let mut out = rows.join("\n") + "\n\n";
+    for words in &advice {
+        wrapped(&mut out, "! ", words);
     }
-    let _ = writeln!(out, "{}", last_line(judged));
+    let _ = writeln!(out, "{sum}");
     out
 }
 

@@ -8,7 +8,7 @@ use crate::{
     record::player::{Moment, Play, Playback},
     tui::{
         action::{Action, Effect},
-        feed::{Back, Feed, Recording},
+        feed::{Back, Feed, Measuring, Recording},
         history::Whose,
         measure::Measure,
         state::State,
@@ -17,6 +17,42 @@ use crate::{
         update::update,
     },
 };
+
+#[test]
+fn paths_are_measured_when_somebody_asks() {
+    let mut state = testdata::state(2);
+    assert_eq!(keys(&mut state, "P"), Effect::None, "not where nothing says what it sends");
+    keys(&mut state, "3");
+    assert_eq!(keys(&mut state, "P"), Effect::Measure(Some("172.31.77.2".parse().unwrap())));
+    assert_eq!(state.tab, Tab::Mtu);
+    assert_eq!(keys(&mut state, "P"), Effect::Measure(None));
+    let mut told = |measuring: Measuring| {
+        update(&mut state, Action::Feed(Feed { measuring: Some(measuring), ..Feed::default() }));
+        draw(&state, (80, 24))
+    };
+    let trying = Some((1440, "10.42.2.0".parse().unwrap()));
+    let screen = told(Measuring::Going { done: 1, all: 4, trying });
+    assert!(screen.contains(" Measured 1 of 4 paths, trying 1440 bytes to 10.42.2.0 "), "{screen}");
+    let screen = told(Measuring::Failed("\u{1b}x".to_owned()));
+    assert!(screen.contains(" Nothing is measured: \\u{1b}x"), "{screen}");
+    let rows = [
+        "PEER   WAY       IP  EXPECTED  MEASURED  VERDICT",
+        "node2  underlay  4       1500      1400  black hole",
+    ];
+    let done = Measuring::Done {
+        rows: rows.map(str::to_owned).to_vec(),
+        advice: vec![
+            "node2 underlay IPv4: packets above 1400 bytes are lost, and nobody is told.".to_owned(),
+        ],
+        sum: "1 path: 1 failure; 41 probes in 3.1 s".to_owned(),
+    };
+    insta::assert_snapshot!("mtu-measured", told(done));
+    // A recording sends nothing.
+    let playback = Playback { at: 1, count: 2, is_playing: false, speed: 1 };
+    update(&mut state, Action::Feed(Feed { playback: Some(playback), ..Feed::default() }));
+    assert_eq!(keys(&mut state, "P"), Effect::None);
+    assert!(!draw(&state, (80, 24)).contains("send probes"));
+}
 
 #[test]
 fn a_recording_is_said_to_be_one_and_keys_play_it() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{
+    budget,
     facts::{self, Fact},
     graph::{self, Graph},
     paint, sizes,
@@ -19,6 +20,9 @@ use crate::{
 /// Columns that facts and sizes need.
 const FACTS: u16 = 44;
 const SIZES: u16 = 36;
+
+/// Lines of details where there is room for a bar as well.
+const ROOM_FOR_BUDGET: u16 = 18;
 
 /// The most lines that a graph needs.
 const GRAPH: u16 = 17;
@@ -35,6 +39,7 @@ pub(super) fn draw(
     let (line, body) = paint::split_top(area, 1);
     rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
     let all = facts::of(subject, model);
+    let body = budget(buf, body, subject, model, theme);
     let body = wide(buf, body, &facts::wide(subject, state.measure), theme);
     let rest = match subject {
         Subject::Tunnel(row) => {
@@ -75,6 +80,22 @@ pub(super) fn draw(
         let graph = Graph { title: "", values: &values, measure, step, ages: &ages, remark: "" };
         graph::draw(buf, Rect { height: rest.height.min(GRAPH), ..rest }, &graph, theme);
     }
+}
+
+/// A tunnel's budget as a bar; gives what is below it. On a small screen facts are worth more.
+fn budget(buf: &mut Buffer, area: Rect, subject: Subject<'_>, model: &Model, theme: Theme) -> Rect {
+    let path = match subject {
+        Subject::Tunnel(row) if area.height >= ROOM_FOR_BUDGET => {
+            model.setup.mtu.iter().find(|path| path.ifindex == row.tunnel.ifindex)
+        }
+        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Pod(_) | Subject::Vf(_) => None,
+    };
+    let Some(bar) = path.and_then(|path| budget::bar(path, area.width.saturating_sub(1), theme)) else {
+        return area;
+    };
+    let (line, rest) = paint::split_top(area, 1);
+    paint::spans(buf, line, bar);
+    rest
 }
 
 /// Packets by size, and what is left for a graph; nothing, where there is no room for both.

@@ -19,9 +19,12 @@ const MARK: usize = 8;
 /// Draws them: what holds now first, then what happened, the newest first; and what was looked at and is well.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, theme: Theme) -> usize {
     let columns = area.width.saturating_sub(4);
-    let is_wanted = |words: &str| words.to_lowercase().contains(&state.filter.to_lowercase());
+    let is_wanted = |mark: &str, words: &str| {
+        let state_of = |key: &str| (key == "state").then(|| mark.to_owned());
+        state.filter.matches(|| format!("{mark} {words}"), state_of)
+    };
     let mut lines: Vec<Vec<Span<'static>>> = Vec::new();
-    for note in model.notes.iter().map(|note| text::escape(note)).filter(|note| is_wanted(note)) {
+    for note in model.notes.iter().map(|note| text::escape(note)).filter(|note| is_wanted("!", note)) {
         for (index, words) in paint::wrap(&note, columns).into_iter().enumerate() {
             let mark = if index == 0 { " ! " } else { "   " };
             lines.push(vec![Span::styled(format!("{mark}{words}"), theme.alarm())]);
@@ -30,7 +33,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
     let mut told: Vec<Vec<Span<'static>>> = Vec::new();
     for entry in state.log().entries() {
         let (time, mark, words) = (time(entry), mark(entry), happened(entry));
-        if is_wanted(&format!("{mark} {words}")) {
+        if is_wanted(mark, &words) {
             told.extend(line(&time, mark, &words, area.width, theme));
         }
     }

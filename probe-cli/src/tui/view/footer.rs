@@ -16,14 +16,19 @@ use crate::{
 /// Draws it. Labels go from the right when there is no room; quit and help stay.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     if state.mode == Mode::Filter {
+        let help = if state.filter.is_literal() {
+            "   not a regular expression: searched for as it is"
+        } else {
+            "   text, regex, state:ok   Enter: apply, Esc: clear"
+        };
         paint::spans(
             buf,
             area,
             vec![
                 Span::styled(" filter: ", theme.mode()),
-                Span::raw(format!(" {}", text::escape(&state.filter))),
+                Span::raw(format!(" {}", text::escape(state.filter.text()))),
                 Span::styled("_", theme.title()),
-                Span::styled("   Enter: apply, Esc: clear", theme.dim()),
+                Span::styled(help, theme.dim()),
             ],
         );
         return;
@@ -45,7 +50,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     }
     let mut spans = Vec::new();
     if !state.filter.is_empty() {
-        spans.push(Span::styled(format!(" /{} ", text::escape(&state.filter)), theme.mode()));
+        spans.push(Span::styled(format!(" /{} ", text::escape(state.filter.text())), theme.mode()));
     }
     let has_rows = state.tab == Tab::Overview || state.tab.is_table();
     let in_health = state.tab == Tab::Health;
@@ -69,6 +74,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),
         ("/", "filter", has_rows || in_health || matches!(state.tab, Tab::Mtu | Tab::Events)),
         ("PgDn", "scroll", matches!(state.tab, Tab::Mtu | Tab::Events) && state.farthest.get() > 0),
+        ("P", "send probes", matches!(state.tab, Tab::Mtu | Tab::Peers) && state.feed.playback.is_none()),
         ("sS", "sort", has_rows),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
         ("z", "zero", has_rows),

@@ -8,6 +8,7 @@
 //! ```
 
 mod ascii;
+mod budget;
 mod cost;
 mod details;
 mod events;
@@ -67,7 +68,13 @@ fn draw(state: &State, area: Rect, buf: &mut Buffer) {
     let (top, rest) = paint::split_top(area, 2);
     let (body, bottom) = paint::split_top(rest, rest.height - 1);
     header::draw(buf, top, state, theme);
+    draw_body(buf, body, state, theme);
+    // Only drawing shows whether there is something to scroll.
     footer::draw(buf, bottom, state, theme);
+}
+
+/// What is between header and footer.
+fn draw_body(buf: &mut Buffer, body: Rect, state: &State, theme: Theme) {
     let body = state.message_of_the_feed().map_or(body, |(words, is_alarm)| {
         let (line, rest) = paint::split_top(body, 1);
         let style = if is_alarm { theme.alarm() } else { theme.mode() };
