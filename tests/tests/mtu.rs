@@ -323,6 +323,12 @@ fn one_of_four_equal_paths_that_carries_less_is_found_to_the_byte() {
             let limited = path["flows_limited"].as_u64().unwrap();
             assert!((1..64).contains(&limited), "{path}");
         }
+        if !is_v6 {
+            let (found, _, document) = checked(near, &[], &[&["--probe"][..], &FLOWS].concat());
+            assert_eq!(found, ["mtu-flows-differ"], "{document}");
+            let evidence = document["findings"][0]["evidence"].to_string();
+            assert!(evidence.contains("1500 of 1500, 1400 in "), "{document}");
+        }
     });
 }
 
@@ -385,9 +391,9 @@ fn while_it_sends_it_has_no_privilege_and_a_signal_ends_it() {
 }
 
 /// Ids of findings of `check --probe`, and of checks that were judged and found nothing.
-fn checked(netns: &str, before: &[&str]) -> (Vec<Value>, Vec<Value>, Value) {
-    let options = ["check", "--probe", "--only", "mtu", "--window", "50ms", "--format", "json"];
-    let output = with_privileges(netns, before, &options);
+fn checked(netns: &str, before: &[&str], probe: &[&str]) -> (Vec<Value>, Vec<Value>, Value) {
+    let options = ["check", "--only", "mtu", "--window", "50ms", "--format", "json"];
+    let output = with_privileges(netns, before, &[&options[..], probe].concat());
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = document["findings"].as_array().unwrap();
     let found = findings.iter().map(|finding| finding["id"].clone()).collect();
@@ -401,11 +407,11 @@ fn the_check_judges_by_what_is_measured() {
     let of = |ids: &[Value]| OF_PROBES.map(|id| ids.contains(&json!(id)));
     let routed = Routed::new(false, "");
     let near = routed.near.name();
-    let (found, passed, document) = checked(near, &[]);
+    let (found, passed, document) = checked(near, &[], &["--probe"]);
     assert_eq!((of(&found), of(&passed)), ([false; 2], [true; 2]), "{document}");
 
     routed.limit(ROUTED);
-    let (found, _, document) = checked(near, &[]);
+    let (found, _, document) = checked(near, &[], &["--probe"]);
     assert_eq!(of(&found), [false, true], "{document}");
     let summary = "Packets of up to 1400 bytes get to 192.0.2.2 in one piece; 1500 are expected.";
     let findings = document["findings"].as_array().unwrap();
@@ -413,11 +419,11 @@ fn the_check_judges_by_what_is_measured() {
     assert_eq!(learned(near), "", "probes teach this node's kernel a path MTU");
 
     routed.silence();
-    let (found, _, document) = checked(near, &[]);
+    let (found, _, document) = checked(near, &[], &["--probe"]);
     assert_eq!(of(&found), [true, false], "{document}");
 
     // Who may not send is told so, and the other checks are judged all the same.
-    let (found, passed, document) = checked(near, &["--bounding-set", "-all"]);
+    let (found, passed, document) = checked(near, &["--bounding-set", "-all"], &["--probe"]);
     let not_judged = document["not_judged"].to_string();
     assert_eq!((of(&found), of(&passed)), ([false; 2], [false; 2]), "{document}");
     assert!(not_judged.contains("CAP_NET_RAW") && !passed.is_empty(), "{document}");

@@ -295,6 +295,7 @@ pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("mtu-packets-too-big", COUNTED, REAL_PACKETS),
     ("mtu-outer-fragments", COUNTED, REAL_PACKETS),
     ("mtu-path-smaller", "the lab has no router between its nodes", REAL_ROUTER),
+    ("mtu-flows-differ", "the lab has one way between its nodes", REAL_EQUAL_ROUTES),
     ("mtu-path-measured-smaller", "the lab has no router between its nodes", REAL_ROUTER),
     ("mtu-planned-exceeded", PLANNED, REAL_PLAN),
     ("peer-vtep-mac-duplicate", COUNTED, REAL_PACKETS),
@@ -358,6 +359,7 @@ const REAL_CILIUM: &str = "real devices as Cilium makes them";
 const REAL_CONNTRACK: &str = "real packets, and the connection tracking of a node that a test makes";
 const REAL_NODE_IN_MACHINE: &str = "a node that a test makes, in a virtual machine where the kernel has none";
 const REAL_ROUTER: &str = "a real router that answers with ICMP";
+const REAL_EQUAL_ROUTES: &str = "four equal routes, one of which has a smaller MTU";
 const REAL_SEGMENTS: &str = "real segments, which a test makes";
 const REAL_TUN: &str = "a real tun device, held and not";
 /// Pods that a container runtime makes.

@@ -1,6 +1,9 @@
 //! What checks need to have been read. A check whose need is not met is not judged, whatever it would have said.
 
-use crate::{model::Model, observed::Observed};
+use crate::{
+    model::{Model, Probed},
+    observed::Observed,
+};
 
 /// Something that must have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum Need {
     Drops,
     /// Probes that were sent to other nodes because somebody asked.
     Probes,
+    /// Such probes of several flows to each address.
+    ProbedFlows,
     /// A switch to another backend that somebody plans.
     Planned,
 }
@@ -58,6 +63,8 @@ impl Need {
             Some("needs --with-traffic")
         } else if self == Self::Probes && model.probed == Observed::Absent {
             Some("needs --probe")
+        } else if self == Self::ProbedFlows && !is_of_flows(&model.probed) {
+            Some("needs --probe --flows 16")
         } else if self == Self::Planned && model.planned_backend.is_none() {
             Some("needs --for wireguard")
         } else {
@@ -112,11 +119,16 @@ impl Need {
             Self::PciFunctions => snapshot.pci.trouble(),
             Self::Traffic => model.counted.trouble(),
             Self::Drops => model.drops.trouble(),
-            Self::Probes => model.probed.trouble(),
+            Self::Probes | Self::ProbedFlows => model.probed.trouble(),
             Self::Planned => None,
             Self::DevicePlugin => snapshot.files.value().and_then(|files| files.device_plugin.trouble()),
         }
     }
+}
+
+/// Whether several flows to each address were asked for, or the probes could not be sent.
+fn is_of_flows(probed: &Observed<Probed>) -> bool {
+    *probed != Observed::Absent && probed.value().is_none_or(|probed| probed.flows > 1)
 }
 
 /// Why there is no value; also when it is simply not there.

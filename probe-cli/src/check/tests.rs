@@ -289,13 +289,28 @@ fn packets_are_judged_when_somebody_asks() {
 fn paths_are_judged_when_probes_were_sent_and_answered() {
     let of_probes = |node: &Node| -> Vec<Outcome> {
         let rows = run(&node.model(), REGISTRY).rows.into_iter();
-        rows.filter(|row| row.check.needs.contains(&Need::Probes)).map(|row| row.outcome).collect()
+        let is_of_probes = |need: &Need| matches!(need, Need::Probes | Need::ProbedFlows);
+        rows.filter(|row| row.check.needs.iter().any(is_of_probes)).map(|row| row.outcome).collect()
     };
-    assert_eq!(of_probes(&Node::canal()), vec![Outcome::DoesNotApply("needs --probe"); 2]);
-    assert_eq!(of_probes(&Node::canal().probing()), vec![Outcome::Judged(Vec::new()); 2]);
+    let [probe, flows] = ["needs --probe", "needs --probe --flows 16"].map(Outcome::DoesNotApply);
+    assert_eq!(of_probes(&Node::canal()), [probe.clone(), flows.clone(), probe]);
+    assert_eq!(of_probes(&Node::canal().probing()), vec![Outcome::Judged(Vec::new()); 3]);
+    // One flow was asked for; and of several one was answered.
+    let with_flows = |asked, answered| {
+        let mut node = Node::canal().probing();
+        if let Observed::Value(probed) = &mut node.probed {
+            probed.flows = asked;
+            probed.paths.iter_mut().for_each(|path| path.flows = answered);
+        }
+        of_probes(&node)
+    };
+    assert_eq!(with_flows(1, 1)[1], flows);
+    let outcomes = with_flows(16, 1);
+    assert!(matches!(outcomes[1], Outcome::NotJudged(_)), "{outcomes:?}");
+    assert_eq!([&outcomes[0], &outcomes[2]], [&Outcome::Judged(Vec::new()); 2]);
     let mut node = Node::canal();
     node.probed = Observed::Denied { need: "CAP_NET_RAW".to_owned() };
-    assert_eq!(of_probes(&node), vec![Outcome::NotJudged("needs CAP_NET_RAW".to_owned()); 2]);
+    assert_eq!(of_probes(&node), vec![Outcome::NotJudged("needs CAP_NET_RAW".to_owned()); 3]);
     let mut silent = Node::canal().probing();
     for address in ["192.0.2.2", "192.0.2.3", "10.42.2.0", "10.42.3.0"] {
         silent.probe(address, |path| path.measured = None);

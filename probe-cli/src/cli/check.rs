@@ -112,7 +112,7 @@ fn judge(context: &Context, args: &CheckArgs, verbose: bool) -> anyhow::Result<E
     let mut model = model::over(before, after);
     if args.probe {
         // After the window: what is counted in it has no probes in it.
-        match probe::probed(&model) {
+        match probe::probed(&model, args.flows) {
             Ok(probed) => Arc::make_mut(&mut model).probed = probed,
             Err(code) => return Ok(code),
         }

@@ -9,6 +9,8 @@ pub struct Probed {
     pub paths: Vec<ProbedPath>,
     /// Probes that were sent.
     pub sent: u64,
+    /// Flows to each address that were asked for.
+    pub flows: u16,
 }
 
 /// A path that was measured.
@@ -28,6 +30,8 @@ pub struct ProbedPath {
     pub expected: u32,
     /// The largest that was answered; none when nothing was.
     pub measured: Option<u32>,
+    /// Flows that were measured: one where the others are answered by nothing at all, which is a packet filter's doing.
+    pub flows: u32,
     /// Why it is no more.
     pub limit: Limit,
     /// What fits below the tunnel in one piece, where packets of the measured size get there in pieces.
@@ -50,6 +54,17 @@ pub enum Limit {
     Silent,
     /// Larger answers are lost silently, and the packets get there.
     SilentBack,
+    /// Some flows carry less than others, or nothing.
+    SomeFlows {
+        /// So many.
+        limited: u32,
+        /// Of these, flows that carry nothing.
+        dead: u32,
+        /// Bytes that the others carry.
+        most: u32,
+        /// Who says "too big" to those that carry less; none when larger packets are lost silently.
+        said_by: Option<IpAddr>,
+    },
     /// Nothing was answered.
     Unanswered,
     /// It could not be found out.

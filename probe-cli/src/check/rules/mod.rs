@@ -74,6 +74,7 @@ pub(super) const ALL: &[Check] = &[
     mtu::ipv6_too_small::CHECK,
     mtu::path_smaller::CHECK,
     mtu::black_hole::CHECK,
+    mtu::flows_differ::CHECK,
     mtu::path_measured_smaller::CHECK,
     mtu::planned_exceeded::CHECK,
     mtu::underlay_wasted::CHECK,

@@ -18,6 +18,7 @@ impl Node {
             overhead,
             expected: 1500 - overhead,
             measured: Some(1500 - overhead),
+            flows: 16,
             limit: Limit::None,
             cut_at: None,
         };
@@ -25,7 +26,7 @@ impl Node {
             let below = path(number, &format!("192.0.2.{number}"), None, 0);
             [below, path(number, &format!("10.42.{number}.0"), Some("flannel.1"), 50)]
         });
-        self.probed = Observed::Value(Probed { paths: paths.collect(), sent: 80 });
+        self.probed = Observed::Value(Probed { paths: paths.collect(), sent: 80, flows: 16 });
         self
     }
 

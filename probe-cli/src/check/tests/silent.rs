@@ -272,6 +272,24 @@ const ALL: &[Silent] = &[
         },
     ),
     of(
+        "mtu-flows-differ",
+        "all flows lose the same",
+        || Node::canal().probing(),
+        |node| {
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), Limit::Silent));
+        },
+    ),
+    of(
+        "mtu-path-measured-smaller",
+        "some flows only are cut",
+        || Node::canal().probing(),
+        |node| {
+            let limit = Limit::SomeFlows { limited: 4, dead: 0, most: 1500, said_by: None };
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), limit));
+            node.probe("10.42.2.0", |path| path.cut_at = Some(1400));
+        },
+    ),
+    of(
         "mtu-path-measured-smaller",
         "the time was up",
         || Node::canal().probing(),

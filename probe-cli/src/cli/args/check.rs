@@ -30,6 +30,11 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, help_heading = CHECKS, conflicts_with = "replay")]
     pub(in crate::cli) probe: bool,
 
+    /// With --probe: measure so many flows to each address, as `mtu --flows` does; 16 find one bad member of a LAG or of equal routes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), requires = "probe",
+        help_heading = CHECKS)]
+    pub(in crate::cli) flows: u16,
+
     /// Check as well what a switch to this backend needs: the kernel, UDP ports, firewalls, pods' MTU. Nothing is changed
     #[arg(long = "for", value_enum, value_name = "BACKEND", help_heading = CHECKS)]
     pub(in crate::cli) planned: Option<ForBackend>,

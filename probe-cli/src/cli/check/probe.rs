@@ -9,7 +9,7 @@ use crate::{
         mtu::measure,
     },
     model::{Limit, Model, Probed, ProbedPath},
-    mtu::{self, Forward, Judged, Row, Verdict, wire, wire::WireError},
+    mtu::{self, Forward, Judged, Row, SomeFlows, Verdict, wire, wire::WireError},
     observed::Observed,
 };
 
@@ -18,18 +18,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Measures the paths to every other node that is known; the exit code when somebody stops it. What keeps it from measuring is a
 /// matter of the checks that need it, and of no other.
-pub(super) fn probed(model: &Model) -> Result<Observed<Probed>, ExitCode> {
+pub(super) fn probed(model: &Model, flows: u16) -> Result<Observed<Probed>, ExitCode> {
     let paths = match mtu::plan(model, &[], &mut wire::route_mtu) {
         Ok(paths) => paths,
         Err(error) => return Ok(Observed::Failed { error: error.to_string() }),
     };
     if paths.is_empty() {
-        return Ok(Observed::Value(Probed::default()));
+        return Ok(Observed::Value(Probed { flows, ..Probed::default() }));
     }
     let judged = live::block_on(async {
         let mut stop = Stop::catch()?;
         tokio::select! {
-            judged = measure(model, paths, 1, DEADLINE) => judged.map(Some),
+            judged = measure(model, paths, flows, DEADLINE) => judged.map(Some),
             () = stop.asked() => Ok(None),
         }
     });
@@ -44,7 +44,7 @@ pub(super) fn probed(model: &Model) -> Result<Observed<Probed>, ExitCode> {
 }
 
 fn of_judged(judged: &Judged) -> Probed {
-    Probed { paths: judged.rows.iter().map(of_row).collect(), sent: judged.sent() }
+    Probed { paths: judged.rows.iter().map(of_row).collect(), sent: judged.sent(), flows: judged.flows }
 }
 
 fn of_row(row: &Row) -> ProbedPath {
@@ -57,6 +57,7 @@ fn of_row(row: &Row) -> ProbedPath {
         overhead: path.overhead,
         expected: path.expected,
         measured: outcome.size,
+        flows: outcome.flows,
         limit: match &outcome.verdict {
             Verdict::Fits => Limit::None,
             Verdict::Refused => Limit::Here,
@@ -64,8 +65,10 @@ fn of_row(row: &Row) -> ProbedPath {
             Verdict::BlackHole if outcome.forward == Forward::Carries => Limit::SilentBack,
             Verdict::BlackHole => Limit::Silent,
             Verdict::Unreachable { .. } => Limit::Unanswered,
-            // Here one flow is measured.
-            Verdict::SomeFlows(_) | Verdict::Undecided { .. } | Verdict::NotSent { .. } => Limit::Unknown,
+            Verdict::SomeFlows(SomeFlows { limited, dead, most, said_by }) => {
+                Limit::SomeFlows { limited: *limited, dead: *dead, most: *most, said_by: *said_by }
+            }
+            Verdict::Undecided { .. } | Verdict::NotSent { .. } => Limit::Unknown,
         },
         cut_at: *in_outer_fragments,
     }

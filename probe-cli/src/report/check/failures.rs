@@ -41,6 +41,7 @@ fn link(id: &str) -> String {
     let needs = check.map(|check| check.needs).unwrap_or_default();
     let asked = [
         (Need::Traffic, " (`--with-traffic`)"),
+        (Need::ProbedFlows, " (`--probe --flows 16`)"),
         (Need::Probes, " (`--probe`)"),
         (Need::Planned, " (`--for wireguard`)"),
     ];

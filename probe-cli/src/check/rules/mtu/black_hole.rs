@@ -26,7 +26,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    probed::judged(model, |paths| finding(model, paths))
+    probed::judged(model, |_| true, |paths| finding(model, paths))
 }
 
 fn finding(model: &Model, paths: &[&ProbedPath]) -> Option<Finding> {

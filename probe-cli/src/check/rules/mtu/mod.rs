@@ -1,6 +1,7 @@
 //! What fits: pods' packets in tunnels, outer packets in the devices and paths below.
 
 pub(super) mod black_hole;
+pub(super) mod flows_differ;
 pub(super) mod ipv6_too_small;
 pub(super) mod outer_fragments;
 mod oversize;

@@ -26,14 +26,17 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    probed::judged(model, finding)
+    probed::judged(model, |_| true, finding)
 }
 
 fn finding(paths: &[&ProbedPath]) -> Option<Finding> {
     let is_less =
         |path: &&&ProbedPath| matches!(path.limit, Limit::Here | Limit::Said { .. }) || path.cut_at.is_some();
-    // Of a node behind a black hole that is said.
-    if paths.iter().any(|path| matches!(path.limit, Limit::Silent | Limit::SilentBack)) {
+    // Of a node behind a black hole that is said, and that flows differ is another check's business.
+    let is_said = |path: &&ProbedPath| {
+        matches!(path.limit, Limit::Silent | Limit::SilentBack | Limit::SomeFlows { .. })
+    };
+    if paths.iter().any(is_said) {
         return None;
     }
     let path = paths.iter().find(is_less)?;

@@ -8,19 +8,25 @@ use crate::model::{Limit, ProbedPath};
 /// Where it was measured, for evidence.
 const SOURCE: &str = "probes that may not be cut";
 
-/// What a check makes of the paths. Nothing that is wrong is no good news where paths of a node could not be measured.
-pub(super) fn judged(model: &Model, finding: impl Fn(&[&ProbedPath]) -> Option<Finding>) -> Outcome {
+/// What a check makes of the paths. Nothing that is wrong is no good news where paths of a node could not be measured, or not as
+/// the check needs it.
+pub(super) fn judged(
+    model: &Model,
+    is_enough: impl Fn(&ProbedPath) -> bool,
+    finding: impl Fn(&[&ProbedPath]) -> Option<Finding>,
+) -> Outcome {
     let Some(probed) = model.probed.value().filter(|probed| !probed.paths.is_empty()) else {
         return Outcome::DoesNotApply("no other node is known that probes could be sent to");
     };
-    let is_unknown = |path: &&ProbedPath| path.measured.is_none() || path.limit == Limit::Unknown;
+    let is_unknown =
+        |path: &&ProbedPath| path.measured.is_none() || path.limit == Limit::Unknown || !is_enough(path);
     let nodes = by_node(model, &probed.paths);
     let found: Vec<Finding> = nodes.values().filter_map(|paths| finding(paths)).collect();
     let unknown: Vec<&IpAddr> =
         nodes.iter().filter(|(_, paths)| paths.iter().all(is_unknown)).map(|(node, _)| node).collect();
     match unknown.as_slice() {
         [first, more @ ..] if found.is_empty() => Outcome::NotJudged(format!(
-            "probes to {first}{} were not answered, or too few to know: see `overlay-probe mtu`",
+            "too few probes to {first}{} were answered: see `overlay-probe mtu`",
             if more.is_empty() {
                 String::new()
             } else {
@@ -68,6 +74,14 @@ pub(super) fn seen(mut finding: Finding, paths: &[&ProbedPath]) -> Finding {
             Limit::Silent => format!("{size} of {}, larger ones are lost", path.expected),
             Limit::SilentBack => format!("{size} of {}, larger answers are lost", path.expected),
             Limit::Here => format!("{size} of {}, refused by this node", path.expected),
+            Limit::SomeFlows { limited, dead, most, .. } => {
+                let less = match dead {
+                    0 => size,
+                    dead if dead == limited => "nothing".to_owned(),
+                    _ => format!("{size} or nothing"),
+                };
+                format!("{most} of {}, {less} in {limited} of {} flows", path.expected, path.flows)
+            }
             Limit::None if path.cut_at.is_some() => format!("{size} in outer fragments"),
             Limit::None | Limit::Unanswered | Limit::Unknown => size,
         };

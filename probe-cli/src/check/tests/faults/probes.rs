@@ -42,6 +42,17 @@ pub(super) fn all() -> Vec<Fault> {
         probed("mtu-path-measured-smaller", |node| {
             node.probe("192.0.2.3", |path| (path.measured, path.limit) = (Some(1400), Limit::Here));
         }),
+        probed("mtu-flows-differ", |node| {
+            let limit = Limit::SomeFlows { limited: 4, dead: 0, most: 1500, said_by: None };
+            node.probe("192.0.2.2", |path| (path.measured, path.limit) = (Some(1400), limit));
+            // Those that are cut get there.
+            node.probe("10.42.2.0", |path| path.cut_at = Some(1400));
+        }),
+        probed("mtu-flows-differ", |node| {
+            let limit =
+                Limit::SomeFlows { limited: 3, dead: 1, most: 1450, said_by: Some(ip("192.0.2.254")) };
+            node.probe("10.42.2.0", |path| (path.measured, path.limit) = (Some(1350), limit));
+        }),
         planned("mtu-planned-exceeded", |node| node.set("calico.vethuMTU", "1430")),
         planned("wireguard-port-taken", |node| {
             let facts = node.facts();
