@@ -8,14 +8,14 @@ use std::{
 };
 
 use overlay_probe::{
-    lab::{Family, send},
+    lab::{Dataplane, Family, LabOptions, send},
     netns,
 };
 use probe_tests::{
     equal::{EqualPaths, LINKS},
     lab::{TestLab, TestNetns},
     measured::{measured, path, result},
-    ns,
+    needs, ns,
     routed::Routed,
     tool::{NOBODY, binary, run, with_privileges},
     wait_for,
@@ -92,20 +92,26 @@ fn in_a_healthy_lab_everything_fits_and_nothing_is_left() {
     assert_eq!((code, said.contains("an address of this node")), (3, true), "{said}");
 }
 
-/// A switch that drops what is too large for one of its ports, and says nothing: it is no router. And a node that is off.
-#[test]
-fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
-    /// MTU of the port; the kernel leaves room for a VLAN tag (`is_skb_forwardable`), so that four bytes more pass.
-    const PORT: u32 = 1396;
-    const PASSES: u32 = PORT + 4;
-    let lab = TestLab::up(3, 1, Family::Dual);
+/// What [`hole`] lets pass: the kernel leaves room for a VLAN tag (`is_skb_forwardable`), so that four bytes more than the port's
+/// MTU pass.
+const PASSES: u32 = 1400;
+
+/// A switch that drops what is too large for node 2's port, and says nothing: it is no router.
+fn hole(lab: &TestLab) {
     let underlay = lab.lab.options.underlay();
     // Where the machine has br_netfilter, the bridge cuts packets like a router.
     ns(
         &underlay,
         "sysctl -q -e -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0",
     );
-    ns(&underlay, &format!("ip link set node2 mtu {PORT}"));
+    ns(&underlay, &format!("ip link set node2 mtu {}", PASSES - 4));
+}
+
+/// And a node that is off.
+#[test]
+fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
+    let lab = TestLab::up(3, 1, Family::Dual);
+    hole(&lab);
     ns(&lab.node(3), "ip link set eth0 down");
     let node = lab.node(1);
     let ((code, document), output) = thread::scope(|scope| {
@@ -133,6 +139,28 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     let row = words.lines().nth(1).unwrap();
     assert!(row.contains("1400") && row.ends_with("black hole"), "{words}");
     assert!(words.contains("more than 1350 bytes are lost silently"), "{words}");
+}
+
+/// WireGuard pads packets to 16 bytes before it adds its 60: of what the way carries, up to 15 bytes are of no use.
+#[test]
+fn a_black_hole_below_wireguard_has_its_exact_size() {
+    needs!(Wireguard);
+    let lab = TestLab::with(&LabOptions {
+        nodes: 2,
+        pods: 1,
+        dataplane: Dataplane::Wireguard,
+        family: Family::V4,
+        ..LabOptions::default()
+    });
+    let node = lab.node(1);
+    let inside = lab.lab.options.wireguard_mtu();
+    let (code, document) = measured(&node, &[]);
+    assert_eq!((code, result(&document, "10.42.2.0")), (0, json!(["fits", inside, inside])), "{document}");
+    hole(&lab);
+    let (code, document) = measured(&node, &[]);
+    assert_eq!((code, result(&document, "172.31.77.2")), (2, json!(["black-hole", 1500, PASSES])));
+    let most = (PASSES - 60) / 16 * 16;
+    assert_eq!(result(&document, "10.42.2.0"), json!(["black-hole", inside, most]), "{document}");
 }
 
 /// What a router passes on.
@@ -183,6 +211,12 @@ fn a_router_that_says_so_is_named_in_ipv6() {
         learned.iter().any(|row| row["destination"] == "fd99:2::2" && row["mtu"] == ROUTED),
         "{document}"
     );
+
+    // The least that IPv6 requires of a link.
+    routed.limit(1280);
+    let (_, document) = measured(routed.near.name(), &[]);
+    assert_eq!(result(&document, "fd99:2::2"), json!(["too-big", 1500, 1280]), "{document}");
+    assert_eq!(path(&document, "10.7.2.0")["measured"], 1280 - 70, "{document}");
 }
 
 #[test]

@@ -55,8 +55,12 @@ fn combined(flows: &[&Outcome]) -> Option<Outcome> {
             let least = decided.iter().filter(|flow| flow.size.is_some()).min_by_key(|flow| flow.size);
             Outcome { verdict, ..(**least.unwrap_or(&first)).clone() }
         }
-        // What one flow does not know is not known of all.
-        _ => (*unsure.first().or(decided.first()).unwrap_or(&first)).clone(),
+        // What one flow does not know is not known of all, unless the others have found what is wrong.
+        _ => {
+            let is_wrong = |flow: &&&Outcome| flow.verdict != Verdict::Fits;
+            let wrong = decided.iter().find(|flow| flow.size.is_some() && is_wrong(flow));
+            (*wrong.or(unsure.first()).or(decided.first()).unwrap_or(&first)).clone()
+        }
     };
     Some(Outcome {
         flows: number(flows.len()),
@@ -143,6 +147,7 @@ mod tests {
             ("no pings, and less", vec![dead(), fits(1450), hole(1350)], some(1, 0, 1450, None), Some(1350)),
             ("no resets", vec![fits(1450), dead(), dead()], Verdict::Fits, Some(1450)),
             ("unsure", vec![fits(1450), unsure()], Verdict::Undecided { below: None }, None),
+            ("unsure beside lost", vec![unsure(), hole(1350), hole(1350)], Verdict::BlackHole, Some(1350)),
             (
                 "unsure beside less",
                 vec![fits(1450), hole(1350), unsure()],

@@ -38,6 +38,8 @@ pub struct Row {
     pub held_to: Option<u32>,
     /// The underlay does not answer, and what is sent through the tunnel does: it is there.
     pub answers_inside: bool,
+    /// Nothing is answered through the tunnel, and the node's own address answers: it is up.
+    pub answers_below: bool,
 }
 
 /// A path MTU that the kernel has learned while paths were measured.
@@ -107,9 +109,10 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
     let gets_there = path.way == Way::Overlay && outcome.verdict == Verdict::Fits;
     let in_outer_fragments = below.filter(|below| gets_there && is_cut(below));
     let held_to = path.learned.filter(|learned| outcome.size.is_some_and(|size| *learned < size));
-    let answers_inside = path.way == Way::Underlay
-        && matches!(outcome.verdict, Verdict::Unreachable { .. })
-        && of_node(Way::Overlay).any(|(_, inside)| inside.size.is_some());
+    let is_silent = matches!(outcome.verdict, Verdict::Unreachable { .. });
+    let answers_by = |way| of_node(way).any(|(_, other)| other.size.is_some());
+    let answers_inside = is_silent && path.way == Way::Underlay && answers_by(Way::Overlay);
+    let answers_below = is_silent && path.way == Way::Overlay && answers_by(Way::Underlay);
     let Loss { lost, .. } = outcome.loss;
     let severity = match outcome.verdict {
         Verdict::Unreachable { .. } if answers_inside => Severity::Unknown,
@@ -131,6 +134,7 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
         in_outer_fragments,
         held_to,
         answers_inside,
+        answers_below,
     }
 }
 
@@ -243,6 +247,24 @@ mod tests {
             ("nothing", Vec::new(), (Good, Vec::new())),
         ] {
             assert_eq!(severities(rows), expected, "{name}");
+        }
+    }
+
+    /// Who answers on one way is up, whatever the other way does.
+    #[test]
+    fn a_node_that_answers_on_one_way_is_told_from_one_that_is_off() {
+        let off = || outcome(Verdict::Unreachable { said_by: None }, None);
+        let fits = |size| outcome(Verdict::Fits, Some(size));
+        for (rows, expected) in [
+            (both(off(), fits(1450)), (true, false)),
+            (both(fits(1500), off()), (false, true)),
+            (both(off(), off()), (false, false)),
+            (both(fits(1500), fits(1450)), (false, false)),
+        ] {
+            let (paths, outcomes) = rows.into_iter().map(|(path, one)| (path, Some(one))).unzip();
+            let judged = judge(paths, outcomes, Duration::ZERO, Vec::new());
+            let is = |of: fn(&Row) -> bool| judged.rows.iter().any(of);
+            assert_eq!((is(|row| row.answers_inside), is(|row| row.answers_below)), expected);
         }
     }
 

@@ -93,6 +93,10 @@ pub(super) struct Search {
     probes: Probes,
     /// Of the first probe.
     started: Option<Duration>,
+    /// How long probes could have left that had to wait for those of other paths: it does not count towards the deadline.
+    held: Duration,
+    /// Since when one waits so.
+    ready_since: Option<Duration>,
     rtt: Option<Rtt>,
     /// Who said that what fits, the last one first.
     claims: Vec<(IpAddr, u32)>,
@@ -116,6 +120,8 @@ impl Search {
             bisect: Bisect::new(target.expected),
             probes: Probes::default(),
             started: None,
+            held: Duration::ZERO,
+            ready_since: None,
             rtt: None,
             claims: Vec::new(),
             undeliverable: 0,
@@ -164,6 +170,7 @@ impl Search {
     /// A probe was given to the kernel.
     pub(super) fn sent(&mut self, id: u16, kind: Kind, size: u32, now: Duration) {
         self.started.get_or_insert(now);
+        self.ready_since = None;
         self.probes.add(Probe { id, kind, size, at: now, state: State::Waiting });
     }
 
@@ -173,7 +180,9 @@ impl Search {
             return Step::Over;
         }
         self.probes.lose(now, self.wait());
-        let is_late = self.started.is_some_and(|started| now.saturating_sub(started) >= self.deadline);
+        self.held += self.ready_since.take().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let until = self.deadline + self.held;
+        let is_late = self.started.is_some_and(|started| now.saturating_sub(started) >= until);
         if is_late || self.probes.count() >= MOST_PROBES {
             return self.give_up();
         }
@@ -181,7 +190,10 @@ impl Search {
         match step {
             Step::Send(..) => match self.next_at() {
                 next if next > now => Step::Wait(next),
-                _ => step,
+                _ => {
+                    self.ready_since = Some(now);
+                    step
+                }
             },
             Step::Wait(_) | Step::Over => step,
         }

@@ -415,6 +415,17 @@ fn a_healthy_path_takes_little_and_many_are_done_in_time() {
     }
 }
 
+/// A path's deadline is not used up by the probes of others: of so many each sends four a second.
+#[test]
+fn many_black_holes_are_found_to_the_byte() {
+    let run = run(&vec![(Path { forward: 1400, says: Says::Nothing, ..CLEAN }, 1500); 130], false, 9);
+    for outcome in &run.outcomes {
+        let Outcome { verdict, size, .. } = outcome.as_ref().unwrap();
+        assert_eq!((verdict, *size), (&Verdict::BlackHole, Some(1400)));
+    }
+    assert!((11..30).contains(&run.took.as_secs()), "{:?}", run.took);
+}
+
 #[test]
 fn who_says_it_of_one_path_says_it_of_the_others() {
     let told = Path { forward: 1400, ..CLEAN };

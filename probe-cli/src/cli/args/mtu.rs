@@ -13,7 +13,8 @@ pub(in crate::cli) struct MtuArgs {
     #[arg(value_name = "TARGET")]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// How long one path is measured at most; what is not decided by then is shown as undecided
+    /// How long one path is measured at most, while it waits for no other path's probes; what is not decided by then is shown as
+    /// undecided
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s", help_heading = PROBING)]
     pub(in crate::cli) deadline: Duration,
 

@@ -23,6 +23,7 @@ pub(super) struct Measured<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of its own")]
 struct Measurement<'a> {
     #[serde(flatten)]
     path: Target<'a>,
@@ -44,6 +45,7 @@ struct Measurement<'a> {
     outer_fragments: bool,
     held_to: Option<u32>,
     answers_inside: bool,
+    answers_below: bool,
     sent: u32,
     fitting_sent: u32,
     fitting_lost: u32,
@@ -127,7 +129,15 @@ impl<'a> From<&'a Judged> for Measured<'a> {
 
 impl<'a> From<&'a Row> for Measurement<'a> {
     fn from(row: &'a Row) -> Self {
-        let Row { path, outcome, severity: how_bad, in_outer_fragments, held_to, answers_inside } = row;
+        let Row {
+            path,
+            outcome,
+            severity: how_bad,
+            in_outer_fragments,
+            held_to,
+            answers_inside,
+            answers_below,
+        } = row;
         let Outcome { verdict, size, reverse, forward, sent, flows, loss, rtt, ignored } = outcome;
         let some = if let Verdict::SomeFlows(some) = verdict { Some(*some) } else { None };
         let Loss { sent: fitting_sent, lost: fitting_lost } = *loss;
@@ -164,6 +174,7 @@ impl<'a> From<&'a Row> for Measurement<'a> {
             outer_fragments: in_outer_fragments.is_some(),
             held_to: *held_to,
             answers_inside: *answers_inside,
+            answers_below: *answers_below,
             sent: *sent,
             fitting_sent,
             fitting_lost,

@@ -82,7 +82,9 @@ pub(super) fn advice(row: &Row) -> Vec<String> {
              minutes after it was last told (ip route show cache); if it comes back, who says so is wrong."
         ));
     }
-    if let Reverse::Fragments { largest } = outcome.reverse {
+    // Where larger packets are lost that is to be mended first, and the way back may be mended with it.
+    if let (Reverse::Fragments { largest }, false) = (outcome.reverse, outcome.verdict == Verdict::BlackHole)
+    {
         said.push(format!(
             "answers of {size} bytes come back in fragments of {largest}: less fits on the way back. Set the MTU there \
              that is set on the way there, {expected}."
@@ -140,6 +142,11 @@ fn limit(row: &Row, size: u32) -> Option<String> {
         Verdict::Unreachable { said_by } if row.answers_inside => format!(
             "{}, and through the tunnel there is an answer: something drops pings between nodes. Allow them for the MTU \
              to be measured there.",
+            no_answer(*said_by)
+        ),
+        Verdict::Unreachable { said_by } if row.answers_below && !path.is_assumed => format!(
+            "{}, though the node's own address answers: look there at the tunnel and its routes to this node, and on the way at what \
+             drops the tunnel's packets. `overlay-probe check --only peer` looks at what this node knows of it.",
             no_answer(*said_by)
         ),
         Verdict::Unreachable { said_by } if path.is_assumed => format!(
