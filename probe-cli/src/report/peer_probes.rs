@@ -20,11 +20,12 @@ pub(super) fn signal(signal: Signal) -> &'static str {
     }
 }
 
-/// What is sent, in a sentence: whoever looks must know that something is.
+/// What is sent, in a sentence: whoever looks must know that something is, and that it is counted.
 pub fn stated(probing: &Probing) -> String {
     let (paths, every) = (text::counted(probing.paths, "path"), probing.every.as_secs_f64());
     format!(
-        "--probe-peers: on each of {paths} a small probe every {every:.0} s, a large one every {:.0} s",
+        "--probe-peers: on each of {paths} a small probe every {every:.0} s, a large one every {:.0} s; they and their answers are in the \
+         counters below",
         every * 10.0
     )
 }

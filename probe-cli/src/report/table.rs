@@ -4,7 +4,7 @@ use std::{cmp::Reverse, fmt::Write as _};
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::events::words;
+use super::{align::wrapped, events::words};
 use crate::{
     model::{
         Condition, Direction, Flow, Model, ModelEvent, OuterFlow, PerDirection, TunnelKind, VfRates, VfRow,
@@ -43,7 +43,7 @@ pub fn table(model: &Model, events: &[ModelEvent]) -> String {
     }
     let _ = writeln!(out, "{heading}");
     if let Some(probing) = model.probing.value() {
-        let _ = writeln!(out, "{}", peer_probes::stated(probing));
+        wrapped(&mut out, "", &peer_probes::stated(probing));
     }
     if !model.tunnels.is_empty() || model.vfs.is_empty() {
         tunnels(&mut out, model);

@@ -165,6 +165,9 @@ fn of_peer(row: &PeerRow) -> Vec<Fact> {
         let (words, is_wrong) = report::peer_probes::in_short(path);
         ("probes", words, is_wrong)
     }));
+    if !row.paths.is_empty() {
+        facts.push(("", "probes and their answers are in the counters above".to_owned(), false));
+    }
     facts
 }
 
