@@ -121,6 +121,9 @@ fn mtu(context: &Context, args: &ShowMtuArgs) -> anyhow::Result<()> {
             let (before, after) = engine::look_over(&host, *window, &mut counting).await?;
             Ok(model::over(before, after))
         })?,
+        None if args.recording.replay.is_none() => {
+            live::block_on(async { Ok(model::once(engine::look_inside(&context.host()).await?)) })?
+        }
         None => model(context, &args.recording)?,
     };
     if !changes.is_empty() && has_data_plane(&model) {

@@ -24,6 +24,15 @@ pub async fn look(host: &HostOptions) -> Result<Frame, EngineError> {
     Ok(frame)
 }
 
+/// The same, with what is inside pods' network namespaces.
+pub async fn look_inside(host: &HostOptions) -> Result<Frame, EngineError> {
+    let mut sources = Sources::open(host)?;
+    let (Frame { sample, .. }, sriov) = first(&mut sources, host).await?;
+    sources.look_inside_all();
+    let snapshot = sources.refresh(&sriov).await?;
+    Ok(Frame { snapshot, sample })
+}
+
 /// Reads everything, waits for `window`, and reads again: see [`look_during`].
 pub async fn look_over(
     host: &HostOptions,

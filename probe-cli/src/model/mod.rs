@@ -23,6 +23,7 @@ mod oversize;
 mod past;
 pub(crate) mod peer_probes;
 mod planned;
+pub(crate) mod pods_probing;
 mod probed;
 mod setup;
 mod sizes;
@@ -52,6 +53,7 @@ pub use peer_probes::{PeerAnswers, PeerPath, Probing, wrong};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
 };
+pub use pods_probing::{PodsProbing, pods_probing};
 pub use probed::{Limit, Probed, ProbedPath};
 pub use setup::Setup;
 pub use timeline::{Timeline, once, over};

@@ -151,7 +151,7 @@ pub(super) fn place(row: &Comparison) -> (Option<&str>, Option<u32>) {
     }
 }
 
-fn said_by(row: &Comparison) -> String {
+pub(super) fn said_by(row: &Comparison) -> String {
     // Whole paths are in the JSON: here the end of one says more than its beginning.
     let (file, line) = place(row);
     let name = file.map(|file| text::escape(file.rsplit('/').next().unwrap_or(file)));

@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 
 use super::{
     align::{indented, wrapped},
+    intended,
     json::Mtu,
     node::{families, is_down},
     oversize,
 };
 use crate::{
-    model::{Encapsulation, Fit, LearnedMtu, Model, MtuPath, learned_mtus},
+    model::{
+        Aspect, Encapsulation, Fit, LearnedMtu, Model, MtuPath, PodsProbing, learned_mtus, pods_probing,
+    },
     text,
 };
 
@@ -26,7 +29,7 @@ pub fn table(model: &Model) -> String {
             out.push('\n');
         }
         tree(&mut out, path, is_down(&model.inventory, path.ifindex));
-        indented(&mut out, 2, &cells(route_cache(path, &learned_mtus(model, path))));
+        indented(&mut out, 2, &cells(beside(model, path)));
     }
     if out.is_empty() && !model.inventory.data_planes.is_empty() {
         wrapped(
@@ -51,7 +54,7 @@ pub struct MtuTree {
     pub ifindex: u32,
     /// What it is: `flannel.1: VXLAN over IPv4, carries IPv4`.
     pub title: String,
-    /// From what is below to the pods, then what the kernel has learned of paths to other nodes.
+    /// From what is below to the pods, then what stands beside these sizes.
     pub steps: Vec<MtuStep>,
 }
 
@@ -72,7 +75,7 @@ pub struct MtuStep {
 pub fn mtu_trees(model: &Model) -> Vec<MtuTree> {
     let of = |path: &MtuPath| {
         let mut steps = steps(path);
-        steps.extend(route_cache(path, &learned_mtus(model, path)));
+        steps.extend(beside(model, path));
         let title = title(path, is_down(&model.inventory, path.ifindex));
         MtuTree { ifindex: path.ifindex, title, steps }
     };
@@ -144,6 +147,40 @@ fn steps(path: &MtuPath) -> Vec<MtuStep> {
     rows
 }
 
+/// What stands beside the sizes: who set them, that TCP of pods gets around some of them, and what the kernel has learned.
+fn beside(model: &Model, path: &MtuPath) -> Vec<MtuStep> {
+    let mut rows = wanted(model, path);
+    let probing = pods_probing(model).filter(|probing| probing.on > 0 && !path.pods.is_empty());
+    if let Some(PodsProbing { on, read }) = probing {
+        let verdict =
+            format!("in {on} of {}: TCP finds what fits; UDP and ping do not", text::counted(read, "pod"));
+        let (what, bytes) = ("tcp_mtu_probing".to_owned(), "on".to_owned());
+        rows.push(MtuStep { what, bytes, verdict, is_wrong: false });
+    }
+    rows.extend(route_cache(path, &learned_mtus(model, path)));
+    rows
+}
+
+/// The sizes that files set, with the files, and whether new pods' packets will fit.
+fn wanted(model: &Model, path: &MtuPath) -> Vec<MtuStep> {
+    let of = |aspect: Aspect, what: &str| {
+        let rows = &mut model.setup.comparison.iter();
+        let row = rows.find(|row| row.aspect == aspect && !row.intended.is_empty())?;
+        let bytes = intended::words(&row.intended).join(" ");
+        Some(MtuStep { what: what.to_owned(), bytes, verdict: intended::said_by(row), is_wrong: false })
+    };
+    let is_wrapped = path.encapsulation != Encapsulation::None;
+    let tunnel = is_wrapped.then(|| of(Aspect::TunnelMtu, "tunnel, as set")).flatten();
+    let mut pods = of(Aspect::PodMtu, "new pods, as set");
+    let intent = model.setup.intent.as_ref().and_then(|intent| intent.pod_mtu.as_ref());
+    let over = intent.and_then(|mtu| mtu.value.checked_sub(path.usable)).filter(|over| *over > 0);
+    if let (Some(step), Some(over), false) = (&mut pods, over, path.route_limits_pods) {
+        step.verdict = format!("{}; {}", fit_words(Fit::TooBig(over)), step.verdict);
+        step.is_wrong = true;
+    }
+    if path.stale { Vec::new() } else { tunnel.into_iter().chain(pods).collect() }
+}
+
 /// What the kernel has learned of paths to other nodes, which holds packets to them to less than the tree says.
 fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<MtuStep> {
     let row = |learned: &LearnedMtu| {
@@ -189,6 +226,7 @@ mod tests {
         Bounded,
         netlink::{Facts, LinkFact, PmtuException, RouteFact, VxlanFact},
     };
+    use crate::model::{Basis, Intended, Intent, Setup, side_by_side};
     use crate::observed::Observed;
     use crate::{inventory::testdata::*, model::testdata::of_facts, report::align::WIDTH};
 
@@ -248,6 +286,52 @@ mod tests {
         let text = table(&with_learned(&flannel4(node(), 4)));
         insta::assert_snapshot!("mtu-learned", text);
         assert!(text.lines().all(|line| line.width() <= WIDTH) && !text.contains("192.0.2.99"), "{text}");
+    }
+
+    #[test]
+    fn who_set_the_size_of_new_pods_is_named_and_whether_it_fits() {
+        let mut model = of_facts(&flannel6(flannel4(node(), 1), 1));
+        let said = Intended {
+            value: 1450,
+            basis: Basis::Configured,
+            file: Some("/etc/cni/net.d/10-canal.conflist".to_owned()),
+            line: Some(9),
+        };
+        let intent = Intent { pod_mtu: Some(said), ..Intent::default() };
+        let comparison = side_by_side(&intent, &model.inventory, &model.setup.mtu);
+        let setup = Setup { comparison, intent: Some(intent), ..Setup::clone(&model.setup) };
+        model.setup = setup.into();
+        let text = table(&model);
+        for line in [
+            "  new pods, as set 1450 10-canal.conflist:9\n",
+            "  new pods, as set 1450 20 bytes too big; 10-canal.conflist:9\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        let wrong: Vec<bool> =
+            mtu_trees(&model).iter().map(|tree| tree.steps.iter().any(|step| step.is_wrong)).collect();
+        assert_eq!(wrong, [false, true]);
+    }
+
+    #[test]
+    fn pods_whose_tcp_gets_around_a_black_hole_are_named() {
+        let mut model = of_facts(&canal());
+        assert!(!table(&model).contains("tcp_mtu_probing"));
+        std::sync::Arc::make_mut(&mut model.snapshot).inside =
+            crate::model::pods_probing::testdata::inside(&[Some(1), Some(0), None]);
+        let text = table(&model);
+        assert!(text.lines().all(|line| line.width() <= WIDTH), "{text}");
+        assert!(
+            text.contains("  tcp_mtu_probing on in 1 of 2 pods: TCP finds what fits; UDP and ping do not\n"),
+            "{text}"
+        );
+        let document: serde_json::Value = serde_json::from_str(&json(&model).unwrap()).unwrap();
+        assert_eq!(
+            document["tcp_mtu_probing"],
+            serde_json::json!({"pods_on": 1, "pods_read": 2}),
+            "{document}"
+        );
+        crate::report::documented(&document, "# The JSON of `show mtu --format json`");
     }
 
     #[test]

@@ -221,6 +221,10 @@ fn the_mtu_budget_follows_the_nic_the_route_and_the_pods() {
         json!([{ "mtu": 1430, "count": 2, "fit": { "verdict": "fits" } }])
     );
 
+    assert_eq!(show(&node, "mtu")["tcp_mtu_probing"], json!({ "pods_on": 0, "pods_read": 2 }));
+    ns(&format!("{node}-pod1"), "sysctl -q -w net.ipv4.tcp_mtu_probing=1");
+    assert_eq!(show(&node, "mtu")["tcp_mtu_probing"], json!({ "pods_on": 1, "pods_read": 2 }));
+
     // A pod as Canal's chart makes it, a NIC that was lowered later, a route with an MTU.
     let links = show(&node, "links");
     let pod = list(&links, "links").iter().find(|link| link["roles"] == json!(["pod"])).unwrap();

@@ -43,10 +43,11 @@ pub(super) const FAILURES: &[Failure] = &[
         Probing,
         "with --probe, and only where large answers are lost: those of a Linux node may be cut",
     ),
-    missed(
+    partly(
         "TCP finds the size by itself, and UDP and ping do not",
+        &["mtu-black-hole", "mtu-pod-exceeds-tunnel"],
         Probing,
-        "tcp_mtu_probing of pods hides it from what TCP counts",
+        "with --probe, and where pods exceed the tunnel: tcp_mtu_probing of pods is named with it",
     ),
     missed(
         "Cilium leaves no room for WireGuard beside its tunnel",

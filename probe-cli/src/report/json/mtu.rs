@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::words;
 use crate::model::{
-    Fit, LearnedMtu, Model, MtuDevice, MtuPath, Oversize, OversizeCounts, PodMtu, learned_mtus,
+    Fit, LearnedMtu, Model, MtuDevice, MtuPath, Oversize, OversizeCounts, PodMtu, learned_mtus, pods_probing,
 };
 
 /// The document.
@@ -15,7 +15,15 @@ pub(in crate::report) struct Mtu<'a> {
     schema_version: u32,
     paths: Vec<Path<'a>>,
     counted: Counted,
+    tcp_mtu_probing: Option<Probing>,
     notes: &'a [String],
+}
+
+/// Pods whose TCP finds what fits by itself.
+#[derive(Serialize)]
+struct Probing {
+    pods_on: usize,
+    pods_read: usize,
 }
 
 /// What the kernel counts of packets that do not fit.
@@ -154,7 +162,10 @@ impl<'a> From<&'a Model> for Mtu<'a> {
             ..Path::from(path)
         };
         let paths = model.setup.mtu.iter().map(with_learned).collect();
-        Self { schema_version: 2, paths, counted: model.into(), notes: &model.inventory.table_notes }
+        let tcp_mtu_probing =
+            pods_probing(model).map(|found| Probing { pods_on: found.on, pods_read: found.read });
+        let notes = &model.inventory.table_notes;
+        Self { schema_version: 2, paths, counted: model.into(), tcp_mtu_probing, notes }
     }
 }
 

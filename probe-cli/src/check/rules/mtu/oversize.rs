@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::super::{prelude::*, window};
-use crate::model::{Oversize, PmtuEventRow, PodRow, Syns};
+use crate::model::{Oversize, PmtuEventRow, PodRow, PodsProbing, Syns, pods_probing};
 
 /// Messages that are named.
 const NAMED: usize = 3;
@@ -25,9 +25,22 @@ const FRAGMENTS: [Counter; 4] = [
     (|of| of.ipv6.reassembly_failures, "IPv6 fragments not put together", "Ip6ReasmFails"),
 ];
 
-/// With what the kernel dropped as too big, who on the way says that tunnels' packets are, and which pods ask for segments that are.
+/// With what the kernel dropped as too big, who on the way says that tunnels' packets are, which pods ask for segments that are, and
+/// whether TCP of pods hides it.
 pub(super) fn dropped(finding: Finding, model: &Model) -> Finding {
-    announced(said(counted_of(finding, model, &DROPPED), model), model)
+    hidden(announced(said(counted_of(finding, model, &DROPPED), model), model), model)
+}
+
+/// With the pods whose TCP finds what fits by itself.
+fn hidden(finding: Finding, model: &Model) -> Finding {
+    match pods_probing(model) {
+        Some(PodsProbing { on, read }) if on > 0 => finding.seen(
+            "TCP finds what fits by itself, UDP and ping do not",
+            format!("in {on} of {}", counted(read, "pod")),
+            "sysctl net.ipv4.tcp_mtu_probing",
+        ),
+        Some(_) | None => finding,
+    }
 }
 
 /// With the pods whose connections ask for segments that do not fit.
@@ -90,7 +103,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{Condition, OversizeCounts, PerDirection, Window};
+    use crate::model::{Condition, OversizeCounts, PerDirection, Window, pods_probing::testdata::inside};
 
     fn evidence(finding: Finding) -> Vec<(String, String)> {
         finding.evidence.into_iter().map(|seen| (seen.what, seen.value)).collect()
@@ -124,6 +137,14 @@ mod tests {
             [of("IPv4 packets dropped as too big", "3 in 2.0 s, 9 since boot"), lost, said]
         );
         assert_eq!(evidence(fragments(finding(), &model)), []);
+
+        // Where nothing is counted and TCP of no pod hides anything, nothing is said of it.
+        let mut model = Model::default();
+        for (setting, expected) in [(0, None), (1, Some("in 1 of 2 pods"))] {
+            std::sync::Arc::make_mut(&mut model.snapshot).inside = inside(&[Some(setting), Some(0)]);
+            let found = evidence(dropped(finding(), &model));
+            assert_eq!(found.first().map(|(_, value)| value.as_str()), expected);
+        }
     }
 
     #[test]
