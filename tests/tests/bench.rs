@@ -303,7 +303,7 @@ fn interrupted_it_keeps_what_was_finished() {
     let (size, kept) = (fs::metadata(&output).unwrap().len() * 3 / 2, directory.path().join("kept.json"));
     let script = format!(
         "mkdir small && mount -t tmpfs -o size={size} none small && \
-         {} bench run --rounds 80 --slice 50ms --prefix {} --scenario vxlan-v4 --output small/new.json; \
+         {} bench run --rounds 80 --slice 50ms --prefix {} --scenario vxlan-v4 --only udp --output small/new.json; \
          code=$?; ls -A small; cp small/new.json kept.json; exit $code",
         binary().display(),
         lab.prefix()
@@ -315,9 +315,15 @@ fn interrupted_it_keeps_what_was_finished() {
         .unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!((done.status.code(), &*done.stdout), (Some(3), &b"new.json\n"[..]), "{said}");
-    let rounds = read(&kept)["runs"][0]["rounds"].as_array().unwrap().len();
+    let written = read(&kept)["runs"][0].clone();
+    let rounds = written["rounds"].as_array().unwrap().len();
     let words = format!("{rounds} of 80 rounds are in small/new.json: cannot write small/new.json: ");
     assert!((1..80).contains(&rounds) && said.contains(&words) && !said.contains("/proc/"), "{said}");
+    // Only what was asked for, and nothing is claimed of streams that there were not.
+    let slices = written["rounds"][0]["slices"].as_array().unwrap();
+    assert!(slices.len() == 2 && slices.iter().all(|slice| slice["load"] == "datagrams"), "{slices:?}");
+    let counts = &written["scenarios"][0]["facts"]["counts"];
+    assert!(counts["drops"].is_null() && counts["fragments"].is_null(), "{counts}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long)]
     only: Option<Part>,
     /// Of `gate`: length of a slice.
-    #[arg(long, default_value = "500ms", value_name = "TIME")]
+    #[arg(long, default_value = "300ms", value_name = "TIME")]
     slice: String,
     /// Of `gate`: put the log into this document as well, such as docs/bench-log.md.
     #[arg(long, value_name = "FILE")]

@@ -96,6 +96,8 @@ pub enum Why {
     Missing,
     /// The machine is unstable.
     Unstable(Unstable),
+    /// It was when the base was measured: no round of the new run helps.
+    BaseUnstable(Unstable),
     /// One of the runs has fewer rounds than this, with which nothing is decided.
     Few(usize),
     /// Too much noise: about so many in each run would do; none when even the most would not.
@@ -324,7 +326,10 @@ fn between(base: &Series, new: &Series, tails: &mut Tails) -> Result<Shift, Why>
         return Err(Why::Missing);
     }
     let fewest = LOOKS.first().copied().unwrap_or_default();
-    match base.unstable.or(new.unstable).or_else(|| new.moved_from(base)) {
+    if let Some(unstable) = base.unstable {
+        return Err(Why::BaseUnstable(unstable));
+    }
+    match new.unstable.or_else(|| new.moved_from(base)) {
         Some(unstable) => Err(Why::Unstable(unstable)),
         None if base.rounds.min(new.rounds) < fewest => Err(Why::Few(fewest)),
         None => Shift::between(&base.costs, &new.costs, tails).ok_or(Why::Missing),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    gate::{Row, Verdict},
+    gate::{Row, Verdict, Why},
     metric::{Load, Metric, Scenario, Side},
     random::Random,
     result::MOST_ROUNDS,
@@ -110,7 +110,9 @@ impl Looks {
         }
         let gating = || rows.iter().filter(|row| row.metric.gates());
         let worse: Vec<Key> = gating().filter(|row| row.verdict == Verdict::Worse).map(Row::key).collect();
-        let is_settled = gating().all(|row| row.verdict != Verdict::Inconclusive);
+        // More rounds decide nothing beside a base that decides nothing.
+        let is_hopeless = |row: &Row| matches!(row.why, Some(Why::BaseUnstable(_)));
+        let is_settled = gating().all(|row| row.verdict != Verdict::Inconclusive || is_hopeless(row));
         let start = self.start();
         match &self.first {
             None if !worse.is_empty() => {
@@ -139,6 +141,7 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::rounds::Unstable;
 
     #[test]
     fn a_round_has_everything_once_in_an_order_of_its_own() {
@@ -169,6 +172,22 @@ mod tests {
 
     fn row(metric: Metric, verdict: Verdict) -> Row {
         Row { verdict, ..Row::nothing(Scenario::VxlanV4, metric) }
+    }
+
+    #[test]
+    fn nothing_is_measured_on_for_a_base_that_decides_nothing() {
+        let unstable = Unstable::Thrown { thrown: 7, rounds: 20 };
+        let [ours, theirs] = [Why::Unstable(unstable), Why::BaseUnstable(unstable)]
+            .map(|why| Row { why: Some(why), ..row(Metric::Throughput, Verdict::Inconclusive) });
+        for (unstable, other, next) in [
+            (&theirs, Verdict::Same, Next::Done),
+            (&theirs, Verdict::Inconclusive, Next::Measure(20)),
+            (&theirs, Verdict::Worse, Next::Confirm(10)),
+            (&ours, Verdict::Same, Next::Measure(20)),
+        ] {
+            let mut rows = [unstable.clone(), row(Metric::PacketRate, other)];
+            assert_eq!(Looks::new(LOOKS.to_vec()).look(&mut rows), next, "{rows:?}");
+        }
     }
 
     #[test]

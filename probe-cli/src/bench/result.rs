@@ -107,6 +107,9 @@ pub struct Parameters {
     pub underlay_mtu: u32,
     /// Seed of the order.
     pub seed: u64,
+    /// Which of the usual was measured; empty for all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<Load>,
     /// What was measured beside the usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Load>,
@@ -127,8 +130,10 @@ pub struct Outside {
 impl Parameters {
     /// What is sent.
     pub fn loads(&self) -> Vec<Load> {
-        let usual = if self.load.is_some() { vec![Load::Command] } else { Load::USUAL.to_vec() };
-        usual.into_iter().chain(self.also.iter().copied()).collect()
+        let is_wanted = |load: &Load| self.only.is_empty() || self.only.contains(load);
+        let usual = Load::USUAL.into_iter().filter(is_wanted).collect();
+        let first = if self.load.is_some() { vec![Load::Command] } else { usual };
+        first.into_iter().chain(self.also.iter().copied()).collect()
     }
 
     /// It is asked for.

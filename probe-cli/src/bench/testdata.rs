@@ -140,7 +140,7 @@ pub(crate) fn empty() -> Run {
             governor: None,
             boot_id: Some("b00t".to_owned()),
         },
-        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7, also: Vec::new(), load: None },
+        parameters: Parameters { slice_ms: 1000, underlay_mtu: 1500, seed: 7, ..Parameters::default() },
         remote: None,
         scenarios: vec![ScenarioRun {
             scenario: Scenario::VxlanV4,
@@ -150,6 +150,18 @@ pub(crate) fn empty() -> Run {
         rounds: Vec::new(),
         accepted: None,
     }
+}
+
+/// The same on a machine that carries less from round to round.
+pub(crate) fn drifting(mut run: Run) -> Run {
+    let mut speed = 1.0;
+    for round in &mut run.rounds {
+        for slice in &mut round.slices {
+            slice.bits_per_s = slice.bits_per_s.map(|rate| rate * speed);
+        }
+        speed -= 0.012;
+    }
+    run
 }
 
 /// What a tunnel of VXLAN over IPv4 counts of so many full packets, forty in a buffer.

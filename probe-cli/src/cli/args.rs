@@ -17,8 +17,8 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(super) use self::{
     bench::{
         BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchMetric, BenchRunArgs, BenchScenario, BenchServeArgs, BenchTrendArgs, JudgeArgs, LoadArgs,
-        ToArgs, TrendFormat, Where,
+        BenchMetric, BenchOnly, BenchRunArgs, BenchScenario, BenchServeArgs, BenchTrendArgs, JudgeArgs,
+        LoadArgs, ToArgs, TrendFormat, Where,
     },
     check::{CheckArgs, CheckFormat, FailOn, ForBackend},
     count::{Format, ProbeArgs, ScreenArgs, TopArgs, WatchArgs},

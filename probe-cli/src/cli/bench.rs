@@ -21,7 +21,8 @@ use self::{
 use super::{
     args::{
         BenchAcceptArgs, BenchAlso, BenchCommand, BenchCompareArgs, BenchFacts, BenchFormat, BenchGateArgs,
-        BenchMetric, BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, LoadArgs, TrendFormat,
+        BenchMetric, BenchOnly, BenchRunArgs, BenchScenario, BenchTrendArgs, JudgeArgs, LoadArgs,
+        TrendFormat,
     },
     exit,
 };
@@ -71,9 +72,9 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
             .collect()
     };
     let to = serve::to(&args.to, args.slice)?;
-    let also = also(&args.also);
+    let (only, also) = (only(&args.only), also(&args.also));
     let load = outside(&args.load);
-    let setup = Setup { scenarios, also, load, slice: args.slice, prefix: args.prefix.clone(), to };
+    let setup = Setup { scenarios, only, also, load, slice: args.slice, prefix: args.prefix.clone(), to };
     let output = Output::prepare("--output", &args.output)?;
     let rounds = usize::from(args.rounds);
     let path = args.output.display().to_string();
@@ -144,14 +145,25 @@ fn metrics(names: &[BenchMetric]) -> Vec<Metric> {
     metrics
 }
 
-/// In the order in which they are shown, each once.
+fn only(names: &[BenchOnly]) -> Vec<Load> {
+    sorted(names.iter().map(|name| match name {
+        BenchOnly::Tcp => Load::Stream,
+        BenchOnly::Udp => Load::Datagrams,
+        BenchOnly::Latency => Load::Requests,
+    }))
+}
+
 fn also(names: &[BenchAlso]) -> Vec<Load> {
-    let load = |name: BenchAlso| match name {
+    sorted(names.iter().map(|name| match name {
         BenchAlso::TcpN => Load::Streams,
         BenchAlso::LatencyUnderLoad => Load::LoadedRequests,
         BenchAlso::ConnectionRate => Load::Connections,
-    };
-    let mut loads: Vec<Load> = names.iter().copied().map(load).collect();
+    }))
+}
+
+/// In the order in which they are shown, each once.
+fn sorted(loads: impl Iterator<Item = Load>) -> Vec<Load> {
+    let mut loads: Vec<Load> = loads.collect();
     loads.sort_unstable();
     loads.dedup();
     loads
@@ -211,6 +223,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     }
     let setup = Setup {
         scenarios: newest.measured().collect(),
+        only: newest.parameters.only.clone(),
         also: newest.parameters.also.clone(),
         // That of the command line: what a file says is never run.
         load: outside(&args.load),

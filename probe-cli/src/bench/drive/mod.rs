@@ -330,9 +330,11 @@ impl Bench {
             let devices = lane.path.devices();
             let devices = devices.map_err(|source| DriveError::Meter { scenario: lane.scenario, source })?;
             let devices = devices.into_iter().chain(lane.far_devices.clone()).collect();
+            // Without a stream nothing was counted, and no packet lost is not known.
+            let is_counted = lane.counts != Counts::zero();
             let facts = Facts {
                 devices,
-                counts: lane.counts,
+                counts: if is_counted { lane.counts } else { Counts::default() },
                 cores: lane.cores.clone().filter(|cores| !cores.is_empty()),
                 instruments: lane.instruments.clone(),
             };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::bench::{
     basis::Basis,
     gate::{self, FactsPolicy, Options, Outcome, Relation, Why},
-    metric::Metric,
+    metric::{Load, Metric},
     random::Random,
     result::{Cpu, Document, Machine, ReadError, Remote, Run},
     rounds::Unstable,
@@ -228,18 +228,33 @@ fn a_clock_that_was_set_changes_no_session() {
 
 #[test]
 fn a_machine_that_wanders_decides_nothing() {
-    let base = run(1, 20);
-    let mut drifting = run(2, 20);
-    for (number, round) in drifting.rounds.iter_mut().enumerate() {
-        let speed = 1.0 - 0.012 * f64::from(u32::try_from(number).unwrap());
-        for slice in &mut round.slices {
-            slice.bits_per_s = slice.bits_per_s.map(|rate| rate * speed);
-        }
-    }
-    let compared =
-        gate::compare(std::slice::from_ref(&base), &drifting, &Options::default(), &mut Tails::default())
-            .unwrap();
-    let row = compared.rows.iter().find(|row| row.metric == Metric::Throughput).unwrap();
-    assert!(matches!(row.why, Some(Why::Unstable(Unstable::Drift(drift))) if drift < 0.87), "{row:?}");
-    assert_eq!(compared.outcome(FactsPolicy::Default), Outcome::Unknown);
+    let (base, drifting) = (run(1, 20), testdata::drifting(run(2, 20)));
+    let why = |base: &Run, new: &Run| {
+        let base = std::slice::from_ref(base);
+        let compared = gate::compare(base, new, &Options::default(), &mut Tails::default()).unwrap();
+        assert_eq!(compared.outcome(FactsPolicy::Default), Outcome::Unknown);
+        compared.rows.iter().find(|row| row.metric == Metric::Throughput).unwrap().why
+    };
+    let found = why(&base, &drifting);
+    assert!(matches!(found, Some(Why::Unstable(Unstable::Drift(drift))) if drift < 0.87), "{found:?}");
+    let found = why(&drifting, &base);
+    assert!(matches!(found, Some(Why::BaseUnstable(Unstable::Drift(drift))) if drift < 0.87), "{found:?}");
+}
+
+#[test]
+fn what_was_left_out_on_both_sides_is_no_row_and_on_one_side_no_pass() {
+    let datagrams = |mut run: Run| {
+        run.parameters.only = vec![Load::Datagrams];
+        run.rounds.iter_mut().for_each(|round| round.slices.retain(|slice| slice.load == Load::Datagrams));
+        run
+    };
+    let compare = |base: Run, new: &Run| {
+        let compared = gate::compare(&[base], new, &Options::default(), &mut Tails::default()).unwrap();
+        let metrics: Vec<Metric> = compared.rows.iter().map(|row| row.metric).collect();
+        (compared.outcome(FactsPolicy::Default), metrics)
+    };
+    let (base, new) = (datagrams(run(1, 20)), datagrams(run(2, 20)));
+    assert_eq!(compare(base.clone(), &new), (Outcome::Pass, vec![Metric::PacketRate]));
+    assert_eq!(compare(base, &run(2, 20)).0, Outcome::Unknown);
+    assert_eq!(compare(run(1, 20), &new).0, Outcome::Unknown);
 }

@@ -32,6 +32,8 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) scenarios: Vec<Scenario>,
+    /// Of the usual; all of it where this is empty.
+    pub(super) only: Vec<Load>,
     /// Beside the usual.
     pub(super) also: Vec<Load>,
     /// Who sends in place of the usual.
@@ -132,6 +134,7 @@ impl Session {
                 slice_ms: u64::try_from(setup.slice.as_millis()).unwrap_or(u64::MAX),
                 underlay_mtu: bench.underlay_mtu,
                 seed,
+                only: setup.only.clone(),
                 also: setup.also.clone(),
                 load: setup.load.clone(),
             },

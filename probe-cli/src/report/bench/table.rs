@@ -6,6 +6,7 @@ use super::{Gate, words};
 use crate::{
     bench::{
         gate::Row,
+        history,
         instruments::Instruments,
         metric::{Load, Metric, Scenario, Side},
         result::{Core, Facts, Run},
@@ -89,6 +90,9 @@ pub fn run(run: &Run) -> String {
             ]);
         }
         align::aligned(&mut out, &cells);
+        for note in undecidable(run, name, &mut tails) {
+            align::wrapped(&mut out, "  ! ", &note);
+        }
         let counts = scenario.facts.as_ref().map(|facts| facts.counts).unwrap_or_default();
         let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
         let count = |value: Option<u64>| value.map_or("unknown".to_owned(), |value| value.to_string());
@@ -123,6 +127,24 @@ pub fn run(run: &Run) -> String {
     let _ =
         writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
     out
+}
+
+/// What no gate decides by this run, whether it is the base or the new one, and why.
+fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> {
+    let mut notes: Vec<(String, Vec<Metric>)> = Vec::new();
+    for metric in Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
+    {
+        let Err(why) = history::whole(run, scenario, metric, tails) else { continue };
+        let why = words::why_unknown(why);
+        match notes.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, metrics)) => metrics.push(metric),
+            None => notes.push((why, vec![metric])),
+        }
+    }
+    let note = |(why, metrics): &(String, Vec<Metric>)| {
+        format!("no gate decides {} by this: {why}; measure again", words::titles(metrics))
+    };
+    notes.iter().map(note).collect()
 }
 
 /// The processors that had most to do during the overlay's streams, in their order.

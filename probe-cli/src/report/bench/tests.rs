@@ -101,6 +101,12 @@ fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
     insta::assert_snapshot!("undecided.table", table(&of(&undecided)));
     // A reason has a comma, which ends no field; what is not known is empty.
     insta::assert_snapshot!("undecided.csv", csv(&of(&undecided)));
+    let restless = testdata::drifting(measured(1, 20, 0.0));
+    insta::assert_snapshot!("restless.table", run(&restless));
+    let unusable =
+        gate::compare(&[restless], &measured(5, 20, 0.0), &Options::default(), &mut Tails::default())
+            .unwrap();
+    insta::assert_snapshot!("restless_base.table", table(&of(&unusable)));
     let mut advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
     advisory.rows.iter_mut().for_each(|row| row.relation = Relation::Advisory);
     insta::assert_snapshot!("advisory.table", table(&of(&advisory)));

@@ -67,18 +67,25 @@ pub(super) fn why(row: &Row) -> Option<String> {
         Why::Rounds(None) => "too noisy: even 80 rounds in each run would not settle it".to_owned(),
         Why::Runs(runs) => format!("the {runs} runs of the base differ too much from each other"),
         Why::Unstable(what) => unstable(what),
+        Why::BaseUnstable(what) => {
+            format!("the base is of an unstable machine, measure it again: {}", unrest(what))
+        }
     })
 }
 
 /// What is wrong with the machine.
 fn unstable(what: Unstable) -> String {
-    let changed = |when: &str, ratio: f64| {
-        format!("machine unstable: {when} the host's own figure changed by {}", signed(ratio - 1.0))
-    };
+    format!("machine unstable: {}", unrest(what))
+}
+
+/// In what that shows.
+fn unrest(what: Unstable) -> String {
+    let changed =
+        |when: &str, ratio: f64| format!("{when} the host's own figure changed by {}", signed(ratio - 1.0));
     match what {
-        Unstable::Thrown { thrown, rounds } => format!(
-            "machine unstable: {thrown} of {rounds} rounds do not count (time stolen, or the host's own speed off)"
-        ),
+        Unstable::Thrown { thrown, rounds } => {
+            format!("{thrown} of {rounds} rounds do not count (time stolen, or the host's own speed off)")
+        }
         Unstable::Drift(ratio) => changed("within a run", ratio),
         Unstable::Moved(ratio) => changed("between the runs", ratio),
     }
@@ -89,7 +96,7 @@ pub fn why_unknown(why: Why) -> String {
     match why {
         Why::Missing | Why::Rounds(_) | Why::Runs(_) => "not measured".to_owned(),
         Why::Few(rounds) => format!("fewer than {rounds} rounds"),
-        Why::Unstable(what) => unstable(what),
+        Why::Unstable(what) | Why::BaseUnstable(what) => unstable(what),
     }
 }
 
