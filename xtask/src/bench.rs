@@ -8,6 +8,7 @@ mod gate;
 mod packets;
 mod programs;
 mod rate;
+mod screen;
 mod show;
 mod spread;
 mod start;
@@ -65,6 +66,8 @@ enum Part {
     Check,
     /// CPU and memory of `watch` with 250 pods and `--peers`.
     Watch,
+    /// CPU of `top` on a terminal of 200 by 60 with 250 pods and `--peers`, and of each frame that a key makes it draw.
+    Screen,
     /// Time from the start of `watch` to its first line, confined and not.
     Start,
     /// `bench gate` with identical code and with paths that were made slower; only where it is asked for.
@@ -85,8 +88,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         bail!("the benchmark loads programs and makes namespaces: run it as root");
     }
     if let Some(revision) = &args.against {
-        if matches!(args.only, Some(Part::Wire | Part::Start | Part::Gate)) {
-            bail!("wire, start and gate are not compared: leave out --only, or name another part");
+        if matches!(args.only, Some(Part::Wire | Part::Screen | Part::Start | Part::Gate)) {
+            bail!("wire, screen, start and gate are not compared: leave out --only, or name another part");
         }
         world::own_mounts()?;
         return against::run(args, revision);
@@ -119,6 +122,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     if wanted(Part::Watch) {
         rows.extend(watch::measure(args.rounds, &binary, args.peers)?);
+    }
+    if wanted(Part::Screen) {
+        rows.extend(screen::measure(args.rounds, &binary, args.peers)?);
     }
     if wanted(Part::Start) {
         rows.extend(start::measure(args.rounds, &binary, args.peers)?);

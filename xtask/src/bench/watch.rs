@@ -45,9 +45,14 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
 
 /// What the tool says of itself, of so many lines.
 pub(super) fn watched(binary: &Path, node: &str, peers: u32, count: u32) -> Result<Vec<Value>> {
-    let slots = (peers + SPARE).to_string();
+    let slots = slots(peers);
     let mut said = lines(binary, node, &["--interval", "1s", "--peer-slots", &slots], count)?;
     said.iter_mut().map(|value| check(value, peers).map(|()| value["self"].take())).collect()
+}
+
+/// `--peer-slots` of a node with so many.
+pub(super) fn slots(peers: u32) -> String {
+    (peers + SPARE).to_string()
 }
 
 /// So many lines of a `watch`.
