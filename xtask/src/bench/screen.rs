@@ -26,8 +26,8 @@ const SIZE: (u16, u16) = (200, 60);
 /// How long CPU is measured at a time.
 const SECOND: Duration = Duration::from_secs(1);
 /// Keys of a round, and the time between two: none waits for the frame of another.
-const KEYS: u32 = 25;
-const BETWEEN: Duration = Duration::from_millis(40);
+const KEYS: u32 = 100;
+const BETWEEN: Duration = Duration::from_millis(10);
 /// Tabs by the key that leads to them.
 const TABS: [(&str, &str); 4] = [("1", "Overview"), ("3", "Peers"), ("4", "Pods"), ("7", "Health")];
 
@@ -36,24 +36,17 @@ pub(super) fn measure(rounds: u32, binary: &Path, peers: u32) -> Result<Vec<Row>
     let load = world.load()?;
     let mut screen = Screen::start(binary, &world.node(1), peers)?;
     ui::note(&format!("looking at it for {rounds} s, then pressing keys"));
-    let mut idle = Vec::new();
-    for _ in 0..rounds {
-        let before = screen.cpu()?;
-        thread::sleep(SECOND);
-        idle.push((screen.cpu()? - before).as_secs_f64());
-    }
-    let idle = Spread::of(idle).context("no round")?;
-    let percent = Spread { median: idle.median * 100.0, low: idle.low * 100.0, high: idle.high * 100.0 };
+    let idle = (0..rounds).map(|_| Ok(screen.while_idle()? * 100.0)).collect::<Result<Vec<f64>>>()?;
     let mut rows = vec![Row {
         what: format!("top at 1 s, {} by {}: CPU", SIZE.0, SIZE.1),
-        found: percent,
+        found: Spread::of(idle).context("no round")?,
         unit: "% of a core",
         target: "at most 2",
     }];
     for (key, name) in TABS {
         screen.press(key)?;
         thread::sleep(SECOND);
-        let frames = (0..rounds).map(|_| screen.frame(idle.median)).collect::<Result<Vec<f64>>>()?;
+        let frames = (0..rounds).map(|_| screen.frame()).collect::<Result<Vec<f64>>>()?;
         rows.push(Row {
             what: format!("a frame of {name}, {} by {}: CPU", SIZE.0, SIZE.1),
             found: Spread::of(frames).context("no round")?,
@@ -105,7 +98,9 @@ impl Screen {
                 }
             }
         });
-        is_drawn.recv_timeout(Duration::from_secs(30)).context("the tool has not drawn two frames within 30 s")?;
+        is_drawn
+            .recv_timeout(Duration::from_secs(30))
+            .context("the tool has not drawn two frames within 30 s")?;
         let pid = fs::read_to_string(pid)?.trim().parse()?;
         Ok(Self { running, keys, pid })
     }
@@ -126,8 +121,16 @@ impl Screen {
         Ok(Duration::from_nanos(sum))
     }
 
-    /// Milliseconds of CPU of one frame, without what it takes when nobody presses a key: that share of the time.
-    fn frame(&mut self, idle: f64) -> Result<f64> {
+    /// Processors that it takes when nobody presses a key.
+    fn while_idle(&self) -> Result<f64> {
+        let (begin, before) = (Instant::now(), self.cpu()?);
+        thread::sleep(SECOND);
+        Ok((self.cpu()? - before).as_secs_f64() / begin.elapsed().as_secs_f64())
+    }
+
+    /// Milliseconds of CPU of one frame, without what it takes when nobody presses a key.
+    fn frame(&mut self) -> Result<f64> {
+        let idle = self.while_idle()?;
         let (begin, before) = (Instant::now(), self.cpu()?);
         for key in ["j", "k"].into_iter().cycle().take(usize::try_from(KEYS)?) {
             self.press(key)?;
