@@ -91,10 +91,11 @@ impl Screen {
         thread::spawn(move || {
             let (mut bytes, mut seen) = (vec![0; 1 << 16], String::new());
             while let Ok(read @ 1..) = drawn.read(&mut bytes) {
-                if !seen.contains("Overview") {
-                    seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                } else {
+                if seen.contains("Overview") {
+                    // Nobody asks any more.
                     let _ = first.send(());
+                } else {
+                    seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
                 }
             }
         });
@@ -109,8 +110,8 @@ impl Screen {
         self.keys.write_all(keys.as_bytes()).context("cannot press a key")
     }
 
-    /// CPU of all its threads until now, in the kernel and outside (`/proc/<pid>/task/<tid>/schedstat`).
-    fn cpu(&self) -> Result<Duration> {
+    /// Seconds of CPU of all its threads until now, in the kernel and outside (`/proc/<pid>/task/<tid>/schedstat`).
+    fn cpu(&self) -> Result<f64> {
         let mut sum = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid)).context("the tool has ended")? {
             // A thread may end meanwhile.
@@ -118,14 +119,14 @@ impl Screen {
             let nanoseconds: u64 = told.split(' ').next().unwrap_or_default().parse()?;
             sum += nanoseconds;
         }
-        Ok(Duration::from_nanos(sum))
+        Ok(Duration::from_nanos(sum).as_secs_f64())
     }
 
     /// Processors that it takes when nobody presses a key.
     fn while_idle(&self) -> Result<f64> {
         let (begin, before) = (Instant::now(), self.cpu()?);
         thread::sleep(SECOND);
-        Ok((self.cpu()? - before).as_secs_f64() / begin.elapsed().as_secs_f64())
+        Ok((self.cpu()? - before) / begin.elapsed().as_secs_f64())
     }
 
     /// Milliseconds of CPU of one frame, without what it takes when nobody presses a key.
@@ -136,7 +137,7 @@ impl Screen {
             self.press(key)?;
             thread::sleep(BETWEEN);
         }
-        let all = (self.cpu()? - before).as_secs_f64() - idle * begin.elapsed().as_secs_f64();
+        let all = self.cpu()? - before - idle * begin.elapsed().as_secs_f64();
         Ok(all * 1000.0 / f64::from(KEYS))
     }
 
