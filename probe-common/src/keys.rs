@@ -14,16 +14,19 @@ pub struct IfaceConfig {
     /// Largest inner IP packet in bytes that fits the tunnel and, encapsulated, its underlay device.
     pub budget: u32,
     /// 1 when the device carries bare IP packets (`ARPHRD_NONE`), 0 when it carries Ethernet frames.
-    pub l3: u32,
+    pub l3: u16,
+    /// 1 when all allowed IPs of a WireGuard device are in the trie, so that what matches none is dropped by the device
+    /// (`wg_xmit` in drivers/net/wireguard/device.c); 0 when some found no place.
+    pub allowed_complete: u16,
     /// How many copies of a frame to a group or unknown address leave the node: the FDB's entries for the all-zero
     /// address (`vxlan_xmit` in `drivers/net/vxlan/vxlan_core.c` sends one per destination, and drops the frame
     /// when there is none).
     pub flood: u32,
     /// MTU of a WireGuard device, which its padding does not go beyond; 0 on every other device.
     pub wireguard_mtu: u32,
-    /// 1 when all allowed IPs of a WireGuard device are in the trie, so that what matches none is dropped by the device
-    /// (`wg_xmit` in drivers/net/wireguard/device.c); 0 when some found no place.
-    pub allowed_complete: u32,
+    /// How often user space changed what packets are looked up in. It is raised after each change, so that what was found before
+    /// and kept is not used after. Here, because the programs read this entry for each packet anyway.
+    pub generation: u32,
 }
 
 /// Key of the trie of allowed IPs behind the prefix length, which counts the bits of both fields.

@@ -1,6 +1,8 @@
 //! The parsing of a packet on an underlay device, apart from the counting. By way of a map value, for the reason that
 //! `frame` gives.
 
+use core::hint::cold_path;
+
 use aya_ebpf::bindings::__sk_buff;
 use probe_common::{
     keys::{Address, RX, TX, VNI_UNKNOWN},
@@ -36,8 +38,8 @@ const IN_CLEAR: u32 = 5;
 /// An outer packet. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Datagram {
-    /// Whose the last packet of a tunnel was that was sent, and the last that was received.
-    pub(crate) recent: [Recent<3>; 2],
+    /// Whose the last packet of a tunnel was.
+    pub(crate) recent: Recent<3>,
     /// Outer packets of the buffer.
     pub(crate) packets: u64,
     /// Their bytes together, from the outer IP header on.
@@ -79,12 +81,15 @@ pub(crate) struct Datagram {
 /// Reads the packet into [`DATAGRAM`]; none when it is nothing to us.
 #[inline(always)]
 pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static mut Datagram> {
-    let datagram = DATAGRAM.get_ptr_mut(0)?;
+    let datagram = DATAGRAM.get_ptr_mut(direction)?;
     // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
     let datagram = unsafe { &mut *datagram };
     let is_ours = match read(&skb.linear(), skb, direction, l3 != 0, datagram) {
         // A packet that ends early even there is no whole datagram of ours.
-        Err(NotIp::Short) => read_whole(skb.0, datagram, direction, l3) != 0,
+        Err(NotIp::Short) => {
+            cold_path();
+            read_whole(skb.0, datagram, direction, l3) != 0
+        }
         read => matches!(read, Ok(true)),
     };
     if !is_ours {
@@ -204,12 +209,23 @@ fn too_big<P: Packet>(packet: &P, ip: &Ip, into: &mut Datagram) -> Result<bool, 
     Ok(true)
 }
 
-/// Bytes that the segments of a VXLAN buffer repeat; 0 when they cannot be read. A function of its own, so that the
-/// verifier walks the inner headers once and not once for each kind of outer packet.
+/// Bytes from the VXLAN frame at `frame` to its payload, which every segment of the buffer repeats; 0 when they cannot be read.
+/// A function of its own, so that the verifier walks the inner headers once and not once for each kind of outer packet.
 #[inline(never)]
-fn vxlan_header(skb: *mut __sk_buff, start: u32, frame: u32) -> u32 {
-    // By helper calls: they cost little beside the segments that the buffer holds, and take any offset.
-    outer::segment_header_bytes(&Skb(skb).whole(), start, frame).unwrap_or(0)
+fn frame_header(skb: *mut __sk_buff, frame: u32) -> u32 {
+    let skb = Skb(skb);
+    if let Some(packet) = skb.linear_from(frame)
+        && let Ok(bytes) = outer::frame_header_bytes(&packet, 0)
+    {
+        return bytes;
+    }
+    whole_frame_header(skb.0, frame)
+}
+
+/// The same of headers that are not as nearly all are.
+#[inline(never)]
+fn whole_frame_header(skb: *mut __sk_buff, frame: u32) -> u32 {
+    outer::frame_header_bytes(&Skb(skb).whole(), frame).unwrap_or(0)
 }
 
 /// The same of a packet in no tunnel.
@@ -226,7 +242,10 @@ impl Datagram {
             return Segments::one(self.bytes);
         }
         let header = match self.what {
-            VXLAN => vxlan_header(skb.0, self.start, self.start + self.header),
+            VXLAN => match frame_header(skb.0, self.start + self.header) {
+                0 => 0,
+                inner => self.header + inner,
+            },
             IN_CLEAR => plain_header(skb.0, self.start, self.version),
             _ => self.header,
         };

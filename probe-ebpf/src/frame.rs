@@ -4,6 +4,8 @@
 //! every branch that it decides; it knows nothing of what comes out of a map. So it looks at the counting once, and not
 //! once for each kind of packet: that is a tenth of the work.
 
+use core::hint::cold_path;
+
 use aya_ebpf::bindings::__sk_buff;
 use probe_common::keys::{Address, TX};
 use probe_ebpf::{
@@ -19,8 +21,8 @@ use crate::{maps::FRAME, recent::Recent, skb::Skb};
 /// An inner packet with the remote end's link-layer address. Integers only, no padding: it lives in a map.
 #[repr(C)]
 pub(crate) struct Frame {
-    /// Whose the last packet was that was sent, and the last that was received.
-    pub(crate) recent: [Recent<5>; 2],
+    /// Whose the last packet was.
+    pub(crate) recent: Recent<5>,
     headers: Headers,
     packets: u64,
     bytes: u64,
@@ -35,14 +37,15 @@ pub(crate) struct Frame {
 /// Reads the packet into [`FRAME`]. None when that is not possible, which does not happen.
 #[inline(always)]
 pub(crate) fn parse(skb: Skb, direction: u32, end: End, l3: u32) -> Option<&'static mut Frame> {
-    let frame = FRAME.get_ptr_mut(0)?;
+    let frame = FRAME.get_ptr_mut(direction)?;
     // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
     let frame = unsafe { &mut *frame };
     let meta = meta(skb, l3);
-    if read(&skb.linear(), &meta, end, direction, frame).is_err()
-        && read_whole(skb.0, frame, direction, u32::from(matches!(end, End::Source)), l3) == 0
-    {
-        return None;
+    if read(&skb.linear(), &meta, end, direction, frame).is_err() {
+        cold_path();
+        if read_whole(skb.0, frame, direction, u32::from(matches!(end, End::Source)), l3) == 0 {
+            return None;
+        }
     }
     // SAFETY: a live reference; volatile, so that it is really read back: what follows looks the same for every packet.
     let lengths = unsafe { (&raw const frame.headers.lengths).read_volatile() };

@@ -5,6 +5,7 @@ use probe_common::keys::Address;
 use crate::{
     extensions::is_extension,
     packet::{Packet, Short},
+    tcp,
 };
 
 /// TCP, as in the IP header.
@@ -176,8 +177,8 @@ impl Ip {
         }
         match self.protocol {
             TCP => {
-                let bytes = u32::from(packet.u8(self.start + self.header + 12)? >> 4) * 4;
-                Ok(if bytes < 20 { 0 } else { bytes })
+                let bytes = tcp::data_offset(packet, self.start + self.header)?;
+                Ok(if bytes < tcp::HEADER_BYTES { 0 } else { bytes })
             }
             UDP => Ok(8),
             // SCTP's common header, RFC 9260 section 3.1.

@@ -37,10 +37,6 @@ pub(crate) static LOOKUP: Array<Entry> =
 #[unsafe(no_mangle)]
 static LOOKUP_MASK: u32 = table::size(table_keys(POD_SLOTS, PEER_SLOTS)) - 1;
 
-/// How often user space changed [`LOOKUP`] or [`ALLOWED_IPS`], see [`crate::recent`].
-#[map(name = "LOOKUP_GENERATION")]
-pub(crate) static LOOKUP_GENERATION: Array<u64> = Array::with_max_entries(1, 0);
-
 /// One bit per UDP port that some tunnel uses: spares all other UDP traffic the lookups below. First the destination
 /// ports of VXLAN, then the ports that WireGuard listens on and sends from.
 #[map(name = "OUTER_PORTS")]
@@ -104,13 +100,13 @@ pub(crate) static LOSSES: PerCpuArray<Losses> = PerCpuArray::with_max_entries(1,
 #[map(name = "RATE_LIMIT")]
 pub(crate) static RATE_LIMIT: PerCpuArray<RateLimit> = PerCpuArray::with_max_entries(1, 0);
 
-/// What the parsing of one packet passes on, see [`crate::frame`].
+/// What the parsing of one packet passes on, by direction, see [`crate::frame`].
 #[map(name = "FRAME")]
-pub(crate) static FRAME: PerCpuArray<Frame> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static FRAME: PerCpuArray<Frame> = PerCpuArray::with_max_entries(2, 0);
 
 /// The same on an underlay device, see [`crate::datagram`].
 #[map(name = "DATAGRAM")]
-pub(crate) static DATAGRAM: PerCpuArray<Datagram> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static DATAGRAM: PerCpuArray<Datagram> = PerCpuArray::with_max_entries(2, 0);
 
 /// What a function keeps where the verifier does not follow it, see [`crate::skb`].
 #[map(name = "SCRATCH")]

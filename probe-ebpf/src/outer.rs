@@ -45,15 +45,10 @@ pub fn plain_header_bytes<P: Packet + ?Sized>(packet: &P, start: u32, version: u
     Ok(ip.header + transport)
 }
 
-/// Bytes from the outer IP header at `start` to the inner payload of the VXLAN frame at `frame`, which every segment of a
-/// GSO buffer repeats (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
+/// Bytes from the VXLAN frame at `frame` to its payload, which every segment of a GSO buffer repeats behind the outer headers
+/// (`skb_udp_tunnel_segment` in net/ipv4/udp_offload.c).
 #[inline(always)]
-pub fn segment_header_bytes<P: Packet + ?Sized>(packet: &P, start: u32, frame: u32) -> Result<u32, NotIp> {
+pub fn frame_header_bytes<P: Packet + ?Sized>(packet: &P, frame: u32) -> Result<u32, NotIp> {
     let link = link::ethernet(packet, frame)?;
-    let inner = ip::parse(packet, frame + link.bytes, link.version)?;
-    let transport = inner.transport_bytes(packet)?;
-    if transport == 0 {
-        return Err(NotIp::Broken);
-    }
-    Ok(inner.start + inner.header + transport - start)
+    Ok(link.bytes + plain_header_bytes(packet, frame + link.bytes, link.version)?)
 }

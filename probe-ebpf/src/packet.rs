@@ -56,7 +56,5 @@ impl Packet for [u8] {
 }
 
 fn array<const N: usize>(bytes: &[u8], offset: u32) -> Result<[u8; N], Short> {
-    let start = usize::try_from(offset).map_err(|_too_far| Short)?;
-    let end = start.checked_add(N).ok_or(Short)?;
-    bytes.get(start..end).and_then(|slice| slice.try_into().ok()).ok_or(Short)
+    bytes.get(offset as usize..).and_then(<[u8]>::first_chunk).copied().ok_or(Short)
 }

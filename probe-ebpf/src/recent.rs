@@ -1,7 +1,7 @@
 //! The slots that the last packet of a direction was counted for, on this CPU. Traffic comes in bursts: the next packet mostly
 //! has the same ends, and a comparison of them spares the search in the table and, for WireGuard, that in the trie.
 
-use crate::maps::LOOKUP_GENERATION;
+use probe_common::keys::IfaceConfig;
 
 /// What a packet was looked up by, `N` words of it, and what was found. Integers only, no padding: it lives in a map.
 #[repr(C)]
@@ -44,9 +44,8 @@ impl<const N: usize> Recent<N> {
     }
 }
 
-/// Counts the changes of the tables, never 0. User space raises it after each change, so what was found before a change and
-/// kept is not used after it. To be read before the search.
+/// Counts the changes of the tables, never 0. To be read before the search.
 #[inline(always)]
-pub(crate) fn generation() -> u64 {
-    LOOKUP_GENERATION.get(0).map_or(0, |changes| changes.wrapping_add(1))
+pub(crate) fn generation(config: &IfaceConfig) -> u64 {
+    u64::from(config.generation) + 1
 }

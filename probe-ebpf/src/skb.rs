@@ -53,6 +53,23 @@ impl Skb {
         Linear(self)
     }
 
+    /// The linear part from an offset on that is not known before: what is read there is at offset 0. None when it ends
+    /// before.
+    #[inline(always)]
+    pub(crate) fn linear_from(self, offset: u32) -> Option<LinearFrom> {
+        // SAFETY: a live reference; volatile, because the verifier wants a bound that the compiler may know to hold already.
+        let bounded = unsafe { (&raw const offset).read_volatile() } & FARTHEST;
+        if bounded != offset {
+            return None;
+        }
+        // SAFETY: the kernel passes a valid context; the verifier checks the accesses.
+        let (data, end) = unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) };
+        let at = data + bounded as usize;
+        // SAFETY: a live reference; volatile, so that all is read by way of this one pointer: a check tells the verifier
+        // nothing of another with the same value.
+        Some(LinearFrom { at: unsafe { (&raw const at).read_volatile() }, end })
+    }
+
     /// All of the packet, by helper call.
     #[inline(always)]
     pub(crate) fn whole(self) -> Whole {
@@ -75,38 +92,62 @@ impl Linear {
         }
         // SAFETY: the kernel passes a valid context; the verifier checks the accesses.
         let (data, end) = unsafe { ((*self.0.0).data as usize, (*self.0.0).data_end as usize) };
-        let at = data + offset as usize;
-        // Two bytes at least: the compiler turns "one byte before the end" into `end > at`, from which the verifier
-        // learns nothing (`find_good_pkt_pointers` in kernel/bpf/verifier.c). A header in the last byte is read
-        // from the whole packet instead.
-        let size = if size_of::<T>() < 2 { 2 } else { size_of::<T>() };
-        if at + size > end {
-            return Err(Short);
+        read(data, end, offset)
+    }
+}
+
+/// What is `offset` behind `data`, which `end` ends.
+#[inline(always)]
+fn read<T: Copy>(data: usize, end: usize, offset: u32) -> Result<T, Short> {
+    let at = data + offset as usize;
+    // Two bytes at least: the compiler turns "one byte before the end" into `end > at`, from which the verifier
+    // learns nothing (`find_good_pkt_pointers` in kernel/bpf/verifier.c). A header in the last byte is read
+    // from the whole packet instead.
+    let size = if size_of::<T>() < 2 { 2 } else { size_of::<T>() };
+    if at + size > end {
+        return Err(Short);
+    }
+    // SAFETY: between data and data_end, checked above. The kernel allows unaligned packet access where the
+    // CPU does (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS), and rejects the program elsewhere.
+    Ok(unsafe { *(at as *const T) })
+}
+
+/// See [`Skb::linear_from`].
+pub(crate) struct LinearFrom {
+    at: usize,
+    end: usize,
+}
+
+impl LinearFrom {
+    #[inline(always)]
+    fn read<T: Copy>(&self, offset: u32) -> Result<T, Short> {
+        read(self.at, self.end, offset)
+    }
+}
+
+macro_rules! plain {
+    ($($view:ident),*) => { $(
+        impl Packet for $view {
+            const COMPLETE: bool = false;
+
+            #[inline(always)]
+            fn u8(&self, offset: u32) -> Result<u8, Short> {
+                self.read::<u8>(offset)
+            }
+
+            #[inline(always)]
+            fn u16(&self, offset: u32) -> Result<u16, Short> {
+                self.read::<u16>(offset).map(u16::from_be)
+            }
+
+            #[inline(always)]
+            fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
+                self.read::<u32>(offset)
+            }
         }
-        // SAFETY: between data and data_end, checked above. The kernel allows unaligned packet access where the
-        // CPU does (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS), and rejects the program elsewhere.
-        Ok(unsafe { *(at as *const T) })
-    }
+    )* };
 }
-
-impl Packet for Linear {
-    const COMPLETE: bool = false;
-
-    #[inline(always)]
-    fn u8(&self, offset: u32) -> Result<u8, Short> {
-        self.read::<u8>(offset)
-    }
-
-    #[inline(always)]
-    fn u16(&self, offset: u32) -> Result<u16, Short> {
-        self.read::<u16>(offset).map(u16::from_be)
-    }
-
-    #[inline(always)]
-    fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
-        self.read::<u32>(offset)
-    }
-}
+plain!(Linear, LinearFrom);
 
 /// See [`Skb::whole`].
 pub(crate) struct Whole(Skb);

@@ -16,14 +16,20 @@ const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 /// Options that are looked at. The one that is looked for comes first in what all common systems send.
 const OPTIONS: u32 = 8;
 
+/// Bytes of the header, as it says itself; below [`HEADER_BYTES`] in one that is broken.
+#[inline(always)]
+pub fn data_offset<P: Packet + ?Sized>(packet: &P, at: u32) -> Result<u32, Short> {
+    Ok(u32::from(packet.u8(at + 12)? >> 4) * 4)
+}
+
 /// The maximum segment size that the segment at `at` announces, in bytes of payload: how much its receiver may send back in one
 /// segment (RFC 9293 section 3.7.1, RFC 6691). 0 when it announces none; none when it is no SYN.
 #[inline(always)]
 pub fn announced_mss<P: Packet + ?Sized>(packet: &P, at: u32) -> Result<Option<u32>, Short> {
+    let end = at + data_offset(packet, at)?;
     if packet.u8(at + 13)? & SYN == 0 {
         return Ok(None);
     }
-    let end = at + u32::from(packet.u8(at + 12)? >> 4) * 4;
     let mut option = at + HEADER_BYTES;
     for _ in 0..OPTIONS {
         // Whatever the options before were: the same to the verifier.

@@ -1,5 +1,7 @@
 //! The programs on a tunnel device: inner packets, by tunnel, peer and pod.
 
+use core::hint::cold_path;
+
 use aya_ebpf::{bindings::__sk_buff, macros::classifier, programs::TcContext};
 use probe_common::{
     counters::{Counters, TunnelCounters},
@@ -43,7 +45,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         return None;
     }
     let end = if DIRECTION == TX { End::Source } else { End::Destination };
-    let frame = frame::parse(skb, DIRECTION, end, config.l3)?;
+    let frame = frame::parse(skb, DIRECTION, end, config.l3.into())?;
     let tunnel = TUNNEL_COUNTS.get_ptr_mut(tunnel_slot * 2 + DIRECTION)?;
     // SAFETY: a live per-CPU map value, only this CPU writes it.
     let tunnel = unsafe { &mut *tunnel };
@@ -51,17 +53,19 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let [remote, more] = if config.l3 == 0 { [frame.mac, 0] } else { frame.remote().words() };
     let [address, rest] = frame.address().words();
     let ends = [u64::from(tunnel_slot) << 32 | u64::from(from), remote, more, address, rest];
-    let generation = recent::generation();
-    if !frame.recent[DIRECTION as usize].is(&ends, generation) {
+    let generation = recent::generation(config);
+    if !frame.recent.is(&ends, generation) {
+        cold_path();
         if look_up(skb.0, frame, config, DIRECTION) == 0 {
             add!(tunnel.unsent => frame.segments().packets);
             return Some(());
         }
-        frame.recent[DIRECTION as usize].keep(&ends, generation);
+        frame.recent.keep(&ends, generation);
     }
-    let Found { peer, other: pod, overhead, .. } = frame.recent[DIRECTION as usize].found;
+    let Found { peer, other: pod, overhead, .. } = frame.recent.found;
     let mut copies = 1;
     if DIRECTION == TX && frame.to_group() {
+        cold_path();
         copies = u64::from(config.flood);
         if copies == 0 {
             add!(tunnel.unsent => 1);
@@ -83,6 +87,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     add_kinds(tunnel, frame, amount.packets);
     add_sizes(tunnel, frame, config.budget, copies);
     if frame.may_be_syn() {
+        cold_path();
         add_syn(skb.0, frame, config.budget, pod * 2 + DIRECTION);
     }
     Some(())
@@ -126,7 +131,7 @@ fn look_up(skb: *mut __sk_buff, frame: *mut Frame, config: *const IfaceConfig, d
         found
     };
     let found = Found { peer: found.peer, other: pod, overhead: found.overhead, reserved: 0 };
-    frame.recent[if is_tx { 0 } else { 1 }].found = found;
+    frame.recent.found = found;
     1
 }
 
@@ -199,9 +204,14 @@ impl Amount {
             counters.packets => self.packets,
             counters.inner_bytes => self.inner,
             counters.outer_bytes => self.outer,
-            counters.oversize => self.oversize,
-            counters.fragments => self.fragments,
         );
+        if self.oversize | self.fragments != 0 {
+            cold_path();
+            add!(
+                counters.oversize => self.oversize,
+                counters.fragments => self.fragments,
+            );
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The programs on an underlay device: outer packets, by tunnel and remote node, complaints about their size, and packets of
 //! pods that are in no tunnel.
 
+use core::hint::cold_path;
+
 use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::classifier, programs::TcContext};
 use probe_common::{
     counters::{Losses, OuterCounters},
@@ -39,7 +41,7 @@ pub(crate) fn ovp_underlay_rx(ctx: TcContext) -> i32 {
 #[inline(always)]
 fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
-    let datagram = datagram::parse(skb, DIRECTION, config.l3)?;
+    let datagram = datagram::parse(skb, DIRECTION, config.l3.into())?;
     let mut kind = Kind::Data;
     let far = if DIRECTION == TX { datagram.destination.words() } else { datagram.source.words() };
     let outer = match datagram.what {
@@ -70,16 +72,18 @@ fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         }
     };
     let ends = [outer, far[0], far[1]];
-    let generation = recent::generation();
-    if !datagram.recent[DIRECTION as usize].is(&ends, generation) {
+    let generation = recent::generation(config);
+    if !datagram.recent.is(&ends, generation) {
+        cold_path();
         if look_up(datagram, DIRECTION) == 0 {
             in_clear::<DIRECTION>(datagram);
             return Some(());
         }
-        datagram.recent[DIRECTION as usize].keep(&ends, generation);
+        datagram.recent.keep(&ends, generation);
     }
-    let Found { peer, other: tunnel, .. } = datagram.recent[DIRECTION as usize].found;
+    let Found { peer, other: tunnel, .. } = datagram.recent.found;
     if datagram.is_first_fragment != 0 {
+        cold_path();
         // A full table evicts the oldest datagram; its fragments are then counted as unknown.
         let _ = FRAGMENTS.insert(&fragment_key(datagram), &FragmentOwner { tunnel, peer }, 0);
     }
@@ -123,7 +127,7 @@ fn look_up(datagram: *mut Datagram, direction: u32) -> u32 {
     };
     let peer = slot(&key).unwrap_or(tunnel);
     let found = Found { peer, other: tunnel, overhead: 0, reserved: 0 };
-    datagram.recent[if direction == TX { 0 } else { 1 }].found = found;
+    datagram.recent.found = found;
     1
 }
 

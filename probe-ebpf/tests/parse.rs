@@ -206,10 +206,7 @@ fn a_vxlan_datagram_names_its_tunnel_and_what_its_segments_repeat() {
     let header = ip::parse(bytes, 14, 4).unwrap();
     assert_eq!(outer::destination_port(bytes, &header), Ok(8472));
     assert_eq!(outer::vni(bytes, &header), Ok(Some(42)));
-    assert_eq!(
-        outer::segment_header_bytes(bytes, header.start, header.start + header.header + 16),
-        Ok(20 + 8 + 8 + 14 + 40 + 32)
-    );
+    assert_eq!(outer::frame_header_bytes(bytes, header.start + header.header + 16), Ok(14 + 40 + 32));
 }
 
 #[test]
@@ -334,7 +331,7 @@ proptest! {
                 prop_assert!(header.fragment == Fragment::None || header.version != 0);
                 let _ = outer::destination_port(packet, &header);
                 let _ = outer::vni(packet, &header);
-                let _ = outer::segment_header_bytes(packet, header.start, header.start + header.header + 16);
+                let _ = outer::frame_header_bytes(packet, header.start + header.header + 16);
                 let _ = icmp::too_big(packet, &header);
             }
         }

@@ -42,7 +42,7 @@ fn explain<const DIRECTION: u32>(skb: Skb) -> Option<()> {
         return None;
     }
     let end = if DIRECTION == TX { End::Source } else { End::Destination };
-    let frame = frame::parse(skb, DIRECTION, end, config.l3)?;
+    let frame = frame::parse(skb, DIRECTION, end, config.l3.into())?;
     let record = begin(skb, TUNNEL, DIRECTION)?;
     let segments = frame.segments();
     record.tunnel = config.tunnel;
@@ -65,7 +65,7 @@ fn explain<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let is_unread =
         frame.version() == 0 || frame.transport() == 0 && (frame.is_fragment() || frame.version() == 6);
     if is_unread || record.reasons != 0 {
-        let found = read_packet(skb.0, record, config.l3);
+        let found = read_packet(skb.0, record, config.l3.into());
         // What is not sent has that reason alone, unless WireGuard does not send it for what it is.
         if found < Reason::COUNT && (is_sent || record.reasons == 0) {
             note_index(record, found, segments.packets * copies);

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// Of `gate`: put the log into this document as well, such as docs/bench-log.md.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Of `gate`: this binary instead of one that is built.
+    /// This binary instead of one that is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
     /// Compare with this commit, in turns; fail when something exact got worse (object size, verified instructions, map bytes,
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         world::own_mounts()?;
         return against::run(args, revision);
     }
-    let binary = args.binary.as_ref().filter(|_| args.only == Some(Part::Gate));
+    let binary = args.binary.as_ref();
     let binary = binary.map_or_else(test::build, |binary| Ok(std::path::absolute(binary)?))?;
     if args.only == Some(Part::Gate) {
         world::own_mounts()?;

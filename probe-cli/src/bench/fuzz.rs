@@ -1,6 +1,7 @@
 //! What two machines say to each other, and results, as the fuzzer makes them up. Compiled for the fuzzer and for tests.
 
 use super::{
+    metric::Metric,
     result::{Document, MOST_ROUNDS, MOST_RUNS},
     wire::{Answer, Ask, LONGEST, WireError, decode, encode},
 };
@@ -66,9 +67,13 @@ fn results(document: &Document) {
     assert!((1..=MOST_RUNS).contains(&document.runs.len()), "runs without bound");
     for run in &document.runs {
         assert!((1..=MOST_ROUNDS).contains(&run.rounds.len()), "rounds without bound");
+        let measured = Metric::ALL.iter().filter(|metric| run.parameters.measures(**metric));
+        for load in measured.map(|metric| metric.load()) {
+            assert!(run.parameters.loads().contains(&load), "a metric of a load that was not sent");
+        }
         for slice in run.rounds.iter().flat_map(|round| &round.slices) {
             assert!(slice.seconds > 0.0, "a slice of no time");
-            for metric in super::metric::Metric::ALL {
+            for metric in Metric::ALL {
                 let value = slice.value(metric).unwrap_or(0.0);
                 assert!(value >= 0.0, "less than nothing was measured");
             }

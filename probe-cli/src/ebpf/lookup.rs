@@ -26,8 +26,7 @@ pub(super) struct LookupMaps {
     allowed: Named<LpmTrie<MapData, AllowedIp, AllowedPeer>>,
     pod_networks: Named<LpmTrie<MapData, [u8; 16], PodNetwork>>,
     pod_ranges: Named<Array<MapData, PodRanges>>,
-    generation: Named<Array<MapData, u64>>,
-    changes: u64,
+    changes: u32,
     table: Table,
     current: Tables,
 }
@@ -49,7 +48,6 @@ impl LookupMaps {
             allowed: take(ebpf, "ALLOWED_IPS")?,
             pod_networks: take(ebpf, "POD_NETWORKS")?,
             pod_ranges: take(ebpf, "POD_RANGES")?,
-            generation: take(ebpf, "LOOKUP_GENERATION")?,
             changes: 0,
             current: Tables::default(),
         })
@@ -79,18 +77,16 @@ impl LookupMaps {
         }
         self.pod_ranges.set_new(&self.current.pod_ranges, &next.pod_ranges)?;
         self.outer_ports.set_new(&self.current.outer_ports, &next.outer_ports)?;
-        self.under_ifaces.set_new(&self.current.under_ifaces, &next.under_ifaces)?;
-        self.tunnel_ifaces.set_new(&self.current.tunnel_ifaces, &next.tunnel_ifaces)?;
         self.current = next;
         self.changed()
     }
 
-    /// Has the programs forget whose the last packets were (probe-ebpf/src/recent.rs): to be called after each change of what
-    /// they look up.
+    /// Writes the interfaces, and has the programs forget whose the last packets were (probe-ebpf/src/recent.rs): to be called
+    /// after each change of what they look up.
     fn changed(&mut self) -> Result<(), EbpfError> {
         self.changes = self.changes.wrapping_add(1);
-        let set = self.generation.map.set(0, self.changes, 0);
-        set.map_err(|source| self.generation.error("write", source))
+        self.under_ifaces.set_all(&self.current.under_ifaces, self.changes)?;
+        self.tunnel_ifaces.set_all(&self.current.tunnel_ifaces, self.changes)
     }
 
     /// Keys that found no place in their table: what they name counts as "other".
@@ -103,6 +99,18 @@ impl Named<Array<MapData, Entry>> {
     fn write(&mut self, writes: Vec<Write>) -> Result<(), EbpfError> {
         for (index, entry) in writes {
             self.map.set(index, entry, 0).map_err(|source| self.error("write", source))?;
+        }
+        Ok(())
+    }
+}
+
+impl Named<Array<MapData, IfaceConfig>> {
+    /// All anew, with this generation. A packet meanwhile finds the same words as before, or new ones (`array_map_update_elem` in
+    /// kernel/bpf/arraymap.c copies).
+    fn set_all(&mut self, interfaces: &BTreeMap<u32, IfaceConfig>, generation: u32) -> Result<(), EbpfError> {
+        for (&index, &config) in interfaces {
+            let set = self.map.set(index, IfaceConfig { generation, ..config }, 0);
+            set.map_err(|source| self.error("write", source))?;
         }
         Ok(())
     }

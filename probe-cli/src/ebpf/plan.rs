@@ -246,16 +246,17 @@ fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, room: Room, slot: u32, is_co
             tunnel: slot,
             overhead: room.overhead,
             budget: room.budget,
-            l3: u32::from(tunnel.l3),
+            l3: u16::from(tunnel.l3),
             flood: tunnel.flood,
             wireguard_mtu: if is_wireguard { tunnel.mtu } else { 0 },
-            allowed_complete: u32::from(is_wireguard && is_complete),
+            allowed_complete: u16::from(is_wireguard && is_complete),
+            generation: 0,
         },
     );
     for Underlay { ifindex, l3, .. } in tunnel.underlays() {
         place(
             &mut tables.under_ifaces,
-            IfaceConfig { ifindex: *ifindex, l3: u32::from(*l3), ..IfaceConfig::default() },
+            IfaceConfig { ifindex: *ifindex, l3: u16::from(*l3), ..IfaceConfig::default() },
         );
     }
     let Some(port) = tunnel.port else { return };

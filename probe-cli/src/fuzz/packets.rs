@@ -118,8 +118,8 @@ fn underlay(packet: &[u8], link: Result<link::Link, Short>) {
         assert!(vni < 1 << 24, "a VNI of more than 24 bits");
     }
     let frame = ip.start + ip.header + outer::UDP_BYTES + outer::VXLAN_BYTES;
-    if let Ok(bytes) = outer::segment_header_bytes(packet, ip.start, frame) {
-        assert!(bytes > frame - ip.start, "headers without those of the inner packet");
+    if let Ok(bytes) = outer::frame_header_bytes(packet, frame) {
+        assert!(bytes > link::ETHERNET_BYTES, "headers without those of the inner packet");
     }
     if let Ok((message, bytes)) = wireguard::message(packet, &ip) {
         let kind = wireguard::kind(message, bytes);

@@ -14,8 +14,10 @@ use overlay_probe::{
     lab::{Dataplane, Family, send},
     netns,
 };
+use serde_json::Value;
+use xtask::burn::{Burn, Hook};
 
-use super::{Row, spread::Spread, watch, world::World};
+use super::{Row, rate::DEVICES, spread::Spread, watch, world::World};
 use crate::ui;
 
 /// What is sent, as fast as it goes.
@@ -44,36 +46,51 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
             }
         };
         for (is_v6, family) in [(false, "IPv4"), (true, "IPv6")] {
-            for (traffic, what, target) in ALL {
-                ui::note(&format!("{what} over {name}, {family}"));
-                let (ns, buffer) = beside(&world, traffic, is_v6, || watched(binary, &world, rounds))??;
-                let what = format!("{name}, {family}, {what}");
-                rows.push(Row {
-                    what: format!("{what}: packets in a buffer"),
-                    found: buffer,
-                    unit: "",
-                    target: "",
-                });
-                rows.push(Row {
-                    what: format!("{what}: a packet on the wire"),
-                    found: ns,
-                    unit: "ns",
+            for (traffic, traffic_name, target) in ALL {
+                ui::note(&format!("{traffic_name} over {name}, {family}"));
+                let found = beside(&world, traffic, is_v6, || watched(binary, &world, rounds))??;
+                let rows_of = |(what, found, unit, target): (&str, _, _, _)| Row {
+                    what: format!("{name}, {family}, {traffic_name}: {what}"),
+                    found,
+                    unit,
                     target,
-                });
+                };
+                rows.extend(
+                    [
+                        ("packets in a buffer", found.buffer, "", ""),
+                        ("a packet on the wire", found.gross, "ns", ""),
+                        ("  more than empty programs", found.net, "ns", target),
+                    ]
+                    .map(rows_of),
+                );
             }
         }
     }
     Ok(rows)
 }
 
-/// Nanoseconds for each packet on the wire, and packets in a socket buffer: of each interval in which the programs were timed.
-fn watched(binary: &Path, world: &World, rounds: u32) -> Result<(Spread, Spread)> {
+/// Of each interval in which the programs were timed.
+struct Watched {
+    /// Packets in a socket buffer.
+    buffer: Spread,
+    /// Nanoseconds of the programs for each packet on the wire.
+    gross: Spread,
+    /// The same without what empty programs take in their place.
+    net: Spread,
+}
+
+fn watched(binary: &Path, world: &World, rounds: u32) -> Result<Watched> {
     /// One of so many intervals is timed, and the figure stays until the next.
     const TIMED: u32 = 10;
-    let lines = watch::lines(binary, &world.node(1), &["--interval", "100ms"], rounds * TIMED)?;
-    let mut ns: Vec<f64> = lines.iter().filter_map(|line| line["self"]["ns_per_packet"].as_f64()).collect();
-    ns.dedup();
-    let count = |line: &serde_json::Value, what: &str| -> u64 {
+    let node = world.node(1);
+    let empty =
+        DEVICES.iter().map(|device| Burn::empty(&node, device, Hook::Tcx)).collect::<Result<Vec<_>>>()?;
+    let lines = watch::lines(binary, &node, &["--interval", "100ms"], rounds * TIMED)?;
+    let empty_ns = ns_per_run(&empty)?;
+    let mut timed: Vec<(f64, f64)> =
+        lines.iter().filter_map(|line| per_packet(&line["self"], empty_ns)).collect();
+    timed.dedup();
+    let count = |line: &Value, what: &str| -> u64 {
         let tunnels = line["tunnels"].as_array().map_or(&[][..], Vec::as_slice);
         tunnels.iter().filter_map(|tunnel| tunnel["tx"][what].as_u64()).sum()
     };
@@ -82,7 +99,37 @@ fn watched(binary: &Path, world: &World, rounds: u32) -> Result<(Spread, Spread)
         let skbs = more("skbs");
         (skbs > 0.0).then(|| more("packets") / skbs)
     });
-    Ok((Spread::of(ns).context("nothing was timed")?, Spread::of(per_buffer).context("nothing was sent")?))
+    let (gross, net): (Vec<f64>, Vec<f64>) = timed.into_iter().unzip();
+    Ok(Watched {
+        buffer: Spread::of(per_buffer).context("nothing was sent")?,
+        gross: Spread::of(gross).context("nothing was timed")?,
+        net: Spread::of(net).context("nothing was timed")?,
+    })
+}
+
+/// Nanoseconds that a run of an empty program takes, the kernel's reading of the clock included.
+fn ns_per_run(programs: &[Burn]) -> Result<f64> {
+    let (mut runs, mut ns) = (0, 0);
+    for program in programs {
+        let timed = program.timed()?;
+        (runs, ns) = (runs + timed.0, ns + timed.1);
+    }
+    ensure!(runs > 0, "no run of an empty program was timed");
+    Ok(ns as f64 / runs as f64)
+}
+
+/// Nanoseconds of the tool's programs for each packet on the wire, and without what as many runs of an empty one take.
+fn per_packet(observer: &Value, empty_ns: f64) -> Option<(f64, f64)> {
+    let gross = observer["ns_per_packet"].as_f64()?;
+    let (mut all, mut more) = (0.0, 0.0);
+    for program in observer["programs"].as_array()? {
+        let (Some(runs), Some(ns)) = (program["runs_per_s"].as_f64(), program["ns_per_run"].as_f64()) else {
+            continue;
+        };
+        all += runs * ns;
+        more += runs * (ns - empty_ns);
+    }
+    (all > 0.0).then_some((gross, gross * more / all))
 }
 
 /// Does `work` while the first node's pod sends to the second's.
