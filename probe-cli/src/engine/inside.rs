@@ -95,8 +95,8 @@ fn inside(namespace: &Namespace) -> Observed<InsideFacts> {
             sysctls,
             routes_ipv4: source.pod_routes_v4(),
             routes_ipv6: source.pod_routes_v6(),
-            pmtu_ipv4: source.pmtu_exceptions_v4(),
-            pmtu_ipv6: source.pmtu_exceptions_v6(),
+            pmtu_ipv4: source.pod_pmtu_exceptions_v4(),
+            pmtu_ipv6: source.pod_pmtu_exceptions_v6(),
             neighbours: source.neighbours(),
         }),
         Err(NetlinkError::Enter(error)) if error.is_denied() => {

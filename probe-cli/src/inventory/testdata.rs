@@ -11,8 +11,8 @@ use super::{Inventory, Mac, inventory};
 use crate::facts::{
     OfNamespace, Snapshot,
     netlink::{
-        AddressFact, Facts, FdbFact, LinkFact, NamespaceFact, NeighbourFact, PublicKey, RouteFact, RouteType,
-        VxlanFact, WIREGUARD, WireguardFact, WireguardPeerFact,
+        AddressFact, Facts, FdbFact, LinkFact, NamespaceFact, NeighbourFact, PmtuException, PublicKey,
+        RouteFact, RouteType, VxlanFact, WIREGUARD, WireguardFact, WireguardPeerFact,
     },
     pods::PodFacts,
 };
@@ -152,6 +152,19 @@ pub(crate) fn flannel6(mut facts: Facts, peers: u8) -> Facts {
 }
 
 /// The node's own pod network, as flannel's `--ip-blackhole-route` leaves it.
+/// A path MTU that was learned by ICMP.
+pub(crate) fn learned(destination: &str, mtu: u32) -> PmtuException {
+    PmtuException {
+        destination: ip(destination),
+        mtu,
+        is_locked: false,
+        ifindex: Some(ETH0),
+        gateway: None,
+        table: 254,
+        expires_s: Some(512),
+    }
+}
+
 pub(crate) fn blackhole(destination: &str) -> RouteFact {
     RouteFact { ifindex: None, kind: RouteType::Blackhole, ..route(destination, None, 0) }
 }

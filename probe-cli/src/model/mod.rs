@@ -23,6 +23,7 @@ mod oversize;
 mod past;
 pub(crate) mod peer_probes;
 mod planned;
+mod pods_learned;
 pub(crate) mod pods_probing;
 mod probed;
 mod setup;
@@ -53,6 +54,7 @@ pub use peer_probes::{PeerAnswers, PeerPath, Probing, wrong};
 pub use planned::{
     Break, Change, Changes, NoChange, NotPlanned, Planned, PlannedBackend, Setting, Settings, Where, planned,
 };
+pub use pods_learned::{PodLearnedMtu, PodsLearned, pod_learned, pods_learned};
 pub use pods_probing::{PodsProbing, pods_probing};
 pub use probed::{Limit, Probed, ProbedPath};
 pub use setup::Setup;

@@ -83,7 +83,8 @@ pub enum Fit {
 }
 
 impl Fit {
-    fn of(size: u32, room: u32) -> Self {
+    /// Of a size, where there is so much room.
+    pub fn of(size: u32, room: u32) -> Self {
         match (size.checked_sub(room), room.checked_sub(size)) {
             (Some(0), _) => Self::Fits,
             (Some(over), _) => Self::TooBig(over),

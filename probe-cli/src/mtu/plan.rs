@@ -291,7 +291,7 @@ mod tests {
     use crate::{
         facts::{
             Bounded,
-            netlink::{Facts, PmtuException, RouteFact},
+            netlink::{Facts, RouteFact},
             network::NetworkFacts,
         },
         inventory::testdata::*,
@@ -401,16 +401,7 @@ mod tests {
         let Observed::Value(routes) = &mut facts.routes.ipv4 else { panic!() };
         routes[tunnel] = RouteFact { mtu: Some(1400), ..routes[tunnel].clone() };
         let mut model = of_facts(&facts);
-        let learned = PmtuException {
-            destination: ip("192.0.2.2"),
-            mtu: 1300,
-            is_locked: false,
-            ifindex: Some(ETH0),
-            gateway: None,
-            table: 254,
-            expires_s: Some(500),
-        };
-        let table = Bounded { rows: vec![learned], ..Bounded::default() };
+        let table = Bounded { rows: vec![learned("192.0.2.2", 1300)], ..Bounded::default() };
         let network = NetworkFacts { pmtu_ipv4: Observed::Value(table), ..NetworkFacts::default() };
         let mut snapshot = (*model.snapshot).clone();
         snapshot.network = Arc::new(network);

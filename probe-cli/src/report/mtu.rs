@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     model::{
-        Aspect, Encapsulation, Fit, LearnedMtu, Model, MtuPath, PodsProbing, learned_mtus, pods_probing,
+        Aspect, Encapsulation, Fit, LearnedMtu, Model, MtuPath, PodLearnedMtu, PodsLearned, PodsProbing,
+        learned_mtus, pods_learned, pods_probing,
     },
     text,
 };
@@ -158,6 +159,7 @@ fn beside(model: &Model, path: &MtuPath) -> Vec<MtuStep> {
         rows.push(MtuStep { what, bytes, verdict, is_wrong: false });
     }
     rows.extend(route_cache(path, &learned_mtus(model, path)));
+    rows.extend(told(path, &pods_learned(model, path)));
     rows
 }
 
@@ -188,8 +190,7 @@ fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<MtuStep> {
         let inner = learned.mtu.saturating_sub(path.overhead);
         let is_less = inner < path.usable;
         let less = is_less.then(|| format!("only {inner} of {} fit inside", path.usable));
-        let expires = learned.expires_s.map(|seconds| format!("forgotten in {seconds} s"));
-        let words: Vec<String> = less.into_iter().chain(expires).collect();
+        let words: Vec<String> = less.into_iter().chain(forgotten(learned.expires_s)).collect();
         MtuStep {
             what: format!("route cache to {}{}", learned.destination, name.unwrap_or_default()),
             bytes: learned.mtu.to_string(),
@@ -205,7 +206,42 @@ fn route_cache(path: &MtuPath, learned: &[LearnedMtu]) -> Vec<MtuStep> {
     rows
 }
 
-/// Entries of the route cache that are shown of a path.
+/// What pods were told of other nodes' pods, against what the path carries: less holds them to less, and of what is more not all
+/// gets through.
+fn told(path: &MtuPath, learned: &PodsLearned) -> Vec<MtuStep> {
+    let row = |told: &PodLearnedMtu| {
+        let fit = Fit::of(told.mtu, path.usable);
+        let words = match fit {
+            Fit::Fits => None,
+            Fit::TooBig(_) => Some(fit_words(fit)),
+            Fit::Unused(_) => Some(format!("only {} of {}", told.mtu, path.usable)),
+        };
+        let words = [format!("for {}", told.destination)].into_iter().chain(words);
+        MtuStep {
+            what: format!("pod {} was told", text::escape(&told.pod)),
+            bytes: told.mtu.to_string(),
+            verdict: words.chain(forgotten(told.expires_s)).collect::<Vec<_>>().join("; "),
+            is_wrong: fit != Fit::Fits,
+        }
+    };
+    let mut rows: Vec<MtuStep> = learned.rows.iter().take(CACHED).map(row).collect();
+    let more = learned.rows.len().saturating_sub(CACHED);
+    if more > 0 || learned.left_out > 0 {
+        let what =
+            if more > 0 { format!("pods were told, {more} more") } else { "pods were told".to_owned() };
+        let unread = (learned.left_out > 0).then(|| format!("{} were not read", learned.left_out));
+        let (bytes, verdict) = (String::new(), unread.unwrap_or_default());
+        rows.push(MtuStep { what, bytes, verdict, is_wrong: false });
+    }
+    rows
+}
+
+/// Until when the kernel keeps to what it has learned.
+fn forgotten(expires_s: Option<u64>) -> Option<String> {
+    expires_s.map(|seconds| format!("forgotten in {seconds} s"))
+}
+
+/// Entries of route caches that are shown of a path, of the node and of its pods.
 const CACHED: usize = 3;
 
 fn fit_words(fit: Fit) -> String {
@@ -224,7 +260,8 @@ mod tests {
     use super::*;
     use crate::facts::{
         Bounded,
-        netlink::{Facts, LinkFact, PmtuException, RouteFact, VxlanFact},
+        netlink::{Facts, LinkFact, RouteFact, VxlanFact},
+        network::{InsideFacts, PodNetwork},
     };
     use crate::model::{Basis, Intended, Intent, Setup, side_by_side};
     use crate::observed::Observed;
@@ -266,18 +303,24 @@ mod tests {
     fn with_learned(facts: &Facts) -> Model {
         let mut model = of_facts(facts);
         let snapshot = std::sync::Arc::make_mut(&mut model.snapshot);
-        let row = |host: u8, mtu| PmtuException {
-            destination: ip(&format!("192.0.2.{host}")),
-            mtu,
-            is_locked: false,
-            ifindex: Some(ETH0),
-            gateway: None,
-            table: 254,
-            expires_s: Some(512),
+        let table = |to: &str, rows: &[(u8, u32)]| {
+            let rows = rows.iter().map(|(host, mtu)| learned(&format!("{to}.{host}"), *mtu)).collect();
+            Observed::Value(Bounded { rows, left_out: 0, notes: Vec::new() })
         };
-        let rows = vec![row(2, 1350), row(3, 1492), row(4, 1500), row(5, 1501), row(99, 600)];
         let network = std::sync::Arc::make_mut(&mut snapshot.network);
-        network.pmtu_ipv4 = Observed::Value(Bounded { rows, ..Bounded::default() });
+        let known = [(2, 1350), (3, 1492), (4, 1500), (5, 1501), (99, 600)];
+        network.pmtu_ipv4 = table("192.0.2", &known);
+        let mut inside = InsideFacts {
+            pmtu_ipv4: table("10.42.2", &[(7, 1450), (8, 552), (9, 1480), (10, 1480), (11, 1490)]),
+            // Not behind this path.
+            pmtu_ipv6: table("198.51.100", &[(7, 1400)]),
+            ..InsideFacts::default()
+        };
+        if let Observed::Value(table) = &mut inside.pmtu_ipv4 {
+            table.left_out = 99_872;
+        }
+        let path = "/var/run/netns/a\u{1b}".to_owned();
+        snapshot.inside = std::sync::Arc::new(vec![PodNetwork { path, told: Observed::Value(inside) }]);
         model
     }
 
@@ -286,6 +329,15 @@ mod tests {
         let text = table(&with_learned(&flannel4(node(), 4)));
         insta::assert_snapshot!("mtu-learned", text);
         assert!(text.lines().all(|line| line.width() <= WIDTH) && !text.contains("192.0.2.99"), "{text}");
+        assert!(!text.contains("198.51.100.7") && !text.contains('\u{1b}'), "{text}");
+        let json = json(&with_learned(&flannel4(node(), 4))).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let of_pods = &document["paths"][0]["pods_learned"];
+        assert_eq!((of_pods["rows"].as_array().unwrap().len(), &of_pods["left_out"]), (5, &99_872.into()));
+        assert_eq!(
+            (&of_pods["rows"][0]["mtu"], &of_pods["rows"][0]["destination"]),
+            (&552.into(), &"10.42.2.8".into())
+        );
     }
 
     #[test]

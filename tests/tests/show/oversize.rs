@@ -3,7 +3,7 @@
 use std::{net::IpAddr, thread};
 
 use overlay_probe::lab::{Family, send};
-use probe_tests::{lab::TestLab, ns, tool::run};
+use probe_tests::{lab::TestLab, ns, tool::run, wait_for};
 use serde_json::Value;
 
 use super::{list, show, text};
@@ -30,6 +30,16 @@ fn send_too_big(lab: &TestLab, to: IpAddr) {
     ns(&lab.lab.options.pod(1, 1), &format!("ip {family} route flush cache"));
     let socket = send::udp_socket(&lab.pod(1, 1), to.is_ipv6(), 0).unwrap();
     socket.send_to(&[0; 1440], (to, 9)).unwrap();
+    // The kernel lists what it has learned once a packet was routed by it.
+    let _ = socket.send_to(&[0; 9], (to, 9));
+}
+
+/// What a pod's kernel was told of the path to an address.
+fn cached(pod: &str, to: IpAddr) -> Option<Value> {
+    let family = if to.is_ipv6() { "-6" } else { "-4" };
+    let cache: Vec<Value> =
+        serde_json::from_str(&ns(pod, &format!("ip -j {family} route show cache"))).unwrap();
+    cache.into_iter().find(|row| row["dst"] == to.to_string().as_str())
 }
 
 #[test]
@@ -37,6 +47,8 @@ fn packets_that_do_not_fit_are_counted_since_boot_and_meanwhile() {
     let lab = TestLab::up(2, 1, Family::Dual);
     let node = lab.node(1);
     let pod = lab.lab.options.pod(1, 1);
+    let shown = &show(&node, "pods")["pods"][0];
+    let named = format!("{}/{}", text(shown, "namespace"), text(shown, "name"));
     let totals = |document: &Value, family: &str| document["counted"]["totals"][family].clone();
     assert_eq!(totals(&show(&node, "mtu"), "ipv4")["too_big_dropped"], 0);
 
@@ -47,9 +59,12 @@ fn packets_that_do_not_fit_are_counted_since_boot_and_meanwhile() {
     ns(&node, &format!("ip link set {} mtu 1500", text(host_end, "name")));
     ns(&pod, "ip link set eth0 mtu 1500");
     let [v4, v6] = [false, true].map(|is_v6| lab.address(2, 1, is_v6));
-    for to in [v4, v6] {
-        send_too_big(&lab, to);
-    }
+    let judges = [v4, v6].map(|to| {
+        wait_for("a path MTU that the pod was told", || {
+            send_too_big(&lab, to);
+            cached(&pod, to)
+        })
+    });
     let document = show(&node, "mtu");
     let (ipv4, ipv6) = (totals(&document, "ipv4"), totals(&document, "ipv6"));
     assert_eq!(ipv4["too_big_dropped"], of_ipv4(&node, "Ip", "FragFails"), "{document}");
@@ -60,6 +75,16 @@ fn packets_that_do_not_fit_are_counted_since_boot_and_meanwhile() {
         assert!(counted.as_u64().unwrap() > 0, "{document}");
     }
     assert_eq!(document["counted"]["in_window"], Value::Null);
+    // Who was told so, for which address, as the pod's own kernel has it.
+    for (to, judge) in [v4, v6].iter().zip(judges) {
+        let told = list(&document, "paths").iter().flat_map(|path| list(&path["pods_learned"], "rows"));
+        let told: Vec<&Value> = told.filter(|row| row["destination"] == to.to_string().as_str()).collect();
+        assert_eq!(told.len(), 1, "{document}");
+        assert_eq!(told[0]["mtu"], judge["metrics"][0]["mtu"], "{document}");
+        let expires = [&told[0]["expires_s"], &judge["expires"]].map(|of| of.as_u64().unwrap());
+        assert!(expires[0].abs_diff(expires[1]) <= 60, "{expires:?}");
+        assert_eq!(told[0]["pod"], named.as_str(), "{document}");
+    }
 
     // While it counts, another packet does not fit.
     let before = of_ipv4(&node, "Ip", "FragFails");
@@ -81,4 +106,5 @@ fn packets_that_do_not_fit_are_counted_since_boot_and_meanwhile() {
     let output = run(&["--netns", &node, "check", "--only", "mtu", "--window", "50ms", "--format", "json"]);
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(words.contains("IPv4 packets dropped as too big"), "{words}");
+    assert!(words.contains(&format!("pod {named} was told")), "{words}");
 }

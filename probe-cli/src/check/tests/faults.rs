@@ -20,10 +20,7 @@ use crate::{
             Sourced, SubnetEnv,
         },
         host::HostFacts,
-        netlink::{
-            FdbFact, LinkFact, NamespaceFact, NeighbourFact, NeighbourState, OperState, PmtuException,
-            VxlanFact,
-        },
+        netlink::{FdbFact, LinkFact, NamespaceFact, NeighbourFact, NeighbourState, OperState, VxlanFact},
         network::{InsideFacts, PodNetwork},
         pods::{Attachment, AttachmentIpam, PodFacts, RegisteredPod},
     },
@@ -260,16 +257,8 @@ pub(super) fn all() -> Vec<Fault> {
             facts.addresses.retain(|own| own.ifindex != FLANNEL6);
         }),
         canal("mtu-path-smaller", |node| {
-            let learned = PmtuException {
-                destination: ip("192.0.2.2"),
-                mtu: 1400,
-                is_locked: false,
-                ifindex: Some(ETH0),
-                gateway: None,
-                table: 254,
-                expires_s: Some(500),
-            };
-            node.network().pmtu_ipv4 = Observed::Value(Bounded { rows: vec![learned], ..Bounded::default() });
+            let rows = vec![learned("192.0.2.2", 1400)];
+            node.network().pmtu_ipv4 = Observed::Value(Bounded { rows, ..Bounded::default() });
         }),
         canal("mtu-underlay-wasted", jumbo),
         canal("peer-route-without-neighbour", |node| {

@@ -7,7 +7,7 @@ use super::faults::{
     configure, flannel_conf,
     intent::{add_chart, modules},
     network::{CALICO_WG, MARK, calico_wireguard, dummy_below, ruled, two_default_nics},
-    pods::{above, asking, bridged, bridged_pods, inside, with_gateway, without_address},
+    pods::{above, asking, bridged, bridged_pods, inside, pod_told, with_gateway, without_address},
     sourced,
     sriov::without_iommu,
     without_peers,
@@ -306,6 +306,12 @@ const ALL: &[Silent] = &[
             node.probe("10.42.2.0", |path| path.cut_at = Some(1400));
         },
     ),
+    of("mtu-path-smaller", "a pod was told what the tunnel carries", Node::canal, |node| {
+        pod_told(node, "10.42.2.7", 1450);
+    }),
+    of("mtu-path-smaller", "a pod was told less of an address outside the cluster", Node::canal, |node| {
+        pod_told(node, "198.51.100.7", 1400);
+    }),
     of("mtu-planned-exceeded", "nobody plans anything", Node::canal, |node| node.pod_mtu(1450)),
     of(
         "mtu-planned-exceeded",

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::words;
 use crate::model::{
-    Fit, LearnedMtu, Model, MtuDevice, MtuPath, Oversize, OversizeCounts, PodMtu, learned_mtus, pods_probing,
+    Fit, LearnedMtu, Model, MtuDevice, MtuPath, Oversize, OversizeCounts, PodLearnedMtu, PodMtu, PodsLearned,
+    learned_mtus, pods_learned, pods_probing,
 };
 
 /// The document.
@@ -73,6 +74,7 @@ pub(super) struct Path<'a> {
     stale: bool,
     idle: bool,
     learned: Vec<Learned>,
+    pods_learned: OfPods,
 }
 
 /// A path MTU that the kernel has learned.
@@ -80,6 +82,21 @@ pub(super) struct Path<'a> {
 struct Learned {
     destination: IpAddr,
     peer: Option<String>,
+    mtu: u32,
+    expires_s: Option<u64>,
+}
+
+/// Path MTUs that pods were told.
+#[derive(Default, Serialize)]
+struct OfPods {
+    rows: Vec<OfPod>,
+    left_out: u64,
+}
+
+#[derive(Serialize)]
+struct OfPod {
+    pod: String,
+    destination: IpAddr,
     mtu: u32,
     expires_s: Option<u64>,
 }
@@ -122,6 +139,14 @@ impl From<LearnedMtu> for Learned {
     }
 }
 
+impl From<PodsLearned> for OfPods {
+    fn from(PodsLearned { rows, left_out }: PodsLearned) -> Self {
+        let row =
+            |PodLearnedMtu { pod, destination, mtu, expires_s }| OfPod { pod, destination, mtu, expires_s };
+        Self { rows: rows.into_iter().map(row).collect(), left_out }
+    }
+}
+
 impl From<Oversize> for Sizes {
     fn from(oversize: Oversize) -> Self {
         let Oversize { ipv4, ipv6, tcp_probes_arrived, tcp_probes_lost } = oversize;
@@ -159,6 +184,7 @@ impl<'a> From<&'a Model> for Mtu<'a> {
     fn from(model: &'a Model) -> Self {
         let with_learned = |path: &'a MtuPath| Path {
             learned: learned_mtus(model, path).into_iter().map(Learned::from).collect(),
+            pods_learned: pods_learned(model, path).into(),
             ..Path::from(path)
         };
         let paths = model.setup.mtu.iter().map(with_learned).collect();
@@ -217,6 +243,7 @@ impl<'a> From<&'a MtuPath> for Path<'a> {
             idle: *idle,
             // Of what is planned nothing is learned yet.
             learned: Vec::new(),
+            pods_learned: OfPods::default(),
         }
     }
 }

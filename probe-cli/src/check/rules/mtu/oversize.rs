@@ -3,10 +3,15 @@
 
 use std::cmp::Reverse;
 
-use super::super::{prelude::*, window};
-use crate::model::{Oversize, PmtuEventRow, PodRow, PodsProbing, Syns, pods_probing};
+use super::{
+    super::{prelude::*, window},
+    paths,
+};
+use crate::model::{
+    Oversize, PmtuEventRow, PodLearnedMtu, PodRow, PodsLearned, PodsProbing, Syns, pods_learned, pods_probing,
+};
 
-/// Messages that are named.
+/// Messages that are named, and pods.
 const NAMED: usize = 3;
 
 /// One counter, what it counts in words, and its name.
@@ -25,10 +30,27 @@ const FRAGMENTS: [Counter; 4] = [
     (|of| of.ipv6.reassembly_failures, "IPv6 fragments not put together", "Ip6ReasmFails"),
 ];
 
-/// With what the kernel dropped as too big, who on the way says that tunnels' packets are, which pods ask for segments that are, and
-/// whether TCP of pods hides it.
+/// With which pods were told so, what the kernel dropped as too big, who on the way says that tunnels' packets are, which pods ask for
+/// segments that are, and whether TCP of pods hides it.
 pub(super) fn dropped(finding: Finding, model: &Model) -> Finding {
+    let finding = paths(model).fold(finding, |finding, path| told(finding, &pods_learned(model, path)));
     hidden(announced(said(counted_of(finding, model, &DROPPED), model), model), model)
+}
+
+/// With what pods were told, of which pod and for which destination.
+fn told(finding: Finding, learned: &PodsLearned) -> Finding {
+    const SOURCE: &str = "ip route show cache, in the pod";
+    let named = |finding: Finding, told: &PodLearnedMtu| {
+        let expires =
+            told.expires_s.map_or_else(String::new, |seconds| format!(", forgotten in {seconds} s"));
+        let value = format!("{} for {}{expires}", told.mtu, told.destination);
+        finding.seen(format!("pod {} was told", escape(&told.pod)), value, SOURCE)
+    };
+    let finding = learned.rows.iter().take(NAMED).fold(finding, named);
+    match learned.rows.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        Some(more) => finding.seen("pods were told, more", more, SOURCE),
+        None => finding,
+    }
 }
 
 /// With the pods whose TCP finds what fits by itself.

@@ -42,6 +42,7 @@ pub(super) fn all() -> Vec<Fault> {
             asking(node, "", Vec::new());
             without_address(node);
         }),
+        canal("mtu-path-smaller", |node| pod_told(node, "10.42.2.7", 552)),
         canal("pod-default-route-missing", |node| {
             asking(node, "", Vec::new());
             inside(node, Vec::new());
@@ -120,6 +121,15 @@ fn namespace(node: &mut Node) -> &mut NamespaceFact {
 /// The pod has lost its address.
 pub(in crate::check::tests) fn without_address(node: &mut Node) {
     namespace(node).addresses.clear();
+}
+
+/// The pod was told a path MTU.
+pub(in crate::check::tests) fn pod_told(node: &mut Node, destination: &str, mtu: u32) {
+    asking(node, "", Vec::new());
+    if let Observed::Value(inside) = &mut Arc::make_mut(&mut node.snapshot.inside)[0].told {
+        let rows = vec![learned(destination, mtu)];
+        inside.pmtu_ipv4 = Observed::Value(Bounded { rows, ..Bounded::default() });
+    }
 }
 
 /// The pod's IPv4 routes.

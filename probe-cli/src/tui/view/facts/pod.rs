@@ -3,7 +3,8 @@
 use super::{Fact, drops};
 use crate::{
     model::{
-        Condition, Disagreement, Disputed, InterfaceRow, Model, PerDirection, Pod, PodInterface, PodRow, Syns,
+        Condition, Disagreement, Disputed, InterfaceRow, Model, PerDirection, Pod, PodInterface, PodRow,
+        PodsLearned, Syns, pod_learned,
     },
     text,
     tui::{
@@ -30,6 +31,7 @@ pub(super) fn facts(row: &PodRow, model: &Model) -> Vec<Fact> {
         None => facts.push(("carried", "- (counted with the node's own, in \"other\")".to_owned(), false)),
     }
     facts.extend(syns(&row.syns));
+    facts.extend(row.pod.iter().filter_map(|pod| told(&pod_learned(model, pod))));
     facts.extend(row.pod.iter().flat_map(|pod| drops::of_pod(pod, model)));
     facts
 }
@@ -51,6 +53,23 @@ fn syns(syns: &PerDirection<Syns>) -> Option<Fact> {
     };
     (syns.tx.segments + syns.rx.segments > 0)
         .then(|| ("MSS", format!("TX {}; RX {}", words(&syns.tx), words(&syns.rx)), false))
+}
+
+/// The path MTUs that it was told by ICMP.
+fn told(learned: &PodsLearned) -> Option<Fact> {
+    const NAMED: usize = 3;
+    let mut words: Vec<String> = learned
+        .rows
+        .iter()
+        .take(NAMED)
+        .map(|told| {
+            let expires = told.expires_s.map_or_else(String::new, |seconds| format!(" ({seconds} s more)"));
+            format!("{} for {}{expires}", told.mtu, told.destination)
+        })
+        .collect();
+    let more = learned.rows.len().saturating_sub(NAMED) as u64 + learned.left_out;
+    words.extend((more > 0).then(|| format!("{more} more")));
+    (!words.is_empty()).then(|| ("told MTU", words.join(", "), false))
 }
 
 /// A fact for each secondary interface.
@@ -171,6 +190,23 @@ mod tests {
         assert_eq!(words(tx, rx).as_deref(), Some(said));
         assert_eq!(words(Syns::default(), rx).as_deref(), Some("TX -; RX up to 1410 in 9 SYNs"));
         assert_eq!(words(Syns::default(), Syns::default()), None);
+    }
+
+    #[test]
+    fn what_a_pod_was_told_is_said_and_that_there_is_more() {
+        use crate::model::PodLearnedMtu;
+        let row = |expires_s| PodLearnedMtu {
+            pod: "shop/a-0".to_owned(),
+            destination: "10.42.2.7".parse().unwrap(),
+            mtu: 1450,
+            expires_s,
+        };
+        let said = |rows, left_out| told(&PodsLearned { rows, left_out }).map(|(_, words, _)| words);
+        assert_eq!(said(Vec::new(), 0), None);
+        let one = "1450 for 10.42.2.7 (180 s more)";
+        assert_eq!(said(vec![row(Some(180))], 0).as_deref(), Some(one));
+        let words = said(vec![row(Some(180)), row(None), row(None), row(None)], 2).unwrap();
+        assert_eq!(words, format!("{one}, 1450 for 10.42.2.7, 1450 for 10.42.2.7, 3 more"));
     }
 
     #[test]
