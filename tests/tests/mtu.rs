@@ -107,7 +107,7 @@ fn hole(lab: &TestLab) {
     ns(&underlay, &format!("ip link set node2 mtu {}", PASSES - 4));
 }
 
-/// And a node that is off.
+/// And a node that is off, and an interface that goes away.
 #[test]
 fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     let lab = TestLab::up(3, 1, Family::Dual);
@@ -139,6 +139,26 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     let row = words.lines().nth(1).unwrap();
     assert!(row.contains("1400") && row.ends_with("black hole"), "{words}");
     assert!(words.contains("more than 1350 bytes are lost silently"), "{words}");
+
+    // What is not answered after the device is gone says nothing of the way.
+    let before = pinged(&lab.node(2));
+    let output = thread::scope(|scope| {
+        let measured = scope.spawn(|| run(&["--netns", &node, "mtu", "--format", "json"]));
+        wait_for("probes", || (pinged(&lab.node(2)) > before).then_some(()));
+        ns(&node, "ip link del eth0");
+        measured.join().unwrap()
+    });
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{document}");
+    for path in document["paths"].as_array().unwrap() {
+        assert_eq!(
+            (&path["verdict"], &path["interrupted_by"]),
+            (&json!("interrupted"), &json!("eth0")),
+            "{path}"
+        );
+    }
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("eth0 went away or down"), "{said}");
 }
 
 /// WireGuard pads packets to 16 bytes before it adds its 60: of what the way carries, up to 15 bytes are of no use.

@@ -29,6 +29,7 @@ use crate::{
     },
     privilege,
     report::measured as report,
+    text,
 };
 
 /// How often the line about what is done changes.
@@ -113,7 +114,16 @@ pub(super) async fn measure(
         tracing::info!("{strays} answers came after their path was measured, or were about no probe");
     }
     let learned = learned(model, &paths);
-    Ok(Judged { flows, ..mtu::judge(paths, mtu::together(&outcomes, flows), took, learned) })
+    let mut outcomes = mtu::together(&outcomes, flows);
+    match engine::interfaces_up() {
+        Ok(up) => {
+            for device in mtu::interrupt(model, &up, &paths, &mut outcomes) {
+                tracing::warn!("{} went away or down while paths by it were measured", text::escape(&device));
+            }
+        }
+        Err(error) => tracing::warn!("cannot read whether interfaces are still there: {error}"),
+    }
+    Ok(Judged { flows, ..mtu::judge(paths, outcomes, took, learned) })
 }
 
 /// Path MTUs that the kernel has learned since the node was looked at, to what was probed.

@@ -25,5 +25,5 @@ pub use counting::{Counting, CountingOptions};
 pub use error::EngineError;
 pub use helper::start_helper;
 pub use host::HostOptions;
-pub use once::{learned_path_mtus, look, look_during, look_inside, look_over};
+pub use once::{interfaces_up, learned_path_mtus, look, look_during, look_inside, look_over};
 pub use run::{Engine, EngineOptions};

@@ -1,7 +1,7 @@
 //! Looks at the node once, or at the beginning and at the end of a window. Nothing is attached unless somebody asks to count, and
 //! no privilege is needed but where the kernel wants one to tell of WireGuard's peers and of other namespaces.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     counting::Counting,
@@ -80,6 +80,12 @@ pub fn learned_path_mtus() -> Result<Vec<PmtuException>, EngineError> {
         .filter_map(|table| table.value().map(|table| table.rows.clone()))
         .flatten()
         .collect())
+}
+
+/// Index and name of each interface that is up by now, in the calling thread's network namespace.
+pub fn interfaces_up() -> Result<BTreeSet<(u32, String)>, EngineError> {
+    let links = Source::connect()?.links_of(None)?;
+    Ok(links.into_iter().filter(|(link, _)| link.up).map(|(link, _)| (link.ifindex, link.name)).collect())
 }
 
 /// What VFs carried until now, beside what they had carried at the beginning.

@@ -53,6 +53,11 @@ pub enum Verdict {
         /// None when nothing is known not to.
         below: Option<u32>,
     },
+    /// A device of this node went away meanwhile: that nothing was answered since says nothing.
+    Interrupted {
+        /// Its name. Escape before showing.
+        device: String,
+    },
     /// Nothing could be sent.
     NotSent {
         /// What the kernel said.

@@ -120,7 +120,9 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
         | Verdict::TooBig { .. }
         | Verdict::Refused => Severity::Warning,
         Verdict::SomeFlows(_) | Verdict::BlackHole | Verdict::Unreachable { .. } => Severity::Failure,
-        Verdict::Undecided { .. } | Verdict::NotSent { .. } => Severity::Unknown,
+        Verdict::Undecided { .. } | Verdict::Interrupted { .. } | Verdict::NotSent { .. } => {
+            Severity::Unknown
+        }
         Verdict::Fits if in_outer_fragments.is_some() || held_to.is_some() || lost >= LOST => {
             Severity::Warning
         }

@@ -11,6 +11,7 @@ mod flows;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod icmp;
+mod interrupted;
 mod judge;
 mod pace;
 mod plan;
@@ -28,6 +29,7 @@ pub(crate) use self::judge::testdata;
 pub use self::{
     classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, SomeFlows, Verdict, Who},
     flows::{MOST_FLOWS, targets, together},
+    interrupted::{Up, interrupt},
     judge::{Judged, Learned, Row, Severity, judge},
     plan::{Path, UnknownTarget, Way, plan},
     prober::{Command, Input, Prober, Sends},

@@ -68,7 +68,9 @@ fn of_row(row: &Row) -> ProbedPath {
             Verdict::SomeFlows(SomeFlows { limited, dead, most, said_by }) => {
                 Limit::SomeFlows { limited: *limited, dead: *dead, most: *most, said_by: *said_by }
             }
-            Verdict::Undecided { .. } | Verdict::NotSent { .. } => Limit::Unknown,
+            Verdict::Undecided { .. } | Verdict::Interrupted { .. } | Verdict::NotSent { .. } => {
+                Limit::Unknown
+            }
         },
         cut_at: *in_outer_fragments,
     }

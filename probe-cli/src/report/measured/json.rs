@@ -38,6 +38,7 @@ struct Measurement<'a> {
     of_other_path: bool,
     unreachable_said_by: Option<IpAddr>,
     undecided_below: Option<u32>,
+    interrupted_by: Option<&'a str>,
     error: Option<&'a str>,
     forward: &'static str,
     reverse: &'static str,
@@ -141,7 +142,8 @@ impl<'a> From<&'a Row> for Measurement<'a> {
         let Outcome { verdict, size, reverse, forward, sent, flows, loss, rtt, ignored } = outcome;
         let some = if let Verdict::SomeFlows(some) = verdict { Some(*some) } else { None };
         let Loss { sent: fitting_sent, lost: fitting_lost } = *loss;
-        let Said { limited_by, of_other_path, unreachable_said_by, undecided_below, error } = said(verdict);
+        let Said { limited_by, of_other_path, unreachable_said_by, undecided_below, interrupted_by, error } =
+            said(verdict);
         let (reverse, reverse_fragment) = match reverse {
             Reverse::Unmeasured => ("not-measured", None),
             Reverse::Whole => ("same-size", None),
@@ -167,6 +169,7 @@ impl<'a> From<&'a Row> for Measurement<'a> {
             of_other_path,
             unreachable_said_by,
             undecided_below,
+            interrupted_by,
             error,
             forward,
             reverse,
@@ -192,6 +195,7 @@ struct Said<'a> {
     of_other_path: bool,
     unreachable_said_by: Option<IpAddr>,
     undecided_below: Option<u32>,
+    interrupted_by: Option<&'a str>,
     error: Option<&'a str>,
 }
 
@@ -211,6 +215,7 @@ fn said(verdict: &Verdict) -> Said<'_> {
             Said { error: Some("no route"), ..Said::default() }
         }
         Verdict::Undecided { below } => Said { undecided_below: *below, ..Said::default() },
+        Verdict::Interrupted { device } => Said { interrupted_by: Some(device), ..Said::default() },
         Verdict::NotSent { why } => Said { error: Some(why), ..Said::default() },
     }
 }

@@ -47,6 +47,7 @@ fn measured() -> Judged {
                 ..outcome(Verdict::Undecided { below: Some(1400) }, Some(1280))
             },
         ),
+        (over("node17"), outcome(Verdict::Interrupted { device: "flannel.1".to_owned() }, None)),
         (under("node10"), outcome(Verdict::NotSent { why: "Operation not permitted".to_owned() }, None)),
         (under("evil\u{1b}[2J"), Outcome { loss: Loss { sent: 50, lost: 9 }, ..fits(1500) }),
         (under("node12"), Outcome { reverse: Reverse::Fragments { largest: 1396 }, ..fits(1500) }),

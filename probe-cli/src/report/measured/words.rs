@@ -35,6 +35,7 @@ pub(super) fn verdict(row: &Row) -> String {
         Verdict::Unreachable { said_by: None } => "no answer".to_owned(),
         Verdict::Undecided { below: Some(below) } => format!("undecided below {below}"),
         Verdict::Undecided { below: None } => "undecided".to_owned(),
+        Verdict::Interrupted { .. } => "interrupted".to_owned(),
         Verdict::NotSent { .. } => "not sent".to_owned(),
     }
 }
@@ -49,6 +50,7 @@ pub(super) fn name(verdict: &Verdict) -> &'static str {
         Verdict::SomeFlows(_) => "some-flows",
         Verdict::Unreachable { .. } => "unreachable",
         Verdict::Undecided { .. } => "undecided",
+        Verdict::Interrupted { .. } => "interrupted",
         Verdict::NotSent { .. } => "not-sent",
     }
 }
@@ -90,7 +92,7 @@ pub(super) fn advice(row: &Row) -> Vec<String> {
              that is set on the way there, {expected}."
         ));
     }
-    let is_said = matches!(outcome.verdict, Verdict::Undecided { .. });
+    let is_said = matches!(outcome.verdict, Verdict::Undecided { .. } | Verdict::Interrupted { .. });
     if outcome.loss.lost > 1 && !is_said {
         said.push(format!(
             "{} of {} packets of sizes that fit are lost: that is no matter of their size. Look for errors and drops of \
@@ -162,6 +164,11 @@ fn limit(row: &Row, size: u32) -> Option<String> {
             "it is not decided what fits beyond {size} bytes: {} of {} packets of sizes that fit are lost, or answers come too \
              late. Try again with a longer --deadline.",
             outcome.loss.lost, outcome.loss.sent
+        ),
+        Verdict::Interrupted { device } => format!(
+            "{} of this node was deleted, set down or made again while this was measured: that nothing was answered since says \
+             nothing. Measure again.",
+            text::escape(device)
         ),
         Verdict::NotSent { why } => format!("this node's kernel does not send there: {}.", text::escape(why)),
     })
