@@ -158,7 +158,7 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
         );
     }
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("eth0 went away or down"), "{said}");
+    assert!(said.contains("eth0 was deleted"), "{said}");
 }
 
 /// WireGuard pads packets to 16 bytes before it adds its 60: of what the way carries, up to 15 bytes are of no use.

@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, args: &MtuArgs) -> anyhow::Result<ExitCode>
             return Ok(ExitCode::SUCCESS);
         }
         if args.watch {
-            return watch::run(context, args, paths, &mut stop).await;
+            return watch::run(context, args, (&model, paths), &mut stop).await;
         }
         let judged = tokio::select! {
             judged = measure(&model, paths, args.flows, args.deadline) => judged?,
@@ -115,15 +115,24 @@ pub(super) async fn measure(
     }
     let learned = learned(model, &paths);
     let mut outcomes = mtu::together(&outcomes, flows);
-    match engine::interfaces_up() {
-        Ok(up) => {
-            for device in mtu::interrupt(model, &up, &paths, &mut outcomes) {
-                tracing::warn!("{} went away or down while paths by it were measured", text::escape(&device));
-            }
-        }
-        Err(error) => tracing::warn!("cannot read whether interfaces are still there: {error}"),
-    }
+    let gone = gone(model, &paths, &BTreeSet::new());
+    mtu::interrupt(model, &gone, &paths, &mut outcomes);
     Ok(Judged { flows, ..mtu::judge(paths, outcomes, took, learned) })
+}
+
+/// Devices of the paths that are gone since the node was looked at. Says so of those that are not in `said`.
+fn gone(model: &Model, paths: &[Path], said: &BTreeSet<String>) -> BTreeSet<String> {
+    let gone = match engine::interfaces_up() {
+        Ok(up) => mtu::gone(model, &up, paths),
+        Err(error) => {
+            tracing::warn!("cannot read whether interfaces are still there: {error}");
+            return said.clone();
+        }
+    };
+    for device in gone.difference(said) {
+        tracing::warn!("{} was deleted, set down or made again while it is probed", text::escape(device));
+    }
+    gone
 }
 
 /// Path MTUs that the kernel has learned since the node was looked at, to what was probed.

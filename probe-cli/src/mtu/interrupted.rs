@@ -11,24 +11,22 @@ use crate::model::{Model, MtuPath, paths_in_use};
 /// Index and name of interfaces that are up.
 pub type Up = BTreeSet<(u32, String)>;
 
-/// Replaces what such paths came to after the device was gone; what was answered before stays. `up` is what is up now. Names of the
-/// devices that were up in the model and are not any more.
-pub fn interrupt(
-    model: &Model,
-    up: &Up,
-    paths: &[Path],
-    outcomes: &mut [Option<Outcome>],
-) -> BTreeSet<String> {
+/// Names of the paths' devices that were up in the model and are not any more, or are others; `up` is what is up now.
+pub fn gone(model: &Model, up: &Up, paths: &[Path]) -> BTreeSet<String> {
     let before = model.snapshot.netlink.links.iter().filter(|link| link.up);
     let gone: BTreeSet<&str> = before
         .filter(|link| !up.contains(&(link.ifindex, link.name.clone())))
         .map(|link| link.name.as_str())
         .collect();
-    let mut said = BTreeSet::new();
+    let devices = paths.iter().flat_map(|path| devices(model, path));
+    devices.filter(|device| gone.contains(device)).map(str::to_owned).collect()
+}
+
+/// Replaces what paths by such a device came to after it was gone; what was answered before stays.
+pub fn interrupt(model: &Model, gone: &BTreeSet<String>, paths: &[Path], outcomes: &mut [Option<Outcome>]) {
     for (path, outcome) in paths.iter().zip(outcomes) {
-        let mut devices = devices(model, path).filter(|device| gone.contains(device));
-        let (Some(outcome), Some(device)) = (outcome, devices.next()) else { continue };
-        said.insert(device.to_owned());
+        let device = devices(model, path).find(|device| gone.contains(*device));
+        let (Some(outcome), Some(device)) = (outcome, device) else { continue };
         match outcome.verdict {
             Verdict::Unreachable { .. }
             | Verdict::Undecided { .. }
@@ -43,7 +41,6 @@ pub fn interrupt(
             | Verdict::Interrupted { .. } => {}
         }
     }
-    said
 }
 
 /// What is below the tunnel, and the tunnel, which goes with it. Which NIC leads to a node without a tunnel is not known: each that other nodes are behind.
@@ -74,11 +71,12 @@ mod tests {
             let lost = outcome(Verdict::Unreachable { said_by: None }, None);
             let known = outcome(Verdict::BlackHole, Some(1400));
             let mut outcomes = [&lost, &lost, &known, &known].map(|outcome| Some(outcome.clone()));
-            let said = interrupt(&model, up, &paths, &mut outcomes);
+            let gone = gone(&model, up, &paths);
+            interrupt(&model, &gone, &paths, &mut outcomes);
             let which = outcomes.map(|outcome| {
                 matches!(outcome.map(|outcome| outcome.verdict), Some(Verdict::Interrupted { .. }))
             });
-            (which, said.into_iter().collect::<Vec<_>>().join(" "))
+            (which, gone.into_iter().collect::<Vec<_>>().join(" "))
         };
         assert_eq!(is_interrupted(&all), ([false; 4], String::new()));
         let tunnel = "flannel.1".to_owned();

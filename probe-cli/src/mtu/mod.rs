@@ -29,7 +29,7 @@ pub(crate) use self::judge::testdata;
 pub use self::{
     classify::{Forward, Ignored, Loss, Outcome, Refusal, Reverse, SomeFlows, Verdict, Who},
     flows::{MOST_FLOWS, targets, together},
-    interrupted::{Up, interrupt},
+    interrupted::{Up, gone, interrupt},
     judge::{Judged, Learned, Row, Severity, judge},
     plan::{Path, UnknownTarget, Way, plan},
     prober::{Command, Input, Prober, Sends},

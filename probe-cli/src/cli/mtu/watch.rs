@@ -1,6 +1,7 @@
 //! `mtu --watch`: small and large probes that go on, and what they come to, again and again.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     process::ExitCode,
     sync::Arc,
@@ -30,7 +31,7 @@ use crate::{
 pub(super) async fn run(
     context: &Context,
     args: &MtuArgs,
-    paths: Vec<Path>,
+    (model, paths): (&Model, Vec<Path>),
     stop: &mut Stop,
 ) -> anyhow::Result<ExitCode> {
     let mut wire = Wire::open_both()?;
@@ -39,7 +40,7 @@ pub(super) async fn run(
     let mut watcher = Watcher::new(&targets(&paths), start.elapsed());
     let mut next = tokio::time::Instant::now() + args.interval;
     let mut code = exit::UNKNOWN;
-    let mut printed = 0;
+    let (mut printed, mut gone) = (0, BTreeSet::new());
     while args.count.is_none_or(|count| printed < count) {
         tokio::select! {
             biased;
@@ -55,6 +56,7 @@ pub(super) async fn run(
                     ShowFormat::Json => report::watched_line(&watched).context("cannot write JSON")? + "\n",
                 })?;
                 printed += 1;
+                gone = super::gone(model, &paths, &gone);
             }
             more = wire.step(&mut watcher, start) => {
                 more?;
