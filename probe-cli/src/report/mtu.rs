@@ -40,6 +40,8 @@ pub fn table(model: &Model) -> String {
         );
     }
     if !model.setup.mtu.is_empty() {
+        out.push('\n');
+        wrapped(&mut out, "", MEASURED_BY);
         oversize::table(&mut out, model);
     }
     for note in &model.inventory.table_notes {
@@ -47,6 +49,10 @@ pub fn table(model: &Model) -> String {
     }
     out
 }
+
+/// What these sizes are not.
+pub const MEASURED_BY: &str =
+    "Bytes of IP packets. Whether they arrive at the other nodes is measured by `overlay-probe mtu`.";
 
 /// A way that pods' packets take to other nodes, in words that are safe to print.
 #[derive(Clone, Debug, PartialEq, Eq)]

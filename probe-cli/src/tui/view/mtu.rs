@@ -6,7 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 use super::{budget, paint, theme::Theme};
 use crate::{
     model::{Model, TunnelRow, outer_together},
-    report::mtu::{MtuTree, mtu_trees},
+    report::mtu::{MEASURED_BY, MtuTree, mtu_trees},
     text,
     tui::{feed::Measuring, state::State},
 };
@@ -35,7 +35,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, model: &Model, t
         lines.push(vec![Span::styled(none, theme.dim())]);
     } else {
         let words = if state.feed.playback.is_some() {
-            "Bytes of IP packets. Whether they arrive at the other nodes is measured by `overlay-probe mtu`."
+            MEASURED_BY
         } else {
             "Bytes of IP packets. P measures whether they arrive at the other nodes, as `overlay-probe mtu` does: it sends echo \
              requests that may not be cut, about 20 to each address; in Peers, to the selected node only."
