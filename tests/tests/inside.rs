@@ -1,7 +1,7 @@
 //! The state of network namespaces beside their tables, of the node's and of pods', against `ip` and `sysctl`. Needs root.
 #![allow(clippy::panic, reason = "a test states what must hold by panicking, its helpers too")]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use overlay_probe::{
     engine::{HostOptions, inside::Inside, look, network::network},
@@ -41,12 +41,14 @@ fn pods_are_looked_into_by_turns_and_left() {
              neigh add 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud stale"
         ));
     }
-    let paths: Vec<String> = pods.iter().map(|pod| format!("/var/run/netns/{}", pod.name())).collect();
+    let identity = |name: &str| netns::open(name).unwrap().identity().unwrap();
+    let there: BTreeMap<String, (u64, u64)> =
+        pods.iter().map(|pod| (format!("/var/run/netns/{}", pod.name()), identity(pod.name()))).collect();
     let root = Root::open(Path::new("/")).unwrap();
     let mut inside = Inside::default();
-    inside.read(&root, &paths, 1);
+    inside.read(&root, &there, 1);
     assert_eq!(inside.facts().len(), 1, "one at a time");
-    inside.read(&root, &paths, 1);
+    inside.read(&root, &there, 1);
     let found = inside.facts();
     for ((number, pod), found) in (1..).zip(&pods).zip(&found) {
         assert_eq!(found.path, format!("/var/run/netns/{}", pod.name()));
@@ -74,10 +76,10 @@ fn pods_are_looked_into_by_turns_and_left() {
     }
     // Nothing holds what was entered, and what is gone is forgotten.
     let [first, second] = pods;
-    let identity = netns::open(first.name()).unwrap().identity().unwrap();
+    let gone = identity(first.name());
     drop(first);
-    probe_tests::wait_for("the namespace to go", || (!netns::exists(identity)).then_some(()));
-    inside.read(&root, &paths, 8);
+    probe_tests::wait_for("the namespace to go", || (!netns::exists(gone)).then_some(()));
+    inside.read(&root, &there, 8);
     let left: Vec<String> = inside.facts().into_iter().map(|found| found.path).collect();
     assert_eq!(left, [format!("/var/run/netns/{}", second.name())]);
 }

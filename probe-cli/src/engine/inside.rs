@@ -42,34 +42,26 @@ struct VisitedNamespace {
 }
 
 impl Inside {
-    /// Looks into at most `most` of the namespaces, those that were looked into longest ago. `paths` are all there are, below
-    /// `root`.
-    pub fn read(&mut self, root: &files::Root, paths: &[String], most: usize) {
+    /// Looks into at most `most` of the namespaces, those that were looked into longest ago. `there` are all there are, by path
+    /// below `root`, with their device and inode: of one that is another than the last time nothing is known. Only those that are
+    /// looked into are opened.
+    pub fn read(&mut self, root: &files::Root, there: &BTreeMap<String, (u64, u64)>, most: usize) {
         self.round += 1;
-        let open = |path: &str| {
-            let namespace = netns::open_below(root, path).ok()?;
-            let identity = namespace.identity().ok()?;
-            Some((namespace, identity))
-        };
-        self.known.retain(|path, _| paths.contains(path));
-        let mut due: Vec<(u64, &String, Namespace, (u64, u64))> = Vec::new();
-        for path in paths {
-            match open(path) {
-                Some((namespace, identity)) => {
-                    let known = self.known.get(path).filter(|known| known.identity == identity);
-                    due.push((known.map_or(0, |known| known.round), path, namespace, identity));
+        self.known.retain(|path, known| there.get(path) == Some(&known.identity));
+        let mut due: Vec<&String> = there.keys().collect();
+        due.sort_by_key(|path| self.known.get(*path).map_or(0, |known| known.round));
+        due.truncate(most);
+        let until = Instant::now() + DEADLINE;
+        for path in due.into_iter().take_while(|_| Instant::now() < until) {
+            let opened = netns::open_below(root, path).ok();
+            match opened.and_then(|namespace| Some((namespace.identity().ok()?, namespace))) {
+                Some((identity, namespace)) => {
+                    let known = VisitedNamespace { identity, round: self.round, told: inside(&namespace) };
+                    self.known.insert(path.clone(), known);
                 }
                 // Gone with its pod.
                 None => drop(self.known.remove(path)),
             }
-        }
-        due.sort_by_key(|(round, ..)| *round);
-        due.truncate(most);
-        let namespaces = due.iter().map(|(_, _, namespace, _)| namespace);
-        let answers = look(&namespaces.collect::<Vec<_>>());
-        for ((_, path, _, identity), told) in due.iter().zip(answers) {
-            let known = VisitedNamespace { identity: *identity, round: self.round, told };
-            self.known.insert((*path).clone(), known);
         }
     }
 
@@ -78,13 +70,6 @@ impl Inside {
         let facts = self.known.iter();
         facts.map(|(path, known)| PodNetwork { path: path.clone(), told: known.told.clone() }).collect()
     }
-}
-
-/// Looks into one after the other. Without an answer for those after the deadline.
-fn look(namespaces: &[&Namespace]) -> Vec<Observed<InsideFacts>> {
-    let until = Instant::now() + DEADLINE;
-    let in_time = namespaces.iter().take_while(|_| Instant::now() < until);
-    in_time.map(|namespace| inside(namespace)).collect()
 }
 
 /// What is in a namespace.

@@ -230,9 +230,9 @@ impl PodSource {
             .collect()
     }
 
-    /// The paths of the namespaces of pods.
-    pub(super) fn paths(&self) -> Vec<String> {
-        self.namespaces.keys().cloned().collect()
+    /// The network namespaces of pods by path, each with its device and inode.
+    pub(super) fn identities(&self) -> BTreeMap<String, (u64, u64)> {
+        self.namespaces.iter().map(|(path, known)| (path.clone(), known.identity)).collect()
     }
 
     /// Where the paths of namespaces begin.

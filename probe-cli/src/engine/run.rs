@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ebpf::{AttachMode, DropWatch, EbpfError, Hook, Probe, ProbeOptions},
-    facts::Snapshot,
+    facts::{Snapshot, network::PodNetwork},
     inventory::{Inventory, Joined},
     leftovers::RunDirectory,
     netlink::{ChangeKind, Changes},
@@ -215,9 +215,11 @@ impl Engine {
         }
         self.schedule();
         // Neither is spared for the other.
-        let (changed, more) = (self.sources.pods_changed(), self.sources.sees_more_inside());
-        if self.sources.files_changed() || changed || more {
-            self.follow().await?;
+        let (changed, inside) = (self.sources.pods_changed(), self.sources.sees_more_inside());
+        match inside {
+            _ if self.sources.files_changed() || changed => self.follow().await?,
+            Some(inside) => self.take_inside(inside).await?,
+            None => {}
         }
         let lost = self.look_after_programs().await?;
         let mut sample = self.sample()?;
@@ -270,6 +272,17 @@ impl Engine {
         if self.probe.can_improve() {
             self.refresh.change(procfs::monotonic());
         }
+        Ok(())
+    }
+
+    /// Takes over what was found in pods. Where nothing else is new, no table is read for it and nothing joined again.
+    async fn take_inside(&mut self, inside: Vec<PodNetwork>) -> Result<(), EngineError> {
+        if !self.joined.is_of(&self.snapshot) {
+            return self.follow().await;
+        }
+        self.joined = self.joined.with_inside(procfs::wall_clock(), inside);
+        self.snapshot = Arc::clone(self.joined.snapshot());
+        self.sources.take(&self.snapshot);
         Ok(())
     }
 

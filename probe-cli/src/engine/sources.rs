@@ -17,6 +17,7 @@ use crate::{
         files::HostFiles,
         host::{HostFacts, Modules},
         netlink::{LinkCounters, LinkFact, OfDevice, WIREGUARD, WireguardFact},
+        network::PodNetwork,
         sriov::SriovFacts,
     },
     hostfiles,
@@ -246,17 +247,22 @@ impl Sources {
 
     /// Has all pods looked into that are there, a few with each sample.
     pub(super) fn look_inside_from_now_on(&mut self) {
-        self.unseen = self.pods.paths().len();
+        self.unseen = self.pods.identities().len();
     }
 
-    /// Looks into a few more of the pods that are still to be looked into. True when the next reading has more of them for it.
-    pub(super) fn sees_more_inside(&mut self) -> bool {
+    /// Looks into a few more of the pods that are still to be looked into. What is found there, when it is not as in the snapshot.
+    pub(super) fn sees_more_inside(&mut self) -> Option<Vec<PodNetwork>> {
         if self.unseen == 0 {
-            return false;
+            return None;
         }
         self.unseen = self.unseen.saturating_sub(INSIDE);
         self.look_inside();
-        !Arc::ptr_eq(&kept(&self.snapshot.inside, self.inside.facts()), &self.snapshot.inside)
+        Some(self.inside.facts()).filter(|inside| *inside != *self.snapshot.inside)
+    }
+
+    /// Takes a snapshot that was made of the last one.
+    pub(super) fn take(&mut self, snapshot: &Arc<Snapshot>) {
+        self.snapshot = Arc::clone(snapshot);
     }
 
     /// The same snapshot with what is known of VFs now.
@@ -280,9 +286,8 @@ impl Sources {
     }
 
     fn look_inside_of(&mut self, most: usize) {
-        let paths = self.pods.paths();
         if let Some(root) = self.pods.open_root() {
-            self.inside.read(&root, &paths, most);
+            self.inside.read(&root, &self.pods.identities(), most);
         }
     }
 

@@ -5,6 +5,7 @@ mod conf;
 mod device;
 mod exception;
 mod link;
+mod lookup;
 mod neighbour_state;
 mod rule;
 mod sriov;
@@ -27,6 +28,7 @@ pub use self::{
         BridgeFact, GeneveFact, IpTunnelFact, IpvlanMode, LOOPBACK, LinkData, LinkFact, MacvlanMode,
         NetkitMode, OperState, VlanFact, VxlanDf, VxlanFact,
     },
+    lookup::RouteLookup,
     neighbour_state::{NeighbourState, NeighbourStateFact},
     rule::{FwMark, PolicyTableFact, RuleFact},
     sriov::{LinkCounters, VfInfoFact, VfLinkState, VfListFact, VfVlan},

@@ -8,7 +8,8 @@ use std::{
 use super::Mac;
 use crate::{
     facts::netlink::{
-        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteType, WIREGUARD, WireguardFact,
+        AddressFact, Facts, FdbFact, LinkFact, NeighbourFact, RouteFact, RouteLookup, RouteType, WIREGUARD,
+        WireguardFact,
     },
     observed::Observed,
 };
@@ -26,6 +27,8 @@ pub(super) struct Index<'a> {
     wireguard: HashMap<u32, &'a WireguardFact>,
     /// Routes by no tunnel device: those that outer packets can take.
     below: Vec<&'a RouteFact>,
+    /// The same by destination.
+    below_by_destination: RouteLookup<'a>,
 }
 
 impl<'a> Index<'a> {
@@ -38,9 +41,11 @@ impl<'a> Index<'a> {
         let by_tunnel = |route: &&RouteFact| {
             route.ifindex.and_then(|ifindex| links.get(&ifindex)).is_some_and(|link| is_any_tunnel(link))
         };
+        let below: Vec<&RouteFact> = facts.routes.iter().filter(|route| !by_tunnel(route)).collect();
         Self {
             facts,
-            below: facts.routes.iter().filter(|route| !by_tunnel(route)).collect(),
+            below_by_destination: RouteLookup::new(below.iter().copied()),
+            below,
             wireguard: facts
                 .wireguard
                 .iter()
@@ -109,9 +114,9 @@ impl<'a> Index<'a> {
 
     /// The same with every next hop of a multipath route.
     pub(super) fn best_routes(&self, address: IpAddr) -> impl Iterator<Item = &'a RouteFact> {
-        let candidates = || self.below.iter().copied().filter(move |r| r.destination.contains(&address));
-        let best = candidates().map(RouteFact::rank).max();
-        candidates()
+        let candidates = self.below_by_destination.longest(address).iter().copied();
+        let best = candidates.clone().map(RouteFact::rank).max();
+        candidates
             .filter(move |route| Some(route.rank()) == best)
             .filter(|route| route.kind == RouteType::Unicast)
     }

@@ -13,7 +13,7 @@ use crate::{facts::network::NetworkFacts, mac::Mac};
 impl Model {
     /// The peers, those of one node together; without "other" and what is gone. Made when a screen asks for them first.
     pub fn nodes(&self) -> &[PeerRow] {
-        self.nodes.get_or_init(|| joined(self))
+        self.nodes.get_or_init(|| Arc::new(joined(self)))
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn join_nodes(
 
 /// Peers of one node together, every other peer as it is.
 fn joined(model: &Model) -> Vec<PeerRow> {
-    let mut rows: Vec<PeerRow> = Vec::new();
+    let mut rows: Vec<PeerRow> = Vec::with_capacity(model.peers.len());
     let mut places: BTreeMap<IpAddr, usize> = BTreeMap::new();
     for row in model.peers.iter().filter(|row| row.peer.is_some()) {
         let address = row.peer.as_ref().and_then(|peer| peer.node_address);

@@ -40,7 +40,7 @@ pub struct Model {
     /// some.
     pub peers: Vec<PeerRow>,
     /// See [`Model::nodes`].
-    pub(crate) nodes: OnceLock<Vec<PeerRow>>,
+    pub(crate) nodes: OnceLock<Arc<Vec<PeerRow>>>,
     /// By address of a node that has several, the first of them.
     pub node_addresses: Arc<BTreeMap<IpAddr, IpAddr>>,
     /// Pods by namespace and name; last a row for "other", and one for pods that are gone where there are some.

@@ -60,11 +60,14 @@ impl Encoder {
             *self = Self::default();
         }
         let is_same = self.snapshot.as_ref().is_some_and(|last| Arc::ptr_eq(last, &frame.snapshot));
-        let snapshot = if is_same { None } else { Some(document(&serde_json::to_vec(&*frame.snapshot)?)?) };
-        let sample = document(&serde_json::to_vec(&frame.sample)?)?;
         let mut out = Streams::default();
-        out.put_document(&mut self.last.snapshot, snapshot);
-        out.put_document(&mut self.last.sample, Some(sample));
+        if is_same {
+            put(&mut out.texts, 0);
+        } else {
+            let (others, same) = other_fields(self.snapshot.as_deref(), &frame.snapshot);
+            out.put_document(&mut self.last.snapshot, document(&serde_json::to_vec(&others)?)?, &same);
+        }
+        out.put_document(&mut self.last.sample, document(&serde_json::to_vec(&frame.sample)?)?, &[]);
         self.snapshot = Some(Arc::clone(&frame.snapshot));
         Ok(out.joined())
     }
@@ -72,6 +75,35 @@ impl Encoder {
 
 fn document(text: &[u8]) -> Result<Vec<Part>, EncodeError> {
     if text.len() > LONGEST { Err(EncodeError::TooLong(text.len())) } else { Ok(split(text)) }
+}
+
+/// The snapshot with nothing in the fields that share their value with the last one, and which of its fields these are: what is not
+/// written again need not be made into text again.
+fn other_fields(last: Option<&Snapshot>, now: &Snapshot) -> (Snapshot, Vec<bool>) {
+    fn field<T: Default>(last: &Arc<T>, now: &Arc<T>, same: &mut Vec<bool>) -> Arc<T> {
+        let is_same = Arc::ptr_eq(last, now);
+        same.push(is_same);
+        if is_same { Arc::default() } else { Arc::clone(now) }
+    }
+    let Some(last) = last else { return (now.clone(), Vec::new()) };
+    // Two numbers come first; the others are here in the order that they are written in.
+    let mut same = vec![false; 2];
+    let others = Snapshot {
+        schema: now.schema,
+        taken_at: now.taken_at,
+        netlink: field(&last.netlink, &now.netlink, &mut same),
+        pods: field(&last.pods, &now.pods, &mut same),
+        namespaces: field(&last.namespaces, &now.namespaces, &mut same),
+        network: field(&last.network, &now.network, &mut same),
+        inside: field(&last.inside, &now.inside, &mut same),
+        ipam: field(&last.ipam, &now.ipam, &mut same),
+        pci: field(&last.pci, &now.pci, &mut same),
+        runs: field(&last.runs, &now.runs, &mut same),
+        files: field(&last.files, &now.files, &mut same),
+        sriov: field(&last.sriov, &now.sriov, &mut same),
+        host: field(&last.host, &now.host, &mut same),
+    };
+    (others, same)
 }
 
 /// What is said of texts, and apart from it the numbers.
@@ -82,13 +114,17 @@ struct Streams {
 }
 
 impl Streams {
-    /// Nothing but a zero for the same document.
-    fn put_document(&mut self, last: &mut Vec<Known>, now: Option<Vec<Part>>) {
-        let Some(now) = now else { return put(&mut self.texts, 0) };
+    /// Parts that are said to be the same are not looked at.
+    fn put_document(&mut self, last: &mut Vec<Known>, now: Vec<Part>, same: &[bool]) {
         put(&mut self.texts, now.len() as u64);
         last.resize(now.len(), Known::default());
-        for (last, now) in last.iter_mut().zip(now) {
-            self.put_part(last, now);
+        let same = same.iter().copied().chain(std::iter::repeat(false));
+        for ((last, now), is_same) in last.iter_mut().zip(now).zip(same) {
+            if is_same {
+                put(&mut self.texts, 0);
+            } else {
+                self.put_part(last, now);
+            }
         }
     }
 
@@ -307,6 +343,37 @@ mod tests {
                 prop_assert!(decoder.decode(&second, false).is_err());
             }
             prop_assert!(decoder.decode(&first[..first.len() - 1], true).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn fields_that_are_shared_are_written_as_equal_ones_are(seeds: [u64; 2], shared: [bool; 11]) {
+            fn share<T>(is_shared: bool, from: &Arc<T>, to: &mut Arc<T>) {
+                if is_shared {
+                    *to = Arc::clone(from);
+                }
+            }
+            let (first, mut second) = (any::<Frame>(seeds[0]), any::<Frame>(seeds[1]));
+            let (from, to) = (&first.snapshot, Arc::make_mut(&mut second.snapshot));
+            share(shared[0], &from.netlink, &mut to.netlink);
+            share(shared[1], &from.pods, &mut to.pods);
+            share(shared[2], &from.namespaces, &mut to.namespaces);
+            share(shared[3], &from.network, &mut to.network);
+            share(shared[4], &from.inside, &mut to.inside);
+            share(shared[5], &from.ipam, &mut to.ipam);
+            share(shared[6], &from.pci, &mut to.pci);
+            share(shared[7], &from.runs, &mut to.runs);
+            share(shared[8], &from.files, &mut to.files);
+            share(shared[9], &from.sriov, &mut to.sriov);
+            share(shared[10], &from.host, &mut to.host);
+            let copied: Frame = serde_json::from_slice(&serde_json::to_vec(&second).unwrap()).unwrap();
+            let written = [second, copied].map(|second| {
+                let mut encoder = Encoder::default();
+                encoder.encode(&first, true).unwrap();
+                encoder.encode(&second, false).unwrap()
+            });
+            prop_assert!(written[0] == written[1]);
         }
     }
 

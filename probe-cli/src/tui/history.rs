@@ -51,8 +51,8 @@ impl History {
         append(&mut self.times, model.time);
         append(&mut self.tunnels, total(subject::of(model, Tab::Tunnels)));
         append(&mut self.vfs, total(subject::of(model, Tab::Vfs)));
-        let mut now: HashMap<RowKey, Point> =
-            subjects(model).map(|subject| (subject.key(), point(subject))).collect();
+        let mut now: HashMap<RowKey, Point> = HashMap::with_capacity(self.of.len());
+        now.extend(subjects(model).map(|subject| (subject.key(), point(subject))));
         self.of.retain(|key, points| {
             let Some(point) = now.remove(key) else { return false };
             append(points, point);

@@ -186,7 +186,7 @@ fn what_is_gone_or_broken_keeps_its_row() {
 /// The rows of nodes, to be changed.
 fn nodes(model: &mut Model) -> &mut Vec<model::PeerRow> {
     model.nodes();
-    model.nodes.get_mut().unwrap()
+    Arc::make_mut(model.nodes.get_mut().unwrap())
 }
 
 #[test]

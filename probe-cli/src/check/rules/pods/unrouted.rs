@@ -1,10 +1,10 @@
 //! The node has no route to an address of one of its own pods.
 
-use std::net::IpAddr;
+use std::collections::HashSet;
 
 use super::super::{agent, prelude::*};
 use crate::{
-    facts::netlink::RouteFact,
+    facts::netlink::RouteLookup,
     model::{LinkState, Pod, System},
 };
 
@@ -32,18 +32,19 @@ fn run(model: &Model) -> Outcome {
     if !inventory.data_planes.iter().any(|plane| matches!(plane.system, System::Canal | System::Calico)) {
         return Outcome::DoesNotApply("no pod has Calico's interface");
     }
-    let is_up = |ifindex: u32| {
-        inventory.links.links.iter().any(|link| link.ifindex == ifindex && link.state == LinkState::Up)
-    };
+    let up = inventory.links.links.iter().filter(|link| link.state == LinkState::Up);
+    let up: HashSet<u32> = up.map(|link| link.ifindex).collect();
+    let is_up = |ifindex: u32| up.contains(&ifindex);
     let with_interface =
         |pod: &&Pod| !pod.host_network && pod.host_ifindex.is_some_and(is_up) && !pod.addresses.is_empty();
     let pods: Vec<&Pod> = inventory.pods.iter().map(AsRef::as_ref).filter(with_interface).collect();
     if pods.is_empty() {
         return Outcome::DoesNotApply("no pod's address and interface are known");
     }
+    let routes = RouteLookup::new(model.snapshot.netlink.routes.iter());
     let findings = pods.into_iter().flat_map(|pod| {
         pod.addresses.iter().filter_map(|address| {
-            let route = best(model, *address)?;
+            let route = routes.longest(*address).iter().max_by_key(|route| route.rank())?;
             let dropped = format!("{} {}", route.kind.dropping()?, route.destination);
             let label = pod.label();
             let name = pod.host_ifname.as_deref().map_or_else(|| "-".to_owned(), escape);
@@ -64,10 +65,4 @@ fn run(model: &Model) -> Outcome {
         })
     });
     agent::all_restarted(model, Outcome::Judged(findings.collect()))
-}
-
-/// The route that is taken to an address; none without any.
-fn best(model: &Model, address: IpAddr) -> Option<&RouteFact> {
-    let routes = model.snapshot.netlink.routes.iter();
-    routes.filter(|route| route.destination.contains(&address)).max_by_key(|route| route.rank())
 }
