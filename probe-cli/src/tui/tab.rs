@@ -69,12 +69,7 @@ impl Tab {
         }
     }
 
-    /// Its title where counts would have no room otherwise.
-    pub(super) fn narrow(self) -> &'static str {
-        if self == Self::Overview { self.short() } else { self.title() }
-    }
-
-    /// The same where there is little room.
+    /// Its title where there is little room.
     pub(super) fn short(self) -> &'static str {
         match self {
             Self::Overview => "All",

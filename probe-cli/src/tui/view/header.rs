@@ -99,7 +99,6 @@ fn tabs(state: &State, width: u16, theme: Theme) -> Vec<Span<'static>> {
     let roomy = [
         line(" ", |_| true, Tab::title),
         line("", |_| true, Tab::title),
-        line("", |_| true, Tab::narrow),
         line("", is_alarm, Tab::title),
         line("", |_| false, Tab::title),
     ];
