@@ -37,6 +37,18 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
     // Nothing is sent before somebody asks, and then only to the selected node.
     assert_eq!(echoes(), before);
     terminal.keys(&["3"]);
+    let screen = terminal.wait_for("FDB entry");
+    let (node, words) = (lab.node(1), |name: &str| {
+        let line = screen.lines().find_map(|line| line.trim_start().strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name}: {screen}")).trim().to_owned()
+    });
+    let (route, neighbour, entry) = (words("route "), words("neighbour "), words("FDB entry "));
+    let to = route.split(' ').next().unwrap_or_default();
+    let gateway = neighbour.split(' ').next().unwrap_or_default();
+    assert!(sh("ip", &["-n", &node, "route", "show", to]).starts_with(&route), "{screen}");
+    assert!(sh("ip", &["-n", &node, "neigh", "show", gateway]).starts_with(&neighbour), "{screen}");
+    let entries = sh("bridge", &["-n", &node, "fdb", "show"]);
+    assert!(entries.lines().any(|line| line.starts_with(&entry)), "{entry} is not among {entries}");
     terminal.keys(&["P"]);
     terminal.wait_for("2 paths: 2 good; ");
     let screen = terminal.wait_for(" overlay  4  1450     1450     fits");

@@ -40,7 +40,7 @@ pub(super) fn draw(
     rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
     let all = facts::of(subject, model);
     let body = budget(buf, body, subject, model, theme);
-    let body = wide(buf, body, &facts::wide(subject, state.measure), theme);
+    let body = wide(buf, body, &facts::wide(subject, model, state.measure), theme);
     let rest = match subject {
         Subject::Tunnel(row) => {
             // Half a histogram says nothing: it has room, or facts have all of it.

@@ -2,6 +2,8 @@
 
 mod cores;
 mod drops;
+mod entries;
+mod gso;
 mod pod;
 mod vf;
 
@@ -30,6 +32,7 @@ pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
             let mut facts = of_tunnel(row, model);
             facts.extend(cores::facts(row, model));
             facts.extend(direct(model));
+            facts.extend(gso::fact(row, model));
             facts
         }
         Subject::Peer(row) => of_peer(row),
@@ -38,11 +41,12 @@ pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     }
 }
 
-/// What needs the whole width: a pod's secondary interfaces.
-pub(super) fn wide(subject: Subject<'_>, measure: Measure) -> Vec<Fact> {
+/// What needs the whole width: a pod's secondary interfaces, a peer's entries in the kernel's tables.
+pub(super) fn wide(subject: Subject<'_>, model: &Model, measure: Measure) -> Vec<Fact> {
     match subject {
         Subject::Pod(row) => pod::interfaces(row, measure),
-        Subject::Tunnel(_) | Subject::Peer(_) | Subject::Vf(_) => Vec::new(),
+        Subject::Peer(row) => entries::of_peer(row, model),
+        Subject::Tunnel(_) | Subject::Vf(_) => Vec::new(),
     }
 }
 
