@@ -4,9 +4,10 @@ mod instruments;
 
 pub use self::instruments::Cost;
 use super::{
+    facts::{Core, Counts, Device, Facts},
     instruments::Hooked,
     metric::Scenario,
-    result::{Core, Counts, Device, Facts, Run},
+    result::Run,
 };
 
 /// Something that changed.

@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 pub use self::programs::{OnPath, ProgramReading};
 use crate::{
     bench::{
+        facts::{Core, Counts, Device},
         metric::Side,
-        result::{Core, Counts, Cpu, Device, Machine},
+        result::{Cpu, Machine},
     },
     facts::counters::{CpuCounters, LinkStatistics, ProtocolCounters, SoftnetCounters},
     netlink::{NetlinkError, Source},

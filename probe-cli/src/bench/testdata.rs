@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
+    facts::{Counts, Device, Facts},
     instruments::TunnelCounts,
     metric::{Load, Scenario, Side},
     plan::Order,
     random::Random,
-    result::{Counts, Cpu, Device, Facts, Machine, Parameters, Round, Run, ScenarioRun, Slice},
+    result::{Cpu, Machine, Parameters, Round, Run, ScenarioRun, Slice},
 };
 
 /// What a machine is like.

@@ -7,7 +7,10 @@ use std::hint;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::result::{Cpu, Device, Machine};
+use super::{
+    facts::Device,
+    result::{Cpu, Machine},
+};
 
 /// Version of these messages. Another one is refused.
 pub const VERSION: u32 = 1;

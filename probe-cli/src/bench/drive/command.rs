@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{
     bench::{
-        result::{Counts, Outside},
+        facts::Counts,
+        result::Outside,
         wire::{Arrived, short},
     },
     netns::{self, Namespace},

@@ -14,7 +14,7 @@ use std::{
 
 use super::pins::{Pins, settle};
 use crate::{
-    bench::{result::Counts, wire::Arrived},
+    bench::{facts::Counts, wire::Arrived},
     lab::send::{tcp_connect, tcp_listener},
     netns::{self, Namespace},
 };

@@ -31,11 +31,12 @@ pub use self::{
     serve::{Event, Limits, ServeError, Server, random},
 };
 use super::{
+    facts::{Core, Counts, Device, Facts},
     instruments::Instruments,
     meter::{self, CoresReading, MeterError, Path, Point},
     metric::{Load, Scenario, Side},
     plan::Planned,
-    result::{self, Core, Counts, Device, Facts, Outside, ScenarioRun, Slice},
+    result::{self, Outside, ScenarioRun, Slice},
     wire::Token,
 };
 use crate::{

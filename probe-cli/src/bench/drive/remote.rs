@@ -15,7 +15,8 @@ use super::{
     tcp_info,
 };
 use crate::bench::{
-    result::{Counts, Cpu, Device, Machine},
+    facts::{Counts, Device},
+    result::{Cpu, Machine},
     wire::{Answer, Arrived, Ask, MOST_DEVICES, Purpose, Token, VERSION, short},
 };
 

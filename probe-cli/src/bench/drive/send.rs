@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     bench::{
+        facts::Counts,
         meter::CpuReading,
         metric::{FLOWS, Load},
-        result::{Counts, Cpu},
+        result::Cpu,
         stats,
         wire::{Arrived, KNOCK},
     },

@@ -133,9 +133,9 @@ mod tests {
     use super::{super::tests::between, *};
     use crate::bench::{
         explain::{Change, Weight},
+        facts::Facts,
         instruments::Hook,
         metric::Scenario,
-        result::Facts,
         testdata,
     };
 

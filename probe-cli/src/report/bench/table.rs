@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use super::{Gate, words};
 use crate::{
     bench::{
+        facts::{Core, Facts},
         gate::Row,
         history,
         instruments::Instruments,
         metric::{Load, Metric, Scenario, Side},
-        result::{Core, Facts, Run},
+        result::Run,
         rounds::Series,
         stats::{self, Shift, Tails},
     },

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::bench::{
+    facts::Core,
     gate::{self, Options, Relation},
     instruments::{Hook, Hooked, Instruments, Program, TunnelCounts},
     metric::{Load, Scenario, Side},
     random::Random,
-    result::{Accepted, Core, Run, ScenarioRun, Slice},
+    result::{Accepted, Run, ScenarioRun, Slice},
     stats::Tails,
     testdata::{self, World},
     trend::Trend,
