@@ -245,12 +245,18 @@ fn a_run_counts_as_many_drops_as_packets_were_sent() {
 
 /// The limit holds on every kernel that counts what its verifier goes through.
 #[test]
-fn the_verifier_takes_it_within_its_budget() {
+fn the_verifier_takes_it_and_what_times_encapsulation_within_their_budgets() {
     use overlay_probe::ebpf;
     let budget: toml::Table = include_str!("../../probe-ebpf/prebuilt/budget.toml").parse().unwrap();
-    for (program, count) in ebpf::verified_drop_instructions(ebpf::DROPS_OBJECT).unwrap() {
-        let limit = budget["drops"]["verified-instructions"][program.as_str()].as_integer().unwrap();
-        assert!(i64::from(count) <= limit, "{program}: {count} of {limit}");
-        println!("{program}: {count} instructions of {limit}");
+    let counts = [
+        ("drops", ebpf::verified_drop_instructions(ebpf::DROPS_OBJECT).unwrap()),
+        ("encap", ebpf::verified_encap_instructions(ebpf::ENCAP_OBJECT).unwrap()),
+    ];
+    for (object, counts) in counts {
+        for (program, count) in counts {
+            let limit = budget[object]["verified-instructions"][program.as_str()].as_integer().unwrap();
+            assert!(i64::from(count) <= limit, "{program}: {count} of {limit}");
+            println!("{program}: {count} instructions of {limit}");
+        }
     }
 }

@@ -46,8 +46,17 @@ pub const DROPS: KernelObject = KernelObject {
     packages: &["probe-drops/Cargo.toml", "probe-common/Cargo.toml"],
 };
 
+/// What times encapsulation.
+pub const ENCAP: KernelObject = KernelObject {
+    name: "encap",
+    package: "probe-encap",
+    manifest: "encap-manifest.toml",
+    sources: &["probe-encap/src"],
+    packages: &["probe-encap/Cargo.toml"],
+};
+
 /// All.
-pub const ALL: [&KernelObject; 3] = [&PROBE, &EXPLAIN, &DROPS];
+pub const ALL: [&KernelObject; 4] = [&PROBE, &EXPLAIN, &DROPS, &ENCAP];
 
 impl KernelObject {
     /// The compiled object.

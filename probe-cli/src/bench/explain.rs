@@ -94,6 +94,8 @@ pub enum Count {
     SegmentsPerReceivedBuffer,
     /// Bytes that the tunnel adds to a packet.
     Overhead,
+    /// Microseconds that the kernel takes for half of the buffers from the tunnel to the device below.
+    Encapsulation,
     /// Payload bytes in a segment.
     PayloadPerSegment,
     /// Segments sent again, of a thousand.
@@ -125,6 +127,8 @@ pub enum Weight {
 const FEW_DROPS: f64 = 1.0;
 /// Segments that were sent again, of a thousand, which are of no account.
 const FEW_RETRANSMITTED: f64 = 1.0;
+/// So many microseconds more for each buffer are felt.
+const FELT_US: f64 = 0.5;
 /// Segments in a buffer differ by chance by a fifth, and payload in a segment by its last ones.
 const BUFFERS: f64 = 0.25;
 const PAYLOAD: f64 = 0.02;
@@ -150,6 +154,7 @@ impl Change {
                 | Count::Drops
                 | Count::SegmentsPerBuffer
                 | Count::SegmentsPerReceivedBuffer
+                | Count::Encapsulation
                 | Count::PayloadPerSegment
                 | Count::Retransmitted
                 | Count::User
@@ -176,6 +181,7 @@ impl Change {
             What::Count { count: Count::Fragments | Count::ChecksumErrors | Count::Drops, .. }
             | What::Dropped { .. } => 4,
             What::Count { count: Count::Steal, values } if values.1 > values.0 => 4,
+            What::Count { count: Count::Encapsulation, values } if values.1 - values.0 >= FELT_US => 4,
             What::Count { .. } => 5,
             What::Offload { .. } | What::Mtu { .. } | What::Program { .. } => 6,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::metric::Scenario;
+use super::{encapsulation::Encapsulation, metric::Scenario};
 
 /// What eBPF showed of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Instruments {
     /// Packets that the sending node's kernel dropped meanwhile on the tunnel and below it, by its own reason; null where that was not
     /// watched.
     pub drops: Option<BTreeMap<String, u64>>,
+    /// How long the sending node's kernel took from the tunnel to the device below; null where that was not timed.
+    #[serde(default)]
+    pub encapsulation: Option<Encapsulation>,
     /// Why something of this is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,

@@ -147,9 +147,11 @@ impl Point {
         Ok(Self { place: place.to_owned(), namespace: None, names, tunnel })
     }
 
-    /// The network namespace and the name of its tunnel, where it is another namespace than the caller's.
-    pub fn tunnel_place(&self) -> Option<(&str, &str)> {
-        self.namespace.as_ref().map(Namespace::name).zip(self.tunnel.as_deref())
+    /// The network namespace, the name of its tunnel and that of the device below, where it is another namespace than the caller's.
+    pub fn tunnel_place(&self) -> Option<[&str; 3]> {
+        let (namespace, tunnel) = self.namespace.as_ref().zip(self.tunnel.as_deref())?;
+        let below = self.names.iter().skip_while(|name| *name != tunnel).nth(1)?;
+        Some([namespace.name(), tunnel, below])
     }
 
     /// Runs `work` where the devices are.

@@ -1,11 +1,12 @@
 //! The performance gate: what a node's overlay carries beside the node itself, and whether that got worse.
 //!
 //! Pure are [`metric`] (what is measured), [`plan`] (what runs next), [`result`] (the document), [`facts`] (what a path is like), [`rounds`] (which rounds count),
-//! [`instruments`] (what eBPF shows), [`stats`], [`gate`] with [`basis`] and [`history`] (the verdict), [`explain`] (the cause), [`trend`] and [`wire`] (messages between two machines).
+//! [`instruments`] with [`encapsulation`] (what eBPF shows), [`stats`], [`gate`] with [`basis`] and [`history`] (the verdict), [`explain`] (the cause), [`trend`] and [`wire`] (messages between two machines).
 //! [`drive`] sends and serves, [`meter`] reads what the machine did; they are outside.
 
 pub mod basis;
 pub mod drive;
+pub mod encapsulation;
 pub mod explain;
 pub mod facts;
 #[cfg(any(test, fuzzing))]

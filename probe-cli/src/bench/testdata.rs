@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    encapsulation::{Encapsulation, TimeClass},
     facts::{Counts, Device, Facts},
     instruments::TunnelCounts,
     metric::{Load, Scenario, Side},
@@ -175,6 +176,12 @@ pub(crate) fn full_packets(packets: u64) -> TunnelCounts {
         payload_bytes: Some(packets * 1398),
         mtu: 1450,
     }
+}
+
+/// Times of encapsulation of which half take so many nanoseconds or a little more.
+pub(crate) fn encapsulation(ns: u64) -> Encapsulation {
+    let class = |from_ns: u64, buffers| TimeClass { from_ns, to_ns: from_ns + from_ns / 8, buffers };
+    Encapsulation { times: vec![class(ns - ns / 8, 20), class(ns, 50), class(ns * 2, 10)], unmatched: 1 }
 }
 
 /// A path of which these offloads are on.

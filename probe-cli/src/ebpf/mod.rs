@@ -10,6 +10,7 @@ mod baseline;
 mod btf;
 mod counters;
 mod drops;
+mod encap;
 mod error;
 mod events;
 mod explain;
@@ -31,12 +32,13 @@ mod vf_room;
 
 pub use attach::{AttachMode, Hook, LinkPlace};
 pub use drops::{DropWatch, verified_drop_instructions};
+pub use encap::{EncapTimes, EncapWatch, verified_encap_instructions};
 pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
 pub use loaded::{LoadedProgram, RunTimes, loaded, tcx_programs};
 pub use object::{
-    DROPS_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs, map_bytes,
-    verified_instructions,
+    DROPS_OBJECT, ENCAP_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs,
+    map_bytes, verified_instructions,
 };
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;

@@ -18,6 +18,9 @@ static EXPLAINING_BYTES: &Aligned<[u8]> =
 static DROPS_BYTES: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/drops.o")));
 
+static ENCAP_BYTES: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../probe-ebpf/prebuilt/encap.o")));
+
 /// The object that counts, as it lies in `probe-ebpf/prebuilt/`.
 pub static OBJECT: &[u8] = &COUNTING_BYTES.0;
 
@@ -26,6 +29,9 @@ pub static EXPLAIN_OBJECT: &[u8] = &EXPLAINING_BYTES.0;
 
 /// The object that is loaded while somebody asks what the kernel drops.
 pub static DROPS_OBJECT: &[u8] = &DROPS_BYTES.0;
+
+/// The object that is loaded while `bench` looks at a path.
+pub static ENCAP_OBJECT: &[u8] = &ENCAP_BYTES.0;
 
 /// The programs of an object that are attached, for each hook the one on transmit and the one on receive.
 #[derive(Clone, Copy, Debug)]
@@ -158,9 +164,16 @@ pub fn map_bytes(object: &[u8]) -> Result<u64, EbpfError> {
 /// Loads `object`, which has these programs, and says how many instructions the verifier went through for each
 /// (`verified_insns` of `struct bpf_prog_info`, Linux 5.16). Programs of a kernel that does not tell are left out.
 pub fn verified_instructions(object: &[u8], programs: Programs) -> Result<Vec<(String, u32)>, EbpfError> {
-    let mut ebpf = create(object, &lookups(Limits { pods: 1, peers: 1 }))?;
+    verified(create(object, &lookups(Limits { pods: 1, peers: 1 }))?, programs.all())
+}
+
+/// The same of programs of an object whose maps have been created.
+pub(super) fn verified(
+    mut ebpf: Ebpf,
+    programs: impl Iterator<Item = &'static str>,
+) -> Result<Vec<(String, u32)>, EbpfError> {
     let mut counts = Vec::new();
-    for name in programs.all() {
+    for name in programs {
         load_program(&mut ebpf, name)?;
         let info = program(&mut ebpf, name)?
             .info()

@@ -16,6 +16,8 @@ const BPF_TCX_INGRESS: u32 = 46;
 const BPF_TCX_EGRESS: u32 = 47;
 /// Without another link or program that it is before: before all of them (`bpf_mprog_attach` in kernel/bpf/mprog.c).
 const BPF_F_BEFORE: u32 = 1 << 3;
+/// Likewise, behind all of them.
+const BPF_F_AFTER: u32 = 1 << 4;
 
 /// The part of `union bpf_attr` that `BPF_LINK_CREATE` needs here (include/uapi/linux/bpf.h).
 #[repr(C)]
@@ -53,11 +55,20 @@ impl TcxLink {
     /// Puts a program first in the chain of the interface that has this index in the calling thread's network namespace. It
     /// keeps neither alive: it goes with the interface (`tcx_uninstall`), and into other namespaces with it.
     pub(super) fn first(program: BorrowedFd<'_>, ifindex: u32, is_egress: bool) -> io::Result<Self> {
+        Self::create(program, ifindex, is_egress, BPF_F_BEFORE)
+    }
+
+    /// Puts a program last there: one that ends the chain hides packets from it.
+    pub(super) fn last(program: BorrowedFd<'_>, ifindex: u32, is_egress: bool) -> io::Result<Self> {
+        Self::create(program, ifindex, is_egress, BPF_F_AFTER)
+    }
+
+    fn create(program: BorrowedFd<'_>, ifindex: u32, is_egress: bool, flags: u32) -> io::Result<Self> {
         let mut attr = CreateAttr {
             prog_fd: program.as_raw_fd().cast_unsigned(),
             target_ifindex: ifindex,
             attach_type: if is_egress { BPF_TCX_EGRESS } else { BPF_TCX_INGRESS },
-            flags: BPF_F_BEFORE,
+            flags,
         };
         sys::bpf_fd(sys::LINK_CREATE, &mut attr).map(Self)
     }

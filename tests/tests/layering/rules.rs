@@ -212,6 +212,8 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("probe_common", &["ebpf", "model", "sample"]),
     // The keys and values of what is dropped.
     ("probe_drops", &["ebpf"]),
+    // The classes that times of encapsulation are counted in.
+    ("probe_encap", &["ebpf"]),
     // The record of a packet that is "other", and its reasons.
     ("probe_explain", &["ebpf", "sample"]),
     (

@@ -88,10 +88,10 @@ pub(crate) fn verified(object: &KernelObject, bytes: &[u8]) -> Result<Vec<(Strin
         ui::note("verified instructions are not counted: loading programs needs root");
         return Ok(Vec::new());
     }
-    let counts = if object.name == object::DROPS.name {
-        ebpf::verified_drop_instructions(bytes)
-    } else {
-        ebpf::verified_instructions(bytes, programs(object))
+    let counts = match object.name {
+        name if name == object::DROPS.name => ebpf::verified_drop_instructions(bytes),
+        name if name == object::ENCAP.name => ebpf::verified_encap_instructions(bytes),
+        _ => ebpf::verified_instructions(bytes, programs(object)),
     };
     let counts = counts.with_context(|| format!("the kernel does not take {}.o", object.name))?;
     if counts.is_empty() {

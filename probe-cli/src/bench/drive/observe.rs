@@ -5,6 +5,7 @@ use std::{sync::atomic::AtomicBool, time::Duration};
 
 use super::{Bench, DriveError, Way};
 use crate::bench::{
+    encapsulation::Encapsulation,
     instruments::{Instruments, TunnelCounts},
     meter::{OnPath, ProgramReading},
     metric::{Load, Scenario, Side},
@@ -17,14 +18,17 @@ pub struct Sender {
     pub netns: String,
     /// Its tunnel device.
     pub tunnel: String,
+    /// The device below.
+    pub underlay: String,
 }
 
 impl Bench {
     /// Where the packets of a data plane enter its tunnel; none where that is no lab's node.
     pub fn sender(&self, scenario: Scenario) -> Option<Sender> {
         let lane = self.lanes.iter().find(|lane| lane.scenario == scenario)?;
-        let (netns, tunnel) = lane.path.sending.iter().find_map(|point| point.tunnel_place())?;
-        Some(Sender { netns: netns.to_owned(), tunnel: tunnel.to_owned() })
+        let places = lane.path.sending.iter().find_map(|point| point.tunnel_place())?;
+        let [netns, tunnel, underlay] = places.map(str::to_owned);
+        Some(Sender { netns, tunnel, underlay })
     }
 
     /// The programs that are on the path before any of ours is, or why they cannot be listed.
@@ -90,6 +94,16 @@ impl Bench {
         match counted {
             Ok((tunnel, drops)) => (seen.tunnel, seen.drops) = (Some(tunnel), drops),
             Err(why) => seen.missing.push(why),
+        }
+    }
+
+    /// Adds how long encapsulation took during that stream, or why that is not known.
+    pub fn timed(&mut self, scenario: Scenario, times: Result<Encapsulation, String>) {
+        let lane = self.lanes.iter_mut().find(|lane| lane.scenario == scenario);
+        let Some(seen) = lane.and_then(|lane| lane.instruments.as_mut()) else { return };
+        match times {
+            Ok(times) => seen.encapsulation = Some(times),
+            Err(why) => seen.missing.push(format!("how long encapsulation takes: {why}")),
         }
     }
 }

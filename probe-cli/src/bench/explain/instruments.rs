@@ -21,6 +21,10 @@ const SLOWER: f64 = 0.5;
 const SLOWER_NS: f64 = 200.0;
 /// Bytes that a tunnel adds differ a little where it pads.
 const OVERHEAD: f64 = 0.05;
+/// The middle of fewer times is a matter of chance, and that of more differs by a third, and so much.
+const FEWEST_TIMED: u64 = 30;
+const LONGER: f64 = 0.33;
+const LONGER_NS: f64 = 200.0;
 /// Fewer drops of a thousand buffers are of no account.
 const FEW_DROPS: f64 = 1.0;
 
@@ -62,6 +66,15 @@ pub(super) fn changes(base: &Instruments, new: &Instruments) -> Vec<What> {
         && (values.1 - values.0).abs() > OVERHEAD * values.0
     {
         found.push(What::Count { count: Count::Overhead, values });
+    }
+    let p50 = |of: &Instruments| {
+        let times = of.encapsulation.as_ref().filter(|times| times.buffers() >= FEWEST_TIMED)?;
+        times.within(0.5)
+    };
+    if let Some((before, now)) = p50(base).zip(p50(new))
+        && (now - before).abs() > (LONGER * before).max(LONGER_NS)
+    {
+        found.push(What::Count { count: Count::Encapsulation, values: (before / 1e3, now / 1e3) });
     }
     if let (Some(before), Some(now)) = (&base.drops, &new.drops) {
         let buffers =
@@ -144,6 +157,7 @@ mod tests {
             programs: Some(programs.to_vec()),
             tunnel: Some(testdata::full_packets(40_000)),
             drops: Some(BTreeMap::new()),
+            encapsulation: Some(testdata::encapsulation(1000)),
             missing: Vec::new(),
         };
         Facts { instruments: Some(seen), ..testdata::facts(&["tx-checksum-ip-generic"]) }
@@ -212,6 +226,34 @@ mod tests {
         let found = between(&facts(&[]), &twice);
         assert!(matches!(&found[..], [Change { what: What::Program { costs: (_, Cost::Ns(ns)), .. }, .. }]
                 if (1999.0..2001.0).contains(ns)));
+    }
+
+    #[test]
+    fn encapsulation_that_takes_longer_is_named_behind_what_makes_it_so() {
+        let base = facts(&[]);
+        let with = |programs: &[Program], times| {
+            let mut new = facts(programs);
+            new.instruments.as_mut().unwrap().encapsulation = times;
+            new
+        };
+        let found = between(&base, &with(&[program("burn", 2013)], Some(testdata::encapsulation(3000))));
+        assert!(matches!(&found[0].what, What::Program { .. }), "{found:?}");
+        let What::Count { count: Count::Encapsulation, values: (before, now) } = found[1].what else {
+            panic!("{found:?}")
+        };
+        assert!((1.0..1.2).contains(&before) && (3.0..3.4).contains(&now), "{found:?}");
+        assert!(found[1].is_cause() && found[1].weight() == Weight::Informs);
+        let back = between(&with(&[], Some(testdata::encapsulation(3000))), &base);
+        assert!(back.len() == 1 && !back[0].is_cause(), "{back:?}");
+        let little = between(&base, &with(&[], Some(testdata::encapsulation(1450))));
+        assert!(little.len() == 1 && !little[0].is_cause(), "{little:?}");
+        // By chance, of too few, and of which nothing is known.
+        let mut few = testdata::encapsulation(3000);
+        few.times.iter_mut().for_each(|class| class.buffers = 1);
+        for times in [Some(testdata::encapsulation(1100)), Some(few), None] {
+            let found = between(&base, &with(&[], times));
+            assert!(found.is_empty(), "{found:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The facts round: one stream through each overlay while our own programs count and the kernel takes the time of all programs. It is in
-//! no round that decides, since both cost time. What cannot be seen is named in the result, and is no error.
+//! The facts round: one stream through each overlay while our own programs count and time, and the kernel takes the time of all programs. It is
+//! in no round that decides, since both cost time. What cannot be seen is named in the result, and is no error.
 
 use std::{
     collections::BTreeMap,
@@ -8,16 +8,18 @@ use std::{
     time::Duration,
 };
 
+use nix::net::if_::if_nametoindex;
 use tokio::sync::oneshot;
 
 use crate::{
     bench::{
         drive::{Bench, Sender},
+        encapsulation::{Encapsulation, TimeClass},
         instruments::TunnelCounts,
         metric::Scenario,
     },
     cli::{exit, live},
-    ebpf::ProbeOptions,
+    ebpf::{EncapTimes, EncapWatch, ProbeOptions},
     engine::{Counting, CountingOptions, HostOptions, look_during},
     inventory::Joined,
     leftovers::RunDirectory,
@@ -45,7 +47,7 @@ pub(super) fn observe(
         let (ready, is_ready) = mpsc::channel();
         let (over, is_over) = oneshot::channel();
         let sender = &sender;
-        let counter = scope.spawn(move || count(sender, &ready, is_over));
+        let counter = scope.spawn(move || count(sender, scenario, &ready, is_over));
         // It is ready, or has ended with an error.
         let _ = is_ready.recv();
         let payload = bench.observe(scenario, others, length, stop);
@@ -53,34 +55,67 @@ pub(super) fn observe(
         let _ = over.send(());
         let looked = counter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let Some(payload) = payload? else { return Ok(false) };
-        let looked = looked.map_err(|error| exit::words(&error));
-        bench.counted(scenario, looked.and_then(|looked| counted(&sender.tunnel, payload, &looked)));
+        match looked {
+            Ok((looked, times)) => {
+                bench.counted(scenario, counted(&sender.tunnel, payload, &looked));
+                bench.timed(scenario, times);
+            }
+            Err(error) => bench.counted(scenario, Err(exit::words(&error))),
+        }
         Ok(true)
     })
 }
 
+/// What was counted, and how long encapsulation took or why that is not known.
+type Looked = ((Sample, Frame), Result<Encapsulation, String>);
+
 /// Counts on a node from when it says so until the stream is over.
 fn count(
     sender: &Sender,
+    scenario: Scenario,
     ready: &mpsc::Sender<()>,
     over: oneshot::Receiver<()>,
-) -> anyhow::Result<(Sample, Frame)> {
+) -> anyhow::Result<Looked> {
     // The machine's files are no node's of the lab.
     let host = HostOptions { is_node: false, ..HostOptions::default() };
     let options = CountingOptions { probe: ProbeOptions::default(), notes: RunDirectory::new(None) };
     netns::run_in(&netns::open(&sender.netns)?, || {
         live::block_on(async {
             let mut counting = Counting::new(Observed::Value(options));
+            let mut times = Err("nothing was sent".to_owned());
             let looked = look_during(&host, &mut counting, async |_| {
+                // After the programs that count, so that these are not in the time.
+                let watch = time(sender, scenario);
                 // Who is told is there as long as this is.
                 let _ = ready.send(());
                 let _ = over.await;
+                times = watch.and_then(|mut watch| watch.read().map_err(|error| error.to_string()));
             })
             .await;
             counting.stop().await;
-            Ok(looked?)
+            Ok((looked?, times.map(encapsulation)))
         })
     })?
+}
+
+/// Begins to time encapsulation, in the calling thread's network namespace.
+fn time(sender: &Sender, scenario: Scenario) -> Result<EncapWatch, String> {
+    if scenario == Scenario::Wireguard {
+        return Err("WireGuard encrypts on other processors than the one that sends".to_owned());
+    }
+    let index = |name: &str| if_nametoindex(name).map_err(|error| format!("{name}: {error}"));
+    EncapWatch::start(index(&sender.tunnel)?, index(&sender.underlay)?)
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| "it needs TCX (Linux 6.6)".to_owned())
+}
+
+fn encapsulation(times: EncapTimes) -> Encapsulation {
+    let class = |(range, buffers): (std::ops::Range<u64>, u64)| TimeClass {
+        from_ns: range.start,
+        to_ns: range.end,
+        buffers,
+    };
+    Encapsulation { times: times.classes.into_iter().map(class).collect(), unmatched: times.unmatched }
 }
 
 fn counted(tunnel: &str, payload: u64, (before, after): &(Sample, Frame)) -> Counted {

@@ -175,6 +175,17 @@ fn instruments(out: &mut String, scenario: Scenario, seen: &Instruments) {
         );
         align::wrapped(out, "  eBPF: ", &facts);
     }
+    if let Some(times) = &seen.encapsulation {
+        let us = |share| number(times.within(share).map(|ns| ns / 1e3));
+        let facts = format!(
+            "encapsulation of a buffer p50 {} us, p99 {} us ({} timed, {} not seen again)",
+            us(0.5),
+            us(0.99),
+            text::counted(usize::try_from(times.buffers()).unwrap_or(usize::MAX), "buffer"),
+            times.unmatched,
+        );
+        align::wrapped(out, "  eBPF: ", &facts);
+    }
     for (reason, packets) in seen.drops.iter().flatten() {
         let of = text::counted(usize::try_from(*packets).unwrap_or(usize::MAX), "packet");
         align::wrapped(out, "  eBPF: ", &format!("dropped {of} ({})", text::escape(reason)));

@@ -174,6 +174,7 @@ fn looked_at(mut run: Run, burns: bool) -> Run {
         programs: Some(programs),
         tunnel: Some(tunnel),
         drops: Some(drops),
+        encapsulation: Some(testdata::encapsulation(if burns { 5000 } else { 3000 })),
         missing: vec!["something else".to_owned()],
     });
     run

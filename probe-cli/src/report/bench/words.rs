@@ -210,6 +210,7 @@ pub(super) fn fact(change: &Change) -> String {
                 Count::SegmentsPerBuffer => "segments per buffer",
                 Count::SegmentsPerReceivedBuffer => "segments per received buffer",
                 Count::Overhead => "bytes that the tunnel adds to a packet",
+                Count::Encapsulation => "encapsulation of a buffer (p50)",
                 Count::PayloadPerSegment => "payload bytes per segment",
                 Count::Retransmitted => "segments retransmitted per 1,000",
                 Count::User => "processors: time in processes",
@@ -220,6 +221,7 @@ pub(super) fn fact(change: &Change) -> String {
             };
             let unit = match count {
                 Count::User | Count::System | Count::Softirq | Count::Steal | Count::FullCore => " %",
+                Count::Encapsulation => " us",
                 Count::Fragments
                 | Count::ChecksumErrors
                 | Count::Drops
