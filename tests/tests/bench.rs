@@ -99,18 +99,22 @@ fn a_run_in_its_own_lab_has_every_slice_and_leaves_nothing() {
 fn what_is_asked_for_is_measured_beside_the_usual() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("more.json");
-    let also = "connection-rate,tcp-n,latency-under-load";
+    let also = "connection-rate,udp-full,tcp-n,udp-512,latency-under-load";
     let document = measure(&output, &["--rounds", "1", "--scenario", "vxlan-v4-jumbo", "--also", also]);
     let measured = &document["runs"][0];
     assert_eq!(
         measured["parameters"]["also"],
-        serde_json::json!(["streams", "loaded_requests", "connections"])
+        serde_json::json!(["datagrams_512", "datagrams_full", "streams", "loaded_requests", "connections"])
     );
     let slices = measured["rounds"][0]["slices"].as_array().unwrap();
-    assert_eq!(slices.len(), 12);
-    for (load, field) in
-        [("streams", "bits_per_s"), ("loaded_requests", "p999_s"), ("connections", "connections_per_s")]
-    {
+    assert_eq!(slices.len(), 16);
+    for (load, field) in [
+        ("datagrams_512", "packets_per_s"),
+        ("datagrams_full", "packets_per_s"),
+        ("streams", "bits_per_s"),
+        ("loaded_requests", "p999_s"),
+        ("connections", "connections_per_s"),
+    ] {
         for side in ["host", "overlay"] {
             let slice = slices.iter().find(|slice| slice["load"] == load && slice["side"] == side).unwrap();
             assert!(slice[field].as_f64().unwrap() > 0.0, "{slice}");
@@ -127,7 +131,7 @@ fn what_is_asked_for_is_measured_beside_the_usual() {
     assert!(payload <= 8950.0 - 52.0 && payload > 0.3 * 8950.0, "{counts}");
     // One round decides nothing, and each metric has its row.
     let csv = beside_itself(&output);
-    assert_eq!(csv.lines().count(), 1 + 9, "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 11, "{csv}");
     assert!(csv.lines().skip(1).all(|row| row.contains(",inconclusive,")), "{csv}");
 }
 

@@ -63,6 +63,11 @@ pub enum Load {
     Stream,
     /// UDP datagrams of 64 bytes, as fast as they go.
     Datagrams,
+    /// The same of 512 bytes.
+    #[serde(rename = "datagrams_512")]
+    Datagrams512,
+    /// The same of as many bytes as fit the overlay's smallest MTU.
+    DatagramsFull,
     /// A request and a response of one byte each in turn, over TCP.
     Requests,
     /// [`FLOWS`] TCP connections at once that send as fast as they can.
@@ -91,6 +96,11 @@ pub enum Metric {
     Throughput,
     /// Packets per second of the datagrams.
     PacketRate,
+    /// The same of 512 bytes.
+    #[serde(rename = "packet_rate_512")]
+    PacketRate512,
+    /// The same of the largest that fit.
+    PacketRateFull,
     /// CPU time of the machine for each gigabit of the stream.
     CpuPerGbit,
     /// Half of the requests are answered within this.
@@ -115,12 +125,14 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Throughput,
         Self::PacketRate,
         Self::CpuPerGbit,
         Self::LatencyP50,
         Self::LatencyP99,
+        Self::PacketRate512,
+        Self::PacketRateFull,
         Self::ThroughputN,
         Self::LoadedP50,
         Self::LoadedP99,
@@ -134,6 +146,8 @@ impl Metric {
         match self {
             Self::Throughput | Self::CpuPerGbit => Load::Stream,
             Self::PacketRate => Load::Datagrams,
+            Self::PacketRate512 => Load::Datagrams512,
+            Self::PacketRateFull => Load::DatagramsFull,
             Self::LatencyP50 | Self::LatencyP99 => Load::Requests,
             Self::ThroughputN => Load::Streams,
             Self::LoadedP50 | Self::LoadedP99 => Load::LoadedRequests,
@@ -147,6 +161,8 @@ impl Metric {
         match self {
             Self::Throughput
             | Self::PacketRate
+            | Self::PacketRate512
+            | Self::PacketRateFull
             | Self::ThroughputN
             | Self::ConnectionRate
             | Self::CommandThroughput => true,
@@ -176,6 +192,8 @@ impl Metric {
         match self {
             Self::Throughput => "throughput",
             Self::PacketRate => "packet_rate",
+            Self::PacketRate512 => "packet_rate_512",
+            Self::PacketRateFull => "packet_rate_full",
             Self::CpuPerGbit => "cpu_per_gbit",
             Self::LatencyP50 => "latency_p50",
             Self::LatencyP99 => "latency_p99",
@@ -193,6 +211,8 @@ impl Metric {
         match self {
             Self::Throughput => "TCP throughput",
             Self::PacketRate => "64-byte packet rate",
+            Self::PacketRate512 => "512-byte packet rate",
+            Self::PacketRateFull => "full packet rate",
             Self::CpuPerGbit => "CPU per Gbit",
             Self::LatencyP50 => "latency p50",
             Self::LatencyP99 => "latency p99",

@@ -238,7 +238,7 @@ impl Slice {
         match metric {
             Metric::Throughput | Metric::ThroughputN | Metric::CommandThroughput => self.bits_per_s,
             Metric::ConnectionRate => self.connections_per_s,
-            Metric::PacketRate => self.packets_per_s,
+            Metric::PacketRate | Metric::PacketRate512 | Metric::PacketRateFull => self.packets_per_s,
             Metric::CpuPerGbit | Metric::CommandCpuPerGbit => {
                 self.cpu.busy_cores.zip(self.bits_per_s).map(|(cores, bits)| cores * 1e9 / bits)
             }

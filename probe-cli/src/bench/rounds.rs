@@ -54,6 +54,8 @@ fn anchor(load: Load) -> Metric {
     match load {
         Load::Stream => Metric::Throughput,
         Load::Datagrams => Metric::PacketRate,
+        Load::Datagrams512 => Metric::PacketRate512,
+        Load::DatagramsFull => Metric::PacketRateFull,
         Load::Requests => Metric::LatencyP50,
         Load::Streams => Metric::ThroughputN,
         Load::LoadedRequests => Metric::LoadedP50,

@@ -129,6 +129,8 @@ fn metrics(names: &[BenchMetric]) -> Vec<Metric> {
     let of = |name: BenchMetric| match name {
         BenchMetric::Throughput => Metric::Throughput,
         BenchMetric::PacketRate => Metric::PacketRate,
+        BenchMetric::PacketRate512 => Metric::PacketRate512,
+        BenchMetric::PacketRateFull => Metric::PacketRateFull,
         BenchMetric::CpuPerGbit => Metric::CpuPerGbit,
         BenchMetric::LatencyP50 => Metric::LatencyP50,
         BenchMetric::LatencyP99 => Metric::LatencyP99,
@@ -155,6 +157,8 @@ fn only(names: &[BenchOnly]) -> Vec<Load> {
 
 fn also(names: &[BenchAlso]) -> Vec<Load> {
     sorted(names.iter().map(|name| match name {
+        BenchAlso::Udp512 => Load::Datagrams512,
+        BenchAlso::UdpFull => Load::DatagramsFull,
         BenchAlso::TcpN => Load::Streams,
         BenchAlso::LatencyUnderLoad => Load::LoadedRequests,
         BenchAlso::ConnectionRate => Load::Connections,

@@ -134,12 +134,29 @@ enum Way {
 }
 
 impl Way {
-    /// Sends for so long; none when it was asked to stop meanwhile.
-    fn send(&mut self, load: Load, length: Duration, stop: &AtomicBool) -> io::Result<Option<Sent>> {
+    /// Sends for so long, datagrams of `full` bytes at most; none when it was asked to stop meanwhile.
+    fn send(
+        &mut self,
+        load: Load,
+        full: usize,
+        length: Duration,
+        stop: &AtomicBool,
+    ) -> io::Result<Option<Sent>> {
         let (timing, pins) = (Timing::new(length, stop), Pins::of_this_process());
         match self {
-            Self::Lab(ends) => send::run(load, &mut Local::new(ends, &pins), &timing, &pins),
-            Self::Remote(remote) => send::run(load, remote.as_mut(), &timing, &pins),
+            Self::Lab(ends) => send::run(load, full, &mut Local::new(ends, &pins), &timing, &pins),
+            Self::Remote(remote) => send::run(load, full, remote.as_mut(), &timing, &pins),
+        }
+    }
+}
+
+impl Way {
+    fn is_v6(&self) -> bool {
+        match self {
+            Self::Lab(ends) => ends.address.is_ipv6(),
+            Self::Remote(remote) => {
+                remote.local_address().is_ok_and(|address| address.to_canonical().is_ipv6())
+            }
         }
     }
 }
@@ -272,6 +289,7 @@ impl Bench {
             return Ok(None);
         };
         let unread = |source| DriveError::Meter { scenario, source };
+        let full = lane.full_datagram().map_err(unread)?;
         let way = match side {
             Side::Host => lane.host.as_mut(),
             Side::Overlay => Some(&mut lane.overlay),
@@ -289,7 +307,7 @@ impl Bench {
                 };
                 command::run(outside, ends, &Timing::new(length, stop), &received)
             }
-            _ => way.send(load, length, stop),
+            _ => way.send(load, full, length, stop),
         };
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
@@ -397,7 +415,25 @@ fn tunnel(lab: &Lab, scenario: Scenario) -> Option<String> {
     }
 }
 
+/// Payload bytes of a datagram that fills this MTU.
+fn payload(mtu: u32, is_v6: bool) -> usize {
+    /// UDP's header, and the longest datagram of IPv4.
+    const UDP: u32 = 8;
+    const LONGEST: u32 = 65_507;
+    /// The session's number, which datagrams begin with.
+    const LEAST: u32 = 8;
+    let headers = UDP + if is_v6 { 40 } else { 20 };
+    usize::try_from(mtu.saturating_sub(headers).clamp(LEAST, LONGEST)).unwrap_or(usize::MAX)
+}
+
 impl Lane {
+    /// Payload bytes of the largest datagram that fits all devices of the path, the same from node to node.
+    fn full_datagram(&self) -> Result<usize, MeterError> {
+        let devices = self.path.devices()?;
+        let smallest = devices.iter().chain(&self.far_devices).map(|device| device.mtu).min();
+        Ok(payload(smallest.unwrap_or_default(), self.overlay.is_v6()))
+    }
+
     fn new(scenario: Scenario, lab: &Lab) -> Result<Self, DriveError> {
         let missing = |what: &str| LabError::NoPart { what: format!("{what} for {scenario}") };
         let is_v6 = scenario == Scenario::VxlanV6;
@@ -439,5 +475,16 @@ impl Lane {
             cores: Some(Vec::new()),
             instruments: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_datagram_fills_the_mtu() {
+        let of = [(1450, false), (1430, true), (8950, false), (0, false), (u32::MAX, true)];
+        assert_eq!(of.map(|(mtu, is_v6)| payload(mtu, is_v6)), [1422, 1382, 8922, 8, 65_507]);
     }
 }

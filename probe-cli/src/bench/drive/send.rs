@@ -1,4 +1,4 @@
-//! Sends for the length of a slice: streams, small datagrams, requests or connections, to a far end wherever that is. The sender and
+//! Sends for the length of a slice: streams, datagrams, requests or connections, to a far end wherever that is. The sender and
 //! the receiver have a processor each where there are two; what comes before the slice warms up and does not count.
 
 use std::{
@@ -28,8 +28,9 @@ use crate::{
 
 /// What comes before each slice, as a share of it.
 const WARM_UP: f64 = 0.2;
-/// Payload of a datagram.
-pub(super) const DATAGRAM: usize = 64;
+/// Payload of a datagram, but for loads of others.
+const DATAGRAM: usize = 64;
+const LARGER_DATAGRAM: usize = 512;
 /// Datagrams whose time is taken together.
 const BATCH: u32 = 200;
 /// Batches by their time: the fastest tenth is the machine without what else it does.
@@ -166,9 +167,10 @@ fn seconds_between(first: &Arrived, last: &Arrived) -> f64 {
     last.at_us.saturating_sub(first.at_us) as f64 / 1e6
 }
 
-/// Sends one load; none when it is to stop.
+/// Sends one load, datagrams of `full` bytes at most; none when it is to stop.
 pub(super) fn run(
     load: Load,
+    full: usize,
     far: &mut dyn Far,
     timing: &Timing<'_>,
     pins: &Pins,
@@ -177,7 +179,9 @@ pub(super) fn run(
         Load::Stream => streams(far, timing, pins.sender, 1),
         // There are more of them than processors.
         Load::Streams => streams(far, timing, None, FLOWS),
-        Load::Datagrams => datagrams(far, timing, pins),
+        Load::Datagrams => datagrams(far, timing, pins, DATAGRAM),
+        Load::Datagrams512 => datagrams(far, timing, pins, LARGER_DATAGRAM.min(full)),
+        Load::DatagramsFull => datagrams(far, timing, pins, full),
         Load::Requests => requests(far, timing, pins, false),
         Load::LoadedRequests => requests(far, timing, pins, true),
         Load::Connections => connections(far, timing, pins),
@@ -255,10 +259,10 @@ fn streams(
     }))
 }
 
-fn datagrams(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins) -> io::Result<Option<Sent>> {
+fn datagrams(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins, bytes: usize) -> io::Result<Option<Sent>> {
     far.begin(true, false)?;
     let (sender, mark) = far.datagrams()?;
-    let mut payload = [0x5a; DATAGRAM];
+    let mut payload = vec![0x5a; bytes];
     if let Some((start, _)) = payload.split_first_chunk_mut() {
         *start = mark.to_be_bytes();
     }

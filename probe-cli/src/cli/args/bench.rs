@@ -327,6 +327,11 @@ pub(in crate::cli) enum BenchOnly {
 /// What is measured where somebody asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum BenchAlso {
+    /// Datagrams of 512 bytes
+    #[value(name = "udp-512")]
+    Udp512,
+    /// Datagrams of as many bytes as fit the overlay
+    UdpFull,
     /// Eight TCP streams at once
     TcpN,
     /// Requests and responses while a TCP stream runs
@@ -343,6 +348,11 @@ pub(in crate::cli) enum BenchMetric {
     Throughput,
     /// 64-byte packet rate
     PacketRate,
+    /// 512-byte packet rate
+    #[value(name = "packet_rate_512")]
+    PacketRate512,
+    /// Packet rate of the largest datagrams that fit the overlay
+    PacketRateFull,
     /// CPU per Gbit
     CpuPerGbit,
     /// Latency that half of the requests have at most

@@ -214,7 +214,9 @@ fn value(run: &Run, scenario: Scenario, metric: Metric, side: Side) -> String {
     match (metric, metric.load()) {
         (Metric::CpuPerGbit | Metric::CommandCpuPerGbit, _) => format!("{:.0} ms", value * 1000.0),
         (_, Load::Stream | Load::Streams | Load::Command) => text::bits_per_s(value),
-        (_, Load::Datagrams | Load::Connections) => format!("{}/s", text::si(value)),
+        (_, Load::Datagrams | Load::Datagrams512 | Load::DatagramsFull | Load::Connections) => {
+            format!("{}/s", text::si(value))
+        }
         (_, Load::Requests | Load::LoadedRequests) => format!("{:.1} us", value * 1e6),
     }
 }

@@ -123,7 +123,8 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
     one.scenarios.push(ScenarioRun { scenario: Scenario::Wireguard, unsupported: why, facts: None });
     insta::assert_snapshot!("run.table", run(&one));
     // What was asked for beside the usual has rows of its own, here and in a comparison.
-    one.parameters.also = vec![Load::Streams, Load::LoadedRequests, Load::Connections];
+    one.parameters.also =
+        vec![Load::Datagrams512, Load::DatagramsFull, Load::Streams, Load::LoadedRequests, Load::Connections];
     for round in &mut one.rounds {
         for (load, side, times) in one
             .parameters
@@ -134,6 +135,9 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
             let bare = testdata::slice(load, side);
             round.slices.push(match load {
                 Load::Streams => Slice { bits_per_s: Some(2e10 / times), ..bare },
+                Load::Datagrams512 | Load::DatagramsFull => {
+                    Slice { packets_per_s: Some(2e5 / times), ..bare }
+                }
                 Load::Connections => Slice { connections_per_s: Some(9000.0 / times), ..bare },
                 Load::Command | Load::Stream | Load::Datagrams | Load::Requests | Load::LoadedRequests => {
                     Slice { p50_s: Some(5e-5 * times), p99_s: Some(2e-4 * times), ..bare }

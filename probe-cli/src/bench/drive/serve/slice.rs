@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::super::{
-    far::{Counter, GLANCE, patient},
-    send::DATAGRAM,
-};
+use super::super::far::{Counter, GLANCE, patient};
 use crate::bench::{
     meter::{CpuReading, Path, PathReading},
     wire::{Answer, Arrived},
@@ -100,12 +97,12 @@ impl Slice {
         const LATE: Duration = Duration::from_secs(2);
         self.inside.fetch_add(1, Ordering::AcqRel);
         let _inside = Inside(self);
-        self.datagrams.store(DATAGRAM, Ordering::Relaxed);
-        let (mark, mut buffer, mut over) = (session.to_be_bytes(), [0; 2048], None::<Instant>);
+        let (mark, mut buffer, mut over) = (session.to_be_bytes(), vec![0; 1 << 16], None::<Instant>);
         while over.is_none_or(|over| over.elapsed() < LATE) {
             // An error is an ICMP message that is about somebody else.
             let came = patient(socket.recv(&mut buffer)).unwrap_or(None);
-            if came.is_some_and(|length| buffer.get(..length.min(8)) == Some(&mark)) {
+            if let Some(length) = came.filter(|length| buffer.get(..*length.min(&8)) == Some(&mark)) {
+                self.datagrams.store(length, Ordering::Relaxed);
                 self.counter.add(1);
             }
             match (self.counter.is_done(), came) {
