@@ -35,7 +35,10 @@ const SOURCES: [(&str, &[&str]); 9] = [
     ("lines", &["probe-cli/src/hostfiles/keys.rs", "probe-cli/src/hostfiles/launch.rs"]),
     ("grpc", &["probe-cli/src/pods/cri/annotations.rs", "probe-cli/src/pods/cri/status.rs"]),
     ("records", &["probe-cli/src/leftovers/record.rs"]),
-    ("bench", &["probe-cli/src/bench/wire.rs", "probe-cli/src/bench/result.rs"]),
+    (
+        "bench",
+        &["probe-cli/src/bench/facts.rs", "probe-cli/src/bench/result.rs", "probe-cli/src/bench/wire.rs"],
+    ),
     (
         "recordings",
         &[
