@@ -1,6 +1,6 @@
 //! Recordings as the fuzzer makes them up. Compiled for the fuzzer and for tests.
 
-use std::io::Cursor;
+use std::{io::Cursor, sync::Arc, time::Duration};
 
 use super::{
     delta::{Decoder, Encoder},
@@ -32,9 +32,15 @@ pub(crate) fn recording(bytes: &[u8]) -> Vec<String> {
     let mut decoder = Decoder::default();
     match decoder.decode(bytes, true) {
         Ok(frame) => {
-            let again = Encoder::default().encode(&frame, true).ok();
-            let again = again.and_then(|again| Decoder::default().decode(&again, true).ok());
-            assert!(again.is_some_and(|again| again == frame), "written again it is another frame");
+            // Once more in full, the same frame after it, and one that shares all of its snapshot but the time.
+            let mut later = frame.clone();
+            Arc::make_mut(&mut later.snapshot).taken_at = Duration::ZERO;
+            let (mut encoder, mut again) = (Encoder::default(), Decoder::default());
+            for (frame, in_full) in [(&frame, true), (&frame, false), (&later, false)] {
+                let written = encoder.encode(frame, in_full).ok();
+                let read = written.and_then(|written| again.decode(&written, in_full).ok());
+                assert!(read.is_some_and(|read| read == *frame), "written again it is another frame");
+            }
             // The same bytes as what is different from it.
             said.extend(decoder.decode(bytes, false).err().map(|error| error.to_string()));
         }
