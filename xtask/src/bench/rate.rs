@@ -33,7 +33,7 @@ const PAYLOAD: usize = 16;
 /// Datagrams of a batch: few, so that many batches are not interrupted.
 const BATCH: u32 = 200;
 /// The devices that the packet leaves by.
-pub(super) const DEVICES: [&str; 2] = ["flannel.1", "eth0"];
+const DEVICES: [&str; 2] = ["flannel.1", "eth0"];
 
 /// An observer.
 #[derive(Clone, Copy, PartialEq, Eq)]

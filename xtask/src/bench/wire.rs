@@ -17,7 +17,7 @@ use overlay_probe::{
 use serde_json::Value;
 use xtask::burn::{Burn, Hook};
 
-use super::{Row, rate::DEVICES, spread::Spread, watch, world::World};
+use super::{Row, spread::Spread, watch, world::World};
 use crate::ui;
 
 /// What is sent, as fast as it goes.
@@ -37,7 +37,10 @@ const ALL: [(Traffic, &str, &str); 3] = [
 
 pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (dataplane, name) in [(Dataplane::Vxlan, "VXLAN"), (Dataplane::Wireguard, "WireGuard")] {
+    for (dataplane, name, tunnels) in [
+        (Dataplane::Vxlan, "VXLAN", ["flannel.1", "flannel-v6.1"]),
+        (Dataplane::Wireguard, "WireGuard", ["flannel-wg", "flannel-wg-v6"]),
+    ] {
         let world = match World::with(2, 1, Family::Dual, dataplane) {
             Ok(world) => world,
             Err(error) => {
@@ -45,10 +48,10 @@ pub(super) fn measure(rounds: u32, binary: &Path) -> Result<Vec<Row>> {
                 continue;
             }
         };
-        for (is_v6, family) in [(false, "IPv4"), (true, "IPv6")] {
+        for (is_v6, family, tunnel) in [(false, "IPv4", tunnels[0]), (true, "IPv6", tunnels[1])] {
             for (traffic, traffic_name, target) in ALL {
                 ui::note(&format!("{traffic_name} over {name}, {family}"));
-                let found = beside(&world, traffic, is_v6, || watched(binary, &world, rounds))??;
+                let found = beside(&world, traffic, is_v6, || watched(binary, &world, tunnel, rounds))??;
                 let rows_of = |(what, found, unit, target): (&str, _, _, _)| Row {
                     what: format!("{name}, {family}, {traffic_name}: {what}"),
                     found,
@@ -79,12 +82,14 @@ struct Watched {
     net: Spread,
 }
 
-fn watched(binary: &Path, world: &World, rounds: u32) -> Result<Watched> {
+fn watched(binary: &Path, world: &World, tunnel: &str, rounds: u32) -> Result<Watched> {
     /// One of so many intervals is timed, and the figure stays until the next.
     const TIMED: u32 = 10;
     let node = world.node(1);
-    let empty =
-        DEVICES.iter().map(|device| Burn::empty(&node, device, Hook::Tcx)).collect::<Result<Vec<_>>>()?;
+    let empty = [tunnel, "eth0"]
+        .into_iter()
+        .map(|device| Burn::empty(&node, device, Hook::Tcx))
+        .collect::<Result<Vec<_>>>()?;
     let lines = watch::lines(binary, &node, &["--interval", "100ms"], rounds * TIMED)?;
     let empty_ns = ns_per_run(&empty)?;
     let mut timed: Vec<(f64, f64)> =

@@ -148,9 +148,7 @@ impl Way {
             Self::Remote(remote) => send::run(load, full, remote.as_mut(), &timing, &pins),
         }
     }
-}
 
-impl Way {
     fn is_v6(&self) -> bool {
         match self {
             Self::Lab(ends) => ends.address.is_ipv6(),
@@ -289,7 +287,11 @@ impl Bench {
             return Ok(None);
         };
         let unread = |source| DriveError::Meter { scenario, source };
-        let full = lane.full_datagram().map_err(unread)?;
+        let full = if matches!(load, Load::Datagrams512 | Load::DatagramsFull) {
+            lane.full_datagram().map_err(unread)?
+        } else {
+            usize::MAX
+        };
         let way = match side {
             Side::Host => lane.host.as_mut(),
             Side::Overlay => Some(&mut lane.overlay),

@@ -65,10 +65,9 @@ impl Bench {
             lane.instruments = Some(seen);
             return Ok(Some(0));
         }
-        let full = lane.full_datagram().map_err(unread)?;
         let before = lane.path.read().map_err(unread)?;
         let (load, side) = (Load::Stream, Side::Overlay);
-        let sent = lane.overlay.send(load, full, length, stop);
+        let sent = lane.overlay.send(load, usize::MAX, length, stop);
         let sent = sent.map_err(|source| DriveError::Send { scenario, load, side, source })?;
         let Some(sent) = sent else { return Ok(None) };
         let after = lane.path.read().map_err(unread)?;
