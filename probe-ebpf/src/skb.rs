@@ -125,29 +125,37 @@ impl LinearFrom {
     }
 }
 
-macro_rules! plain {
-    ($($view:ident),*) => { $(
-        impl Packet for $view {
-            const COMPLETE: bool = false;
-
-            #[inline(always)]
-            fn u8(&self, offset: u32) -> Result<u8, Short> {
-                self.read::<u8>(offset)
-            }
-
-            #[inline(always)]
-            fn u16(&self, offset: u32) -> Result<u16, Short> {
-                self.read::<u16>(offset).map(u16::from_be)
-            }
-
-            #[inline(always)]
-            fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
-                self.read::<u32>(offset)
-            }
+/// The reads of a view by its `read`.
+macro_rules! reads {
+    () => {
+        #[inline(always)]
+        fn u8(&self, offset: u32) -> Result<u8, Short> {
+            self.read::<u8>(offset)
         }
-    )* };
+
+        #[inline(always)]
+        fn u16(&self, offset: u32) -> Result<u16, Short> {
+            self.read::<u16>(offset).map(u16::from_be)
+        }
+
+        #[inline(always)]
+        fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
+            self.read::<u32>(offset)
+        }
+    };
 }
-plain!(Linear, LinearFrom);
+
+impl Packet for Linear {
+    const COMPLETE: bool = false;
+
+    reads!();
+}
+
+impl Packet for LinearFrom {
+    const COMPLETE: bool = false;
+
+    reads!();
+}
 
 /// See [`Skb::whole`].
 pub(crate) struct Whole(Skb);
@@ -167,20 +175,7 @@ impl Whole {
 impl Packet for Whole {
     const COMPLETE: bool = true;
 
-    #[inline(always)]
-    fn u8(&self, offset: u32) -> Result<u8, Short> {
-        self.read::<u8>(offset)
-    }
-
-    #[inline(always)]
-    fn u16(&self, offset: u32) -> Result<u16, Short> {
-        self.read::<u16>(offset).map(u16::from_be)
-    }
-
-    #[inline(always)]
-    fn u32_raw(&self, offset: u32) -> Result<u32, Short> {
-        self.read::<u32>(offset)
-    }
+    reads!();
 
     #[inline(always)]
     fn forget(&self, [low, high]: [u32; 2]) -> Result<[u32; 2], Short> {

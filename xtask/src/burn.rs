@@ -32,8 +32,7 @@ pub struct Burn {
     interface: String,
     hook: Hook,
     /// The kernel's number of it.
-    pub id: u64,
-    program: OwnedFd,
+    pub id: u32,
     _link: Option<OwnedFd>,
 }
 
@@ -130,22 +129,15 @@ impl Burn {
 
     fn of(netns: &str, interface: &str, hook: Hook, code: &[u8]) -> Result<Self> {
         let program = load(hook, code)?;
-        let id = said_of(&program, "prog_id")?;
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd()))?;
+        let id = info.lines().find_map(|line| line.strip_prefix("prog_id:")).context("it has no number")?;
+        let id = id.trim().parse()?;
         let directory = tempfile::tempdir()?;
         let at = directory.path().display();
-        let this = |program, link| Self {
-            netns: netns.to_owned(),
-            interface: interface.to_owned(),
-            hook,
-            id,
-            program,
-            _link: link,
-        };
+        let this =
+            |link| Self { netns: netns.to_owned(), interface: interface.to_owned(), hook, id, _link: link };
         let attach = match hook {
-            Hook::Tcx => {
-                let link = link(netns, interface, &program)?;
-                return Ok(this(program, Some(link)));
-            }
+            Hook::Tcx => return Ok(this(Some(link(netns, interface, &program)?))),
             Hook::Egress => format!(
                 "tc qdisc add dev {interface} clsact && \
                  tc filter add dev {interface} egress pref 7 bpf direct-action object-pinned {at}/burn"
@@ -158,21 +150,8 @@ impl Burn {
             .output()
             .context("nsenter")?;
         ensure!(done.status.success(), "cannot attach it: {}", String::from_utf8_lossy(&done.stderr).trim());
-        Ok(this(program, None))
+        Ok(this(None))
     }
-
-    /// Runs that the kernel timed, and their nanoseconds together: it does while somebody asks for statistics of programs
-    /// (`BPF_ENABLE_STATS`).
-    pub fn timed(&self) -> Result<(u64, u64)> {
-        Ok((said_of(&self.program, "run_cnt")?, said_of(&self.program, "run_time_ns")?))
-    }
-}
-
-/// What the kernel says of a program (`bpf_prog_show_fdinfo` in kernel/bpf/syscall.c).
-fn said_of(program: &OwnedFd, what: &str) -> Result<u64> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd()))?;
-    let value = info.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-    Ok(value.with_context(|| format!("the kernel does not say its {what}"))?.trim().parse()?)
 }
 
 /// A TCX link of what leaves.

@@ -216,10 +216,10 @@ impl Engine {
         self.schedule();
         // Neither is spared for the other.
         let (changed, inside) = (self.sources.pods_changed(), self.sources.sees_more_inside());
-        match inside {
-            _ if self.sources.files_changed() || changed => self.follow().await?,
-            Some(inside) => self.take_inside(inside).await?,
-            None => {}
+        if self.sources.files_changed() || changed {
+            self.follow().await?;
+        } else if let Some(inside) = inside {
+            self.take_inside(inside).await?;
         }
         let lost = self.look_after_programs().await?;
         let mut sample = self.sample()?;

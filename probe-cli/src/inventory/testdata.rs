@@ -151,7 +151,6 @@ pub(crate) fn flannel6(mut facts: Facts, peers: u8) -> Facts {
     facts
 }
 
-/// The node's own pod network, as flannel's `--ip-blackhole-route` leaves it.
 /// A path MTU that was learned by ICMP.
 pub(crate) fn learned(destination: &str, mtu: u32) -> PmtuException {
     PmtuException {
@@ -165,6 +164,7 @@ pub(crate) fn learned(destination: &str, mtu: u32) -> PmtuException {
     }
 }
 
+/// The node's own pod network, as flannel's `--ip-blackhole-route` leaves it.
 pub(crate) fn blackhole(destination: &str) -> RouteFact {
     RouteFact { ifindex: None, kind: RouteType::Blackhole, ..route(destination, None, 0) }
 }

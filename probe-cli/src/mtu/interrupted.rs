@@ -43,7 +43,8 @@ pub fn interrupt(model: &Model, gone: &BTreeSet<String>, paths: &[Path], outcome
     }
 }
 
-/// What is below the tunnel, and the tunnel, which goes with it. Which NIC leads to a node without a tunnel is not known: each that other nodes are behind.
+/// What is below the tunnel, and the tunnel, which goes with it. Which NIC leads to a node without a tunnel is not known: each that
+/// other nodes are behind.
 fn devices<'a>(model: &'a Model, path: &'a Path) -> impl Iterator<Item = &'a str> {
     let is_of = |way: &&MtuPath| path.way != Way::Overlay || path.device.as_ref() == Some(&way.device);
     let ways = paths_in_use(&model.inventory, &model.setup.mtu).filter(is_of);

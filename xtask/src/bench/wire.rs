@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use overlay_probe::{
+    ebpf::{self, LoadedProgram},
     lab::{Dataplane, Family, send},
     netns,
 };
@@ -114,11 +115,10 @@ fn watched(binary: &Path, world: &World, tunnel: &str, rounds: u32) -> Result<Wa
 
 /// Nanoseconds that a run of an empty program takes, the kernel's reading of the clock included.
 fn ns_per_run(programs: &[Burn]) -> Result<f64> {
-    let (mut runs, mut ns) = (0, 0);
-    for program in programs {
-        let timed = program.timed()?;
-        (runs, ns) = (runs + timed.0, ns + timed.1);
-    }
+    let loaded = ebpf::loaded().context("listing eBPF programs")?;
+    let of_these = |loaded: &&LoadedProgram| programs.iter().any(|program| program.id == loaded.id);
+    let add = |(runs, ns), program: &LoadedProgram| (runs + program.runs, ns + program.run_time_ns);
+    let (runs, ns) = loaded.iter().filter(of_these).fold((0, 0), add);
     ensure!(runs > 0, "no run of an empty program was timed");
     Ok(ns as f64 / runs as f64)
 }
