@@ -75,7 +75,6 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
     assert!((0.9..1.1).contains(&(buffers / runs)) && (0.9..1.1).contains(&(own / runs)), "{seen}");
     // One in so many of these buffers was timed by each processor. The program that burns is on the way, and all of it less than a
     // request and its response.
-    let base = seen.clone();
     if is_timed {
         let times = seen["encapsulation"]["times"].as_array().unwrap();
         let timed: f64 = times.iter().map(|class| class["buffers"].as_f64().unwrap()).sum();
@@ -107,9 +106,6 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
     let seen = measure(&lab, &output, "1");
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
     assert_eq!(programs(&seen, "burn").len(), 1, "{seen}");
-    if is_timed {
-        assert!(fastest(&seen, "from_ns") < fastest(&base, "from_ns"), "{base}, {seen}");
-    }
     let ours = programs(&seen, "ovp_tunnel_tx");
     let mut own: Vec<bool> = ours.iter().map(|one| one["is_own"].as_bool().unwrap()).collect();
     own.sort_unstable();
