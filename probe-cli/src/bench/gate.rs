@@ -89,7 +89,7 @@ pub struct Growth {
     pub high: f64,
 }
 
-/// Why nothing can be decided.
+/// Why nothing can be decided; beside what is worse, why its interval is as wide as it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
     /// One of the runs did not measure it.
@@ -296,22 +296,33 @@ pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tail
                 continue;
             }
             let (shift, why) = match between(&old, &now, tails) {
-                Ok(shift) => (Some(shift), None),
+                Ok((shift, why)) => (Some(shift), why),
                 Err(why) => (None, Some(why)),
             };
+            let unrest = why.map(|_| old.unrest(&now));
             let counts = (old.costs.len(), now.costs.len());
-            found.push((Row { why, ..Row::nothing(scenario, metric) }, shift, counts));
+            found.push((Row { why, ..Row::nothing(scenario, metric) }, shift, unrest, counts));
         }
     }
     // The probability of an error is split over those that decide.
     let level = LEVEL * scope.share / LOOKS.len() as f64;
-    let p = |shift: &Option<Shift>| shift.as_ref().map_or(1.0, Shift::p_positive);
-    let gating: Vec<f64> =
-        found.iter().filter(|(row, ..)| row.metric.gates()).map(|(_, shift, _)| p(shift)).collect();
+    let p = |shift: &Option<Shift>, unrest: &Option<f64>| match shift {
+        Some(shift) if unrest.is_none() => shift.p_positive(),
+        Some(_) | None => 1.0,
+    };
+    let gating: Vec<f64> = found
+        .iter()
+        .filter(|(row, ..)| row.metric.gates())
+        .map(|(_, shift, unrest, _)| p(shift, unrest))
+        .collect();
     let mut levels = stats::holm(&gating, level).into_iter();
-    let judged = |(row, shift, counts): (Row, Option<Shift>, (usize, usize))| {
+    let judged = |(row, shift, unrest, counts): (Row, Option<Shift>, Option<f64>, (usize, usize))| {
         let own = if row.metric.gates() { levels.next().unwrap_or(level) } else { level };
         let Some(shift) = shift else { return row };
+        if let Some(unrest) = unrest {
+            // Its p is none that the others' levels may depend on, so that it gets the smallest one.
+            return beside_unrest(row, &shift, unrest, level / gating.len().max(1) as f64);
+        }
         let growth = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
         let margin = row.metric.margin(scope.max_regression);
         let verdict = verdict(&growth, margin);
@@ -321,19 +332,30 @@ pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tail
     found.into_iter().map(judged).collect()
 }
 
-fn between(base: &Series, new: &Series, tails: &mut Tails) -> Result<Shift, Why> {
+/// The difference, and why it has to be a large one where the machine is unstable.
+fn between(base: &Series, new: &Series, tails: &mut Tails) -> Result<(Shift, Option<Why>), Why> {
     if base.is_missing() || new.is_missing() {
         return Err(Why::Missing);
     }
     let fewest = LOOKS.first().copied().unwrap_or_default();
-    if let Some(unstable) = base.unstable {
-        return Err(Why::BaseUnstable(unstable));
+    let of_new = || new.unstable.or_else(|| new.moved_from(base)).map(Why::Unstable);
+    let why = base.unstable.map(Why::BaseUnstable).or_else(of_new);
+    if base.rounds.min(new.rounds) < fewest {
+        return Err(why.unwrap_or(Why::Few(fewest)));
     }
-    match new.unstable.or_else(|| new.moved_from(base)) {
-        Some(unstable) => Err(Why::Unstable(unstable)),
-        None if base.rounds.min(new.rounds) < fewest => Err(Why::Few(fewest)),
-        None => Shift::between(&base.costs, &new.costs, tails).ok_or(Why::Missing),
+    let shift = Shift::between(&base.costs, &new.costs, tails).ok_or_else(|| why.unwrap_or(Why::Missing))?;
+    Ok((shift, why))
+}
+
+/// On an unstable machine only that decides which the machine cannot account for: a ratio that got worse by more than the host's own
+/// speed wandered. Something that breaks the data plane altogether is such, and is not to be hidden by noise.
+fn beside_unrest(row: Row, shift: &Shift, unrest: f64, level: f64) -> Row {
+    let (low, high) = (shift.low(level) - unrest, shift.high(level) + unrest);
+    if low <= 0.0 || !low.is_finite() {
+        return row;
     }
+    let growth = Growth { estimate: shift.estimate(), low, high };
+    Row { verdict: Verdict::Worse, growth: Some(growth), ..row }
 }
 
 /// One side of an interval of 95 %.

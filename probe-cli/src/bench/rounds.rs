@@ -10,7 +10,7 @@ use super::{
 /// A slice with more of its time taken by the hypervisor does not count.
 const MOST_STEAL: f64 = 0.05;
 /// Nor does one whose host side is further from the middle of all.
-const MOST_OFF: f64 = 0.20;
+pub(super) const MOST_OFF: f64 = 0.20;
 /// With more rounds than this thrown away the machine is unstable.
 const MOST_THROWN: f64 = 0.25;
 /// And when the host's own speed drifts by more than this.
@@ -25,6 +25,8 @@ pub struct Series {
     pub costs: Vec<f64>,
     /// The host's own value in the middle of the rounds: of the load, and not of the metric.
     pub anchor: Option<f64>,
+    /// The lowest and the highest of these values, of rounds that do not count as well.
+    pub ends: Option<[f64; 2]>,
     /// Rounds that were measured.
     pub rounds: usize,
     /// Those that do not count.
@@ -83,6 +85,8 @@ impl Series {
             .collect();
         let known: Vec<f64> = anchors.iter().copied().flatten().collect();
         let middle = stats::median(&known);
+        let ends = known.iter().copied().map(|value| [value; 2]);
+        let ends = ends.reduce(|[low, high], [value, _]| [low.min(value), high.max(value)]);
         let counts = |((host, overlay), own): (&(&Slice, &Slice), &Option<f64>)| {
             let is_stolen = |slice: &Slice| slice.cpu.steal.is_some_and(|steal| steal > MOST_STEAL);
             let off = (own.as_ref()? / middle? - 1.0).abs();
@@ -95,12 +99,21 @@ impl Series {
             .iter()
             .any(|(host, overlay)| host.value(metric).is_some() && overlay.value(metric).is_some());
         let unstable = if has_values { unstable(thrown, rounds, &known) } else { None };
-        Self { costs: if has_values { costs } else { Vec::new() }, anchor: middle, rounds, thrown, unstable }
+        let costs = if has_values { costs } else { Vec::new() };
+        Self { costs, anchor: middle, ends, rounds, thrown, unstable }
     }
 
     /// Nothing was measured.
     pub fn is_missing(&self) -> bool {
         self.costs.is_empty() && self.unstable.is_none()
+    }
+
+    /// How far the host's own speed wanders in both, as a logarithm: at least as far as that of rounds that count may.
+    pub fn unrest(&self, other: &Self) -> f64 {
+        let ends = self.ends.into_iter().chain(other.ends);
+        let both = ends.reduce(|[low, high], [least, most]| [low.min(least), high.max(most)]);
+        let range = both.map_or(0.0, |[low, high]| (high / low).ln());
+        range.max((1.0 + MOST_OFF).ln())
     }
 
     /// The host's own speed is another one than that of the base.

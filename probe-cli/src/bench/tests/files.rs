@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::bench::{
     basis::Basis,
-    gate::{self, FactsPolicy, Options, Outcome, Relation, Why},
-    metric::{Load, Metric},
+    gate::{self, FactsPolicy, Options, Outcome, Relation, Verdict, Why},
+    metric::{Load, Metric, Side},
     random::Random,
     result::{Cpu, Document, Machine, ReadError, Remote, Run},
     rounds::Unstable,
@@ -239,6 +239,29 @@ fn a_machine_that_wanders_decides_nothing() {
     assert!(matches!(found, Some(Why::Unstable(Unstable::Drift(drift))) if drift < 0.87), "{found:?}");
     let found = why(&drifting, &base);
     assert!(matches!(found, Some(Why::BaseUnstable(Unstable::Drift(drift))) if drift < 0.87), "{found:?}");
+}
+
+#[test]
+fn what_wandering_cannot_account_for_is_worse_all_the_same() {
+    for (slower, expected) in [(0.15, Verdict::Inconclusive), (0.85, Verdict::Worse)] {
+        let mut slow = run(2, 20);
+        let overlay = slow.rounds.iter_mut().flat_map(|round| &mut round.slices);
+        for slice in overlay.filter(|slice| slice.side == Side::Overlay) {
+            slice.bits_per_s = slice.bits_per_s.map(|rate| rate * (1.0 - slower));
+        }
+        for (base, new) in
+            [(run(1, 20), testdata::drifting(slow.clone())), (testdata::drifting(run(1, 20)), slow.clone())]
+        {
+            let base = std::slice::from_ref(&base);
+            let found = gate::compare(base, &new, &Options::default(), &mut Tails::default()).unwrap();
+            let row = found.rows.iter().find(|row| row.metric == Metric::Throughput).unwrap();
+            assert_eq!(row.verdict, expected, "{row:?}");
+            assert!(matches!(row.why, Some(Why::Unstable(_) | Why::BaseUnstable(_))), "{row:?}");
+            // A fifth of its own speed, and a little noise, both ways.
+            let width = row.growth.map(|growth| growth.high - growth.low);
+            assert!(width.is_none_or(|width| (0.4..0.8).contains(&width)), "{row:?}");
+        }
+    }
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> 
         }
     }
     let note = |(why, metrics): &(String, Vec<Metric>)| {
-        format!("no gate decides {} by this: {why}; measure again", words::titles(metrics))
+        format!("no gate passes {} by this: {why}; measure again", words::titles(metrics))
     };
     notes.iter().map(note).collect()
 }

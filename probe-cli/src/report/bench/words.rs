@@ -58,9 +58,13 @@ pub(super) fn verdict(row: &Row) -> &'static str {
     }
 }
 
-/// Why a row decides nothing.
+/// Why a row decides nothing; of what is worse, what its interval has room for.
 pub(super) fn why(row: &Row) -> Option<String> {
-    Some(match row.why? {
+    let why = row.why?;
+    if let (Verdict::Worse, Why::Unstable(what) | Why::BaseUnstable(what)) = (row.verdict, why) {
+        return Some(format!("{}; the interval has room for that", unstable(what)));
+    }
+    Some(match why {
         Why::Missing => "not measured in both runs".to_owned(),
         Why::Few(rounds) => format!("needs at least {rounds} rounds in each run"),
         Why::Rounds(Some(rounds)) => format!("about {rounds} rounds in each run would settle it"),
