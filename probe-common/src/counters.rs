@@ -20,11 +20,24 @@ pub struct Counters {
     pub fragments: u64,
 }
 
-/// What one direction of a tunnel device carried.
+/// What one direction of a peer carried, measured on the tunnel device and below it. The programs of both run one after the other for a
+/// packet, on one CPU: what they write lies together, so that the second finds it in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PeerCounters {
+    /// On the underlay device.
+    pub outer: OuterCounters,
+    /// On the tunnel device.
+    pub inner: Counters,
+}
+
+/// What one direction of a tunnel carried, together as [`PeerCounters`] are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct TunnelCounters {
-    /// The totals.
+    /// On the underlay device; of [`crate::limits::DIRECT`] nothing else counts.
+    pub outer: OuterCounters,
+    /// The totals on the tunnel device, as everything below.
     pub all: Counters,
     /// IPv4 packets.
     pub ipv4: u64,
@@ -49,11 +62,11 @@ pub struct TunnelCounters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct OuterCounters {
-    /// Outer IP packets on the wire; each fragment is one.
-    pub packets: u64,
-    /// Their bytes, IP headers included, link headers not.
-    pub bytes: u64,
-    /// Those of them that are fragments.
+    /// Packets of pods that are in no tunnel, and in none of the counts below: to a pod of another node, or from one.
+    pub in_clear: u64,
+    /// The bytes of those, IP headers included.
+    pub in_clear_bytes: u64,
+    /// Those of the packets below that are fragments.
     pub fragments: u64,
     /// Those of them that are WireGuard keepalives: data messages without data.
     pub keepalives: u64,
@@ -63,10 +76,10 @@ pub struct OuterCounters {
     pub handshakes: u64,
     /// The bytes of those.
     pub handshake_bytes: u64,
-    /// Packets of pods that are in no tunnel, and in none of the counts above: to a pod of another node, or from one.
-    pub in_clear: u64,
-    /// The bytes of those, IP headers included.
-    pub in_clear_bytes: u64,
+    /// Outer IP packets on the wire; each fragment is one. Last, beside what the tunnel device's program counts for each packet.
+    pub packets: u64,
+    /// Their bytes, IP headers included, link headers not.
+    pub bytes: u64,
 }
 
 /// SYN segments of TCP, SYN-ACKs included, that one direction of a pod carried through tunnels: how large the segments are that the
@@ -107,7 +120,7 @@ pub struct RateLimit {
 /// Implements `aya::Pod` for the types of this crate.
 #[cfg(feature = "user")]
 mod user {
-    use super::{Counters, Losses, OuterCounters, RateLimit, Syns, TunnelCounters};
+    use super::{Counters, Losses, PeerCounters, RateLimit, Syns, TunnelCounters};
     use crate::{event::PmtuEvent, heartbeat::Heartbeat, keys};
 
     macro_rules! pod {
@@ -116,7 +129,7 @@ mod user {
             unsafe impl aya::Pod for $t {}
         )* };
     }
-    pod!(Counters, TunnelCounters, OuterCounters, Syns, Losses, RateLimit, PmtuEvent, Heartbeat);
+    pod!(Counters, PeerCounters, TunnelCounters, Syns, Losses, RateLimit, PmtuEvent, Heartbeat);
     pod!(
         keys::AllowedIp,
         keys::AllowedPeer,
@@ -131,7 +144,8 @@ mod user {
 
 // No padding: the size is the sum of the fields.
 const _: () = assert!(size_of::<Counters>() == 6 * 8);
-const _: () = assert!(size_of::<TunnelCounters>() == (6 + 7 + BUCKETS) * 8);
+const _: () = assert!(size_of::<PeerCounters>() == (9 + 6) * 8);
+const _: () = assert!(size_of::<TunnelCounters>() == (9 + 6 + 7 + BUCKETS) * 8);
 const _: () = assert!(size_of::<OuterCounters>() == 9 * 8);
 const _: () = assert!(size_of::<crate::keys::IfaceConfig>() == 32);
 const _: () = assert!(size_of::<crate::keys::AllowedIp>() == 20);

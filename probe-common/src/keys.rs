@@ -14,10 +14,13 @@ pub struct IfaceConfig {
     /// Largest inner IP packet in bytes that fits the tunnel and, encapsulated, its underlay device.
     pub budget: u32,
     /// 1 when the device carries bare IP packets (`ARPHRD_NONE`), 0 when it carries Ethernet frames.
-    pub l3: u16,
+    pub l3: u8,
     /// 1 when all allowed IPs of a WireGuard device are in the trie, so that what matches none is dropped by the device
     /// (`wg_xmit` in drivers/net/wireguard/device.c); 0 when some found no place.
-    pub allowed_complete: u16,
+    pub allowed_complete: u8,
+    /// UDP port that most VXLAN packets of an underlay device go to, so that they spare the search in the bitmap of all ports; 0 for
+    /// none, and on tunnel devices.
+    pub vxlan_port: u16,
     /// How many copies of a frame to a group or unknown address leave the node: the FDB's entries for the all-zero
     /// address (`vxlan_xmit` in `drivers/net/vxlan/vxlan_core.c` sends one per destination, and drops the frame
     /// when there is none).

@@ -5,7 +5,7 @@ use core::hint::cold_path;
 
 use aya_ebpf::bindings::__sk_buff;
 use probe_common::{
-    keys::{Address, RX, TX, VNI_UNKNOWN},
+    keys::{Address, IfaceConfig, RX, TX, VNI_UNKNOWN},
     table::{PORTS_VXLAN, PORTS_WIREGUARD},
 };
 use probe_ebpf::{
@@ -80,15 +80,15 @@ pub(crate) struct Datagram {
 
 /// Reads the packet into [`DATAGRAM`]; none when it is nothing to us.
 #[inline(always)]
-pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static mut Datagram> {
+pub(crate) fn parse(skb: Skb, direction: u32, config: &IfaceConfig) -> Option<&'static mut Datagram> {
     let datagram = DATAGRAM.get_ptr_mut(direction)?;
     // SAFETY: a live per-CPU map value, only this CPU uses it, and only until the program ends.
     let datagram = unsafe { &mut *datagram };
-    let is_ours = match read(&skb.linear(), skb, direction, l3 != 0, datagram) {
+    let is_ours = match read(&skb.linear(), skb, direction, config, datagram) {
         // A packet that ends early even there is no whole datagram of ours.
         Err(NotIp::Short) => {
             cold_path();
-            read_whole(skb.0, datagram, direction, l3) != 0
+            read_whole(skb.0, datagram, direction, config) != 0
         }
         read => matches!(read, Ok(true)),
     };
@@ -107,11 +107,16 @@ pub(crate) fn parse(skb: Skb, direction: u32, l3: u32) -> Option<&'static mut Da
 
 /// Reads what is not as nearly all packets are. A function of its own, which those do not pay for.
 #[inline(never)]
-fn read_whole(skb: *mut __sk_buff, datagram: *mut Datagram, direction: u32, l3: u32) -> u32 {
-    // SAFETY: see the caller.
-    let datagram = unsafe { &mut *datagram };
+fn read_whole(
+    skb: *mut __sk_buff,
+    datagram: *mut Datagram,
+    direction: u32,
+    config: *const IfaceConfig,
+) -> u32 {
+    // SAFETY: live map values, see the caller.
+    let (datagram, config) = unsafe { (&mut *datagram, &*config) };
     let skb = Skb(skb);
-    u32::from(matches!(read(&skb.whole(), skb, direction, l3 != 0, datagram), Ok(true)))
+    u32::from(matches!(read(&skb.whole(), skb, direction, config, datagram), Ok(true)))
 }
 
 /// True when it may be ours.
@@ -120,10 +125,10 @@ fn read<P: Packet>(
     packet: &P,
     skb: Skb,
     direction: u32,
-    l3: bool,
+    config: &IfaceConfig,
     into: &mut Datagram,
 ) -> Result<bool, NotIp> {
-    let link = if l3 { link::bare(packet, 0) } else { link::ethernet(packet, 0) }?;
+    let link = if config.l3 != 0 { link::bare(packet, 0) } else { link::ethernet(packet, 0) }?;
     if link.version == 0 {
         return Ok(false);
     }
@@ -134,7 +139,7 @@ fn read<P: Packet>(
             into.header = 0;
             true
         }
-        (ip::UDP, _) => udp(packet, &ip, direction, into)?,
+        (ip::UDP, _) => udp(packet, &ip, direction, config.vxlan_port, into)?,
         (ip::ICMP | ip::ICMPV6, Fragment::None) if direction == RX => {
             if too_big(packet, &ip, into)? {
                 return Ok(true);
@@ -162,12 +167,20 @@ fn read<P: Packet>(
 
 /// The two kinds cannot be taken for one another: VXLAN's flag is in a bit that WireGuard's types leave clear.
 #[inline(always)]
-fn udp<P: Packet>(packet: &P, ip: &Ip, direction: u32, into: &mut Datagram) -> Result<bool, NotIp> {
+fn udp<P: Packet>(
+    packet: &P,
+    ip: &Ip,
+    direction: u32,
+    vxlan_port: u16,
+    into: &mut Datagram,
+) -> Result<bool, NotIp> {
     let destination = outer::destination_port(packet, ip)?;
     let source = outer::source_port(packet, ip)?;
     into.source_port = source.into();
     into.destination_port = destination.into();
-    if is_port(PORTS_VXLAN, destination)
+    // What is not as nearly all packets are has time for the bitmap.
+    let is_usual = !P::COMPLETE && destination == vxlan_port;
+    if (is_usual || is_port(PORTS_VXLAN, destination))
         && let Some(vni) = outer::vni(packet, ip)?
     {
         into.what = VXLAN;

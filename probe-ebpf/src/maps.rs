@@ -5,7 +5,7 @@ use aya_ebpf::{
     maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf, lpm_trie},
 };
 use probe_common::{
-    counters::{Counters, Losses, OuterCounters, RateLimit, Syns, TunnelCounters},
+    counters::{Counters, Losses, PeerCounters, RateLimit, Syns, TunnelCounters},
     heartbeat::Heartbeat,
     keys::{
         ALLOWED_TUNNEL_BITS, Address, AllowedIp, AllowedPeer, FragmentKey, FragmentOwner, IfaceConfig,
@@ -56,13 +56,14 @@ pub(crate) static POD_NETWORKS: LpmTrie<[u8; 16], PodNetwork> =
 #[map(name = "POD_RANGES")]
 pub(crate) static POD_RANGES: Array<PodRanges> = Array::with_max_entries(1, 0);
 
-/// Counters by tunnel slot and direction.
+/// Counters by tunnel slot and direction, and last those of [`DIRECT`].
 #[map(name = "TUNNEL_COUNTS")]
-pub(crate) static TUNNEL_COUNTS: PerCpuArray<TunnelCounters> = PerCpuArray::with_max_entries(TUNNELS * 2, 0);
+pub(crate) static TUNNEL_COUNTS: PerCpuArray<TunnelCounters> =
+    PerCpuArray::with_max_entries((DIRECT + 1) * 2, 0);
 
 /// Counters by peer slot and direction. The first [`TUNNELS`] slots are each tunnel's "other".
 #[map(name = "PEER_COUNTS")]
-pub(crate) static PEER_COUNTS: PerCpuArray<Counters> =
+pub(crate) static PEER_COUNTS: PerCpuArray<PeerCounters> =
     PerCpuArray::with_max_entries((TUNNELS + PEER_SLOTS) * 2, 0);
 
 /// Counters by pod slot and direction. The first slot is "other".
@@ -72,16 +73,6 @@ pub(crate) static POD_COUNTS: PerCpuArray<Counters> = PerCpuArray::with_max_entr
 /// SYN segments by pod slot and direction, slots as in [`POD_COUNTS`].
 #[map(name = "POD_SYNS")]
 pub(crate) static POD_SYNS: PerCpuArray<Syns> = PerCpuArray::with_max_entries((1 + POD_SLOTS) * 2, 0);
-
-/// Underlay counters by tunnel slot and direction, and last those of [`DIRECT`].
-#[map(name = "OUTER_COUNTS")]
-pub(crate) static OUTER_COUNTS: PerCpuArray<OuterCounters> =
-    PerCpuArray::with_max_entries((DIRECT + 1) * 2, 0);
-
-/// Underlay counters by peer slot and direction, slots as in [`PEER_COUNTS`].
-#[map(name = "OUTER_PEERS")]
-pub(crate) static OUTER_PEERS: PerCpuArray<OuterCounters> =
-    PerCpuArray::with_max_entries((TUNNELS + PEER_SLOTS) * 2, 0);
 
 /// Whose the later fragments of a datagram are.
 #[map(name = "FRAGMENTS")]

@@ -80,7 +80,7 @@ fn count<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let amount = Amount::of(frame, config, outer, copies);
     // SAFETY: as above.
     unsafe {
-        amount.add_to(&mut *PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?);
+        amount.add_to(&mut (*PEER_COUNTS.get_ptr_mut(peer * 2 + DIRECTION)?).inner);
         amount.add_to(&mut *POD_COUNTS.get_ptr_mut(pod * 2 + DIRECTION)?);
     }
     amount.add_to(&mut tunnel.all);

@@ -17,7 +17,7 @@ use crate::{
     NEXT,
     datagram::{self, Datagram},
     maps::{
-        EVENTS, FRAGMENTS, LOSSES, OUTER_COUNTS, OUTER_PEERS, RATE_LIMIT, UNDER_IFACES, add, iface,
+        EVENTS, FRAGMENTS, LOSSES, PEER_COUNTS, RATE_LIMIT, TUNNEL_COUNTS, UNDER_IFACES, add, iface,
         pod_network, slot,
     },
     recent::{self, Found},
@@ -41,7 +41,7 @@ pub(crate) fn ovp_underlay_rx(ctx: TcContext) -> i32 {
 #[inline(always)]
 fn run<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
-    let datagram = datagram::parse(skb, DIRECTION, config.l3.into())?;
+    let datagram = datagram::parse(skb, DIRECTION, config)?;
     let mut kind = Kind::Data;
     let far = if DIRECTION == TX { datagram.destination.words() } else { datagram.source.words() };
     let outer = match datagram.what {
@@ -182,20 +182,30 @@ fn count_in_clear(datagram: *const Datagram, direction: u32) -> u64 {
         return 1;
     }
     let (packets, bytes) = (datagram.packets, datagram.packet_bytes);
-    let Some(whole) = OUTER_COUNTS.get_ptr_mut(network.tunnel * 2 + direction) else { return 1 };
-    // SAFETY: a live per-CPU map value, only this CPU writes it.
-    let whole: &mut OuterCounters = unsafe { &mut *whole };
+    let Some(whole) = of_tunnel(network.tunnel * 2 + direction) else { return 1 };
     if network.tunnel == DIRECT {
         add!(whole.packets => packets, whole.bytes => bytes);
         return 1;
     }
     add!(whole.in_clear => packets, whole.in_clear_bytes => bytes);
-    if let Some(peer) = OUTER_PEERS.get_ptr_mut(network.peer * 2 + direction) {
-        // SAFETY: as above.
-        let peer: &mut OuterCounters = unsafe { &mut *peer };
+    if let Some(peer) = of_peer(network.peer * 2 + direction) {
         add!(peer.in_clear => packets, peer.in_clear_bytes => bytes);
     }
     1
+}
+
+/// What the underlay counts for a tunnel.
+#[inline(always)]
+fn of_tunnel(index: u32) -> Option<&'static mut OuterCounters> {
+    // SAFETY: a live per-CPU map value, only this CPU writes it.
+    TUNNEL_COUNTS.get_ptr_mut(index).map(|counters| unsafe { &mut (*counters).outer })
+}
+
+/// What the underlay counts for a peer.
+#[inline(always)]
+fn of_peer(index: u32) -> Option<&'static mut OuterCounters> {
+    // SAFETY: as above.
+    PEER_COUNTS.get_ptr_mut(index).map(|counters| unsafe { &mut (*counters).outer })
 }
 
 #[inline(always)]
@@ -206,13 +216,8 @@ fn fragment_key(datagram: &Datagram) -> FragmentKey {
 #[inline(always)]
 fn count<const DIRECTION: u32>(datagram: &Datagram, owner: FragmentOwner, is_fragment: bool, kind: Kind) {
     let (packets, bytes) = (datagram.packets, datagram.packet_bytes);
-    for counters in [
-        OUTER_COUNTS.get_ptr_mut(owner.tunnel * 2 + DIRECTION),
-        OUTER_PEERS.get_ptr_mut(owner.peer * 2 + DIRECTION),
-    ] {
+    for counters in [of_tunnel(owner.tunnel * 2 + DIRECTION), of_peer(owner.peer * 2 + DIRECTION)] {
         let Some(counters) = counters else { return };
-        // SAFETY: a live per-CPU map value, only this CPU writes it.
-        let counters: &mut OuterCounters = unsafe { &mut *counters };
         add!(counters.packets => packets, counters.bytes => bytes);
         if is_fragment {
             add!(counters.fragments => packets);

@@ -36,7 +36,7 @@ pub(crate) fn ovp_why_und_rx(ctx: TcContext) -> i32 {
 #[inline(always)]
 fn explain<const DIRECTION: u32>(skb: Skb) -> Option<()> {
     let config = iface(&UNDER_IFACES, skb.ifindex())?;
-    let datagram = datagram::parse(skb, DIRECTION, config.l3.into())?;
+    let datagram = datagram::parse(skb, DIRECTION, config)?;
     let record = begin(skb, UNDERLAY, DIRECTION)?;
     record.tunnel = NO_TUNNEL;
     let (address, port) = remote::<DIRECTION>(datagram);

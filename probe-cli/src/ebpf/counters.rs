@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aya::{Ebpf, maps::Map};
 use probe_common::{
-    counters::{self, Counters, Losses, OuterCounters, TunnelCounters},
+    counters::{self, Counters, Losses, OuterCounters, PeerCounters, TunnelCounters},
     keys::{RX, TX},
     limits::DIRECT,
 };
@@ -12,14 +12,19 @@ use probe_common::{
 use super::{error::EbpfError, percpu::PerCpu};
 use crate::sample::{Counts, Kinds, OuterCounts, OuterPart, PerDirection, Syns, TunnelSample};
 
+/// What a peer had on the tunnel device, and below it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PeerCounts {
+    pub(super) inner: PerDirection<Counts>,
+    pub(super) outer: PerDirection<OuterCounts>,
+}
+
 /// All counter maps.
 pub(super) struct CounterMaps {
     tunnels: TunnelCounts,
-    peers: PerCpu<Counters>,
+    peers: PerCpu<PeerCounters>,
     pods: PerCpu<Counters>,
     pod_syns: PerCpu<counters::Syns>,
-    outer: PerCpu<OuterCounters>,
-    outer_peers: PerCpu<OuterCounters>,
     losses: PerCpu<Losses>,
 }
 
@@ -30,8 +35,6 @@ impl CounterMaps {
             peers: take(ebpf, "PEER_COUNTS")?,
             pods: take(ebpf, "POD_COUNTS")?,
             pod_syns: take(ebpf, "POD_SYNS")?,
-            outer: take(ebpf, "OUTER_COUNTS")?,
-            outer_peers: take(ebpf, "OUTER_PEERS")?,
             losses: take(ebpf, "LOSSES")?,
         })
     }
@@ -41,8 +44,8 @@ impl CounterMaps {
         self.tunnels.read(slot)
     }
 
-    pub(super) fn peer(&mut self, slot: u32) -> Result<PerDirection<Counts>, EbpfError> {
-        both(&mut self.peers, slot, add, counts)
+    pub(super) fn peer(&mut self, slot: u32) -> Result<PeerCounts, EbpfError> {
+        both(&mut self.peers, slot, add_peer, peer_counts).map(PeerCounts::of)
     }
 
     pub(super) fn pod(&mut self, slot: u32) -> Result<PerDirection<Counts>, EbpfError> {
@@ -50,8 +53,9 @@ impl CounterMaps {
     }
 
     /// The first `slots` peers.
-    pub(super) fn peers(&mut self, slots: u32) -> Result<Vec<PerDirection<Counts>>, EbpfError> {
-        all(&mut self.peers, slots, add, counts)
+    pub(super) fn peers(&mut self, slots: u32) -> Result<Vec<PeerCounts>, EbpfError> {
+        let peers = all(&mut self.peers, slots, add_peer, peer_counts)?;
+        Ok(peers.into_iter().map(PeerCounts::of).collect())
     }
 
     /// The first `slots` pods.
@@ -64,22 +68,14 @@ impl CounterMaps {
         all(&mut self.pod_syns, slots, add_syns, syns)
     }
 
-    /// The first `slots` peers, on the underlay.
-    pub(super) fn outer_peers(&mut self, slots: u32) -> Result<Vec<PerDirection<OuterCounts>>, EbpfError> {
-        all(&mut self.outer_peers, slots, add_outer, outer_counts)
-    }
-
+    /// What was counted for a tunnel below its device.
     pub(super) fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
-        both(&mut self.outer, slot, add_outer, outer_counts)
+        self.tunnels.outer(slot)
     }
 
     /// Packets of pods that are routed without a tunnel, as it is meant.
     pub(super) fn direct(&mut self) -> Result<PerDirection<OuterCounts>, EbpfError> {
         self.outer(DIRECT)
-    }
-
-    pub(super) fn outer_peer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
-        both(&mut self.outer_peers, slot, add_outer, outer_counts)
     }
 
     pub(super) fn losses(&mut self) -> Result<Losses, EbpfError> {
@@ -93,16 +89,12 @@ impl CounterMaps {
     /// Makes the slot a new tunnel's: its totals, its "other" peers.
     pub(super) fn clear_tunnel(&mut self, slot: u32) -> Result<(), EbpfError> {
         self.tunnels.clear(slot)?;
-        for index in [slot * 2 + TX, slot * 2 + RX] {
-            self.outer.clear(index)?;
-        }
         self.clear_peer(slot)
     }
 
     pub(super) fn clear_peer(&mut self, slot: u32) -> Result<(), EbpfError> {
         for index in [slot * 2 + TX, slot * 2 + RX] {
             self.peers.clear(index)?;
-            self.outer_peers.clear(index)?;
         }
         Ok(())
     }
@@ -113,6 +105,19 @@ impl CounterMaps {
             self.pod_syns.clear(index)?;
         }
         Ok(())
+    }
+}
+
+impl PeerCounts {
+    fn of(both: PerDirection<(Counts, OuterCounts)>) -> Self {
+        let PerDirection { tx: (tx, outer_tx), rx: (rx, outer_rx) } = both;
+        Self { inner: PerDirection { tx, rx }, outer: PerDirection { tx: outer_tx, rx: outer_rx } }
+    }
+
+    /// Packets on both devices and in both directions.
+    pub(super) fn packets(&self) -> u64 {
+        let Self { inner, outer } = self;
+        inner.tx.packets + inner.rx.packets + outer.tx.packets + outer.rx.packets
     }
 }
 
@@ -133,6 +138,11 @@ impl TunnelCounts {
             cores: PerDirection { tx: tx_cores, rx: rx_cores },
             outer: None,
         })
+    }
+
+    fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
+        let add = |sum: &mut TunnelCounters, value: &TunnelCounters| add_outer(&mut sum.outer, &value.outer);
+        both(&mut self.0, slot, add, |sum| outer_counts(&sum.outer))
     }
 
     /// The sum over all CPUs, and the packets of each that had some. Both are of one read, so that they add up. The kernel copies
@@ -196,6 +206,11 @@ fn add(sum: &mut Counters, value: &Counters) {
     sum.fragments += value.fragments;
 }
 
+fn add_peer(sum: &mut PeerCounters, value: &PeerCounters) {
+    add(&mut sum.inner, &value.inner);
+    add_outer(&mut sum.outer, &value.outer);
+}
+
 fn add_tunnel(sum: &mut TunnelCounters, value: &TunnelCounters) {
     add(&mut sum.all, &value.all);
     sum.ipv4 += value.ipv4;
@@ -252,6 +267,10 @@ fn outer_counts(value: &OuterCounters) -> OuterCounts {
         handshakes: OuterPart { packets: value.handshakes, bytes: value.handshake_bytes },
         in_clear: OuterPart { packets: value.in_clear, bytes: value.in_clear_bytes },
     }
+}
+
+fn peer_counts(value: &PeerCounters) -> (Counts, OuterCounts) {
+    (counts(&value.inner), outer_counts(&value.outer))
 }
 
 fn kinds(value: &TunnelCounters) -> Kinds {

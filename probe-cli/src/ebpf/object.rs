@@ -94,7 +94,6 @@ fn create_counting(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
         ("POD_COUNTS", pods.saturating_add(1).saturating_mul(2)),
         ("POD_SYNS", pods.saturating_add(1).saturating_mul(2)),
         ("PEER_COUNTS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
-        ("OUTER_PEERS", peers.saturating_add(limits::TUNNELS).saturating_mul(2)),
     ];
     let entries: Vec<_> = lookups(sizes).into_iter().chain(counts).collect();
     create(object, &entries)
@@ -102,8 +101,7 @@ fn create_counting(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
 
 /// The same for the programs that explain: what they look up in is as large, and what they do not count in as small as can be.
 pub(super) fn load_explaining(object: &[u8], sizes: Limits) -> Result<Ebpf, EbpfError> {
-    let unused =
-        ["POD_COUNTS", "PEER_COUNTS", "OUTER_PEERS", "TUNNEL_COUNTS", "OUTER_COUNTS"].map(|map| (map, 1));
+    let unused = ["POD_COUNTS", "PEER_COUNTS", "TUNNEL_COUNTS"].map(|map| (map, 1));
     let entries: Vec<_> = lookups(sizes).into_iter().chain(unused).collect();
     let mut ebpf = create(object, &entries)?;
     load_programs(&mut ebpf, EXPLAIN_PROGRAMS)?;

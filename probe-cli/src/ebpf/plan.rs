@@ -246,18 +246,23 @@ fn add_tunnel(tables: &mut Tables, tunnel: &Tunnel, room: Room, slot: u32, is_co
             tunnel: slot,
             overhead: room.overhead,
             budget: room.budget,
-            l3: u16::from(tunnel.l3),
+            l3: u8::from(tunnel.l3),
             flood: tunnel.flood,
             wireguard_mtu: if is_wireguard { tunnel.mtu } else { 0 },
-            allowed_complete: u16::from(is_wireguard && is_complete),
-            generation: 0,
+            allowed_complete: u8::from(is_wireguard && is_complete),
+            ..IfaceConfig::default()
         },
     );
+    let vxlan_port = tunnel.port.filter(|_| !is_wireguard).unwrap_or(0);
     for Underlay { ifindex, l3, .. } in tunnel.underlays() {
-        place(
-            &mut tables.under_ifaces,
-            IfaceConfig { ifindex: *ifindex, l3: u16::from(*l3), ..IfaceConfig::default() },
-        );
+        let config = IfaceConfig { ifindex: *ifindex, l3: u8::from(*l3), ..IfaceConfig::default() };
+        let placed = place(&mut tables.under_ifaces, config);
+        // Of several VXLAN tunnels above one device, the first has the short way.
+        if let Some(placed) = placed.and_then(|index| tables.under_ifaces.get_mut(&index))
+            && placed.vxlan_port == 0
+        {
+            placed.vxlan_port = vxlan_port;
+        }
     }
     let Some(port) = tunnel.port else { return };
     let half = if is_wireguard { PORTS_WIREGUARD } else { PORTS_VXLAN };
@@ -398,6 +403,7 @@ mod tests {
             (Some(0), Some(1), Some(0), None, None)
         );
         assert_eq!(tables.outer_ports, BTreeMap::from([(8472 / 64, 1 << (8472 % 64))]));
+        assert_eq!(tables.under_ifaces.get(&2).map(|config| config.vxlan_port), Some(8472));
         assert_eq!(tables.slots.get(&Key::mac(1, 0x0200_0000_0001)), Some(&16));
         assert_eq!(tables.slots.get(&Key::number(POD_IFINDEX, 9)), Some(&1));
         let mapped = Address { octets: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 42, 1, 2] };

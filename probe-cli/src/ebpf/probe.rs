@@ -12,7 +12,7 @@ use super::{
     attach::{self, AttachMode, Hook, LinkPlace},
     attached::Attached,
     baseline::{Baseline, Offset},
-    counters::CounterMaps,
+    counters::{CounterMaps, PeerCounts},
     error::EbpfError,
     events::Events,
     explain::Explainer,
@@ -26,8 +26,8 @@ use super::{
 use crate::{
     inventory::Inventory,
     sample::{
-        Counts, GonePeers, GonePods, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent,
-        Sample, Syns, TunnelSample,
+        GonePeers, GonePods, Observer, OuterCounts, OuterPart, PeerSample, PerDirection, PmtuEvent, Sample,
+        Syns, TunnelSample,
     },
 };
 
@@ -193,28 +193,22 @@ impl Probe {
         self.attached.hooks().filter(|(_, hook)| *hook == Hook::Tunnel).map(|(ifindex, _)| ifindex).collect()
     }
 
-    /// What a peer's slot and the underlay have counted. Between two system calls packets pass: of several tries the one counts
-    /// in which the fewest did.
-    fn at_once(&mut self, slot: u32) -> Result<(PerDirection<OuterCounts>, PerDirection<Counts>), EbpfError> {
+    /// What a peer's slot has counted below the tunnel and on it. A packet may have been counted on one of them and not yet on the other:
+    /// of several tries the one counts after which the fewest came.
+    fn at_once(&mut self, slot: u32) -> Result<PeerCounts, EbpfError> {
         const TRIES: usize = 8;
-        let mut best = (u64::MAX, (PerDirection::default(), PerDirection::default()));
+        let mut best = (u64::MAX, PeerCounts::default());
+        let mut before = self.counters.peer(slot)?;
         for _ in 0..TRIES {
-            let before = self.counters.peer(slot)?;
-            let outer = self.counters.outer_peer(slot)?;
             let after = self.counters.peer(slot)?;
-            // One that was counted by the tunnel and not yet below it is so now.
-            let left = self.counters.outer_peer(slot)?;
-            let passed = after.tx.packets + after.rx.packets - before.tx.packets - before.rx.packets
-                + left.tx.packets
-                + left.rx.packets
-                - outer.tx.packets
-                - outer.rx.packets;
+            let passed = after.packets() - before.packets();
             if passed < best.0 {
-                best = (passed, (outer, before));
+                best = (passed, before);
             }
             if passed == 0 {
                 break;
             }
+            before = after;
         }
         Ok(best.1)
     }
@@ -235,7 +229,7 @@ impl Probe {
         let slots: Vec<u32> = peers.chain([own]).collect();
         let mut whole = Offset::default();
         for slot in slots {
-            let (outer, inner) = self.at_once(slot)?;
+            let PeerCounts { inner, outer } = self.at_once(slot)?;
             let mut offset = self.baseline.peers.get(&slot).copied().unwrap_or_default();
             if begins {
                 offset = offset.begin(&outer, &inner);
@@ -344,16 +338,13 @@ impl Probe {
         // After the tunnels: peers have all that a tunnel has, and what came meanwhile.
         let of_peers = self.slots.peers.iter().map(|(_, slot)| slot);
         let of_peers = end(of_peers.chain(tunnels.iter().map(|(_, slot)| *slot)));
-        let (inner, outer) = (self.counters.peers(of_peers)?, self.counters.outer_peers(of_peers)?);
+        let counted = self.counters.peers(of_peers)?;
         let is_watched = |tunnel: &TunnelSample| tunnel.outer.is_some();
         let peer = |ifindex: u32, slot: u32| -> Option<PeerSample> {
-            let (at, tunnel) = (slot as usize, sample.tunnels.get(&ifindex));
-            let outer = if tunnel.is_some_and(is_watched) {
-                Some(self.baseline.of_peer(slot, *outer.get(at)?))
-            } else {
-                None
-            };
-            Some(PeerSample { counts: *inner.get(at)?, outer })
+            let PeerCounts { inner: counts, outer } = *counted.get(slot as usize)?;
+            let is_watched = sample.tunnels.get(&ifindex).is_some_and(is_watched);
+            let outer = is_watched.then(|| self.baseline.of_peer(slot, outer));
+            Some(PeerSample { counts, outer })
         };
         let others = tunnels.iter().filter_map(|(ifindex, slot)| Some((*ifindex, peer(*ifindex, *slot)?)));
         sample.other_peers = others.collect();
@@ -393,9 +384,8 @@ impl Probe {
     }
 
     fn peer(&mut self, slot: u32, watched: bool) -> Result<PeerSample, EbpfError> {
-        let counts = self.counters.peer(slot)?;
-        let outer =
-            if watched { Some(self.baseline.of_peer(slot, self.counters.outer_peer(slot)?)) } else { None };
+        let PeerCounts { inner: counts, outer } = self.counters.peer(slot)?;
+        let outer = watched.then(|| self.baseline.of_peer(slot, outer));
         Ok(PeerSample { counts, outer })
     }
 

@@ -37,13 +37,11 @@ const MOST_SETS: usize = 8;
 const PROGRAMS: [&str; 2] = ["ovp_tunnel_tx", "ovp_tunnel_rx"];
 
 /// Entries of maps: slots where the programs count, and as little as can be where they look up what no VF has.
-const ENTRIES: [(&str, u32); 12] = [
+const ENTRIES: [(&str, u32); 10] = [
     ("TUNNEL_COUNTS", TUNNELS * 2),
     ("PEER_COUNTS", TUNNELS * 2),
     ("POD_COUNTS", 2),
     ("POD_SYNS", 2),
-    ("OUTER_COUNTS", 1),
-    ("OUTER_PEERS", 1),
     ("UNDER_IFACES", 1),
     ("OUTER_PORTS", 1),
     ("LOOKUP", 1),
