@@ -54,6 +54,13 @@ fn every_tab_is_drawn_and_q_gives_the_terminal_back() {
     let screen = terminal.wait_for(" overlay  4  1450     1450     fits");
     assert!(screen.contains(" underlay 4  1500     1500     fits"), "{screen}");
     assert_ne!(echoes(), before);
+    // What is not answered after the device is gone says nothing of the way.
+    sh("ip", &["-n", &lab.node(2), "link", "set", "eth0", "down"]);
+    terminal.keys(&["P"]);
+    terminal.wait_for("Measured 0 of 2 paths, trying");
+    sh("ip", &["-n", &node, "link", "set", "eth0", "down"]);
+    terminal.wait_for("2 paths: 2 not judged; ");
+    terminal.wait_for("  interrupted");
     terminal.keys(&["1"]);
     terminal.wait_for("all tunnels");
     terminal.keys(&["q"]);

@@ -1,9 +1,13 @@
 //! Paths to other nodes that are measured because somebody asks on the screen: as `mtu` does, beside samples and keys. What is
 //! measured and what it means is for `mtu` and its report; here is when.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
+    engine,
     model::Model,
     mtu::{
         self, Path, Prober,
@@ -28,6 +32,8 @@ pub(super) struct OnDemand {
 
 /// What is being measured.
 struct Current {
+    /// The node as it was at the beginning.
+    model: Arc<Model>,
     paths: Vec<Path>,
     prober: Prober,
     start: Instant,
@@ -41,7 +47,7 @@ impl OnDemand {
     }
 
     /// Begins to measure the paths to one node, else to all that this model has; one request at a time.
-    pub(super) fn begin(&mut self, model: &Model, node: Option<String>) {
+    pub(super) fn begin(&mut self, model: &Arc<Model>, node: Option<String>) {
         if self.current.is_some() {
             return;
         }
@@ -51,7 +57,7 @@ impl OnDemand {
         };
     }
 
-    fn start(&mut self, model: &Model, node: Option<String>) -> Result<usize, String> {
+    fn start(&mut self, model: &Arc<Model>, node: Option<String>) -> Result<usize, String> {
         let wire = self.wire.as_mut().map_err(|why| why.clone())?;
         let words: Vec<String> = node.into_iter().collect();
         let paths = mtu::plan(model, &words, &mut wire::route_mtu).map_err(|error| error.to_string())?;
@@ -61,7 +67,8 @@ impl OnDemand {
         // Answers to what was sent before are not taken for answers to this.
         wire.renew().map_err(|error| error.to_string())?;
         let (prober, count) = (Prober::new(&mtu::targets(&paths, 1), DEADLINE), paths.len());
-        self.current = Some(Current { paths, prober, start: Instant::now(), told: Duration::ZERO });
+        let (model, start) = (Arc::clone(model), Instant::now());
+        self.current = Some(Current { model, paths, prober, start, told: Duration::ZERO });
         Ok(count)
     }
 
@@ -100,9 +107,17 @@ impl OnDemand {
 }
 
 fn judged(current: Current) -> Measuring {
-    let Current { paths, prober, start, .. } = current;
-    let outcomes = mtu::together(&prober.outcomes(), 1);
+    let Current { model, paths, prober, start, .. } = current;
+    let mut outcomes = mtu::together(&prober.outcomes(), 1);
+    let up = match engine::interfaces_up() {
+        Ok(up) => up,
+        // Whether a path is at fault or a device of this node that went away is not known then.
+        Err(error) => {
+            return Measuring::Failed(format!("cannot read whether interfaces are still there: {error}"));
+        }
+    };
+    mtu::interrupt(&model, &mtu::gone(&model, &up, &paths), &paths, &mut outcomes);
     let judged = mtu::judge(paths, outcomes, start.elapsed(), Vec::new());
     let measured::Lines { rows, advice, sum } = measured::lines(&judged);
-    Measuring::Done { rows, advice, sum }
+    Measuring::Done { at: model.time, rows, advice, sum }
 }

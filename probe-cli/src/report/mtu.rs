@@ -142,7 +142,9 @@ fn steps(path: &MtuPath) -> Vec<MtuStep> {
         add("route to pods".to_owned(), number(path.route_mtu), fit);
     }
     if path.pods.is_empty() {
-        add("pods".to_owned(), "-".to_owned(), ("none of these families".to_owned(), false));
+        let verdict =
+            format!("no pod interface with {} is known", families(&path.families).replace(' ', " or "));
+        add("pods".to_owned(), "-".to_owned(), (verdict, false));
     }
     for pods in &path.pods {
         let verdict = match pods.fit {

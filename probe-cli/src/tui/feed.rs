@@ -35,6 +35,8 @@ pub enum Measuring {
     },
     /// What they came to, as `mtu` prints it.
     Done {
+        /// Wall clock when somebody asked, since the Unix epoch.
+        at: Duration,
         /// Its table.
         rows: Vec<String>,
         /// What is wrong and what to do.

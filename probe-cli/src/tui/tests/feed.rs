@@ -40,6 +40,7 @@ fn paths_are_measured_when_somebody_asks() {
         "node2  underlay  4       1500      1400  black hole",
     ];
     let done = Measuring::Done {
+        at: Duration::from_secs(1_700_000_000),
         rows: rows.map(str::to_owned).to_vec(),
         advice: vec![
             "node2 underlay IPv4: packets above 1400 bytes are lost, and nobody is told.".to_owned(),

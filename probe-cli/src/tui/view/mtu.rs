@@ -65,8 +65,8 @@ fn measured(told: &Measuring, columns: u16, theme: Theme) -> Vec<Vec<Span<'stati
         Measuring::Failed(why) => {
             say(" ", &format!("Nothing is measured: {}", text::escape(why)), theme.alarm());
         }
-        Measuring::Done { rows, advice, sum } => {
-            say(" ", &format!("Measured: {sum}"), theme.title());
+        Measuring::Done { at, rows, advice, sum } => {
+            say(" ", &format!("Measured at {}: {sum}", text::clock(*at)), theme.title());
             for words in advice {
                 say(" ! ", words, theme.alarm());
             }
@@ -121,7 +121,7 @@ fn now(row: &TunnelRow) -> (String, String, String, bool) {
         |rate| text::percent(1.0 - rate.inner_bits_per_s / rate.outer_bits_per_s),
     );
     let words = format!(
-        "{} too big/s, {} fragments/s, {headers} of what is sent is headers",
+        "{} too big/s, {} fragments/s, {headers} headers",
         per_second(oversize),
         per_second(fragments)
     );
