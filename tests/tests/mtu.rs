@@ -115,7 +115,8 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     ns(&lab.node(3), "ip link set eth0 down");
     let node = lab.node(1);
     let ((code, document), output) = thread::scope(|scope| {
-        let table = scope.spawn(|| run(&["--netns", &node, "mtu", "172.31.77.2", "--deadline", "120s"]));
+        let table =
+            scope.spawn(|| run(&["--netns", &node, "mtu", "172.31.77.2", "fd77::2", "--deadline", "120s"]));
         (measured(&node, &[]), table.join().unwrap())
     });
     assert_eq!((code, &document["verdict"]), (2, &json!("fail")), "{document}");
@@ -138,7 +139,14 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
     assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
     let row = words.lines().nth(1).unwrap();
     assert!(row.contains("1400") && row.ends_with("black hole"), "{words}");
-    assert!(words.contains("more than 1350 bytes are lost silently"), "{words}");
+    // The black hole is told once, and then what it leaves in each tunnel.
+    let told = words.replace("\n  ", " ");
+    assert!(
+        told.contains("! 172.31.77.2 underlay IPv4, fd77::2 underlay IPv6: packets of more than 1400"),
+        "{words}"
+    );
+    assert_eq!(told.matches("are lost silently").count(), 1, "{words}");
+    assert!(told.contains("leaves 1350 of 1450 bytes inside flannel.1"), "{words}");
 
     // What is not answered after the device is gone says nothing of the way.
     let before = pinged(&lab.node(2));

@@ -9,6 +9,8 @@ use super::{
 
 /// Packets lost of those that fit, beside each other, before that is a warning.
 const LOST: u32 = 2;
+/// WireGuard pads inner packets to 16 bytes: of what the underlay carries, up to 15 are of no use.
+const PADDING: u32 = 16;
 
 /// How bad it is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +36,8 @@ pub struct Row {
     pub severity: Severity,
     /// Packets of this size get there in outer packets that are cut on the way: what fits on the underlay.
     pub in_outer_fragments: Option<u32>,
+    /// What is larger is lost because the underlay loses outer packets of that size: its black hole is this one's cause.
+    pub follows_from_underlay: bool,
     /// The path MTU that this node's kernel keeps to, where more fits.
     pub held_to: Option<u32>,
     /// The underlay does not answer, and what is sent through the tunnel does: it is there.
@@ -108,6 +112,13 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
     let is_cut = |below: &u32| outcome.size.is_some_and(|size| size + path.overhead > *below);
     let gets_there = path.way == Way::Overlay && outcome.verdict == Verdict::Fits;
     let in_outer_fragments = below.filter(|below| gets_there && is_cut(below));
+    let is_as_far = |below: &Outcome| {
+        let least = outcome.size.map(|size| size + path.overhead);
+        below.size.zip(least).is_some_and(|(below, least)| (least..least + PADDING).contains(&below))
+    };
+    let follows_from_underlay = path.way == Way::Overlay
+        && outcome.verdict == Verdict::BlackHole
+        && of_node(Way::Underlay).any(|(_, below)| below.verdict == Verdict::BlackHole && is_as_far(below));
     let held_to = path.learned.filter(|learned| outcome.size.is_some_and(|size| *learned < size));
     let is_silent = matches!(outcome.verdict, Verdict::Unreachable { .. });
     let answers_by = |way| of_node(way).any(|(_, other)| other.size.is_some());
@@ -134,6 +145,7 @@ fn row(path: &Path, outcome: &Outcome, all: &[(Path, Outcome)]) -> Row {
         outcome: outcome.clone(),
         severity,
         in_outer_fragments,
+        follows_from_underlay,
         held_to,
         answers_inside,
         answers_below,
@@ -267,6 +279,24 @@ mod tests {
             let judged = judge(paths, outcomes, Duration::ZERO, Vec::new());
             let is = |of: fn(&Row) -> bool| judged.rows.iter().any(of);
             assert_eq!((is(|row| row.answers_inside), is(|row| row.answers_below)), expected);
+        }
+    }
+
+    #[test]
+    fn a_black_hole_below_explains_the_one_inside() {
+        let hole = |size| outcome(Verdict::BlackHole, Some(size));
+        for (below, inside, expected) in [
+            (hole(1400), 1350, true),
+            // With WireGuard's padding.
+            (hole(1400), 1335, true),
+            (hole(1400), 1334, false),
+            (outcome(Verdict::Fits, Some(1500)), 1350, false),
+        ] {
+            let (paths, outcomes) =
+                both(below, hole(inside)).into_iter().map(|(path, one)| (path, Some(one))).unzip();
+            let judged = judge(paths, outcomes, Duration::ZERO, Vec::new());
+            let is_of_overlay = |row: &&Row| row.follows_from_underlay && row.path.way == Way::Overlay;
+            assert_eq!(judged.rows.iter().filter(is_of_overlay).count() == 1, expected, "{inside}");
         }
     }
 

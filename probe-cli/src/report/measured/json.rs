@@ -135,6 +135,7 @@ impl<'a> From<&'a Row> for Measurement<'a> {
             outcome,
             severity: how_bad,
             in_outer_fragments,
+            follows_from_underlay: _,
             held_to,
             answers_inside,
             answers_below,

@@ -110,16 +110,23 @@ fn limit(row: &Row, size: u32) -> Option<String> {
     let more = || format!("{expected} are expected");
     Some(match &outcome.verdict {
         Verdict::Fits => return None,
+        Verdict::BlackHole if row.follows_from_underlay => {
+            let device = path.device.as_deref().map_or_else(|| "the tunnel".to_owned(), text::escape);
+            format!(
+                "the black hole between the nodes leaves {size} of {expected} bytes inside {device}. Until it is mended, set the \
+                 MTU of {device} and of pods to {size}."
+            )
+        }
         Verdict::BlackHole => {
             let place = match outcome.forward {
                 Forward::Unmeasured => ", there or on the way back",
                 Forward::Carries => {
-                    " on the way back from it, or on one of several ways to it (--flows 16 shows that); others to it get there"
+                    " on the way back; they do get to the peer, at least by one of several ways (`mtu --flows 16` tries more)"
                 }
                 Forward::Loses => " on the way there",
             };
             format!(
-                "packets of more than {size} bytes are lost silently{place}; {}. What may not be cut hangs. {}{}",
+                "packets of more than {size} bytes are lost silently{place}; {}. Connections that send larger ones hang. {}{}",
                 more(),
                 smaller(row, size),
                 let_messages_pass(path)
@@ -236,9 +243,7 @@ fn smaller(row: &Row, size: u32) -> String {
 fn let_messages_pass(path: &Path) -> &'static str {
     match path.way {
         Way::Overlay => "",
-        Way::Underlay | Way::Other if path.address.is_ipv6() => {
-            " Let ICMPv6 \"packet too big\" (type 2) pass on the way."
-        }
-        Way::Underlay | Way::Other => " Let ICMP \"fragmentation needed\" (type 3, code 4) pass on the way.",
+        // Of both families, so that what is said of a node's two addresses is the same and is said once.
+        Way::Underlay | Way::Other => " Let the messages about it pass: ICMP type 3 code 4, ICMPv6 type 2.",
     }
 }
