@@ -219,14 +219,14 @@ pub fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
-/// How long ago something was, in its largest unit: `12s`, `3m`, `5h`, `2d`; `never` when it was not.
+/// How long ago something was, in its largest unit: `12 s`, `3 min`, `5 h`, `2 d`; `never` when it was not.
 pub fn age(age: Option<Duration>) -> String {
     match age.map(|age| age.as_secs()) {
         None => "never".to_owned(),
-        Some(seconds @ 0..120) => format!("{seconds}s"),
-        Some(seconds @ 120..7_200) => format!("{}m", seconds / 60),
-        Some(seconds @ 7_200..172_800) => format!("{}h", seconds / 3_600),
-        Some(seconds) => format!("{}d", seconds / 86_400),
+        Some(seconds @ 0..120) => format!("{seconds} s"),
+        Some(seconds @ 120..7_200) => format!("{} min", seconds / 60),
+        Some(seconds @ 7_200..172_800) => format!("{} h", seconds / 3_600),
+        Some(seconds) => format!("{} d", seconds / 86_400),
     }
 }
 

@@ -45,7 +45,7 @@ impl VfTraffic {
             Self::Interface(_) => "interface",
             Self::PfDriver(_) => "PF driver",
             Self::Sysfs(_) => "sysfs",
-            Self::NotCountedByTheDriver => "not by driver",
+            Self::NotCountedByTheDriver => "no counters",
             Self::Unknown => "unknown",
         }
     }

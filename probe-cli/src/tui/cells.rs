@@ -6,7 +6,9 @@ use super::{
     vf,
 };
 use crate::{
-    model::{Condition, Handshake, TunnelKind, TunnelRow, VirtualFunction, fields::columns::FRAGMENTS},
+    model::{
+        Condition, Handshake, PeerRow, TunnelKind, TunnelRow, VirtualFunction, fields::columns::FRAGMENTS,
+    },
     text,
     tui::{measure::Measure, rate},
 };
@@ -55,7 +57,7 @@ pub(super) fn cell(column: ColumnId, subject: Subject<'_>, measure: Measure) -> 
             })
         }
         ColumnId::Tunnel => or_dash(match subject {
-            Subject::Peer(row) => Some(text::escape(&row.tunnel_name)),
+            Subject::Peer(row) => Some(tunnels_of(row)),
             Subject::Tunnel(_) | Subject::Pod(_) | Subject::Vf(_) => None,
         }),
         ColumnId::Addresses => or_dash(addresses(subject)),
@@ -159,7 +161,7 @@ pub(super) fn field(key: &str, subject: Subject<'_>) -> Option<String> {
         }
         ("ns", Subject::Pod(row)) => return Some(text::escape(row.pod.as_ref()?.namespace.as_ref()?)),
         ("ns", Subject::Vf(row)) => return Some(text::escape(&row.vf.pod.as_ref()?.namespace)),
-        ("tunnel", Subject::Peer(_)) => ColumnId::Tunnel,
+        ("tunnel", Subject::Peer(row)) => return Some(text::escape(&row.tunnel_name)),
         ("address", _) | ("cidr", Subject::Peer(_)) => ColumnId::Addresses,
         ("state", _) => ColumnId::State,
         ("kind", _) => ColumnId::Kind,
@@ -185,12 +187,26 @@ fn info(subject: Subject<'_>) -> Option<String> {
             let vni = tunnel.vni.map_or_else(String::new, |vni| format!(" {vni}"));
             Some(format!("{}{vni} MTU {}", tunnel.kind, tunnel.mtu))
         }
-        Subject::Peer(row) => {
-            let age = handshake(subject).map(|told| format!(" hs {}", text::age(told.age())));
-            Some(text::escape(&row.tunnel_name) + &age.unwrap_or_default())
-        }
+        Subject::Peer(row) => Some(match handshake(subject) {
+            // There is no room beside it for more than one tunnel; Peers has them.
+            Some(told) => {
+                let first = row.members.first().map_or(&row.tunnel_name, |first| &first.tunnel_name);
+                format!("{} hs {}", text::escape(first), text::age(told.age()))
+            }
+            None => tunnels_of(row),
+        }),
         Subject::Pod(_) => addresses(subject),
         Subject::Vf(_) => None,
+    }
+}
+
+/// The tunnel to a node; of several the first, and how many more there are: their names are in the details.
+fn tunnels_of(row: &PeerRow) -> String {
+    match row.members.as_slice() {
+        [first, more @ ..] if !more.is_empty() => {
+            format!("{} +{}", text::escape(&first.tunnel_name), more.len())
+        }
+        _ => text::escape(&row.tunnel_name),
     }
 }
 

@@ -108,7 +108,7 @@ fn no_fact_of_a_pod_is_left_out_at_any_size() {
             "host veth",
             "known from",
             "UID",
-            "requested",
+            "Multus",
             "disputed",
             "TX total",
             "RX total",
@@ -292,7 +292,7 @@ fn a_filter_finds_a_vf_by_all_that_names_it() {
         ("02:00:00:00:00:07", 1),
         ("sriov-dpdk", 2),
         ("cni-9f8e", 1),
-        ("not by", 1),
+        ("no counters", 1),
         ("cart-0", 1),
         ("nothing", 0),
     ] {

@@ -190,7 +190,7 @@ pub const TOTAL: Column = Column {
 /// Packets that an interface drops per second, or the kernel of a tunnel, both directions.
 pub const DROPS: Column = Column {
     title: title(&link::DROPS),
-    help: "packets that a VF drops, or with --drops the kernel of a tunnel; \"not by driver\": no counter is available",
+    help: "packets that a VF drops, or with --drops the kernel of a tunnel; \"no counters\": the VF's driver has none",
     width: 6,
     rank: 8,
     format: Format::Rate,

@@ -120,7 +120,7 @@ fn an_earlier_moment_is_on_screen_until_somebody_comes_back() {
     }
     for size in SIZES {
         let screen = draw(&state, size);
-        assert!(screen.contains(" BACK at ") && screen.contains("30s ago"), "{screen}");
+        assert!(screen.contains(" BACK at ") && screen.contains("30 s ago"), "{screen}");
     }
     let points = |state: &State| state.shown_history().values(Whose::Tunnels, Measure::Packets).len();
     assert_eq!(points(&state), 3, "graphs are of that time");

@@ -68,7 +68,7 @@ fn what_is_wrong_is_in_the_header_on_the_overview_and_in_its_tab() {
     keys(&mut state, "/default");
     let screen = draw(&state, (120, 40));
     assert!(
-        !screen.contains("FAIL peer-neighbour-without-fdb") && screen.contains("since 22:14:22, 60s"),
+        !screen.contains("FAIL peer-neighbour-without-fdb") && screen.contains("since 22:14:22 (60 s)"),
         "{screen}"
     );
 }
@@ -260,7 +260,7 @@ fn events_are_kept_when_they_are_over() {
     snapshots("incident-events", &state);
     let screen = draw(&state, (120, 40));
     for line in [
-        "22:17:00  cleared  mtu-tunnel-exceeds-underlay after 20s",
+        "22:17:00  cleared  mtu-tunnel-exceeds-underlay after 20 s",
         "22:17:00  changed  eth0: MTU 1440 -> 1500",
         "22:16:40  FAIL     mtu-tunnel-exceeds-underlay: ",
         "22:16:40  changed  eth0: MTU 1500 -> 1440",

@@ -115,7 +115,7 @@ fn histogram(
 
 /// Since when packets are in the buckets, where that is not when counting began.
 fn since(changed: Option<Duration>, budget: u32) -> Option<String> {
-    changed.map(|time| format!("since {}, when {budget} became the largest", text::clock(time)))
+    changed.map(|time| format!("since {}: limit {budget}", text::clock(time)))
 }
 
 /// Facts that take the whole width, in the lower half at most; the last line says how many have no room there. Returns what
@@ -173,7 +173,14 @@ fn height(facts: &[Fact], width: u16, theme: Theme) -> u16 {
 
 fn column(buf: &mut Buffer, area: Rect, facts: &[Fact], theme: Theme) {
     let width = area.width.saturating_sub(1);
-    let lines = facts.iter().flat_map(|fact| facts::lines(fact, width, theme));
+    let room = usize::from(area.height);
+    let mut lines: Vec<_> = facts.iter().flat_map(|fact| facts::lines(fact, width, theme)).collect();
+    // What has no room is not hidden without a word.
+    if lines.len() > room {
+        let more = lines.len() - room.saturating_sub(1);
+        lines.truncate(room.saturating_sub(1));
+        lines.push(vec![Span::styled(format!(" {more} more lines on a larger terminal"), theme.dim())]);
+    }
     paint::lines(buf, Rect { width, ..area }, lines);
 }
 

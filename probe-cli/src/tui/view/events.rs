@@ -116,7 +116,7 @@ pub(super) fn newest(state: &State, model: &Model, most: usize, columns: u16) ->
     let messages = state.log().entries().filter(is_message).map(happened);
     let mut shown: Vec<String> = notes.chain(messages).take(most).collect();
     let more = if all > shown.len() {
-        format!("  [{}] {} more", Tab::Events.number(), all - shown.len())
+        format!("  {} more: tab {}", all - shown.len(), Tab::Events.number())
     } else {
         String::new()
     };

@@ -116,10 +116,10 @@ fn of_tunnel(row: &TunnelRow, model: &Model) -> Vec<Fact> {
     let unsent = kinds.tx.unsent + kinds.rx.unsent;
     if unsent > 0 {
         let what = match tunnel.kind {
-            TunnelKind::Vxlan | TunnelKind::Geneve => "broadcast or multicast frames",
+            TunnelKind::Vxlan | TunnelKind::Geneve => "broadcast or multicast",
             TunnelKind::Wireguard | TunnelKind::Ipip | TunnelKind::Udp => "packets",
         };
-        facts.push(("no peer", format!("{} {what} had no destination", text::si(unsent as f64)), false));
+        facts.push(("no peer", format!("{what} without destination: {}", text::si(unsent as f64)), false));
     }
     facts
 }
@@ -270,11 +270,7 @@ fn carried(flow: &PerDirection<Flow>) -> Vec<Fact> {
         false,
     ));
     let segments = |flow: &Flow| flow.packets_per_skb().map_or_else(|| "-".to_owned(), |n| format!("{n:.1}"));
-    facts.push((
-        "GSO, GRO",
-        format!("TX {}, RX {} packets/skb", segments(&flow.tx), segments(&flow.rx)),
-        false,
-    ));
+    facts.push(("GSO, GRO", format!("TX {}, RX {} seg/skb", segments(&flow.tx), segments(&flow.rx)), false));
     facts.extend(too_big(flow));
     let pieces = flow.tx.total.fragments + flow.rx.total.fragments;
     if pieces > 0 {

@@ -82,7 +82,7 @@ pub(super) fn worst(state: &State, most: usize, columns: u16, theme: Theme) -> V
     let more = standing.len().saturating_sub(most);
     let shown = standing.iter().take(most).enumerate().map(|(at, one)| {
         let time = match (more, one.since) {
-            (1.., _) if at + 1 == most => format!("  [{}] {more} more", Tab::Health.number()),
+            (1.., _) if at + 1 == most => format!("  {more} more: tab {}", Tab::Health.number()),
             (_, Some(since)) => format!("  {}", text::clock(since).trim_end_matches(" UTC")),
             (_, None) => String::new(),
         };
@@ -123,7 +123,7 @@ fn heading(
     let since = match one.since {
         Some(since) => {
             let age = text::age(Some(now.saturating_sub(since)));
-            format!("since {}, {age}", text::clock(since).trim_end_matches(" UTC"))
+            format!("since {} ({age})", text::clock(since).trim_end_matches(" UTC"))
         }
         None => "since before this run".to_owned(),
     };

@@ -9,10 +9,11 @@ use crate::{
 };
 
 /// What the titles of columns mean, those of the catalogue apart. Those without "so far" are of the last interval.
-const COMMON: [(&str, &str); 3] = [
+const COMMON: [(&str, &str); 4] = [
     ("TX RX", "out of the node, and into it, through the tunnel, in the last interval"),
     ("STATE", "ok, or the fault; \"-\": not checked"),
     ("core", "handles most of what arrives; one flow is always one core's"),
+    ("HSHAKE, hs", "age of a WireGuard peer's last handshake; peers repeat it only while there is traffic"),
 ];
 
 const VFS: (&str, &str) = ("VF", "its TX and RX are what its user sends and receives, with link headers");
@@ -33,16 +34,16 @@ fn figures() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// States of tunnels and peers, and alarms beside them, with what to do.
 const STATES: [(&str, &str); 10] = [
-    ("too big", "6 has the step that is too small; lower the tunnel's MTU or raise that below it (7)"),
-    ("no route", "the CNI's agent writes it: restart it on this node (7 has the command)"),
-    ("no neigh", "the same; until then packets to that node's pods are dropped"),
-    ("no FDB", "the same"),
-    ("no address", "a WireGuard peer without endpoint: restart the CNI's agent on that node, then here"),
-    ("NIC down", "the device below: set it up, look at its cable, its bond, the switch's port"),
-    ("down", "ip link set NAME up, and find out who set it down (8 has the time)"),
-    ("in clear", "packets of pods outside the tunnel: look for routes that lead past it (7 names them)"),
-    ("BIG/s", "as too big; who sends them is in 4 Pods, sorted by this column (s)"),
-    ("FRAG/s", "as too big: full-size packets leave in pieces, which many networks drop"),
+    ("too big", "tab 6 has the MTUs, tab 7 the commands to raise or lower them"),
+    ("no route", "restart the CNI's agent on this node, which writes it (tab 7)"),
+    ("no neigh", "the same: until then packets to that node's pods are dropped"),
+    ("no FDB", "the same, of the VXLAN device's forwarding entry"),
+    ("no address", "no endpoint of the peer: restart the CNI's agent there, then here"),
+    ("NIC down", "the device below: set it up, look at cable, bond and switch port"),
+    ("down", "ip link set NAME up; tab 8 has the time when it was set down"),
+    ("in clear", "pods' packets outside the tunnel, by routes past it: see tab 7"),
+    ("BIG/s", "as for too big; tab 4, sorted by BIG/s (s), has the pods that send"),
+    ("FRAG/s", "as for too big: many networks drop such fragments"),
 ];
 const OF_VFS: [(&str, &str); 2] = [
     ("DROP/s", "the VF's user reads too slowly, or sends what its settings forbid: spoof check, VLAN, rate"),
@@ -51,12 +52,9 @@ const OF_VFS: [(&str, &str); 2] = [
 const OF_MTU: [(&str, &str); 2] = [
     (
         "too big",
-        "make the smallest step larger, or those that are too big smaller; pods get their MTU when they are made",
+        "raise the smallest MTU of the path, or lower those that are too big; a pod gets its MTU when it is created",
     ),
-    (
-        "cache",
-        "a router on the way has a smaller MTU: mend it there; `overlay-probe mtu` measures which sizes arrive",
-    ),
+    ("cache", "a router on the way has a smaller MTU: mend it there; P measures which sizes arrive"),
 ];
 const OF_HEALTH: [(&str, &str); 3] = [
     ("FAIL", "packets are lost or go unprotected now: do what is said at fix; y copies its commands"),
@@ -69,14 +67,14 @@ const OF_EVENTS: [(&str, &str); 3] = [
         "could not be read, or does not fit together; what is shown may lack it. Run as root, with --host-root in a container",
     ),
     ("silent", "look at that node, and for FAIL lines of the same time: they have the cause"),
-    ("ICMP", "a router has a smaller MTU than the NIC: mend it there, or lower the tunnel's MTU (6)"),
+    ("ICMP", "a router has a smaller MTU than the NIC: mend it there, or lower the tunnel's MTU (tab 6)"),
 ];
 const OF_COST: [(&str, &str); 2] = [
     ("limit", "pods or peers beyond it count as other: raise --pod-slots, --peer-slots"),
-    ("dropped", "more ICMP messages than the rate limit: some are missing in 8 Events"),
+    ("dropped", "more ICMP messages than the rate limit: some are missing in tab 8"),
 ];
 
-/// What to do about what a tab shows in yellow.
+/// What to do about what a tab shows as an alarm.
 fn alarms(tab: Tab) -> &'static [(&'static str, &'static str)] {
     match tab {
         Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods => &STATES,

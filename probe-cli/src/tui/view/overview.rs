@@ -142,7 +142,7 @@ fn vfs_line(
         (format!("{}{holder}", vf::name(&row.vf)), rates(of(rate.tx), of(rate.rx)), theme.selected())
     } else {
         let now = state.shown_history().values(Whose::Vfs, state.measure).pop().unwrap_or_default();
-        let more = format!("{}  ({}: each of them)", rates(now.tx, now.rx), Tab::Vfs.number());
+        let more = format!("{}  (tab {} has each)", rates(now.tx, now.rx), Tab::Vfs.number());
         (which_vfs(model), more, Style::new())
     };
     buf.set_style(area, style);

@@ -13,7 +13,8 @@ const LABEL: u16 = 13;
 const COUNT: u16 = 14;
 
 /// Draws it: a line for each bucket, transmit and receive together, their counts beside. `bytes` says whose they are.
-/// `since` says when counting these sizes began, where that needs saying.
+/// `since` says when counting these sizes began, where that needs saying. Where there is little room, the smallest sizes share a
+/// line: those at the MTU's edge are what it is for.
 pub(super) fn draw(
     buf: &mut Buffer,
     area: Rect,
@@ -33,10 +34,25 @@ pub(super) fn draw(
         bars = usize::from(bars)
     );
     paint::words(buf, line, &heading, theme.heading());
+    let room = usize::from(body.height).saturating_sub(usize::from(since.is_some()));
+    let sizes = smallest_together(sizes, room);
     let largest = sizes.iter().map(total).max().unwrap_or(0);
     let lines = sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme));
     let since = since.map(|words| vec![Span::styled(format!(" {words}"), theme.dim())]);
     paint::lines(buf, body, lines.chain(since));
+}
+
+/// At most so many buckets, of which the first has the packets of those that have no line.
+fn smallest_together(sizes: &[SizeBucket], most: usize) -> Vec<SizeBucket> {
+    let (together, others) = sizes.split_at((sizes.len().saturating_sub(most.max(1)) + 1).min(sizes.len()));
+    let Some((last, before)) = together.split_last() else { return Vec::new() };
+    let mut first = *last;
+    for bucket in before {
+        first.from = first.from.min(bucket.from);
+        first.packets.tx += bucket.packets.tx;
+        first.packets.rx += bucket.packets.rx;
+    }
+    [first].into_iter().chain(others.iter().copied()).collect()
 }
 
 fn total(bucket: &SizeBucket) -> u64 {
@@ -84,6 +100,19 @@ fn bar(value: u64, largest: u64, columns: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::PerDirection;
+
+    #[test]
+    fn where_there_is_little_room_the_smallest_sizes_share_a_line() {
+        let bucket =
+            |from, to| SizeBucket { from, to, edge: Edge::Below, packets: PerDirection { tx: 1, rx: 2 } };
+        let all = [bucket(0, Some(64)), bucket(65, Some(128)), bucket(129, Some(256)), bucket(257, None)];
+        assert_eq!(smallest_together(&all, 4), all);
+        let packets = PerDirection { tx: 3, rx: 6 };
+        assert_eq!(smallest_together(&all, 2), [SizeBucket { packets, ..bucket(0, Some(256)) }, all[3]]);
+        assert_eq!(smallest_together(&all, 0)[0].packets.tx, 4);
+        assert_eq!(smallest_together(&[], 3), []);
+    }
 
     #[test]
     fn bars_keep_their_width_and_show_what_is_small() {

@@ -21,7 +21,7 @@ pub(super) fn facts(row: &TunnelRow, model: &Model) -> Vec<Fact> {
 fn words(cores: &[CoreRow]) -> Option<String> {
     let busiest = busiest_first(cores);
     let named = if busiest.len() > NAMED { NAMED - 1 } else { NAMED };
-    let word = |core: &&CoreRow| Some(format!("cpu{} {}", core.cpu, text::percent(core.share?)));
+    let word = |core: &&CoreRow| Some(format!("{}: {}", core.cpu, text::percent(core.share?)));
     let mut words: Vec<String> = busiest.iter().take(named).filter_map(word).collect();
     if busiest.len() > named {
         words.push(format!("{} more", busiest.len() - named));

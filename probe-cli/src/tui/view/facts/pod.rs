@@ -99,7 +99,7 @@ fn named(pod: &Pod) -> Vec<Fact> {
     }
     facts.push(("known from", pod.source.words().to_owned(), false));
     facts.push(("UID", or_dash(pod.uid.as_deref()), false));
-    facts.push(("requested", or_dash(pod.requested_networks.as_deref()), false));
+    facts.push(("Multus", or_dash(pod.requested_networks.as_deref()), false));
     facts.extend(pod.disagreements.iter().map(disputed));
     facts
 }
