@@ -74,7 +74,7 @@ pub(super) fn words(broken: &Break) -> String {
             text::escape(device)
         ),
         Break::TunnelTooBig { device, over } => format!(
-            "{} sends outer packets {} too large for what is below: they leave as fragments.",
+            "{} sends outer packets {} too large for what is below: they leave as fragments or are dropped.",
             text::escape(device),
             text::counted(usize::try_from(*over).unwrap_or(usize::MAX), "byte")
         ),

@@ -1,7 +1,7 @@
 //! Outer packets are larger than what the device below takes.
 
 use super::{super::prelude::*, lowered, oversize, paths};
-use crate::model::Fault;
+use crate::model::{Encapsulation, Fault, MtuPath};
 
 pub(in crate::check::rules) const CHECK: Check = Check {
     id: "mtu-tunnel-exceeds-underlay",
@@ -15,7 +15,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
         how: "IFLA_MTU of the tunnel plus its headers (VXLAN 50 over IPv4 and 70 over IPv6, WireGuard 60 and 80) against \
               IFLA_MTU of the device below and the MTU of routes to other nodes.",
         why: "The NIC's MTU was lowered after the tunnel was made, or an MTU is configured that forgets the headers. The kernel \
-              then sends each full-size packet as two fragments, which many networks drop.",
+              then sends each full-size packet as two fragments, which many networks drop; VXLAN and Geneve over IPv6 it drops itself.",
         fix: "Give the NIC its MTU back, or lower the tunnel's (`ip link set flannel.1 mtu N`) and recreate the pods. flannel keeps \
               the MTU of a VXLAN device that exists when it is restarted.",
         not_if: "",
@@ -23,6 +23,15 @@ pub(in crate::check::rules) const CHECK: Check = Check {
     },
     run,
 };
+
+/// What becomes of them. Over IPv6 the kernel cuts a packet only if who sends it says so (`ignore_df` in `ip6_fragment`,
+/// net/ipv6/ip6_output.c): WireGuard does (`send6`, drivers/net/wireguard/socket.c), VXLAN and Geneve do not.
+fn fate(path: &MtuPath) -> &'static str {
+    match (path.outer_family, path.encapsulation) {
+        (Some(6), Encapsulation::Vxlan | Encapsulation::Geneve) => "the kernel drops them",
+        _ => "they leave as fragments",
+    }
+}
 
 fn run(model: &Model) -> Outcome {
     if !paths(model).any(|path| path.fit.is_some()) {
@@ -38,7 +47,10 @@ fn run(model: &Model) -> Outcome {
             Fail,
             SubjectKind::Interface,
             &path.device,
-            format!("{name} sends packets that are {over} bytes too large for what is below it: they leave as fragments."),
+            format!(
+                "{name} sends packets that are {over} bytes too large for what is below it: {}.",
+                fate(path)
+            ),
         )
         .on(*tunnel)
         .seen(name, path.mtu, "IFLA_MTU");
