@@ -95,11 +95,7 @@ fn looked_back(back: Back) -> String {
     let Back { at, oldest, newest } = back;
     let ago = text::age(Some(newest.saturating_sub(at)));
     let clock = |time| text::clock(time).trim_end_matches(" UTC").to_owned();
-    format!(
-        " BACK at {}, {ago} ago   < > minute  , . sample  Esc now  from {}",
-        text::clock(at),
-        clock(oldest)
-    )
+    format!(" BACK at {}, {ago} ago  < > minute  , . sample  Esc now  from {}", clock(at), clock(oldest))
 }
 
 fn played(playback: Playback, time: Option<Duration>) -> String {

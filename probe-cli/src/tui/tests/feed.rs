@@ -69,7 +69,7 @@ fn a_recording_is_said_to_be_one_and_keys_play_it() {
     for size in SIZES {
         let screen = draw(&state, size);
         assert!(
-            screen.contains(" RECORDING of 20") && screen.contains("frame 12 of 3600, playing 4x"),
+            screen.contains(" RECORDING of 20") && screen.contains("frame 12 of 3600, playing 4x  "),
             "{screen}"
         );
     }

@@ -78,7 +78,7 @@ fn draw_body(buf: &mut Buffer, body: Rect, state: &State, theme: Theme) {
     let body = state.message_of_the_feed().map_or(body, |(words, is_alarm)| {
         let (line, rest) = paint::split_top(body, 1);
         let style = if is_alarm { theme.alarm() } else { theme.mode() };
-        paint::words(buf, line, &words, style);
+        paint::words(buf, line, whole_parts(&words, line.width), style);
         rest
     });
     // It holds now, also while the picture stands still.
@@ -87,7 +87,7 @@ fn draw_body(buf: &mut Buffer, body: Rect, state: &State, theme: Theme) {
         let (line, rest) = paint::split_top(body, 1);
         let more = match unread.len() {
             1 => String::new(),
-            several => format!("  [{}] {} more", Tab::Events.number(), several - 1),
+            several => format!("  {} more: tab {}", several - 1, Tab::Events.number()),
         };
         let room = usize::from(line.width.saturating_sub(paint::width(&more) + 3));
         let words = format!(" ! {}{more}", text::cut(&text::escape(first), room));
@@ -126,6 +126,13 @@ fn draw_body(buf: &mut Buffer, body: Rect, state: &State, theme: Theme) {
     if state.mode == Mode::Help {
         state.farthest.set(help::draw(buf, body, state, theme));
     }
+}
+
+/// As many of the parts, which stand two blanks apart, as fit whole.
+fn whole_parts(words: &str, width: u16) -> &str {
+    let parts = words.match_indices("  ").filter_map(|(at, _)| words.get(..at));
+    let all = parts.chain([words]).filter(|part| paint::width(part) <= width);
+    all.last().unwrap_or(words)
 }
 
 /// A tab with a table, and the selected row's details below it.
