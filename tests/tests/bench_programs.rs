@@ -1,13 +1,16 @@
-//! What eBPF shows of a benchmark's path, beside what `bpftool` and `ip` say; and a program of somebody else that came is named.
-//! Needs root.
+//! What eBPF shows of a benchmark's path, beside what `bpftool` and `ip` say, and `watch` of the same devices; and a program of somebody else
+//! that came is named. Needs root.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
 use std::{fs, path::Path};
 
 use nix::sys::signal::Signal;
-use overlay_probe::lab::Family;
+use overlay_probe::lab::{
+    Family,
+    load::{Load, LoadOptions},
+};
 use probe_tests::{
-    kernel,
+    kernel::{self, Held},
     lab::TestLab,
     needs::Feature,
     ns, sh,
@@ -39,6 +42,65 @@ fn fastest(seen: &Value, bound: &str) -> f64 {
 fn mtu(netns: &str, device: &str) -> f64 {
     let link: Value = serde_json::from_str(&ns(netns, &format!("ip -j link show dev {device}"))).unwrap();
     link[0]["mtu"].as_f64().unwrap()
+}
+
+/// What `bpftool` calls a program.
+fn name(id: u64) -> Value {
+    let told: Value =
+        serde_json::from_str(&sh("bpftool", &["-j", "prog", "show", "id", &id.to_string()])).unwrap();
+    told["name"].clone()
+}
+
+/// A run that watches has all programs on the devices of its tunnel, ours and others', in the order in which they run, and what each
+/// costs as soon as it ran while programs were timed.
+fn are_watched(lab: &TestLab, burn: &Burn, watch: &Watch) {
+    let node = lab.node(1);
+    let xdp = Burn::empty(&node, "eth0", Hook::Xdp).unwrap();
+    let has_tcx = Feature::Tcx.missing().is_none();
+    let first = has_tcx.then(|| Burn::empty(&node, "flannel.1", Hook::Tcx).unwrap());
+    let prefix = lab.prefix().to_owned();
+    let load =
+        Load::start(&LoadOptions { prefix, tcp_mbit: 1, udp_pps: 200, flows: 1, waves: false }).unwrap();
+    let on = |line: &Value, device: &str, hook: &str| -> Vec<Value> {
+        let programs = line["tunnels"][0]["programs"].as_array().unwrap();
+        programs.iter().filter(|one| one["device"] == device && one["hook"] == hook).cloned().collect()
+    };
+    let [egress, early] = watch.until("every program to be timed", |line| {
+        let found = [on(line, "flannel.1", "egress"), on(line, "eth0", "xdp")];
+        let is_timed = |one: &Value| one["ns_per_run"].is_number() && one["runs_per_s"].is_number();
+        (found.iter().all(|programs| !programs.is_empty()) && found.iter().flatten().all(is_timed))
+            .then_some(found)
+    });
+    drop(load.stop());
+    let ids = |programs: &[Value]| -> Vec<u32> {
+        programs.iter().map(|one| u32::try_from(one["id"].as_u64().unwrap()).unwrap()).collect()
+    };
+    // Judges: tc, in its order, for filters, before which TCX runs; ip for XDP; the process's descriptors for whose a program is.
+    let (seen, filters) = (ids(&egress), kernel::filter_programs(&node, "flannel.1"));
+    match &first {
+        Some(first) => {
+            assert_eq!((seen[0], &seen[2..]), (first.id, &filters[..]), "{egress:?}");
+            assert_eq!(filters, [burn.id]);
+        }
+        None => assert!(filters.ends_with(&seen) && seen.contains(&burn.id), "{filters:?}, {egress:?}"),
+    }
+    let link: Value = serde_json::from_str(&ns(&node, "ip -j link show dev eth0")).unwrap();
+    assert_eq!(link[0]["xdp"]["prog"]["id"], early[0]["id"], "{link}");
+    assert_eq!(ids(&early), [xdp.id]);
+    let held = Held::by(watch.pid()).programs;
+    for program in egress.iter().chain(&early) {
+        let id = program["id"].as_u64().unwrap();
+        assert_eq!((&program["name"], &program["own"]), (&name(id), &held.contains(&id).into()), "{program}");
+    }
+    let own: Vec<&Value> = egress.iter().filter(|one| one["own"] == true).map(|one| &one["name"]).collect();
+    assert_eq!(own, ["ovp_tunnel_tx"]);
+    let burnt = egress.iter().find(|one| one["id"] == burn.id).unwrap();
+    assert!(burnt["ns_per_run"].as_f64().unwrap() >= f64::from(BURNS_NS), "{burnt}");
+    // What is taken off is not there any more.
+    drop((xdp, first));
+    watch.until("the others to go", |line| {
+        (on(line, "eth0", "xdp").is_empty() && ids(&on(line, "flannel.1", "egress")).len() == 2).then_some(())
+    });
 }
 
 #[test]
@@ -100,9 +162,11 @@ fn programs_on_the_path_and_what_packets_are_like_are_facts() {
     let (payload, most) = (number("payload_bytes") / number("packets"), number("mtu") - 52.0);
     assert!(payload <= most && payload > 0.5 * most, "{seen}");
 
+    let watch = Watch::start(&first);
+    are_watched(&lab, &burn, &watch);
+
     // Without them the path has none of others, and what another run of ours counts there is somebody else's.
     drop(burn);
-    let watch = Watch::start(&first);
     let seen = measure(&lab, &output, "1");
     assert_eq!(watch.end(Signal::SIGTERM), Some(0));
     assert_eq!(programs(&seen, "burn").len(), 1, "{seen}");

@@ -18,6 +18,7 @@ use overlay_probe::{
     sample::Frame,
 };
 use probe_tests::{lab::TestLab, ns};
+use xtask::burn::{Burn, Hook};
 
 /// Enough for everything below to happen between them.
 const FRAMES: usize = 60;
@@ -31,6 +32,7 @@ fn live_models_are_those_of_the_recorded_frames() {
         LoadOptions { prefix: lab.prefix().to_owned(), tcp_mbit: 20, udp_pps: 200, flows: 4, waves: false };
     let load = Load::start(&options).unwrap();
     let node = lab.node(1);
+    let burn = Burn::on(&node, "flannel.1", Hook::Egress).unwrap();
     let here = netns::open(&node).unwrap();
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("recording");
@@ -60,6 +62,9 @@ fn live_models_are_those_of_the_recorded_frames() {
     assert!(pods.iter().min() < pods.iter().max(), "{pods:?}");
     let last = models.last().unwrap();
     assert!(last.tunnels.iter().any(|row| row.flow.tx.rate.is_some_and(|rate| rate.packets_per_s > 0.0)));
+    let timed = |is_own| last.hooks.rows().iter().any(|row| row.is_own == is_own && row.ns_per_run.is_some());
+    assert!(timed(true) && timed(false), "{:?}", last.hooks);
+    assert!(last.hooks.rows().iter().any(|row| row.id == burn.id && !row.is_own), "{:?}", last.hooks);
 }
 
 fn has_tunnel(model: &Model, name: &str) -> bool {

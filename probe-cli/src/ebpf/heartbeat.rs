@@ -55,14 +55,6 @@ struct BindAttr {
     flags: u32,
 }
 
-/// The part of `union bpf_attr` that `BPF_PROG_GET_FD_BY_ID` uses.
-#[repr(C)]
-struct IdAttr {
-    id: u32,
-    next_id: u32,
-    open_flags: u32,
-}
-
 /// `struct bpf_prog_info` up to what is asked for.
 #[derive(Default)]
 #[repr(C)]
@@ -106,12 +98,8 @@ impl Heart {
 
     /// The heartbeat that a program has, by the kernel's number of the program. Needs `CAP_SYS_ADMIN`.
     pub fn of_program(id: u32) -> io::Result<Option<Self>> {
-        let mut attr = IdAttr { id, next_id: 0, open_flags: 0 };
-        let program = match sys::bpf_fd(sys::PROG_GET_FD_BY_ID, &mut attr) {
-            // Gone since, or a kernel that did not tell the number.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            program => program?,
-        };
+        // Gone since, or a kernel that did not tell the number.
+        let Some(program) = sys::program(id)? else { return Ok(None) };
         for id in map_ids(program.as_fd())? {
             if MapInfo::from_id(id).map_err(map_error)?.name() == NAME.as_bytes() {
                 let map = MapData::from_id(id).map_err(map_error)?;

@@ -1,14 +1,15 @@
-//! The eBPF programs of the whole machine, whoever loaded them: what they are called, how often they ran and for how long, and which of
-//! them TCX has on an interface. Reading only.
+//! The eBPF programs of the whole machine, whoever loaded them: what they are called, how often they ran and for how long. Reading only.
 
-use std::io;
+use std::{io, os::fd::AsFd as _};
 
-use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TcAttachType, loaded_programs};
+use aya::programs::{ProgramError, ProgramInfo, loaded_programs};
 
 use super::{
     error::program_io_kind,
     stats::{self, Timing},
+    sys,
 };
+use crate::sample::ProgramCost;
 
 /// A program that the kernel has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,19 @@ pub struct LoadedProgram {
 
 /// `BPF_PROG_TYPE_SCHED_CLS` and `BPF_PROG_TYPE_XDP` of `enum bpf_prog_type`.
 const OF_INTERFACES: [u32; 2] = [3, 6];
+
+/// `struct bpf_prog_info` up to what is asked for (include/uapi/linux/bpf.h). aya has no way from a program's number to it.
+#[derive(Default)]
+#[repr(C)]
+struct Info {
+    /// Kind, number, tag, sizes and pointers, time of loading, user, maps.
+    before: [u64; 8],
+    name: [u8; 16],
+    /// Interface, symbols, types, lines, tags of functions.
+    between: [u64; 14],
+    run_time_ns: u64,
+    runs: u64,
+}
 
 /// While this lives, the kernel takes the time of every program's runs.
 pub struct RunTimes(#[expect(dead_code, reason = "closing it turns the measurement off")] Timing);
@@ -68,17 +82,21 @@ fn of(info: &ProgramInfo) -> LoadedProgram {
     }
 }
 
-/// Numbers of the programs that TCX has on an interface of the calling thread's network namespace; none on a kernel without TCX.
-pub fn tcx_programs(interface: &str, is_egress: bool) -> io::Result<Vec<u32>> {
-    let direction = if is_egress { TcAttachType::Egress } else { TcAttachType::Ingress };
-    match SchedClassifier::query_tcx(interface, direction) {
-        Ok((_, programs)) => Ok(programs.iter().map(ProgramInfo::id).collect()),
-        // Linux before 6.6 does not know the hook.
-        Err(error) if matches!(kind(&error), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(plain(error)),
-    }
+/// What the kernel tells of the programs with these numbers, but for those that are gone. Needs `CAP_SYS_ADMIN`.
+pub fn costs_of(ids: &[u32]) -> io::Result<Vec<ProgramCost>> {
+    let cost = |id: &u32| {
+        let Some(program) = sys::program(*id)? else { return Ok(None) };
+        let mut info = Info::default();
+        sys::info(program.as_fd(), &mut info)?;
+        let name = info.name.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(Some(ProgramCost {
+            name: String::from_utf8_lossy(name).into_owned(),
+            id: Some(*id),
+            runs: info.runs,
+            run_time_ns: info.run_time_ns,
+        }))
+    };
+    ids.iter().filter_map(|id| cost(id).transpose()).collect()
 }
 
 fn kind(error: &ProgramError) -> io::ErrorKind {

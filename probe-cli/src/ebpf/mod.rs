@@ -35,12 +35,12 @@ pub use drops::{DropWatch, verified_drop_instructions};
 pub use encap::{EncapTimes, EncapWatch, verified_encap_instructions};
 pub use error::EbpfError;
 pub use heartbeat::{Heart, Pulse};
-pub use loaded::{LoadedProgram, RunTimes, loaded, tcx_programs};
+pub use loaded::{LoadedProgram, RunTimes, costs_of, loaded};
 pub use object::{
     DROPS_OBJECT, ENCAP_OBJECT, EXPLAIN_OBJECT, EXPLAIN_PROGRAMS, Limits, OBJECT, PROGRAMS, Programs,
     map_bytes, verified_instructions,
 };
 pub use probe::{Probe, ProbeOptions};
 pub use stats::measure_here;
-pub use tcx::attach_here;
+pub use tcx::{attach_here, tcx_programs};
 pub use vf::{VfCounters, VfPlace};

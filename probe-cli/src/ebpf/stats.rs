@@ -51,6 +51,7 @@ pub(super) fn costs(
 pub(super) fn cost(name: &str, info: &ProgramInfo) -> ProgramCost {
     ProgramCost {
         name: name.to_owned(),
+        id: Some(info.id()),
         runs: info.run_count(),
         run_time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
     }

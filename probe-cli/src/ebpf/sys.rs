@@ -6,13 +6,23 @@ use std::{
 };
 
 /// `enum bpf_cmd`.
-pub(super) const PROG_GET_FD_BY_ID: libc::c_long = 13;
+const PROG_GET_FD_BY_ID: libc::c_long = 13;
 /// See above.
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+/// See above.
+pub(super) const PROG_QUERY: libc::c_long = 16;
 /// See above.
 pub(super) const LINK_CREATE: libc::c_long = 28;
 /// See above; Linux 5.10.
 pub(super) const PROG_BIND_MAP: libc::c_long = 35;
+
+/// The part of `union bpf_attr` that `BPF_PROG_GET_FD_BY_ID` uses.
+#[repr(C)]
+struct IdAttr {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
 
 /// The part of `union bpf_attr` that `BPF_OBJ_GET_INFO_BY_FD` uses.
 #[repr(C)]
@@ -35,6 +45,14 @@ pub(super) fn bpf_fd<T>(command: libc::c_long, attr: &mut T) -> io::Result<Owned
     let fd = RawFd::try_from(bpf(command, attr)?).map_err(io::Error::other)?;
     // SAFETY: the kernel made it for this call, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A program by the kernel's number of it; none when it is gone. Needs `CAP_SYS_ADMIN`.
+pub(super) fn program(id: u32) -> io::Result<Option<OwnedFd>> {
+    match bpf_fd(PROG_GET_FD_BY_ID, &mut IdAttr { id, next_id: 0, open_flags: 0 }) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        program => program.map(Some),
+    }
 }
 
 /// Asks what the kernel has to say of a program, a map or a link: `info` is the start of the structure of its kind.

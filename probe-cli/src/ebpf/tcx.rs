@@ -1,4 +1,4 @@
-//! TCX links by interface index, which tell what they are still on.
+//! TCX by interface index: links, which tell what they are still on, and the programs that are there.
 //!
 //! aya's links are made by interface name and do not tell. For an interface that may be taken to another network namespace
 //! at any moment, where another has its old name and number, that is not enough.
@@ -28,6 +28,26 @@ struct CreateAttr {
     flags: u32,
 }
 
+/// The part of `union bpf_attr` that `BPF_PROG_QUERY` uses: the kernel writes to the end of it (`bpf_mprog_query`).
+#[derive(Default)]
+#[repr(C)]
+struct QueryAttr {
+    target_ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    programs: u64,
+    count: u32,
+    pad: u32,
+    program_flags: u64,
+    links: u64,
+    link_flags: u64,
+    revision: u64,
+}
+
+/// Most programs on one hook (`BPF_MPROG_MAX` in kernel/bpf/mprog.c).
+const MOST: usize = 64;
+
 /// `struct bpf_link_info` up to what is asked for.
 #[derive(Default)]
 #[repr(C, align(8))]
@@ -39,6 +59,29 @@ struct Info {
     pad: u32,
     ifindex: u32,
     attach_type: u32,
+}
+
+fn attach_type(is_egress: bool) -> u32 {
+    if is_egress { BPF_TCX_EGRESS } else { BPF_TCX_INGRESS }
+}
+
+/// Numbers of the programs that TCX has on the interface of this index in the calling thread's network namespace, in the order in which
+/// they run; none on a kernel without TCX, and none where the interface is gone. Needs `CAP_NET_ADMIN`.
+pub fn tcx_programs(ifindex: u32, is_egress: bool) -> io::Result<Vec<u32>> {
+    let mut programs = [0; MOST];
+    let mut attr = QueryAttr {
+        target_ifindex: ifindex,
+        attach_type: attach_type(is_egress),
+        programs: (&raw mut programs).expose_provenance() as u64,
+        count: u32::try_from(MOST).unwrap_or(0),
+        ..QueryAttr::default()
+    };
+    match sys::bpf(sys::PROG_QUERY, &mut attr) {
+        Ok(_) => Ok(programs.into_iter().take(attr.count as usize).collect()),
+        // Linux before 6.6 does not know the hook.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENODEV)) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts a program first on an interface in the calling thread's namespace: what a helper does for others.
@@ -67,7 +110,7 @@ impl TcxLink {
         let mut attr = CreateAttr {
             prog_fd: program.as_raw_fd().cast_unsigned(),
             target_ifindex: ifindex,
-            attach_type: if is_egress { BPF_TCX_EGRESS } else { BPF_TCX_INGRESS },
+            attach_type: attach_type(is_egress),
             flags,
         };
         sys::bpf_fd(sys::LINK_CREATE, &mut attr).map(Self)

@@ -9,6 +9,7 @@ pub fn start_helper() -> io::Result<()> {
     helper::start(helper::Abilities {
         attach: ebpf::attach_here,
         measure: ebpf::measure_here,
+        programs: |ids| serde_json::to_vec(&ebpf::costs_of(ids)?).map_err(io::Error::other),
         // What cannot be written down is no answer, which who asks will see.
         sysctls: || serde_json::to_vec(&proc::sysctls()).unwrap_or_default(),
         lease: hostfiles::open_lease,

@@ -6,6 +6,7 @@ mod counting;
 mod error;
 mod filters;
 mod helper;
+mod hooks;
 mod host;
 mod host_files;
 pub mod inside;

@@ -408,6 +408,7 @@ impl Engine {
         let (programs, map_bytes) = self.vfs.cost()?;
         sample.observer.programs.extend(programs);
         sample.observer.map_bytes += map_bytes;
+        sample.hooks = self.sources.hooks(self.joined.inventory(), &sample.observer.programs);
         sample.observer.cpu = procfs::cpu_time(&mut self.others);
         sample.observer.rss_bytes = procfs::resident_bytes();
         sample.problems.clone_from(&self.problems);

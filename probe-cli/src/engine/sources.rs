@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
 
 use super::{
+    hooks,
     host::HostOptions,
     host_files::{self, FilesReader},
     inside::Inside,
@@ -21,13 +22,13 @@ use crate::{
         sriov::SriovFacts,
     },
     hostfiles,
-    inventory::PeerKey,
+    inventory::{Inventory, PeerKey},
     leftovers::{self, RunDirectory},
     netlink::{NetlinkError, Source},
     netns::helper,
     observed::Observed,
     proc, procfs,
-    sample::{PerDirection, WireguardSample},
+    sample::{Hooks, PerDirection, ProgramCost, WireguardSample},
     sriov,
 };
 
@@ -300,6 +301,11 @@ impl Sources {
             conntrack: proc::conntrack(),
             links: devices.map(|ifindex| self.netlink.link_statistics_of(ifindex)).collect(),
         }
+    }
+
+    /// The eBPF programs on the overlay's devices; `own` are what ours cost.
+    pub(super) fn hooks(&self, inventory: &Inventory, own: &[ProgramCost]) -> Observed<Box<Hooks>> {
+        hooks::hooks(&self.netlink, inventory, own)
     }
 
     /// What WireGuard counted for the peers of its devices; and whether a device or a peer is another than in the snapshot.

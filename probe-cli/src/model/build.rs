@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Condition, Dropped, Flow, Gone, Handshake, Model, OuterFlow, OuterRates, Oversize, PeerRow, PmtuEventRow,
-    PodRow, Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, interfaces, mtu,
+    PodRow, Rates, Setup, TunnelRow, Window, WireguardRow, cores, drops, explained, hooks, interfaces, mtu,
     observer::observer, sizes::Bins, unread::unread, vfs,
 };
 use crate::{
@@ -87,6 +87,7 @@ pub(super) fn build(
         pmtu_events: pmtu_events(inventory, now),
         counted: now.counted.clone(),
         drops,
+        hooks: hooks::hooks(inventory, now, before),
         probed: Observed::Absent,
         probing: Observed::Absent,
         planned_backend: None,

@@ -12,7 +12,7 @@ pub use flow::{
     CORE, DROP, FLOW, INNER_BITS, KINDS, OUTER, OUTER_BITS, PACKETS, PART, SYNS, TOGETHER, TUNNEL, WIREGUARD,
 };
 pub use link::{COUNTERS, LINK, LINK_BITS, LINK_PACKETS, WIRE};
-pub use observer::{OBSERVER, PROGRAM};
+pub use observer::{HOOK, OBSERVER, PROGRAM};
 pub use probes::PROBES;
 
 /// A metric of a `T`.
@@ -214,6 +214,7 @@ mod tests {
             ("wire", table(&WIRE)),
             ("observer", table(&OBSERVER)),
             ("program", table(&PROGRAM)),
+            ("hook", table(&HOOK)),
             ("probes", table(&PROBES)),
             ("counters", table(&COUNTERS)),
         ];
@@ -367,6 +368,9 @@ mod tests {
         let program =
             ProgramRow { name: String::new(), runs: 1, runs_per_s: Some(2.0), ns_per_run: Some(3.0) };
         assert_eq!(numbers(&PROGRAM, &program), [1.0, 2.0, 3.0]);
+        let rows = crate::model::hooks::testdata::model().hooks;
+        let timed = rows.rows().iter().find(|row| row.name.as_deref() == Some("cil_to_overlay")).unwrap();
+        assert_eq!(numbers(&HOOK, timed), [1000.0, 240.0]);
     }
 
     #[test]

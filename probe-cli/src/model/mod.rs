@@ -14,6 +14,7 @@ mod fault;
 pub mod fields;
 mod flow;
 mod health;
+pub(crate) mod hooks;
 mod interfaces;
 mod learned;
 pub mod mtu;
@@ -47,6 +48,7 @@ pub use events::{EventStream, EventSubject, Happened, ModelEvent, Silences, betw
 pub use explained::{ExplainedRow, ExplainedRows, Owner, reason_title};
 pub use fault::Fault;
 pub use flow::{Flow, OuterFlow, OuterRates, Rates, both, both_rates, carried, outer_together, together};
+pub use hooks::{HookRow, hooks_of};
 pub use learned::{LearnedMtu, learned_mtus};
 pub use mtu::{Fit, MtuDevice, MtuPath, PodMtu, Room, mtu_paths, paths_in_use};
 pub use oversize::{Oversize, OversizeCounts};
@@ -82,7 +84,7 @@ pub use crate::{
     },
     mac::Mac,
     sample::{
-        Counts, Direction, DroppedPacket, ExplainedPacket, Kinds, OuterCounts, OuterPart, PathProbes,
+        Counts, Direction, DroppedPacket, ExplainedPacket, Hook, Kinds, OuterCounts, OuterPart, PathProbes,
         PeerProbes, PerDirection, ProbeCounts, Reason, ReasonTotal, RoundTrips, Sample, Seen, Signal, Syns,
     },
 };

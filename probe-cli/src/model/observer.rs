@@ -11,10 +11,7 @@ pub(super) fn observer(now: &Sample, before: Option<&Sample>, interval: Option<D
         let spent = now.observer.cpu?.checked_sub(before.observer.cpu?)?;
         Some(spent.as_secs_f64() / interval.as_secs_f64() * 100.0)
     });
-    let timed = before.and_then(|before| {
-        let timed = now.observer.timed.checked_sub(before.observer.timed).filter(|timed| !timed.is_zero())?;
-        Some((before, timed))
-    });
+    let timed = before.and_then(|before| Some((before, timed(now, before)?)));
     let spent: Option<u64> = timed.map(|(before, _)| {
         let of = |program: &ProgramCost| {
             let earlier = earlier(before, &program.name).map_or(0, |earlier| earlier.run_time_ns);
@@ -55,6 +52,17 @@ pub(super) fn observer(now: &Sample, before: Option<&Sample>, interval: Option<D
     }
 }
 
+/// For how long programs were timed between two samples; none where they were not.
+pub(super) fn timed(now: &Sample, before: &Sample) -> Option<Duration> {
+    now.observer.timed.checked_sub(before.observer.timed).filter(|timed| !timed.is_zero())
+}
+
+/// Nanoseconds of a run between two samples; none when there was no run.
+pub(super) fn ns_between(before: &ProgramCost, now: &ProgramCost) -> Option<f64> {
+    let runs = now.runs.checked_sub(before.runs).filter(|runs| *runs > 0)?;
+    Some(now.run_time_ns.checked_sub(before.run_time_ns)? as f64 / runs as f64)
+}
+
 /// What was measured when programs were timed last stays until they are timed again.
 pub(super) fn keep_timed(row: &mut ObserverRow, before: &ObserverRow) {
     if row.kernel_percent.is_some() {
@@ -81,12 +89,7 @@ fn packets(sample: &Sample) -> u64 {
 
 /// Over the interval when it had measured runs, else over all of them.
 fn ns_per_run(now: &ProgramCost, before: Option<&ProgramCost>) -> Option<f64> {
-    let since = before.and_then(|before| {
-        let runs = now.runs.checked_sub(before.runs).filter(|runs| *runs > 0)?;
-        Some((runs, now.run_time_ns.checked_sub(before.run_time_ns)?))
-    });
-    let (runs, time) = since.or((now.runs > 0).then_some((now.runs, now.run_time_ns)))?;
-    Some(time as f64 / runs as f64)
+    before.and_then(|before| ns_between(before, now)).or_else(|| ns_between(&ProgramCost::default(), now))
 }
 
 #[cfg(test)]
@@ -105,6 +108,7 @@ mod tests {
             name: name.to_owned(),
             runs,
             run_time_ns: ms * 1_000_000,
+            ..ProgramCost::default()
         };
         before.observer.programs = vec![cost("a", 500, 7), cost("b", 100, 3)];
         now.observer.programs = vec![cost("a", 30_500, 47), cost("b", 10_100, 11)];

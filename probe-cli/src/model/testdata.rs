@@ -207,6 +207,7 @@ pub(crate) fn sample(inventory: &Inventory, seconds: u64) -> Sample {
                     name: name.to_owned(),
                     runs: 1000 * seconds,
                     run_time_ns: 310_000 * seconds,
+                    ..ProgramCost::default()
                 })
                 .to_vec(),
             timed: Duration::from_secs(seconds),

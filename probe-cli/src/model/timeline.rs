@@ -7,8 +7,9 @@ use super::{
     Model, Setup,
     build::build,
     health::{self, Memory},
+    hooks,
     nodes::join_nodes,
-    observer::keep_timed,
+    observer,
     past::Past,
     peer_probes,
     sizes::Bins,
@@ -70,7 +71,8 @@ impl Timeline {
         let mut model = build(snapshot, inventory, &known.setup, &sample, earlier, &mut self.bins);
         model.since = *self.since.get_or_insert(sample.time);
         if let Some((earlier, last)) = self.before.as_deref().zip(self.last.as_ref()) {
-            keep_timed(&mut model.observer, &last.observer);
+            observer::keep_timed(&mut model.observer, &last.observer);
+            hooks::keep_timed(&mut model.hooks, &last.hooks);
             self.past.carry(last, earlier, &mut model);
         }
         health::judge(&mut model, &snapshot.netlink, &mut self.memory);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, OuterFlow, Oversize, PeerPath,
+    Condition, CoreRow, Dropped, Drops, ExplainedRows, Fault, Flow, HookRow, OuterFlow, Oversize, PeerPath,
     PlannedBackend, Probed, Probing, Rates, Room, Setup, VfTraffic, Window,
 };
 
@@ -58,6 +58,8 @@ pub struct Model {
     pub counted: Observed<()>,
     /// What the kernel dropped; absent where nobody asked, and where there is no tunnel.
     pub drops: Observed<Drops>,
+    /// Which eBPF programs are on tunnels and on the devices below them; absent where nobody looked.
+    pub hooks: Observed<Vec<HookRow>>,
     /// What probes came to; absent where nobody asked for any. Whoever sends them puts it here: it is in no sample.
     pub probed: Observed<Probed>,
     /// What is sent to other nodes meanwhile; absent where nobody asked. What that comes to is beside the peers.

@@ -1,6 +1,8 @@
 //! Which eBPF programs rtnetlink says are on an interface: XDP, and the filters of its clsact qdisc. TCX is not listed here, and is asked for
 //! in `ebpf`. Numbers only: what a program is called and costs is no business of rtnetlink's.
 
+use std::io;
+
 use super::{decode, rows::rows, socket::Request, source::Source};
 use crate::{facts::Bounded, observed::Observed};
 
@@ -15,10 +17,19 @@ const EGRESS: u32 = 0xffff_fff3;
 pub struct InterfacePrograms {
     /// XDP.
     pub xdp: Vec<u32>,
-    /// Filters of what arrives.
+    /// Filters of what arrives, in the order in which they run.
     pub ingress: Vec<u32>,
-    /// Filters of what leaves.
+    /// Filters of what leaves, likewise.
     pub egress: Vec<u32>,
+}
+
+impl InterfacePrograms {
+    /// These with those of TCX, which `tcx` tells of egress or else of ingress: they run before filters (`sch_handle_ingress` and
+    /// `sch_handle_egress` in net/core/dev.c).
+    pub fn with_tcx(self, tcx: impl Fn(bool) -> io::Result<Vec<u32>>) -> io::Result<Self> {
+        let Self { xdp, ingress, egress } = self;
+        Ok(Self { xdp, ingress: [tcx(false)?, ingress].concat(), egress: [tcx(true)?, egress].concat() })
+    }
 }
 
 impl Source {

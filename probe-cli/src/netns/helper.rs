@@ -1,6 +1,7 @@
 //! A process of its own that enters other network namespaces for the rest of the tool, and does nothing else: so that who reads
 //! what pods and files say need not keep `CAP_SYS_ADMIN`. It parses no answer of anybody: it hands out sockets and
-//! descriptors, of other processes' namespaces and of flanneld's lease too, which a process below Landlock cannot see itself.
+//! descriptors, of other processes' namespaces and of flanneld's lease too, which a process below Landlock cannot see itself, and says what
+//! the kernel tells of programs.
 //!
 //! Here belongs asking it; how both talk is in `wire`, what it does in `serve`.
 
@@ -38,6 +39,8 @@ pub struct Abilities {
     pub attach: fn(BorrowedFd<'_>, u32, bool) -> io::Result<OwnedFd>,
     /// Has the kernel take the time of programs while what it gives is open.
     pub measure: fn() -> io::Result<OwnedFd>,
+    /// What the kernel tells of the programs with these numbers, as who asks reads it.
+    pub programs: fn(&[u32]) -> io::Result<Vec<u8>>,
     /// The namespace's sysctls, as who asks reads them.
     pub sysctls: fn() -> Vec<u8>,
     /// Opens flanneld's lease below the root of its process, by the host's root; with the number of that process.
@@ -136,6 +139,12 @@ pub fn attach(
 /// Has the kernel take the time of programs while what this gives is open; none where there is no helper.
 pub fn measure() -> Option<io::Result<OwnedFd>> {
     Some(connection()?.ask(&Request::of(What::Measure), &[]).and_then(Answer::descriptor))
+}
+
+/// What the kernel tells of programs, as [`Abilities::programs`] says it; none where there is no helper.
+pub fn programs(ids: &[u32]) -> Option<io::Result<Vec<u8>>> {
+    let request = Request { what: What::Programs, text: wire::numbers(ids) };
+    Some(connection()?.ask(&request, &[]).map(|answer| answer.bytes))
 }
 
 /// The sysctls of another namespace, as [`Abilities::sysctls`] says them; none where there is no helper.

@@ -4,6 +4,7 @@ mod cores;
 mod drops;
 mod events;
 mod explained;
+mod hooks;
 mod probes;
 
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 
-use self::{cores::Core, drops::Drop, events::Event, explained::Explained, probes::Probes};
+use self::{cores::Core, drops::Drop, events::Event, explained::Explained, hooks::Hooked, probes::Probes};
 use super::{
     json::{self, Metrics, Wireguard, words},
     rfc3339,
@@ -154,6 +155,8 @@ struct Tunnel<'a> {
     sizes: Vec<Size>,
     /// RFC 3339, UTC; null: since counting began.
     sizes_since: Option<String>,
+    /// Null when they are not known.
+    programs: Option<Vec<Hooked<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -293,7 +296,7 @@ impl<'a> From<&'a Model> for Document<'a> {
             time: rfc3339(model.time),
             interval_s: model.interval.map(|interval| interval.as_secs_f64()),
             since: rfc3339(model.since),
-            tunnels: model.tunnels.iter().map(tunnel).collect(),
+            tunnels: model.tunnels.iter().map(|row| tunnel(model, row)).collect(),
             peers: Peers(model),
             pods: Pods(model),
             vfs: model.vfs.iter().map(vf).collect(),
@@ -386,7 +389,7 @@ fn tunnel_direction<'a>(
     }
 }
 
-fn tunnel(row: &model::TunnelRow) -> Tunnel<'_> {
+fn tunnel<'a>(model: &'a Model, row: &'a model::TunnelRow) -> Tunnel<'a> {
     let measured = row.outer.as_ref();
     Tunnel {
         name: row.tunnel.name.clone(),
@@ -405,6 +408,7 @@ fn tunnel(row: &model::TunnelRow) -> Tunnel<'_> {
         together: Together(model::together(&row.flow)),
         sizes: row.sizes.iter().map(size).collect(),
         sizes_since: row.sizes_since.map(rfc3339),
+        programs: hooks::of(model, &row.tunnel),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod drops;
 mod explained;
+mod hooks;
 mod path_probes;
 mod rows;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     drops::{DropRow, DroppedPacket, Drops, OuterKind},
     explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen},
+    hooks::{Hook, HookPlace, Hooks},
     path_probes::{PathProbes, PeerProbes, ProbeCounts, RoundTrips, Signal},
 };
 use crate::{
@@ -89,6 +91,9 @@ pub struct Sample {
     /// What the kernel dropped; absent where nobody asked.
     #[serde(default)]
     pub drops: Observed<Box<Drops>>,
+    /// Which eBPF programs are on the overlay's devices; absent where nobody looked.
+    #[serde(default)]
+    pub hooks: Observed<Box<Hooks>>,
     /// What probes to other nodes come to; absent where nobody asked for any.
     #[serde(default)]
     pub peer_probes: Observed<Box<PeerProbes>>,
@@ -360,11 +365,14 @@ pub struct Observer {
     pub keys_without_place: u64,
 }
 
-/// Cost of one of our programs, as `BPF_ENABLE_STATS` measures it.
+/// Cost of a program, as `BPF_ENABLE_STATS` measures it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramCost {
-    /// The program's name.
+    /// The program's name. Hostile input: of another's program it is what that chose.
     pub name: String,
+    /// The kernel's number of it; none of several that are summed up.
+    #[serde(default)]
+    pub id: Option<u32>,
     /// How often it ran while run-time statistics were on. They cost every program on the machine some
     /// nanoseconds, so they are on for a part of the time only.
     pub runs: u64,

@@ -4,6 +4,7 @@ mod explained;
 mod feed;
 mod figures;
 mod health;
+mod hooks;
 
 use std::sync::Arc;
 

@@ -44,15 +44,11 @@ impl Point {
                     return Err(MeterError::Programs(why));
                 }
                 let Observed::Value(told) = told else { continue };
-                let tcx = |is_egress| {
-                    ebpf::tcx_programs(name, is_egress)
-                        .map_err(|error| MeterError::Programs(error.to_string()))
-                };
-                let hooks = [
-                    (Hook::Xdp, told.xdp),
-                    (Hook::Ingress, [tcx(false)?, told.ingress].concat()),
-                    (Hook::Egress, [tcx(true)?, told.egress].concat()),
-                ];
+                let told = told
+                    .with_tcx(|is_egress| ebpf::tcx_programs(link.ifindex, is_egress))
+                    .map_err(|error| MeterError::Programs(error.to_string()))?;
+                let hooks =
+                    [(Hook::Xdp, told.xdp), (Hook::Ingress, told.ingress), (Hook::Egress, told.egress)];
                 for (hook, programs) in hooks {
                     let device = Hooked { place: self.place.clone(), name: name.clone(), hook };
                     found.extend(programs.into_iter().map(|id| (id, device.clone())));

@@ -1,7 +1,7 @@
-//! Metrics of the observer itself: what it costs, and what it could not count.
+//! Metrics of the observer itself: what it costs, and what it could not count; and what other programs beside ours cost.
 
 use super::{Field, Number, Period, Unit};
-use crate::model::{ObserverRow, ProgramRow};
+use crate::model::{HookRow, ObserverRow, ProgramRow};
 
 /// The observer as a whole, in the order of documents.
 pub static OBSERVER: [Field<ObserverRow>; 9] = [
@@ -52,6 +52,19 @@ pub static PROGRAM: [Field<ProgramRow>; 3] = [
         row.runs_per_s.map(Number::Amount)
     }),
     Field::rate("ns_per_run", Unit::Nanoseconds, "time of a run, then", |row| {
+        row.ns_per_run.map(Number::Amount)
+    }),
+];
+
+/// One program on a hook of the overlay's devices.
+pub static HOOK: [Field<HookRow>; 2] = [
+    Field::rate(
+        "runs_per_s",
+        Unit::RunsPerSecond,
+        "runs, wherever it is, over the last interval in which programs were timed, one of ten; `null`: not yet, or not allowed",
+        |row| row.runs_per_s.map(Number::Amount),
+    ),
+    Field::rate("ns_per_run", Unit::Nanoseconds, "time of a run, then, or when it ran last", |row| {
         row.ns_per_run.map(Number::Amount)
     }),
 ];

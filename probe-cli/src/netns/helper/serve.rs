@@ -1,6 +1,6 @@
 //! The helper process: waits for a question, does one thing in one namespace, goes home, answers. Whoever asks may be hostile
 //! by then: a question is of a few fixed forms, descriptors are checked to be network namespaces, and a text is a path that leads to
-//! one or to nothing, or the host's root.
+//! one or to nothing, the host's root, or numbers of programs.
 
 use std::{
     ffi::OsStr,
@@ -105,6 +105,14 @@ fn answer(
             (Vec::new(), Some((abilities.attach)(program.as_fd(), ifindex, is_egress)?))
         }
         What::Measure => (Vec::new(), Some((abilities.measure)()?)),
+        What::Programs => {
+            let (ids, rest) = request.text.as_chunks();
+            if !rest.is_empty() {
+                return Err(invalid());
+            }
+            let ids: Vec<u32> = ids.iter().copied().map(u32::from_ne_bytes).collect();
+            ((abilities.programs)(&ids)?, None)
+        }
         What::Sysctls => {
             go(descriptors.next(), home)?;
             ((abilities.sysctls)(), None)

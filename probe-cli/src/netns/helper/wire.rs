@@ -53,6 +53,14 @@ pub(super) enum What {
     Held,
     /// Flanneld's lease: the text is the host's root.
     Lease,
+    /// What the kernel tells of programs: the text is their numbers.
+    Programs,
+}
+
+impl What {
+    fn has_text(self) -> bool {
+        matches!(self, Self::Open | Self::Lease | Self::Programs)
+    }
 }
 
 /// A question.
@@ -78,6 +86,7 @@ impl Request {
             What::Sysctls => [5, 0, 0],
             What::Held => [6, 0, 0],
             What::Lease => [7, 0, 0],
+            What::Programs => [8, 0, 0],
         };
         let mut bytes = numbers(&[sequence, kind, first, second]);
         bytes.extend_from_slice(&self.text);
@@ -100,14 +109,16 @@ impl Request {
             (5, 0, 0) => What::Sysctls,
             (6, 0, 0) => What::Held,
             (7, 0, 0) => What::Lease,
+            (8, 0, 0) => What::Programs,
             _ => return None,
         };
-        let is_whole = matches!(what, What::Open | What::Lease) || text.is_empty();
+        let is_whole = what.has_text() || text.is_empty();
         is_whole.then(|| (sequence, Self { what, text: text.to_vec() }))
     }
 }
 
-fn numbers(numbers: &[u32]) -> Vec<u8> {
+/// Numbers as bytes.
+pub(super) fn numbers(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }
 
@@ -205,9 +216,9 @@ mod tests {
             What::Sysctls,
             What::Held,
             What::Lease,
+            What::Programs,
         ] {
-            let has_text = matches!(what, What::Open | What::Lease);
-            let request = Request { what, text: if has_text { b"/\0x".to_vec() } else { vec![] } };
+            let request = Request { what, text: if what.has_text() { b"/\0x".to_vec() } else { vec![] } };
             assert_eq!(Request::decode(&request.encode(7)), Some((7, request)));
         }
         let long = Request { what: What::Measure, text: vec![0] };
@@ -249,7 +260,7 @@ mod tests {
     proptest! {
         /// Whatever comes, it is a question that is asked in the same bytes, or none.
         #[test]
-        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64), kind in 0_u32..9) {
+        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64), kind in 0_u32..10) {
             let mut bytes = bytes;
             if let Some(place) = bytes.get_mut(4..8) {
                 place.copy_from_slice(&kind.to_ne_bytes());

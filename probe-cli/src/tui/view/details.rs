@@ -38,9 +38,17 @@ pub(super) fn draw(
 ) {
     let (line, body) = paint::split_top(area, 1);
     rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
-    let all = facts::of(subject, model);
+    let mut all = facts::of(subject, model);
+    let mut across = facts::wide(subject, model, state.measure);
+    let is_tunnel = matches!(subject, Subject::Tunnel(_));
+    if is_tunnel && body.height < ROOM_FOR_BUDGET {
+        // They would take the histogram's lines.
+        all.append(&mut across);
+    }
     let body = budget(buf, body, subject, model, theme);
-    let body = wide(buf, body, &facts::wide(subject, model, state.measure), theme);
+    // A tunnel's facts are in one column, beside the histogram.
+    let beside = if is_tunnel { height(&all, FACTS, theme) } else { 0 };
+    let body = wide(buf, body, &across, beside, theme);
     let rest = match subject {
         Subject::Tunnel(row) => {
             // Half a histogram says nothing: it has room, or facts have all of it.
@@ -118,13 +126,13 @@ fn since(changed: Option<Duration>, budget: u32) -> Option<String> {
     changed.map(|time| format!("since {}: limit {budget}", text::clock(time)))
 }
 
-/// Facts that take the whole width, in the lower half at most; the last line says how many have no room there. Returns what
-/// is above.
-fn wide(buf: &mut Buffer, area: Rect, all: &[Fact], theme: Theme) -> Rect {
+/// Facts that take the whole width, in the lower half at most, and below so many lines of others; the last line says how many have no
+/// room there. Returns what is above.
+fn wide(buf: &mut Buffer, area: Rect, all: &[Fact], above: u16, theme: Theme) -> Rect {
     if all.is_empty() {
         return area;
     }
-    let room = (area.height / 2).max(1);
+    let room = (area.height / 2).min(area.height.saturating_sub(above)).max(1);
     let needed = |facts: &[Fact]| height(facts, area.width, theme);
     let mut shown = all.len();
     // With fewer than all of them, one line tells of the others.
@@ -140,7 +148,7 @@ fn wide(buf: &mut Buffer, area: Rect, all: &[Fact], theme: Theme) -> Rect {
         lines.push(vec![Span::styled(format!(" {}{what}: no room", others.len()), theme.dim())]);
     }
     let taken = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let (above, below) = paint::split_top(area, area.height.saturating_sub(taken).min(GRAPH));
+    let (above, below) = paint::split_top(area, area.height.saturating_sub(taken).min(GRAPH.max(above)));
     paint::lines(buf, below, lines);
     above
 }

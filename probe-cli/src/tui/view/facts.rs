@@ -4,6 +4,7 @@ mod cores;
 mod drops;
 mod entries;
 mod gso;
+mod hooks;
 mod pod;
 mod vf;
 
@@ -41,12 +42,13 @@ pub(super) fn of(subject: Subject<'_>, model: &Model) -> Vec<Fact> {
     }
 }
 
-/// What needs the whole width: a pod's secondary interfaces, a peer's entries in the kernel's tables.
+/// What needs the whole width: programs on a tunnel's devices, a pod's secondary interfaces, a peer's entries in the kernel's tables.
 pub(super) fn wide(subject: Subject<'_>, model: &Model, measure: Measure) -> Vec<Fact> {
     match subject {
         Subject::Pod(row) => pod::interfaces(row, measure),
         Subject::Peer(row) => entries::of_peer(row, model),
-        Subject::Tunnel(_) | Subject::Vf(_) => Vec::new(),
+        Subject::Tunnel(row) => hooks::of_tunnel(row, model),
+        Subject::Vf(_) => Vec::new(),
     }
 }
 
