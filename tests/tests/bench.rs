@@ -14,6 +14,7 @@ use nix::{
 };
 use overlay_probe::{lab::Family, netns};
 use probe_tests::{
+    judge::Tcpdump,
     lab::{TestLab, TestNetns},
     ns, sh,
     tool::{NOBODY, binary, run, with_privileges},
@@ -169,6 +170,7 @@ fn what_changed_on_the_path_is_named() {
     assert_eq!(rows.len(), 5);
     assert!(rows.iter().all(|row| row["verdict"] != "worse" && row["verdict"] != "better"), "{itself}");
     assert_eq!(itself["facts"], Value::Array(Vec::new()));
+    datagrams_fill_the_tunnel(&lab, &new);
 
     ns(&node, "ethtool -K flannel.1 tx off");
     measure(&new, &in_lab);
@@ -225,6 +227,43 @@ fn what_changed_on_the_path_is_named() {
         "{csv}"
     );
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+}
+
+/// Judges: tcpdump where packets arrive, in the pod and on the wire, and what each kernel says of fragments. A packet that is longer than
+/// the MTU does not arrive, so that with the mean all of them are as long.
+fn datagrams_fill_the_tunnel(lab: &TestLab, output: &Path) {
+    let [from, to] = [1, 2].map(|node| lab.pod(node, 1).name().to_owned());
+    let nodes = [1, 2].map(|node| lab.node(node));
+    let fragments = || {
+        let all = [&from, &nodes[0], &nodes[1], &to];
+        all.map(|netns| ns(netns, "nstat -asz IpFragCreates IpFragFails IpReasmReqds"))
+    };
+    for (mtu, sizes) in [(1450, [512, 1422]), (500, [472, 472])] {
+        ns(&from, &format!("ip link set dev eth0 mtu {mtu}"));
+        let before = fragments();
+        let long = |overhead: u64| format!("ip[2:2] > {}", mtu + overhead - 60);
+        let in_pod = Tcpdump::start(&to, "eth0", "in", &format!("udp and {}", long(0)));
+        // The inner packet's protocol, behind the headers of UDP, VXLAN and Ethernet.
+        let vxlan = format!("udp dst port 8472 and udp[39] = 17 and {}", long(50));
+        let on_wire = Tcpdump::start(&nodes[1], "eth0", "in", &vxlan);
+        let also = ["--only", "udp", "--also", "udp-512,udp-full", "--rounds", "1", "--prefix", lab.prefix()];
+        let document = measure(output, &[&also[..], &["--scenario", "vxlan-v4"]].concat());
+        for (seen, bytes) in [(in_pod.stop(), mtu), (on_wire.stop(), mtu + 50)] {
+            assert!(seen.packets > 0 && seen.bytes == seen.packets * bytes, "{mtu}: {seen:?}");
+        }
+        assert_eq!(fragments(), before);
+        let slices = document["runs"][0]["rounds"][0]["slices"].as_array().unwrap();
+        assert_eq!(slices.len(), 6);
+        for slice in slices {
+            let bytes = match slice["load"].as_str().unwrap() {
+                "datagrams" => 64,
+                "datagrams_512" => sizes[0],
+                _ => sizes[1],
+            };
+            assert_eq!(slice["datagram_bytes"], bytes, "{slice}");
+        }
+    }
+    ns(&from, "ip link set dev eth0 mtu 1450");
 }
 
 /// The command is the tool itself, which is there wherever the tests are.

@@ -76,6 +76,8 @@ pub struct Summary {
     pub thrown: usize,
     /// Standard deviation of the logarithm of the ratio from round to round.
     pub spread: Option<f64>,
+    /// Payload of each datagram, of loads that send some; none where that is not known.
+    pub datagram_bytes: Option<u32>,
 }
 
 /// How much more the new one costs, as a logarithm.
@@ -370,6 +372,7 @@ fn summary(metric: Metric, series: &Series, tails: &mut Tails) -> Option<Summary
         rounds: series.costs.len(),
         thrown: series.thrown,
         spread: stats::spread(&series.costs),
+        datagram_bytes: series.datagram_bytes,
     })
 }
 

@@ -110,6 +110,7 @@ fn summary(metric: Metric, level: &Level) -> Summary {
         rounds: level.runs,
         thrown: 0,
         spread: Some(level.deviation),
+        datagram_bytes: None,
     }
 }
 

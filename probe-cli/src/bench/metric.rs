@@ -63,7 +63,7 @@ pub enum Load {
     Stream,
     /// UDP datagrams of 64 bytes, as fast as they go.
     Datagrams,
-    /// The same of 512 bytes.
+    /// The same of 512 bytes, or of as many as fit where that is less.
     #[serde(rename = "datagrams_512")]
     Datagrams512,
     /// The same of as many bytes as fit the overlay's smallest MTU.

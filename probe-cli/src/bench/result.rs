@@ -180,6 +180,9 @@ pub struct Slice {
     /// Of datagrams: packets per second over the whole slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_packets_per_s: Option<f64>,
+    /// Of datagrams: payload bytes of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datagram_bytes: Option<u32>,
     /// Of connections: how many per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_per_s: Option<f64>,

@@ -33,6 +33,8 @@ pub struct Series {
     pub thrown: usize,
     /// Why nothing can be said, whatever the costs are.
     pub unstable: Option<Unstable>,
+    /// Payload of each datagram, of loads that send some; of the last round.
+    pub datagram_bytes: Option<u32>,
 }
 
 /// What is wrong with the machine.
@@ -100,7 +102,8 @@ impl Series {
             .any(|(host, overlay)| host.value(metric).is_some() && overlay.value(metric).is_some());
         let unstable = if has_values { unstable(thrown, rounds, &known) } else { None };
         let costs = if has_values { costs } else { Vec::new() };
-        Self { costs, anchor: middle, ends, rounds, thrown, unstable }
+        let datagram_bytes = pairs.last().and_then(|(_, overlay)| overlay.datagram_bytes);
+        Self { costs, anchor: middle, ends, rounds, thrown, unstable, datagram_bytes }
     }
 
     /// Nothing was measured.

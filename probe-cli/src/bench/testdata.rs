@@ -119,6 +119,7 @@ pub(crate) fn slice(load: Load, side: Side) -> Slice {
         bits_per_s: None,
         packets_per_s: None,
         mean_packets_per_s: None,
+        datagram_bytes: None,
         connections_per_s: None,
         p50_s: None,
         p90_s: None,

@@ -327,6 +327,7 @@ impl Bench {
             bits_per_s: sent.bits_per_s,
             packets_per_s: sent.packets_per_s,
             mean_packets_per_s: sent.mean_packets_per_s,
+            datagram_bytes: sent.datagram_bytes,
             connections_per_s: sent.connections_per_s,
             p50_s,
             p90_s,

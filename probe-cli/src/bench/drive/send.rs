@@ -60,6 +60,8 @@ pub(super) struct Sent {
     pub(super) bits_per_s: Option<f64>,
     pub(super) packets_per_s: Option<f64>,
     pub(super) mean_packets_per_s: Option<f64>,
+    /// Payload of each datagram.
+    pub(super) datagram_bytes: Option<u32>,
     pub(super) connections_per_s: Option<f64>,
     /// Quantiles 0.5, 0.9, 0.99 and 0.999 of requests.
     pub(super) quantiles_s: [Option<f64>; 4],
@@ -306,6 +308,7 @@ fn datagrams(far: &mut dyn Far, timing: &Timing<'_>, pins: &Pins, bytes: usize) 
             fastest.and_then(|time| rate(f64::from(BATCH), time.as_secs_f64()))
         },
         mean_packets_per_s: rate(window.moved as f64 * f64::from(BATCH), window.seconds),
+        datagram_bytes: u32::try_from(bytes).ok(),
         cpu: window.cpu,
         counts,
         ..Sent::default()

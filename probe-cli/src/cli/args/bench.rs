@@ -327,10 +327,10 @@ pub(in crate::cli) enum BenchOnly {
 /// What is measured where somebody asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum BenchAlso {
-    /// Datagrams of 512 bytes
+    /// UDP datagrams of 512 bytes, or of as many as fit the overlay where that is less: packet rate
     #[value(name = "udp-512")]
     Udp512,
-    /// Datagrams of as many bytes as fit the overlay
+    /// UDP datagrams of as many bytes as fit the overlay's MTU: packet rate
     UdpFull,
     /// Eight TCP streams at once
     TcpN,
@@ -348,10 +348,10 @@ pub(in crate::cli) enum BenchMetric {
     Throughput,
     /// 64-byte packet rate
     PacketRate,
-    /// 512-byte packet rate
+    /// Packet rate of --also udp-512
     #[value(name = "packet_rate_512")]
     PacketRate512,
-    /// Packet rate of the largest datagrams that fit the overlay
+    /// Packet rate of --also udp-full
     PacketRateFull,
     /// CPU per Gbit
     CpuPerGbit,

@@ -17,7 +17,7 @@ pub fn markdown(gate: &Gate<'_>) -> String {
             out,
             "| {} {} | {} | {} | {} | {verdict} |",
             row.scenario,
-            row.metric.title(),
+            words::row_title(row),
             words::side(row.base.as_ref()),
             words::side(row.new.as_ref()),
             cell(&words::change(row)),

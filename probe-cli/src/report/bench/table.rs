@@ -33,7 +33,7 @@ pub fn table(gate: &Gate<'_>) -> String {
         }
         let mut cells = vec![align::heading(&[scenario.name(), "BASE", "NEW", "CHANGE", ""])];
         cells.extend(rows.iter().map(|row| {
-            let title = row.metric.title();
+            let title = words::row_title(row);
             vec![
                 if row.metric.gates() { format!("  {title}") } else { format!("  ({title})") },
                 words::side(row.base.as_ref()),
@@ -82,7 +82,7 @@ pub fn run(run: &Run) -> String {
             let middle = Shift::middle(&series.costs, &mut tails);
             let percent = |share: f64| format!("{:.1}%", share * 100.0);
             cells.push(vec![
-                format!("  {}", metric.title()),
+                format!("  {}", words::title(metric, [series.datagram_bytes, None])),
                 value(run, name, metric, Side::Host),
                 value(run, name, metric, Side::Overlay),
                 middle.map_or("-".to_owned(), |middle| format!("{:.3}", metric.ratio(middle.estimate()))),

@@ -7,7 +7,7 @@ use crate::bench::{
     facts::Core,
     gate::{self, Options, Relation},
     instruments::{Hook, Hooked, Instruments, Program, TunnelCounts},
-    metric::{Load, Scenario, Side},
+    metric::{Load, Metric, Scenario, Side},
     random::Random,
     result::{Accepted, Run, ScenarioRun, Slice},
     stats::Tails,
@@ -135,9 +135,11 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
             let bare = testdata::slice(load, side);
             round.slices.push(match load {
                 Load::Streams => Slice { bits_per_s: Some(2e10 / times), ..bare },
-                Load::Datagrams512 | Load::DatagramsFull => {
-                    Slice { packets_per_s: Some(2e5 / times), ..bare }
-                }
+                Load::Datagrams512 | Load::DatagramsFull => Slice {
+                    packets_per_s: Some(2e5 / times),
+                    datagram_bytes: Some(if load == Load::DatagramsFull { 1422 } else { 512 }),
+                    ..bare
+                },
                 Load::Connections => Slice { connections_per_s: Some(9000.0 / times), ..bare },
                 Load::Command | Load::Stream | Load::Datagrams | Load::Requests | Load::LoadedRequests => {
                     Slice { p50_s: Some(5e-5 * times), p99_s: Some(2e-4 * times), ..bare }
@@ -148,9 +150,31 @@ fn a_run_by_itself_shows_its_noise_and_what_it_left_out() {
     insta::assert_snapshot!("more.table", run(&one));
     let beside = gate::compare(&[one.clone()], &one, &Options::default(), &mut Tails::default()).unwrap();
     let shown = table(&of(&beside));
-    for title in ["(TCP throughput, 8 flows)", "(latency p99 under load)", "(TCP connection rate)"] {
+    for title in [
+        "(512-byte packet rate)",
+        "(full 1422-byte packet rate)",
+        "(TCP throughput, 8 flows)",
+        "(latency p99 under load)",
+        "(TCP connection rate)",
+    ] {
         assert!(shown.contains(title), "{shown}");
     }
+    // Where 512 bytes do not fit, fewer were sent, and nothing says 512.
+    let base = one.clone();
+    for slice in one.rounds.iter_mut().flat_map(|round| &mut round.slices) {
+        slice.datagram_bytes = slice.datagram_bytes.map(|_| 472);
+    }
+    let alone = run(&one);
+    assert!(
+        alone.contains("  472-byte packet rate") && alone.contains("  full 472-byte packet rate"),
+        "{alone}"
+    );
+    assert!(!alone.contains("512"), "{alone}");
+    let lowered = gate::compare(&[base], &one, &Options::default(), &mut Tails::default()).unwrap();
+    let shown = table(&of(&lowered));
+    assert!(shown.contains("(512/472-byte packet rate)"), "{shown}");
+    let full = words::title(Metric::PacketRateFull, [Some(1422), Some(472)]);
+    assert_eq!(full, "full 1422/472-byte packet rate");
 }
 
 /// A run of whose path eBPF shows one program of somebody else, one of ours, and drops.

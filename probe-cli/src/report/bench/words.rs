@@ -125,6 +125,23 @@ pub(super) fn sentence(row: &Row, margin: f64) -> String {
     }
 }
 
+/// The name of a metric in tables: of datagrams with the size that they had in the base and in the new run, which the MTU of the path may
+/// decide.
+pub(super) fn title(metric: Metric, sizes: [Option<u32>; 2]) -> String {
+    let size = match sizes {
+        [Some(base), Some(new)] if base != new => format!("{base}/{new}"),
+        [Some(size), _] | [None, Some(size)] => size.to_string(),
+        [None, None] => return metric.title().to_owned(),
+    };
+    let full = if metric == Metric::PacketRateFull { "full " } else { "" };
+    format!("{full}{size}-byte packet rate")
+}
+
+/// That of a row.
+pub(super) fn row_title(row: &Row) -> String {
+    title(row.metric, [&row.base, &row.new].map(|side| side.as_ref().and_then(|side| side.datagram_bytes)))
+}
+
 /// `TCP throughput, CPU per Gbit`.
 pub(super) fn titles(metrics: &[Metric]) -> String {
     let titles: Vec<&str> = metrics.iter().map(|metric| metric.title()).collect();
