@@ -94,6 +94,8 @@ pub enum Role {
     MeasureCommand,
     /// Measures the way to another machine, and looks at all programs of this one meanwhile.
     MeasureThere,
+    /// The same with a command that the user has given, which it starts.
+    MeasureThereCommand,
 }
 
 impl Role {
@@ -109,7 +111,7 @@ impl Role {
         let more: &[Capability] = match self {
             Self::Print => return CapsHashSet::new(),
             Self::Look | Self::Clean => &[],
-            Self::Follow | Self::MeasureThere => &attach,
+            Self::Follow | Self::MeasureThere | Self::MeasureThereCommand => &attach,
             Self::Ping | Self::Build => &[CAP_NET_RAW],
             Self::FollowAndPing | Self::Demonstrate | Self::Measure | Self::MeasureCommand => {
                 &[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, CAP_NET_RAW]

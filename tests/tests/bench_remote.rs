@@ -180,6 +180,29 @@ fn two_nodes_measure_the_overlay_beside_the_underlay() {
     assert_eq!(gate.status.code(), Some(3));
     assert!(said(&gate).contains("other machine: one in the base, none in the new run"), "{}", said(&gate));
 
+    // A command sends instead: the tool itself, to another server there. Judge: `ip`, of what the tunnel has received in all.
+    let taker = Server::start(Some(&second), &[&format!("{tunnel}:9000"), &format!("{nic}:9000")], &[]);
+    let (by_command, inner) = (directory.path().join("command.json"), directory.path().join("inner.json"));
+    let load = format!(
+        "{} bench run --to {{address}}:9000 --rounds 80 --slice 100ms --output {}",
+        binary().display(),
+        inner.display()
+    );
+    let more = ["--underlay", &underlay, "--rounds", "1", "--load", &load];
+    let done = client(Some(&first), &overlay, &by_command, &more).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    drop(taker);
+    let received = |link: &Value| link["stats64"]["rx"]["bytes"].as_f64().unwrap();
+    let grown = received(&sent(&second, "flannel.1")) - received(&far_after);
+    let slices = read(&by_command)["runs"][0]["rounds"][0]["slices"].clone();
+    let sides: Vec<&Value> = slices.as_array().unwrap().iter().map(|slice| &slice["side"]).collect();
+    assert!(sides == ["host", "overlay"] || sides == ["overlay", "host"], "{slices}");
+    for slice in slices.as_array().unwrap() {
+        let (bits, seconds) = (slice["bits_per_s"].as_f64().unwrap(), slice["seconds"].as_f64().unwrap());
+        assert!(slice["load"] == "command" && bits > 0.0, "{slice}");
+        assert!(slice["side"] == "host" || bits * seconds / 8.0 <= grown * 1.01, "{grown}: {slice}");
+    }
+
     server.signal(Signal::SIGTERM);
     assert_eq!(server.ended(), Some(0));
     assert_eq!(listening(), others, "nothing of it listens any more");
@@ -220,6 +243,10 @@ fn what_is_not_a_server_is_an_error() {
     let long = client(None, &server.address(), &output, &["--slice", "2m"]).output().unwrap();
     assert_eq!(long.status.code(), Some(3));
     assert!(said(&long).contains("--slice: at most 60 s to another machine"), "{}", said(&long));
+    let more = ["--load", "true {address}", "--load-server", "iperf3 -s"];
+    let both = client(None, &server.address(), &output, &more).output().unwrap();
+    assert_eq!(both.status.code(), Some(3));
+    assert!(said(&both).contains("start `iperf3 -s` there yourself"), "{}", said(&both));
 }
 
 /// Answers each connection with `answer`, whatever it is asked.

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Version of these messages. Another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest message in bytes, with its line end.
 pub const LONGEST: usize = 64 << 10;
 /// Devices of a far end at most.
@@ -40,6 +40,8 @@ pub enum Ask {
         datagrams: bool,
         /// Answer connections that begin with [`KNOCK`].
         knocks: bool,
+        /// Count the bytes that the device takes in which the session came by, whoever sends them.
+        device: bool,
     },
     /// What has arrived until now?
     Mark,
@@ -109,7 +111,7 @@ pub enum Answer {
 /// What has arrived of a slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arrived {
-    /// Payload bytes of streams, or datagrams.
+    /// Payload bytes of streams, or datagrams; bytes of the device where those are counted.
     pub amount: u64,
     /// Since the slice was begun, in microseconds by the clock of who says it.
     pub at_us: u64,
@@ -214,7 +216,8 @@ mod tests {
             token: "0123456789abcdef".to_owned(),
             purpose: Purpose::Sink { session: u64::MAX },
         };
-        for ask in [hello, Ask::Begin { datagrams: true, knocks: false }, Ask::Mark, Ask::End] {
+        for ask in [hello, Ask::Begin { datagrams: true, knocks: false, device: false }, Ask::Mark, Ask::End]
+        {
             let line = encode(&ask).unwrap();
             assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one line");
             assert_ne!(line[0], KNOCK);
@@ -244,7 +247,7 @@ mod tests {
             b"[]",
             b"null",
             b"{\"begin\":{}}",
-            b"{\"begin\":{\"datagrams\":1,\"knocks\":false}}",
+            b"{\"begin\":{\"datagrams\":1,\"knocks\":false,\"device\":false}}",
             b"{\"hello\":{\"version\":-1,\"token\":\"\",\"purpose\":\"session\"}}",
             b"{\"hello\":{\"version\":1,\"token\":\"\",\"purpose\":{\"sink\":{\"session\":1e99}}}}",
             b"\"end\"\"end\"",

@@ -71,7 +71,7 @@ fn measure(args: &BenchRunArgs) -> anyhow::Result<ExitCode> {
             .filter(|one| args.scenario.iter().any(|name| scenario(*name) == *one))
             .collect()
     };
-    let to = serve::to(&args.to, args.slice)?;
+    let to = serve::to(&args.to, &args.load, args.slice)?;
     let (only, also) = (only(&args.only), also(&args.also));
     let load = outside(&args.load);
     let setup = Setup { scenarios, only, also, load, slice: args.slice, prefix: args.prefix.clone(), to };
@@ -220,7 +220,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
     let options = options(&args.judge, policy(args));
     let newest = base.last()?;
     let slice = Duration::from_millis(newest.parameters.slice_ms);
-    let to = serve::to(&args.to, slice)?;
+    let to = serve::to(&args.to, &args.load, slice)?;
     let differences = gate::differences(newest, &expected(newest, args, to.is_some()));
     if !differences.is_empty() && !options.force {
         return Err(refused(&differences).into());

@@ -36,7 +36,12 @@ pub(super) fn at_start(role: Role) {
             true
         }
         // In labs their own threads do, which have no other use for what they may.
-        Role::Print | Role::Build | Role::Measure | Role::MeasureCommand | Role::MeasureThere => false,
+        Role::Print
+        | Role::Build
+        | Role::Measure
+        | Role::MeasureCommand
+        | Role::MeasureThere
+        | Role::MeasureThereCommand => false,
     };
     if !enters || !privilege::may_enter() {
         return;

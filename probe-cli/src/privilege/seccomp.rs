@@ -175,7 +175,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 /// From the start of a command on. For the calling thread, and those that it starts.
 pub(super) fn at_start(role: Role) -> Result<(), SeccompError> {
     let mut rules = always(NEVER.iter().chain(NEVER_HERE));
-    if role == Role::MeasureCommand {
+    if matches!(role, Role::MeasureCommand | Role::MeasureThereCommand) {
         // What it starts is refused the rest.
         rules.remove(&libc::SYS_execve);
     }
@@ -194,7 +194,8 @@ pub(super) fn at_start(role: Role) -> Result<(), SeccompError> {
     rules.insert(libc::SYS_setns, vec![rule([(1, SeccompCmpOp::Ne, network)])?]);
     let terminal = TERMINAL.map(|request| rule([(1, SeccompCmpOp::Eq, request)]));
     rules.insert(libc::SYS_ioctl, terminal.into_iter().collect::<Result<_, _>>()?);
-    let lists = matches!(role, Role::Measure | Role::MeasureCommand | Role::MeasureThere);
+    let lists =
+        matches!(role, Role::Measure | Role::MeasureCommand | Role::MeasureThere | Role::MeasureThereCommand);
     let counts =
         lists || matches!(role, Role::Follow | Role::FollowAndPing | Role::Clean | Role::Demonstrate);
     let commands = BPF.into_iter().chain(BPF_BY_ID).chain(lists.then_some(BPF_NEXT_PROGRAM));
@@ -312,6 +313,7 @@ mod tests {
         // It starts what the user has given, and is refused all else as well.
         let command = [&always[1..], &middle, &["bpf pin", "TIOCSTI"]].concat();
         assert_eq!(refused(Role::MeasureCommand), command);
+        assert_eq!(refused(Role::MeasureThereCommand), there[1..]);
         let thread = outcomes(Role::Follow).into_iter().find(|(name, _)| *name == "a thread");
         assert_eq!(thread, Some(("a thread", 0)));
     }

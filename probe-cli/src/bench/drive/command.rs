@@ -21,8 +21,9 @@ use nix::{
 };
 
 use super::{
-    far::{Counter, Ends, GLANCE},
-    send::{LEAST_BYTES, Least, Sent, Timing, rate},
+    far::{Counter, Ends, Far as _, GLANCE},
+    remote::Remote,
+    send::{LEAST_BYTES, Least, Sent, Timing, Window, rate},
 };
 use crate::{
     bench::{
@@ -49,12 +50,14 @@ struct Running {
 }
 
 impl Running {
-    fn start(words: Vec<String>, namespace: &Arc<Namespace>) -> io::Result<Self> {
+    /// In this network namespace, or in that of this process.
+    fn start(words: Vec<String>, namespace: Option<&Arc<Namespace>>) -> io::Result<Self> {
         let (keep, kept) = mpsc::channel::<()>();
         let (tell, told) = mpsc::channel();
-        let namespace = Arc::clone(namespace);
+        let namespace = namespace.map(Arc::clone);
         let anchor = thread::spawn(move || {
-            let started = netns::enter(&namespace).map_err(io::Error::other).and_then(|()| spawn(&words));
+            let entered = namespace.map_or(Ok(()), |namespace| netns::enter(&namespace));
+            let started = entered.map_err(io::Error::other).and_then(|()| spawn(&words));
             let is_there = started.is_ok();
             // Who asked waits for it.
             let _ = tell.send(started);
@@ -146,21 +149,68 @@ fn words(command: &str, address: &str, seconds: u64) -> Vec<String> {
     command.split_whitespace().map(fill).collect()
 }
 
-/// Has a command send for a slice; none when it is to stop. `received` reads how many bytes the receiving device has taken in.
-pub(super) fn run(
+/// How long a command has to run.
+fn seconds(timing: &Timing<'_>) -> u64 {
+    timing.whole().as_secs() + 3
+}
+
+/// Has a command send for a slice in a lab; none when it is to stop. `received` reads how many bytes the receiving device has taken in.
+pub(super) fn in_lab(
     outside: &Outside,
     ends: &Ends,
     timing: &Timing<'_>,
     received: &dyn Fn() -> io::Result<u64>,
 ) -> io::Result<Option<Sent>> {
-    let seconds = timing.whole().as_secs() + 3;
-    let address = ends.address.to_string();
-    let words = |command: &str| words(command, &address, seconds);
-    let mut server =
-        outside.server.as_deref().map(|server| Running::start(words(server), &ends.to)).transpose()?;
+    let words = |command: &str| words(command, &ends.address.to_string(), seconds(timing));
+    let server = outside.server.as_deref();
+    let server = server.map(|server| Running::start(words(server), Some(&ends.to))).transpose()?;
+    let begun = Instant::now();
+    let mut mark = || -> io::Result<Arrived> {
+        let amount = received()?;
+        let at_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Ok(Arrived { amount, at_us, cpu: None })
+    };
+    let start = || Running::start(words(&outside.client), Some(&ends.from));
+    let window = window(&start, server, timing, &mut mark)?;
+    // What the payload is only the command knows.
+    Ok(window.map(|window| sent(&window, Counts { drops: Some(0), ..Counts::default() })))
+}
+
+/// The same to another machine, where its user has started what it needs: nothing is ever started there by who measures.
+pub(super) fn to_machine(
+    outside: &Outside,
+    remote: &mut Remote,
+    timing: &Timing<'_>,
+) -> io::Result<Option<Sent>> {
+    remote.begin_device()?;
+    let address = remote.address().to_string();
+    let start = || Running::start(words(&outside.client, &address, seconds(timing)), None);
+    let Some(window) = window(&start, None, timing, &mut || remote.mark())? else { return Ok(None) };
+    let (_, counts) = remote.end()?;
+    Ok(Some(sent(&window, counts)))
+}
+
+fn sent(window: &Window, counts: Counts) -> Sent {
+    Sent {
+        seconds: window.seconds,
+        bits_per_s: rate(window.arrived as f64 * 8.0, window.far_seconds),
+        cpu: window.cpu,
+        counts,
+        ..Sent::default()
+    }
+}
+
+/// Starts what sends, and reads what has arrived at both ends of the slice. Everything that runs is ended with it.
+fn window(
+    start: &dyn Fn() -> io::Result<Running>,
+    mut server: Option<Running>,
+    timing: &Timing<'_>,
+    mark: &mut dyn FnMut() -> io::Result<Arrived>,
+) -> io::Result<Option<Window>> {
+    let seconds = seconds(timing);
     let mut tries = 0;
     let mut client = loop {
-        let mut client = Running::start(words(&outside.client), &ends.from)?;
+        let mut client = start()?;
         if !timing.nap(GLANCE) {
             return Ok(None);
         }
@@ -172,25 +222,12 @@ pub(super) fn run(
             Some(_) | None => break client,
         }
     };
-    let begun = Instant::now();
     let mut mark = || -> io::Result<Arrived> {
         is_running(Some(&mut client), "--load", seconds)?;
         is_running(server.as_mut(), "--load-server", seconds)?;
-        let amount = received()?;
-        let at_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Ok(Arrived { amount, at_us, cpu: None })
+        mark()
     };
-    let least = Least { far: LEAST_BYTES, ..Least::default() };
-    let window = timing.look(&Counter::default(), &mut mark, least)?;
-    let Some(window) = window else { return Ok(None) };
-    Ok(Some(Sent {
-        seconds: window.seconds,
-        bits_per_s: rate(window.arrived as f64 * 8.0, window.far_seconds),
-        cpu: window.cpu,
-        // What the payload is only the command knows.
-        counts: Counts { drops: Some(0), ..Counts::default() },
-        ..Sent::default()
-    }))
+    timing.look(&Counter::default(), &mut mark, Least { far: LEAST_BYTES, ..Least::default() })
 }
 
 /// An error if it is there and has ended.

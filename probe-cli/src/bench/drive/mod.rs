@@ -300,14 +300,18 @@ impl Bench {
         let is_counted = matches!((load, side), (Load::Stream | Load::Command, Side::Overlay));
         let before = is_counted.then(|| lane.path.read()).transpose().map_err(unread)?;
         let cores = CoresReading::now();
-        let sent = match (load, &self.outside, &*way) {
+        let timing = Timing::new(length, stop);
+        let sent = match (load, &self.outside, &mut *way) {
             (Load::Command, Some(outside), Way::Lab(ends)) => {
                 let path = &lane.path;
                 let received = || {
                     let bytes = path.received(side).map_err(io::Error::other)?;
                     bytes.ok_or_else(|| io::Error::other("the receiving device is gone"))
                 };
-                command::run(outside, ends, &Timing::new(length, stop), &received)
+                command::in_lab(outside, ends, &timing, &received)
+            }
+            (Load::Command, Some(outside), Way::Remote(remote)) => {
+                command::to_machine(outside, remote, &timing)
             }
             _ => way.send(load, full, length, stop),
         };

@@ -126,6 +126,27 @@ impl Remote {
         RemoteError::Failed { address: self.address, why }
     }
 
+    /// A slice begins.
+    fn begin_to(&mut self, ask: &Ask) -> io::Result<()> {
+        self.streams.clear();
+        match self.asked(ask)? {
+            Answer::Ready => Ok(()),
+            Answer::Welcome { .. } | Answer::Marked(_) | Answer::Ended { .. } | Answer::Refused { .. } => {
+                Err(self.confused().into())
+            }
+        }
+    }
+
+    /// One begins that somebody else sends for: what the device there takes in is counted.
+    pub(super) fn begin_device(&mut self) -> io::Result<()> {
+        self.begin_to(&Ask::Begin { datagrams: false, knocks: false, device: true })
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address.ip()
+    }
+
     /// One more connection of the session.
     fn flow(&mut self, purpose: Purpose) -> io::Result<TcpStream> {
         let mut lines = open(self.address)?;
@@ -195,13 +216,7 @@ fn sane(cpu: Cpu) -> Cpu {
 
 impl Far for Remote {
     fn begin(&mut self, datagrams: bool, knocks: bool) -> io::Result<()> {
-        self.streams.clear();
-        match self.asked(&Ask::Begin { datagrams, knocks })? {
-            Answer::Ready => Ok(()),
-            Answer::Welcome { .. } | Answer::Marked(_) | Answer::Ended { .. } | Answer::Refused { .. } => {
-                Err(self.confused().into())
-            }
-        }
+        self.begin_to(&Ask::Begin { datagrams, knocks, device: false })
     }
 
     fn sink(&mut self) -> io::Result<TcpStream> {
@@ -246,8 +261,9 @@ impl Far for Remote {
             return Err(self.confused().into());
         };
         let mut counts = Counts { received_buffers, checksum_errors, drops, ..Counts::default() };
-        // By the connections' own account: other traffic of this machine is not in it.
-        let (mut segments, mut retransmitted) = (Some(0), Some(0));
+        // By the connections' own account: other traffic of this machine is not in it. What others sent is not known.
+        let none = (!self.streams.is_empty()).then_some(0);
+        let (mut segments, mut retransmitted) = (none, none);
         for told in self.streams.drain(..).map(|stream| tcp_info::of(&stream)) {
             segments = segments.zip(told).map(|(sum, told)| sum + told.segments);
             retransmitted = retransmitted.zip(told).map(|(sum, told)| sum + told.retransmitted);

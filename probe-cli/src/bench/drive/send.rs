@@ -188,7 +188,7 @@ pub(super) fn run(
         Load::LoadedRequests => requests(far, timing, pins, true),
         Load::Connections => connections(far, timing, pins),
         // Its own module has it started.
-        Load::Command => Err(io::Error::other("a command sends in a lab only")),
+        Load::Command => Err(io::Error::other("nobody has said which command sends")),
     };
     sent.map_err(|error| {
         let closed =

@@ -419,14 +419,15 @@ impl Shared {
             let ask = match read {
                 Err(LineError::Stopped) if self.stopped() => return Err(refused("the server was stopped")),
                 Err(LineError::Stopped) => {
-                    return Err(refused("the limits of a session are reached (--max-time, --max-bytes)"));
+                    return Err(refused("the limits of a session are reached (--max-time, --max-gigabytes)"));
                 }
                 Err(LineError::Late(_)) => return Err(refused("nothing was asked for too long")),
                 read => read?,
             };
             match (ask, own) {
-                (Ask::Begin { datagrams: counts, knocks }, None) => {
-                    let slice = Arc::new(Slice::new(&path, knocks.then_some(peer)));
+                (Ask::Begin { datagrams: counts, knocks, device }, None) => {
+                    let slice = Slice::new(&path, knocks.then_some(peer), device);
+                    let slice = Arc::new(slice.map_err(|why| refused(&why))?);
                     let mut state = self.lock();
                     if state.slice.is_some() {
                         return Err(refused("busy: another session of this client is measuring"));
@@ -439,7 +440,10 @@ impl Shared {
                     }
                     lines.write(&Answer::Ready)?;
                 }
-                (Ask::Mark, Some(slice)) => lines.write(&Answer::Marked(slice.mark()))?,
+                (Ask::Mark, Some(slice)) => {
+                    let arrived = slice.mark(&path).map_err(|why| refused(&why))?;
+                    lines.write(&Answer::Marked(arrived))?;
+                }
                 (Ask::End, Some(slice)) => {
                     let ended = slice.end(&path, LINGER);
                     bytes += slice.bytes();

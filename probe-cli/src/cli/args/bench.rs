@@ -65,7 +65,8 @@ impl BenchCommand {
     /// It sends, and does not only read files.
     pub(in crate::cli) fn measures(&self) -> Option<Where> {
         let of = |to: &ToArgs, load: &LoadArgs| match (&to.to, &load.load) {
-            (Some(_), _) => Where::ToAnotherMachine,
+            (Some(_), None) => Where::ToAnotherMachine,
+            (Some(_), Some(_)) => Where::ToAnotherMachineByCommand,
             (None, Some(_)) => Where::InLabsByCommand,
             (None, None) => Where::InLabs,
         };
@@ -86,6 +87,8 @@ pub(in crate::cli) enum Where {
     InLabsByCommand,
     /// From here to another machine: sockets are all that it takes.
     ToAnotherMachine,
+    /// The same, and a command that the user gives is started here.
+    ToAnotherMachineByCommand,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -132,11 +135,11 @@ pub(in crate::cli) struct LoadArgs {
     /// Have this command send in place of the usual, from node to node and from pod to pod; {address} is where to, {seconds} how long
     ///
     /// It is started without a shell for each measurement, as this process' user, and ended after it. What arrives is read from the
-    /// receiving device. `bench gate` never runs what a baseline names: give it again.
-    #[arg(long, value_name = "COMMAND", value_parser = load, conflicts_with = "to", help_heading = MEASURING)]
+    /// receiving device, of which --to has `bench serve` tell. `bench gate` never runs what a baseline names: give it again.
+    #[arg(long, value_name = "COMMAND", value_parser = load, help_heading = MEASURING)]
     pub(in crate::cli) load: Option<String>,
 
-    /// Run this command at the other end meanwhile, such as 'iperf3 -s'
+    /// Run this command at the other end meanwhile, such as 'iperf3 -s'; in labs only: with --to start it there yourself
     #[arg(long, value_name = "COMMAND", value_parser = command, requires = "load", help_heading = MEASURING)]
     pub(in crate::cli) load_server: Option<String>,
 }

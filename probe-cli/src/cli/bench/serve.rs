@@ -20,7 +20,7 @@ use crate::{
         wire::Token,
     },
     cli::{
-        args::{BenchServeArgs, ToArgs},
+        args::{BenchServeArgs, LoadArgs, ToArgs},
         check::GivenFile,
         confine,
         live::{self, Stop},
@@ -37,8 +37,14 @@ const LONGEST: u64 = 4096;
 const LONGEST_SLICE: Duration = Duration::from_secs(60);
 
 /// The other machine, if there is one.
-pub(super) fn to(args: &ToArgs, slice: Duration) -> anyhow::Result<Option<To>> {
+pub(super) fn to(args: &ToArgs, load: &LoadArgs, slice: Duration) -> anyhow::Result<Option<To>> {
     let Some(overlay) = args.to else { return Ok(None) };
+    if let Some(server) = &load.load_server {
+        anyhow::bail!(
+            "--load-server: nothing is started on another machine; start `{}` there yourself, and leave it out here",
+            text::escape(server)
+        );
+    }
     anyhow::ensure!(
         slice <= LONGEST_SLICE,
         "--slice: at most {} s to another machine",

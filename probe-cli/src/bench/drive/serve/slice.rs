@@ -13,6 +13,7 @@ use std::{
 use super::super::far::{Counter, GLANCE, patient};
 use crate::bench::{
     meter::{CpuReading, Path, PathReading},
+    metric::Side,
     wire::{Answer, Arrived},
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Slice {
     counter: Counter,
     /// Datagrams are counted, of so many bytes each, and not bytes.
     datagrams: AtomicUsize,
+    /// What the device had taken in before, where that is what is counted.
+    device: Option<u64>,
     /// From where connections are answered that are only opened and closed.
     knocks: Option<IpAddr>,
     begun: Instant,
@@ -32,6 +35,12 @@ pub(super) struct Slice {
     /// Threads that count for it.
     inside: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
+}
+
+/// What the device has taken in that the session came by.
+fn received(path: &Path) -> Result<u64, String> {
+    let bytes = path.received(Side::Overlay).map_err(|error| error.to_string())?;
+    bytes.ok_or_else(|| "no device has the address of this session".to_owned())
 }
 
 /// A thread that counts for a slice.
@@ -44,17 +53,19 @@ impl Drop for Inside<'_> {
 }
 
 impl Slice {
-    pub(super) fn new(path: &Path, knocks: Option<IpAddr>) -> Self {
-        Self {
+    /// `device` has what the path's device takes in counted.
+    pub(super) fn new(path: &Path, knocks: Option<IpAddr>, device: bool) -> Result<Self, String> {
+        Ok(Self {
             counter: Counter::default(),
             datagrams: AtomicUsize::new(0),
+            device: device.then(|| received(path)).transpose()?,
             knocks,
             begun: Instant::now(),
             cpu: Mutex::default(),
             before: path.read().ok(),
             inside: AtomicUsize::new(0),
             streams: Mutex::default(),
-        }
+        })
     }
 
     pub(super) fn counter(&self) -> &Counter {
@@ -83,12 +94,16 @@ impl Slice {
     }
 
     /// What has arrived until now. The processors' time begins with the first of these.
-    pub(super) fn mark(&self) -> Arrived {
+    pub(super) fn mark(&self, path: &Path) -> Result<Arrived, String> {
+        if let Some(before) = self.device {
+            let grown = received(path)?.saturating_sub(before);
+            self.counter.add(grown.saturating_sub(self.counter.moved()));
+        }
         let at_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let now = CpuReading::now();
         let mut first = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
         let cpu = first.get_or_insert_with(|| now.clone()).until(&now);
-        Arrived { amount: self.counter.moved(), at_us, cpu: Some(cpu) }
+        Ok(Arrived { amount: self.counter.moved(), at_us, cpu: Some(cpu) })
     }
 
     /// Counts datagrams that begin with the session's number until the slice is over and no more come.
