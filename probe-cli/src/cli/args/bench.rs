@@ -13,9 +13,16 @@ use super::{LAB, OUTPUT, duration};
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum BenchCommand {
     /// Measure, and write the result to a file
+    ///
+    /// Sends from pod to pod (overlay) and from node to node (host), and compares the two: TCP throughput and CPU time per Gbit, the rate
+    /// of 64-byte UDP packets, and latency. Without --prefix and --to it does so in labs of its own, two nodes with a pod each in
+    /// network namespaces, and touches nothing of the node's network. The result has facts as well that explain a difference: MTU and
+    /// offloads of each device on the path, drops, fragments, bytes that the tunnel adds to a packet, nanoseconds per run of each
+    /// eBPF program, and how long the kernel takes to encapsulate a buffer (p50 and p99, VXLAN in labs, Linux 6.6).
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe bench run --output base.json\n  \
         sudo overlay-probe bench run --output quick.json --rounds 10 --slice 500ms --scenario vxlan-v4\n  \
+        sudo overlay-probe bench run --output sizes.json --also udp-512,udp-full\n  \
         sudo overlay-probe bench run --output mine.json --prefix ovp\n  \
         sudo overlay-probe bench run --output iperf.json --load 'iperf3 -c {address} -t {seconds}' --load-server 'iperf3 -s'\n  \
         overlay-probe bench run --output real.json --to 10.42.1.0 --underlay 192.168.1.2 --token-file token\n\n\
@@ -38,10 +45,14 @@ pub(in crate::cli) enum BenchCommand {
         Exit codes: 0 compared, 3 cannot be compared")]
     Compare(BenchCompareArgs),
     /// Fail when the overlay got slower than a baseline
+    ///
+    /// Measures again as the baseline was measured (its data planes, loads and slices), for 10, 20, 40 or 80 rounds: until every metric
+    /// is decided. What looks slower is measured once more, and both must say so. With --new it reads results instead.
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe bench gate --baseline base.json\n  \
         sudo overlay-probe bench gate --baseline base.json --max-regression 10% --format junit\n  \
         overlay-probe bench gate --baseline base.json --new new.json --new again.json\n\n\
+        The baseline is a result of `bench run`, of this machine and of today: measure it before the change.\n\
         Exit codes: 0 not slower, 1 slower but not certain, or an offload or MTU changed, 2 slower, 3 cannot be decided")]
     Gate(BenchGateArgs),
     /// Take a result into a baseline, on purpose and with a reason

@@ -20,7 +20,10 @@ const LONGEST: u64 = 64 << 20;
 /// Reads a result.
 pub(super) fn read(option: &'static str, path: &Path) -> anyhow::Result<Document> {
     let wrong = |why: String| GivenFile::new(option, path, why);
-    let file = files::open_given(path).map_err(|error| wrong(error.to_string()))?;
+    let file = files::open_given(path).map_err(|error| {
+        let way_out = if path.exists() { "" } else { "; `overlay-probe bench run --output FILE` makes one" };
+        wrong(format!("{error}{way_out}"))
+    })?;
     let text = files::read_open(&file, LONGEST).map_err(|error| wrong(error.to_string()))?;
     Document::read(&text).map_err(|error| wrong(error.to_string()).into())
 }
@@ -105,6 +108,9 @@ mod tests {
             let error = Output::prepare("--output", &path).err().unwrap().to_string();
             assert!(error.contains(why), "{error}");
         }
-        assert!(read("BASE", &at("none")).unwrap_err().to_string().starts_with("BASE "));
+        let none = read("BASE", &at("none")).unwrap_err().to_string();
+        assert!(
+            none.starts_with("BASE ") && none.ends_with("`overlay-probe bench run --output FILE` makes one")
+        );
     }
 }
