@@ -2,6 +2,7 @@
 //! have an Intel 82576 (igb), whose driver counts nothing for its VFs.
 #![allow(clippy::unwrap_used, reason = "a test states what must hold by panicking")]
 
+mod bench;
 mod check;
 mod live;
 mod nic;
