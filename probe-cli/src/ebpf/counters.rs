@@ -39,7 +39,7 @@ impl CounterMaps {
         })
     }
 
-    /// What was counted on the tunnel device itself.
+    /// What was counted on the tunnel device, and below it.
     pub(super) fn tunnel(&mut self, slot: u32) -> Result<TunnelSample, EbpfError> {
         self.tunnels.read(slot)
     }
@@ -68,7 +68,7 @@ impl CounterMaps {
         all(&mut self.pod_syns, slots, add_syns, syns)
     }
 
-    /// What was counted for a tunnel below its device.
+    /// The latter alone.
     pub(super) fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
         self.tunnels.outer(slot)
     }
@@ -136,13 +136,12 @@ impl TunnelCounts {
             counts: PerDirection { tx: counts(&tx.all), rx: counts(&rx.all) },
             kinds: PerDirection { tx: kinds(&tx), rx: kinds(&rx) },
             cores: PerDirection { tx: tx_cores, rx: rx_cores },
-            outer: None,
+            outer: Some(PerDirection { tx: outer_counts(&tx.outer), rx: outer_counts(&rx.outer) }),
         })
     }
 
     fn outer(&mut self, slot: u32) -> Result<PerDirection<OuterCounts>, EbpfError> {
-        let add = |sum: &mut TunnelCounters, value: &TunnelCounters| add_outer(&mut sum.outer, &value.outer);
-        both(&mut self.0, slot, add, |sum| outer_counts(&sum.outer))
+        both(&mut self.0, slot, add_tunnel, |sum| outer_counts(&sum.outer))
     }
 
     /// The sum over all CPUs, and the packets of each that had some. Both are of one read, so that they add up. The kernel copies
@@ -212,6 +211,7 @@ fn add_peer(sum: &mut PeerCounters, value: &PeerCounters) {
 }
 
 fn add_tunnel(sum: &mut TunnelCounters, value: &TunnelCounters) {
+    add_outer(&mut sum.outer, &value.outer);
     add(&mut sum.all, &value.all);
     sum.ipv4 += value.ipv4;
     sum.ipv6 += value.ipv6;

@@ -331,8 +331,8 @@ impl Probe {
         for &(ifindex, slot) in &tunnels {
             let watched = self.is_watched(ifindex);
             let read = self.counters.tunnel(slot)?;
-            let outer =
-                if watched { Some(self.baseline.of_tunnel(slot, self.counters.outer(slot)?)) } else { None };
+            let counted = read.outer.filter(|_| watched);
+            let outer = counted.map(|counted| self.baseline.of_tunnel(slot, counted));
             sample.tunnels.insert(ifindex, TunnelSample { outer, ..read });
         }
         // After the tunnels: peers have all that a tunnel has, and what came meanwhile.
