@@ -7,6 +7,7 @@
     reason = "a test states what must hold by panicking, its helpers too"
 )]
 
+pub mod benched;
 pub mod checked;
 pub mod containerd;
 pub mod cri;

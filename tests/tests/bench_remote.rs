@@ -17,7 +17,7 @@ use nix::{
     unistd::Pid,
 };
 use overlay_probe::lab::Family;
-use probe_tests::{lab::TestLab, ns, tool::binary, wait_for};
+use probe_tests::{benched::devices, lab::TestLab, ns, tool::binary, wait_for};
 use serde_json::Value;
 
 const TOKEN: &str = "a-token-of-the-tests";
@@ -157,22 +157,13 @@ fn two_nodes_measure_the_overlay_beside_the_underlay() {
     let payload = count("payload_bytes") as f64 / count("segments") as f64;
     assert!(payload <= 1450.0 - 52.0 && payload > 0.3 * 1450.0, "{counts}");
     assert_eq!((count("checksum_errors"), count("retransmitted") < count("segments")), (0, true));
-    let places: Vec<(&str, &str, u64)> = facts["devices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|device| {
-            let text = |name: &str| device[name].as_str().unwrap();
-            (text("place"), text("name"), device["mtu"].as_u64().unwrap())
-        })
-        .collect();
     let expected = [
         ("client", "eth0", 1500),
         ("client", "flannel.1", 1450),
         ("server", "eth0", 1500),
         ("server", "flannel.1", 1450),
     ];
-    assert_eq!(places, expected);
+    assert_eq!(devices(facts), expected);
     let itself = tool(None).args(["bench", "compare"]).args([&output, &output]).output().unwrap();
     assert!(itself.status.success(), "{}", said(&itself));
     // A gate measures a run of another machine only there.

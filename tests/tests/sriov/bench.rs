@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use probe_tests::{lab::TestNetns, needs, ns, tool::binary};
+use probe_tests::{benched::devices, lab::TestNetns, needs, ns, tool::binary};
 use serde_json::Value;
 
 use super::nic::*;
@@ -50,22 +50,13 @@ fn a_vf_is_measured_beside_the_pods_other_interface() {
 
     let document: Value = serde_json::from_slice(&std::fs::read(&output).unwrap()).unwrap();
     let facts = &document["runs"][0]["scenarios"][0]["facts"];
-    let devices: Vec<(&str, &str, u64)> = facts["devices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|device| {
-            let text = |name: &str| device[name].as_str().unwrap();
-            (text("place"), text("name"), device["mtu"].as_u64().unwrap())
-        })
-        .collect();
     let expected = [
         ("client", "eth0", 1450),
         ("client", "net1", 1500),
         ("server", "eth0", 1450),
         ("server", "net1", 1500),
     ];
-    assert_eq!(devices, expected);
+    assert_eq!(devices(facts), expected);
     let slices = document["runs"][0]["rounds"][0]["slices"].as_array().unwrap();
     assert!(
         slices.len() == 2 && slices.iter().all(|slice| slice["bits_per_s"].as_f64() > Some(0.0)),
