@@ -4,6 +4,7 @@
 use super::{
     gate::{self, Difference, FEWEST_RUNS, Relation, Row},
     history,
+    margin::Margins,
     metric::{Metric, Scenario},
     plan::LOOKS,
     result::{MOST_ROUNDS, Run},
@@ -153,14 +154,14 @@ impl<'a> Basis<'a> {
     }
 
     /// The rows, without summaries. A scenario that one of the runs has measured has rows.
-    pub fn verdicts(&self, new: &Run, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
+    pub fn verdicts(&self, new: &Run, margins: &Margins, tails: &mut Tails) -> Vec<Row> {
         let gating = |metrics: &[Metric]| metrics.iter().filter(|metric| metric.gates()).count();
         let all: usize = self.parts.iter().map(|part| gating(&part.metrics)).sum();
         let mut rows: Vec<Row> = Vec::new();
         for Part { metrics, against } in &self.parts {
             // The probability of an error is that of all of them together.
             let share = gating(metrics) as f64 / all.max(1) as f64;
-            let scope = Scope { metrics, share: if share > 0.0 { share } else { 1.0 }, max_regression };
+            let scope = Scope { metrics, share: if share > 0.0 { share } else { 1.0 }, margins };
             let found = match against {
                 Against::Rounds(run, _) => gate::rows(run, new, usize::MAX, &scope, tails),
                 Against::Runs(runs, _) => history::rows(runs, new, &scope, tails),
@@ -195,7 +196,7 @@ pub(super) struct Scope<'a> {
     /// With this share of the probability of an error.
     pub(super) share: f64,
     /// What is slower by less is the same.
-    pub(super) max_regression: f64,
+    pub(super) margins: &'a Margins,
 }
 
 #[cfg(test)]

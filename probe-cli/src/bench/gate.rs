@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     basis::{Basis, Scope},
     explain::{self, Change},
+    margin::Margins,
     metric::{Metric, Scenario},
     plan::{Key, LOOKS},
     result::{MOST_ROUNDS, Machine, Outside, Run},
@@ -22,20 +23,14 @@ const SESSION: Duration = Duration::from_secs(12 * 3600);
 pub const FEWEST_RUNS: usize = 5;
 
 /// How to judge.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// What is slower by less than this share is the same.
-    pub max_regression: f64,
+    /// What is slower by less is the same.
+    pub margins: Margins,
     /// Compare what should not be compared.
     pub force: bool,
     /// What changed facts lead to.
     pub facts: FactsPolicy,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { max_regression: 0.05, force: false, facts: FactsPolicy::Default }
-    }
 }
 
 /// What a changed fact leads to.
@@ -187,8 +182,8 @@ pub struct Comparison {
     pub forced: Vec<Difference>,
     /// Which rows two sessions say are worse; none when there was only one.
     pub confirmed: Option<Vec<Key>>,
-    /// The margin, as a share.
-    pub max_regression: f64,
+    /// By how much each metric may get worse.
+    pub margins: Margins,
 }
 
 /// What it all comes to, in the order of how bad it is.
@@ -274,15 +269,15 @@ pub fn compare(
     if !differences.is_empty() && !options.force {
         return Err(differences);
     }
-    let rows = basis.verdicts(new, options.max_regression, tails);
+    let rows = basis.verdicts(new, &options.margins, tails);
     let mut comparison = Comparison::of(rows, &basis, new, options, None);
     comparison.summarize(&basis, new, tails);
     Ok(comparison)
 }
 
 /// The rows of a base and the first `rounds` rounds of a new run, without their summaries.
-pub fn verdicts(base: &Run, new: &Run, rounds: usize, max_regression: f64, tails: &mut Tails) -> Vec<Row> {
-    rows(base, new, rounds, &Scope { metrics: &Metric::ALL, share: 1.0, max_regression }, tails)
+pub fn verdicts(base: &Run, new: &Run, rounds: usize, margins: &Margins, tails: &mut Tails) -> Vec<Row> {
+    rows(base, new, rounds, &Scope { metrics: &Metric::ALL, share: 1.0, margins }, tails)
 }
 
 /// The same of some metrics. A scenario that one of the runs has measured has rows.
@@ -326,7 +321,7 @@ pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tail
             return beside_unrest(row, &shift, unrest, level / gating.len().max(1) as f64);
         }
         let growth = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
-        let margin = row.metric.margin(scope.max_regression);
+        let margin = row.metric.margin(scope.margins.of(row.metric));
         let verdict = verdict(&growth, margin);
         let why = (verdict == Verdict::Inconclusive).then(|| Why::Rounds(needed(counts, &growth, margin)));
         Row { verdict, why, growth: Some(growth), ..row }
@@ -402,6 +397,20 @@ fn needed((base, new): (usize, usize), growth: &Growth, margin: f64) -> Option<u
     (1..=MOST_ROUNDS).find(|most| *most as f64 >= rounds)
 }
 
+/// The margin, as a share, at which a gate with this base finds identical code the same four times in five, when it measures as many
+/// rounds as it may: the half of an interval and a bit, of ratios that differ as much as these.
+pub fn passable(metric: Metric, costs: &[f64]) -> Option<f64> {
+    /// It takes one time in five longer.
+    const MISSED: f64 = 0.2;
+    let error = stats::spread(costs)? * (1.0 / costs.len() as f64 + 1.0 / MOST_ROUNDS as f64).sqrt();
+    let degrees = costs.len() - 1;
+    let quantiles: f64 = [LEVEL / LOOKS.len() as f64, MISSED]
+        .into_iter()
+        .map(|probability| stats::student_quantile(degrees, probability))
+        .sum();
+    Some(metric.change(quantiles * error).abs())
+}
+
 impl Comparison {
     /// Of a baseline without a run.
     fn nothing(options: &Options) -> Self {
@@ -412,7 +421,7 @@ impl Comparison {
             levels: Vec::new(),
             forced: Vec::new(),
             confirmed: None,
-            max_regression: options.max_regression,
+            margins: options.margins.clone(),
         }
     }
 
@@ -435,7 +444,7 @@ impl Comparison {
             levels: basis.levels(),
             forced: basis.differences(new),
             confirmed,
-            max_regression: options.max_regression,
+            margins: options.margins.clone(),
         }
     }
 

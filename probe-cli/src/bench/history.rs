@@ -95,7 +95,7 @@ pub(super) fn rows(base: &[&Run], new: &Run, scope: &Scope<'_>, tails: &mut Tail
         let Some((level, estimate)) = known else { return row };
         let growth =
             Growth { estimate, low: estimate - level.half(own), high: estimate + level.half(level_of_all) };
-        let verdict = verdict(&growth, row.metric.margin(scope.max_regression));
+        let verdict = verdict(&growth, row.metric.margin(scope.margins.of(row.metric)));
         let why = (verdict == Verdict::Inconclusive).then_some(Why::Runs(level.runs));
         Row { verdict, why, growth: Some(growth), ..row }
     };

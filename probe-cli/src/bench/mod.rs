@@ -1,7 +1,7 @@
 //! The performance gate: what a node's overlay carries beside the node itself, and whether that got worse.
 //!
 //! Pure are [`metric`] (what is measured), [`plan`] (what runs next), [`result`] (the document), [`facts`] (what a path is like), [`rounds`] (which rounds count),
-//! [`instruments`] with [`encapsulation`] (what eBPF shows), [`stats`], [`gate`] with [`basis`] and [`history`] (the verdict), [`explain`] (the cause), [`trend`] and [`wire`] (messages between two machines).
+//! [`instruments`] with [`encapsulation`] (what eBPF shows), [`stats`], [`gate`] with [`basis`], [`history`] and [`margin`] (the verdict), [`explain`] (the cause), [`trend`] and [`wire`] (messages between two machines).
 //! [`drive`] sends and serves, [`meter`] reads what the machine did; they are outside.
 
 pub mod basis;
@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 pub mod gate;
 pub mod history;
 pub mod instruments;
+pub mod margin;
 pub mod meter;
 pub mod metric;
 pub mod plan;

@@ -31,7 +31,9 @@ use crate::{
         basis::Basis,
         drive::UNDERLAY_MTU,
         gate::{self, Comparison, Difference, FactsPolicy, Options, Outcome},
-        history, meter,
+        history,
+        margin::Margins,
+        meter,
         metric::{Load, Metric, Scenario},
         plan::{Looks, Next},
         result::{Accepted, Document, Outside, Parameters, Run},
@@ -174,7 +176,7 @@ fn sorted(loads: impl Iterator<Item = Load>) -> Vec<Load> {
 }
 
 fn options(judge: &JudgeArgs, facts: FactsPolicy) -> Options {
-    Options { max_regression: judge.max_regression, force: judge.force, facts }
+    Options { margins: Margins::new(judge.max_regression.iter().copied()), force: judge.force, facts }
 }
 
 fn compare(args: &BenchCompareArgs) -> anyhow::Result<ExitCode> {
@@ -274,7 +276,7 @@ fn gate_now(args: &BenchGateArgs) -> anyhow::Result<ExitCode> {
                     output.write(&Document { runs, ..Document::of(session.run.clone()) })?;
                 }
             }
-            rows = basis.verdicts(&session.run, options.max_regression, &mut tails);
+            rows = basis.verdicts(&session.run, &options.margins, &mut tails);
             next = looks.look(&mut rows);
         }
         let mut found = Comparison::of(rows, &basis, &session.run, &options, looks.to_confirm());

@@ -45,20 +45,24 @@ struct Gate {
     prefix: String,
     base: PathBuf,
     slice: String,
+    /// The margins that the base names, as `--max-regression` takes them; none where the usual one does.
+    margins: Option<String>,
 }
 
 /// Runs everything and prints the log.
 pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
     let world = World::up(2, 1)?;
     let directory = tempfile::tempdir()?;
-    let gate = Gate {
+    let mut gate = Gate {
         binary: binary.to_owned(),
         prefix: world.lab.options.prefix.clone(),
         base: directory.path().join("base.json"),
         slice: plan.slice.to_owned(),
+        margins: None,
     };
     ui::note("measuring the base and its noise");
     let noise = gate.measure(&gate.base)?;
+    gate.margins = margins(&noise);
     let document: Value = serde_json::from_slice(&fs::read(&gate.base)?)?;
     let mut log = format!("{}\n\n```\n{}\n```\n", machine(&document, plan.slice), noise.trim_end());
 
@@ -74,7 +78,16 @@ pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
     }
     let counts: Vec<String> =
         counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-    let _ = writeln!(log, "\nGates of identical code: {} ({}).", plan.gates, counts.join(", "));
+    let with = gate
+        .margins
+        .as_ref()
+        .map_or("the usual margin".to_owned(), |given| format!("`--max-regression {given}`"));
+    let _ = writeln!(
+        log,
+        "\nAll gates with {with}.\n\nGates of identical code: {} ({}).",
+        plan.gates,
+        counts.join(", ")
+    );
     for summary in &red {
         let _ = writeln!(log, "\n- RED: {summary}");
     }
@@ -144,8 +157,17 @@ impl Gate {
         };
         tool.args(["bench", "gate", "--prefix", &self.prefix, "--format", "json", "--baseline"])
             .arg(&self.base);
+        if let Some(margins) = &self.margins {
+            tool.args(["--max-regression", margins]);
+        }
         told(&mut tool)
     }
+}
+
+/// The margins with which a gate decides, as `bench run` prints them.
+fn margins(noise: &str) -> Option<String> {
+    let mut words = noise.split_whitespace().skip_while(|word| *word != "--max-regression").skip(1);
+    Some(words.next()?.trim_end_matches(',').to_owned())
 }
 
 fn told(tool: &mut Command) -> Result<Told> {
@@ -211,6 +233,14 @@ fn write_log(path: &Path, log: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_margins_of_a_noisy_machine_are_taken_over() {
+        let noise = "  ! too much noise for a margin of 5 %: TCP throughput. A gate decides with --max-regression\n    \
+                     throughput=14%,cpu_per_gbit=17%, more rounds (--rounds)";
+        assert_eq!(margins(noise).as_deref(), Some("throughput=14%,cpu_per_gbit=17%"));
+        assert_eq!(margins("facts: drops 0"), None);
+    }
 
     #[test]
     fn a_slowdown_is_named_and_a_missing_core_is_no_slowdown() {

@@ -5,10 +5,12 @@ use std::{fmt::Write as _, fs, path::Path};
 use crate::bench::{
     basis::Basis,
     gate::{self, Comparison, FactsPolicy, Options, Outcome, Relation, Verdict},
-    metric::Metric,
+    margin::{Margin, Margins},
+    metric::{Metric, Scenario},
     plan::{LOOKS, Looks, Next},
     random::Random,
-    result::Run,
+    result::{MOST_ROUNDS, Run},
+    rounds::Series,
     stats::Tails,
     testdata::{self, Trouble, World},
 };
@@ -44,7 +46,7 @@ fn gate(base: &Run, random: &mut Random, world: &World, tails: &mut Tails) -> (C
         };
         taken += rounds - new.rounds.len();
         testdata::grow(&mut new, random, rounds, world);
-        rows = gate::verdicts(base, &new, rounds, options.max_regression, tails);
+        rows = gate::verdicts(base, &new, rounds, &options.margins, tails);
         next = looks.look(&mut rows);
     }
     let basis = Basis::one(base, Relation::OneSession);
@@ -128,6 +130,35 @@ fn documented(table: &str) {
     assert_eq!(&text[from..to], table, "docs/bench.md: UPDATE_DOCS=1 writes it");
 }
 
+/// Where noise leaves gates of identical code undecided, the margin that a run names has most of them pass; one that is slower by it
+/// does not pass.
+#[test]
+fn the_margin_that_a_run_names_lets_identical_code_pass() {
+    const METRIC: Metric = Metric::PacketRate;
+    const OF: u32 = 50;
+    let mut tails = Tails::default();
+    let (mut same, mut usual, mut slow) = (0, 0, 0);
+    for seed in 0..u64::from(OF) {
+        let mut random = Random::new(seed);
+        let world = World::quiet(0.12);
+        let base = testdata::run(&mut random, BASE, &world);
+        let costs = Series::of(&base, usize::MAX, Scenario::VxlanV4, METRIC).costs;
+        let share = gate::passable(METRIC, &costs).unwrap();
+        let margins = Margins::new([Margin { metric: Some(METRIC), share }]);
+        let new = testdata::run(&mut random, MOST_ROUNDS, &world);
+        let slower = testdata::run(&mut random, MOST_ROUNDS, &World { slower: share, ..world });
+        let mut is_same = |new: &Run, margins: &Margins| {
+            let rows = gate::verdicts(&base, new, usize::MAX, margins, &mut tails);
+            let row = rows.iter().find(|row| row.metric == METRIC).unwrap();
+            u32::from(row.verdict == Verdict::Same)
+        };
+        same += is_same(&new, &margins);
+        usual += is_same(&new, &Margins::default());
+        slow += is_same(&slower, &margins);
+    }
+    assert!(same >= OF * 7 / 10 && usual <= OF / 10 && slow <= OF / 50, "{same} {usual} {slow} of {OF}");
+}
+
 /// One round in five is poisoned, in the base, the new run or both: the verdict stays what it was.
 #[test]
 fn one_poisoned_round_in_five_changes_no_verdict() {
@@ -142,7 +173,7 @@ fn one_poisoned_round_in_five_changes_no_verdict() {
                     if is_poisoned { poisoned(run) } else { run.clone() }
                 };
                 let (base, new) = (pick(&base, poison_base), pick(&new, poison_new));
-                let rows = gate::verdicts(&base, &new, usize::MAX, 0.05, &mut tails);
+                let rows = gate::verdicts(&base, &new, usize::MAX, &Margins::default(), &mut tails);
                 let row = rows.iter().find(|row| row.metric == Metric::PacketRate).unwrap();
                 assert_eq!(row.verdict, expected, "seed {seed} {poison_base} {poison_new} {row:?}");
             }

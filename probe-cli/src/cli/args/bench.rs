@@ -9,6 +9,7 @@ use std::{
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 use super::{LAB, OUTPUT, duration};
+use crate::bench::margin::Margin;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum BenchCommand {
@@ -51,6 +52,7 @@ pub(in crate::cli) enum BenchCommand {
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe bench gate --baseline base.json\n  \
         sudo overlay-probe bench gate --baseline base.json --max-regression 10% --format junit\n  \
+        sudo overlay-probe bench gate --baseline base.json --max-regression throughput=20%,cpu_per_gbit=25%\n  \
         overlay-probe bench gate --baseline base.json --new new.json --new again.json\n\n\
         The baseline is a result of `bench run`, of this machine and of today: measure it before the change.\n\
         Exit codes: 0 not slower, 1 slower but not certain, or an offload or MTU changed, 2 slower, 3 cannot be decided")]
@@ -285,9 +287,9 @@ pub(in crate::cli) enum TrendFormat {
 /// How two results are judged and printed.
 #[derive(Clone, Debug, ClapArgs)]
 pub(in crate::cli) struct JudgeArgs {
-    /// What is slower by less than this is the same
-    #[arg(long, default_value = "5%", value_parser = share, value_name = "SHARE", help_heading = JUDGING)]
-    pub(in crate::cli) max_regression: f64,
+    /// What is slower by less than this is the same; METRIC=SHARE for one metric, such as throughput=20%
+    #[arg(long, default_value = "5%", value_delimiter = ',', value_name = "SHARE", help_heading = JUDGING)]
+    pub(in crate::cli) max_regression: Vec<Margin>,
 
     /// Compare results of different machines, kernels or settings; the gate then warns at most
     #[arg(long, help_heading = JUDGING)]
@@ -442,17 +444,6 @@ fn reason(text: &str) -> Result<String, String> {
     }
 }
 
-/// A share: 5% or 0.05.
-fn share(text: &str) -> Result<f64, String> {
-    let (number, scale) = match text.trim().strip_suffix('%') {
-        Some(number) => (number.trim(), 0.01),
-        None => (text.trim(), 1.0),
-    };
-    let value = number.parse::<f64>().map_err(|_bad| "give a share such as 5% or 0.05".to_owned())? * scale;
-    // Less than this no machine can tell; more is not the same thing any more.
-    if (0.001..=0.5).contains(&value) { Ok(value) } else { Err("give a share from 0.1% to 50%".to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -480,27 +471,5 @@ mod tests {
         assert_eq!(load(" iperf3  -c {address} ").as_deref(), Ok("iperf3 -c {address}"));
         assert!(load("iperf3 -c 10.42.1.2").is_err() && load(" ").is_err() && command("").is_err());
         assert!(command(&"x".repeat(1001)).is_err() && command("iperf3 -s").is_ok());
-    }
-
-    #[test]
-    fn shares_are_percent_or_parts_of_one() {
-        for (text, expected) in [
-            ("5%", Some(0.05)),
-            ("5 %", Some(0.05)),
-            ("0.05", Some(0.05)),
-            ("50%", Some(0.5)),
-            ("0.1%", Some(0.001)),
-            ("5", None),
-            ("0", None),
-            ("-5%", None),
-            ("NaN", None),
-            ("inf%", None),
-            ("", None),
-            ("five", None),
-        ] {
-            let found = share(text).ok();
-            assert_eq!(found.is_some(), expected.is_some(), "{text}");
-            assert!(found.zip(expected).is_none_or(|(a, b)| (a - b).abs() < 1e-12), "{text}");
-        }
     }
 }

@@ -13,6 +13,7 @@ struct Document {
     schema_version: u32,
     outcome: &'static str,
     summary: String,
+    /// Of metrics that have none of their own.
     max_regression: f64,
     advisory: bool,
     rows: Vec<Entry>,
@@ -25,6 +26,8 @@ struct Entry {
     scenario: &'static str,
     metric: &'static str,
     gates: bool,
+    /// What is slower by less than this share is the same.
+    max_regression: f64,
     base: Option<Measured>,
     new: Option<Measured>,
     /// New over base, less one; null where it cannot be told.
@@ -65,6 +68,7 @@ pub fn json(gate: &Gate<'_>) -> Result<String, serde_json::Error> {
             scenario: row.scenario.name(),
             metric: row.metric.name(),
             gates: row.metric.gates(),
+            max_regression: comparison.margins.of(row.metric),
             base: row.base.as_ref().map(measured),
             new: row.new.as_ref().map(measured),
             change: row.growth.as_ref().and_then(|growth| finite(row.metric.change(growth.estimate))),
@@ -95,7 +99,7 @@ pub fn json(gate: &Gate<'_>) -> Result<String, serde_json::Error> {
             Outcome::Fail => "fail",
         },
         summary: words::last_line(gate).text,
-        max_regression: comparison.max_regression,
+        max_regression: comparison.margins.all(),
         advisory: comparison.relation == Relation::Advisory,
         rows: rows.collect(),
         facts: facts.collect(),

@@ -76,7 +76,7 @@ fn cases(gate: &Gate<'_>) -> Vec<Case> {
 fn of_row(gate: &Gate<'_>, row: &Row) -> Case {
     let comparison = gate.comparison;
     let is_confirmed = comparison.confirmed.as_ref().is_some_and(|keys| keys.contains(&row.key()));
-    let words = words::sentence(row, comparison.max_regression);
+    let words = words::sentence(row, comparison);
     let (outcome, skipped) = match row.verdict {
         Verdict::Same | Verdict::Better => (Ok(()), None),
         Verdict::Worse if is_confirmed => (Err(words), None),

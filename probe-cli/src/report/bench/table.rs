@@ -6,10 +6,12 @@ use super::{Gate, words};
 use crate::{
     bench::{
         facts::{Core, Facts},
-        gate::Row,
+        gate::{self, Row},
         history,
         instruments::Instruments,
+        margin::Margins,
         metric::{Load, Metric, Scenario, Side},
+        plan::LOOKS,
         result::Run,
         rounds::Series,
         stats::{self, Shift, Tails},
@@ -91,7 +93,7 @@ pub fn run(run: &Run) -> String {
             ]);
         }
         align::aligned(&mut out, &cells);
-        for note in undecidable(run, name, &mut tails) {
+        for note in undecidable(run, name, &mut tails).into_iter().chain(noisy(run, name)) {
             align::wrapped(&mut out, "  ! ", &note);
         }
         let counts = scenario.facts.as_ref().map(|facts| facts.counts).unwrap_or_default();
@@ -146,6 +148,36 @@ fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> 
         format!("no gate passes {} by this: {why}; measure again", words::titles(metrics))
     };
     notes.iter().map(note).collect()
+}
+
+/// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and with which it
+/// would.
+fn noisy(run: &Run, scenario: Scenario) -> Option<String> {
+    let mut metrics = Vec::new();
+    let mut margins = Vec::new();
+    for metric in Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
+    {
+        let series = Series::of(run, usize::MAX, scenario, metric);
+        let is_known = series.unstable.is_none() && LOOKS.iter().any(|look| series.rounds >= *look);
+        let share = is_known.then(|| gate::passable(metric, &series.costs)).flatten();
+        let Some(share) = share.filter(|share| *share > Margins::USUAL) else { continue };
+        metrics.push(metric);
+        // Beyond the largest one that may be given none helps.
+        let percent = (share * 100.0).ceil();
+        margins.push((share <= Margins::MOST).then(|| format!("{}={percent}%", metric.name())));
+    }
+    if metrics.is_empty() {
+        return None;
+    }
+    let titles = words::titles(&metrics);
+    let margins: Vec<String> = margins.into_iter().flatten().collect();
+    let with =
+        if margins.is_empty() { String::new() } else { format!("--max-regression {}, ", margins.join(",")) };
+    Some(format!(
+        "too much noise from round to round for a margin of {:.0} %: {titles}. A gate decides with {with}more rounds (--rounds), longer \
+         slices (--slice) or a quieter machine",
+        Margins::USUAL * 100.0
+    ))
 }
 
 /// The processors that had most to do during the overlay's streams, in their order.

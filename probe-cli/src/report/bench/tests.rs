@@ -7,6 +7,7 @@ use crate::bench::{
     facts::Core,
     gate::{self, Options, Relation},
     instruments::{Hook, Hooked, Instruments, Program, TunnelCounts},
+    margin::Margins,
     metric::{Load, Metric, Scenario, Side},
     random::Random,
     result::{Accepted, Run, ScenarioRun, Slice},
@@ -111,6 +112,39 @@ fn what_is_the_same_passes_and_what_is_not_decided_says_why() {
     let mut advisory = Comparison { relation: Relation::Advisory, ..compare(&slow(2)) };
     advisory.rows.iter_mut().for_each(|row| row.relation = Relation::Advisory);
     insta::assert_snapshot!("advisory.table", table(&of(&advisory)));
+}
+
+/// On a machine that measures badly: the run says with which margins a gate decides, the gate says why it does not, and with a margin of
+/// its own a metric passes.
+#[test]
+fn noise_has_its_margin() {
+    let noisy = |seed| testdata::run(&mut Random::new(seed), 20, &World::quiet(0.12));
+    let base = noisy(1);
+    insta::assert_snapshot!("noisy.run", run(&base));
+    let new = noisy(2);
+    let compared = |given: &[&str]| {
+        let margins = Margins::new(given.iter().map(|text| text.parse().unwrap()));
+        let options = Options { margins, ..Options::default() };
+        gate::compare(std::slice::from_ref(&base), &new, &options, &mut Tails::default()).unwrap()
+    };
+    let undecided = compared(&[]);
+    let text = table(&of(&undecided));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!("noisy.table", text);
+    let passed = compared(&["throughput=40%", "packet_rate=40%", "cpu_per_gbit=50%"]);
+    let last = words::last_line(&of(&passed));
+    assert_eq!(
+        (last.word, last.text.as_str()),
+        (
+            "PASS",
+            "nothing is slower by 5.0 % (TCP throughput by 40.0 %, 64-byte packet rate by 40.0 %, CPU per Gbit by 50.0 %)"
+        )
+    );
+    let document: serde_json::Value = serde_json::from_str(&json(&of(&passed)).unwrap()).unwrap();
+    assert_eq!(
+        (&document["max_regression"], &document["rows"][0]["max_regression"]),
+        (&0.05.into(), &0.4.into())
+    );
 }
 
 #[test]

@@ -6,7 +6,9 @@ use crate::{
         explain::{Change, Cost, Count, Place, Weight, What},
         gate::{Comparison, Difference, FEWEST_RUNS, Growth, Outcome, Relation, Row, Summary, Verdict, Why},
         instruments::{Hook, Hooked},
+        margin::Margins,
         metric::Metric,
+        result::MOST_ROUNDS,
         rounds::Unstable,
     },
     text,
@@ -67,14 +69,59 @@ pub(super) fn why(row: &Row) -> Option<String> {
     Some(match why {
         Why::Missing => "not measured in both runs".to_owned(),
         Why::Few(rounds) => format!("needs at least {rounds} rounds in each run"),
-        Why::Rounds(Some(rounds)) => format!("about {rounds} rounds in each run would settle it"),
-        Why::Rounds(None) => "too noisy: even 80 rounds in each run would not settle it".to_owned(),
-        Why::Runs(runs) => format!("the {runs} runs of the base differ too much from each other"),
+        Why::Rounds(Some(rounds)) => {
+            format!("about {rounds} rounds in each run would settle it{}", passing(row))
+        }
+        Why::Rounds(None) => {
+            format!("too noisy: even {MOST_ROUNDS} rounds in each run would not settle it{}", passing(row))
+        }
+        Why::Runs(runs) => {
+            format!("the {runs} runs of the base differ too much from each other{}", passing(row))
+        }
         Why::Unstable(what) => unstable(what),
         Why::BaseUnstable(what) => {
             format!("the base is of an unstable machine, measure it again: {}", unrest(what))
         }
     })
+}
+
+/// Behind why a row is not decided: the margin with which it would be the same.
+fn passing(row: &Row) -> String {
+    let Some(growth) = &row.growth else { return String::new() };
+    let share = row.metric.change(growth.high).abs();
+    // The next whole percent: what is just as large is not less.
+    let percent = (share * 100.0).floor() + 1.0;
+    if percent > Margins::MOST * 100.0 {
+        return String::new();
+    }
+    format!("; with --max-regression {}={percent}% it is the same", row.metric.name())
+}
+
+/// The same in a word or two.
+fn briefly(why: Option<Why>) -> &'static str {
+    match why {
+        None | Some(Why::Missing) => "not measured in both runs",
+        Some(Why::Few(_)) => "too few rounds",
+        Some(Why::Rounds(_)) => "too noisy",
+        Some(Why::Runs(_)) => "the base's runs differ too much",
+        Some(Why::Unstable(_)) => "machine unstable",
+        Some(Why::BaseUnstable(_)) => "base of an unstable machine",
+    }
+}
+
+/// `vxlan-v4 TCP throughput and CPU per Gbit (too noisy)`: what is not decided, and why, what has one reason together.
+fn undecided(open: &[&Row]) -> String {
+    let mut groups: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for row in open {
+        let (why, name) = (briefly(row.why), format!("{} {}", row.scenario, row.metric.title()));
+        match groups.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((why, vec![name])),
+        }
+    }
+    let groups: Vec<String> =
+        groups.into_iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
+    groups.join("; ")
 }
 
 /// What is wrong with the machine.
@@ -105,7 +152,7 @@ pub fn why_unknown(why: Why) -> String {
 }
 
 /// What happened to a row, in a sentence: "TCP throughput 6.1 % lower [3.0, 9.4]".
-pub(super) fn sentence(row: &Row, margin: f64) -> String {
+pub(super) fn sentence(row: &Row, comparison: &Comparison) -> String {
     let name = format!("{} {}", row.scenario, row.metric.title());
     let Some(growth) = &row.growth else {
         return format!("{name}: {}", why(row).unwrap_or_default());
@@ -120,7 +167,9 @@ pub(super) fn sentence(row: &Row, margin: f64) -> String {
             format!("{name} {} % {word} [{}, {}]", percent(change.abs()), percent(ends[0]), percent(ends[1]))
         }
         Verdict::Better => format!("{name} {} % {word}, which is better", percent(change.abs())),
-        Verdict::Same => format!("{name}: not worse by {} %", percent(margin)),
+        Verdict::Same => {
+            format!("{name}: not worse by {} %", percent(comparison.margins.of(row.metric)))
+        }
         Verdict::Inconclusive => format!("{name}: inconclusive; {}", why(row).unwrap_or_default()),
     }
 }
@@ -318,6 +367,20 @@ pub(super) fn notes(gate: &Gate<'_>) -> Vec<String> {
     notes
 }
 
+/// `5.0 %`, and which metrics have a margin of their own: only of those that were compared.
+fn margins(comparison: &Comparison) -> String {
+    let is_there = |(metric, _): &(Metric, f64)| comparison.rows.iter().any(|row| row.metric == *metric);
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let own: Vec<String> = comparison
+        .margins
+        .own()
+        .filter(is_there)
+        .map(|(metric, share)| format!("{} by {}", metric.title(), percent(share)))
+        .collect();
+    let all = percent(comparison.margins.all());
+    if own.is_empty() { all } else { format!("{all} ({})", own.join(", ")) }
+}
+
 /// The last line, with how bad it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastLine {
@@ -339,7 +402,7 @@ pub fn last_line(gate: &Gate<'_>) -> LastLine {
         |row: &Row| comparison.confirmed.as_ref().is_some_and(|keys| keys.contains(&row.key()));
     let told = |row: &&Row| {
         let confirmed = if is_confirmed(row) { ", confirmed" } else { "" };
-        format!("{}{confirmed}", sentence(row, comparison.max_regression))
+        format!("{}{confirmed}", sentence(row, comparison))
     };
     let sentences: Vec<String> = worse.iter().map(told).collect();
     let cause = comparison.changes.iter().find(|change| is_first_cause(comparison, change));
@@ -356,16 +419,13 @@ pub fn last_line(gate: &Gate<'_>) -> LastLine {
     let facts = facts.unwrap_or_default();
     let (word, text) = match gate.outcome() {
         Outcome::Pass => {
-            let margin = comparison.max_regression * 100.0;
             let better = of(Verdict::Better).len();
             let more = if better > 0 { format!(", {better} better") } else { String::new() };
-            ("PASS", format!("nothing is slower by {margin:.1} %{more}"))
+            ("PASS", format!("nothing is slower by {}{more}", margins(comparison)))
         }
         Outcome::Unknown => {
             let open = of(Verdict::Inconclusive);
-            let names: Vec<String> =
-                open.iter().map(|row| format!("{} {}", row.scenario, row.metric.title())).collect();
-            let names = if names.is_empty() { "nothing was measured".to_owned() } else { names.join(", ") };
+            let names = if open.is_empty() { "nothing was measured".to_owned() } else { undecided(&open) };
             let facts = if facts.is_empty() { facts } else { format!("; {facts}") };
             ("UNKNOWN", format!("cannot be decided: {names}{facts}"))
         }
