@@ -168,13 +168,19 @@ impl Wire {
     /// Sends what is due, waits until something comes or is due, and reads what has come; false when there is nothing more to do.
     /// Times are since `start`. Dropping the future loses nothing.
     pub async fn step(&mut self, sends: &mut impl Sends, start: Instant) -> Result<bool, WireError> {
-        while let Some(command) = sends.next_command(start.elapsed()) {
+        loop {
+            // What has come by now is read before anything is taken for lost: the machine may have stood still for a while.
+            let now = start.elapsed();
+            for kind in [Kind::Echo, Kind::Segment] {
+                self.read(kind, false, false, sends, start)?;
+                self.read(kind, true, false, sends, start)?;
+            }
+            let Some(command) = sends.next_command(now) else { break };
             if let Err(why) = self.send(command) {
                 sends.handle(Input::Refused { probe: command.probe, why }, start.elapsed());
             }
         }
         let Some(wait) = sends.poll_timeout(start.elapsed()) else { return Ok(false) };
-        // Answers come first: a machine that stands still for a while must not take them for lost.
         let from = tokio::select! {
             biased;
             () = readable(self.v4.as_ref()) => Some((Kind::Echo, false)),
@@ -184,7 +190,7 @@ impl Wire {
             () = tokio::time::sleep(wait) => None,
         };
         if let Some((kind, is_v6)) = from {
-            self.read(kind, is_v6, sends, start)?;
+            self.read(kind, is_v6, true, sends, start)?;
         }
         Ok(true)
     }
@@ -218,10 +224,12 @@ impl Wire {
         }
     }
 
+    /// Reads what has come. Who has waited for a socket begins to wait anew once it is empty; who has not asks the kernel itself.
     fn read(
         &mut self,
         kind: Kind,
         is_v6: bool,
+        has_waited: bool,
         sends: &mut impl Sends,
         start: Instant,
     ) -> Result<(), WireError> {
@@ -234,7 +242,11 @@ impl Wire {
         };
         let Some(socket) = socket else { return Ok(()) };
         for _ in 0..AT_ONCE {
-            let read = socket.try_io(Interest::READABLE, |socket| receive(socket, &mut self.buffer));
+            let read = if has_waited {
+                socket.try_io(Interest::READABLE, |socket| receive(socket, &mut self.buffer))
+            } else {
+                receive(socket.get_ref(), &mut self.buffer)
+            };
             let Message { bytes, from, fragment, age } = match read {
                 Ok(message) => message,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
