@@ -112,7 +112,14 @@ impl Tcpdump {
         announced.filter_map(|value| value.split(',').next()?.parse().ok()).collect()
     }
 
+    /// It waits for a packet, so that all that came before is in its file: what a signal finds in the ring it does not read any more.
+    fn waits(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
+    }
+
     fn end(&mut self) {
+        wait_for("tcpdump to have read everything", || self.waits().then_some(()));
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
         self.child.wait().unwrap();
         let words = self.stderr();
