@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, UdpSocket},
     thread,
+    time::Duration,
 };
 
 use overlay_probe::{
@@ -13,7 +14,7 @@ use overlay_probe::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{lab::TestLab, ns, tool::run, wait_for};
+use crate::{Patience, lab::TestLab, ns, tool::run, wait_for};
 
 /// The first node of a lab of its own.
 pub struct Node {
@@ -106,6 +107,19 @@ impl Node {
         let (code, found, document) = self.found();
         assert!(found.is_empty(), "{when}: {document}");
         assert_eq!((code, document["verdict"].as_str()), (Some(0), Some("ok")), "{when}: {document}");
+    }
+
+    /// Waits until nothing is wrong with it any more: the kernel finishes with some changes of a device a little later.
+    pub fn becomes_healthy(&self, when: &str) {
+        let mut patience = Patience::start();
+        while !self.found().1.is_empty() {
+            if patience.left().is_none() {
+                break;
+            }
+            self.asks_again();
+            thread::sleep(Duration::from_millis(200));
+        }
+        self.is_healthy(when);
     }
 
     /// All that a fault may change: devices, addresses, routes, tables, settings, files. Without what changes by itself.

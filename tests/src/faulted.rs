@@ -81,8 +81,8 @@ fn judged(node: &Node, fault: &Fault) -> String {
     )
 }
 
-/// The same of what packets show, while they are sent: after the faults before, WireGuard may have to try a handshake again, which it
-/// does after five seconds (`REKEY_TIMEOUT`), before they get there.
+/// The same, as soon as it is so: the kernel finishes with some changes of a device a little later (`linkwatch_event`), and after the faults
+/// before, WireGuard may have to try a handshake again before packets get there, which it does after five seconds (`REKEY_TIMEOUT`).
 fn judged_in_time(node: &Node, fault: &Fault) -> String {
     let mut patience = Patience::start();
     loop {
@@ -112,17 +112,24 @@ pub fn each_fault(dataplane: Dataplane, family: Family, is_meant: impl Fn(&Fault
         if fault.needs_traffic {
             with_traffic(&node, fault, &mut || wrong += &judged_in_time(&node, fault));
         } else {
-            wrong += &judged(&node, fault);
+            wrong += &judged_in_time(&node, fault);
         }
         node.undo();
-        let after = node.state();
+        let mut patience = Patience::start();
+        let after = loop {
+            let after = node.state();
+            if after == before || patience.left().is_none() {
+                break after;
+            }
+            thread::sleep(Duration::from_millis(200));
+        };
         for line in before.symmetric_difference(&after) {
             let which = if before.contains(line) { "is missing" } else { "is new" };
             writeln!(wrong, "{} undone: {which}: {line}", fault.name).unwrap();
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-    node.is_healthy("at the end");
+    node.becomes_healthy("at the end");
 }
 
 /// Pastes what the findings of each fault say, where that is to mend it without anybody else.
@@ -142,7 +149,7 @@ pub fn each_fix(dataplane: Dataplane, plane: Plane) {
             let netns = format!("--net=/run/netns/{}", node.name());
             sh("nsenter", &[&netns, "sh", "-c", command]);
         }
-        node.is_healthy(fault.name);
+        node.becomes_healthy(fault.name);
         node.undo();
     }
 }

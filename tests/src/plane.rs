@@ -1,8 +1,10 @@
 //! A node with a data plane that the lab does not build, as its system leaves it, with its files and one pod: what `check` finds.
 
+use std::{thread, time::Duration};
+
 use serde_json::{Value, json};
 
-use crate::{hostroot::HostRoot, lab::TestNetns, node::Node, ns, sh, tool::run};
+use crate::{Patience, hostroot::HostRoot, lab::TestNetns, node::Node, ns, sh, tool::run};
 
 /// A setting that a namespace has where the machine's kernel has br_netfilter.
 pub const BRIDGE_NETFILTER: &str = "net.bridge.bridge-nf-call-iptables";
@@ -142,11 +144,20 @@ impl Plane {
         causes.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Waits until this is found and nothing else: the kernel tells a bridge of a port's carrier a little later (`linkwatch_event`).
+    fn finds(&self, ids: &[&str], when: &str) {
+        let mut patience = Patience::start();
+        while self.found() != ids && patience.left().is_some() {
+            thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(self.found(), ids, "{when}: {:?}", self.findings());
+    }
+
     /// Nothing is found, and the first line and that of the MTU are these.
     pub fn is_well(&self, heading: &str, mtu: &str) {
+        self.finds(&[], heading);
         let (code, text) = self.check(&[]);
         assert!(code == Some(0) && text.contains(heading) && text.contains(mtu), "{code:?} {text}");
-        assert_eq!(self.found(), [""; 0], "{text}");
     }
 
     /// These commands, each `ip`'s, break what `id` names; those undo it.
@@ -157,22 +168,23 @@ impl Plane {
     /// The same by anything.
     pub fn breaks_by(&self, work: impl FnOnce(&Node), id: &str, undo: impl FnOnce(&Node)) {
         work(&self.node);
-        assert_eq!(self.found(), [id], "{:?}", self.findings());
+        self.finds(&[id], "broken");
         undo(&self.node);
-        assert_eq!(self.found(), [""; 0], "{id} undone: {:?}", self.findings());
+        self.finds(&[], &format!("{id} undone"));
     }
 
     /// The same, and the finding's own commands undo it.
     pub fn breaks_and_is_mended(&self, work: impl FnOnce(&Node), id: &str) {
         work(&self.node);
+        self.finds(&[id], "broken");
         let findings = self.findings();
-        assert!(findings.len() == 1 && findings[0]["id"] == id, "{findings:?}");
+        assert!(findings.len() == 1, "{findings:?}");
         let commands = findings[0]["fix"]["commands"].as_array().unwrap();
         assert!(!commands.is_empty(), "{findings:?}");
         for command in commands {
             let netns = format!("--net=/run/netns/{}", self.node.name());
             sh("nsenter", &[&netns, "sh", "-c", command.as_str().unwrap()]);
         }
-        assert_eq!(self.found(), [""; 0], "{id} mended: {:?}", self.findings());
+        self.finds(&[], &format!("{id} mended"));
     }
 }

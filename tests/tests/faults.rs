@@ -75,6 +75,6 @@ fn faults_are_known_by_the_lab_and_undone_by_it() {
         (is_undone, said.as_str()),
         (true, "undone: config-other-vni on node 1\nundone: fdb-entry-missing on node 1\n")
     );
-    node.is_healthy("undone");
+    node.becomes_healthy("undone");
     assert_eq!(lab(&["fault", "--undo"]).1, "the lab has no fault\n");
 }
