@@ -23,7 +23,7 @@ use probe_tests::{
 
 use super::{
     CLSACT, ONCE, OURS_TUNNEL, OURS_UNDERLAY, age, cleanup, foreign, killed, nothing_is_left, older,
-    said_by_cleanup, told,
+    rejuvenate, said_by_cleanup, told,
 };
 
 #[test]
@@ -150,6 +150,7 @@ fn a_killed_run_without_its_note_is_told_and_left_to_cleanup() {
     let pair = Pair::new("knote");
     let pid = killed(&pair);
     fs::remove_file(format!("{DIRECTORY}/{pid}.json")).unwrap();
+    rejuvenate(&pair);
     let said = cleanup(pair.node(1));
     assert!(said.starts_with("nothing to clean up; 4 ovp_* filters") && said.ends_with(LIVES), "{said}");
     assert_eq!(filters(pair.node(1), TUNNEL), OURS_TUNNEL, "nobody can tell yet that it was killed");
