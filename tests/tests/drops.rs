@@ -11,7 +11,7 @@ use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel::{Held, is_before},
     needs::Feature,
-    ns,
+    ns, patience,
     raw::{self, frame, ipv4, udp},
     tool::{Watch, binary, entry},
     wait_for,
@@ -95,9 +95,20 @@ fn as_many_drops_are_found_as_packets_were_sent() {
     let (one, other) = (pair("drop"), pair("else"));
     let ids = SENT.map(|(id, ..)| id).join(",");
     let more = "dataplane-packets-dropped";
+    // All is sent in it, once both have begun: longer on a slower machine.
+    let window = format!("{}ms", (patience() / 10).as_millis());
     let start = |pair: &Pair, only: &str| {
         Command::new(binary())
-            .args(["--netns", pair.node(1), "check", "--with-traffic", "--window", "5s", "--format", "json"])
+            .args([
+                "--netns",
+                pair.node(1),
+                "check",
+                "--with-traffic",
+                "--window",
+                &window,
+                "--format",
+                "json",
+            ])
             .args(["--only", only])
             .stdout(Stdio::piped())
             .spawn()

@@ -44,7 +44,6 @@ fn checked(node: &Node, meanwhile: impl Fn() + Sync) -> Value {
                 meanwhile();
             }
         });
-        // Longer than a sender takes for one turn.
         let (name, root) = (node.name(), node.root());
         let target = ["--netns", &name, "--host-root", root.to_str().unwrap()];
         let words = ["check", "--with-traffic", "--window", "2s", "--format", "json"];
@@ -56,13 +55,20 @@ fn checked(node: &Node, meanwhile: impl Fn() + Sync) -> Value {
     })
 }
 
-/// Datagrams of this size from the first pod of a node to that of another, which have not yet learned what the way takes.
+/// Datagrams of this size from the first pod of a node to that of another, which have not yet learned what the way takes. Nobody waits
+/// for them: what does not arrive is no reason for a pause as long as the window.
 fn datagrams(node: &Node, [from, to]: [u16; 2], bytes: usize) {
-    let (sender, receiver) = (node.lab.pod(from, 1), node.lab.pod(to, 1));
+    let sender = send::udp_socket(&node.lab.pod(from, 1), false, 0).unwrap();
+    let receiver = send::udp_socket(&node.lab.pod(to, 1), false, 0).unwrap();
+    let port = receiver.local_addr().unwrap().port();
     for netns in [node.lab.lab.options.pod(from, 1), node.lab.node(from)] {
         ns(&netns, "ip route flush cache");
     }
-    send::send_udp(&sender, &receiver, node.lab.address(to, 1, false), 20, bytes).unwrap();
+    for _ in 0..20 {
+        // The kernel tells here of the one before.
+        let _ = sender.send_to(&vec![0; bytes], (node.lab.address(to, 1, false), port));
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -147,7 +153,8 @@ fn nothing_is_left_of_it() {
         if signal == Some(Signal::SIGKILL) && Feature::Tcx.missing().is_some() {
             continue;
         }
-        let window = if signal.is_some() { "600s" } else { "1s" };
+        // Long enough to be seen while it lasts.
+        let window = if signal.is_some() { "600s" } else { "5s" };
         let mut child = Command::new(binary())
             .args(["--netns", &name, "check", "--with-traffic", "--window", window, "--quiet"])
             .stdout(Stdio::null())
