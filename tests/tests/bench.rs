@@ -186,7 +186,9 @@ fn what_changed_on_the_path_is_named() {
         let fixed = ["bench", "gate", "--baseline", text(&base), "--new", text(&new)];
         run(&[&fixed[..], more].concat()).status.code().unwrap()
     };
-    assert!([1, 3].contains(&gate(&[])));
+    // Where it makes a slow machine drop packets, that fails.
+    let drops = facts.iter().any(|fact| fact["weight"] == "fail");
+    assert!(if drops { gate(&[]) == 2 } else { [1, 3].contains(&gate(&[])) }, "{compared}");
     assert_eq!(gate(&["--facts", "fail"]), 2);
     let accepted = directory.path().join("accepted.json");
     let accept = |file: &Path| {

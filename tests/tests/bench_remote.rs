@@ -19,6 +19,7 @@ use nix::{
 use overlay_probe::lab::Family;
 use probe_tests::{benched::devices, lab::TestLab, ns, tool::binary, wait_for};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 const TOKEN: &str = "a-token-of-the-tests";
 const VARIABLE: &str = "OVERLAY_PROBE_BENCH_TOKEN";
@@ -213,9 +214,10 @@ fn what_is_not_a_server_is_an_error() {
         assert_eq!((done.status.code(), output.exists()), (Some(3), false), "{}", said(&done));
         said(&done)
     };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    // Taken, so that nobody else can listen there meanwhile.
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let nobody = taken.local_addr().unwrap().as_socket().unwrap().to_string();
     let expected = format!("nothing listens at {nobody}: run `overlay-probe bench serve --listen {nobody}`");
     assert!(failed(&nobody, Some(TOKEN)).contains(&expected));
     // TEST-NET-1 behind a route that leads nowhere.
