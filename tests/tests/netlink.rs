@@ -53,12 +53,17 @@ fn underlay() {
         route add default via 192.0.2.254");
 }
 
-/// Waits until no address is being looked for on the link (RFC 4862): the end of that is a change, too.
-async fn settled() {
+/// Waits until so many devices have an address of their own, and none is being looked for on the link any more (RFC 4862): either is a
+/// change, too, and a busy kernel begins with it a little after the device is up (`linkwatch_event`).
+async fn settled(devices: usize) {
+    let addresses = |kind: &str| -> usize {
+        let output =
+            Command::new("ip").args(["-6", "-o", "addr", "show", "scope", "link", kind]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    };
     let mut patience = Patience::start();
     while patience.left().is_some() {
-        let output = Command::new("ip").args(["-6", "addr", "show", "tentative"]).output().unwrap();
-        if output.stdout.is_empty() {
+        if addresses("permanent") == devices && addresses("tentative") == 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -141,7 +146,7 @@ fn changes_that_matter_are_reported_and_chatter_is_not() {
     in_namespace(|| async {
         underlay();
         tunnel("flannel.1");
-        settled().await;
+        settled(3).await;
         let mut watch = Changes::connect().unwrap();
         // Each line gives what follows it; what an earlier one must not give would come first.
         ip("neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0

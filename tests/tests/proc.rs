@@ -9,7 +9,7 @@ use std::{
 
 use nix::sched::{CloneFlags, unshare};
 use overlay_probe::{observed::Observed, proc};
-use probe_tests::sh;
+use probe_tests::{sh, wait_for};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Runs `test` on a thread of its own in a new network namespace, which goes away with the thread.
@@ -59,9 +59,13 @@ fn protocol_counters_are_those_of_nstat() {
         send(Ipv4Addr::LOCALHOST.into(), 5, 3000);
         send(Ipv6Addr::LOCALHOST.into(), 6, 3000);
         send(Ipv4Addr::new(198, 51, 100, 1).into(), 7, 10);
-        let found = proc::protocols();
+        // A busy machine hands packets up a little later: nothing may move while both look.
+        let (found, judge) = wait_for("both to have counted everything", || {
+            let (found, judge) = (proc::protocols(), nstat());
+            let (v4, v6) = (found.snmp.value()?.udp.no_ports, found.snmp6.value()?.udp.no_ports);
+            (v4 >= Some(8) && v6 >= Some(10) && proc::protocols() == found).then_some((found, judge))
+        });
         assert_eq!(recorded(&found), found);
-        let judge = nstat();
         let (snmp, snmp6) = (found.snmp.value().unwrap(), found.snmp6.value().unwrap());
         let netstat = found.netstat.value().unwrap();
         let rows = [
