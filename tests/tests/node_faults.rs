@@ -150,6 +150,8 @@ fn flows_are_given_one_source_port() {
     let plane = Plane::rke2_flannel("clash");
     let name = plane.node.name();
     ns(name, "iptables -t nat -A POSTROUTING -o u0 -p udp --dport 53 -j SNAT --to-source 192.0.2.1:5000");
+    // The first flow keeps the port until the test ends, however slow the machine is.
+    ns(name, "sysctl -q -w net.netfilter.nf_conntrack_udp_timeout=3600");
     plane.node.ip("neigh add 192.0.2.53 lladdr 02:00:00:00:00:53 dev u0 nud permanent");
     let sockets =
         netns::run_in(&netns::open(name).unwrap(), || [0, 1].map(|_| UdpSocket::bind("0.0.0.0:0").unwrap()));

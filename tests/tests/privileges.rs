@@ -5,10 +5,10 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
@@ -110,6 +110,17 @@ fn threads(pid: u32) -> Vec<String> {
     tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok()).collect()
 }
 
+/// A process that does not outlive the test, stopped or not.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // The test's own failure is the one to show.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Files and answers of others are read with what reading takes, and nothing that is started could gain more.
 #[test]
 fn who_only_looks_gives_up_the_rest_first() {
@@ -118,27 +129,32 @@ fn who_only_looks_gives_up_the_rest_first() {
     fs::create_dir_all(socket.parent().unwrap()).unwrap();
     // Who asks it waits for two seconds.
     let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    let mut child = Command::new(binary())
+    let child = Command::new(binary())
         .args(["--host-root", root.path().to_str().unwrap(), "show", "pods"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut child = Killed(child.unwrap());
+    let signal =
+        |signal| nix::sys::signal::kill(Pid::from_raw(i32::try_from(child.0.id()).unwrap()), signal).unwrap();
     // What entering namespaces takes is given up last, when another process does that.
     let kept = BTreeSet::from([DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN]);
     let status = wait_for("capabilities that were given up", || {
-        let status = threads(child.id()).into_iter().next()?;
+        let status = threads(child.0.id()).into_iter().next()?;
         (set(&status, "CapPrm") == kept).then_some(status)
     });
+    // It stays there while it is looked at, however long that takes.
+    signal(Signal::SIGSTOP);
     assert_eq!(set(&status, "CapEff"), kept, "{status}");
     assert!(set(&status, "CapBnd").is_subset(&LOOK.into()) && is_confined(&status), "{status}");
-    let helper = helper(child.id());
+    let helper = helper(child.0.id());
     let said = fs::read_to_string(format!("/proc/{helper}/status")).unwrap();
     assert_eq!(set(&said, "CapPrm"), BTreeSet::from([DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN]), "{said}");
-    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.0.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
-    child.wait().unwrap();
+    signal(Signal::SIGCONT);
+    child.0.wait().unwrap();
     assert!(has_ended(helper));
 }
 

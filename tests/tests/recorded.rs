@@ -61,7 +61,11 @@ fn live_models_are_those_of_the_recorded_frames() {
     let pods: Vec<usize> = models.iter().map(|model| model.inventory.pods.len()).collect();
     assert!(pods.iter().min() < pods.iter().max(), "{pods:?}");
     let last = models.last().unwrap();
-    assert!(last.tunnels.iter().any(|row| row.flow.tx.rate.is_some_and(|rate| rate.packets_per_s > 0.0)));
+    // Not in each interval on a busy machine.
+    let has_rate = |model: &Arc<Model>| {
+        model.tunnels.iter().any(|row| row.flow.tx.rate.is_some_and(|rate| rate.packets_per_s > 0.0))
+    };
+    assert!(models.iter().any(has_rate));
     let timed = |is_own| last.hooks.rows().iter().any(|row| row.is_own == is_own && row.ns_per_run.is_some());
     assert!(timed(true) && timed(false), "{:?}", last.hooks);
     assert!(last.hooks.rows().iter().any(|row| row.id == burn.id && !row.is_own), "{:?}", last.hooks);

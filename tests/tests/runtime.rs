@@ -30,6 +30,8 @@ use tempfile::TempDir;
 
 /// Short: who hangs here hangs for good.
 const SHORT: Deadlines = Deadlines { call: Duration::from_millis(300), refresh: Duration::from_secs(2) };
+/// The same beside others that answer, which a busy machine takes a while for.
+const LONGER: Deadlines = Deadlines { call: Duration::from_secs(4), refresh: Duration::from_secs(60) };
 /// A user who may nothing.
 const NOBODY: u32 = 65_534;
 
@@ -406,13 +408,13 @@ fn pods_without_a_status_are_shown_without_what_it_says() {
         let is_stuck = method.ends_with("Status") && request.windows(64).any(|part| part == stuck.as_bytes());
         if is_stuck { Answer::Silence } else { cri::answer(method, &request, &pods) }
     });
-    let (found, notes) = refresh(root.path(), SHORT);
+    let (found, notes) = refresh(root.path(), LONGER);
     let [cart, stuck] = found.value().unwrap().as_slice() else { panic!("{found:?}") };
     assert_eq!((cart.addresses.len(), stuck.addresses.len()), (1, 0));
     assert_eq!((stuck.name.as_str(), stuck.netns.as_ref()), ("stuck-0", None));
     let [note] = notes.as_slice() else { panic!("{notes:?}") };
     assert!(note.contains("1 pod sandbox(es)") && note.contains("shop/stuck-0"), "{note}");
-    assert!(note.contains("PodSandboxStatus at ") && note.contains("did not answer within 0.3 s"), "{note}");
+    assert!(note.contains("PodSandboxStatus at ") && note.contains("did not answer within 4 s"), "{note}");
 }
 
 #[test]

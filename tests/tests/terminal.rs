@@ -208,7 +208,7 @@ fn a_pause_a_filter_and_ctrl_c() {
 /// The demo is a node that is well, then one with an incident that the checks find, and well again after the key that it names.
 #[test]
 fn the_demo_breaks_is_repaired_and_leaves_nothing_when_it_is_killed() {
-    let command = format!("{} demo --incident-after 3s", binary().display());
+    let command = format!("{} demo --incident-after 10s", binary().display());
     let terminal = Terminal::run("demo", (100, 30), &command);
     terminal.wait_for("Overlay Probe demo: ovp-node1  OK");
     terminal.wait_for("Soon something will break");
