@@ -65,30 +65,63 @@ fn family(is_v6: bool) -> String {
     if is_v6 { "6".to_owned() } else { "4".to_owned() }
 }
 
+/// A path as it is named in a sentence: peer and way, and whether it is the one over IPv6.
+type Subject = (String, bool);
+
 /// What there is to say, each once, with the paths that it is said of.
-fn grouped(rows: &[Row]) -> Vec<(String, Vec<String>)> {
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+fn grouped(rows: &[Row]) -> Vec<(String, Vec<Subject>)> {
+    let mut groups: Vec<(String, Vec<Subject>)> = Vec::new();
     for row in rows {
-        let path = &row.path;
-        let subject = format!(
-            "{} {} IPv{}",
-            text::escape(&path.peer),
-            words::way(path.way),
-            family(path.address.is_ipv6())
-        );
-        for advice in words::advice(row) {
+        let mut said = words::advice(row);
+        let mut of = vec![row];
+        if words::follows(row) {
+            // What the hole leaves in each tunnel to a peer is one matter: pods have one MTU.
+            of = rows
+                .iter()
+                .filter(|other| words::follows(other) && other.path.peer == row.path.peer)
+                .collect();
+            said = if of.first().is_some_and(|first| std::ptr::eq(*first, row)) {
+                [words::left(&of)].into_iter().chain(said.into_iter().skip(1)).collect()
+            } else {
+                said.split_off(1.min(said.len()))
+            };
+        }
+        for advice in said {
+            let subjects = of.iter().map(|row| subject(row));
             match groups.iter_mut().find(|(known, _)| *known == advice) {
-                Some((_, subjects)) => subjects.push(subject.clone()),
-                None => groups.push((advice, vec![subject.clone()])),
+                Some((_, known)) => known.extend(subjects),
+                None => groups.push((advice, subjects.collect())),
             }
         }
     }
     groups
 }
 
-fn named(subjects: &[String]) -> String {
-    let shown = subjects.get(..NAMED.min(subjects.len())).unwrap_or_default().join(", ");
-    match subjects.len().saturating_sub(NAMED) {
+fn subject(row: &Row) -> Subject {
+    let path = &row.path;
+    (format!("{} {}", text::escape(&path.peer), words::way(path.way)), path.address.is_ipv6())
+}
+
+/// `node2 underlay IPv4 and IPv6, node3 underlay IPv4 and 2 more`.
+fn named(subjects: &[Subject]) -> String {
+    let mut places: Vec<&str> = subjects.iter().map(|(place, _)| place.as_str()).collect();
+    let mut seen = Vec::new();
+    places.retain(|place| {
+        let is_new = !seen.contains(place);
+        seen.push(*place);
+        is_new
+    });
+    let families = |place: &str| {
+        let has = |is_v6: bool| subjects.iter().any(|(other, of)| other == place && *of == is_v6);
+        match (has(false), has(true)) {
+            (true, true) => "IPv4 and IPv6",
+            (false, true) => "IPv6",
+            (_, false) => "IPv4",
+        }
+    };
+    let shown = places.iter().take(NAMED).map(|place| format!("{place} {}", families(place)));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match places.len().saturating_sub(NAMED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

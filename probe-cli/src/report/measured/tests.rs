@@ -86,6 +86,20 @@ fn a_path_of_each_kind_the_worst_first() {
 }
 
 #[test]
+fn a_black_hole_of_both_families_is_told_once_and_what_it_leaves_once() {
+    let hole = |size| outcome(Verdict::BlackHole, Some(size));
+    let v6 = |path: Path| Path { device: Some("flannel-v6.1".to_owned()), overhead: 70, ..path };
+    let rows = [
+        (path(Way::Underlay, "192.0.2.2", 1500), hole(1400)),
+        (path(Way::Underlay, "2001:db8::2", 1500), hole(1400)),
+        (path(Way::Overlay, "10.42.2.0", 1450), hole(1350)),
+        (v6(path(Way::Overlay, "2001:db8:42::", 1430)), hole(1330)),
+    ];
+    let (paths, outcomes): (Vec<_>, Vec<_>) = rows.into_iter().map(|(path, one)| (path, Some(one))).unzip();
+    shown("measured-both", &table(&judge(paths, outcomes, Duration::from_secs(20), Vec::new())));
+}
+
+#[test]
 fn all_is_well() {
     let paths = vec![path(Way::Underlay, "192.0.2.2", 1500), path(Way::Overlay, "10.42.2.0", 1450)];
     shown("planned", &planned(&paths, 1));

@@ -103,6 +103,36 @@ pub(super) fn advice(row: &Row) -> Vec<String> {
     said
 }
 
+/// Its black hole is the one between the nodes, seen through a tunnel.
+pub(super) fn follows(row: &Row) -> bool {
+    row.outcome.verdict == Verdict::BlackHole && row.follows_from_underlay
+}
+
+/// What the black hole between the nodes leaves inside the tunnels to one peer.
+pub(super) fn left(rows: &[&Row]) -> String {
+    let mut parts: Vec<(String, u32, u32)> = Vec::new();
+    for row in rows {
+        let device = row.path.device.as_deref().map_or_else(|| "the tunnel".to_owned(), text::escape);
+        let part = (device, row.outcome.size.unwrap_or(0), row.path.expected);
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    let inside: Vec<String> = parts
+        .iter()
+        .zip([" bytes"].into_iter().chain(std::iter::repeat("")))
+        .map(|((device, size, expected), bytes)| format!("{size} of {expected}{bytes} inside {device}"))
+        .collect();
+    let set = match &parts[..] {
+        [(device, size, _)] => format!("set the MTU of {device} and of pods to {size}"),
+        parts => {
+            let least = parts.iter().map(|(_, size, _)| *size).min().unwrap_or(0);
+            format!("set their MTUs to that, and the MTU of pods to {least}")
+        }
+    };
+    format!("the black hole between the nodes leaves {}. Until it is mended, {set}.", inside.join(" and "))
+}
+
 /// Why nothing larger gets there.
 fn limit(row: &Row, size: u32) -> Option<String> {
     let Row { path, outcome, .. } = row;
@@ -110,13 +140,7 @@ fn limit(row: &Row, size: u32) -> Option<String> {
     let more = || format!("{expected} are expected");
     Some(match &outcome.verdict {
         Verdict::Fits => return None,
-        Verdict::BlackHole if row.follows_from_underlay => {
-            let device = path.device.as_deref().map_or_else(|| "the tunnel".to_owned(), text::escape);
-            format!(
-                "the black hole between the nodes leaves {size} of {expected} bytes inside {device}. Until it is mended, set the \
-                 MTU of {device} and of pods to {size}."
-            )
-        }
+        Verdict::BlackHole if row.follows_from_underlay => left(&[row]),
         Verdict::BlackHole => {
             let place = match outcome.forward {
                 Forward::Unmeasured => ", there or on the way back",
