@@ -104,6 +104,9 @@ pub(super) async fn show(
         let mut feeding = true;
         loop {
             tokio::select! {
+                // By turns: of two models that are made before the screen has its turn, it would see the second one only, and graphs of
+                // an earlier moment would lack the first.
+                biased;
                 result = &mut screen => {
                     result.context("cannot show the terminal UI")?;
                     break;
