@@ -219,8 +219,8 @@ fn rate_title(direction: &str, tab: Tab, measure: Measure) -> String {
         (Measure::OuterBits, _) => fields::OUTER_BITS.title,
         (Measure::InnerBits, _) => fields::INNER_BITS.title,
         (Measure::InnerBytes, tab) if tab != Tab::Vfs => Some("inner B/s"),
-        (Measure::OuterBytes | Measure::InnerBytes, _) => Some("B/s"),
-        (Measure::OuterBinary, _) => Some("iB/s"),
+        // Prefixes of 1024 are in the cells: `14.9Ki`.
+        (Measure::OuterBytes | Measure::OuterBinary | Measure::InnerBytes, _) => Some("B/s"),
     };
     format!("{direction} {}", title.unwrap_or_default())
 }

@@ -20,7 +20,7 @@ const PAGE: isize = 10;
 pub(super) const BINDINGS: [Binding; 21] = [
     Binding { keys: "1-9", words: "go to a tab; also Tab, Shift-Tab, [ and ]" },
     Binding { keys: "j k", words: "select a row, scroll; also arrows, PgUp, PgDn, g, G" },
-    Binding { keys: "Enter", words: "details of the row on or off; from the overview, go to it" },
+    Binding { keys: "Enter", words: "details of the row: all of them, none; from the overview, go to it" },
     Binding { keys: "Esc", words: "back: close, clear the filter, drop the selection" },
     Binding { keys: "/", words: "filter: text, regular expression, key:value (state:ok, ns:shop)" },
     Binding { keys: "s S", words: "sort by the next column; the other way round" },

@@ -25,6 +25,12 @@ pub(super) fn overview_tables(model: &Model) -> Vec<Tab> {
     tables
 }
 
+/// The tab in whose words figures are told: an overview of VFs alone has no tunnel, and so nothing outer or inner.
+pub(super) fn tab_of_figures(state: &State) -> Tab {
+    let has_vfs_alone = |model| !overview_tables(model).contains(&Tab::Tunnels);
+    if state.tab == Tab::Overview && state.shown().is_some_and(has_vfs_alone) { Tab::Vfs } else { state.tab }
+}
+
 /// The rows of a tab's table, filtered and sorted; on the overview those of all its tables. Empty for tabs without a
 /// table.
 pub(super) fn rows<'a>(state: &State, model: &'a Model, tab: Tab) -> Vec<Subject<'a>> {

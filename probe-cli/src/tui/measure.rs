@@ -37,11 +37,11 @@ impl Measure {
             (Self::Packets, _) => "packets/s",
             (Self::OuterBits | Self::InnerBits, Tab::Vfs) => "bit/s",
             (Self::OuterBytes | Self::InnerBytes, Tab::Vfs) => "B/s",
-            (Self::OuterBinary, Tab::Vfs) => "iB/s (1024)",
+            (Self::OuterBinary, Tab::Vfs) => "B/s (1024)",
             (Self::OuterBits, _) => "outer bit/s",
             (Self::InnerBits, _) => "inner bit/s",
             (Self::OuterBytes, _) => "outer B/s",
-            (Self::OuterBinary, _) => "outer iB/s (1024)",
+            (Self::OuterBinary, _) => "outer B/s (1024)",
             (Self::InnerBytes, _) => "inner B/s",
         }
     }

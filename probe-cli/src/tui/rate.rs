@@ -57,15 +57,18 @@ pub(super) fn words(value: Option<f64>, measure: Measure) -> String {
         (Some(value), Measure::Packets) => format!("{} p/s", text::si(value)),
         (Some(value), Measure::OuterBits | Measure::InnerBits) => text::bits_per_s(value),
         (Some(value), Measure::OuterBytes | Measure::InnerBytes) => text::with_unit(&text::si(value), "B/s"),
-        (Some(value), Measure::OuterBinary) => {
-            let text = text::binary(value);
-            let unit = if text.ends_with(|c: char| c.is_ascii_alphabetic()) { "iB/s" } else { "B/s" };
-            text::with_unit(&text, unit)
-        }
+        (Some(value), Measure::OuterBinary) => text::with_unit(&number(value, measure), "B/s"),
     }
 }
 
 /// A rate as a column has it, whose title has the unit.
 pub(super) fn number(value: f64, measure: Measure) -> String {
+    let number = short(value, measure);
+    let has_prefix = number.ends_with(|c: char| c.is_ascii_alphabetic());
+    if measure == Measure::OuterBinary && has_prefix { number + "i" } else { number }
+}
+
+/// The same on the scale of a graph, whose first line has the unit.
+pub(super) fn short(value: f64, measure: Measure) -> String {
     if measure == Measure::OuterBinary { text::binary(value) } else { text::si(value) }
 }

@@ -45,8 +45,19 @@ pub(super) struct Look {
     pub(super) selected: Option<RowKey>,
     /// Its order.
     pub(super) sort: Sort,
-    /// The selected row's details are shown.
-    pub(super) details: bool,
+    /// How much of the selected row is shown.
+    pub(super) details: Details,
+}
+
+/// How much of the selected row is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Details {
+    /// What has room below the table.
+    Below,
+    /// Everything, in place of the table.
+    Whole,
+    /// Its line in the table only.
+    Off,
 }
 
 /// A picture that does not move.
@@ -89,6 +100,8 @@ pub(super) struct State {
     pub(super) scroll: usize,
     /// How many there can be, by the last frame: only drawing shows how long a text is.
     pub(super) farthest: Cell<usize>,
+    /// Details had more lines than room, by the last frame.
+    pub(super) has_more: Cell<bool>,
     /// The newest model, with totals as they are shown.
     pub(super) model: Option<Arc<Model>>,
     /// The newest model as it came.
@@ -128,7 +141,7 @@ impl State {
                     Sort { column: ColumnId::Tx, descending: true }
                 }
             },
-            details: true,
+            details: Details::Below,
         };
         Self {
             title,
@@ -145,6 +158,7 @@ impl State {
             said: None,
             scroll: 0,
             farthest: Cell::new(LONGEST),
+            has_more: Cell::new(false),
             model: None,
             raw: None,
             since: None,
@@ -176,6 +190,11 @@ impl State {
         &mut self.looks[tab as usize]
     }
 
+    /// The selected row's details are in front, as a text.
+    pub(super) fn is_whole(&self) -> bool {
+        self.tab.is_table() && self.look(self.tab).details == Details::Whole
+    }
+
     /// From the top of a text whose length is not known yet.
     pub(super) fn scroll_to_top(&mut self) {
         self.scroll = 0;
@@ -187,6 +206,11 @@ impl State {
         let past = self.past.as_ref().map(|past| &past.model);
         let frozen = self.frozen.as_ref().map(|frozen| &frozen.model);
         past.or(frozen).or(self.model.as_ref()).map(AsRef::as_ref)
+    }
+
+    /// The picture is of the newest model of what happens now: not of a pause, an earlier moment or a recording.
+    pub(super) fn is_now(&self) -> bool {
+        self.past.is_none() && self.frozen.is_none() && self.feed.playback.is_none()
     }
 
     /// The graphs on screen.

@@ -1,5 +1,6 @@
 //! Screens as snapshots at three sizes, and what keys do to them.
 
+mod details;
 mod explained;
 mod feed;
 mod figures;
@@ -171,7 +172,7 @@ fn a_pod_on_the_nodes_network_has_no_counters_of_its_own() {
 fn many_interfaces_leave_room_for_the_facts() {
     let mut model = model::Model::clone(testdata::state_with_networks(1).shown().unwrap());
     let row = model.pods.iter_mut().find(|row| !row.interfaces.is_empty()).unwrap();
-    row.interfaces = vec![row.interfaces[1].clone(); 20];
+    row.interfaces = vec![row.interfaces[1].clone(); 40];
     let mut state = State::new("node1".to_owned(), false);
     update(&mut state, Action::Model(Arc::new(model)));
     keys(&mut state, "4g/cart");
@@ -179,7 +180,7 @@ fn many_interfaces_leave_room_for_the_facts() {
     insta::assert_snapshot!("pods-many-interfaces", draw(&state, (80, 24)));
     for size in SIZES {
         let screen = draw(&state, size);
-        assert!(screen.contains(" host veth ") && screen.contains("more: no room"), "{screen}");
+        assert!(screen.contains(" host veth ") && screen.contains(" more lines (Enter)"), "{screen}");
     }
 }
 

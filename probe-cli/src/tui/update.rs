@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     action::{Action, Effect},
     columns, findings,
-    list::{overview_tables, position, rows},
-    state::{Frozen, Mode, Sort, State},
+    list::{overview_tables, position, rows, tab_of_figures},
+    state::{Details, Frozen, Mode, Sort, State},
     subject::{self, Subject},
     tab::Tab,
 };
@@ -107,7 +107,7 @@ pub(super) fn update(state: &mut State, action: Action) -> Effect {
                 Some("the kernel's tables, pods' namespaces and the host's files are read again".to_owned());
             return Effect::LookAgain;
         }
-        Action::NextMeasure => state.measure = state.measure.next(state.tab),
+        Action::NextMeasure => state.measure = state.measure.next(tab_of_figures(state)),
         Action::NextTheme if state.no_color => {
             state.said = Some("no colours: NO_COLOR or --no-color".to_owned());
         }
@@ -160,7 +160,7 @@ fn interval(state: &mut State, is_faster: bool) -> Effect {
 
 /// A text is in front and no table.
 fn scrolls(state: &State) -> bool {
-    state.mode == Mode::Help || matches!(state.tab, Tab::Mtu | Tab::Events | Tab::Cost)
+    state.mode == Mode::Help || matches!(state.tab, Tab::Mtu | Tab::Events | Tab::Cost) || state.is_whole()
 }
 
 fn scroll(state: &mut State, steps: isize) {
@@ -259,6 +259,7 @@ fn back(state: &mut State) {
             state.filter.clear();
         }
         Mode::Time => state.mode = Mode::Normal,
+        Mode::Normal if state.is_whole() => state.look_mut(state.tab).details = Details::Below,
         Mode::Normal if !state.filter.is_empty() => state.filter.clear(),
         Mode::Normal => state.look_mut(state.tab).selected = None,
     }
@@ -282,15 +283,21 @@ fn open(state: &mut State) {
         return;
     }
     if state.tab != Tab::Overview {
+        let has_more = state.has_more.get();
         let look = state.look_mut(state.tab);
-        look.details = !look.details;
+        look.details = match look.details {
+            Details::Below if has_more => Details::Whole,
+            Details::Below | Details::Whole => Details::Off,
+            Details::Off => Details::Below,
+        };
+        state.scroll_to_top();
         return;
     }
     let Some(key) = state.look(Tab::Overview).selected.clone() else { return };
     state.tab = key.tab();
     let look = state.look_mut(state.tab);
     look.selected = Some(key);
-    look.details = true;
+    look.details = Details::Below;
 }
 
 /// The overview's tables have the orders of their tabs: there, the table with the selection is sorted, or the last one

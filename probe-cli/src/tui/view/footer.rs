@@ -7,8 +7,8 @@ use crate::{
     check::Severity,
     text,
     tui::{
-        findings,
-        state::{Mode, State},
+        findings, list,
+        state::{Details, Mode, State},
         tab::Tab,
     },
 };
@@ -60,22 +60,30 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         Some(Severity::Fail) => "warn only",
         Some(Severity::Warn) => "show all",
     };
+    let is_whole = state.is_whole();
+    let on_enter = match state.look(state.tab).details {
+        _ if state.tab == Tab::Overview => "go to",
+        Details::Whole => "table only",
+        Details::Below if state.has_more.get() => "all details",
+        Details::Below | Details::Off => "details",
+    };
     let keys = [
         ("q", "quit", true),
         ("?", "help", true),
-        ("u", state.measure.name(state.tab), has_rows),
+        ("u", state.measure.name(list::tab_of_figures(state)), has_rows),
         ("jk", "finding", of_finding),
         ("Enter", if state.findings.details { "less" } else { "more" }, of_finding),
         ("e", "explain", of_finding),
         ("y", "copy the fix", of_finding),
         ("s", severity, in_health && !state.health().standing.is_empty()),
         ("r", "read again", in_health),
-        ("jk", "row", has_rows),
-        ("Enter", if state.tab == Tab::Overview { "go to" } else { "details" }, has_rows),
-        ("/", "filter", has_rows || in_health || matches!(state.tab, Tab::Mtu | Tab::Events)),
+        ("jk", "scroll", is_whole),
+        ("jk", "row", has_rows && !is_whole),
+        ("Enter", on_enter, has_rows),
+        ("/", "filter", has_rows && !is_whole || in_health || matches!(state.tab, Tab::Mtu | Tab::Events)),
         ("PgDn", "scroll", matches!(state.tab, Tab::Mtu | Tab::Events) && state.farthest.get() > 0),
         ("P", "send probes", matches!(state.tab, Tab::Mtu | Tab::Peers) && state.feed.playback.is_none()),
-        ("sS", "sort", has_rows),
+        ("sS", "sort", has_rows && !is_whole),
         ("p", if state.frozen.is_some() { "resume" } else { "pause" }, true),
         ("z", "zero", has_rows),
         (

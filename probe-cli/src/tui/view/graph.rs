@@ -4,8 +4,9 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
 
 use super::{paint, theme::Theme};
 use crate::{
-    model::PerDirection,
-    tui::{measure::Measure, rate},
+    model::{Model, PerDirection},
+    text,
+    tui::{measure::Measure, rate, state::State},
 };
 
 /// Columns for the scale's labels.
@@ -22,12 +23,23 @@ pub(super) struct Graph<'a> {
     pub(super) values: &'a [PerDirection<Option<f64>>],
     /// Their unit.
     pub(super) measure: Measure,
-    /// Seconds from one value to the next now; none when unknown.
+    /// What is said at the right end: `now`, or a time.
+    pub(super) end: &'a str,
+    /// Seconds that the newest value is of; none when unknown.
     pub(super) step: Option<f64>,
     /// How long before the newest value others were, in seconds, oldest first; perhaps of more than there are values.
     pub(super) ages: &'a [f64],
     /// What is said at the right end where there is room; empty for nothing.
     pub(super) remark: &'a str,
+}
+
+/// What the right end of a graph is of.
+pub(super) fn end(state: &State, model: &Model) -> String {
+    if state.is_now() {
+        "now".to_owned()
+    } else {
+        text::clock(model.time).trim_end_matches(" UTC").to_owned()
+    }
 }
 
 /// Draws it: a line with the newest values, then the picture.
@@ -57,27 +69,42 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, graph: &Graph<'_>, theme: Theme
     let up = rows + (picture.height - 1) % 2;
     let shown = usize::from(plot.width) * 2;
     let values = graph.values.get(graph.values.len().saturating_sub(shown)..).unwrap_or_default();
-    let top = scale(values);
+    let top = scale(values, graph.measure);
     let label = |buf: &mut Buffer, y: u16, words: &str| {
         let words = format!("{words:>width$} ", width = usize::from(SCALE) - 1);
         paint::words(buf, Rect { y, height: 1, ..labels }, &words, theme.dim());
     };
     let axis = plot.y + up;
-    label(buf, plot.y, &rate::number(top, graph.measure));
+    label(buf, plot.y, &rate::short(top, graph.measure));
     label(buf, axis, "0");
-    label(buf, axis + rows, &rate::number(top, graph.measure));
+    label(buf, axis + rows, &rate::short(top, graph.measure));
     half(buf, Rect { height: up, ..plot }, values, top, Direction::Up, theme.tx());
     half(buf, Rect { y: axis + 1, height: rows, ..plot }, values, top, Direction::Down, theme.rx());
-    draw_axis(buf, Rect { y: axis, height: 1, ..plot }, values.len(), reach(graph, shown), theme);
+    draw_axis(
+        buf,
+        Rect { y: axis, height: 1, ..plot },
+        values.len(),
+        (reach(graph, shown), graph.end),
+        theme,
+    );
 }
 
 /// Seconds that so many values reach back: as long as they do, and where there are fewer, as those would that are missing. A value is of
 /// the interval before its time.
 fn reach(graph: &Graph<'_>, shown: usize) -> Option<f64> {
-    let step = graph.step?;
     let known = graph.ages.get(graph.ages.len().saturating_sub(shown)..).unwrap_or_default();
+    let step = usual_step(known).or(graph.step)?;
     let oldest = known.first().map_or(0.0, |oldest| oldest + step);
     Some(oldest + step * (shown - known.len().min(shown)) as f64)
+}
+
+/// The time between two values, for most of them: a sample that comes late, and the next one soon after it, do not change what the left
+/// end is.
+fn usual_step(ages: &[f64]) -> Option<f64> {
+    let mut steps: Vec<f64> =
+        ages.iter().zip(ages.iter().skip(1)).map(|(before, after)| before - after).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied()
 }
 
 #[derive(Clone, Copy)]
@@ -137,8 +164,8 @@ fn height(value: f64, top: f64, dots: u32) -> u32 {
     (value / top * f64::from(dots)).round().clamp(1.0, f64::from(dots)) as u32
 }
 
-/// The axis: a line where there are values, dots where there are none, and how far back the left end is.
-fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, reach: Option<f64>, theme: Theme) {
+/// The axis: a line where there are values, dots where there are none, how far back the left end is, and what the right end is.
+fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, (reach, end): (Option<f64>, &str), theme: Theme) {
     let filled = u16::try_from(values.div_ceil(2)).unwrap_or(u16::MAX).min(area.width);
     for x in area.x..area.right() {
         let known = area.right() - x <= filled;
@@ -147,9 +174,9 @@ fn draw_axis(buf: &mut Buffer, area: Rect, values: usize, reach: Option<f64>, th
     let Some(reach) = reach else { return };
     let words = format!(" -{} ", span(reach));
     paint::words(buf, area, &words, theme.dim());
-    let now = " now";
-    let (_, right) = paint::split_left(area, area.width.saturating_sub(paint::width(now)));
-    paint::words(buf, right, now, theme.dim());
+    let end = format!(" {end}");
+    let (_, right) = paint::split_left(area, area.width.saturating_sub(paint::width(&end)));
+    paint::words(buf, right, &end, theme.dim());
 }
 
 /// A time span: `45 s`, `2 min 30 s`.
@@ -167,13 +194,16 @@ fn span(seconds: f64) -> String {
     }
 }
 
-/// The top of the scale: the next of 1, 2, 5 times a power of ten above every value; 10 when all are zero.
-fn scale(values: &[PerDirection<Option<f64>>]) -> f64 {
+/// The top of the scale: the next of 1, 2, 5 times a power of ten, and of 1024 where these are the prefixes, above every value; 10 when
+/// all are zero.
+fn scale(values: &[PerDirection<Option<f64>>], measure: Measure) -> f64 {
     let largest = values.iter().flat_map(|value| [value.tx, value.rx]).flatten().fold(0.0, f64::max);
     if largest <= 10.0 {
         return 10.0;
     }
-    let power = 10_f64.powf(largest.log10().floor());
+    let prefix =
+        if measure == Measure::OuterBinary { 1024_f64.powf(largest.log(1024.0).floor()) } else { 1.0 };
+    let power = 10_f64.powf((largest / prefix).log10().floor()) * prefix;
     [1.0, 2.0, 5.0].into_iter().map(|step| step * power).find(|top| *top >= largest).unwrap_or(power * 10.0)
 }
 
@@ -194,7 +224,16 @@ mod tests {
         ] {
             let values =
                 [PerDirection { tx: Some(1.0), rx: Some(largest) }, PerDirection { tx: None, rx: None }];
-            assert!((scale(&values) - top).abs() < 1e-6, "{largest}: {}", scale(&values));
+            let found = scale(&values, Measure::OuterBits);
+            assert!((found - top).abs() < 1e-6, "{largest}: {found}");
+        }
+        let mib = 1024.0 * 1024.0;
+        for (largest, top) in
+            [(3.0, 10.0), (700.0, 1000.0), (6.9 * mib, 10.0 * mib), (990.0 * mib, 1000.0 * mib)]
+        {
+            let values = [PerDirection { tx: Some(1.0), rx: Some(largest) }];
+            let found = scale(&values, Measure::OuterBinary);
+            assert!((found - top).abs() < 1e-6, "{largest}: {found}");
         }
     }
 
@@ -209,14 +248,9 @@ mod tests {
     #[test]
     fn the_axis_reaches_as_far_back_as_its_values() {
         let of = |ages: &[f64], shown| {
-            let graph = Graph {
-                title: "",
-                values: &[],
-                measure: Measure::default(),
-                step: Some(2.0),
-                ages,
-                remark: "",
-            };
+            let measure = Measure::default();
+            let graph =
+                Graph { title: "", values: &[], measure, end: "now", step: Some(2.0), ages, remark: "" };
             reach(&graph, shown).unwrap()
         };
         // Ten samples a second apart, and then some every two seconds.
@@ -225,6 +259,8 @@ mod tests {
         assert!((of(&ages, 8) - 14.0).abs() < 1e-9);
         assert!((of(&ages, 10) - 18.0).abs() < 1e-9);
         assert!((of(&[], 5) - 10.0).abs() < 1e-9);
+        // One came late, and the next one in time.
+        assert!((of(&[4.0, 3.0, 2.0, 0.1, 0.0], 10) - 10.0).abs() < 1e-9);
     }
 
     #[test]

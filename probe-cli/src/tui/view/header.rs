@@ -55,7 +55,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
 /// What is looked at, in words of their own: what is measured, and since when totals are when somebody zeroed them.
 fn chips(state: &State, with_measure: bool, theme: Theme) -> Vec<Span<'static>> {
     let has_rows = with_measure && (state.tab == Tab::Overview || state.tab.is_table());
-    let measure = has_rows.then(|| format!(" {} ", state.measure.name(state.tab)));
+    let measure = has_rows.then(|| format!(" {} ", state.measure.name(list::tab_of_figures(state))));
     let zeroed = state.zeroed().map(|time| format!(" totals since {} ", text::clock(time)));
     measure
         .map(|words| Span::styled(words, theme.title()))

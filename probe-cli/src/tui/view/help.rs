@@ -5,14 +5,14 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 use super::{paint, theme::Theme};
 use crate::{
     model::fields::columns::{Column, OF_LINKS, OF_PROBES, OF_TUNNELS},
-    tui::{keymap::BINDINGS, state::State, tab::Tab},
+    tui::{keymap::BINDINGS, list::overview_tables, state::State, tab::Tab},
 };
 
 /// What the titles of columns mean, those of the catalogue apart. Those without "so far" are of the last interval.
 const COMMON: [(&str, &str); 4] = [
     ("TX RX", "out of the node, and into it, through the tunnel, in the last interval"),
     ("STATE", "ok, or the fault; \"-\": not checked"),
-    ("core", "handles most of what arrives; one flow is always one core's"),
+    ("on core", "the core that handles most of what arrives; one flow is always one core's"),
     ("HSHAKE, hs", "age of a WireGuard peer's last handshake; peers repeat it only while there is traffic"),
 ];
 
@@ -74,15 +74,21 @@ const OF_COST: [(&str, &str); 2] = [
     ("dropped", "more ICMP messages than the rate limit: some are missing in tab 8"),
 ];
 
-/// What to do about what a tab shows as an alarm.
-fn alarms(tab: Tab) -> &'static [(&'static str, &'static str)] {
-    match tab {
-        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods => &STATES,
-        Tab::Vfs => &OF_VFS,
-        Tab::Mtu => &OF_MTU,
-        Tab::Health => &OF_HEALTH,
-        Tab::Events => &OF_EVENTS,
-        Tab::Cost => &OF_COST,
+/// What to do about what a tab shows as an alarm; the overview shows those of its tables.
+fn alarms(tab: Tab, tables: &[Tab]) -> Vec<(&'static str, &'static str)> {
+    let of = |tab: Tab| match tab {
+        Tab::Overview | Tab::Tunnels | Tab::Peers | Tab::Pods => &STATES[..],
+        Tab::Vfs => &OF_VFS[..],
+        Tab::Mtu => &OF_MTU[..],
+        Tab::Health => &OF_HEALTH[..],
+        Tab::Events => &OF_EVENTS[..],
+        Tab::Cost => &OF_COST[..],
+    };
+    let of_tables = |shown: Tab| if tables.contains(&shown) { of(shown) } else { &[] };
+    if tab == Tab::Overview {
+        [of_tables(Tab::Tunnels), of_tables(Tab::Vfs)].concat()
+    } else {
+        of(tab).to_vec()
     }
 }
 
@@ -92,6 +98,7 @@ const NAMES: usize = 10;
 /// Draws it over the body, from the line on that `scroll` says.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) -> usize {
     let (tab, scroll) = (state.tab, state.scroll);
+    let tables = state.shown().map(overview_tables).unwrap_or_default();
     for y in area.y..area.bottom() {
         for x in area.x..area.right() {
             buf[(x, y)].reset();
@@ -101,7 +108,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) ->
     let title = format!(" {} {}: what to do", tab.number(), tab.title());
     let of_tab = |width: u16| {
         let mut all = vec![vec![Span::styled(title.clone(), theme.heading())]];
-        all.extend(lines(alarms(tab).iter().copied(), width, theme));
+        all.extend(lines(alarms(tab, &tables).into_iter(), width, theme));
         all.push(Vec::new());
         let chosen = state.preferences.keys.words();
         if !chosen.is_empty() {
@@ -161,7 +168,7 @@ mod tests {
             assert!(STATES.iter().any(|(word, _)| *word == state.word()), "{state:?}");
         }
         for tab in Tab::ALL {
-            assert!(alarms(tab).iter().all(|(name, _)| name.len() <= NAMES), "{tab:?}");
+            assert!(alarms(tab, &Tab::ALL).iter().all(|(name, _)| name.len() <= NAMES), "{tab:?}");
         }
     }
 }

@@ -31,7 +31,7 @@ use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Span};
 use self::theme::Theme;
 use super::{
     list::rows,
-    state::{Mode, State},
+    state::{Details, Mode, State},
     story::Story,
     subject::Subject,
     tab::Tab,
@@ -139,8 +139,17 @@ fn whole_parts(words: &str, width: u16) -> &str {
 fn list(buf: &mut Buffer, area: Rect, state: &State, model: &crate::model::Model, theme: Theme) {
     let rows = rows(state, model, state.tab);
     let chosen = selected(state, &rows, state.tab);
-    let details = state.look(state.tab).details && area.height >= ROOM_FOR_DETAILS;
-    let table_height = if details { (area.height * 2 / 5).max(5) } else { area.height };
+    let details = state.look(state.tab).details;
+    if let (Details::Whole, Some(subject)) = (details, chosen) {
+        state.farthest.set(details::whole(buf, area, state, model, subject, theme));
+        return;
+    }
+    let is_beside = details != Details::Off && area.height >= ROOM_FOR_DETAILS;
+    // Those that have no room at all can be had with the same key.
+    state.has_more.set(details != Details::Off && !is_beside && chosen.is_some());
+    // What a short table does not need is for the details.
+    let needed = u16::try_from(rows.len().max(1) + 2).unwrap_or(u16::MAX);
+    let table_height = if is_beside { (area.height * 2 / 5).max(5).min(needed) } else { area.height };
     let (top, rest) = paint::split_top(area, table_height);
     table::draw(
         buf,
@@ -150,7 +159,7 @@ fn list(buf: &mut Buffer, area: Rect, state: &State, model: &crate::model::Model
         model,
         theme,
     );
-    if let (true, Some(subject)) = (details, chosen) {
+    if let (true, Some(subject)) = (is_beside, chosen) {
         details::draw(buf, rest, state, model, subject, theme);
     }
 }

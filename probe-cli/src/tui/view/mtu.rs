@@ -121,7 +121,7 @@ fn now(row: &TunnelRow) -> (String, String, String, bool) {
         |rate| text::percent(1.0 - rate.inner_bits_per_s / rate.outer_bits_per_s),
     );
     let words = format!(
-        "{} too big/s, {} fragments/s, {headers} headers",
+        "TX {} too big/s, {headers} headers; {} fragments/s",
         per_second(oversize),
         per_second(fragments)
     );

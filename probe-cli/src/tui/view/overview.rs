@@ -104,14 +104,16 @@ fn draw_graph(
     };
     let remark = remark.unwrap_or_default();
     let (measure, ages) = (state.measure, state.shown_history().ages());
-    let graph = Graph { title: &title, values: &values, measure, step, ages: &ages, remark: &remark };
+    let end = graph::end(state, model);
+    let graph =
+        Graph { title: &title, values: &values, measure, end: &end, step, ages: &ages, remark: &remark };
     graph::draw(buf, area, &graph, theme);
 }
 
 /// Which core takes most of what arrives: more than it has time for is not received.
 fn core(model: &Model, received: &[CoreRow]) -> Option<String> {
     let most = busiest(received).filter(|_| model.has_several_cores())?;
-    Some(format!("core {}: {} of RX", most.cpu, text::percent(most.share?)))
+    Some(format!("{} of RX on core {}", text::percent(most.share?), most.cpu))
 }
 
 /// Whose sum a sum over VFs is: of those that somebody counts.

@@ -1,8 +1,8 @@
 //! The packet-size histogram of a tunnel or a virtual function, with the MTU's edge in it.
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Span};
+use ratatui::{style::Style, text::Span};
 
-use super::{paint, theme::Theme};
+use super::theme::Theme;
 use crate::{
     model::{Edge, SizeBucket},
     text,
@@ -12,34 +12,38 @@ use crate::{
 const LABEL: u16 = 13;
 const COUNT: u16 = 14;
 
-/// Draws it: a line for each bucket, transmit and receive together, their counts beside. `bytes` says whose they are.
-/// `since` says when counting these sizes began, where that needs saying. Where there is little room, the smallest sizes share a
-/// line: those at the MTU's edge are what it is for.
-pub(super) fn draw(
-    buf: &mut Buffer,
-    area: Rect,
-    bytes: &str,
-    sizes: &[SizeBucket],
-    since: Option<String>,
-    theme: Theme,
-) {
-    let (line, body) = paint::split_top(area, 1);
-    let bars = area.width.saturating_sub(LABEL + COUNT + 1);
+/// Packets by size.
+pub(super) struct Sizes<'a> {
+    /// Whose bytes the sizes are.
+    pub(super) bytes: &'static str,
+    /// The packets.
+    pub(super) buckets: &'a [SizeBucket],
+    /// When counting these sizes began, where that needs saying.
+    pub(super) since: Option<String>,
+}
+
+/// It in so many columns and lines at most: a line for each bucket, transmit and receive together, their counts beside. Where there is
+/// little room, the smallest sizes share a line: those at the MTU's edge are what it is for.
+pub(super) fn lines((columns, most): (u16, u16), of: &Sizes<'_>, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let bars = columns.saturating_sub(LABEL + COUNT + 1);
     let heading = format!(
-        " {bytes:<label$}{:bars$}{:>7}{:>7}",
+        " {:<label$}{:bars$}{:>7}{:>7}",
+        of.bytes,
         "",
         "TX",
         "RX",
         label = usize::from(LABEL) - 1,
         bars = usize::from(bars)
     );
-    paint::words(buf, line, &heading, theme.heading());
-    let room = usize::from(body.height).saturating_sub(usize::from(since.is_some()));
-    let sizes = smallest_together(sizes, room);
+    let room = usize::from(most.saturating_sub(1)).saturating_sub(usize::from(of.since.is_some()));
+    let sizes = smallest_together(of.buckets, room);
     let largest = sizes.iter().map(total).max().unwrap_or(0);
-    let lines = sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme));
-    let since = since.map(|words| vec![Span::styled(format!(" {words}"), theme.dim())]);
-    paint::lines(buf, body, lines.chain(since));
+    let since = of.since.as_ref().map(|words| vec![Span::styled(format!(" {words}"), theme.dim())]);
+    [vec![Span::styled(heading, theme.heading())]]
+        .into_iter()
+        .chain(sizes.iter().map(|bucket| bucket_line(bucket, largest, bars, theme)))
+        .chain(since)
+        .collect()
 }
 
 /// At most so many buckets, of which the first has the packets of those that have no line.

@@ -27,8 +27,8 @@ const NAME: u16 = 24;
 /// Columns of this rank and above go before a name is cut.
 const LEAST: u8 = 50;
 
-/// Columns that the title of a rate in inner bits takes.
-const INNER: u16 = 12;
+/// Columns that the title of a rate in inner bits takes, with the mark of the order.
+const INNER: u16 = 13;
 
 /// Columns that a trend has more on a wide terminal.
 const TREND: u16 = 10;

@@ -14,14 +14,14 @@ pub(super) fn facts(row: &TunnelRow, model: &Model) -> Vec<Fact> {
     if !model.has_several_cores() {
         return Vec::new();
     }
-    let directions = [("RX by core", &row.cores.rx), ("TX by core", &row.cores.tx)];
+    let directions = [("RX cores", &row.cores.rx), ("TX cores", &row.cores.tx)];
     directions.into_iter().filter_map(|(name, cores)| Some((name, words(cores)?, false))).collect()
 }
 
 fn words(cores: &[CoreRow]) -> Option<String> {
     let busiest = busiest_first(cores);
     let named = if busiest.len() > NAMED { NAMED - 1 } else { NAMED };
-    let word = |core: &&CoreRow| Some(format!("{}: {}", core.cpu, text::percent(core.share?)));
+    let word = |core: &&CoreRow| Some(format!("{} on {}", text::percent(core.share?), core.cpu));
     let mut words: Vec<String> = busiest.iter().take(named).filter_map(word).collect();
     if busiest.len() > named {
         words.push(format!("{} more", busiest.len() - named));

@@ -33,6 +33,6 @@ fn program(row: &HookRow) -> String {
         Some(name) => text::escape(name),
     };
     let whose = if row.is_own { "ours".to_owned() } else { format!("id {}", row.id) };
-    let ns = row.ns_per_run.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}"));
-    format!("{name} ({whose}) {ns} ns")
+    let took = row.ns_per_run.map_or_else(|| "not timed".to_owned(), |ns| format!("{ns:.0} ns"));
+    format!("{name} ({whose}) {took}")
 }
