@@ -20,6 +20,10 @@ use crate::{
 
 /// Columns that facts and sizes need.
 const FACTS: u16 = 44;
+
+/// Columns of the facts where there are so many in all: a public key or a UID is in one line.
+const WIDE_FACTS: u16 = 60;
+const WIDE: u16 = 160;
 const SIZES: u16 = 36;
 
 /// The most columns that a histogram as a text takes.
@@ -50,8 +54,9 @@ pub(super) fn draw(
         all.append(&mut across);
     }
     let body = budget(buf, body, subject, model, theme);
+    let facts = of_facts(body.width);
     // A tunnel's facts are in one column, beside the histogram.
-    let beside = if is_tunnel { height(&all, FACTS, theme) } else { 0 };
+    let beside = if is_tunnel { height(&all, facts, theme) } else { 0 };
     let has_more = &state.has_more;
     has_more.set(false);
     let body = wide(buf, body, (&across, beside), has_more, theme);
@@ -59,8 +64,8 @@ pub(super) fn draw(
     let rest = match subject {
         Subject::Tunnel(_) => {
             // Half a histogram says nothing: it has room, or facts have all of it.
-            if body.width >= FACTS + SIZES {
-                let (left, right) = paint::split_left(body, FACTS);
+            if body.width >= facts + SIZES {
+                let (left, right) = paint::split_left(body, facts);
                 column(buf, left, &all, has_more, theme);
                 match &sizes {
                     Some(sizes) => histogram(buf, right, sizes, theme),
@@ -197,12 +202,13 @@ fn wide(
 /// Facts in one column, or in two when they are too many for one; returns what is left for a graph. That is on the
 /// overview, too, and facts are nowhere else.
 fn columns(buf: &mut Buffer, area: Rect, all: &[Fact], has_more: &Cell<bool>, theme: Theme) -> Rect {
-    let (left, rest) = paint::split_left(area, FACTS);
+    let facts = of_facts(area.width);
+    let (left, rest) = paint::split_left(area, facts);
     if height(all, left.width, theme) <= area.height {
         column(buf, left, all, has_more, theme);
         return rest;
     }
-    let width = FACTS.min(area.width / 2);
+    let width = facts.min(area.width / 2);
     let fits = |facts: &[Fact]| height(facts, width, theme) <= area.height;
     let at = (1..=all.len()).rev().find(|at| all.get(..*at).is_some_and(fits)).unwrap_or(1).min(all.len());
     let (first, second) = all.split_at(at);
@@ -211,6 +217,11 @@ fn columns(buf: &mut Buffer, area: Rect, all: &[Fact], has_more: &Cell<bool>, th
     column(buf, left, first, has_more, theme);
     column(buf, middle, second, has_more, theme);
     rest
+}
+
+/// Columns of the facts, beside which there is something else.
+fn of_facts(width: u16) -> u16 {
+    if width >= WIDE { WIDE_FACTS } else { FACTS }
 }
 
 /// Lines that facts take in a column.
