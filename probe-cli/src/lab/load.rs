@@ -4,6 +4,7 @@
 //! with segmentation, request and response.
 
 use std::{
+    fmt,
     io::{self, Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
     sync::{
@@ -47,6 +48,17 @@ enum Kind {
     SmallUdp,
     SegmentedUdp,
     Requests,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bulk => "TCP stream",
+            Self::SmallUdp => "UDP, small datagrams",
+            Self::SegmentedUdp => "UDP, segmented by the kernel",
+            Self::Requests => "TCP requests",
+        })
+    }
 }
 
 /// A running load. Dropping it stops it.
@@ -199,7 +211,7 @@ fn start(
         }
     }
     .map_err(failed)?;
-    let name = format!("{kind:?} {}/{} -> {}/{} {address}", from.namespace, from.name, to.namespace, to.name);
+    let name = format!("{kind} {}/{} -> {}/{} {address}", from.namespace, from.name, to.namespace, to.name);
     Ok(Flow { name, received, threads })
 }
 

@@ -52,7 +52,10 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     if !state.filter.is_empty() {
         spans.push(Span::styled(format!(" /{} ", text::escape(state.filter.text())), theme.mode()));
     }
-    let has_rows = state.tab == Tab::Overview || state.tab.is_table();
+    // A table that is empty by the filter alone has its keys still: the filter may change.
+    let is_empty = state.shown().is_some_and(|model| list::rows(state, model, state.tab).is_empty());
+    let has_rows =
+        state.tab == Tab::Overview || state.tab.is_table() && !(is_empty && state.filter.is_empty());
     let in_health = state.tab == Tab::Health;
     let of_finding = in_health && !findings::shown(state).is_empty();
     let severity = match state.findings.severity {
