@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, UdpSocket},
     thread,
-    time::Duration,
 };
 
 use overlay_probe::{
@@ -14,7 +13,7 @@ use overlay_probe::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Patience, lab::TestLab, ns, tool::run, wait_for};
+use crate::{lab::TestLab, ns, settled, tool::run, wait_for};
 
 /// The first node of a lab of its own.
 pub struct Node {
@@ -111,14 +110,14 @@ impl Node {
 
     /// Waits until nothing is wrong with it any more: the kernel finishes with some changes of a device a little later.
     pub fn becomes_healthy(&self, when: &str) {
-        let mut patience = Patience::start();
-        while !self.found().1.is_empty() {
-            if patience.left().is_none() {
-                break;
+        let is_well = || {
+            let is_well = self.found().1.is_empty();
+            if !is_well {
+                self.asks_again();
             }
-            self.asks_again();
-            thread::sleep(Duration::from_millis(200));
-        }
+            is_well
+        };
+        settled(is_well, |is_well| *is_well);
         self.is_healthy(when);
     }
 

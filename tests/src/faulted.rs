@@ -15,7 +15,7 @@ use overlay_probe::{
     netns,
 };
 
-use crate::{Patience, checked::Node, kernel, ns, sh, wait_for};
+use crate::{checked::Node, kernel, ns, settled, sh, wait_for};
 
 /// The faults that only labs of one family can be given.
 pub const OF_ONE_FAMILY: [(&str, Family); 2] =
@@ -84,16 +84,15 @@ fn judged(node: &Node, fault: &Fault) -> String {
 /// The same, as soon as it is so: the kernel finishes with some changes of a device a little later (`linkwatch_event`), and after the faults
 /// before, WireGuard may have to try a handshake again before packets get there, which it does after five seconds (`REKEY_TIMEOUT`).
 fn judged_in_time(node: &Node, fault: &Fault) -> String {
-    let mut patience = Patience::start();
-    loop {
+    let judged = || {
         let wrong = judged(node, fault);
-        if wrong.is_empty() || patience.left().is_none() {
-            return wrong;
+        if !wrong.is_empty() {
+            // A machine that stood still for seconds misses answers.
+            node.asks_again();
         }
-        // A machine that stood still for seconds misses answers.
-        node.asks_again();
-        thread::sleep(Duration::from_millis(500));
-    }
+        wrong
+    };
+    settled(judged, String::is_empty)
 }
 
 /// Makes each fault of a data plane on one lab, one after another.
@@ -115,14 +114,7 @@ pub fn each_fault(dataplane: Dataplane, family: Family, is_meant: impl Fn(&Fault
             wrong += &judged_in_time(&node, fault);
         }
         node.undo();
-        let mut patience = Patience::start();
-        let after = loop {
-            let after = node.state();
-            if after == before || patience.left().is_none() {
-                break after;
-            }
-            thread::sleep(Duration::from_millis(200));
-        };
+        let after = settled(|| node.state(), |after| *after == before);
         for line in before.symmetric_difference(&after) {
             let which = if before.contains(line) { "is missing" } else { "is new" };
             writeln!(wrong, "{} undone: {which}: {line}", fault.name).unwrap();

@@ -31,7 +31,7 @@ pub mod routed;
 pub mod terminal;
 pub mod tool;
 
-pub use self::patience::{Patience, patience, wait_for};
+pub use self::patience::{Patience, patience, settled, wait_for};
 
 use std::process::Command;
 

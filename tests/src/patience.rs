@@ -71,6 +71,18 @@ pub fn patience() -> Duration {
     granted(time_to_start())
 }
 
+/// Waits until what is seen is as it must be, and gives it. In vain it gives what was seen last, so that the test says what is wrong.
+pub fn settled<T>(mut seen: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+    let mut patience = Patience::start();
+    loop {
+        let last = seen();
+        if is_so(&last) || patience.left().is_none() {
+            return last;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Waits until `found` gives something.
 pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let mut patience = Patience::start();

@@ -1,10 +1,8 @@
 //! A node with a data plane that the lab does not build, as its system leaves it, with its files and one pod: what `check` finds.
 
-use std::{thread, time::Duration};
-
 use serde_json::{Value, json};
 
-use crate::{Patience, hostroot::HostRoot, lab::TestNetns, node::Node, ns, sh, tool::run};
+use crate::{hostroot::HostRoot, lab::TestNetns, node::Node, ns, settled, sh, tool::run};
 
 /// A setting that a namespace has where the machine's kernel has br_netfilter.
 pub const BRIDGE_NETFILTER: &str = "net.bridge.bridge-nf-call-iptables";
@@ -146,11 +144,8 @@ impl Plane {
 
     /// Waits until this is found and nothing else: the kernel tells a bridge of a port's carrier a little later (`linkwatch_event`).
     fn finds(&self, ids: &[&str], when: &str) {
-        let mut patience = Patience::start();
-        while self.found() != ids && patience.left().is_some() {
-            thread::sleep(Duration::from_millis(100));
-        }
-        assert_eq!(self.found(), ids, "{when}: {:?}", self.findings());
+        let found = settled(|| self.found(), |found| found == ids);
+        assert_eq!(found, ids, "{when}: {:?}", self.findings());
     }
 
     /// Nothing is found, and the first line and that of the MTU are these.

@@ -29,6 +29,17 @@ pub fn binary() -> PathBuf {
     )
 }
 
+/// A process that ends with this, stopped or not.
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // The test's own failure is the one to show.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs the tool to its end.
 pub fn run(args: &[&str]) -> Output {
     Command::new(binary()).args(args).stdin(Stdio::null()).output().unwrap()

@@ -3,26 +3,21 @@
 
 use std::{
     fs,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use probe_tests::{tool::binary, wait_for};
+use probe_tests::{
+    tool::{Killed, binary},
+    wait_for,
+};
 use tempfile::TempDir;
 
 /// A process that ends with this, and the directory that is its root. To remove that earlier would take the mounts off it: the
 /// kernel detaches them in every mount namespace (`detach_mounts()`), on 7.3 with what is mounted below.
-struct Killed(Child, #[expect(dead_code, reason = "held until the process has ended")] TempDir);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // The test's own failure is the one to show.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+struct Flanneld(Killed, #[expect(dead_code, reason = "held until the process has ended")] TempDir);
 
 /// A process that is called flanneld, of this user, with a root of its own in which `lease` makes a lease.
-fn flanneld(user: &str, lease: &str) -> Killed {
+fn flanneld(user: &str, lease: &str) -> Flanneld {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().display();
     let script = format!(
@@ -31,8 +26,8 @@ fn flanneld(user: &str, lease: &str) -> Killed {
          exec chroot --userspec={user} {root} /run/flanneld 600"
     );
     let child = Command::new("unshare").args(["--mount", "sh", "-c", &script]).stdin(Stdio::null()).spawn();
-    let child = Killed(child.unwrap(), directory);
-    let comm = format!("/proc/{}/comm", child.0.id());
+    let child = Flanneld(Killed(child.unwrap()), directory);
+    let comm = format!("/proc/{}/comm", child.0.0.id());
     wait_for("a process called flanneld", || {
         fs::read_to_string(&comm).is_ok_and(|name| name.trim() == "flanneld").then_some(())
     });
@@ -47,7 +42,7 @@ fn the_lease_of_the_true_flanneld_is_read() {
     let output = Command::new(binary()).args(["-v", "show", "node", "--format", "json"]).output().unwrap();
     let (said, told) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr).into_owned());
-    let path = format!("/proc/{}/{}/run/flannel/subnet.env", child.0.id(), "root");
+    let path = format!("/proc/{}/{}/run/flannel/subnet.env", child.0.0.id(), "root");
     assert!(said.contains("10.42.7.0/24") && said.contains(&path), "{told}{said}");
     // Which of both depends on how the kernel was built and started.
     let landlock = ["only what this command still opens can be opened", "this kernel has no Landlock"];
@@ -66,5 +61,5 @@ fn a_process_called_flanneld_is_not_believed_and_holds_nobody_up() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.trim_end().ends_with('}'), "{:?}: {said}", output.status);
-    assert!(!said.contains(&format!("/proc/{}/", child.0.id())), "{said}");
+    assert!(!said.contains(&format!("/proc/{}/", child.0.0.id())), "{said}");
 }

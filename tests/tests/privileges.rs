@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use nix::{sys::signal::Signal, unistd::Pid};
@@ -13,7 +13,7 @@ use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
     needs::ways,
-    tool::{NOBODY, Watch, binary, entry, with_privileges},
+    tool::{Killed, NOBODY, Watch, binary, entry, with_privileges},
     wait_for,
 };
 
@@ -108,17 +108,6 @@ fn threads(pid: u32) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     // A thread may end meanwhile.
     tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok()).collect()
-}
-
-/// A process that does not outlive the test, stopped or not.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // The test's own failure is the one to show.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Files and answers of others are read with what reading takes, and nothing that is started could gain more.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use overlay_probe::{lab::send, netns};
-use probe_tests::{Patience, cri, hostroot::HostRoot, lab::TestNetns, needs, ns, sh, tool::run, wait_for};
+use probe_tests::{cri, hostroot::HostRoot, lab::TestNetns, needs, ns, settled, sh, tool::run, wait_for};
 use serde_json::Value;
 
 use super::nic::{Nic, cached, mac};
@@ -45,22 +45,10 @@ fn found(root: &str, window: &str) -> Vec<(String, Vec<String>)> {
 
 /// The one finding is `id`; its commands. A NIC that was reset has no carrier for a while, which is found as well.
 fn only(root: &str, window: &str, id: &str) -> Vec<String> {
-    let mut last = Vec::new();
-    wait_for_or(&mut last, |last| {
-        *last = found(root, window);
-        last.len() == 1 && last[0].0 == id
-    });
+    let last = settled(|| found(root, window), |last| last.len() == 1 && last[0].0 == id);
     let raised: Vec<&str> = last.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(raised, [id], "{last:?}");
     last.into_iter().flat_map(|(_, commands)| commands).collect()
-}
-
-/// Waits until it is so, or too long: what was seen last says what was wrong.
-fn wait_for_or<T>(seen: &mut T, mut is_so: impl FnMut(&mut T) -> bool) {
-    let mut patience = Patience::start();
-    while !is_so(seen) && patience.left().is_some() {
-        thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// A PF that was reset answers its VFs with a refusal until their driver has noticed and asked it for a reset of their own,

@@ -132,11 +132,15 @@ pub fn run(run: &Run) -> String {
     out
 }
 
+/// The metrics of a run that decide.
+fn gating(run: &Run) -> impl Iterator<Item = Metric> {
+    Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
+}
+
 /// What no gate decides by this run, whether it is the base or the new one, and why.
 fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> {
     let mut notes: Vec<(String, Vec<Metric>)> = Vec::new();
-    for metric in Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
-    {
+    for metric in gating(run) {
         let Err(why) = history::whole(run, scenario, metric, tails) else { continue };
         let why = words::why_unknown(why);
         match notes.iter_mut().find(|(known, _)| *known == why) {
@@ -153,24 +157,22 @@ fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> 
 /// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and with which it
 /// would.
 fn noisy(run: &Run, scenario: Scenario) -> Option<String> {
-    let mut metrics = Vec::new();
-    let mut margins = Vec::new();
-    for metric in Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
-    {
+    let (mut metrics, mut margins) = (Vec::new(), Vec::new());
+    for metric in gating(run) {
         let series = Series::of(run, usize::MAX, scenario, metric);
         let is_known = series.unstable.is_none() && LOOKS.iter().any(|look| series.rounds >= *look);
         let share = is_known.then(|| gate::passable(metric, &series.costs)).flatten();
         let Some(share) = share.filter(|share| *share > Margins::USUAL) else { continue };
         metrics.push(metric);
         // Beyond the largest one that may be given none helps.
-        let percent = (share * 100.0).ceil();
-        margins.push((share <= Margins::MOST).then(|| format!("{}={percent}%", metric.name())));
+        if share <= Margins::MOST {
+            margins.push(format!("{}={}%", metric.name(), (share * 100.0).ceil()));
+        }
     }
     if metrics.is_empty() {
         return None;
     }
     let titles = words::titles(&metrics);
-    let margins: Vec<String> = margins.into_iter().flatten().collect();
     let with =
         if margins.is_empty() { String::new() } else { format!("--max-regression {}, ", margins.join(",")) };
     Some(format!(

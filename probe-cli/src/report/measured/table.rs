@@ -71,27 +71,27 @@ type Subject = (String, bool);
 /// What there is to say, each once, with the paths that it is said of.
 fn grouped(rows: &[Row]) -> Vec<(String, Vec<Subject>)> {
     let mut groups: Vec<(String, Vec<Subject>)> = Vec::new();
+    let mut say = |advice: String, of: &[&Row]| {
+        let subjects = of.iter().map(|row| subject(row));
+        match groups.iter_mut().find(|(known, _)| *known == advice) {
+            Some((_, known)) => known.extend(subjects),
+            None => groups.push((advice, subjects.collect())),
+        }
+    };
     for row in rows {
-        let mut said = words::advice(row);
-        let mut of = vec![row];
+        let mut said = words::advice(row).into_iter();
         if words::follows(row) {
-            // What the hole leaves in each tunnel to a peer is one matter: pods have one MTU.
-            of = rows
-                .iter()
-                .filter(|other| words::follows(other) && other.path.peer == row.path.peer)
-                .collect();
-            said = if of.first().is_some_and(|first| std::ptr::eq(*first, row)) {
-                [words::left(&of)].into_iter().chain(said.into_iter().skip(1)).collect()
-            } else {
-                said.split_off(1.min(said.len()))
-            };
+            // What the hole leaves in each tunnel to a peer is one matter, since pods have one MTU: it is said at the first of these paths,
+            // in place of what begins the advice of each.
+            said.next();
+            let alike = |other: &&Row| words::follows(other) && other.path.peer == row.path.peer;
+            let of: Vec<&Row> = rows.iter().filter(alike).collect();
+            if of.first().is_some_and(|first| std::ptr::eq(*first, row)) {
+                say(words::left(&of), &of);
+            }
         }
         for advice in said {
-            let subjects = of.iter().map(|row| subject(row));
-            match groups.iter_mut().find(|(known, _)| *known == advice) {
-                Some((_, known)) => known.extend(subjects),
-                None => groups.push((advice, subjects.collect())),
-            }
+            say(advice, &[row]);
         }
     }
     groups

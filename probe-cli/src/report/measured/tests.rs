@@ -99,6 +99,26 @@ fn a_black_hole_of_both_families_is_told_once_and_what_it_leaves_once() {
     shown("measured-both", &table(&judge(paths, outcomes, Duration::from_secs(20), Vec::new())));
 }
 
+/// Beside what the hole leaves in both, one of them loses packets of any size: that is said of it alone.
+#[test]
+fn what_is_wrong_with_one_of_two_families_is_not_said_of_the_other() {
+    let hole = |size| outcome(Verdict::BlackHole, Some(size));
+    let lossy = Outcome { loss: Loss { sent: 50, lost: 9 }, ..hole(1330) };
+    let rows = [
+        (path(Way::Underlay, "192.0.2.2", 1500), hole(1400)),
+        (path(Way::Underlay, "2001:db8::2", 1500), hole(1400)),
+        (path(Way::Overlay, "10.42.2.0", 1450), hole(1350)),
+        (Path { overhead: 70, ..path(Way::Overlay, "2001:db8:42::", 1430) }, lossy),
+    ];
+    let (paths, outcomes): (Vec<_>, Vec<_>) = rows.into_iter().map(|(path, one)| (path, Some(one))).unzip();
+    let told = table(&judge(paths, outcomes, Duration::from_secs(20), Vec::new())).replace("\n  ", " ");
+    assert!(told.contains("! node2 overlay IPv6: 9 of 50 packets"), "{told}");
+    assert!(
+        told.contains("! node2 overlay IPv4 and IPv6: the black hole between the nodes leaves"),
+        "{told}"
+    );
+}
+
 #[test]
 fn all_is_well() {
     let paths = vec![path(Way::Underlay, "192.0.2.2", 1500), path(Way::Overlay, "10.42.2.0", 1450)];

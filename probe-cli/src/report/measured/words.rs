@@ -63,7 +63,7 @@ pub(super) fn way(way: Way) -> &'static str {
     }
 }
 
-/// What is wrong and what to do: a sentence for each; none where all is well.
+/// What is wrong and what to do: a sentence for each, first why nothing larger gets there; none where all is well.
 pub(super) fn advice(row: &Row) -> Vec<String> {
     let Row { path, outcome, in_outer_fragments, held_to, .. } = row;
     let size = outcome.size.unwrap_or(0);

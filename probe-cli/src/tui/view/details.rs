@@ -44,8 +44,7 @@ pub(super) fn draw(
     subject: Subject<'_>,
     theme: Theme,
 ) {
-    let (line, body) = paint::split_top(area, 1);
-    rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
+    let body = rule(buf, area, subject, model, theme);
     let mut all = facts::of(subject, model);
     let mut across = facts::wide(subject, model, state.measure);
     let is_tunnel = matches!(subject, Subject::Tunnel(_));
@@ -105,8 +104,7 @@ pub(super) fn whole(
     subject: Subject<'_>,
     theme: Theme,
 ) -> usize {
-    let (line, body) = paint::split_top(area, 1);
-    rule(buf, line, &subject.name(), &format!("totals since {}", text::clock(model.since)), theme);
+    let body = rule(buf, area, subject, model, theme);
     let width = body.width.saturating_sub(1);
     let mut lines: Vec<_> =
         path(subject, model).and_then(|path| budget::bar(path, width, theme)).into_iter().collect();
@@ -251,14 +249,17 @@ fn left_out(lines: u16, theme: Theme) -> Vec<Span<'static>> {
     vec![Span::styled(format!(" {lines} more {what} (Enter)"), theme.dim())]
 }
 
-/// A line with whose details they are, and what time their totals are of.
-fn rule(buf: &mut Buffer, area: Rect, title: &str, since: &str, theme: Theme) {
-    let line = "─".repeat(usize::from(area.width));
-    paint::words(buf, area, &line, theme.dim());
-    let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
-    let room = inner.width.saturating_sub(paint::width(since) + 6);
-    let title = text::fit(title, usize::from(room));
+/// A line with whose details they are, and what time their totals are of; gives what is below it.
+fn rule(buf: &mut Buffer, area: Rect, subject: Subject<'_>, model: &Model, theme: Theme) -> Rect {
+    let (top, body) = paint::split_top(area, 1);
+    let since = format!("totals since {}", text::clock(model.since));
+    let line = "─".repeat(usize::from(top.width));
+    paint::words(buf, top, &line, theme.dim());
+    let inner = Rect { x: top.x + 2, width: top.width.saturating_sub(4), ..top };
+    let room = inner.width.saturating_sub(paint::width(&since) + 6);
+    let title = text::fit(&subject.name(), usize::from(room));
     paint::spans(buf, inner, vec![Span::styled(format!(" {title} "), theme.title())]);
-    let (_, right) = paint::split_left(inner, inner.width.saturating_sub(paint::width(since) + 2));
+    let (_, right) = paint::split_left(inner, inner.width.saturating_sub(paint::width(&since) + 2));
     paint::spans(buf, right, vec![Span::styled(format!(" {since} "), theme.normal())]);
+    body
 }
