@@ -182,10 +182,7 @@ pub(super) fn once(root: &Path) -> (SriovFacts, VfReading) {
 
 fn read(root: &Path) -> Found {
     let mut found = Found::default();
-    match sriov::physical_functions(root) {
-        Ok(pfs) => found.facts.pfs = Observed::Value(pfs),
-        Err(error) => found.facts.pfs = Observed::Failed { error: error.to_string() },
-    }
+    found.facts.pfs = sriov::physical_functions(root);
     if !found.facts.has_vfs() {
         return found;
     }

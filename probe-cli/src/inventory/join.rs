@@ -66,7 +66,7 @@ pub fn inventory(snapshot: &Snapshot) -> Inventory {
     inventory.host_route_mtu = host_route_mtu(&index);
     inventory.outer_routes = outer_routes(&index, &inventory);
     inventory.links = links(&index, &inventory, snapshot.sriov.pfs.rows());
-    inventory.pfs = snapshot.sriov.pfs.rows().to_vec();
+    inventory.pfs = snapshot.sriov.pfs.clone();
     inventory.other_pfs.clone_from(&snapshot.sriov.others);
     (inventory.vfs, inventory.vf_notes) = virtual_functions(&snapshot.sriov, named);
     name_devices(&mut inventory.vfs, snapshot.pci.rows());

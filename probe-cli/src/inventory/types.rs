@@ -39,8 +39,8 @@ pub struct Inventory {
     pub holes: Vec<Hole>,
     /// Pods of this node.
     pub pods: Vec<Arc<Pod>>,
-    /// Physical functions.
-    pub pfs: Vec<PfFact>,
+    /// Physical functions; absent where there is no sysfs to read.
+    pub pfs: Observed<Vec<PfFact>>,
     /// Physical functions that are in sysfs and not this node's, as far as their interfaces tell.
     pub other_pfs: Vec<PfFact>,
     /// Virtual functions, by PF and number.

@@ -39,6 +39,10 @@ pub fn nothing(model: &Model) -> String {
     if !vf_notes.is_empty() {
         return format!("no virtual function is known: {}", vf_notes.join("; "));
     }
+    let Some(pfs) = pfs.value() else {
+        return "no virtual function is known: there is no sysfs (/sys) to read; mount it, or give --host-root a DIR that has it"
+            .to_owned();
+    };
     let made: Vec<String> = pfs.iter().filter(|pf| pf.num_vfs != Some(0)).map(function).collect();
     if !made.is_empty() {
         return format!(
@@ -129,7 +133,7 @@ pub fn table(model: &Model) -> String {
         ]
     }));
     let mut out = String::new();
-    if !model.inventory.pfs.is_empty() {
+    if !model.inventory.pfs.rows().is_empty() {
         aligned(&mut out, &physical(model));
         out.push('\n');
     }
@@ -146,7 +150,7 @@ pub fn table(model: &Model) -> String {
 fn physical(model: &Model) -> Vec<Vec<String>> {
     let dash = || "-".to_owned();
     let mut rows = vec![heading(&["PF", "PCI ADDRESS", "DRIVER", "VFS", "VFS ARE"])];
-    rows.extend(model.inventory.pfs.iter().map(|pf| {
+    rows.extend(model.inventory.pfs.rows().iter().map(|pf| {
         let OfPf { name, devices } = of_pf(model, pf);
         let count = pf.num_vfs.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
         let devices: Vec<&str> = devices.into_iter().collect();
@@ -229,7 +233,7 @@ mod tests {
                 row(first, VfTraffic::Interface(counters)),
                 row(second, VfTraffic::NotCountedByTheDriver),
             ],
-            ..of_inventory(Inventory { vf_notes: notes, pfs: vec![pf, other], ..Inventory::default() })
+            ..of_inventory(Inventory { vf_notes: notes, pfs: vec![pf, other].into(), ..Inventory::default() })
         }
     }
 
@@ -268,7 +272,7 @@ mod tests {
             ..PfFact::default()
         };
         let said = |pfs: Vec<PfFact>, other_pfs: Vec<PfFact>, vf_notes: Vec<String>| {
-            nothing(&of_inventory(Inventory { pfs, other_pfs, vf_notes, ..Inventory::default() }))
+            nothing(&of_inventory(Inventory { pfs: pfs.into(), other_pfs, vf_notes, ..Inventory::default() }))
         };
         for (pfs, others, notes, expected) in [
             (vec![], vec![], vec![], "no NIC here supports SR-IOV"),
@@ -290,5 +294,7 @@ mod tests {
             let said = said(pfs, others, notes);
             assert!(said.contains(expected), "{said}");
         }
+        let unread = nothing(&of_inventory(Inventory::default()));
+        assert!(unread.contains("there is no sysfs"), "{unread}");
     }
 }

@@ -18,12 +18,23 @@ const MAX_FUNCTIONS: usize = 65_536;
 const NETWORK: &str = "0x02";
 /// Where the PCI functions of a machine are.
 const DEVICES: &str = "/sys/bus/pci/devices";
+/// Where sysfs has the buses of a machine, of whatever kind.
+const BUSES: &str = "/sys/bus";
 
-/// The PFs below `root`, by PCI address. None at all where there is no PCI bus.
-pub fn physical_functions(root: &Path) -> io::Result<Vec<PfFact>> {
-    let root = Root::open(root)?;
-    let devices = devices(&root)?;
-    Ok(devices.iter().filter_map(|device| physical_function(&root, device)).collect())
+/// The PFs below `root`, by PCI address. None at all where there is no PCI bus; absent where there is no sysfs.
+pub fn physical_functions(root: &Path) -> Observed<Vec<PfFact>> {
+    let root = match Root::open(root) {
+        Ok(root) => root,
+        Err(error) => return Observed::Failed { error: error.to_string() },
+    };
+    match devices(&root) {
+        // A kernel without PCI has other buses; a copy of some of a host's files has none.
+        Ok(devices) if devices.is_empty() && root.exists(BUSES) == Observed::Absent => Observed::Absent,
+        Ok(devices) => {
+            Observed::Value(devices.iter().filter_map(|device| physical_function(&root, device)).collect())
+        }
+        Err(error) => Observed::Failed { error: error.to_string() },
+    }
 }
 
 /// True where the functions below `root` are a copy of a machine's, and not what the running kernel tells of its own.
@@ -141,8 +152,8 @@ mod tests {
             fs::write(stats.join(name), "5\n").unwrap();
         }
         device(root.path(), "0000:00:1f.0");
-        let found = physical_functions(root.path()).unwrap();
-        let [pf] = found.as_slice() else { panic!("{found:?}") };
+        let found = physical_functions(root.path());
+        let [pf] = found.rows() else { panic!("{found:?}") };
         assert_eq!((pf.pci.as_str(), pf.driver.as_deref()), ("0000:01:00.0", Some("igb")));
         assert_eq!((pf.total_vfs, pf.num_vfs), (7, Some(2)));
         let vf = |index, pci: &str, driver: &str, group| VfFact {
@@ -169,20 +180,23 @@ mod tests {
     #[test]
     fn files_of_nonsense_are_no_pf() {
         let root = tempfile::TempDir::new().unwrap();
-        assert_eq!(physical_functions(root.path()).unwrap(), []);
+        assert_eq!(physical_functions(root.path()), Observed::Absent);
+        fs::create_dir_all(root.path().join("sys/bus/usb")).unwrap();
+        assert_eq!(physical_functions(root.path()), Observed::Value(Vec::new()));
         let pf = device(root.path(), "0000:01:00.0");
         fs::write(pf.join("sriov_totalvfs"), [0xff, 0xfe]).unwrap();
-        assert_eq!(physical_functions(root.path()).unwrap(), []);
+        assert_eq!(physical_functions(root.path()), Observed::Value(Vec::new()));
         fs::write(pf.join("sriov_totalvfs"), "4").unwrap();
         fs::write(pf.join("virtfn0"), "no link").unwrap();
         fs::write(pf.join("class"), "0x020000\n").unwrap();
         symlink("/", pf.join("virtfn1")).unwrap();
         symlink("../gone", pf.join("virtfnx")).unwrap();
-        let found = physical_functions(root.path()).unwrap();
+        let found = physical_functions(root.path());
+        let found = found.rows();
         assert_eq!((found.len(), found[0].vfs.len(), found[0].num_vfs), (1, 0, None));
         // An accelerator.
         fs::write(pf.join("class"), "0x0b4000\n").unwrap();
-        assert_eq!(physical_functions(root.path()).unwrap(), []);
+        assert_eq!(physical_functions(root.path()), Observed::Value(Vec::new()));
     }
 
     #[test]
@@ -195,8 +209,8 @@ mod tests {
         fs::write(pf.join("sriov_totalvfs"), "4").unwrap();
         fs::write(pf.join("virtfn0"), "../0000:01:10.0").unwrap();
         fs::write(vf.join("driver"), "../../drivers/igbvf").unwrap();
-        let found = physical_functions(root.path()).unwrap();
-        let [PfFact { vfs, .. }] = found.as_slice() else { panic!("{found:?}") };
+        let found = physical_functions(root.path());
+        let [PfFact { vfs, .. }] = found.rows() else { panic!("{found:?}") };
         let [VfFact { index: 0, pci, driver, .. }] = vfs.as_slice() else { panic!("{vfs:?}") };
         assert_eq!((pci.as_str(), driver.as_deref()), ("0000:01:10.0", Some("igbvf")));
     }

@@ -585,7 +585,7 @@ fn virtual_functions_are_named_by_their_devices() {
         pci: Arc::new(Observed::Value(functions)),
         ..Snapshot::default()
     });
-    let counts: Vec<_> = inventory.pfs.iter().map(|pf| (pf.num_vfs, pf.total_vfs)).collect();
+    let counts: Vec<_> = inventory.pfs.rows().iter().map(|pf| (pf.num_vfs, pf.total_vfs)).collect();
     assert_eq!(counts, [(Some(4), 128), (Some(2), 16)]);
     let devices: Vec<_> = inventory.vfs.iter().map(|vf| vf.device.as_deref()).collect();
     let (intel, mellanox) = (Some("8086:1889"), Some("15b3:101e"));

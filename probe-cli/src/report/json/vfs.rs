@@ -17,7 +17,7 @@ use crate::{
 #[derive(Serialize)]
 pub(in crate::report) struct Document<'a> {
     schema_version: u32,
-    pfs: Vec<Pf<'a>>,
+    pfs: Option<Vec<Pf<'a>>>,
     vfs: Vec<Vf<'a>>,
     notes: &'a [String],
 }
@@ -98,7 +98,7 @@ impl<'a> From<&'a Model> for Document<'a> {
     fn from(model: &'a Model) -> Self {
         Self {
             schema_version: 1,
-            pfs: model.inventory.pfs.iter().map(|pf| physical(model, pf)).collect(),
+            pfs: model.inventory.pfs.value().map(|pfs| pfs.iter().map(|pf| physical(model, pf)).collect()),
             vfs: model.vfs.iter().map(Vf::from).collect(),
             notes: &model.inventory.vf_notes,
         }
