@@ -18,6 +18,8 @@ pub enum Feature {
     Ipvlan,
     /// macvlan devices.
     Macvlan,
+    /// The qdisc that delays and loses packets.
+    Netem,
     /// A NIC with virtual functions.
     Sriov,
     /// TCX links.
@@ -37,6 +39,7 @@ impl Feature {
             Self::Ipip => "ipip",
             Self::Ipvlan => "ipvlan",
             Self::Macvlan => "macvlan",
+            Self::Netem => "netem",
             Self::Sriov => "sriov",
             Self::Tcx => "tcx",
             Self::Vlan => "vlan",
@@ -65,6 +68,7 @@ impl Feature {
             Self::Ipvlan | Self::Macvlan => no_link("link parent", self.name()),
             Self::Vlan => no_link("link parent", "vlan id 7"),
             Self::Dummy | Self::Wireguard => no_link("", self.name()),
+            Self::Netem => no_netem(),
         }
     }
 }
@@ -74,7 +78,19 @@ fn no_link(before: &str, kind: &str) -> Option<String> {
     let netns = TestNetns::new("needed");
     netns.ip("link add name parent type veth peer name other");
     let words = format!("-n {} link add {before} name child type {kind}", netns.name());
-    let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
+    refused("ip", &words)
+}
+
+/// Why the kernel has no netem; none when it does.
+fn no_netem() -> Option<String> {
+    let netns = TestNetns::new("needed");
+    let words = format!("-n {} qdisc add dev lo root netem delay 1ms", netns.name());
+    refused("tc", &words)
+}
+
+/// Why a command that asks the kernel for something failed; none when it did not.
+fn refused(program: &str, words: &str) -> Option<String> {
+    let output = Command::new(program).args(words.split_whitespace()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     (!output.status.success()).then(|| said.trim().replace('\n', " "))
 }

@@ -16,7 +16,7 @@ use overlay_probe::{lab::Family, netns};
 use probe_tests::{
     judge::Tcpdump,
     lab::{TestLab, TestNetns},
-    ns, sh,
+    needs, ns, sh,
     tool::{NOBODY, binary, run, with_privileges},
     wait_for,
 };
@@ -155,7 +155,7 @@ fn what_changed_on_the_path_is_named() {
     for name in ["flannel.1", "eth0"] {
         let link: Value = serde_json::from_str(&ns(&node, &format!("ip -j link show dev {name}"))).unwrap();
         let found = device(&document, "node 1", name);
-        assert_eq!(found["mtu"], link[0]["mtu"]);
+        assert_eq!((&found["mtu"], &found["qdisc"]), (&link[0]["mtu"], &link[0]["qdisc"]));
         let listed = ns(&node, &format!("ethtool -k {name}"));
         for feature in ["tx-checksum-ip-generic", "tx-scatter-gather"] {
             let line = listed.lines().find(|line| line.trim().starts_with(&format!("{feature}:"))).unwrap();
@@ -173,12 +173,14 @@ fn what_changed_on_the_path_is_named() {
     datagrams_fill_the_tunnel(&lab, &new);
 
     ns(&node, "ethtool -K flannel.1 tx off");
+    ns(&node, "tc qdisc replace dev flannel.1 root pfifo limit 100000");
     measure(&new, &in_lab);
     let compared = run(&["bench", "compare", text(&base), text(&new), "--format", "json"]);
     let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
     let facts = compared["facts"].as_array().unwrap();
     let says = |words: &str| facts.iter().any(|fact| fact["text"].as_str().unwrap().contains(words));
     assert!(says("TX checksum offload (tx-checksum-ip-generic) off on flannel.1 of node 1"), "{compared}");
+    assert!(says("qdisc noqueue -> pfifo on flannel.1 of node 1"), "{compared}");
     // Without it there is no GSO (netdev_fix_features), and each segment is a buffer of its own.
     assert!(says("segments per buffer"), "{compared}");
     // A fact alone warns, whatever became of the rates; all of them fail where that is asked for.
@@ -229,6 +231,40 @@ fn what_changed_on_the_path_is_named() {
         "{csv}"
     );
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+}
+
+#[test]
+fn a_tunnel_that_delays_and_loses_packets_is_named() {
+    needs!(Netem);
+    let lab = TestLab::up(2, 1, Family::V4);
+    let node = lab.node(1);
+    let directory = tempfile::tempdir().unwrap();
+    let [base, new] = ["base.json", "new.json"].map(|name| directory.path().join(name));
+    let netem = |of: &str| format!("tc qdisc replace dev flannel.1 root netem limit 100000 {of}");
+    for (only, of, slower, fact) in [
+        ("latency", "delay 10ms", Some("latency_p50"), None),
+        // How fast a stream with losses is depends on which ones.
+        ("tcp", "loss 5%", None, Some("segments retransmitted per 1,000")),
+    ] {
+        let what = ["--rounds", "10", "--prefix", lab.prefix(), "--scenario", "vxlan-v4", "--only", only];
+        measure(&base, &what);
+        ns(&node, &netem(of));
+        measure(&new, &what);
+        ns(&node, "tc qdisc del dev flannel.1 root");
+        let compared = |format| {
+            let done = run(&["bench", "compare", text(&base), text(&new), "--format", format]);
+            String::from_utf8(done.stdout).unwrap()
+        };
+        let (csv, json) = (compared("csv"), compared("json"));
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let facts: Vec<&str> =
+            json["facts"].as_array().unwrap().iter().map(|fact| fact["text"].as_str().unwrap()).collect();
+        assert_eq!(facts[0], "qdisc noqueue -> netem on flannel.1 of node 1", "{json}");
+        assert!(fact.is_none_or(|fact| facts.iter().any(|told| told.starts_with(fact))), "{facts:?}");
+        let verdict =
+            |metric| csv.lines().find(|row| row.split(',').nth(1) == Some(metric))?.split(',').nth(8);
+        assert!(slower.is_none_or(|metric| verdict(metric) == Some("worse")), "{csv}");
+    }
 }
 
 /// Judges: tcpdump where packets arrive, in the pod and on the wire, and what each kernel says of fragments. A packet that is longer than

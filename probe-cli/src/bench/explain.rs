@@ -38,6 +38,13 @@ pub enum What {
         /// Bytes.
         values: (u32, u32),
     },
+    /// The queueing discipline of a device.
+    Qdisc {
+        /// Which device.
+        device: Place,
+        /// The kernel's names.
+        values: (String, String),
+    },
     /// A device that is on the path in one of the runs only.
     Device {
         /// Which device.
@@ -123,6 +130,8 @@ pub enum Weight {
     Fails,
 }
 
+/// `noqueue_qdisc_ops`, net/sched/sch_generic.c: what a tunnel and a veth begin with.
+const NO_QUEUE: &str = "noqueue";
 /// Fewer drops of a thousand buffers are of no account: multicast that nobody has asked for.
 const FEW_DROPS: f64 = 1.0;
 /// Segments that were sent again, of a thousand, which are of no account.
@@ -139,8 +148,11 @@ impl Change {
         match &self.what {
             // Counters of real machines are of everything that they do.
             What::Count { .. } if self.scenario == Scenario::Remote => Weight::Informs,
-            What::Offload { .. } | What::Mtu { .. } | What::Device { .. } => Weight::Warns,
-            What::Program { device: Some(_), costs: (Cost::Absent, _) | (_, Cost::Absent), .. } => {
+            What::Offload { .. }
+            | What::Mtu { .. }
+            | What::Qdisc { .. }
+            | What::Device { .. }
+            | What::Program { device: Some(_), costs: (Cost::Absent, _) | (_, Cost::Absent), .. } => {
                 Weight::Warns
             }
             What::Program { .. } | What::Dropped { .. } => Weight::Informs,
@@ -173,6 +185,8 @@ impl Change {
             What::Offload { device, is_on: false, .. } if device.is_tunnel() => 0,
             What::Program { device: Some(_), costs, .. } if Cost::is_felt(*costs) => 0,
             What::Offload { is_on: false, .. } => 1,
+            // One that only queues costs little; one that delays, drops or limits (netem, tbf) costs as much as it is set to.
+            What::Qdisc { values, .. } if values.1 != NO_QUEUE => 1,
             What::Program { costs, .. } if Cost::is_felt(*costs) => 1,
             What::Mtu { values, .. } if values.1 < values.0 => 2,
             What::Count { count: Count::Overhead, values } if values.1 > values.0 => 2,
@@ -183,7 +197,7 @@ impl Change {
             What::Count { count: Count::Steal, values } if values.1 > values.0 => 4,
             What::Count { count: Count::Encapsulation, values } if values.1 - values.0 >= FELT_US => 4,
             What::Count { .. } => 5,
-            What::Offload { .. } | What::Mtu { .. } | What::Program { .. } => 6,
+            What::Offload { .. } | What::Mtu { .. } | What::Qdisc { .. } | What::Program { .. } => 6,
         }
     }
 
@@ -248,6 +262,11 @@ fn of_device(base: &Device, new: &Device, found: &mut Vec<What>) {
     }
     if base.mtu != new.mtu {
         found.push(What::Mtu { device: device(), values: (base.mtu, new.mtu) });
+    }
+    if let (Some(before), Some(now)) = (&base.qdisc, &new.qdisc)
+        && before != now
+    {
+        found.push(What::Qdisc { device: device(), values: (before.clone(), now.clone()) });
     }
 }
 
@@ -375,6 +394,19 @@ mod tests {
         assert!(between(&new, &base).iter().all(|change| !change.is_cause()));
     }
 
+    /// netem on the tunnel, say; without it again, nothing of it is a cause.
+    #[test]
+    fn another_qdisc_is_a_cause() {
+        let base = testdata::facts(&ON);
+        let mut new = base.clone();
+        new.devices[1].qdisc = Some("netem".to_owned());
+        let found = between(&base, &new);
+        assert!(matches!(&found[0].what, What::Qdisc { device, values }
+                if device.name == "flannel.1" && (values.0.as_str(), values.1.as_str()) == ("noqueue", "netem")));
+        assert!(found[0].is_cause());
+        assert!(!between(&new, &base)[0].is_cause());
+    }
+
     #[test]
     fn where_the_processors_spend_their_time_explains() {
         let with = |rows: &[[u64; 4]]| {
@@ -391,6 +423,7 @@ mod tests {
                 What::Count { count, values: (a, b) } => Some((count, a.round() as i64, b.round() as i64)),
                 What::Offload { .. }
                 | What::Mtu { .. }
+                | What::Qdisc { .. }
                 | What::Device { .. }
                 | What::Program { .. }
                 | What::Dropped { .. } => None,
@@ -424,7 +457,7 @@ mod tests {
     #[test]
     fn what_differs_by_chance_is_no_change_and_what_is_unknown_is_none() {
         let base = testdata::facts(&ON);
-        let cases: [(Edit, usize, Weight); 13] = [
+        let cases: [(Edit, usize, Weight); 15] = [
             (|facts| facts.counts.segments = Some(47_000), 1, Weight::Informs),
             (|facts| facts.counts.tunnel_buffers = Some(1100), 0, Weight::Informs),
             (|facts| facts.counts.tunnel_buffers = None, 0, Weight::Informs),
@@ -437,6 +470,8 @@ mod tests {
             (|facts| facts.counts.drops = Some(5), 1, Weight::Fails),
             (|facts| facts.counts.retransmitted = Some(400), 1, Weight::Informs),
             (|facts| facts.devices[1].features = None, 0, Weight::Warns),
+            (|facts| facts.devices[1].qdisc = Some("netem".to_owned()), 1, Weight::Warns),
+            (|facts| facts.devices[1].qdisc = None, 0, Weight::Warns),
             (|facts| drop(facts.devices.remove(0)), 1, Weight::Warns),
         ];
         for (number, (change, count, weight)) in cases.into_iter().enumerate() {

@@ -48,6 +48,9 @@ pub struct Device {
     pub name: String,
     /// Its MTU in bytes.
     pub mtu: u32,
+    /// The queueing discipline of its egress; null where it was not read.
+    #[serde(default)]
+    pub qdisc: Option<String>,
     /// Its offloads, by the kernel's names; null where they cannot be read.
     pub features: Option<BTreeMap<String, bool>>,
 }

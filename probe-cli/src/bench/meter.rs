@@ -173,7 +173,8 @@ impl Point {
                 let features = told.value().map(|features| {
                     features.iter().map(|(name, feature)| (name.clone(), feature.is_active)).collect()
                 });
-                Some(Device { place: self.place.clone(), name: name.clone(), mtu: link.mtu, features })
+                let (place, qdisc) = (self.place.clone(), link.qdisc.clone());
+                Some(Device { place, name: name.clone(), mtu: link.mtu, qdisc, features })
             };
             Ok(self.names.iter().filter_map(device).collect())
         })

@@ -194,6 +194,7 @@ pub(crate) fn facts(on: &[&str]) -> Facts {
         place: place.to_owned(),
         name: name.to_owned(),
         mtu,
+        qdisc: Some("noqueue".to_owned()),
         features: Some(features.clone()),
     };
     Facts {

@@ -30,6 +30,11 @@ pub(super) struct Plan<'a> {
     pub(super) log: Option<&'a Path>,
 }
 
+/// A base by which no gate can decide something is measured again, as `bench run` says: so often in all.
+const BASES: u32 = 4;
+/// How `bench run` says so.
+const DECIDES_NOTHING: &str = "no gate passes";
+
 /// What a gate said.
 struct Told {
     code: Option<i32>,
@@ -61,7 +66,15 @@ pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
         margins: None,
     };
     ui::note("measuring the base and its noise");
-    let noise = gate.measure(&gate.base)?;
+    let mut noise = gate.measure(&gate.base)?;
+    for _ in 1..BASES {
+        if !noise.contains(DECIDES_NOTHING) {
+            break;
+        }
+        ui::note("measuring the base again: the machine was unstable");
+        fs::remove_file(&gate.base)?;
+        noise = gate.measure(&gate.base)?;
+    }
     gate.margins = margins(&noise);
     let document: Value = serde_json::from_slice(&fs::read(&gate.base)?)?;
     let mut log = format!("{}\n\n```\n{}\n```\n", machine(&document, plan.slice), noise.trim_end());
@@ -167,7 +180,7 @@ impl Gate {
 /// The margins with which a gate decides, as `bench run` prints them.
 fn margins(noise: &str) -> Option<String> {
     let mut words = noise.split_whitespace().skip_while(|word| *word != "--max-regression").skip(1);
-    Some(words.next()?.trim_end_matches(',').to_owned())
+    Some(words.next()?.trim_end_matches('.').to_owned())
 }
 
 fn told(tool: &mut Command) -> Result<Told> {
@@ -203,7 +216,6 @@ fn is_as_expected(expected: Expected, told: &Told) -> bool {
     match expected {
         Expected::Red(words) => told.code == Some(2) && names(words),
         Expected::NotPassed(words) => matches!(told.code, Some(1..=3)) && names(words),
-        Expected::Slower => told.code == Some(2),
         Expected::NotRed => matches!(told.code, Some(0 | 1 | 3)),
     }
 }
@@ -236,8 +248,7 @@ mod tests {
 
     #[test]
     fn the_margins_of_a_noisy_machine_are_taken_over() {
-        let noise = "  ! too much noise for a margin of 5 %: TCP throughput. A gate decides with --max-regression\n    \
-                     throughput=14%,cpu_per_gbit=17%, more rounds (--rounds)";
+        let noise = "A gate decides on this machine with --max-regression\nthroughput=14%,cpu_per_gbit=17%. Less takes more rounds";
         assert_eq!(margins(noise).as_deref(), Some("throughput=14%,cpu_per_gbit=17%"));
         assert_eq!(margins("facts: drops 0"), None);
     }
@@ -250,7 +261,6 @@ mod tests {
             (Expected::Red("GSO"), [false, false, true, false]),
             (Expected::Red("TSO"), [false; 4]),
             (Expected::NotPassed("GSO"), [false, true, true, true]),
-            (Expected::Slower, [false, false, true, false]),
             (Expected::NotRed, [true, true, false, true]),
         ] {
             let found = [0, 1, 2, 3].map(|code| is_as_expected(expected, &told(code)));

@@ -17,8 +17,8 @@ pub(in crate::cli) enum BenchCommand {
     ///
     /// Sends from pod to pod (overlay) and from node to node (host), and compares the two: TCP throughput and CPU time per Gbit, the rate
     /// of 64-byte UDP packets, and latency. Without --prefix and --to it does so in labs of its own, two nodes with a pod each in
-    /// network namespaces, and touches nothing of the node's network. The result has facts as well that explain a difference: MTU and
-    /// offloads of each device on the path, drops, fragments, bytes that the tunnel adds to a packet, nanoseconds per run of each
+    /// network namespaces, and touches nothing of the node's network. The result has facts as well that explain a difference: MTU,
+    /// offloads and qdisc of each device on the path, drops, fragments, bytes that the tunnel adds to a packet, nanoseconds per run of each
     /// eBPF program, and how long the kernel takes to encapsulate a buffer (p50 and p99, VXLAN in labs, Linux 6.6).
     #[command(after_help = "Examples:\n  \
         sudo overlay-probe bench run --output base.json\n  \
@@ -55,7 +55,7 @@ pub(in crate::cli) enum BenchCommand {
         sudo overlay-probe bench gate --baseline base.json --max-regression throughput=20%,cpu_per_gbit=25%\n  \
         overlay-probe bench gate --baseline base.json --new new.json --new again.json\n\n\
         The baseline is a result of `bench run`, of this machine and of today: measure it before the change.\n\
-        Exit codes: 0 not slower, 1 slower but not certain, or an offload or MTU changed, 2 slower, 3 cannot be decided")]
+        Exit codes: 0 not slower, 1 slower but not certain, or an offload, MTU or qdisc changed, 2 slower, 3 cannot be decided")]
     Gate(BenchGateArgs),
     /// Take a result into a baseline, on purpose and with a reason
     ///
@@ -230,7 +230,7 @@ pub(in crate::cli) struct BenchGateArgs {
     #[command(flatten)]
     pub(in crate::cli) to: ToArgs,
 
-    /// What changed facts lead to [default: fragments, drops and wrong checksums fail; offloads and MTUs warn]
+    /// What changed facts lead to [default: fragments, drops and wrong checksums fail; offloads, MTUs and qdiscs warn]
     #[arg(long, value_enum, value_name = "HOW", help_heading = JUDGING)]
     pub(in crate::cli) facts: Option<BenchFacts>,
 

@@ -36,6 +36,9 @@ pub struct LinkFact {
     pub link_netns: Option<i32>,
     /// `IFLA_MASTER`.
     pub master: Option<u32>,
+    /// `IFLA_QDISC`: the queueing discipline of its egress, as "noqueue", "mq", "netem"; none where it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qdisc: Option<String>,
     /// `IFLA_PARENT_DEV_NAME` (since Linux 5.14): the device behind it, such as a PCI address.
     pub parent_device: Option<String>,
     /// `IFLA_AF_SPEC` of IPv4; none where IPv4 does not use the link, as with an MTU below 68.

@@ -51,6 +51,7 @@ pub(in crate::netlink) fn link(payload: &[u8]) -> Result<Option<LinkFact>, Decod
             libc::IFLA_MASTER => link.master = Some(attribute.u32()?),
             libc::IFLA_OPERSTATE => link.oper_state = oper_state(attribute.u8()?),
             libc::IFLA_CARRIER => link.carrier = Some(attribute.u8()? != 0),
+            libc::IFLA_QDISC => link.qdisc = Some(attribute.text()),
             IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
             libc::IFLA_LINKINFO => info = Some(attribute),
             libc::IFLA_AF_SPEC => (link.ipv4_conf, link.ipv6_conf) = conf::conf(&attribute)?,

@@ -42,6 +42,7 @@ fn links_with_their_vxlan_data() {
             link_netns: None,
             master: None,
             parent_device: None,
+            qdisc: Some("noqueue".to_owned()),
             ipv4_conf: Some(Ipv4Conf::default()),
             ipv6_conf: Some(Ipv6Conf {
                 mtu: 1450,

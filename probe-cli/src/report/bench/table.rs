@@ -68,6 +68,7 @@ pub fn table(gate: &Gate<'_>) -> String {
 pub fn run(run: &Run) -> String {
     let mut out = String::new();
     let mut tails = Tails::default();
+    let mut all_noisy = Vec::new();
     for scenario in &run.scenarios {
         let name = scenario.scenario;
         if let Some(why) = &scenario.unsupported {
@@ -93,9 +94,11 @@ pub fn run(run: &Run) -> String {
             ]);
         }
         align::aligned(&mut out, &cells);
-        for note in undecidable(run, name, &mut tails).into_iter().chain(noisy(run, name)) {
+        let noisy = noisy(run, name);
+        for note in undecidable(run, name, &mut tails).into_iter().chain(too_noisy(&noisy)) {
             align::wrapped(&mut out, "  ! ", &note);
         }
+        all_noisy.extend(noisy);
         let counts = scenario.facts.as_ref().map(|facts| facts.counts).unwrap_or_default();
         let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
         let count = |value: Option<u64>| value.map_or("unknown".to_owned(), |value| value.to_string());
@@ -129,6 +132,9 @@ pub fn run(run: &Run) -> String {
     }
     let _ =
         writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
+    if !all_noisy.is_empty() {
+        align::wrapped(&mut out, "", &decides_with(&all_noisy));
+    }
     out
 }
 
@@ -154,32 +160,52 @@ fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> 
     notes.iter().map(note).collect()
 }
 
-/// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and with which it
-/// would.
-fn noisy(run: &Run, scenario: Scenario) -> Option<String> {
-    let (mut metrics, mut margins) = (Vec::new(), Vec::new());
-    for metric in gating(run) {
+/// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and the margin with
+/// which it would.
+fn noisy(run: &Run, scenario: Scenario) -> Vec<(Metric, f64)> {
+    let margin = |metric| {
         let series = Series::of(run, usize::MAX, scenario, metric);
         let is_known = series.unstable.is_none() && LOOKS.iter().any(|look| series.rounds >= *look);
-        let share = is_known.then(|| gate::passable(metric, &series.costs)).flatten();
-        let Some(share) = share.filter(|share| *share > Margins::USUAL) else { continue };
-        metrics.push(metric);
+        is_known.then(|| gate::passable(metric, &series.costs)).flatten()
+    };
+    gating(run)
+        .filter_map(|metric| Some((metric, margin(metric)?)))
+        .filter(|(_, share)| *share > Margins::USUAL)
+        .collect()
+}
+
+/// Names what is noisy.
+fn too_noisy(noisy: &[(Metric, f64)]) -> Option<String> {
+    let metrics: Vec<Metric> = noisy.iter().map(|(metric, _)| *metric).collect();
+    (!metrics.is_empty()).then(|| {
+        let usual = Margins::USUAL * 100.0;
+        format!(
+            "too much noise from round to round for a margin of {usual:.0} %: {}",
+            words::titles(&metrics)
+        )
+    })
+}
+
+/// What makes a gate decide what is noisy, in all data planes at once.
+fn decides_with(noisy: &[(Metric, f64)]) -> String {
+    let widest = |metric: Metric| {
+        noisy.iter().filter(|(of, _)| *of == metric).map(|(_, share)| *share).reduce(f64::max)
+    };
+    let margins: Vec<String> = Metric::ALL
+        .into_iter()
+        .filter_map(|metric| Some((metric, widest(metric)?)))
         // Beyond the largest one that may be given none helps.
-        if share <= Margins::MOST {
-            margins.push(format!("{}={}%", metric.name(), (share * 100.0).ceil()));
-        }
+        .filter(|(_, share)| *share <= Margins::MOST)
+        .map(|(metric, share)| format!("{}={}%", metric.name(), (share * 100.0).ceil()))
+        .collect();
+    let less_noise = "more rounds (--rounds), longer slices (--slice) or a quieter machine";
+    if margins.is_empty() {
+        return format!("A gate decides with {less_noise}.");
     }
-    if metrics.is_empty() {
-        return None;
-    }
-    let titles = words::titles(&metrics);
-    let with =
-        if margins.is_empty() { String::new() } else { format!("--max-regression {}, ", margins.join(",")) };
-    Some(format!(
-        "too much noise from round to round for a margin of {:.0} %: {titles}. A gate decides with {with}more rounds (--rounds), longer \
-         slices (--slice) or a quieter machine",
-        Margins::USUAL * 100.0
-    ))
+    format!(
+        "A gate decides on this machine with --max-regression {}. Less takes {less_noise}.",
+        margins.join(",")
+    )
 }
 
 /// The processors that had most to do during the overlay's streams, in their order.

@@ -257,6 +257,9 @@ pub(super) fn fact(change: &Change) -> String {
             )
         }
         What::Mtu { device, values: (base, new) } => format!("MTU {base} -> {new} on {}", place(device)),
+        What::Qdisc { device, values: (base, new) } => {
+            format!("qdisc {} -> {} on {}", text::escape(base), text::escape(new), place(device))
+        }
         What::Device { device, is_there: true } => format!("new on the path: {}", place(device)),
         What::Device { device, is_there: false } => format!("no longer on the path: {}", place(device)),
         What::Program { device, name, costs: pair } => {

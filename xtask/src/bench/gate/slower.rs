@@ -15,8 +15,6 @@ pub(super) enum Expected {
     Red(&'static str),
     /// Slower, undecided or a warning, with such a fact: how much it costs depends on the machine.
     NotPassed(&'static str),
-    /// Slower; no fact names it.
-    Slower,
     /// Anything but slower: it is the machine.
     NotRed,
 }
@@ -26,7 +24,6 @@ impl Expected {
         match self {
             Self::Red(words) => format!("red: {words}"),
             Self::NotPassed(words) => format!("named: {words}"),
-            Self::Slower => "red".to_owned(),
             Self::NotRed => "not red".to_owned(),
         }
     }
@@ -91,16 +88,22 @@ pub(super) const ALL: &[Slowdown] = &[
         expected: Expected::Red("eBPF program burn on egress of flannel.1 of node 1"),
     },
     shell(
+        "a limit of 1 Gbit/s on the tunnel (`tc qdisc add dev flannel.1 root tbf`)",
+        "tc qdisc add dev flannel.1 root tbf rate 1gbit burst 256k limit 4m",
+        "tc qdisc del dev flannel.1 root",
+        Expected::Red("qdisc noqueue -> tbf on flannel.1 of node 1"),
+    ),
+    shell(
         "netem: 1 ms of delay on the tunnel",
         "tc qdisc add dev flannel.1 root netem delay 1ms limit 10000",
         "tc qdisc del dev flannel.1 root",
-        Expected::Slower,
+        Expected::Red("qdisc noqueue -> netem on flannel.1 of node 1"),
     ),
     shell(
         "netem: 1 % of loss on the tunnel",
         "tc qdisc add dev flannel.1 root netem loss 1% limit 10000",
         "tc qdisc del dev flannel.1 root",
-        Expected::Slower,
+        Expected::Red("qdisc noqueue -> netem on flannel.1 of node 1"),
     ),
     Slowdown {
         what: "one processor taken away (`taskset -c 0`)",
