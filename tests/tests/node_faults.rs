@@ -252,6 +252,14 @@ fn a_tunnel_leaves_by_a_dummy_device() {
 }
 
 #[test]
+fn an_interface_delays_packets_on_purpose() {
+    needs!(Netem);
+    let plane = Plane::rke2_flannel("netem");
+    let delay = |node: &Node| drop(ns(node.name(), "tc qdisc add dev flannel.4096 root netem delay 1ms"));
+    plane.breaks_and_is_mended(delay, "dataplane-netem");
+}
+
+#[test]
 fn a_vlan_ends_at_its_bridge() {
     needs!(BridgeVlan);
     // The uplink: a veth whose other end is elsewhere would be a pod's.

@@ -286,6 +286,7 @@ pub const FAULTS: &[Fault] = &[
 pub const WITHOUT_FAULT: &[(&str, &str, &str)] = &[
     ("intent-vxlan-impossible", "the lab's own tunnels need VXLAN, and so do those of every test", MADE_UP),
     ("dataplane-underlay-dummy", "not every kernel of the tests has dummy devices", REAL_NODE_IN_MACHINE),
+    ("dataplane-netem", "not every kernel of the tests has netem", REAL_NODE_IN_MACHINE),
     ("dataplane-host-device-down", "the lab has no Cilium", REAL_CILIUM),
     ("dataplane-udp-backend", "a process of flannel's holds the device", REAL_TUN),
     ("dataplane-vni-unknown", COUNTED, REAL_PACKETS),

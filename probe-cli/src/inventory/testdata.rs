@@ -59,7 +59,16 @@ pub(crate) fn mac(last: u8) -> Mac {
 }
 
 pub(crate) fn ethernet(ifindex: u32, name: &str) -> LinkFact {
-    LinkFact { ifindex, name: name.to_owned(), hardware_type: 1, mtu: 1500, up: true, ..LinkFact::default() }
+    let qdisc = Some("noqueue".to_owned());
+    LinkFact {
+        ifindex,
+        name: name.to_owned(),
+        hardware_type: 1,
+        mtu: 1500,
+        up: true,
+        qdisc,
+        ..LinkFact::default()
+    }
 }
 
 pub(crate) fn vxlan(ifindex: u32, name: &str, vxlan: VxlanFact) -> LinkFact {

@@ -85,6 +85,12 @@ pub(super) const FAILURES: &[Failure] = &[
     found("The node's address changed under the tunnel", &["dataplane-source-not-here"]),
     found("The tunnel over IPv6 uses another address than node-ip's", &["intent-node-address-differs"]),
     found("The tunnel is bound to a device that leads nowhere", &["dataplane-underlay-dummy"]),
+    partly(
+        "A test of faults has left netem on an interface",
+        &["dataplane-netem"],
+        Unread,
+        "below another qdisc (prio, mq) it is a class of that",
+    ),
     found(
         "flannel finds the default routes of both families on different NICs",
         &["dataplane-default-routes-differ"],

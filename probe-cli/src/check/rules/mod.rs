@@ -66,6 +66,7 @@ pub(super) const ALL: &[Check] = &[
     dataplane::packets_dropped::CHECK,
     dataplane::pods_in_clear::CHECK,
     dataplane::underlay_dummy::CHECK,
+    dataplane::netem::CHECK,
     dataplane::default_routes_differ::CHECK,
     mtu::tunnel_exceeds_underlay::CHECK,
     mtu::tunnel_exceeds_configured::CHECK,

@@ -6,7 +6,7 @@ use super::faults::{
     cni::shim,
     configure, flannel_conf,
     intent::{add_chart, modules},
-    network::{CALICO_WG, MARK, calico_wireguard, dummy_below, ruled, two_default_nics},
+    network::{CALICO_WG, MARK, calico_wireguard, dummy_below, ruled, two_default_nics, with_qdisc},
     pods::{above, asking, bridged, bridged_pods, inside, pod_told, with_gateway, without_address},
     sourced,
     sriov::without_iommu,
@@ -66,6 +66,13 @@ const ALL: &[Silent] = &[
         node.facts().routes.push(second);
     }),
     of("dataplane-default-routes-differ", "IPv6 is not carried", Node::wireguard, two_default_nics),
+    of("dataplane-netem", "the bandwidth plugin limits a pod", Node::canal, |node| {
+        with_qdisc(node, 20, "tbf");
+    }),
+    of("dataplane-netem", "the NIC carries nothing of pods", Node::canal, |node| {
+        node.facts().links.push(ethernet(9, "eth1"));
+        with_qdisc(node, 9, "netem");
+    }),
     of("dataplane-underlay-dummy", "there is no other node", Node::canal, |node| {
         dummy_below(node);
         let facts = node.facts();

@@ -4,6 +4,7 @@ pub(super) mod bypassed;
 pub(super) mod default_routes_differ;
 pub(super) mod host_device_down;
 pub(super) mod missing;
+pub(super) mod netem;
 pub(super) mod packets_dropped;
 pub(super) mod packets_filtered;
 pub(super) mod pods_in_clear;

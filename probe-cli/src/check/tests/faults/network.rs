@@ -26,6 +26,8 @@ pub(super) fn all() -> Vec<Fault> {
             change: |node| node.facts().links.retain(|link| link.name != "cilium_vxlan"),
         },
         canal("dataplane-underlay-dummy", dummy_below),
+        canal("dataplane-netem", |node| with_qdisc(node, FLANNEL, "netem")),
+        canal("dataplane-netem", |node| with_qdisc(node, 20, "netem")),
         canal("dataplane-default-routes-differ", two_default_nics),
         canal("mtu-tunnel-exceeds-configured", |node| {
             flannel_conf(node, |conf| conf.mtu = Some(sourced(1450, 7)));
@@ -76,6 +78,13 @@ pub(super) fn all() -> Vec<Fault> {
             node.files().firewalls = vec![Firewall { kind, is_on: Some(true), passes: Vec::new() }];
         }),
     ]
+}
+
+/// Gives a device another qdisc.
+pub(in crate::check::tests) fn with_qdisc(node: &mut Node, ifindex: u32, qdisc: &str) {
+    for link in node.facts().links.iter_mut().filter(|link| link.ifindex == ifindex) {
+        link.qdisc = Some(qdisc.to_owned());
+    }
 }
 
 /// A device that leads nowhere below flannel.1.

@@ -38,6 +38,10 @@ pub(super) fn all() -> Vec<Fault> {
             asking(node, "", Vec::new());
             namespace(node).links[0].up = false;
         }),
+        canal("dataplane-netem", |node| {
+            asking(node, "", Vec::new());
+            namespace(node).links[0].qdisc = Some("netem".to_owned());
+        }),
         canal("pod-address-missing", |node| {
             asking(node, "", Vec::new());
             without_address(node);
