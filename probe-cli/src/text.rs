@@ -195,6 +195,18 @@ fn take_columns(chars: impl Iterator<Item = char>, width: usize) -> String {
     out
 }
 
+/// What the same is said of, together: each sentence once, in the order of the first that it is said of.
+pub fn by_sentence<S: PartialEq, T>(said: impl IntoIterator<Item = (S, T)>) -> Vec<(S, Vec<T>)> {
+    let mut groups: Vec<(S, Vec<T>)> = Vec::new();
+    for (sentence, of) in said {
+        match groups.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, all)) => all.push(of),
+            None => groups.push((sentence, vec![of])),
+        }
+    }
+    groups
+}
+
 /// Hexadecimal digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -233,6 +245,13 @@ pub fn age(age: Option<Duration>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_is_said_once_of_all() {
+        let said = [("too few", 1), ("too noisy", 2), ("too few", 3)];
+        assert_eq!(by_sentence(said), [("too few", vec![1, 3]), ("too noisy", vec![2])]);
+        assert_eq!(by_sentence(Vec::<(&str, u8)>::new()), []);
+    }
 
     #[test]
     fn escape_leaves_nothing_that_moves_a_cursor() {

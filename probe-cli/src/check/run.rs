@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Acceptances, Accepted, Check, Finding, Outcome, Severity, SubjectKind};
-use crate::model::Model;
+use crate::{model::Model, text};
 
 /// The node's state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,15 +217,10 @@ impl Judgement {
 
     /// What could not be judged, by the reason: why, and the ids of the checks.
     pub fn not_judged(&self) -> Vec<(String, Vec<&'static str>)> {
-        let mut by_reason: Vec<(String, Vec<&'static str>)> = Vec::new();
-        for row in &self.rows {
-            let Outcome::NotJudged(why) = &row.outcome else { continue };
-            match by_reason.iter_mut().find(|(reason, _)| reason == why) {
-                Some((_, ids)) => ids.push(row.check.id),
-                None => by_reason.push((why.clone(), vec![row.check.id])),
-            }
-        }
-        by_reason
+        text::by_sentence(self.rows.iter().filter_map(|row| {
+            let Outcome::NotJudged(why) = &row.outcome else { return None };
+            Some((why.clone(), row.check.id))
+        }))
     }
 
     /// Ids of the checks whose findings this one explains.

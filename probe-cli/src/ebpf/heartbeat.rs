@@ -55,23 +55,6 @@ struct BindAttr {
     flags: u32,
 }
 
-/// `struct bpf_prog_info` up to what is asked for.
-#[derive(Default)]
-#[repr(C)]
-struct ProgramInfo {
-    kind: u32,
-    id: u32,
-    tag: u64,
-    jited_bytes: u32,
-    xlated_bytes: u32,
-    jited: u64,
-    xlated: u64,
-    load_time: u64,
-    created_by_uid: u32,
-    map_count: u32,
-    map_ids: u64,
-}
-
 impl Heart {
     /// Binds the map to all programs, which must be loaded, and beats for the first time. None on a kernel that cannot do it.
     pub(super) fn start(
@@ -159,11 +142,9 @@ fn bind(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<()> {
 /// The kernel's numbers of a program's maps.
 fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     let mut ids = [0_u32; MOST_MAPS];
-    let mut info = ProgramInfo {
-        map_count: u32::try_from(MOST_MAPS).unwrap_or(0),
-        map_ids: ids.as_mut_ptr().expose_provenance() as u64,
-        ..ProgramInfo::default()
-    };
+    let mut info = sys::ProgramInfo::default();
+    info.map_count = u32::try_from(MOST_MAPS).unwrap_or(0);
+    info.map_ids = ids.as_mut_ptr().expose_provenance() as u64;
     sys::info(program, &mut info)?;
     // It says how many there are, not how many it wrote down.
     let count = usize::try_from(info.map_count).unwrap_or(MOST_MAPS);

@@ -29,19 +29,6 @@ pub struct LoadedProgram {
 /// `BPF_PROG_TYPE_SCHED_CLS` and `BPF_PROG_TYPE_XDP` of `enum bpf_prog_type`.
 const OF_INTERFACES: [u32; 2] = [3, 6];
 
-/// `struct bpf_prog_info` up to what is asked for (include/uapi/linux/bpf.h). aya has no way from a program's number to it.
-#[derive(Default)]
-#[repr(C)]
-struct Info {
-    /// Kind, number, tag, sizes and pointers, time of loading, user, maps.
-    before: [u64; 8],
-    name: [u8; 16],
-    /// Interface, symbols, types, lines, tags of functions.
-    between: [u64; 14],
-    run_time_ns: u64,
-    runs: u64,
-}
-
 /// While this lives, the kernel takes the time of every program's runs.
 pub struct RunTimes(#[expect(dead_code, reason = "closing it turns the measurement off")] Timing);
 
@@ -86,7 +73,7 @@ fn of(info: &ProgramInfo) -> LoadedProgram {
 pub fn costs_of(ids: &[u32]) -> io::Result<Vec<ProgramCost>> {
     let cost = |id: &u32| {
         let Some(program) = sys::program(*id)? else { return Ok(None) };
-        let mut info = Info::default();
+        let mut info = sys::ProgramInfo::default();
         sys::info(program.as_fd(), &mut info)?;
         let name = info.name.split(|byte| *byte == 0).next().unwrap_or_default();
         Ok(Some(ProgramCost {

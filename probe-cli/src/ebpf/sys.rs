@@ -32,6 +32,33 @@ struct InfoAttr {
     info: u64,
 }
 
+/// `struct bpf_prog_info` as far as something of it is asked for.
+#[derive(Default)]
+#[repr(C)]
+pub(super) struct ProgramInfo {
+    kind: u32,
+    id: u32,
+    tag: u64,
+    jited_bytes: u32,
+    xlated_bytes: u32,
+    jited: u64,
+    xlated: u64,
+    load_time: u64,
+    created_by_uid: u32,
+    /// How many maps it has; before the call, how many there is room for.
+    pub(super) map_count: u32,
+    /// Address of room for the numbers of its maps.
+    pub(super) map_ids: u64,
+    /// Its name, ended by NUL.
+    pub(super) name: [u8; 16],
+    /// Interface, symbols, types, lines, tags of functions.
+    between: [u64; 14],
+    /// Time of its runs that were timed, in nanoseconds.
+    pub(super) run_time_ns: u64,
+    /// These runs.
+    pub(super) runs: u64,
+}
+
 /// Makes the call. What `attr` points to must be valid for the command.
 pub(super) fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<libc::c_long> {
     // SAFETY: the attribute is initialised and of a layout that the command knows; what it points to is valid for the call

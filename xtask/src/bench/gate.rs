@@ -79,11 +79,12 @@ pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
     let document: Value = serde_json::from_slice(&fs::read(&gate.base)?)?;
     let mut log = format!("{}\n\n```\n{}\n```\n", machine(&document, plan.slice), noise.trim_end());
 
+    ui::note(&format!("{} gates of identical code", plan.gates));
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let mut red = Vec::new();
     for number in 1..=plan.gates {
-        ui::note(&format!("gate {number} of {} of identical code", plan.gates));
         let told = gate.decide(&[])?;
+        ui::note(&format!("gate {number} of {} of identical code: {}", plan.gates, outcome(told.code)));
         *counts.entry(outcome(told.code)).or_default() += 1;
         if told.code == Some(2) {
             red.push(told.summary);

@@ -145,19 +145,14 @@ fn gating(run: &Run) -> impl Iterator<Item = Metric> {
 
 /// What no gate decides by this run, whether it is the base or the new one, and why.
 fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> {
-    let mut notes: Vec<(String, Vec<Metric>)> = Vec::new();
-    for metric in gating(run) {
-        let Err(why) = history::whole(run, scenario, metric, tails) else { continue };
-        let why = words::why_unknown(why);
-        match notes.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, metrics)) => metrics.push(metric),
-            None => notes.push((why, vec![metric])),
-        }
-    }
-    let note = |(why, metrics): &(String, Vec<Metric>)| {
-        format!("no gate passes {} by this: {why}; measure again", words::titles(metrics))
+    let whys = gating(run).filter_map(|metric| {
+        let why = history::whole(run, scenario, metric, tails).err()?;
+        Some((words::why_unknown(why), metric))
+    });
+    let note = |(why, metrics): (String, Vec<Metric>)| {
+        format!("no gate passes {} by this: {why}; measure again", words::titles(&metrics))
     };
-    notes.iter().map(note).collect()
+    text::by_sentence(whys).into_iter().map(note).collect()
 }
 
 /// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and the margin with

@@ -111,14 +111,8 @@ fn briefly(why: Option<Why>) -> &'static str {
 
 /// `vxlan-v4 TCP throughput and CPU per Gbit (too noisy)`: what is not decided, and why, what has one reason together.
 fn undecided(open: &[&Row]) -> String {
-    let mut groups: Vec<(&'static str, Vec<String>)> = Vec::new();
-    for row in open {
-        let (why, name) = (briefly(row.why), format!("{} {}", row.scenario, row.metric.title()));
-        match groups.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, names)) => names.push(name),
-            None => groups.push((why, vec![name])),
-        }
-    }
+    let named = |row: &&Row| (briefly(row.why), format!("{} {}", row.scenario, row.metric.title()));
+    let groups = text::by_sentence(open.iter().map(named));
     let groups: Vec<String> =
         groups.into_iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
     groups.join("; ")

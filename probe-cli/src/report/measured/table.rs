@@ -70,13 +70,9 @@ type Subject = (String, bool);
 
 /// What there is to say, each once, with the paths that it is said of.
 fn grouped(rows: &[Row]) -> Vec<(String, Vec<Subject>)> {
-    let mut groups: Vec<(String, Vec<Subject>)> = Vec::new();
+    let mut all = Vec::new();
     let mut say = |advice: String, of: &[&Row]| {
-        let subjects = of.iter().map(|row| subject(row));
-        match groups.iter_mut().find(|(known, _)| *known == advice) {
-            Some((_, known)) => known.extend(subjects),
-            None => groups.push((advice, subjects.collect())),
-        }
+        all.extend(of.iter().map(|row| (advice.clone(), subject(row))));
     };
     for row in rows {
         let mut said = words::advice(row).into_iter();
@@ -94,7 +90,7 @@ fn grouped(rows: &[Row]) -> Vec<(String, Vec<Subject>)> {
             say(advice, &[row]);
         }
     }
-    groups
+    text::by_sentence(all)
 }
 
 fn subject(row: &Row) -> Subject {
