@@ -136,6 +136,8 @@ const NO_QUEUE: &str = "noqueue";
 const FEW_DROPS: f64 = 1.0;
 /// Segments that were sent again, of a thousand, which are of no account.
 const FEW_RETRANSMITTED: f64 = 1.0;
+/// So many more are of account wherever it began: a hundredth is lost.
+const MANY_RETRANSMITTED: f64 = 10.0;
 /// So many microseconds more for each buffer are felt.
 const FELT_US: f64 = 0.5;
 /// Segments in a buffer differ by chance by a fifth, and payload in a segment by its last ones.
@@ -309,7 +311,9 @@ fn of_counts(base: &Counts, new: &Counts) -> Vec<What> {
             base.retransmitted_per_mille(),
             new.retransmitted_per_mille(),
             Box::new(move |a, b| {
-                is_none_and_some(FEW_RETRANSMITTED)(a, b) && differs_by(1.0)(a.min(b), a.max(b))
+                let is_other =
+                    is_none_and_some(FEW_RETRANSMITTED)(a, b) || (b - a).abs() > MANY_RETRANSMITTED;
+                is_other && differs_by(1.0)(a.min(b), a.max(b))
             }),
         ),
     ];
@@ -405,6 +409,21 @@ mod tests {
                 if device.name == "flannel.1" && (values.0.as_str(), values.1.as_str()) == ("noqueue", "netem")));
         assert!(found[0].is_cause());
         assert!(!between(&new, &base)[0].is_cause());
+    }
+
+    /// On a path that always sends some again, more of it is told when it is a hundredth.
+    #[test]
+    fn what_is_lost_is_told_wherever_it_began() {
+        let with = |retransmitted| {
+            let mut facts = testdata::facts(&ON);
+            facts.counts.retransmitted = Some(retransmitted);
+            facts
+        };
+        for (base, new, is_told) in
+            [(0, 400, true), (0, 30, false), (80, 160, false), (80, 800, true), (800, 1000, false)]
+        {
+            assert_eq!(between(&with(base), &with(new)).len(), usize::from(is_told), "{base} -> {new}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::host::HostOptions;
 use crate::{
     facts::{
         OfNamespace,
-        netlink::{LinkCounters, NamespaceFact},
+        netlink::{LinkCounters, LinkFact, NamespaceFact},
         pods::{PodFacts, RegisteredPod},
     },
     files,
@@ -240,15 +240,15 @@ impl PodSource {
         files::Root::open(self.root.as_deref().unwrap_or(Path::new("/"))).ok()
     }
 
-    /// Counters of the interfaces of pods that have more than one, by path of the namespace and interface index; and
+    /// Counters of the interfaces of pods that have more than a veth, by path of the namespace and interface index; and
     /// whether a pod has other interfaces than were known.
     pub(super) fn counters(&mut self, netlink: &Source) -> (BTreeMap<(String, u32), LinkCounters>, bool) {
         let mut counters = BTreeMap::new();
         let now = procfs::monotonic();
         let root = self.open_root();
         for (path, ReadNamespace { identity, fact, settles }) in &self.namespaces {
-            // Loopback and the interface to the cluster network.
-            let is_only = fact.links.len() <= 2;
+            // Loopback and the interface to the cluster network, whose other end is counted on the node.
+            let is_only = fact.links.len() <= 2 && fact.links.iter().all(is_counted_outside);
             if is_only && now >= *settles {
                 continue;
             }
@@ -277,6 +277,11 @@ impl PodSource {
         }
         (counters, !self.restless.is_empty())
     }
+}
+
+/// Nothing is asked for about it: a veth has its other end on the node, a VF or an ipvlan has not.
+fn is_counted_outside(link: &LinkFact) -> bool {
+    link.is_loopback() || link.kind.as_deref() == Some("veth")
 }
 
 /// The same facts with these pods of a lab; copied only where they have others.
