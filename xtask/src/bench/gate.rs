@@ -44,12 +44,19 @@ struct Told {
     causes: Vec<String>,
 }
 
+/// What decides on a busy machine, too; `--only` of `bench run`.
+const PACKETS: &str = "udp";
+/// All that decides. Latencies do not.
+const ALL: &str = "tcp,udp";
+
 /// The tool on the lab.
 struct Gate {
     binary: PathBuf,
     prefix: String,
     base: PathBuf,
     slice: String,
+    /// What is measured, as `--only` takes it.
+    only: &'static str,
     /// The margins that the base names, as `--max-regression` takes them; none where the usual one does.
     margins: Option<String>,
 }
@@ -58,59 +65,26 @@ struct Gate {
 pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
     let world = World::up(2, 1)?;
     let directory = tempfile::tempdir()?;
-    let mut gate = Gate {
-        binary: binary.to_owned(),
-        prefix: world.lab.options.prefix.clone(),
-        base: directory.path().join("base.json"),
-        slice: plan.slice.to_owned(),
-        margins: None,
+    let gate = |only: &'static str| {
+        let prefix = world.lab.options.prefix.clone();
+        let base = directory.path().join(format!("{only}.json"));
+        Gate { binary: binary.to_owned(), prefix, base, slice: plan.slice.to_owned(), only, margins: None }
     };
-    ui::note("measuring the base and its noise");
-    let mut noise = gate.measure(&gate.base)?;
-    for _ in 1..BASES {
-        if !noise.contains(DECIDES_NOTHING) {
-            break;
-        }
-        ui::note("measuring the base again: the machine was unstable");
-        fs::remove_file(&gate.base)?;
-        noise = gate.measure(&gate.base)?;
-    }
-    gate.margins = margins(&noise);
+    let (packets, _) = gate(PACKETS).with_base()?;
+    let (gate, noise) = gate(ALL).with_base()?;
     let document: Value = serde_json::from_slice(&fs::read(&gate.base)?)?;
     let mut log = format!("{}\n\n```\n{}\n```\n", machine(&document, plan.slice), noise.trim_end());
-
-    ui::note(&format!("{} gates of identical code", plan.gates));
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut red = Vec::new();
-    for number in 1..=plan.gates {
-        let told = gate.decide(&[])?;
-        ui::note(&format!("gate {number} of {} of identical code: {}", plan.gates, outcome(told.code)));
-        *counts.entry(outcome(told.code)).or_default() += 1;
-        if told.code == Some(2) {
-            red.push(told.summary);
-        }
-    }
-    let counts: Vec<String> =
-        counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-    let with = gate
-        .margins
-        .as_ref()
-        .map_or("the usual margin".to_owned(), |given| format!("`--max-regression {given}`"));
-    let _ = writeln!(
-        log,
-        "\nAll gates with {with}.\n\nGates of identical code: {} ({}).",
-        plan.gates,
-        counts.join(", ")
-    );
-    for summary in &red {
-        let _ = writeln!(log, "\n- RED: {summary}");
+    let mut wrong = 0;
+    for gate in [&packets, &gate] {
+        let (said, red) = gate.identical(plan.gates)?;
+        log.push_str(&said);
+        wrong += red;
     }
 
     let _ = writeln!(
         log,
         "\n| Made slower by | Expected | Gate | As expected | It said |\n|---|---|---|---|---|"
     );
-    let mut wrong = red.len();
     for slowdown in slower::ALL {
         ui::note(&format!("gate of a slower path: {}", slowdown.what));
         let row = match slowdown.make(&world)? {
@@ -140,23 +114,66 @@ pub(super) fn run(plan: &Plan<'_>, binary: &Path) -> Result<()> {
 }
 
 impl Gate {
+    /// The same with a base, measured again where no gate could decide by it; and what `bench run` prints of that.
+    fn with_base(mut self) -> Result<(Self, String)> {
+        ui::note(&format!("measuring the base and its noise (--only {})", self.only));
+        let mut noise = self.measure()?;
+        for _ in 1..BASES {
+            if !noise.contains(DECIDES_NOTHING) {
+                break;
+            }
+            ui::note("measuring the base again: the machine was unstable");
+            fs::remove_file(&self.base)?;
+            noise = self.measure()?;
+        }
+        self.margins = margins(&noise);
+        Ok((self, noise))
+    }
+
+    /// Gates of identical code: how they ended, in words, and how many of them were red.
+    fn identical(&self, gates: u32) -> Result<(String, usize)> {
+        let what = format!("identical code (--only {})", self.only);
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut red = Vec::new();
+        for number in 1..=gates {
+            let told = self.decide(&[])?;
+            ui::note(&format!("gate {number} of {gates} of {what}: {}", outcome(told.code)));
+            *counts.entry(outcome(told.code)).or_default() += 1;
+            if told.code == Some(2) {
+                red.push(told.summary);
+            }
+        }
+        let counts: Vec<String> =
+            counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        let with = self.margins.as_ref();
+        let with = with.map_or("the usual margin".to_owned(), |given| format!("`--max-regression {given}`"));
+        let mut said = format!(
+            "\nGates of identical code with {with}, `--only {}`: {gates} ({}).\n",
+            self.only,
+            counts.join(", ")
+        );
+        for summary in &red {
+            let _ = writeln!(said, "\n- RED: {summary}");
+        }
+        Ok((said, red.len()))
+    }
+
     /// A result of twenty rounds; what `bench run` prints of it.
-    fn measure(&self, output: &Path) -> Result<String> {
+    fn measure(&self) -> Result<String> {
         let mut tool = command::program(&self.binary);
         tool.args([
             "bench",
             "run",
             "--scenario",
             "vxlan-v4",
-            // Latencies decide nothing.
             "--only",
-            "tcp,udp",
+            self.only,
             "--prefix",
             &self.prefix,
             "--slice",
             &self.slice,
         ]);
-        command::capture(tool.arg("--output").arg(output))
+        command::capture(tool.arg("--output").arg(&self.base))
     }
 
     /// Measures and decides; with words in front of the command, such as another program that starts it.
