@@ -99,6 +99,8 @@ pub enum Why {
     Few(usize),
     /// Too much noise: about so many in each run would do; none when even the most would not.
     Rounds(Option<usize>),
+    /// The rounds would decide; what the hypervisor took may be so much of the difference, as a logarithm.
+    Stolen(f64),
     /// So many runs of the base differ too much from each other.
     Runs(usize),
 }
@@ -275,6 +277,25 @@ pub fn compare(
     Ok(comparison)
 }
 
+/// What two series say of a metric before the levels of all are known.
+struct Found {
+    row: Row,
+    shift: Option<Shift>,
+    /// How far the machine wanders, where it is unstable.
+    unrest: Option<f64>,
+    /// See [`Series::stolen_until`].
+    stolen: [f64; 2],
+    /// Rounds that count, of both.
+    counts: (usize, usize),
+}
+
+impl Found {
+    /// Nothing but the rounds decides.
+    fn is_the_rounds_alone(&self) -> bool {
+        self.unrest.is_none() && self.stolen.iter().all(|part| *part <= 0.0)
+    }
+}
+
 /// The rows of a base and the first `rounds` rounds of a new run, without their summaries.
 pub fn verdicts(base: &Run, new: &Run, rounds: usize, margins: &Margins, tails: &mut Tails) -> Vec<Row> {
     rows(base, new, rounds, &Scope { metrics: &Metric::ALL, share: 1.0, margins }, tails)
@@ -296,35 +317,42 @@ pub(super) fn rows(base: &Run, new: &Run, rounds: usize, scope: &Scope<'_>, tail
                 Ok((shift, why)) => (Some(shift), why),
                 Err(why) => (None, Some(why)),
             };
-            let unrest = why.map(|_| old.unrest(&now));
-            let counts = (old.costs.len(), now.costs.len());
-            found.push((Row { why, ..Row::nothing(scenario, metric) }, shift, unrest, counts));
+            found.push(Found {
+                row: Row { why, ..Row::nothing(scenario, metric) },
+                shift,
+                unrest: why.map(|_| old.unrest(&now)),
+                stolen: old.stolen_until(&now),
+                counts: (old.costs.len(), now.costs.len()),
+            });
         }
     }
     // The probability of an error is split over those that decide.
     let level = LEVEL * scope.share / LOOKS.len() as f64;
-    let p = |shift: &Option<Shift>, unrest: &Option<f64>| match shift {
-        Some(shift) if unrest.is_none() => shift.p_positive(),
+    let p = |found: &Found| match &found.shift {
+        Some(shift) if found.is_the_rounds_alone() => shift.p_positive(),
         Some(_) | None => 1.0,
     };
-    let gating: Vec<f64> = found
-        .iter()
-        .filter(|(row, ..)| row.metric.gates())
-        .map(|(_, shift, unrest, _)| p(shift, unrest))
-        .collect();
+    let gating: Vec<f64> = found.iter().filter(|found| found.row.metric.gates()).map(p).collect();
     let mut levels = stats::holm(&gating, level).into_iter();
-    let judged = |(row, shift, unrest, counts): (Row, Option<Shift>, Option<f64>, (usize, usize))| {
+    let judged = |found: Found| {
+        let is_alone = found.is_the_rounds_alone();
+        let Found { row, shift, unrest, stolen: [slower, faster], counts } = found;
         let own = if row.metric.gates() { levels.next().unwrap_or(level) } else { level };
         let Some(shift) = shift else { return row };
+        // A p that is not of the rounds alone is none that the others' levels may depend on, so that it gets the smallest one.
+        let own = if is_alone { own } else { level / gating.len().max(1) as f64 };
         if let Some(unrest) = unrest {
-            // Its p is none that the others' levels may depend on, so that it gets the smallest one.
-            return beside_unrest(row, &shift, unrest, level / gating.len().max(1) as f64);
+            return beside_unrest(row, &shift, unrest, own);
         }
-        let growth = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
+        let rounds = Growth { estimate: shift.estimate(), low: shift.low(own), high: shift.high(level) };
+        let growth = Growth { low: rounds.low - slower, high: rounds.high + faster, ..rounds };
         let margin = row.metric.margin(scope.margins.of(row.metric));
         let verdict = verdict(&growth, margin);
-        let why = (verdict == Verdict::Inconclusive).then(|| Why::Rounds(needed(counts, &growth, margin)));
-        Row { verdict, why, growth: Some(growth), ..row }
+        let why = || match self::verdict(&rounds, margin) {
+            Verdict::Inconclusive => Why::Rounds(needed(counts, &growth, margin)),
+            Verdict::Same | Verdict::Better | Verdict::Worse => Why::Stolen(slower.max(faster)),
+        };
+        Row { verdict, why: (verdict == Verdict::Inconclusive).then(why), growth: Some(growth), ..row }
     };
     found.into_iter().map(judged).collect()
 }

@@ -23,6 +23,9 @@ const FEWEST_FOR_DRIFT: usize = 6;
 pub struct Series {
     /// The cost of each round that counts ([`Metric::cost`]).
     pub costs: Vec<f64>,
+    /// By how much what the hypervisor took may have slowed down the host's and the overlay's slices of these rounds, as a logarithm, in
+    /// the mean.
+    pub stolen: [f64; 2],
     /// The host's own value in the middle of the rounds: of the load, and not of the metric.
     pub anchor: Option<f64>,
     /// The lowest and the highest of these values, of rounds that do not count as well.
@@ -93,9 +96,15 @@ impl Series {
             let is_stolen = |slice: &Slice| slice.cpu.steal.is_some_and(|steal| steal > MOST_STEAL);
             let off = (own.as_ref()? / middle? - 1.0).abs();
             let is_ordinary = off <= MOST_OFF && !is_stolen(host) && !is_stolen(overlay);
-            metric.cost(overlay.value(metric)?, host.value(metric)?).filter(|_| is_ordinary)
+            let cost = metric.cost(overlay.value(metric)?, host.value(metric)?).filter(|_| is_ordinary)?;
+            Some((cost, [host, overlay].map(|slice| stolen(slice, run.machine.cores))))
         };
-        let costs: Vec<f64> = pairs.iter().zip(&anchors).filter_map(counts).collect();
+        let (costs, all_stolen): (Vec<f64>, Vec<[f64; 2]>) =
+            pairs.iter().zip(&anchors).filter_map(counts).unzip();
+        let mean = |side: fn(&[f64; 2]) -> f64| {
+            all_stolen.iter().map(side).sum::<f64>() / all_stolen.len().max(1) as f64
+        };
+        let stolen = [mean(|[host, _]| *host), mean(|[_, overlay]| *overlay)];
         let (rounds, thrown) = (pairs.len(), pairs.len() - costs.len());
         let has_values = pairs
             .iter()
@@ -103,7 +112,7 @@ impl Series {
         let unstable = if has_values { unstable(thrown, rounds, &known) } else { None };
         let costs = if has_values { costs } else { Vec::new() };
         let datagram_bytes = pairs.last().and_then(|(_, overlay)| overlay.datagram_bytes);
-        Self { costs, anchor: middle, ends, rounds, thrown, unstable, datagram_bytes }
+        Self { costs, stolen, anchor: middle, ends, rounds, thrown, unstable, datagram_bytes }
     }
 
     /// Nothing was measured.
@@ -119,11 +128,25 @@ impl Series {
         range.max((1.0 + MOST_OFF).ln())
     }
 
+    /// How much of a difference from this run to the new one, as a logarithm, may be the hypervisor's: of what makes the new one look
+    /// slower, and of what makes it look faster.
+    pub fn stolen_until(&self, new: &Self) -> [f64; 2] {
+        let ([host, overlay], [new_host, new_overlay]) = (self.stolen, new.stolen);
+        [host + new_overlay, overlay + new_host]
+    }
+
     /// The host's own speed is another one than that of the base.
     pub fn moved_from(&self, base: &Self) -> Option<Unstable> {
         let ratio = self.anchor? / base.anchor?;
         is_far(ratio).then_some(Unstable::Moved(ratio))
     }
+}
+
+/// How much slower a slice may be for what the hypervisor took of all processors' time, when all of that was taken from the one that
+/// everything waits for: a tunnel keeps a processor busier than the host's own path, and loses more.
+fn stolen(slice: &Slice, cores: u32) -> f64 {
+    let of_one = slice.cpu.steal.unwrap_or(0.0) * f64::from(cores);
+    -(1.0 - of_one.clamp(0.0, 0.9)).ln()
 }
 
 fn slice(round: &Round, scenario: Scenario, load: Load, side: Side) -> Option<&Slice> {

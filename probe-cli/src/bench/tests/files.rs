@@ -264,6 +264,36 @@ fn what_wandering_cannot_account_for_is_worse_all_the_same() {
     }
 }
 
+/// A tunnel keeps a processor busier than the host's own path: what the hypervisor takes makes it slower, and no code does.
+#[test]
+fn what_the_hypervisor_took_is_no_slowdown() {
+    let with = |slower: f64, steal: f64| {
+        let mut run = run(2, 20);
+        let slices = run.rounds.iter_mut().flat_map(|round| &mut round.slices);
+        for slice in slices.filter(|slice| slice.side == Side::Overlay) {
+            slice.bits_per_s = slice.bits_per_s.map(|rate| rate * (1.0 - slower));
+            slice.cpu.steal = Some(steal);
+        }
+        run
+    };
+    let quiet = run(1, 20);
+    let stolen = |why| matches!(why, Some(Why::Stolen(part)) if (0.07..0.1).contains(&part));
+    for (base, new, expected, is_stolen) in [
+        // Of two processors, four percent of all are eight of one.
+        (&quiet, with(0.08, 0.0), Verdict::Worse, false),
+        (&quiet, with(0.08, 0.04), Verdict::Inconclusive, true),
+        (&quiet, with(0.5, 0.04), Verdict::Worse, false),
+        (&quiet, with(0.0, 0.0), Verdict::Same, false),
+        // What made the base slower hides as much.
+        (&with(0.0, 0.04), quiet.clone(), Verdict::Inconclusive, true),
+    ] {
+        let base = std::slice::from_ref(base);
+        let found = gate::compare(base, &new, &Options::default(), &mut Tails::default()).unwrap();
+        let row = found.rows.iter().find(|row| row.metric == Metric::Throughput).unwrap();
+        assert_eq!((row.verdict, stolen(row.why)), (expected, is_stolen), "{row:?}");
+    }
+}
+
 #[test]
 fn what_was_left_out_on_both_sides_is_no_row_and_on_one_side_no_pass() {
     let datagrams = |mut run: Run| {

@@ -75,6 +75,7 @@ pub(super) fn why(row: &Row) -> Option<String> {
         Why::Rounds(None) => {
             format!("too noisy: even {MOST_ROUNDS} rounds in each run would not settle it{}", passing(row))
         }
+        Why::Stolen(most) => format!("{}, measure again", stolen(most)),
         Why::Runs(runs) => {
             format!("the {runs} runs of the base differ too much from each other{}", passing(row))
         }
@@ -106,6 +107,7 @@ fn briefly(why: Option<Why>) -> &'static str {
         Some(Why::Runs(_)) => "the base's runs differ too much",
         Some(Why::Unstable(_)) => "machine unstable",
         Some(Why::BaseUnstable(_)) => "base of an unstable machine",
+        Some(Why::Stolen(_)) => "time taken by the hypervisor",
     }
 }
 
@@ -116,6 +118,14 @@ fn undecided(open: &[&Row]) -> String {
     let groups: Vec<String> =
         groups.into_iter().map(|(why, names)| format!("{} ({why})", names.join(", "))).collect();
     groups.join("; ")
+}
+
+/// Why what the rounds say is not believed.
+fn stolen(most: f64) -> String {
+    format!(
+        "the hypervisor took so much time that it may be {:.1} % of the difference",
+        most.exp_m1() * 100.0
+    )
 }
 
 /// What is wrong with the machine.
@@ -140,6 +150,7 @@ fn unrest(what: Unstable) -> String {
 pub fn why_unknown(why: Why) -> String {
     match why {
         Why::Missing | Why::Rounds(_) | Why::Runs(_) => "not measured".to_owned(),
+        Why::Stolen(most) => stolen(most),
         Why::Few(rounds) => format!("fewer than {rounds} rounds"),
         Why::Unstable(what) | Why::BaseUnstable(what) => unstable(what),
     }
