@@ -75,7 +75,7 @@ pub(super) fn why(row: &Row) -> Option<String> {
         Why::Rounds(None) => {
             format!("too noisy: even {MOST_ROUNDS} rounds in each run would not settle it{}", passing(row))
         }
-        Why::Stolen(most) => format!("{}, measure again", stolen(most)),
+        Why::Stolen(most) => format!("{}; measure again", stolen(most)),
         Why::Runs(runs) => {
             format!("the {runs} runs of the base differ too much from each other{}", passing(row))
         }
@@ -122,10 +122,7 @@ fn undecided(open: &[&Row]) -> String {
 
 /// Why what the rounds say is not believed.
 fn stolen(most: f64) -> String {
-    format!(
-        "the hypervisor took so much time that it may be {:.1} % of the difference",
-        most.exp_m1() * 100.0
-    )
+    format!("the hypervisor took time that may make a difference of {:.1} % by itself", most.exp_m1() * 100.0)
 }
 
 /// What is wrong with the machine.

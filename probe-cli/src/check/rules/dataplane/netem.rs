@@ -1,6 +1,6 @@
 //! An interface of the overlay or of a pod delays or loses packets on purpose.
 
-use super::super::prelude::*;
+use super::{super::prelude::*, link};
 use crate::{
     facts::netlink::LinkFact,
     model::{LinkRole, LinkRow, Pod},
@@ -27,8 +27,7 @@ pub(in crate::check::rules) const CHECK: Check = Check {
 };
 
 fn run(model: &Model) -> Outcome {
-    let rows: Vec<&LinkRow> = model.inventory.links.links.iter().filter(|row| carries_pods(row)).collect();
-    if rows.is_empty() {
+    if !model.inventory.links.links.iter().any(carries_pods) {
         return Outcome::DoesNotApply("no interface of an overlay or of pods is here");
     }
     let links = &model.snapshot.netlink.links;
@@ -37,7 +36,7 @@ fn run(model: &Model) -> Outcome {
         return Outcome::NotJudged("no interface's qdisc was read".to_owned());
     }
     let delaying = links.iter().filter(|link| delays(link));
-    let on_node = delaying.filter(|link| rows.iter().any(|row| row.ifindex == link.ifindex)).map(on_node);
+    let on_node = delaying.filter(|one| link(model, one.ifindex).is_some_and(carries_pods)).map(on_node);
     let pods = model.inventory.pods.iter().filter(|pod| !pod.host_network);
     let in_pods = pods.flat_map(|pod| inside(model, pod).map(|link| in_pod(pod, link)));
     Outcome::Judged(on_node.chain(in_pods).collect())
