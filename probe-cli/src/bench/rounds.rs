@@ -15,6 +15,9 @@ pub(super) const MOST_OFF: f64 = 0.20;
 const MOST_THROWN: f64 = 0.25;
 /// And when the host's own speed drifts by more than this.
 pub const MOST_DRIFT: f64 = 0.15;
+/// Between these quantiles of its rounds, in thousandths, a host's own speed wanders.
+const LOW_END: usize = 100;
+const HIGH_END: usize = 900;
 /// Rounds that a drift can be seen in.
 const FEWEST_FOR_DRIFT: usize = 6;
 
@@ -28,7 +31,8 @@ pub struct Series {
     pub stolen: [f64; 2],
     /// The host's own value in the middle of the rounds: of the load, and not of the metric.
     pub anchor: Option<f64>,
-    /// The lowest and the highest of these values, of rounds that do not count as well.
+    /// The two of these values between which eight of ten rounds are, of rounds that do not count as well: one wild round in eighty is no
+    /// measure of a machine.
     pub ends: Option<[f64; 2]>,
     /// Rounds that were measured.
     pub rounds: usize,
@@ -90,8 +94,8 @@ impl Series {
             .collect();
         let known: Vec<f64> = anchors.iter().copied().flatten().collect();
         let middle = stats::median(&known);
-        let ends = known.iter().copied().map(|value| [value; 2]);
-        let ends = ends.reduce(|[low, high], [value, _]| [low.min(value), high.max(value)]);
+        let end = |per_mille| stats::quantile(&known, per_mille);
+        let ends = end(LOW_END).zip(end(HIGH_END)).map(<[f64; 2]>::from);
         let counts = |((host, overlay), own): (&(&Slice, &Slice), &Option<f64>)| {
             let is_stolen = |slice: &Slice| slice.cpu.steal.is_some_and(|steal| steal > MOST_STEAL);
             let off = (own.as_ref()? / middle? - 1.0).abs();

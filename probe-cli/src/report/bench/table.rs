@@ -68,7 +68,7 @@ pub fn table(gate: &Gate<'_>) -> String {
 pub fn run(run: &Run) -> String {
     let mut out = String::new();
     let mut tails = Tails::default();
-    let mut all_noisy = Vec::new();
+    let (mut all_noisy, mut restless) = (Vec::new(), Vec::new());
     for scenario in &run.scenarios {
         let name = scenario.scenario;
         if let Some(why) = &scenario.unsupported {
@@ -94,10 +94,16 @@ pub fn run(run: &Run) -> String {
             ]);
         }
         align::aligned(&mut out, &cells);
-        let noisy = noisy(run, name);
-        for note in undecidable(run, name, &mut tails).into_iter().chain(too_noisy(&noisy)) {
+        let (noisy, undecidable) = (noisy(run, name), undecidable(run, name, &mut tails));
+        for (why, metrics) in &undecidable {
+            let note = format!("no gate passes {} by this: {why}; measure again", words::titles(metrics));
             align::wrapped(&mut out, "  ! ", &note);
         }
+        if let Some(note) = too_noisy(&noisy) {
+            align::wrapped(&mut out, "  ! ", &note);
+        }
+        restless.extend(undecidable.into_iter().flat_map(|(_, metrics)| metrics));
+        restless.extend(noisy.iter().map(|(metric, _)| *metric));
         all_noisy.extend(noisy);
         let counts = scenario.facts.as_ref().map(|facts| facts.counts).unwrap_or_default();
         let number = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.1}"));
@@ -135,6 +141,9 @@ pub fn run(run: &Run) -> String {
     if !all_noisy.is_empty() {
         align::wrapped(&mut out, "", &decides_with(&all_noisy));
     }
+    if let Some(advice) = on_one_processor(run, &restless) {
+        align::wrapped(&mut out, "", &advice);
+    }
     out
 }
 
@@ -143,16 +152,13 @@ fn gating(run: &Run) -> impl Iterator<Item = Metric> {
     Metric::ALL.into_iter().filter(|metric| metric.gates() && run.parameters.measures(*metric))
 }
 
-/// What no gate decides by this run, whether it is the base or the new one, and why.
-fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<String> {
+/// Why no gate decides some metrics by this run, whether it is the base or the new one.
+fn undecidable(run: &Run, scenario: Scenario, tails: &mut Tails) -> Vec<(String, Vec<Metric>)> {
     let whys = gating(run).filter_map(|metric| {
         let why = history::whole(run, scenario, metric, tails).err()?;
         Some((words::why_unknown(why), metric))
     });
-    let note = |(why, metrics): (String, Vec<Metric>)| {
-        format!("no gate passes {} by this: {why}; measure again", words::titles(&metrics))
-    };
-    text::by_sentence(whys).into_iter().map(note).collect()
+    text::by_sentence(whys)
 }
 
 /// What differs so much from round to round that a gate against this run would not decide it with the usual margin, and the margin with
@@ -201,6 +207,19 @@ fn decides_with(noisy: &[(Metric, f64)]) -> String {
         "A gate decides on this machine with --max-regression {}. Less takes {less_noise}.",
         margins.join(",")
     )
+}
+
+/// How a stream differs less from round to round: where both of its ends are in this run and have a processor each.
+fn on_one_processor(run: &Run, restless: &[Metric]) -> Option<String> {
+    let helps = |metric: &Metric| metric.load() == Load::Stream && restless.contains(metric);
+    let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(helps).collect();
+    (!metrics.is_empty() && run.machine.cores > 1 && run.remote.is_none()).then(|| {
+        format!(
+            "On one processor a TCP stream differs less from round to round ({}): `taskset -c 0 overlay-probe bench run`, and the same in \
+             front of each gate.",
+            words::titles(&metrics)
+        )
+    })
 }
 
 /// The processors that had most to do during the overlay's streams, in their order.
