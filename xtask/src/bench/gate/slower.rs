@@ -5,8 +5,14 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 use xtask::burn::{Burn, Hook};
 
-use super::super::world::{Running, World};
+use super::{
+    super::world::{Running, World},
+    Way,
+};
 use crate::command;
+
+/// Starts a program that keeps to the first processor.
+pub(super) const ONE_PROCESSOR: &[&str] = &["taskset", "-c", "0"];
 
 /// What the gate has to say.
 #[derive(Clone, Copy)]
@@ -33,6 +39,8 @@ impl Expected {
 pub(super) struct Slowdown {
     pub(super) what: &'static str,
     how: How,
+    /// What shows it.
+    pub(super) way: Way,
     /// What starts the gate.
     pub(super) before: &'static [&'static str],
     pub(super) expected: Expected,
@@ -58,7 +66,7 @@ pub(super) enum Undo {
 }
 
 const fn shell(what: &'static str, make: &'static str, undo: &'static str, expected: Expected) -> Slowdown {
-    Slowdown { what, how: How::Shell(make, undo), before: &[], expected }
+    Slowdown { what, how: How::Shell(make, undo), way: Way::OneProcessor, before: &[], expected }
 }
 
 /// All of them.
@@ -84,6 +92,7 @@ pub(super) const ALL: &[Slowdown] = &[
     Slowdown {
         what: "an eBPF program on the tunnel that takes 2 µs a buffer",
         how: How::Program,
+        way: Way::Packets,
         before: &[],
         expected: Expected::Red("eBPF program burn on egress of flannel.1 of node 1"),
     },
@@ -108,12 +117,14 @@ pub(super) const ALL: &[Slowdown] = &[
     Slowdown {
         what: "one processor taken away (`taskset -c 0`)",
         how: How::Nothing,
-        before: &["taskset", "-c", "0"],
+        way: Way::All,
+        before: ONE_PROCESSOR,
         expected: Expected::NotRed,
     },
     Slowdown {
         what: "something else that never rests on the second processor",
         how: How::Hog,
+        way: Way::All,
         before: &[],
         expected: Expected::NotRed,
     },
