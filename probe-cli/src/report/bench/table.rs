@@ -138,11 +138,11 @@ pub fn run(run: &Run) -> String {
     }
     let _ =
         writeln!(out, "SD: standard deviation of the ratio from round to round. COUNT: rounds that count.");
-    if !all_noisy.is_empty() {
-        align::wrapped(&mut out, "", &decides_with(&all_noisy));
-    }
     if let Some(advice) = on_one_processor(run, &restless) {
         align::wrapped(&mut out, "", &advice);
+    }
+    if !all_noisy.is_empty() {
+        decides_with(&mut out, &all_noisy);
     }
     out
 }
@@ -187,8 +187,8 @@ fn too_noisy(noisy: &[(Metric, f64)]) -> Option<String> {
     })
 }
 
-/// What makes a gate decide what is noisy, in all data planes at once.
-fn decides_with(noisy: &[(Metric, f64)]) -> String {
+/// What makes a gate decide what is noisy, in all data planes at once; the option stands on a line of its own, to be copied.
+fn decides_with(out: &mut String, noisy: &[(Metric, f64)]) {
     let widest = |metric: Metric| {
         noisy.iter().filter(|(of, _)| *of == metric).map(|(_, share)| *share).reduce(f64::max)
     };
@@ -201,12 +201,12 @@ fn decides_with(noisy: &[(Metric, f64)]) -> String {
         .collect();
     let less_noise = "more rounds (--rounds), longer slices (--slice) or a quieter machine";
     if margins.is_empty() {
-        return format!("A gate decides with {less_noise}.");
+        return align::wrapped(out, "", &format!("A gate decides with {less_noise}."));
     }
-    format!(
-        "A gate decides on this machine with --max-regression {}. Less takes {less_noise}.",
-        margins.join(",")
-    )
+    let decides =
+        format!("A gate decides on this machine with the margins below; smaller ones take {less_noise}.");
+    align::wrapped(out, "", &decides);
+    let _ = writeln!(out, "  --max-regression {}", margins.join(","));
 }
 
 /// How a stream differs less from round to round: where both of its ends are in this run and have a processor each.
