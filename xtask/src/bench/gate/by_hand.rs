@@ -28,7 +28,7 @@ const PAIRS: u32 = 10;
 const SIDE: f64 = 0.025;
 
 /// A sentence with both.
-pub(super) fn compare(world: &World, base: &Path, document: &Value) -> Result<String> {
+pub(super) fn compare(world: &World, base: &Path) -> Result<String> {
     if !command::succeeds(command::program("iperf3").arg("--version")) {
         return Ok("iperf3 is not here: its ratio was not compared.".to_owned());
     }
@@ -47,9 +47,10 @@ pub(super) fn compare(world: &World, base: &Path, document: &Value) -> Result<St
         ratios.push(if pair % 2 == 0 { first / second } else { second / first });
     }
     let found = Spread::of(ratios).context("no ratio")?;
-    let rounds = document.pointer("/runs/0/rounds").and_then(Value::as_array).map_or(0, Vec::len);
-    let run = Document::read(&std::fs::read(base)?)?;
-    let level = history::whole(run.last()?, Scenario::VxlanV4, Metric::Throughput, &mut Tails::default());
+    let document = Document::read(&std::fs::read(base)?)?;
+    let run = document.last()?;
+    let rounds = run.rounds.len();
+    let level = history::whole(run, Scenario::VxlanV4, Metric::Throughput, &mut Tails::default());
     let own = match level {
         Ok(level) => {
             let [high, low] = [level.low(SIDE), level.high(SIDE)].map(|cost| Metric::Throughput.ratio(cost));
