@@ -15,7 +15,7 @@ use crate::{
     bench::against::{self, Beside},
     ebpf, fuzz,
     install::{self, Consent, Purpose},
-    test::{self, tally::Tally},
+    test::{self, tally::Results},
     ui, vm,
 };
 
@@ -95,12 +95,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     ui::header("result");
     report.print();
-    let tally: Tally = report.tally();
-    if args.record && tally.failed == 0 {
-        record::add(&tally.to_string(), &report.kernels())?;
+    let results: Results = report.results();
+    if args.record && results.tally.failed == 0 {
+        record::add(&results.tally.to_string(), &report.kernels())?;
     }
-    ui::line(&tally.to_string());
-    Ok(tally.exit_code())
+    Ok(results.conclude())
 }
 
 /// What a tier needs of the machine.
@@ -155,7 +154,7 @@ fn machines(tier: Tier) -> Result<Outcome> {
     }
     let extent = if tier == Tier::Full { vm::Extent::Everything } else { vm::Extent::OldestAndNewest };
     let result = vm::run_all(extent)?;
-    Ok(Outcome::Machines(result.tally(), result.summary()))
+    Ok(Outcome::Machines(result.results(), result.summary()))
 }
 
 #[cfg(test)]

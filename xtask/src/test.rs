@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 use xtask::tree;
 
-use self::{skips::Skips, suite::Suite, tally::Tally};
+use self::{skips::Skips, suite::Suite, tally::Results};
 use crate::{
     ci, command,
     install::{self, Consent, Purpose},
@@ -57,37 +57,36 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if wanted(Part::Netns) {
         install::ensure(&[Purpose::Namespaces], Consent::unless(args.no_install))?;
     }
-    let mut tally = Tally::default();
+    let mut results = Results::default();
     if wanted(Part::Unit) {
-        tally += units(&args.filter)?;
+        results += units(&args.filter)?;
     }
     if wanted(Part::Netns) {
-        tally += namespaces(&args.filter)?;
+        results += namespaces(&args.filter)?;
     }
-    ui::line(&tally.to_string());
-    Ok(tally.exit_code())
+    Ok(results.conclude())
 }
 
 /// Tests that need neither root nor namespaces.
-pub(crate) fn unit() -> Result<Tally> {
+pub(crate) fn unit() -> Result<Results> {
     units(&[])
 }
 
 /// Every test in network namespaces.
-pub(crate) fn in_namespaces_of_this_kernel() -> Result<Tally> {
+pub(crate) fn in_namespaces_of_this_kernel() -> Result<Results> {
     namespaces(&[])
 }
 
-fn units(filter: &[String]) -> Result<Tally> {
+fn units(filter: &[String]) -> Result<Results> {
     let skips = Skips::open()?;
-    let mut tally =
+    let mut results =
         Suite::new(&["--workspace", "--exclude", "probe-tests"], &skips).run("unit tests", filter)?;
     let sources = targets(ABOUT_SOURCES.map(str::to_owned).to_vec());
-    tally += Suite::new(&sources, &skips).run("tests of the repository", filter)?;
-    skips.move_from_passed(tally)
+    results += Suite::new(&sources, &skips).run("tests of the repository", filter)?;
+    skips.move_from_passed(results)
 }
 
-fn namespaces(filter: &[String]) -> Result<Tally> {
+fn namespaces(filter: &[String]) -> Result<Results> {
     if !command::is_root() {
         bail!("the tests in network namespaces need root; `cargo xtask test --only unit` leaves them out");
     }
@@ -100,8 +99,8 @@ fn namespaces(filter: &[String]) -> Result<Tally> {
     suite.env("OVERLAY_PROBE_BIN", &binary);
     // Tests share the kernel's programs and the machine's processors.
     let arguments: Vec<String> = ["--test-threads=1".to_owned()].into_iter().chain(filter.to_vec()).collect();
-    let tally = suite.run("tests in network namespaces", &arguments)?;
-    skips.move_from_passed(tally)
+    let results = suite.run("tests in network namespaces", &arguments)?;
+    skips.move_from_passed(results)
 }
 
 /// Names of the integration tests that run in network namespaces, if they are wanted.

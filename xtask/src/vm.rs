@@ -26,7 +26,7 @@ use self::{
 use crate::{
     debian,
     install::{self, Consent, Purpose},
-    test::tally::Tally,
+    test::tally::Results,
     ui::{self, Align},
 };
 
@@ -73,9 +73,9 @@ pub(crate) struct Found(Vec<Verdict>);
 
 impl Found {
     /// All tests on all kernels.
-    pub(crate) fn tally(&self) -> Tally {
-        self.0.iter().fold(Tally::default(), |mut sum, verdict| {
-            sum += verdict.tally();
+    pub(crate) fn results(&self) -> Results {
+        self.0.iter().fold(Results::default(), |mut sum, verdict| {
+            sum += verdict.results().clone();
             sum
         })
     }
@@ -92,9 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.shell {
         return shell(args);
     }
-    let tally = matrix(&chosen(args)?, args)?.tally();
-    ui::line(&tally.to_string());
-    Ok(tally.exit_code())
+    Ok(matrix(&chosen(args)?, args)?.results().conclude())
 }
 
 /// Why there can be no machines here; none when there can.

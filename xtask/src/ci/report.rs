@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    test::tally::Tally,
+    test::tally::{Results, Tally},
     ui::{self, Align},
 };
 
@@ -15,9 +15,9 @@ pub(super) enum Outcome {
     Failed,
     Skipped(String),
     /// It counted tests.
-    Tests(Tally),
+    Tests(Results),
     /// It counted tests on several kernels; with what each of them counted.
-    Machines(Tally, String),
+    Machines(Results, String),
 }
 
 impl From<()> for Outcome {
@@ -33,19 +33,19 @@ impl Outcome {
             Self::PassedAs(how) => format!("passed: {how}"),
             Self::Failed => "FAILED".to_owned(),
             Self::Skipped(why) => format!("skipped: {why}"),
-            Self::Tests(tally) | Self::Machines(tally, _) => {
+            Self::Tests(Results { tally, .. }) | Self::Machines(Results { tally, .. }, _) => {
                 format!("{}: {tally}", if tally.failed == 0 { "passed" } else { "FAILED" })
             }
         }
     }
 
     /// What it adds to the last line: tests one by one, of other steps what did not pass.
-    fn tally(&self) -> Tally {
+    fn results(&self) -> Results {
         match self {
-            Self::Passed | Self::PassedAs(_) => Tally::default(),
-            Self::Failed => Tally::FAILED,
-            Self::Skipped(_) => Tally::SKIPPED,
-            Self::Tests(tally) | Self::Machines(tally, _) => *tally,
+            Self::Passed | Self::PassedAs(_) => Results::default(),
+            Self::Failed => Tally::FAILED.into(),
+            Self::Skipped(_) => Tally::SKIPPED.into(),
+            Self::Tests(results) | Self::Machines(results, _) => results.clone(),
         }
     }
 }
@@ -82,9 +82,9 @@ impl Report {
     }
 
     /// Tests, and the steps that did not pass.
-    pub(super) fn tally(&self) -> Tally {
-        self.0.iter().fold(Tally::default(), |mut sum, (_, outcome, _)| {
-            sum += outcome.tally();
+    pub(super) fn results(&self) -> Results {
+        self.0.iter().fold(Results::default(), |mut sum, (_, outcome, _)| {
+            sum += outcome.results();
             sum
         })
     }
@@ -100,7 +100,11 @@ mod tests {
         report.add("format", Outcome::Failed, Duration::ZERO);
         report.add("clippy", Outcome::Passed, Duration::ZERO);
         report.add("advisories", Outcome::Skipped("no network".to_owned()), Duration::ZERO);
-        report.add("tests", Outcome::Tests(Tally { passed: 5, failed: 0, skipped: 2 }), Duration::ZERO);
-        assert_eq!(report.tally(), Tally { passed: 5, failed: 1, skipped: 3 });
+        report.add(
+            "tests",
+            Outcome::Tests(Tally { passed: 5, failed: 0, skipped: 2 }.into()),
+            Duration::ZERO,
+        );
+        assert_eq!(report.results().tally, Tally { passed: 5, failed: 1, skipped: 3 });
     }
 }

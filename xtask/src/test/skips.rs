@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
-use super::tally::Tally;
+use super::tally::{Results, Tally};
 use crate::ui;
 
 /// The environment variable that names the file.
@@ -27,13 +27,13 @@ impl Skips {
     }
 
     /// Says what was skipped and why, and counts it as that.
-    pub(super) fn move_from_passed(&self, tally: Tally) -> Result<Tally> {
+    pub(super) fn move_from_passed(&self, results: Results) -> Result<Results> {
         let text = fs::read_to_string(self.path()).context("reading what was skipped")?;
         let skipped = parse(&text);
         for (name, reason) in &skipped {
             ui::note(&format!("skipped {name}: {reason}"));
         }
-        Ok(moved(tally, skipped.len() as u64))
+        Ok(Results { tally: moved(results.tally, skipped.len() as u64), ..results })
     }
 }
 

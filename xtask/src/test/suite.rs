@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     skips::{self, Skips},
-    tally::{Reader, Tally},
+    tally::{Reader, Results},
 };
 use crate::{command, ui};
 
@@ -34,7 +34,7 @@ impl Suite {
     }
 
     /// Runs them; what they print is passed on as it comes.
-    pub(super) fn run(mut self, name: &str, arguments: &[String]) -> Result<Tally> {
+    pub(super) fn run(mut self, name: &str, arguments: &[String]) -> Result<Results> {
         ui::note(name);
         let mut child = self.cargo.args(arguments).spawn().context("cannot run cargo test")?;
         let mut reader = Reader::default();

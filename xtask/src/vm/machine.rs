@@ -87,7 +87,7 @@ impl<'a> Machine<'a> {
                     if failed > 0 {
                         ending.remark(format!("did not boot at first, {failed} time(s)"));
                     }
-                    return Ok(ending);
+                    return Ok(*ending);
                 }
                 Run::NotBooted(console) => {
                     failed += 1;
@@ -138,7 +138,7 @@ impl<'a> Machine<'a> {
             ending.fault(format!("the kernel reports: {}", line.trim()));
         }
         ending.logs = Some(logs);
-        Ok(Run::Ended(ending))
+        Ok(Run::Ended(Box::new(ending)))
     }
 
     /// Gives a shell on this terminal.
@@ -198,7 +198,7 @@ impl<'a> Machine<'a> {
 
 /// What came of one start.
 enum Run {
-    Ended(Ending),
+    Ended(Box<Ending>),
     /// Not a word, and no complaint of the kernel's; the last lines of its console.
     NotBooted(String),
 }

@@ -6,7 +6,7 @@ use super::{
     guest::{self, Line},
     kernels::Kernel,
 };
-use crate::test::tally::{Reader, Tally};
+use crate::test::tally::{Reader, Results, Tally};
 
 /// How a machine ended.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ pub(super) struct Verdict {
     pub(super) kernel: Kernel,
     release: String,
     took: Duration,
-    tally: Tally,
+    results: Results,
     remarks: Vec<String>,
 }
 
@@ -70,7 +70,11 @@ impl Verdict {
         if good.is_none() {
             faults.push("ended before all tests had run".to_owned());
         }
-        let mut tally = reader.end(good.unwrap_or(true));
+        let mut results = reader.end(good.unwrap_or(true));
+        for failure in &mut results.failures {
+            failure.test = format!("on {}: {}", kernel.version, failure.test);
+        }
+        let tally = &mut results.tally;
         for (test, said) in &skips {
             tally.passed = tally.passed.saturating_sub(1);
             match allowed(kernel, said) {
@@ -89,7 +93,7 @@ impl Verdict {
         if let Some(logs) = logs.filter(|_| tally.failed > 0) {
             remarks.push(format!("its logs are in {}", logs.display()));
         }
-        Self { kernel: kernel.clone(), release: release.unwrap_or("-").to_owned(), took, tally, remarks }
+        Self { kernel: kernel.clone(), release: release.unwrap_or("-").to_owned(), took, results, remarks }
     }
 
     /// The kernel cannot be had and need not be.
@@ -98,13 +102,17 @@ impl Verdict {
             kernel: kernel.clone(),
             release: "-".to_owned(),
             took: Duration::ZERO,
-            tally: Tally::SKIPPED,
+            results: Tally::SKIPPED.into(),
             remarks: vec![format!("skipped, as it is optional and cannot be had: {why:#}")],
         }
     }
 
     pub(super) fn tally(&self) -> Tally {
-        self.tally
+        self.results.tally
+    }
+
+    pub(super) fn results(&self) -> &Results {
+        &self.results
     }
 
     /// What `uname -r` says of the kernel, else its series.
@@ -119,9 +127,10 @@ impl Verdict {
 
     /// Kernel, release, seconds, verdict.
     pub(super) fn row(&self) -> Vec<String> {
-        let word = if self.tally.failed > 0 { "FAILED" } else { "passed" };
+        let tally = self.tally();
+        let word = if tally.failed > 0 { "FAILED" } else { "passed" };
         let seconds = format!("{:.0}", self.took.as_secs_f64());
-        vec![self.kernel.version.clone(), self.release.clone(), seconds, format!("{word}: {}", self.tally)]
+        vec![self.kernel.version.clone(), self.release.clone(), seconds, format!("{word}: {tally}")]
     }
 }
 
