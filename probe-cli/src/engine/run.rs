@@ -233,9 +233,11 @@ impl Engine {
         Ok(Frame { snapshot: Arc::clone(&self.snapshot), sample })
     }
 
-    /// The next sample is one interval after the last was due, or after now when that has passed already.
+    /// The next sample is one interval after the last was due. When that has passed already, it is one interval from now: what
+    /// changes is followed meanwhile, and no two samples come at once.
     fn schedule(&mut self) {
-        self.next = (self.next + self.interval).max(Instant::now());
+        let (due, now) = (self.next + self.interval, Instant::now());
+        self.next = if due > now { due } else { now + self.interval };
     }
 
     /// Reads the tables again and makes the probe follow what exists by them.
