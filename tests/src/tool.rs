@@ -239,6 +239,12 @@ fn totals(value: &Value) -> Vec<u64> {
     totals
 }
 
+/// What is said of the node. That lines were left out says that the machine is slow.
+pub fn notes(value: &Value) -> Vec<&str> {
+    let notes = value["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap());
+    notes.filter(|note| !note.contains("dropped before this one")).collect()
+}
+
 /// The entry of `list` whose fields have these values.
 pub fn entry<'a>(value: &'a Value, list: &str, fields: &[(&str, &str)]) -> Option<&'a Value> {
     value[list].as_array().unwrap().iter().find(|entry| {

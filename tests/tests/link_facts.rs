@@ -22,7 +22,7 @@ use overlay_probe::{
     netns,
     observed::Observed,
 };
-use probe_tests::{kernel::is_before, lab::TestNetns, needs, ns, wait_for};
+use probe_tests::{kernel::is_before, lab::TestNetns, needs, ns, settled, wait_for};
 use serde_json::Value;
 
 /// What `read` gives of a source in a namespace.
@@ -76,8 +76,13 @@ fn statistics_are_those_of_ip() {
         }
     })
     .unwrap();
+    // Each packet to nobody is answered, as soon as the kernel comes to it.
+    let is_answered = |judge: &Vec<Value>| {
+        let lo = judge.iter().find(|link| link["ifname"] == "lo").unwrap();
+        lo["stats64"]["rx"]["packets"] == 10
+    };
+    let judge = settled(|| json(&netns, "ip -j -s -s link show"), is_answered);
     let found = rows(read(&netns, Source::link_statistics));
-    let judge = json(&netns, "ip -j -s -s link show");
     assert_eq!(found.len(), judge.len());
     for (row, link) in found.iter().zip(&judge) {
         assert_eq!(u64::from(row.ifindex), link["ifindex"].as_u64().unwrap());

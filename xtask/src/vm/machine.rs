@@ -52,9 +52,10 @@ const PROCESSOR: &str = "max,la57=off,erms=off,fsrm=off";
 /// - A panic reboots at once, which ends the machine.
 /// - Guarding against speculation costs an emulator time for nothing.
 /// - On a busy host the kernel finds an emulated timer too slow to be one, and gives up.
+/// - A machine that stood still for half a minute finds its processors and workers stuck, and reports what is no fault of its own.
 /// - Namespaces and interfaces that come and go wait for all processors, which is quicker when those are interrupted for it.
 const COMMAND_LINE: &str = "console=ttyS0 quiet panic=-1 mitigations=off intel_iommu=on iommu=pt no_timer_check \
-    rcupdate.rcu_expedited=1";
+    watchdog_thresh=60 workqueue.watchdog_thresh=120 rcupdate.rcu_expedited=1";
 
 /// Reports of the kernel that it has failed, as its console shows them (kernel/panic.c, lib/bug.c, mm/kasan).
 const FAULTS: [&str; 5] = ["Kernel panic", "BUG: ", "Oops: ", "general protection fault", "WARNING: "];
