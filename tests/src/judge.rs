@@ -5,13 +5,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::{ns, wait_for};
+use crate::{ns, tool::send_signal, wait_for};
 
 /// Bytes of an Ethernet header, which interface counters include.
 const ETHERNET: u64 = 14;
@@ -120,7 +117,7 @@ impl Tcpdump {
 
     fn end(&mut self) {
         wait_for("tcpdump to have read everything", || self.waits().then_some(()));
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+        send_signal(&self.child, Signal::SIGINT);
         self.child.wait().unwrap();
         let words = self.stderr();
         assert!(words.contains("\n0 packets dropped by kernel"), "the judge itself lost packets: {words}");

@@ -211,7 +211,7 @@ impl Watch {
 
     /// Ends it with a signal and returns its exit code, if it got to give one.
     pub fn end(mut self, signal: Signal) -> Option<i32> {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        send_signal(&self.child, signal);
         let status = wait_for("watch to end", || self.child.try_wait().unwrap());
         status.code()
     }
@@ -239,10 +239,24 @@ fn totals(value: &Value) -> Vec<u64> {
     totals
 }
 
-/// What is said of the node. That lines were left out says that the machine is slow.
+/// Sends a child a signal.
+pub fn send_signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+/// Whether lines before this one were left out, since the machine is slow.
+pub fn is_after_left_out(value: &Value) -> bool {
+    value["notes"].as_array().unwrap().iter().any(is_of_left_out)
+}
+
+fn is_of_left_out(note: &Value) -> bool {
+    note.as_str().unwrap().contains("dropped before this one")
+}
+
+/// What is said of the node, and not of lines that were left out.
 pub fn notes(value: &Value) -> Vec<&str> {
-    let notes = value["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap());
-    notes.filter(|note| !note.contains("dropped before this one")).collect()
+    let notes = value["notes"].as_array().unwrap().iter().filter(|note| !is_of_left_out(note));
+    notes.filter_map(Value::as_str).collect()
 }
 
 /// The entry of `list` whose fields have these values.

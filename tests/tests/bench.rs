@@ -8,16 +8,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use overlay_probe::{lab::Family, netns};
 use probe_tests::{
     judge::Tcpdump,
     lab::{TestLab, TestNetns},
     needs, ns, sh,
-    tool::{NOBODY, binary, run, with_privileges},
+    tool::{NOBODY, binary, run, send_signal, with_privileges},
     wait_for,
 };
 use serde_json::Value;
@@ -372,7 +369,7 @@ fn interrupted_it_keeps_what_was_finished() {
         .spawn()
         .unwrap();
     wait_for("a round to be finished", || output.exists().then_some(()));
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    send_signal(&child, Signal::SIGINT);
     let status = wait_for("the run to end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(3));
     let rounds = read(&output)["runs"][0]["rounds"].as_array().unwrap().len();

@@ -12,12 +12,15 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use overlay_probe::lab::Family;
-use probe_tests::{benched::devices, lab::TestLab, ns, tool::binary, wait_for};
+use probe_tests::{
+    benched::devices,
+    lab::TestLab,
+    ns,
+    tool::{binary, send_signal},
+    wait_for,
+};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
@@ -59,7 +62,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        send_signal(&self.child, signal);
     }
 
     /// Its exit code, once it has ended; none when a signal killed it.

@@ -9,13 +9,14 @@ use std::{
     thread,
 };
 
+use nix::sys::signal::Signal;
 use probe_tests::{
     Patience,
     liar::{Liar, lies, repeats},
     measured::{measured, path, result},
     ns,
     routed::Routed,
-    tool::{Watch, binary, run},
+    tool::{Watch, binary, run, send_signal},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -195,8 +196,7 @@ impl Going {
     }
 
     fn end(mut self) -> i32 {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        send_signal(&self.child, Signal::SIGTERM);
         wait_for("its end", || self.child.try_wait().unwrap()).code().unwrap()
     }
 }
@@ -268,7 +268,7 @@ fn a_black_hole_that_begins_and_ends_is_seen_by_probes_that_go_on() {
         ns(host, &format!("{tables} -F FORWARD"));
         going.until(&far, "answered");
         until("answered");
-        assert_eq!((going.end(), watch.end(nix::sys::signal::Signal::SIGTERM)), (0, Some(0)));
+        assert_eq!((going.end(), watch.end(Signal::SIGTERM)), (0, Some(0)));
     });
 }
 

@@ -9,17 +9,14 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use overlay_probe::lab::{Dataplane, Family, send};
 use probe_tests::{
     checked::Node,
     kernel::Held,
     needs::Feature,
     ns,
-    tool::{NOBODY, binary, run, with_privileges},
+    tool::{NOBODY, binary, run, send_signal, with_privileges},
     wait_for,
 };
 use serde_json::Value;
@@ -165,7 +162,7 @@ fn nothing_is_left_of_it() {
             (held.programs.len() >= 4).then_some(held)
         });
         if let Some(signal) = signal {
-            kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+            send_signal(&child, signal);
         }
         let status = child.wait().unwrap();
         wait_for(&format!("the end of its programs after {signal:?}"), || {

@@ -23,8 +23,9 @@ use crate::{
     ebpf::{AttachMode, Hook},
     engine::Engine,
     files,
-    model::{EventStream, ExplainedRows, Model, ModelEvent, Timeline},
+    model::{EventStream, Model, ModelEvent, Timeline},
     report::{jsonl, table},
+    sample::ToldOnce,
     text,
 };
 
@@ -75,39 +76,37 @@ pub(super) async fn print(
     let mut stream = EventStream::default();
     let first = timeline.push_joined(engine.first(), engine.joined());
     live::follow(probes, &first);
-    // What happened until a line that nobody took is in the next one, and so are the packets that it explains.
+    // What happened until a line that nobody took is in the next one.
     let mut events = stream.next(&first);
-    let mut explained = None;
+    let mut untold = ToldOnce::default();
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
-        let frame = live::tick(engine, probes).await?;
+        let mut frame = live::tick(engine, probes).await?;
+        frame.sample.tell(untold, MOST_EVENTS);
+        untold = frame.sample.told_once();
         let model = timeline.push_joined(frame, engine.joined());
         live::follow(probes, &model);
         events.extend(stream.next(&model));
         events.truncate(MOST_EVENTS);
-        let model = after_left_out(model, left_out, explained.take());
-        match writer.offer((Arc::clone(&model), events.clone())) {
+        match writer.offer((with_note(model, left_out), events.clone())) {
             Offered::Taken => {
                 (printed, left_out) = (printed + 1, 0);
                 events.clear();
+                untold = ToldOnce::default();
             }
-            Offered::Late => {
-                left_out += 1;
-                explained.clone_from(&model.explained);
-            }
+            Offered::Late => left_out += 1,
             Offered::Ended => break,
         }
     }
     writer.end().await.context("cannot write to stdout")
 }
 
-/// The model, with a word about lines that were left out before it, and with the packets that they explained.
-fn after_left_out(mut model: Arc<Model>, lines: u64, explained: Option<ExplainedRows>) -> Arc<Model> {
-    if lines > 0 {
-        let said = if lines == 1 { "1 line was".to_owned() } else { format!("{lines} lines were") };
-        let Model { notes, explained: new, .. } = Arc::make_mut(&mut model);
-        notes.push(format!("{said} dropped before this one: the reader of stdout is too slow"));
-        *new = ExplainedRows::join(explained, new.take());
+/// The model, with a word about lines that were left out before it.
+fn with_note(mut model: Arc<Model>, left_out: u64) -> Arc<Model> {
+    if left_out > 0 {
+        let lines = if left_out == 1 { "1 line was".to_owned() } else { format!("{left_out} lines were") };
+        let notes = &mut Arc::make_mut(&mut model).notes;
+        notes.push(format!("{lines} dropped before this one: the reader of stdout is too slow"));
     }
     model
 }
@@ -165,29 +164,4 @@ fn hooks(engine: &Engine) -> String {
         })
         .collect();
     names.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::explained::testdata;
-
-    #[test]
-    fn packets_of_a_line_that_was_left_out_are_explained_in_the_next() {
-        let model = Arc::new(testdata::model());
-        let rows = model.explained.clone().unwrap();
-        let described = |model: &Model| model.explained.as_ref().map_or(0, |rows| rows.packets.len());
-        assert!(described(&model) > 0);
-        let both = after_left_out(Arc::clone(&model), 2, Some(rows.clone()));
-        assert_eq!(described(&both), 2 * described(&model));
-        assert_eq!(
-            both.notes.last().unwrap(),
-            "2 lines were dropped before this one: the reader of stdout is too slow"
-        );
-        // Explaining has ended meanwhile.
-        let ended = Arc::new(Model { explained: None, ..Model::clone(&model) });
-        assert_eq!(after_left_out(Arc::clone(&ended), 1, Some(rows.clone())).explained, Some(rows));
-        assert_eq!(after_left_out(Arc::clone(&ended), 1, None).explained, None);
-        assert!(Arc::ptr_eq(&after_left_out(Arc::clone(&model), 0, None), &model));
-    }
 }

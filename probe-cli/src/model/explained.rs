@@ -58,20 +58,6 @@ pub enum Owner {
     Pod(String),
 }
 
-impl ExplainedRows {
-    /// What was found in two periods of which one follows the other: packets of both, and what is counted since somebody asked
-    /// as it is in the later one.
-    pub fn join(earlier: Option<Self>, later: Option<Self>) -> Option<Self> {
-        match (earlier, later) {
-            (Some(Self { mut packets, problem, .. }), Some(later)) => {
-                packets.extend(later.packets);
-                Some(Self { packets, problem: later.problem.or(problem), ..later })
-            }
-            (earlier, later) => later.or(earlier),
-        }
-    }
-}
-
 /// What `now` has of it.
 pub(super) fn rows(inventory: &Inventory, now: &Sample) -> Option<ExplainedRows> {
     let Explained { left, packets, reasons, lost, problem } = &**now.explained.as_ref()?;

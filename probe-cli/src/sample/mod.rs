@@ -7,6 +7,7 @@ mod explained;
 mod hooks;
 mod path_probes;
 mod rows;
+mod told_once;
 
 use std::{collections::BTreeMap, net::IpAddr, ops::AddAssign, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ pub use self::{
     explained::{Direction, Explained, ExplainedPacket, Reason, ReasonTotal, Seen},
     hooks::{Hook, HookPlace, Hooks},
     path_probes::{PathProbes, PeerProbes, ProbeCounts, RoundTrips, Signal},
+    told_once::ToldOnce,
 };
 use crate::{
     facts::{PeerKey, PodKey, Snapshot, counters::NodeCounters, netlink::LinkCounters, sriov::VfStats},

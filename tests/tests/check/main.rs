@@ -10,10 +10,7 @@ use std::{
     process::Command,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use overlay_probe::{
     check::{self, REGISTRY},
     lab::{Dataplane, Family},
@@ -24,7 +21,7 @@ use probe_tests::{
     checked::Node,
     lab::TestNetns,
     sh,
-    tool::{NOBODY, binary, run, with_privileges},
+    tool::{NOBODY, binary, run, send_signal, with_privileges},
     wait_for,
 };
 use serde_json::Value;
@@ -216,7 +213,7 @@ fn watching_tells_what_comes_and_goes() {
         }
         wait_for(expected, || (marks() == expected).then_some(()));
     }
-    kill(Pid::from_raw(i32::try_from(watch.id()).unwrap()), Signal::SIGTERM).unwrap();
+    send_signal(&watch, Signal::SIGTERM);
     assert_eq!(watch.wait().unwrap().code(), Some(2));
 }
 

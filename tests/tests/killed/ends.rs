@@ -11,19 +11,18 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::{
-        signal::{Signal, kill},
-        stat::Mode,
-    },
-    unistd::{Pid, mkfifo},
+    sys::{signal::Signal, stat::Mode},
+    unistd::mkfifo,
 };
 use overlay_probe::lab::send;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel::{Held, filters, has_clsact},
     needs::ways,
-    ns, sh,
-    tool::{INTERVAL, Watch, binary, entry, number, run},
+    ns,
+    raw::{self, frame},
+    sh,
+    tool::{INTERVAL, Watch, binary, entry, number, run, send_signal},
     wait_for,
 };
 use serde_json::Value;
@@ -98,10 +97,14 @@ fn a_run_whose_filters_were_taken_says_so() {
     }
 }
 
+/// More packets than are sent here.
+const EXPLAINED: u64 = 100_000;
+
 /// A start of `watch` with clsact filters whose stdout is `stdout`.
-fn started(pair: &Pair, stdout: Stdio) -> Child {
+fn started(pair: &Pair, stdout: Stdio, more: &[&str]) -> Child {
     let mut command = Command::new(binary());
     command.args(["--netns", pair.node(1), "watch", "--format", "jsonl", "--interval", "50ms"]).args(CLSACT);
+    command.args(more);
     command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -117,16 +120,12 @@ fn until_it_waits_for_a_reader(child: &Child) {
     });
 }
 
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-}
-
 #[test]
 fn an_end_while_attaching_leaves_nothing() {
     let pair = Pair::new("early");
     let mut seen = 0;
     for round in 0..20 {
-        let mut child = started(&pair, Stdio::null());
+        let mut child = started(&pair, Stdio::null(), &[]);
         // The first filter of several: the rest is still to come, or has just come.
         let first = wait_for("the first filter", || {
             let filters = filters(pair.node(1), "u0").len();
@@ -134,7 +133,7 @@ fn an_end_while_attaching_leaves_nothing() {
         });
         seen += usize::from(first < 2);
         let with = [Signal::SIGTERM, Signal::SIGQUIT][round % 2];
-        signal(&child, with);
+        send_signal(&child, with);
         let status = wait_for("watch to end", || child.try_wait().unwrap());
         assert_eq!(status.code(), Some(0), "{with}: {status}");
         for interface in [TUNNEL, "u0"] {
@@ -153,9 +152,9 @@ fn an_end_is_an_end_while_nobody_reads() {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     while (&writer).write(&[b' '; 4096]).is_ok() {}
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
-    let mut child = started(&pair, writer.into());
+    let mut child = started(&pair, writer.into(), &[]);
     until_it_waits_for_a_reader(&child);
-    signal(&child, Signal::SIGTERM);
+    send_signal(&child, Signal::SIGTERM);
     let status = wait_for("watch to end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(0), "{status}");
     for interface in [TUNNEL, "u0"] {
@@ -168,7 +167,7 @@ fn an_end_is_an_end_while_nobody_reads() {
 const PIPE: usize = 4096;
 const SHORTEST_LINE: usize = 1024;
 
-/// A reader that was late gets new numbers, and is told of the lines that it missed.
+/// A reader that was late gets new numbers, is told of the lines that it missed, and has the packets that they explained.
 #[test]
 fn a_late_reader_is_told_what_it_missed() {
     let pair = Pair::new("late");
@@ -178,23 +177,31 @@ fn a_late_reader_is_told_what_it_missed() {
         fcntl(&writer, FcntlArg::F_SETPIPE_SZ(i32::try_from(PIPE).unwrap())).unwrap().unsigned_abs() as usize,
         PIPE
     );
-    let mut child = started(&pair, writer.into());
+    let mut child = started(&pair, writer.into(), &["--explain-other", &EXPLAINED.to_string()]);
     let mut lines = BufReader::new(reader).lines().map(|line| line.unwrap());
     let mut pause = INTERVAL;
+    let mut described = 0;
     let told = wait_for("a line that says so", || {
         until_it_waits_for_a_reader(&child);
         // One line waits behind it. How soon one more is due depends on the machine.
-        thread::sleep(pause);
+        for _ in 0..4 {
+            raw::send(pair.node(1), TUNNEL, &[frame([0xff; 6], [0x0a, 0, 0, 0, 0, 1], 0x0806, &[0; 28])]);
+            thread::sleep(pause / 4);
+        }
         pause *= 2;
         // What is in the pipe, what waited, and the first after that.
         lines.by_ref().take(PIPE / SHORTEST_LINE + 3).find_map(|line| {
             let line: Value = serde_json::from_str(&line).unwrap();
+            let explained = &line["explained"];
+            described += explained["packets"].as_array().unwrap().len() as u64;
+            assert_eq!(described + explained["left"].as_u64().unwrap(), EXPLAINED, "{explained}");
             let notes = line["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
             notes.into_iter().find(|note| note.contains("dropped before this one")).map(str::to_owned)
         })
     });
     assert!(told.ends_with("the reader of stdout is too slow"), "{told}");
-    signal(&child, Signal::SIGTERM);
+    assert!(described > 0);
+    send_signal(&child, Signal::SIGTERM);
     wait_for("watch to end", || child.try_wait().unwrap());
 }
 
