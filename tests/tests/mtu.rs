@@ -7,6 +7,7 @@ use std::{
     thread,
 };
 
+use nix::sys::signal::Signal;
 use overlay_probe::{
     lab::{Dataplane, Family, LabOptions, send},
     netns,
@@ -17,7 +18,7 @@ use probe_tests::{
     measured::{measured, path, result},
     needs, ns,
     routed::Routed,
-    tool::{NOBODY, binary, run, with_privileges},
+    tool::{NOBODY, binary, run, send_signal, with_privileges},
     wait_for,
 };
 use serde_json::{Value, json};
@@ -157,12 +158,18 @@ fn a_black_hole_has_its_exact_size_and_who_is_off_is_unreachable() {
 
     // What is not answered after the device is gone says nothing of the way.
     let before = pinged(&lab.node(2));
-    let output = thread::scope(|scope| {
-        let measured = scope.spawn(|| run(&["--netns", &node, "mtu", "--format", "json"]));
-        wait_for("probes", || (pinged(&lab.node(2)) > before).then_some(()));
-        ns(&node, "ip link del eth0");
-        measured.join().unwrap()
-    });
+    let child = Command::new(binary())
+        .args(["--netns", &node, "mtu", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("probes", || (pinged(&lab.node(2)) > before).then_some(()));
+    // It finds out nothing more before the device is gone, however long that takes.
+    send_signal(&child, Signal::SIGSTOP);
+    ns(&node, "ip link del eth0");
+    send_signal(&child, Signal::SIGCONT);
+    let output = child.wait_with_output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{document}");
     for path in document["paths"].as_array().unwrap() {
@@ -423,12 +430,16 @@ fn what_keeps_it_from_measuring_is_said() {
     assert_eq!((code, &path(&document, "192.0.2.9")["error"]), (2, &json!("no route")), "{document}");
 
     let routed = Routed::new(false, "");
-    let output = with_privileges(routed.near.name(), &NOBODY, &["mtu"]);
+    let output = with_privileges(routed.near.name(), &NOBODY, &["mtu", "--deadline", "120s"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("needs CAP_NET_RAW; run with sudo"), "{said}");
     // Nothing else is needed.
-    let output = with_privileges(routed.near.name(), &["--bounding-set", "-all,+net_raw"], &["mtu"]);
+    let output = with_privileges(
+        routed.near.name(),
+        &["--bounding-set", "-all,+net_raw"],
+        &["mtu", "--deadline", "120s"],
+    );
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -452,8 +463,7 @@ fn while_it_sends_it_has_no_privilege_and_a_signal_ends_it() {
         };
         (has_none("CapEff") && has_none("CapPrm")).then_some(())
     });
-    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    send_signal(&child, Signal::SIGTERM);
     let code = wait_for("its end", || child.try_wait().unwrap());
     // It may have measured everything just before.
     assert!(matches!(code.code(), Some(2 | 3)), "{code}");

@@ -12,7 +12,8 @@ use probe_tests::{
     judge::{Carried, Counters, Tcpdump},
     lab::TestLab,
     ns,
-    tool::{Watch, adds_up, entry, number, sum},
+    tool::{Watch, adds_up, entry, is_after_left_out, number, sum},
+    wait_for,
 };
 use serde_json::Value;
 
@@ -57,17 +58,21 @@ fn agreed(ipv6: bool, gro: bool, send: impl Fn(&Namespace, &Namespace, IpAddr)) 
     let watch_receiver = Watch::start(&receiver);
     let forth = Tcpdump::start(&sender, "eth0", "out", "udp port 8472");
     let back = Tcpdump::start(&sender, "eth0", "in", filter);
-    let before = Counters::read(&lab.lab.options.underlay(), "node1");
+    let ports = || ["node1", "node2"].map(|node| Counters::read(&lab.lab.options.underlay(), node));
+    let before = ports();
 
     send(&lab.pod(1, 1), &lab.pod(2, 1), lab.address(2, 1, ipv6));
 
     let at_sender = watch_sender.settled();
     let at_receiver = watch_receiver.settled();
-    let after = Counters::read(&lab.lab.options.underlay(), "node1");
+    let after = ports();
     let (forth, back) = (forth.stop(), back.stop());
 
-    // The port of the underlay's bridge is the far end of the node's NIC: what it received is what the node sent.
-    if (after.received_since(&before), after.sent_since(&before)) != (forth, back) {
+    // A port of the underlay's bridge is the far end of a node's NIC: what it received is what the node sent. What is lost between the
+    // ports is on one of them only.
+    let carried =
+        |port: usize| (after[port].received_since(&before[port]), after[port].sent_since(&before[port]));
+    if [carried(0), carried(1)] != [(forth, back), (back, forth)] {
         return false;
     }
     assert!(forth.packets > 0, "nothing was sent");
@@ -166,7 +171,8 @@ fn syns_announce_what_tcpdump_reads() {
         let budget = entry(&counted, "tunnels", &[("name", tunnel)]).unwrap()["budget"].as_u64().unwrap();
         for (read, judge) in read.iter_mut().zip(judges) {
             let announced = judge.stop_for_mss();
-            assert_eq!(announced.len(), 1, "{tunnel}: {announced:?}");
+            // More than one where a machine that stood still has sent a SYN again: they are counted, too.
+            assert!(!announced.is_empty(), "{tunnel}");
             read.extend(announced.into_iter().map(|mss| (mss, mss + headers > budget)));
         }
     }
@@ -311,19 +317,23 @@ fn what_the_tool_spends_is_what_the_kernel_accounts() {
     let pair = Pair::new("spent");
     let watch = Watch::start(pair.node(1));
     // A line is read some time after what it says; the first and the last are of other intervals by that much, and by more where this
-    // process stood still: then it is measured again.
+    // process stood still: then it is measured again. A line that was left out says nothing of its interval.
     let mut seen = Vec::new();
-    let is_so = (0..TRIES).any(|_| {
+    let is_so = wait_for("lines of which none is left out", || {
         watch.settled();
         let before = accounted(watch.pid());
-        let said = (0..LINES).map(|_| {
-            let value = watch.next();
-            value["self"]["cpu_percent"].as_f64().unwrap() / 100.0 * value["interval_s"].as_f64().unwrap()
-        });
-        let said: f64 = said.sum();
+        let lines: Vec<Value> = (0..LINES).map(|_| watch.next()).collect();
         let accounted = accounted(watch.pid()) - before;
+        if lines.iter().any(is_after_left_out) {
+            return None;
+        }
+        let said = |line: &Value| {
+            line["self"]["cpu_percent"].as_f64().unwrap() / 100.0 * line["interval_s"].as_f64().unwrap()
+        };
+        let said: f64 = lines.iter().map(said).sum();
         seen.push((said, accounted));
-        (0.6..1.6).contains(&(said / accounted))
+        let is_so = (0.6..1.6).contains(&(said / accounted));
+        (is_so || seen.len() == TRIES).then_some(is_so)
     });
     assert!(is_so, "seconds, said and accounted: {seen:?}");
 }

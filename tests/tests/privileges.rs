@@ -8,12 +8,13 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use nix::{sys::signal::Signal, unistd::Pid};
+use nix::sys::signal::Signal;
 use probe_tests::{
     hand::{Pair, TUNNEL},
     kernel,
     needs::ways,
-    tool::{Killed, NOBODY, Watch, binary, entry, with_privileges},
+    settled,
+    tool::{Killed, NOBODY, Watch, binary, entry, send_signal, with_privileges},
     wait_for,
 };
 
@@ -124,8 +125,6 @@ fn who_only_looks_gives_up_the_rest_first() {
         .stderr(Stdio::null())
         .spawn();
     let mut child = Killed(child.unwrap());
-    let signal =
-        |signal| nix::sys::signal::kill(Pid::from_raw(i32::try_from(child.0.id()).unwrap()), signal).unwrap();
     // What entering namespaces takes is given up last, when another process does that.
     let kept = BTreeSet::from([DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN]);
     let status = wait_for("capabilities that were given up", || {
@@ -133,16 +132,17 @@ fn who_only_looks_gives_up_the_rest_first() {
         (set(&status, "CapPrm") == kept).then_some(status)
     });
     // It stays there while it is looked at, however long that takes.
-    signal(Signal::SIGSTOP);
+    send_signal(&child.0, Signal::SIGSTOP);
     assert_eq!(set(&status, "CapEff"), kept, "{status}");
     assert!(set(&status, "CapBnd").is_subset(&LOOK.into()) && is_confined(&status), "{status}");
     let helper = helper(child.0.id());
-    let said = fs::read_to_string(format!("/proc/{helper}/status")).unwrap();
-    assert_eq!(set(&said, "CapPrm"), BTreeSet::from([DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN]), "{said}");
+    let of_helper = || set(&fs::read_to_string(format!("/proc/{helper}/status")).unwrap(), "CapPrm");
+    let wanted = BTreeSet::from([DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN]);
+    assert_eq!(settled(of_helper, |found| *found == wanted), wanted);
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.0.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
-    signal(Signal::SIGCONT);
+    send_signal(&child.0, Signal::SIGCONT);
     child.0.wait().unwrap();
     assert!(has_ended(helper));
 }
@@ -196,8 +196,7 @@ fn the_threads_of_a_demo_have_no_capabilities() {
     let without = threads.iter().filter(|status| set(status, "CapPrm").is_empty()).count();
     assert!(without >= 4, "{threads:#?}");
     let helper = helper(child.id());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGKILL)
-        .unwrap();
+    send_signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
     assert!(has_ended(helper));
 }

@@ -150,6 +150,15 @@ fn a_thousand_peers_and_one_slot() {
     peers(Some(1));
 }
 
+/// The state after so many packets have come: sending them does not wait for it.
+fn all_received(watch: &Watch, packets: u64) -> Value {
+    watch.until("all packets", |value| {
+        let tunnel = entry(value, "tunnels", &[("name", TUNNEL)]).unwrap();
+        (number(tunnel, "rx", "packets") >= packets).then_some(())
+    });
+    watch.settled()
+}
+
 fn pods(slots: Option<usize>) {
     let pair = Pair::new("pods");
     let inside = TestNetns::new("inside");
@@ -162,7 +171,7 @@ fn pods(slots: Option<usize>) {
 
     for round in 1..=2 {
         one_to_each(&pair, 2, &to);
-        let value = watch.settled();
+        let value = all_received(&watch, round * 300);
         assert_eq!(value["self"]["pods_without_slot"], without);
         assert_eq!(value["pods"].as_array().unwrap().len(), PODS + 1);
         let tunnel = entry(&value, "tunnels", &[("name", TUNNEL)]).unwrap();
@@ -202,7 +211,7 @@ fn a_slot_that_becomes_free_is_used() {
     let to = three_hundred_pods(&pair, &inside);
     let watch = Watch::start_with(pair.node(1), &["--pod-slots", "299"]);
     one_to_each(&pair, 2, &to);
-    let value = watch.settled();
+    let value = all_received(&watch, 300);
     assert_eq!(
         (&value["self"]["pods_without_slot"], value["pods"].as_array().unwrap().len()),
         (&1.into(), 301)
