@@ -122,9 +122,10 @@ fn until_it_waits_for_a_reader(child: &Child) {
 
 #[test]
 fn an_end_while_attaching_leaves_nothing() {
+    const ROUNDS: usize = 8;
     let pair = Pair::new("early");
     let mut seen = 0;
-    for round in 0..20 {
+    for round in 0..ROUNDS {
         let mut child = started(&pair, Stdio::null(), &[]);
         // The first filter of several: the rest is still to come, or has just come.
         let first = wait_for("the first filter", || {
@@ -141,7 +142,7 @@ fn an_end_while_attaching_leaves_nothing() {
         }
     }
     // On a machine that attaches all of them at once the test sees less, and that is not wrong.
-    println!("{seen} of 20 ended between the first filter of the underlay and the last");
+    println!("{seen} of {ROUNDS} ended between the first filter of the underlay and the last");
 }
 
 #[test]

@@ -32,8 +32,10 @@ pub(super) struct Kernel {
 struct File {
     /// Files of tests that find the same on every kernel, of which the host's is one.
     same_everywhere: Vec<String>,
-    /// The same of those that the host's may lack something for.
+    /// Those that the newest runs beside the host's: the oldest does not.
     newest_is_enough: Vec<String>,
+    /// Those that the oldest runs beside the host's: the newest does not.
+    oldest_is_enough: Vec<String>,
     kernel: Vec<Kernel>,
 }
 
@@ -44,15 +46,17 @@ pub(super) fn all() -> Result<Vec<Kernel>> {
 
 /// The oldest that can be had and the newest, each without the tests that another kernel's run makes needless.
 pub(super) fn oldest_and_newest(can_be_had: impl Fn(&Kernel) -> bool) -> Result<Vec<Kernel>> {
-    let File { same_everywhere, newest_is_enough, mut kernel } = read()?;
+    let File { same_everywhere, newest_is_enough, oldest_is_enough, mut kernel } = read()?;
     let mut newest = kernel.pop();
     // One that is required is taken in any case: then it fails, and says why.
     let mut oldest = kernel.into_iter().find(|kernel| kernel.required || can_be_had(kernel));
     for kernel in oldest.iter_mut().chain(&mut newest) {
         kernel.leaves_out.extend(same_everywhere.iter().cloned());
     }
-    if let Some(kernel) = &mut oldest {
-        kernel.leaves_out.extend(newest_is_enough);
+    for (kernel, others) in [(&mut oldest, newest_is_enough), (&mut newest, oldest_is_enough)] {
+        if let Some(kernel) = kernel {
+            kernel.leaves_out.extend(others);
+        }
     }
     Ok(oldest.into_iter().chain(newest).collect())
 }
@@ -80,12 +84,14 @@ mod tests {
 
     #[test]
     fn what_is_left_out_exists_and_is_run_somewhere() {
-        let File { same_everywhere, newest_is_enough, kernel } = read().unwrap();
+        let File { same_everywhere, newest_is_enough, oldest_is_enough, kernel } = read().unwrap();
         let tests = test::in_namespaces(|_| true).unwrap();
         let left = kernel.iter().flat_map(|kernel| &kernel.leaves_out);
-        for name in same_everywhere.iter().chain(&newest_is_enough).chain(left) {
+        for name in same_everywhere.iter().chain(&newest_is_enough).chain(&oldest_is_enough).chain(left) {
             assert!(tests.contains(name), "kernels.toml names {name}, and there is no such file of tests");
         }
+        let both = newest_is_enough.iter().find(|name| oldest_is_enough.contains(name));
+        assert_eq!(both, None, "no machine would run it");
         assert_eq!(kernel.last().unwrap().leaves_out, Vec::<String>::new(), "the newest runs everything");
     }
 }
