@@ -89,7 +89,7 @@ fn is_found_and_mended(root: &str, id: &str) {
 /// A pod with VF 0, whose address is the one that its PF allows, and the node's files.
 fn healthy(nic: &Nic, name: &str) -> (TestNetns, HostRoot) {
     let pod = TestNetns::new(name);
-    nic.give(0, &pod, "192.0.2.1/24");
+    nic.give(&[(0, &pod, "192.0.2.1/24")]);
     sh("ip", &["link", "set", &nic.pf(), "vf", "0", "mac", &mac(pod.name(), "net1")]);
     let host = HostRoot::new(&[
         ("var/lib/cni/results/sriov-net-c1-net1", cached("cart-0", pod.name(), Some(&nic.pci(0)))),
@@ -192,7 +192,7 @@ fn a_vf_of_a_namespace_without_a_pod_is_found() {
     host.write(&allocation, "/var/run/netns/gone");
     is_healthy(host.arg(), "a file whose namespace is gone");
     let kept = TestNetns::new("kept");
-    nic.give(1, &kept, "192.0.2.3/24");
+    nic.give(&[(1, &kept, "192.0.2.3/24")]);
     host.write(&allocation, format!("/var/run/netns/{}", kept.name()));
     is_found_and_mended(host.arg(), "vf-allocation-stale");
     wait_for("the VF on the node", || nic.interface(1));

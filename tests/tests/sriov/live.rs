@@ -28,8 +28,7 @@ fn a_watch_without_tunnels_follows_vfs() {
     needs!(Sriov);
     let nic = Nic::up();
     let pods = [TestNetns::new("wfa"), TestNetns::new("wfb")];
-    nic.give(0, &pods[0], "192.0.2.1/24");
-    nic.give(1, &pods[1], "192.0.2.2/24");
+    nic.give(&[(0, &pods[0], "192.0.2.1/24"), (1, &pods[1], "192.0.2.2/24")]);
     let watch = Watch::start("/proc/self/ns/net");
     assert_eq!(watch.next()["tunnels"].as_array().unwrap().len(), 0);
     let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
@@ -52,7 +51,7 @@ fn the_terminal_shows_vfs_of_a_node_without_tunnels() {
     needs!(Sriov);
     let nic = Nic::up();
     let pod = TestNetns::new("tui");
-    nic.give(0, &pod, "192.0.2.1/24");
+    nic.give(&[(0, &pod, "192.0.2.1/24")]);
     let terminal = Terminal::run("vfs", (80, 24), &format!("{} top", binary().display()));
     let screen = terminal.wait_for("all VFs");
     assert!(!screen.contains("TUNNEL▲") && screen.contains("COUNTED BY"), "{screen}");
@@ -83,7 +82,7 @@ fn a_vf_comes_back_from_a_pod_that_ends_while_it_is_watched() {
     needs!(Sriov);
     let nic = Nic::up();
     let pod = TestNetns::new("ends");
-    nic.give(0, &pod, "192.0.2.1/24");
+    nic.give(&[(0, &pod, "192.0.2.1/24")]);
     let watch = Watch::start("/proc/self/ns/net");
     watch.until("the VF in the pod", |value| {
         let vf = vf(value, 0);

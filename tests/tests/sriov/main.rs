@@ -26,8 +26,7 @@ fn vfs_in_pods_with_what_they_carried() {
     needs!(Sriov);
     let nic = Nic::up();
     let pods = [TestNetns::new("vfa"), TestNetns::new("vfb")];
-    nic.give(0, &pods[0], "192.0.2.1/24");
-    nic.give(1, &pods[1], "192.0.2.2/24");
+    nic.give(&[(0, &pods[0], "192.0.2.1/24"), (1, &pods[1], "192.0.2.2/24")]);
     let [a, b] = [0, 1].map(|pod: usize| netns::open(pods[pod].name()).unwrap());
     let to: IpAddr = "192.0.2.2".parse().unwrap();
     // A VF's ring may overflow, as on any NIC: then the interface has not received it either.
@@ -102,7 +101,7 @@ fn what_the_pf_sets_is_shown_and_zeros_of_its_driver_are_not() {
             ["link", "set", &pf, "vf", "1"].into_iter().chain(setting.split(' ')).collect();
         sh("ip", &words);
     }
-    nic.give(0, &pod, "192.0.2.1/24");
+    nic.give(&[(0, &pod, "192.0.2.1/24")]);
     let value = show(&[]);
     let settings = &vf(&value, 1)["settings"];
     assert_eq!(settings["mac"], "02:00:00:00:00:77");

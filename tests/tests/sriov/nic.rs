@@ -49,21 +49,28 @@ impl Nic {
         only_entry(&self.device.join(format!("virtfn{index}/net")))
     }
 
-    /// Moves a VF into a namespace as `net1`, with an address.
-    pub(crate) fn give(&self, index: u32, to: &TestNetns, address: &str) {
-        let name = self.interface(index).unwrap();
-        sh("ip", &["link", "set", &name, "netns", to.name(), "name", "net1"]);
-        to.ip(&format!("addr add {address} dev net1 nodad\nlink set net1 up"));
-        wait_for("the VF's link", || ns(to.name(), "ip link show net1").contains("LOWER_UP").then_some(()));
+    /// Moves VFs into namespaces as `net1`, each with an address. All links come up at the same time: a driver looks after its own
+    /// every two seconds (`igbvf_watchdog_task`).
+    pub(crate) fn give(&self, vfs: &[(u32, &TestNetns, &str)]) {
+        for (index, to, address) in vfs {
+            let name = self.interface(*index).unwrap();
+            sh("ip", &["link", "set", &name, "netns", to.name(), "name", "net1"]);
+            to.ip(&format!("addr add {address} dev net1 nodad\nlink set net1 up"));
+        }
+        for (_, to, _) in vfs {
+            wait_for("the VF's link", || {
+                ns(to.name(), "ip link show net1").contains("LOWER_UP").then_some(())
+            });
+        }
     }
 
     /// Gives both VFs to pods as 192.0.2.1 and .2, with nothing on the wire but what is sent.
     pub(crate) fn give_both(&self, name: &str) -> [TestNetns; 2] {
         let pods = [0, 1].map(|pod| TestNetns::new(&format!("{name}{pod}")));
-        for (pod, index) in pods.iter().zip(0..) {
+        for pod in &pods {
             ns(pod.name(), "sysctl -q -w net.ipv6.conf.default.disable_ipv6=1");
-            self.give(index, pod, &format!("192.0.2.{}/24", index + 1));
         }
+        self.give(&[(0, &pods[0], "192.0.2.1/24"), (1, &pods[1], "192.0.2.2/24")]);
         for (pod, other) in [(0, 1), (1, 0)] {
             let mac = mac(pods[other].name(), "net1");
             pods[pod].ip(&format!("neigh add 192.0.2.{} lladdr {mac} dev net1 nud permanent", other + 1));
