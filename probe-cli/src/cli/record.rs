@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io::{self, Write as _},
+    mem,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -19,7 +20,7 @@ use crate::{
     engine::Engine,
     privilege,
     record::{self, Rotation},
-    sample::Frame,
+    sample::{Frame, ToldOnce},
     text,
 };
 
@@ -74,6 +75,8 @@ pub(super) struct Recorder {
     pub(super) taken: u64,
     /// Frames that were not, because the disk was too slow.
     left_out: u64,
+    /// What those say once that were left out since the last that was not.
+    untold: ToldOnce,
     has_ended: bool,
 }
 
@@ -84,21 +87,23 @@ impl Recorder {
         let mut is_new = true;
         let begin = || privilege::give_up_all().map_err(io::Error::other);
         let writer = Writer::with("recorder", begin, move |frame: &Frame| {
-            if std::mem::take(&mut is_new) {
+            if mem::take(&mut is_new) {
                 let hostname = frame.snapshot.host.hostname.value().map(String::as_str);
                 file.name(netns.as_deref().or(hostname).unwrap_or("this node"));
             }
             file.write(frame).map_err(io::Error::other)
         });
         let writer = writer.context("cannot start the thread that records")?;
-        Ok(Self { writer, taken: 0, left_out: 0, has_ended: false })
+        Ok(Self { writer, taken: 0, left_out: 0, untold: ToldOnce::default(), has_ended: false })
     }
 
     /// Has a frame written. One that comes while two others are still on their way is left out.
-    pub(super) fn offer(&mut self, frame: Frame) {
+    pub(super) fn offer(&mut self, mut frame: Frame) {
+        frame.sample.tell(mem::take(&mut self.untold));
+        let said = frame.sample.told_once();
         match self.writer.offer(frame) {
             Offered::Taken => self.taken += 1,
-            Offered::Late => self.left_out += 1,
+            Offered::Late => (self.left_out, self.untold) = (self.left_out + 1, said),
             Offered::Ended => self.has_ended = true,
         }
     }

@@ -82,7 +82,7 @@ pub(super) async fn print(
     let (mut printed, mut left_out) = (0, 0_u64);
     while args.count.is_none_or(|count| printed < count) {
         let mut frame = live::tick(engine, probes).await?;
-        frame.sample.tell(untold, MOST_EVENTS);
+        frame.sample.tell(untold);
         untold = frame.sample.told_once();
         let model = timeline.push_joined(frame, engine.joined());
         live::follow(probes, &model);

@@ -3,6 +3,9 @@
 
 use super::{Explained, PmtuEvent, Sample};
 
+/// Messages about packets too big that are kept for one who is late.
+const MOST_EVENTS: usize = 1000;
+
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ToldOnce {
@@ -22,11 +25,11 @@ impl Sample {
         }
     }
 
-    /// Says it with this one, of which it is an earlier part. Of more events than `most` the earliest are kept.
-    pub fn tell(&mut self, earlier: ToldOnce, most: usize) {
+    /// Says it with this one, of which it is an earlier part. Of many messages about packets too big the earliest are kept.
+    pub fn tell(&mut self, earlier: ToldOnce) {
         let ToldOnce { mut pmtu_events, explained, interruption } = earlier;
         pmtu_events.append(&mut self.pmtu_events);
-        pmtu_events.truncate(most);
+        pmtu_events.truncate(MOST_EVENTS);
         self.pmtu_events = pmtu_events;
         self.explained = match (explained, self.explained.take()) {
             (Some(earlier), Some(now)) => Some(Box::new(join(*earlier, *now))),
@@ -70,10 +73,11 @@ mod tests {
     fn events_of_both_are_told_the_earliest_first() {
         let earlier = Sample { pmtu_events: vec![event(1), event(2)], ..Sample::default() };
         let mut now = Sample { pmtu_events: vec![event(3)], ..Sample::default() };
-        now.tell(earlier.told_once(), 3);
+        now.tell(earlier.told_once());
         assert_eq!(now.pmtu_events, [event(1), event(2), event(3)]);
-        now.tell(earlier.told_once(), 3);
-        assert_eq!(now.pmtu_events, [event(1), event(2), event(1)]);
+        let many = Sample { pmtu_events: vec![event(4); MOST_EVENTS - 1], ..Sample::default() };
+        now.tell(many.told_once());
+        assert_eq!((now.pmtu_events.len(), now.pmtu_events.last()), (MOST_EVENTS, Some(&event(1))));
     }
 
     #[test]
@@ -84,7 +88,7 @@ mod tests {
             Sample { explained: Some(Box::new(explained)), ..Sample::default() }
         };
         let told = |mut now: Sample, earlier: &Sample| {
-            now.tell(earlier.told_once(), 10);
+            now.tell(earlier.told_once());
             now.explained.map(|found| (found.packets.len(), found.left, found.problem))
         };
         let one = testdata::explained().packets.len();
@@ -104,7 +108,7 @@ mod tests {
             ..Sample::default()
         };
         let told = |earlier: &Sample, mut now: Sample| {
-            now.tell(earlier.told_once(), 10);
+            now.tell(earlier.told_once());
             (now.is_interrupted, now.problems)
         };
         let (lasting, removed) = ("cannot attach", "removed");
