@@ -15,8 +15,7 @@ use crate::{
     bench::against::{self, Beside},
     ebpf, fuzz,
     install::{self, Consent, Purpose},
-    test::{self, tally::Results},
-    ui, vm,
+    test, ui, vm,
 };
 
 /// Everything that must hold: format, lints, licences, documentation, tests, the kernel object.
@@ -95,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     ui::header("result");
     report.print();
-    let results: Results = report.results();
+    let results = report.results();
     if args.record && results.tally.failed == 0 {
         record::add(&results.tally.to_string(), &report.kernels())?;
     }

@@ -74,10 +74,7 @@ pub(crate) struct Found(Vec<Verdict>);
 impl Found {
     /// All tests on all kernels.
     pub(crate) fn results(&self) -> Results {
-        self.0.iter().fold(Results::default(), |mut sum, verdict| {
-            sum += verdict.results().clone();
-            sum
-        })
+        self.0.iter().map(|verdict| verdict.results().clone()).sum()
     }
 
     /// Each kernel with what it counted.

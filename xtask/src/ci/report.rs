@@ -83,10 +83,7 @@ impl Report {
 
     /// Tests, and the steps that did not pass.
     pub(super) fn results(&self) -> Results {
-        self.0.iter().fold(Results::default(), |mut sum, (_, outcome, _)| {
-            sum += outcome.results();
-            sum
-        })
+        self.0.iter().map(|(_, outcome, _)| outcome.results()).sum()
     }
 }
 

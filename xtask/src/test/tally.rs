@@ -1,6 +1,6 @@
 //! Counting tests from what their binaries print, and keeping what those that failed have said.
 
-use std::{fmt, mem, ops::AddAssign, process::ExitCode};
+use std::{fmt, iter::Sum, mem, ops::AddAssign, process::ExitCode};
 
 use crate::ui;
 
@@ -74,6 +74,15 @@ impl Results {
 impl From<Tally> for Results {
     fn from(tally: Tally) -> Self {
         Self { tally, failures: Vec::new() }
+    }
+}
+
+impl Sum for Results {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum += one;
+            sum
+        })
     }
 }
 
